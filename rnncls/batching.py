@@ -1,0 +1,115 @@
+"""From flat arrays to batches: texts of (nearly) equal length side by side.
+
+An epoch is the rows shuffled, stably sorted by length, cut into batches, and the batches shuffled. Nearly every batch
+then has one length, which needs no padding; where a length runs out the batch goes on with the next one.
+
+Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest text.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls.tokenizer import TokenizedTexts
+from rnncls.vocab import PAD_ID, Vocab
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """N texts as slices of one flat array of token ids.
+
+    Attributes:
+        token_ids: [M] int32, in 0..V-1.
+        lengths: [N] int64, tokens in each text, at least 1.
+        starts: [N] int64, where each text begins in `token_ids`.
+    """
+
+    token_ids: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.lengths)
+
+    def select(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
+        """Return the texts with these numbers, in this order; their tokens are shared, not copied."""
+        return EncodedTexts(self.token_ids, self.lengths[rows], self.starts[rows])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B texts padded to the longest of them.
+
+    Attributes:
+        token_ids: [B, T] int64, `PAD_ID` after a text's end.
+        lengths: [B] int64, at least 1.
+        is_ragged: Whether any text is shorter than T; known on the host, so that nobody has to ask the device.
+        rows: [B] int64 on the host, the texts' numbers among those that were batched.
+    """
+
+    token_ids: torch.Tensor
+    lengths: torch.Tensor
+    is_ragged: bool
+    rows: npt.NDArray[np.int64]
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        if self.token_ids.device == device:
+            return self
+        return Batch(self.token_ids.to(device), self.lengths.to(device), self.is_ragged, self.rows)
+
+
+def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
+    """Return the texts with the token ids of a vocabulary."""
+    starts = np.cumsum(texts.lengths) - texts.lengths
+    return EncodedTexts(vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts)
+
+
+def plan_epoch(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
+    """Return the row numbers of each batch of one epoch, every row once.
+
+    The plan is a function of its arguments alone: a run that resumes in the middle of an epoch draws the same one.
+    """
+    generator = np.random.default_rng((seed, epoch))
+    shuffled = generator.permutation(len(lengths))
+    by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
+    batches = _cut(by_length, batch_size)
+    return [batches[number] for number in generator.permutation(len(batches))]
+
+
+def plan_in_order_of_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
+    """Return the row numbers of each batch for an evaluation, shortest texts first, every row once."""
+    return _cut(np.argsort(lengths, kind="stable"), batch_size)
+
+
+def iter_batches(texts: EncodedTexts, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
+    """Yield the batches of a plan."""
+    for rows in plan:
+        yield assemble(texts, rows)
+
+
+def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
+    """Return the texts with these numbers as one batch on the CPU."""
+    lengths = texts.lengths[rows]
+    longest, shortest = int(lengths.max()), int(lengths.min())
+    positions = np.arange(longest)
+    places = texts.starts[rows][:, None] + positions  # [B, T]
+    if shortest < longest:
+        inside = positions < lengths[:, None]  # [B, T]
+        token_ids = np.where(inside, texts.token_ids[np.where(inside, places, 0)], PAD_ID)
+    else:
+        token_ids = texts.token_ids[places]
+    return Batch(
+        torch.from_numpy(token_ids.astype(np.int64)),
+        torch.from_numpy(lengths),
+        shortest < longest,
+        rows,
+    )
+
+
+def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

@@ -1,0 +1,105 @@
+"""The command line: one file a command, each a thin wrapper over a plain function.
+
+A command imports what it needs when it runs, so that `rnncls --help` and a config error never load torch.
+"""
+
+import io
+import logging
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from rnncls import __version__
+from rnncls.cli.config import app as config_app
+from rnncls.cli.eval import eval_command
+from rnncls.cli.predict import predict_command
+from rnncls.cli.train import train_command
+from rnncls.errors import DataError, RnnclsError
+
+app = typer.Typer(
+    name="rnncls",
+    help="Train, evaluate and use recurrent text classifiers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train_command)
+app.command("eval")(eval_command)
+app.command("predict")(predict_command)
+app.add_typer(config_app, name="config")
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[  # noqa: ARG001 - run() has taken it away by now, from wherever it stood
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand after the command too.")
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"rnncls {__version__}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line; leave with 0, or with the exit code of the error that ended it (see rnncls.errors)."""
+    arguments = sys.argv[1:]
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in own
+    _show_notes()
+    _print_anything()
+    try:
+        try:
+            app(args=[argument for argument in own if argument != "--debug"] + arguments[len(own) :])
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
+    except RnnclsError as error:
+        _show_error(error, "interrupted" if error.exit_code == 130 else "error", debug=debug)
+        sys.exit(error.exit_code)
+    except OSError as error:  # files have errors of their own: this one is of the output
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        _show_error(error, "error", debug=debug)
+        sys.exit(DataError.exit_code)
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        sys.exit(0)
+
+
+def _show_error(error: Exception, kind: str, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    typer.echo(f"{kind}: {error}", err=True)
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere: whoever read it has gone, as in `rnncls predict … | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_anything() -> None:
+    """Write what the terminal's encoding lacks as an escape, instead of stopping there."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _NoteHandler(logging.Handler):
+    """Notes to stderr, above any progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def _show_notes() -> None:
+    logger = logging.getLogger("rnncls")
+    logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        logger.addHandler(_NoteHandler())

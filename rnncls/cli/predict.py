@@ -1,0 +1,84 @@
+"""`rnncls predict`: labels for texts from the command line, from stdin or from a file."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnncls.cli.options import DeviceOption, JsonOption
+from rnncls.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnncls.config import DataSection
+
+STDIN = "-"
+
+
+def predict_command(
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="The texts; - reads one a line from stdin.", show_default=False)
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="The run folder; default: the newest finished run.", show_default=False),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="How many labels to print, the most probable first.")] = 1,
+    json_: JsonOption = False,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            help="A .csv, .tsv, .jsonl or .parquet file, or any other, one text a line; - is stdin.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write there instead, as .csv, .tsv, .jsonl, .parquet or plain lines.", show_default=False),
+    ] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Print label and probability of each text, one line a text, in their order."""
+    if (texts is None) == (input_ is None):
+        raise ConfigError('give texts, or --input FILE, and not both: rnncls predict "some text"')
+
+    from rnncls.checkpoint import find_run, load_run
+    from rnncls.predictor import Predictor
+    from rnncls.report import prediction_json, prediction_line, save_predictions
+    from rnncls.runtime import resolve_device
+
+    loaded = load_run(find_run(run))
+    predictor = Predictor(loaded, resolve_device(device or loaded.config.device))
+    source = STDIN if texts == [STDIN] else input_
+    chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
+    predictions = (prediction for chunk in predictor.stream(chunks) for prediction in chunk)
+    if output is not None:
+        num_rows = save_predictions(output, predictions, top_k)
+        typer.echo(f"{output}: {num_rows:,} predictions")
+        return
+    for prediction in predictions:
+        sys.stdout.write((prediction_json(prediction) if json_ else prediction_line(prediction, top_k)) + "\n")
+
+
+def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
+    """Yield chunks of texts from a file, or the lines of stdin, with a bar on a terminal.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is wrong.
+    """
+    from dataclasses import replace
+
+    from tqdm import tqdm
+
+    from rnncls.dataset import columns_of
+    from rnncls.readers import read_lines, read_rows
+
+    if source == STDIN:
+        rows = read_lines(sys.stdin.buffer, "stdin")
+    else:
+        rows = read_rows(Path(source), replace(columns_of(section), label=None))
+    with tqdm(desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
+        for chunk in rows:
+            yield chunk.texts
+            bar.update(len(chunk.texts))

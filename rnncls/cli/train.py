@@ -1,0 +1,46 @@
+"""`rnncls train`: from a config to a run folder."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.options import ConfigOption, DeviceOption, SetOption
+
+
+def train_command(
+    config: ConfigOption,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
+    ] = None,
+    device: DeviceOption = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped."),
+    ] = False,
+) -> None:
+    """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
+    from rnncls.config import load_config
+
+    overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
+    checked = load_config(config, overrides)
+
+    from rnncls.trainer import find_unfinished, train
+
+    path = out or (find_unfinished() if resume else new_run_path(config))
+    summary = train(checked, path, resume=resume)
+    valid = summary["valid"]
+    typer.echo(
+        f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, validation accuracy "
+        f"{valid['accuracy']:.2%} of {summary['data']['num_valid_rows']:,} rows, macro-F1 {valid['macro_f1']:.2%}, "
+        f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s"
+    )
+
+
+def new_run_path(config: Path) -> Path:
+    """Return a readable name for a new run that no folder has yet."""
+    name = f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, 1000))
+    return next(path for path in candidates if not path.exists())

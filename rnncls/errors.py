@@ -1,0 +1,49 @@
+"""What can go wrong: the exception tree is the table of exit codes.
+
+RnnclsError
+├── ConfigError   2   the command line or the config is wrong
+├── DataError     3   a data file is missing or wrong
+├── RunError      4   a run folder is missing, unfinished or damaged
+├── DeviceError   5   the device asked for is not there
+└── Interrupted 130   stopped by the user, with everything saved
+"""
+
+
+class RnnclsError(Exception):
+    """An error that the user can mend: its text says what, where, and what to do.
+
+    Attributes:
+        exit_code: What the program leaves with when this error ends it.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(RnnclsError):
+    """The command line or the config is wrong; one line of text for each mistake."""
+
+    exit_code = 2
+
+
+class DataError(RnnclsError):
+    """A data file is missing or wrong; names the file, the row, what was found and what was expected."""
+
+    exit_code = 3
+
+
+class RunError(RnnclsError):
+    """A run folder or one of its files is missing, unfinished or damaged."""
+
+    exit_code = 4
+
+
+class DeviceError(RnnclsError):
+    """The device asked for is not on this machine."""
+
+    exit_code = 5
+
+
+class Interrupted(RnnclsError):  # noqa: N818 - what the user wanted is no error
+    """The user stopped the program; what was done so far is saved."""
+
+    exit_code = 130

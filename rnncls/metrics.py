@@ -1,0 +1,96 @@
+"""Scores of a classification, computed by scikit-learn and SciPy from a confusion matrix.
+
+The confusion matrix is a sum over texts, so that parts evaluated apart add up exactly.
+
+Shapes: N texts, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Precision, recall and F1 of one class, each 0 where nothing was predicted or nothing is there; its support."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a classification is worth.
+
+    Attributes:
+        accuracy: Share of texts classified right.
+        accuracy_interval: Its 95 % interval (Wilson 1927).
+        macro_f1: Mean of the classes' F1.
+        loss: Mean cross-entropy of a text in nats, without label smoothing.
+        num_rows: N.
+        per_class: One entry a class.
+        confusion_matrix: [C][C] counts, a row a true class, a column a predicted one.
+    """
+
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    macro_f1: float
+    loss: float
+    num_rows: int
+    per_class: list[ClassScores]
+    confusion_matrix: list[list[int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scores as plain lists, dictionaries and numbers."""
+        return {**asdict(self), "accuracy_interval": list(self.accuracy_interval)}
+
+
+def count_confusion(
+    labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64], num_classes: int
+) -> npt.NDArray[np.int64]:
+    """Return how often class i was predicted as class j, from two arrays [N]. [C, C] int64."""
+    pairs = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return pairs.reshape(num_classes, num_classes)
+
+
+def accuracy_of(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the share of texts on the diagonal of a confusion matrix [C, C]."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def macro_f1_of(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the mean F1 of the classes of a confusion matrix [C, C], 0 for a class that never occurs."""
+    sums = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float(np.mean(2 * np.diag(confusion) / np.maximum(sums, 1)))
+
+
+def score(confusion: npt.NDArray[np.int64], loss: float, label_names: Sequence[str]) -> Scores:
+    """Return all scores of a confusion matrix [C, C] int64 of at least one text."""
+    from scipy.stats import binomtest
+    from sklearn.metrics import precision_recall_fscore_support
+
+    num_classes, num_rows = len(label_names), int(confusion.sum())
+    true, predicted = np.divmod(np.arange(num_classes**2), num_classes)
+    columns = precision_recall_fscore_support(
+        true, predicted, labels=np.arange(num_classes), sample_weight=confusion.ravel(), zero_division=0.0
+    )
+    interval = binomtest(int(np.trace(confusion)), num_rows).proportion_ci(0.95, method="wilson")
+    per_class = [
+        ClassScores(name, float(p), float(r), float(f), int(row.sum()))
+        for name, p, r, f, row in zip(label_names, *columns[:3], confusion, strict=True)
+    ]
+    return Scores(
+        accuracy=accuracy_of(confusion),
+        accuracy_interval=(float(interval.low), float(interval.high)),
+        macro_f1=float(columns[2].mean()),
+        loss=loss,
+        num_rows=num_rows,
+        per_class=per_class,
+        confusion_matrix=confusion.tolist(),
+    )

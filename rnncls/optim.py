@@ -1,0 +1,149 @@
+"""Optimisation: the learning rate's schedule, clipping, and an update of the embedding that touches its used rows only.
+
+A dense optimiser step over a large embedding costs more than the network. Here the embedding's gradient is sparse, and
+each row has an optimiser of its own that steps only when its word occurs in the batch: its moments, and for Adam its
+count of steps, stand still in between. Where every word occurs in every batch this equals the dense optimiser.
+
+Shapes: V words, E embedding_dim, R distinct words in a batch.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from rnncls.config import TrainSection
+
+Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's
+
+
+def lr_factor(step: int, num_steps: int, schedule: Schedule, warmup_fraction: float) -> float:
+    """Return what the highest learning rate is multiplied by in step 0, 1, …, `num_steps` - 1.
+
+    It rises over the first `warmup_fraction` of the steps, in a straight line or, for one_cycle (Smith 2018), along
+    half a cosine, and then stays (constant), or falls towards 0 in a straight line (linear) or along half a cosine.
+    """
+    warmup_steps = warmup_fraction * num_steps
+    if step + 1 < warmup_steps:
+        share = (step + 1) / warmup_steps
+        return (1 - math.cos(math.pi * share)) / 2 if schedule == "one_cycle" else share
+    share = (step - warmup_steps) / (num_steps - warmup_steps) if num_steps > warmup_steps else 0.0
+    share = min(max(share, 0.0), 1.0)
+    match schedule:
+        case "constant":
+            return 1.0
+        case "linear":
+            return 1.0 - share
+        case _:
+            return (1 + math.cos(math.pi * share)) / 2
+
+
+class Optimizer:
+    """One optimiser for the whole model: torch's fused one for the network, a row-wise one for the embedding."""
+
+    def __init__(self, embedding: nn.Embedding, network: Iterable[nn.Parameter], section: TrainSection) -> None:
+        """Take the embedding, whose gradient must be sparse, and all other parameters."""
+        self.embedding = embedding
+        self.network = list(network)
+        self.name = section.optimizer
+        self.weight_decay = section.weight_decay
+        self.clip_norm = section.clip_norm
+        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[section.optimizer]
+        # Fused kernels exist for every device but MPS.
+        fused = embedding.weight.device.type != "mps"
+        self.dense = kind(self.network, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
+        self.rows = None if section.optimizer == "sgd" else RowMoments(embedding.weight)
+
+    def step(self, lr: float) -> None:
+        """Clip the gradients, update every parameter by them and forget them."""
+        gradients = [parameter.grad for parameter in self.network if parameter.grad is not None]
+        weight = self.embedding.weight
+        sparse = weight.grad.coalesce() if weight.grad is not None else None
+        if sparse is not None:
+            gradients.append(sparse.values())
+        if self.clip_norm is not None:
+            clip(gradients, self.clip_norm)
+        for group in self.dense.param_groups:
+            group["lr"] = lr
+        self.dense.step()
+        if sparse is not None:
+            self._update_rows(sparse.indices()[0], sparse.values(), lr)
+        self.dense.zero_grad()
+        weight.grad = None
+
+    @torch.no_grad()
+    def _update_rows(self, rows: torch.Tensor, gradient: torch.Tensor, lr: float) -> None:
+        """Update the embedding's rows. [R], [R, E]."""
+        weight = self.embedding.weight
+        values = weight[rows]  # [R, E]
+        if self.weight_decay and self.name == "adamw":
+            values *= 1 - lr * self.weight_decay
+        elif self.weight_decay:
+            gradient = gradient + self.weight_decay * values  # [R, E]
+        direction = gradient if self.rows is None else self.rows.direction(rows, gradient)  # [R, E]
+        weight.index_copy_(0, rows, values.sub_(direction, alpha=lr))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return all that a resumed run needs, by name."""
+        state: dict[str, torch.Tensor] = {}
+        for number, parameter in enumerate(self.network):
+            for name, value in self.dense.state.get(parameter, {}).items():
+                state[f"dense.{number}.{name}"] = value
+        if self.rows is not None:
+            state |= {f"rows.{name}": value for name, value in self.rows.state_dict().items()}
+        return state
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Take back what `state_dict` returned."""
+        for number, parameter in enumerate(self.network):
+            prefix = f"dense.{number}."
+            own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            if own:
+                self.dense.state[parameter] = own
+        if self.rows is not None:
+            self.rows.load_state_dict({name: state[f"rows.{name}"] for name in self.rows.state_dict()})
+
+
+class RowMoments:
+    """Adam's moments (Kingma and Ba 2015), kept and counted for each row of a matrix on its own."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        """Start from zero for a matrix [V, E]."""
+        self.mean = torch.zeros_like(weight, requires_grad=False)  # [V, E]
+        self.square = torch.zeros_like(weight, requires_grad=False)  # [V, E]
+        self.steps = torch.zeros(len(weight), 1, device=weight.device)  # [V, 1] float32
+
+    def direction(self, rows: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Count one step for each row and return Adam's direction for it. [R] int64, [R, E] -> [R, E]."""
+        steps = self.steps[rows] + 1  # [R, 1]
+        mean = self.mean[rows].lerp_(gradient, 1 - BETA1)  # [R, E]
+        square = self.square[rows].mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)  # [R, E]
+        self.steps.index_copy_(0, rows, steps)
+        self.mean.index_copy_(0, rows, mean)
+        self.square.index_copy_(0, rows, square)
+        spread = square.div_(1 - BETA2**steps).sqrt_().add_(EPSILON)  # [R, E]
+        return mean.div_(1 - BETA1**steps).div_(spread)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the moments and counts by name."""
+        return {"mean": self.mean, "square": self.square, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        for name, tensor in self.state_dict().items():
+            tensor.copy_(state[name])
+
+
+def clip(gradients: list[torch.Tensor], max_norm: float) -> None:
+    """Scale all gradients in place so that together they are no longer than `max_norm`, as clip_grad_norm_ does."""
+    norm = torch.nn.utils.get_total_norm(gradients)
+    torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
+
+
+def build_optimizer(embedding: nn.Embedding, model: nn.Module, section: TrainSection) -> Optimizer:
+    """Return the optimiser of a model that holds `embedding`."""
+    network = [parameter for parameter in model.parameters() if parameter is not embedding.weight]
+    return Optimizer(embedding, network, section)

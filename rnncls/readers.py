@@ -1,0 +1,290 @@
+"""From files to rows: CSV, TSV, JSON lines, Parquet and plain lines, read as a stream.
+
+Every reader yields `Rows` in the order of the file, checks each text and label, and names the file and the row of the
+first thing that is wrong. Rows are counted from 1, the header left out.
+"""
+
+import codecs
+import csv
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rnncls.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CSV_BLOCK_BYTES = 32 << 20
+"""A row may be no longer than this."""
+_ROWS_AT_ONCE = 8192
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a file to read.
+
+    Attributes:
+        text: Names of the columns that make up the text, joined with one space.
+        label: Name of the column of the class, or None where no label is wanted.
+        positions: Column names of a file without a header, in its order; empty where files must have a header.
+    """
+
+    text: tuple[str, ...]
+    label: str | None
+    positions: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All columns to read, the label last."""
+        return self.text if self.label is None else (*self.text, self.label)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some consecutive rows of a file.
+
+    Attributes:
+        texts: One text a row.
+        labels: One label a row, none of them empty; an empty list where no label was wanted.
+    """
+
+    texts: list[str]
+    labels: list[str]
+
+
+def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
+    """Yield the rows of a .csv, .tsv, .jsonl or .parquet file, or the lines of any other file as texts.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is wrong.
+    """
+    try:
+        if path.suffix.lower() in _DELIMITERS:
+            yield from _read_delimited(path, columns)
+        elif path.suffix.lower() == ".parquet":
+            yield from _read_parquet(path, columns)
+        elif path.suffix.lower() in {".jsonl", ".ndjson"}:
+            with path.open("rb") as stream:
+                yield from _read_jsonl(stream, str(path), columns)
+        elif columns.label is None:
+            with path.open("rb") as stream:
+                yield from read_lines(stream, str(path))
+        else:
+            raise DataError(f"{path}: cannot tell its form: expected .csv, .tsv, .jsonl or .parquet")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {_shorten(error.strerror or str(error))}") from error
+
+
+def read_lines(stream: BinaryIO, source: str) -> Iterator[Rows]:
+    """Yield each line of `stream` as one text."""
+    texts: list[str] = []
+    for number, line in _decoded_lines(stream, source):
+        texts.append(line.rstrip("\r\n"))
+        if len(texts) == _ROWS_AT_ONCE:
+            yield Rows(texts, [])
+            texts = []
+    if texts:
+        yield Rows(texts, [])
+
+
+def _decoded_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(stream, start=1):
+        yield number, _decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, f"{source}: row {number}")
+
+
+def _read_jsonl(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Rows]:
+    # The standard library, not pyarrow: pyarrow tells a wrong line's number only within its block, if at all.
+    texts: list[str] = []
+    labels: list[str] = []
+    for number, line in _decoded_lines(stream, source):
+        values = _parse_json_row(line, source, number, columns)
+        texts.append(" ".join(values[: len(columns.text)]))
+        labels += values[len(columns.text) :]
+        if len(texts) == _ROWS_AT_ONCE:
+            yield Rows(texts, labels)
+            texts, labels = [], []
+    if texts:
+        yield Rows(texts, labels)
+
+
+def _parse_json_row(line: str, source: str, number: int, columns: Columns) -> list[str]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{source}: row {number}: not valid JSON: {_shorten(line) or 'an empty line'}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{source}: row {number}: expected an object with {_names(columns.wanted)}: {_shorten(line)}")
+    for name in columns.wanted:
+        if name not in row:
+            raise _missing_column(f"{source}: row {number}", name, list(row))
+    values = [_json_text(row[name], f"{source}: row {number}: '{name}'") for name in columns.wanted]
+    if columns.label is not None and not values[-1].strip():
+        raise _missing_label(source, number, columns.label)
+    return values
+
+
+def _json_text(value: object, place: str) -> str:
+    if isinstance(value, dict | list):
+        raise DataError(f"{place}: expected a text, found {_shorten(json.dumps(value))}")
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"{place}: not valid Unicode: a lone surrogate at character {error.start + 1}") from error
+    return text
+
+
+def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    delimiter = _DELIMITERS[path.suffix.lower()]
+    has_header = _find_header(path, columns, delimiter)
+    misfits: list[Any] = []
+    options = {
+        "read_options": pa_csv.ReadOptions(
+            use_threads=False,  # so that a wrong row's number is known
+            block_size=_CSV_BLOCK_BYTES,
+            column_names=None if has_header else list(columns.positions),
+        ),
+        "parse_options": pa_csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
+        ),
+        "convert_options": pa_csv.ConvertOptions(
+            include_columns=list(columns.wanted),
+            column_types=dict.fromkeys(columns.wanted, pa.binary()),  # decoded here, so that a bad byte has a row
+            strings_can_be_null=False,
+        ),
+    }
+    num_rows = 0
+    try:
+        for rows in _rows_of_batches(pa_csv.open_csv(path, **options), str(path), columns):
+            num_rows += len(rows.texts)
+            yield rows
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):  # how pyarrow reads a header without a line end
+            return
+        if "straddling" in str(error):
+            raise DataError(
+                f"{path}: after row {num_rows}: a row is longer than {_CSV_BLOCK_BYTES:,} bytes: "
+                "is a quotation mark left open?"
+            ) from error
+        raise DataError(_explain_misfit(path, misfits, error, has_header=has_header)) from error
+
+
+def _find_header(path: Path, columns: Columns, delimiter: str) -> bool:
+    """Return whether the first row names the columns, once each; where it need not, it must have as many fields."""
+    first = _first_row(path, delimiter)
+    if not columns.positions or set(columns.wanted) <= set(first):
+        _check_columns(path, columns, first)
+        return True
+    if len(first) != len(columns.positions):
+        raise DataError(
+            f"{path}: row 1: expected {len(columns.positions)} columns ({', '.join(columns.positions)}) "
+            f"or a header that names them, found {len(first)}: {_shorten(delimiter.join(first))}"
+        )
+    return False
+
+
+def _first_row(path: Path, delimiter: str) -> list[str]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        try:
+            first = next(filter(None, csv.reader(stream, delimiter=delimiter)), None)
+        except csv.Error as error:
+            raise DataError(f"{path}: row 1: {error}") from error
+    if not first:
+        raise DataError(f"{path}: is empty: expected rows of delimited text")
+    return first
+
+
+def _explain_misfit(path: Path, misfits: list[Any], error: Exception, *, has_header: bool) -> str:
+    if not misfits:
+        return f"{path}: {error}"
+    row = misfits[0]
+    where = f"row {row.number - has_header}" if row.number is not None else "a row"
+    return f"{path}: {where}: expected {row.expected_columns} columns, found {row.actual_columns}: {_shorten(row.text)}"
+
+
+def _read_parquet(path: Path, columns: Columns) -> Iterator[Rows]:
+    import pyarrow as pa
+    import pyarrow.parquet as pa_parquet
+
+    try:
+        with pa_parquet.ParquetFile(path) as file:
+            _check_columns(path, columns, file.schema_arrow.names)
+            batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(columns.wanted))
+            yield from _rows_of_batches(batches, str(path), columns)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{path}: not a readable Parquet file: {_shorten(str(error))}") from error
+
+
+def _rows_of_batches(batches: Iterable["pa.RecordBatch"], source: str, columns: Columns) -> Iterator[Rows]:
+    start = 0
+    for batch in batches:
+        values = [_strings(batch.column(name), f"{source}: row {{row}}: '{name}'", start) for name in columns.wanted]
+        labels = values.pop() if columns.label is not None else []
+        for index, label in enumerate(labels):
+            if not label or label.isspace():
+                raise _missing_label(source, start + index + 1, str(columns.label))
+        yield Rows(values[0] if len(values) == 1 else list(map(" ".join, zip(*values, strict=True))), labels)
+        start += len(batch)
+
+
+def _strings(column: "pa.Array", place: str, start: int) -> list[str]:
+    """Return a column as texts, a null as an empty one."""
+    import pyarrow as pa
+
+    try:
+        texts = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        values = column.cast(pa.binary()).to_pylist()
+        return [_decode(value or b"", place.format(row=row)) for row, value in enumerate(values, start + 1)]
+    except pa.ArrowNotImplementedError as error:
+        raise DataError(f"{place.format(row=start + 1)}: expected a text, found {column.type}") from error
+    return [text or "" for text in texts] if column.null_count else texts
+
+
+def _decode(value: bytes, place: str) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = value[error.start]
+        raise DataError(
+            f"{place}: not UTF-8: byte 0x{byte:02x} at position {error.start + 1}; save as UTF-8"
+        ) from error
+
+
+def _check_columns(path: Path, columns: Columns, found: Sequence[str]) -> None:
+    for name in columns.wanted:
+        if name not in found:
+            raise _missing_column(str(path), name, found)
+        if list(found).count(name) > 1:
+            raise DataError(f"{path}: column '{name}' stands twice in the header: {_names(found)}")
+
+
+def _missing_column(place: str, name: str, found: Sequence[str]) -> DataError:
+    close = difflib.get_close_matches(name, found, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else "; set data.text and data.label to its columns"
+    return DataError(f"{place}: no column '{name}', found {_shorten(_names(found))}{hint}")
+
+
+def _missing_label(source: str, row: int, name: str) -> DataError:
+    return DataError(f"{source}: row {row}: the label (column '{name}') is missing")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _shorten(text: str, limit: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,100 @@
+"""The machine: the device, the random streams, and stopping in good order."""
+
+import contextlib
+import logging
+import re
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import torch
+
+from rnncls.errors import ConfigError, DeviceError
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device to run on; `auto` takes CUDA, then MPS, then the CPU, and says why.
+
+    Raises:
+        ConfigError: There is no such kind of device.
+        DeviceError: The named device is not on this machine.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ConfigError(f"device: expected auto, cpu, cuda, cuda:N or mps, found {name}")
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        chosen = "cuda" if has_cuda else "mps" if has_mps else "cpu"
+        reason = {"cuda": "a CUDA device is there", "mps": "no CUDA device, but Apple's MPS is there"}
+        logger.info("device: %s (auto: %s)", chosen, reason.get(chosen, "no CUDA or MPS device is there"))
+        return torch.device(chosen)
+    kind, _, index = name.partition(":")
+    if kind == "mps" and not has_mps:
+        raise DeviceError("mps: Apple's MPS is not available here; use --device cpu or --device auto")
+    # Asked of the text: torch keeps 8 bits of an index, and takes cuda:256 for cuda:0.
+    if kind == "cuda" and int(index or 0) >= (count := torch.cuda.device_count()):
+        raise DeviceError(f"{name}: this machine has {count} CUDA devices; use --device cpu or --device auto")
+    return torch.device(name)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse bfloat16 anywhere but on CUDA.
+
+    Raises:
+        ConfigError: The precision does not work on the device.
+    """
+    if precision == "bfloat16" and device.type != "cuda":
+        raise ConfigError(
+            f"train.precision: bfloat16 works on CUDA only, and the device is {device.type} "
+            "(an LSTM under bfloat16 autocast crashes on CPU); use float32"
+        )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch's global stream, which draws the first weights and the dropout, and count tiny numbers as zero."""
+    torch.manual_seed(seed)
+    # A gradient that fades to 1e-40 is computed many times slower on x86 than a zero.
+    torch.set_flush_denormal(True)
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the state of torch's random streams on the host and on the device. uint8."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Take back what `random_state` returned."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+class StopRequest:
+    """Whether the user has asked to stop: raised by SIGINT or SIGTERM, looked at between two steps."""
+
+    def __init__(self) -> None:
+        """Start with no request."""
+        self.requested = False
+
+    def request(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
+        """Ask to stop; a second Ctrl-C ends at once."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        logger.info("stopping after this step, and saving; press Ctrl-C again to leave at once")
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a request to stop between two steps, so that no step is torn apart."""
+    stop = StopRequest()
+    before = {number: signal.signal(number, stop.request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,115 @@
+"""What a person and a program see of a training run: the bar, and one line of JSON a validation, as it comes."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from tqdm import tqdm
+
+from rnncls.errors import RunError
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.5
+"""How often the bar asks the device for the loss: asking waits for the step."""
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a row to a file of JSON lines; it is on the disk before this returns, as a resumed run expects.
+
+    Raises:
+        RunError: The disk is full, or the file cannot be written to.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def keep_rows(path: Path, num_rows: int) -> None:
+    """Drop the rows after the first `num_rows`: those that a resumed run will write again.
+
+    Raises:
+        RunError: There are fewer, or the file cannot be read or written to.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        if len(lines) < num_rows:
+            raise RunError(f"{path}: damaged: expected {num_rows} rows, found {len(lines)}")
+        if len(lines) > num_rows:
+            os.truncate(path, sum(map(len, lines[:num_rows])))  # the rows that stay are not touched
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return all rows.
+
+    Raises:
+        RunError: The file is missing or a row is damaged.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise RunError(f"{path}: damaged: a row is not JSON") from error
+
+
+class TrainingBar:
+    """A progress bar over all texts of all epochs, on a terminal only; and a line on stderr for each validation."""
+
+    def __init__(self, num_texts: int, max_epochs: int) -> None:
+        """Take the texts of one epoch, and how many epochs there are at the most."""
+        self.max_epochs = max_epochs
+        self.bar = tqdm(
+            total=num_texts * max_epochs,
+            unit=" texts",
+            unit_scale=True,
+            disable=None,
+            leave=False,
+            dynamic_ncols=True,
+        )
+        self.looked_at = 0.0
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self.bar.close()
+
+    def resume_at(self, num_texts: int) -> None:
+        """Start from the texts that an earlier part of the run has used."""
+        self.bar.initial = self.bar.n = num_texts
+
+    def update(self, epoch: int, num_texts: int, loss: torch.Tensor) -> None:
+        """Count the texts of one step; show its loss now and then."""
+        now = time.monotonic()
+        if not self.bar.disable and now - self.looked_at > _LOOK_EVERY_S:
+            self.looked_at = now
+            self.bar.set_description(f"epoch {epoch}/{self.max_epochs}", refresh=False)
+            self.bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
+        self.bar.update(num_texts)
+
+    def show_row(self, row: Mapping[str, Any]) -> None:
+        """Log the scores of a validation."""
+        with tqdm.external_write_mode():
+            logger.info(
+                "epoch %d/%d  train loss %.4f, accuracy %.2f %%  validation loss %.4f, accuracy %.2f %%  %s tokens/s%s",
+                *(row["epoch"], self.max_epochs, row["train_loss"], 100 * row["train_accuracy"]),
+                *(row["valid_loss"], 100 * row["valid_accuracy"], f"{row['tokens_per_s']:,}"),
+                "  best" if row["is_best"] else "",
+            )

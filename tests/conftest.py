@@ -1,0 +1,69 @@
+"""Small data and small runs that many tests share."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from rnncls.config import Config, parse_config
+
+SHARED = Path(__file__).parents[2] / "shared"
+CITIES, TEAMS = ["oslo", "lima", "cairo", "quito"], ["rovers", "united", "wolves", "city"]
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own, on two threads, so that figures are the same everywhere."""
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def toy_csv(tmp_path: Path) -> Path:
+    """A file of 200 rows in two classes: what stands first decides, as in "rovers beat oslo"."""
+    generator = random.Random(0)
+    lines = ["label,title,description"]
+    for _ in range(100):
+        city, team = generator.choice(CITIES), generator.choice(TEAMS)
+        filler = "again " * generator.randrange(6)
+        lines.append(f"sport,{team} meet {city},the crowd waits {filler}")
+        lines.append(f"world,{city} meet {team},the crowd waits {filler}")
+    path = tmp_path / "toy.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def make_config(toy_csv: Path) -> Callable[..., Config]:
+    """Return a function from overrides to a small config on the toy file."""
+
+    def make(*overrides: str) -> Config:
+        return parse_config(toy_yaml(toy_csv), "toy.yaml", overrides)
+
+    return make
+
+
+def toy_yaml(path: Path) -> str:
+    """Return a small config that learns the toy file."""
+    return yaml.safe_dump(
+        {
+            "device": "cpu",
+            "data": {"train": str(path), "test": str(path), "valid_fraction": 0.2},
+            "text": {"min_freq": 1},
+            "model": {"embedding_dim": 8, "hidden_size": 8, "dropout": 0.1, "word_dropout": 0.0},
+            "train": {"max_epochs": 2, "batch_size": 16, "lr": 0.02},
+        }
+    )
+
+
+@pytest.fixture
+def toy_run(make_config: Callable[..., Config], tmp_path: Path) -> Iterator[Path]:
+    """A finished run on the toy file."""
+    from rnncls.trainer import train
+
+    path = tmp_path / "toy-run"
+    train(make_config(), path)
+    yield path

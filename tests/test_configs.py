@@ -1,0 +1,46 @@
+"""Every config that ships validates and trains."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from rnncls.config import load_config
+from rnncls.corpus import load_training_data
+from rnncls.trainer import Trainer, build_model
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
+
+
+def write_ag_news(root: Path, num_rows: int = 120) -> None:
+    """Write small files in AG News's form."""
+    generator = random.Random(0)
+    folder = root / "ag_news"
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        lines = []
+        for row in range(num_rows):
+            words = " ".join(generator.choices(["oil", "game", "war", "chip", "talks", "win"], k=4 + row % 9))
+            lines.append(f'"{row % 4 + 1}","{words} {row % 4}","{words} says #39;so."')
+        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[str(path.relative_to(ROOT)) for path in CONFIGS])
+def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
+    config = load_config(path)
+    if config.data.name == "ag_news":
+        write_ag_news(tmp_path)
+        config = load_config(path, [f"data.root={tmp_path}"])
+    else:
+        config = load_config(path, [f"data.root={ROOT / 'data'}"])
+    data = load_training_data(config)
+    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    before = trainer.model.linear.weight.detach().clone()
+    step = next(trainer.steps())
+    assert step.loss.isfinite()
+    assert (trainer.model.linear.weight != before).any()
+
+
+def test_the_lesson_has_its_ten_systems() -> None:
+    assert len([path for path in CONFIGS if path.parent.name == "lesson"]) == 10

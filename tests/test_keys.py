@@ -1,0 +1,103 @@
+"""No key of the config is read by nobody: each one, changed alone, changes the outcome of a small run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnncls.config import iter_keys, parse_config
+from rnncls.corpus import load_split
+from rnncls.errors import RnnclsError
+from rnncls.evaluator import compute_logits
+from rnncls.trainer import train
+from tests.conftest import toy_yaml
+
+TIMES = {"elapsed_s", "tokens_per_s"}
+# Each key with a value that must make a difference, and what has to be set for that on both sides.
+CHANGES: dict[str, tuple[str, list[str]]] = {
+    "seed": ("1", []),
+    "device": ("cuda:9", []),
+    "data.name": ("ag_news", ["data.name=quickstart", "data.train=null", "data.test=null"]),
+    "data.root": ("elsewhere", ["data.name=quickstart", "data.train=null", "data.test=null"]),
+    "data.train": ("other.csv", []),
+    "data.valid": ("toy.csv", []),
+    "data.test": ("other.csv", []),
+    "data.text": ("[title]", []),
+    "data.label": ("title", []),
+    "data.valid_fraction": ("0.4", []),
+    "text.tokenizer": ("whitespace", []),
+    "text.clean": ("false", []),
+    "text.min_freq": ("60", []),
+    "text.max_vocab": ("6", []),
+    "text.max_tokens": ("2", []),
+    "text.vectors": ("vectors.txt", []),
+    "model.cell": ("gru", []),
+    "model.embedding_dim": ("7", []),
+    "model.hidden_size": ("7", []),
+    "model.num_layers": ("2", []),
+    "model.bidirectional": ("false", []),
+    "model.pooling": ("[attention]", []),
+    "model.dropout": ("0.5", []),
+    "model.word_dropout": ("0.5", []),
+    "train.max_epochs": ("3", []),
+    "train.batch_size": ("8", []),
+    "train.optimizer": ("sgd", []),
+    "train.lr": ("0.01", []),
+    "train.schedule": ("cosine", []),
+    "train.warmup_fraction": ("0.5", []),
+    "train.weight_decay": ("0.5", []),
+    "train.label_smoothing": ("0.5", []),
+    "train.clip_norm": ("0.01", []),
+    "train.patience": ("1", ["train.max_epochs=4", "train.lr=1e-9"]),
+    "train.monitor": ("loss", []),
+    "train.precision": ("bfloat16", []),
+}
+
+
+@pytest.fixture
+def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
+    """Return a function from overrides to all that a run shows, or to the error that it ends with."""
+    text = toy_csv.read_text(encoding="utf-8").replace("the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;.")
+    (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
+    (tmp_path / "vectors.txt").write_text("meet 1 2 3\n", encoding="utf-8")
+
+    def run(overrides: list[str]) -> Any:
+        path = tmp_path / f"run-{'-'.join(overrides).replace('/', '_')}"
+        try:
+            config = parse_config(toy_yaml(Path("toy.csv")), "toy.yaml", overrides)
+            train(config, path)
+            return describe(path)
+        except RnnclsError as error:
+            return str(error).replace(str(path), "")
+
+    return run
+
+
+def describe(path: Path) -> Any:
+    """Return the metrics rows, the best score, the words, and the logits on the test file."""
+    from rnncls.checkpoint import STATE, load_run, load_tensors
+    from rnncls.tracking import read_rows
+
+    loaded = load_run(path)
+    split, _ = load_split(loaded.config, "test", loaded.vocab, loaded.label_names)
+    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in read_rows(path / "metrics.jsonl")]
+    _, meta = load_tensors(path / STATE)
+    return rows, meta["values"]["best_score"], loaded.vocab.words, compute_logits(loaded.model, split.texts).tolist()
+
+
+def test_every_key_of_the_schema_is_listed_here() -> None:
+    assert list(CHANGES) == [key for key, *_ in iter_keys()]
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_changed_key_changes_the_outcome(key: str, outcome: Callable[[list[str]], Any]) -> None:
+    value, common = CHANGES[key]
+    assert outcome([*common, f"{key}={value}"]) != outcome(common)
+
+
+def test_an_unchanged_config_has_the_same_outcome(outcome: Callable[[list[str]], Any], tmp_path: Path) -> None:
+    first = outcome([])
+    (tmp_path / "run-").rename(tmp_path / "first")
+    assert outcome([]) == first

@@ -1,0 +1,160 @@
+"""The optimiser: equal to torch's dense ones where each row sees every step, and to one a row where it does not."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from rnncls.config import TrainSection
+from rnncls.optim import Optimizer, build_optimizer, clip, lr_factor
+
+DENSE = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+NUM_WORDS, WIDTH, LR = 6, 3, 0.1
+
+
+class Words(nn.Module):
+    """A model as small as can be: an embedding and a linear layer."""
+
+    def __init__(self, *, sparse: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(NUM_WORDS, WIDTH, sparse=sparse)
+        self.linear = nn.Linear(WIDTH, 1)
+
+    def loss(self, words: list[int]) -> torch.Tensor:
+        result: torch.Tensor = self.linear(self.embedding(torch.tensor(words)).sin()).square().sum()
+        return result
+
+
+def section(name: str, **values: float | None) -> TrainSection:
+    return TrainSection.model_validate({"optimizer": name, "lr": LR, "clip_norm": None} | values)
+
+
+def step(model: Words, optimizer: Optimizer, words: list[int]) -> None:
+    model.loss(words).backward()  # type: ignore[no-untyped-call]
+    optimizer.step(LR)
+
+
+def dense_step(
+    model: Words, optimizer: torch.optim.Optimizer, words: list[int], clip_norm: float | None = None
+) -> None:
+    optimizer.zero_grad()
+    model.loss(words).backward()  # type: ignore[no-untyped-call]
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step()
+
+
+def assert_same(model: Words, other: Words) -> None:
+    for (name, found), expected in zip(model.named_parameters(), other.parameters(), strict=True):
+        assert torch.allclose(found, expected, rtol=1e-5, atol=1e-7), name
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_it_equals_the_dense_optimizer_where_every_word_is_in_every_batch(
+    name: str, weight_decay: float, clip_norm: float | None
+) -> None:
+    model, reference = Words(sparse=True), Words(sparse=False)
+    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=weight_decay, clip_norm=clip_norm))
+    dense = DENSE[name](reference.parameters(), lr=LR, weight_decay=weight_decay)
+    for words in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0, 0, 0], [0, 1, 2, 3, 4, 5]):
+        step(model, optimizer, words)
+        dense_step(reference, dense, words, clip_norm)
+        assert_same(model, reference)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_each_row_equals_an_optimizer_of_its_own_that_steps_when_its_word_occurs(name: str) -> None:
+    model = Words(sparse=True)
+    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
+    rows = [model.embedding.weight[row].detach().clone().requires_grad_() for row in range(NUM_WORDS)]
+    own = [DENSE[name]([row], lr=LR, weight_decay=0.1) for row in rows]
+    for words in ([0, 1], [1, 1, 4], [0], [1, 5]):
+        linear = torch.nn.functional.linear(
+            torch.stack([rows[word] for word in words]).sin(), model.linear.weight.detach(), model.linear.bias.detach()
+        )
+        gradients = torch.autograd.grad(linear.square().sum(), [rows[word] for word in sorted(set(words))])
+        for word, gradient in zip(sorted(set(words)), gradients, strict=True):
+            rows[word].grad = gradient
+            own[word].step()
+        step(model, optimizer, words)
+    torch.testing.assert_close(model.embedding.weight, torch.stack(rows))
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
+    model = Words(sparse=True)
+    before = model.embedding.weight.detach().clone()
+    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
+    for _ in range(3):
+        step(model, optimizer, [1, 2])
+    torch.testing.assert_close(model.embedding.weight[[0, 3, 4, 5]], before[[0, 3, 4, 5]], rtol=0, atol=0)
+    assert (model.embedding.weight[[1, 2]] != before[[1, 2]]).all()
+
+
+def test_the_learning_rate_of_a_step_is_the_one_given() -> None:
+    model = Words(sparse=True)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = build_optimizer(model.embedding, model, section("adamw"))
+    model.loss([0, 1]).backward()  # type: ignore[no-untyped-call]
+    optimizer.step(0.0)
+    assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+
+def test_gradients_are_forgotten_after_a_step() -> None:
+    model = Words(sparse=True)
+    optimizer = build_optimizer(model.embedding, model, section("adam"))
+    step(model, optimizer, [0])
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+def test_a_restored_optimizer_goes_on_to_the_bit(name: str) -> None:
+    model, other = Words(sparse=True), Words(sparse=True)
+    optimizer = build_optimizer(model.embedding, model, section(name))
+    step(model, optimizer, [0, 1, 1])
+    other.load_state_dict(model.state_dict())
+    restored = build_optimizer(other.embedding, other, section(name))
+    restored.load_state_dict({key: value.clone() for key, value in optimizer.state_dict().items()})
+    step(model, optimizer, [1, 2])
+    step(other, restored, [1, 2])
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_clip_scales_all_gradients_by_one_factor() -> None:
+    gradients = [torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])]
+    clip(gradients, 1.0)
+    torch.testing.assert_close(gradients, [torch.tensor([0.6]), torch.tensor([[0.0, 0.8]])])
+
+
+def test_clip_leaves_short_gradients_as_they_are() -> None:
+    gradients = [torch.tensor([0.3, 0.4])]
+    clip(gradients, 1.0)
+    assert gradients[0].tolist() == torch.tensor([0.3, 0.4]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("linear", [0.5, 1.0, 1.0, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]),
+        ("cosine", [0.5, 1.0] + [(1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]),
+        ("one_cycle", [0.5, 1.0] + [(1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]),
+    ],
+)
+def test_the_schedule_by_hand(schedule: str, expected: list[float]) -> None:
+    found = [lr_factor(step, 10, schedule, 0.2) for step in range(10)]  # type: ignore[arg-type]
+    assert found == pytest.approx(expected)
+
+
+def test_one_cycle_warms_up_along_a_cosine() -> None:
+    assert lr_factor(0, 40, "one_cycle", 0.1) == pytest.approx((1 - math.cos(math.pi / 4)) / 2)
+    assert lr_factor(0, 40, "linear", 0.1) == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
+def test_without_warmup_the_first_step_is_at_full_rate(schedule: str) -> None:
+    assert lr_factor(0, 5, schedule, 0.0) == 1.0  # type: ignore[arg-type]

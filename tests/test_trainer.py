@@ -1,0 +1,188 @@
+"""Training: the split of its work into steps, what a metrics row says, and when it stops."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rnncls import checkpoint
+from rnncls.batching import assemble
+from rnncls.config import Config
+from rnncls.corpus import load_training_data
+from rnncls.errors import ConfigError, DeviceError, RunError
+from rnncls.evaluator import compute_logits, evaluate, evaluating
+from rnncls.runtime import seed_everything
+from rnncls.trainer import Trainer, build_model, find_unfinished, train
+
+MakeConfig = Callable[..., Config]
+
+
+def start(config: Config) -> Trainer:
+    data = load_training_data(config)
+    seed_everything(config.seed)
+    return Trainer(config.train, build_model(config, data), data, config.seed)
+
+
+def rows_of(trainer: Trainer) -> list[dict[str, Any]]:
+    return [step.validation for step in trainer.steps() if step.validation is not None]
+
+
+def test_an_epoch_is_as_many_steps_as_batches_fit(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=2", "train.batch_size=30"))
+    assert [step.num_texts for step in trainer.steps()].count(30) == 10
+    assert trainer.step == 12  # 160 rows make 5 batches of 30 and one of 10, twice
+
+
+def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(make_config: MakeConfig) -> None:
+    config = make_config(
+        "model.dropout=0.0", "train.optimizer=sgd", "train.schedule=constant", "train.warmup_fraction=0.0",
+        "train.clip_norm=null", "train.label_smoothing=0.2", "train.lr=0.5",
+    )  # fmt: skip
+    trainer = start(config)
+    batch = assemble(trainer.data.train.texts, np.arange(4))
+    weight = trainer.model.linear.weight
+    before = weight.detach().clone()
+    logits = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)
+    log_probs = F.log_softmax(logits, dim=1)
+    labels = torch.from_numpy(trainer.data.train.labels[:4])
+    right = log_probs[torch.arange(4), labels]
+    loss = -(0.8 * right + 0.2 * log_probs.mean(dim=1)).mean()
+    (gradient,) = torch.autograd.grad(loss, weight)
+    found = trainer.train_step(batch)
+    torch.testing.assert_close(found, loss)
+    torch.testing.assert_close(weight, before - 0.5 * gradient)
+
+
+def test_the_row_of_an_epoch_holds_the_validation_scores_of_the_weights_after_it(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=1"))
+    (row,) = rows_of(trainer)
+    logits = compute_logits(trainer.model, trainer.data.valid.texts)
+    labels = torch.from_numpy(trainer.data.valid.labels)
+    assert row["valid_accuracy"] == (logits.argmax(dim=1) == labels).double().mean().item()
+    assert row["valid_loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-6)
+
+
+def test_training_figures_are_sums_over_texts_not_means_of_batches(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=1", "train.batch_size=90"))
+    steps = list(trainer.steps())
+    row = steps[-1].validation
+    assert row is not None
+    weighted = sum(step.loss.item() * step.num_texts for step in steps) / sum(step.num_texts for step in steps)
+    assert row["train_loss"] == pytest.approx(weighted, rel=1e-6)
+
+
+def test_a_row_counts_steps_epochs_and_tokens(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=2"))
+    rows = rows_of(trainer)
+    num_tokens = int(trainer.data.train.texts.lengths.sum())
+    assert [(row["step"], row["epoch"], row["num_tokens"]) for row in rows] == [
+        (10, 1, num_tokens),
+        (20, 2, 2 * num_tokens),
+    ]
+
+
+def test_training_stops_when_patience_runs_out(make_config: MakeConfig) -> None:
+    rows = rows_of(start(make_config("train.max_epochs=50", "train.patience=2", "train.lr=1.0e-9")))
+    assert [row["is_best"] for row in rows] == [True, False, False]
+
+
+def test_patience_null_never_stops(make_config: MakeConfig) -> None:
+    assert len(rows_of(start(make_config("train.max_epochs=6", "train.patience=null", "train.lr=1.0e-9")))) == 6
+
+
+def test_a_lower_loss_is_better_when_the_loss_is_monitored(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=4", "train.monitor=loss", "train.patience=null"))
+    losses = [row["valid_loss"] for row in rows_of(trainer)]
+    assert trainer.best_epoch == losses.index(min(losses)) + 1
+
+
+def test_evaluation_restores_the_mode_and_keeps_no_gradient(make_config: MakeConfig) -> None:
+    trainer = start(make_config())
+    trainer.model.train()
+    with evaluating(trainer.model):
+        assert not trainer.model.training
+        assert not torch.is_grad_enabled()
+    assert trainer.model.training
+
+
+def test_evaluation_counts_each_text_once(make_config: MakeConfig) -> None:
+    trainer = start(make_config())
+    confusion, _ = evaluate(trainer.model, trainer.data.train)
+    assert confusion.sum(axis=1).tolist() == np.bincount(trainer.data.train.labels).tolist()
+
+
+def test_logits_come_in_the_order_of_the_texts(make_config: MakeConfig) -> None:
+    trainer = start(make_config())
+    texts = trainer.data.train.texts
+    order = np.random.default_rng(0).permutation(len(texts))
+    torch.testing.assert_close(
+        compute_logits(trainer.model, texts.select(order)), compute_logits(trainer.model, texts)[order]
+    )
+
+
+def test_vectors_wider_than_the_embedding_are_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("the " + " ".join(["0.5"] * 9) + "\n", encoding="utf-8")
+    config = make_config(f"text.vectors={vectors}")
+    with pytest.raises(ConfigError, match=r"9 columns, more than model\.embedding_dim: 8"):
+        build_model(config, load_training_data(config))
+
+
+def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("the 1.5 2.5 3.5\n", encoding="utf-8")
+    config = make_config(f"text.vectors={vectors}")
+    data = load_training_data(config)
+    model = build_model(config, data)
+    assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [1.5, 2.5, 3.5]
+
+
+def test_a_device_that_is_not_there_leaves_no_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="cuda:7"):
+        train(make_config("device=cuda:7"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_bfloat16_on_a_cpu_is_refused_by_name(make_config: MakeConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train.precision: bfloat16 works on CUDA only"):
+        train(make_config("train.precision=bfloat16"), tmp_path / "run")
+
+
+def test_an_existing_run_is_not_overwritten(make_config: MakeConfig, toy_run: Path) -> None:
+    before = (toy_run / checkpoint.MODEL).read_bytes()
+    with pytest.raises(ConfigError, match="already there"):
+        train(make_config(), toy_run)
+    assert (toy_run / checkpoint.MODEL).read_bytes() == before
+
+
+def test_resuming_with_another_config_names_the_keys_that_differ(make_config: MakeConfig, toy_run: Path) -> None:
+    with pytest.raises(ConfigError, match=r"differs in seed, train\.lr"):
+        train(make_config("train.lr=0.5", "seed=1"), toy_run, resume=True)
+
+
+def test_resuming_with_other_data_is_refused(make_config: MakeConfig, toy_run: Path, toy_csv: Path) -> None:
+    text = toy_csv.read_text(encoding="utf-8")
+    toy_csv.write_text(text.replace("meet", "met", 1), encoding="utf-8")
+    with pytest.raises(RunError, match="the data files are not those of this run"):
+        train(make_config(), toy_run, resume=True)
+
+
+def test_resuming_nothing_says_so(make_config: MakeConfig, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="nothing to resume"):
+        train(make_config(), tmp_path / "absent", resume=True)
+
+
+def test_resuming_a_finished_run_changes_nothing(make_config: MakeConfig, toy_run: Path) -> None:
+    names = (checkpoint.MODEL, checkpoint.METRICS, checkpoint.STATE)
+    before = {name: (toy_run / name).read_bytes() for name in names}
+    train(make_config(), toy_run, resume=True)
+    assert {name: (toy_run / name).read_bytes() for name in names} == before
+
+
+def test_without_an_unfinished_run_there_is_nothing_to_find() -> None:
+    with pytest.raises(RunError, match="no unfinished run"):
+        find_unfinished()
