@@ -184,7 +184,8 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[
     """Write tensors and JSON metadata into one verified safetensors file."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"schema_version": SCHEMA_VERSION, **meta}, sort_keys=True)
-    write_atomic(path, save(plain, {"rnncls": text, "sha256": _digest(plain, text)}))
+    # One entry, for safetensors writes several in any order: the same tensors make the same file, byte for byte.
+    write_atomic(path, save(plain, {"rnncls": f"{_digest(plain, text)} {text}"}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -199,8 +200,8 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, SafetensorError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
-    text = header.get("rnncls", "")
-    if header.get("sha256") != _digest(tensors, text):
+    seal, _, text = header.get("rnncls", "").partition(" ")
+    if seal != _digest(tensors, text):
         raise RunError(f"{path}: damaged: its contents do not match its checksum")
     meta: dict[str, Any] = json.loads(text)
     _check_version(path, meta)

@@ -4,6 +4,7 @@ Shapes: N rows.
 """
 
 import hashlib
+import http.client
 import logging
 import os
 import tempfile
@@ -212,7 +213,7 @@ def _download_missing(name: str, folder: Path) -> None:
     files = BUILT_INS[name].files
     if not files:
         raise DataError(
-            f"{folder}: no such folder: run from the repository's root, or set data.root to its data folder"
+            f"{folder} lacks train.csv or test.csv: run from the repository's root, or set data.root to its data folder"
         )
     for split, file in files.items():
         path = folder / f"{split}.csv"
@@ -221,9 +222,11 @@ def _download_missing(name: str, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _download(file, path)
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             raise DataError(
-                f"{name} is not at {folder} and cannot be downloaded ({error}).\n"
+                f"{name} is not at {folder} and cannot be downloaded ({str(error).strip()}).\n"
                 f"Put train.csv and test.csv from {_AG_NEWS_URL} into {folder.resolve()}, "
                 "or set data.root to the folder that holds ag_news/."
             ) from error
@@ -244,6 +247,7 @@ def _download(file: CanonicalFile, path: Path) -> None:
             target.flush()
             os.fsync(target.fileno())
             _verify(Path(target.name), file)
+            Path(target.name).chmod(0o644)
             Path(target.name).replace(path)
         finally:
             Path(target.name).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """What can go wrong: the exception tree is the table of exit codes.
 
 RnnclsError
+├── DivergedError   1   a loss is no finite number any more
 ├── ConfigError   2   the command line or the config is wrong
 ├── DataError     3   a data file is missing or wrong
 ├── RunError      4   a run folder is missing, unfinished or damaged
@@ -41,6 +42,10 @@ class DeviceError(RnnclsError):
     """The device asked for is not on this machine."""
 
     exit_code = 5
+
+
+class DivergedError(RnnclsError):
+    """Training has left the numbers: a loss is not finite."""
 
 
 class Interrupted(RnnclsError):  # noqa: N818 - what the user wanted is no error

@@ -10,10 +10,12 @@ S = D * H width of a state, P poolings.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from rnncls.config import ModelSection
 from rnncls.vocab import PAD_ID, UNK_ID
@@ -159,22 +161,83 @@ class Pooling(nn.Module):
         inside = None  # every position is
         if is_ragged:
             inside = torch.arange(states.shape[1], device=states.device) < lengths[:, None]  # [B, T]
-        return torch.cat([self._pool(name, states, lengths, inside) for name in self.names], dim=-1)
+        plain = [name for name in self.names if name != "attention"]
+        pooled = dict(zip(plain, pool(states, lengths, inside, plain, bidirectional=self.bidirectional), strict=True))
+        if self.attention is not None:
+            weights = self.attention(states, inside)  # [B, T]
+            pooled["attention"] = torch.einsum("bt,bts->bs", weights, states)
+        return torch.cat([pooled[name] for name in self.names], dim=-1)
 
-    def _pool(
-        self, name: str, states: torch.Tensor, lengths: torch.Tensor, inside: torch.Tensor | None
-    ) -> torch.Tensor:
-        match name:
-            case "last":
-                return last_states(states, lengths, bidirectional=self.bidirectional)
-            case "max":
-                return (states if inside is None else states.masked_fill(~inside[..., None], -torch.inf)).amax(dim=1)
-            case "mean":
-                total = (states if inside is None else states * inside[..., None]).sum(dim=1)  # [B, S]
-                return total / lengths[:, None]
-        assert self.attention is not None
-        weights: torch.Tensor = self.attention(states, inside)  # [B, T]
-        return torch.einsum("bt,bts->bs", weights, states)
+
+def pool(
+    states: torch.Tensor,
+    lengths: torch.Tensor,
+    inside: torch.Tensor | None,
+    names: Sequence[str],
+    *,
+    bidirectional: bool,
+) -> tuple[torch.Tensor, ...]:
+    """Return the last, max and mean of each text's states, those that are named.
+
+    Args:
+        states: [B, T, S].
+        lengths: [B] int64.
+        inside: [B, T] bool, which positions are no padding; None where all are.
+        names: Any of last, max, mean.
+        bidirectional: Whether the second half of S is the backward direction.
+
+    Returns:
+        One [B, S] a name.
+    """
+    return _Pool.apply(states, lengths, inside, tuple(names), bidirectional)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Pool(torch.autograd.Function):
+    """`pool` with a gradient of its own: autograd's goes over [B, T, S] a dozen times, this one twice."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: torch.Tensor,
+        lengths: torch.Tensor,
+        inside: torch.Tensor | None,
+        names: tuple[str, ...],
+        bidirectional: bool,  # noqa: FBT001 - autograd hands all over by position
+    ) -> tuple[torch.Tensor, ...]:
+        pooled = {}
+        if "last" in names:
+            pooled["last"] = last_states(states, lengths, bidirectional=bidirectional)  # [B, S]
+        if "max" in names:
+            shown = states if inside is None else states.masked_fill(~inside[..., None], -torch.inf)
+            pooled["max"] = shown.amax(dim=1)  # [B, S]
+        if "mean" in names:
+            shown = states if inside is None else states.masked_fill(~inside[..., None], 0.0)
+            pooled["mean"] = shown.sum(dim=1) / lengths[:, None]  # [B, S]
+        ctx.save_for_backward(states, lengths, inside, pooled.get("max"))
+        ctx.names, ctx.bidirectional = names, bidirectional
+        return tuple(pooled[name] for name in names)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        states, lengths, inside, top = ctx.saved_tensors
+        of = dict(zip(ctx.names, gradients, strict=True))  # each [B, S]
+        mean = of["mean"] / lengths[:, None] if "mean" in of else states.new_zeros(())  # [B, S]
+        mean = mean.unsqueeze(1) if mean.dim() else mean  # [B, 1, S]
+        if "max" in of:
+            is_top = states == top[:, None]  # [B, T, S]
+            share = (of["max"] / is_top.sum(dim=1)).unsqueeze(1)  # [B, 1, S]: equal tops share alike
+            gradient = torch.where(is_top, share + mean, mean)  # [B, T, S]
+        else:
+            gradient = mean.expand_as(states).clone()  # [B, T, S]
+        if inside is not None:
+            gradient *= inside[..., None]
+        if "last" in of:
+            half = states.shape[-1] // 2 if ctx.bidirectional else states.shape[-1]
+            texts = torch.arange(len(states), device=states.device)  # [B]
+            gradient[texts, lengths - 1, :half] += of["last"][:, :half]
+            gradient[:, 0, half:] += of["last"][:, half:]
+        return gradient, None, None, None, None
 
 
 class Attention(nn.Module):

@@ -78,6 +78,8 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
             raise DataError(f"{path}: cannot tell its form: expected .csv, .tsv, .jsonl or .parquet")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
+    except UnicodeEncodeError as error:
+        raise DataError(f"{str(path)!a}: pyarrow cannot open a file whose name is not UTF-8: rename it") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {_shorten(error.strerror or str(error))}") from error
 
@@ -85,7 +87,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
 def read_lines(stream: BinaryIO, source: str) -> Iterator[Rows]:
     """Yield each line of `stream` as one text."""
     texts: list[str] = []
-    for number, line in _decoded_lines(stream, source):
+    for _, line in _decoded_lines(stream, source):
         texts.append(line.rstrip("\r\n"))
         if len(texts) == _ROWS_AT_ONCE:
             yield Rows(texts, [])

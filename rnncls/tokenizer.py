@@ -26,7 +26,7 @@ Tokenizer = Callable[[str], list[str]]
 UNK = "<unk>"
 """Stands for a word that the vocabulary lacks, and for a text with no token at all."""
 
-_BROKEN_ENTITY = re.compile(r"(?<![&\w])(#\d{1,7}|quot|amp|lt|gt|nbsp|apos|hellip|[lr][sd]quo|[mn]dash);")
+_BROKEN_ENTITY = re.compile(r"(?<![&\w])(?<!amp;)(#\d{1,7}|quot|amp|lt|gt|nbsp|apos|hellip|[lr][sd]quo|[mn]dash);")
 _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
 _NEEDS_MENDING = re.compile(r"[;\\<]")

@@ -6,6 +6,7 @@ Shapes: N training texts, B texts in a batch, C classes.
 """
 
 import logging
+import math
 import platform
 import subprocess
 import time
@@ -23,7 +24,7 @@ from rnncls import checkpoint, tracking
 from rnncls.batching import Batch, iter_batches, plan_epoch
 from rnncls.config import Config, TrainSection, load_config
 from rnncls.corpus import TrainingData, load_training_data
-from rnncls.errors import ConfigError, Interrupted, RunError
+from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of
 from rnncls.model import TextClassifier
@@ -110,6 +111,11 @@ class Trainer:
     def validate(self) -> dict[str, Any]:
         """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
         confusion, loss = evaluate(self.model, self.data.valid)
+        if not math.isfinite(loss + self.epoch_loss.item()):
+            raise DivergedError(
+                f"the loss is not finite after epoch {self.num_validations + 1}; the epochs before are saved: "
+                "try a lower train.lr, or a train.clip_norm"
+            )
         scores = {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
         score = -loss if self.section.monitor == "loss" else scores[self.section.monitor]
         self.num_validations += 1

@@ -8,12 +8,15 @@ Shapes: V words, D columns in the vectors.
 
 import contextlib
 import gzip
+import http.client
 import importlib.metadata
 import io
 import logging
 import ssl
 import tempfile
+import urllib.error
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +32,8 @@ CACHE_DIR = Path(".vector_cache")
 """Where torchtext keeps the files that it downloads."""
 NAMES = tuple(name for name in torchtext.vocab.pretrained_aliases if name.startswith(("glove.", "fasttext.")))
 """What torchtext can download as one vector a word."""
+_DOWNLOAD_ERRORS = (OSError, RuntimeError, TypeError, ValueError, http.client.HTTPException, zipfile.BadZipFile)
+"""The network's, and what torchtext raises for a page that is no file of vectors."""
 
 
 def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,10 +73,13 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
 def _load_package(matrix: Path, index: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
     import pyarrow.parquet
 
-    known = pyarrow.parquet.read_table(index).column(0).to_pylist()
+    try:
+        known = pyarrow.parquet.read_table(index).column(0).to_pylist()
+        table = np.load(matrix, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{matrix.parent}: the package's vectors cannot be read: {error}") from error
     rows = {word: row for row, word in enumerate(known)}
     found = torch.tensor([word in rows for word in words], dtype=torch.bool)
-    table = np.load(matrix, mmap_mode="r", allow_pickle=False)
     if table.ndim != 2 or len(table) != len(known):
         raise DataError(f"{matrix}: expected {len(known):,} rows of vectors, found the shape {table.shape}")
     vectors = torch.zeros(len(words), table.shape[1])
@@ -85,6 +93,12 @@ def _load_file(path: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Te
         lines = _matching_lines(path, wanted)
         if not lines:
             raise DataError(f"{path}: has a vector for none of the {len(words):,} words of the vocabulary")
+        widths = sorted({line.count(b" ") for line in lines})
+        if len(widths) > 1 or widths[0] < 3:  # torchtext takes a line of two numbers for a header
+            raise DataError(
+                f"{path}: not a text file of vectors: expected as many numbers after each word, three or more, "
+                f"found {' and '.join(map(str, widths))}"
+            )
         excerpt = Path(folder) / "vectors.txt"
         excerpt.write_bytes(b"\n".join(lines))
         try:
@@ -104,7 +118,7 @@ def _matching_lines(path: Path, wanted: set[bytes]) -> list[bytes]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return [line.rstrip() for line in stream if line.split(b" ", 1)[0] in wanted and line.count(b" ") > 1]
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
@@ -122,11 +136,17 @@ def _named_file(name: str) -> Path:
     if not path.is_file():
         logger.info("downloading %s into %s", name, CACHE_DIR)
         try:
-            with _verified_https():
-                torchtext.vocab.pretrained_aliases[name](cache=str(CACHE_DIR), max_vectors=1)
-        except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+            CACHE_DIR.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=CACHE_DIR) as folder:  # torchtext would keep half a file
+                with _verified_https():
+                    torchtext.vocab.pretrained_aliases[name](cache=folder, max_vectors=1)
+                for file in [*Path(folder).glob("*.txt"), *Path(folder).glob("*.vec")]:
+                    file.replace(CACHE_DIR / file.name)
+        except _DOWNLOAD_ERRORS as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             raise DataError(
-                f"text.vectors: {name} cannot be downloaded ({error}); put {path.name} into {CACHE_DIR}"
+                f"text.vectors: {name} cannot be downloaded ({str(error).strip()}); put {path.name} into {CACHE_DIR}"
             ) from error
     return path
 

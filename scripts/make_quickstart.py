@@ -54,10 +54,7 @@ TOWNS = {
     "Vastrel": ("Senate", "Lanterns", "Bank", "Laboratory"),
     "Velmark": ("Council", "Wanderers", "Motors", "Space Centre"),
 }
-NAMES = {
-    section: tuple(f"{town} {kinds[section - 1]}" for town, kinds in TOWNS.items())
-    for section in (1, 2, 3, 4)
-}
+NAMES = {section: tuple(f"{town} {kinds[section - 1]}" for town, kinds in TOWNS.items()) for section in (1, 2, 3, 4)}
 
 # --- Words that every section uses ----------------------------------------------------------------
 
@@ -181,9 +178,7 @@ WORLD = Section(
     ),
     words={
         "leader": phrases("Prime Minister, President, Chancellor, Foreign Minister, Governor"),
-        "trouble": phrases(
-            "flood warnings, bread shortages, border clashes, a disputed count, a ferry strike"
-        ),
+        "trouble": phrases("flood warnings, bread shortages, border clashes, a disputed count, a ferry strike"),
         "treaty": phrases("fishing treaty, border treaty, grain accord, ceasefire plan, refugee pact"),
     },
 )
@@ -446,9 +441,7 @@ def make_files(seed: int) -> dict[str, bytes]:
     """Make the content of both files; the test file comes last and avoids every text of the training file."""
     rng = random.Random(seed)
     seen: set[Bag] = set()
-    return {
-        name: to_csv(make_rows(rng, size, seen, held_out=name == "test.csv")) for name, size in SIZES.items()
-    }
+    return {name: to_csv(make_rows(rng, size, seen, held_out=name == "test.csv")) for name, size in SIZES.items()}
 
 
 def differs(path: Path, content: bytes) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rnncls.config import ModelSection
-from rnncls.model import Attention, Encoder, TextClassifier, last_states, reversal
+from rnncls.model import Attention, Encoder, TextClassifier, last_states, pool, reversal
 from rnncls.vocab import PAD_ID, UNK_ID
 
 CELLS = ["rnn", "lstm", "gru", "none"]
@@ -120,6 +120,35 @@ def test_pooling_by_hand(name: str, expected: list[list[float]]) -> None:
     states = torch.tensor([[[10.0, 1], [20, 2], [30, 3]], [[10, 9], [99, 99], [99, 99]]])
     pooled = model.pooling(states, torch.tensor([3, 1]), is_ragged=True)
     torch.testing.assert_close(pooled, torch.tensor(expected))
+
+
+def naive_pool(name: str, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    rows = [row[:length] for row, length in zip(states, lengths.tolist(), strict=True)]
+    last = [torch.cat([row[-1, :2], row[0, 2:]]) for row in rows]
+    return torch.stack({"last": last, "max": [r.amax(0) for r in rows], "mean": [r.mean(0) for r in rows]}[name])
+
+
+@pytest.mark.parametrize("names", [["last"], ["max"], ["mean"], ["mean", "max"], ["last", "max", "mean"]])
+@pytest.mark.parametrize("lengths", [[5, 5, 5], [5, 1, 3]])
+def test_the_gradient_of_the_pooling_is_autograds(names: list[str], lengths: list[int]) -> None:
+    states = torch.randn(3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    sizes = torch.tensor(lengths)
+    inside = None if min(lengths) == 5 else torch.arange(5) < sizes[:, None]
+    found = torch.cat(pool(states, sizes, inside, names, bidirectional=True), dim=1)
+    expected = torch.cat([naive_pool(name, states, sizes) for name in names], dim=1)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(found.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(
+        torch.autograd.grad((found * weights).sum(), states), torch.autograd.grad((expected * weights).sum(), states)
+    )
+
+
+def test_equal_tops_share_the_gradient_alike() -> None:
+    states = torch.tensor([[[2.0], [1.0], [2.0]]], requires_grad=True)
+    (top,) = pool(states, torch.tensor([3]), None, ["max"], bidirectional=False)
+    top.sum().backward()  # type: ignore[no-untyped-call]
+    assert states.grad is not None
+    assert states.grad.flatten().tolist() == [0.5, 0.0, 0.5]
 
 
 def test_attention_weights_sum_to_one_and_leave_padding_out() -> None:

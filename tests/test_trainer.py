@@ -13,7 +13,7 @@ from rnncls import checkpoint
 from rnncls.batching import assemble
 from rnncls.config import Config
 from rnncls.corpus import load_training_data
-from rnncls.errors import ConfigError, DeviceError, RunError
+from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate, evaluating
 from rnncls.runtime import seed_everything
 from rnncls.trainer import Trainer, build_model, find_unfinished, train
@@ -98,6 +98,11 @@ def test_a_lower_loss_is_better_when_the_loss_is_monitored(make_config: MakeConf
     trainer = start(make_config("train.max_epochs=4", "train.monitor=loss", "train.patience=null"))
     losses = [row["valid_loss"] for row in rows_of(trainer)]
     assert trainer.best_epoch == losses.index(min(losses)) + 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(make_config: MakeConfig) -> None:
+    with pytest.raises(DivergedError, match="not finite after epoch 1"):
+        rows_of(start(make_config("train.lr=1e38", "train.clip_norm=null", "train.optimizer=sgd")))
 
 
 def test_evaluation_restores_the_mode_and_keeps_no_gradient(make_config: MakeConfig) -> None:

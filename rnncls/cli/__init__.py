@@ -32,16 +32,23 @@ app.command("predict")(predict_command)
 app.add_typer(config_app, name="config")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rnncls {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-    debug: Annotated[  # noqa: ARG001 - run() has taken it away by now, from wherever it stood
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand after the command too.")
     ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"rnncls {__version__}")
-        raise typer.Exit
+    # Nothing is left to do: --version has its callback, and run() has taken --debug away from wherever it stood.
+    pass
 
 
 def run() -> None:

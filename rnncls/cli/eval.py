@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption
+from rnncls.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from rnncls.metrics import Scores
@@ -19,7 +20,9 @@ def eval_command(
         Path | None,
         typer.Argument(help="The run folder; default: the newest finished run.", show_default=False),
     ] = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    split: Annotated[
+        SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Another labelled file, with the run's columns.", show_default=False)
     ] = None,
@@ -29,19 +32,26 @@ def eval_command(
     """Print accuracy, macro-F1, loss, scores per class and the confusion matrix; keep them in the run folder."""
     from rnncls.checkpoint import find_run, write_json
 
+    if split and data:
+        raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
     path = find_run(run)
-    scores, origin = evaluate_run(path, split=split, data=data, device=device)
+    scores, origin = evaluate_run(path, split=split or "test", data=data, device=device)
     result = {**scores.to_dict(), "data": origin, "run": str(path)}
-    write_json(path / f"eval-{data.stem if data else split}.json", result)
     if json_:
         typer.echo(json.dumps(result))
-        return
+    else:
+        print_scores(scores, f"{path.name} on {origin['path']}")
+    write_json(path / f"eval-{f'file-{data.stem}' if data else split or 'test'}.json", result)
+
+
+def print_scores(scores: "Scores", origin: str) -> None:
+    """Print the scores over all classes, those of each class and the confusion matrix."""
     from rich.console import Console
 
     from rnncls.report import class_table, confusion_table, score_lines
 
     console = Console()
-    for line in score_lines(scores, f"{path.name} on {origin['path']}"):
+    for line in score_lines(scores, origin):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     tables = (class_table(scores), confusion_table(scores))
     # Squeezed into a narrow screen, a table of many classes loses its figures.
@@ -73,5 +83,18 @@ def evaluate_run(
     run = load_run(path)
     target = resolve_device(device or run.config.device)
     rows, origin = load_split(run.config, split, run.vocab, run.label_names, data)
+    if data is None and split != "test":
+        _check_same_rows(path, origin)
     confusion, loss = evaluate(run.model.to(target), rows)
     return score(confusion, loss, run.label_names), origin
+
+
+def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
+    """See that a file from which the run's own rows are drawn is still the one that it was trained on."""
+    from rnncls.checkpoint import SUMMARY, read_json
+
+    files = read_json(path / SUMMARY)["data"]["files"].values() if (path / SUMMARY).exists() else []
+    if files and origin["sha256"] not in {file["sha256"] for file in files}:
+        raise DataError(
+            f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more"
+        )

@@ -24,7 +24,7 @@ def predict_command(
         Path | None,
         typer.Option(help="The run folder; default: the newest finished run.", show_default=False),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many labels to print, the most probable first.")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="How many labels a plain line has, the most probable first.")] = 1,
     json_: JsonOption = False,
     input_: Annotated[
         str | None,
@@ -42,6 +42,9 @@ def predict_command(
     """Print label and probability of each text, one line a text, in their order."""
     if (texts is None) == (input_ is None):
         raise ConfigError('give texts, or --input FILE, and not both: rnncls predict "some text"')
+
+    if json_ and output is not None:
+        raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
 
     from rnncls.checkpoint import find_run, load_run
     from rnncls.predictor import Predictor

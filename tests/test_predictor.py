@@ -1,0 +1,164 @@
+"""Predictions: what is said of a text does not depend on what else is asked."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnncls import evaluator
+from rnncls.checkpoint import Run
+from rnncls.config import parse_config
+from rnncls.model import TextClassifier
+from rnncls.predictor import Prediction, Predictor
+from rnncls.vocab import Vocab
+
+WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
+LABELS = ["sport", "world", "weather"]
+CONFIG = """
+data: {train: none.csv}
+text: {max_tokens: 64}
+model: {embedding_dim: 6, hidden_size: 5}
+"""
+TEXTS = ["rovers meet oslo", "oslo", "again again again oslo meet rovers again", "", "meet oslo", "rovers " * 40]
+ODD_TEXTS = {
+    "empty": "",
+    "spaces": " \t\r\n\u2028\u3000",
+    "NUL": "rovers \0 meet\0",
+    "emoji joined by zero-width joiners": "oslo \U0001f468\u200d\U0001f469\u200d\U0001f467 meet",
+    "right to left": "\u202e\u0627\u0644\u0639 \u05d0\u05d1\u05d2 oslo",
+    "lone surrogate": "rovers \udcff oslo",
+    "broken entities": "&#xD800; &#0; &lt;b&gt; #39;s quot;",
+    "100,000 words": "oslo " * 100_000,
+    "one long word": "o" * 100_000,
+    "the padding's own name": "<pad> <unk>",
+}
+
+
+@pytest.fixture
+def predictor() -> Predictor:
+    """A model with fresh weights, far enough from 0 that texts get different answers."""
+    config = parse_config(CONFIG, "test.yaml")
+    torch.manual_seed(0)
+    model = TextClassifier(config.model, len(WORDS), len(LABELS)).eval()
+    with torch.no_grad():
+        model.linear.weight.mul_(5)
+    return Predictor(Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"))
+
+
+def probs_of(predictions: list[Prediction]) -> torch.Tensor:
+    return torch.tensor([list(prediction.probs.values()) for prediction in predictions])
+
+
+def test_the_label_is_the_most_probable_one() -> None:
+    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).label == "y"
+
+
+def test_the_prob_is_that_of_the_label() -> None:
+    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).prob == 0.5
+
+
+@pytest.mark.parametrize(
+    ("k", "expected"),
+    [
+        (1, [("y", 0.5)]),
+        (2, [("y", 0.5), ("z", 0.3)]),
+        (3, [("y", 0.5), ("z", 0.3), ("x", 0.2)]),
+        (9, [("y", 0.5), ("z", 0.3), ("x", 0.2)]),
+    ],
+)
+def test_top_holds_the_most_probable_labels_first(k: int, expected: list[tuple[str, float]]) -> None:
+    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).top(k) == expected
+
+
+def test_equally_probable_labels_keep_the_order_of_the_run() -> None:
+    prediction = Prediction("a", {"x": 0.2, "y": 0.4, "z": 0.4})
+    assert (prediction.label, [label for label, _ in prediction.top(3)]) == ("y", ["y", "z", "x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "token_ids"),
+    [
+        ("rovers meet oslo", [3, 4, 2]),
+        ("OSLO, rovers!", [2, 1, 3, 1]),  # basic_english: lower case, punctuation apart
+        ("oslo zanzibar", [2, 1]),
+        ("", [1]),
+        (" \t\n\u3000", [1]),
+    ],
+)
+def test_probs_are_the_softmax_of_the_logits(predictor: Predictor, text: str, token_ids: list[int]) -> None:
+    logits = predictor.model(torch.tensor([token_ids]), torch.tensor([len(token_ids)]), is_ragged=False)[0].tolist()
+    total = sum(math.exp(logit) for logit in logits)
+    (prediction,) = predictor.predict([text])
+    expected = {name: math.exp(logit) / total for name, logit in zip(LABELS, logits, strict=True)}
+    assert prediction.probs == pytest.approx(expected, rel=1e-5)
+
+
+def test_texts_come_back_in_their_order_whatever_their_lengths(predictor: Predictor) -> None:
+    assert [prediction.text for prediction in predictor.predict(TEXTS)] == TEXTS
+
+
+def test_each_text_gets_the_prediction_that_it_gets_alone(predictor: Predictor) -> None:
+    together = probs_of(predictor.predict(TEXTS))
+    alone = probs_of([predictor.predict([text])[0] for text in TEXTS])
+    torch.testing.assert_close(together, alone)
+
+
+def test_different_texts_get_different_probs(predictor: Predictor) -> None:
+    assert len({prediction.prob for prediction in predictor.predict(TEXTS)}) == len(TEXTS)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_the_batch_size_does_not_matter(predictor: Predictor, batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = probs_of(predictor.predict(TEXTS))
+    monkeypatch.setattr(evaluator, "BATCH_SIZE", batch_size)
+    torch.testing.assert_close(probs_of(predictor.predict(TEXTS)), before)
+
+
+def test_a_text_stands_for_each_of_its_copies(predictor: Predictor) -> None:
+    first, _, third = predictor.predict(["oslo meet", "rovers", "oslo meet"])
+    assert first == third
+
+
+def test_no_texts_get_no_predictions(predictor: Predictor) -> None:
+    assert predictor.predict([]) == []
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
+def test_an_odd_text_comes_back_unchanged(predictor: Predictor, text: str) -> None:
+    assert [prediction.text for prediction in predictor.predict(["oslo", text, "meet"])] == ["oslo", text, "meet"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
+def test_the_probs_of_an_odd_text_sum_to_one(predictor: Predictor, text: str) -> None:
+    (prediction,) = predictor.predict([text])
+    assert sum(prediction.probs.values()) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
+def test_an_odd_neighbour_does_not_change_a_prediction(predictor: Predictor, text: str) -> None:
+    alone, beside = predictor.predict(["rovers meet"])[0], predictor.predict([text, "rovers meet"])[1]
+    assert beside.probs == pytest.approx(alone.probs, abs=1e-6)
+
+
+def test_what_stands_after_max_tokens_is_not_read(predictor: Predictor) -> None:
+    cut, longer = predictor.predict(["oslo " * 64, "oslo " * 64 + "rovers"])
+    assert longer.probs == cut.probs
+
+
+def test_a_stream_answers_chunk_by_chunk(predictor: Predictor) -> None:
+    answered = list(predictor.stream([TEXTS[:2], [], TEXTS[2:]]))
+    assert [[prediction.text for prediction in chunk] for chunk in answered] == [TEXTS[:2], [], TEXTS[2:]]
+
+
+def test_a_stream_reads_a_chunk_only_when_it_is_wanted(predictor: Predictor) -> None:
+    chunks = iter([["oslo"], ["rovers"]])
+    next(predictor.stream(chunks))
+    assert list(chunks) == [["rovers"]]
+
+
+def test_predicting_switches_dropout_off_and_the_mode_back(predictor: Predictor) -> None:
+    before = predictor.predict(TEXTS)
+    predictor.model.train()
+    assert predictor.predict(TEXTS) == before
+    assert predictor.model.training

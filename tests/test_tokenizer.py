@@ -1,0 +1,201 @@
+"""Mending, tokenising, and flat arrays of token types."""
+
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+import pytest
+from torchtext.data.utils import _basic_english_normalize
+
+from rnncls.config import TextSection
+from rnncls.tokenizer import TokenizedTexts, build_tokenizer, mend, tokenize_texts
+
+CHUNKS = [["a b a", "c"], [], ["b", "d a b b"]]
+ROWS = [text.split() for text in chain(*CHUNKS)]
+
+
+def tokenized() -> TokenizedTexts:
+    return tokenize_texts(CHUNKS, str.split)
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("Wall St. #39;s bears", "Wall St.'s bears"),
+        ("Microsoft #39;s plan", "Microsoft's plan"),
+        ("Microsoft&#39;s plan", "Microsoft's plan"),
+        ("it &#039;s", "it's"),
+        ("don #39;t they #39;ll we #39;ve I #39;d I #39;m you #39;re", "don't they'll we've I'd I'm you're"),
+        ("HE #39;S", "HE'S"),
+        ("the #39;80s", "the '80s"),
+        ("the players #39; union", "the players ' union"),
+        ("quot;Hi,quot; he said", '"Hi," he said'),
+        ("&quot;Hi&quot;", '"Hi"'),
+        ("R&amp;D and A amp; B", "R&D and A & B"),
+        ("5 &lt; 6", "5 < 6"),
+        ("#36;100", "$100"),
+        ("lsquo;hi rsquo; mdash; hellip;", "\u2018hi \u2019 \u2014 \u2026"),
+        ("&copy; 2004", "© 2004"),
+        ("Q&amp;amp;A", "Q&A"),
+        ("#1234567;", "\ufffd"),
+        ("#55357;", "\ufffd"),
+    ],
+)
+def test_broken_entities_are_mended(text: str, mended: str) -> None:
+    assert mend(text) == mended
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("&lt;b&gt;Bold&lt;/b&gt; text", "Bold text"),
+        ("lt;b gt;Bold lt;/b gt;", "Bold"),
+        ("&amp;lt;b&amp;gt;Bold", "Bold"),
+        ('&lt;A HREF="http://x.com/a?b=1&amp;c=2"&gt;link&lt;/A&gt;', "link"),
+        ("<B>Reuters</B> - news", "Reuters - news"),
+        ("one<br/>two<br />three", "one two three"),
+        ("<!-- hidden -->seen", "seen"),
+    ],
+)
+def test_tags_are_dropped(text: str, words: str) -> None:
+    assert " ".join(mend(text).split()) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"), [("one\\two", "one two"), ("costs \\$5", "costs  $5"), ("end\\", "end "), ("\\\\", "  ")]
+)
+def test_backslashes_become_spaces(text: str, mended: str) -> None:
+    assert mend(text) == mended
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "clean text; with a semicolon",
+        "a < b and c > d",
+        "I <3 you",
+        "C#7; is a language",
+        "http://x.com/?a=1&b=2;c",
+        "AT&T; Q&A",
+        "it's 'fine' \"so\" \u2013 ü 😀",
+        "#hashtag and 100% & more",
+        "2<3;>1",
+    ],
+)
+def test_clean_text_stays_as_it_is(text: str) -> None:
+    assert mend(text) == text
+
+
+ODD_TEXTS = [
+    "",
+    "   ",
+    "Hello, World!",
+    "don't stop (now)?",
+    'He said: "no"; she didn\'t.',
+    "a.b.c...d",
+    "line<br />break",
+    "ÜBER İstanbul ẞ 😀",
+    "tab\tnew\nline\x0bfeed\u2003em\xa0nbsp",
+    "<unk> <pad>",
+    "x" * 1000,
+    "#39; &lt;b&gt; \\",
+    "1,000.50 $ % @",
+]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_basic_english_is_torchtexts(text: str) -> None:
+    tokenize = build_tokenizer(TextSection(tokenizer="basic_english", clean=False, max_tokens=10_000))
+    assert tokenize(text) == (_basic_english_normalize(text) or ["<unk>"])
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Wall St. #39;s Bears", ["wall", "st", ".", "'", "s", "bears"]),
+        ("quot;Yes,quot; he said (today); no: wait!", ["yes", ",", "he", "said", "(", "today", ")", "no", "wait", "!"]),
+        ("&lt;b&gt;Bold&lt;/b&gt;", ["bold"]),
+    ],
+)
+def test_basic_english_reads_mended_text(text: str, tokens: list[str]) -> None:
+    assert build_tokenizer(TextSection())(text) == tokens
+
+
+@pytest.mark.parametrize("text", ["#39;", "&lt;b&gt;x", "a\\b"])
+def test_without_cleaning_text_is_read_as_it_is(text: str) -> None:
+    assert build_tokenizer(TextSection(tokenizer="whitespace", clean=False))(text) == [text]
+
+
+def test_whitespace_splits_at_white_space_alone() -> None:
+    tokenize = build_tokenizer(TextSection(tokenizer="whitespace"))
+    assert tokenize("Don't  stop,\tnow\u2003(OK) ") == ["Don't", "stop,", "now", "(OK)"]
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "tokens"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"]), (4, ["a", "b", "c"])]
+)
+def test_long_texts_are_cut(max_tokens: int, tokens: list[str]) -> None:
+    assert build_tokenizer(TextSection(max_tokens=max_tokens))("a b c") == tokens
+
+
+@pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace"])
+@pytest.mark.parametrize("text", ["", " ", "\n\t\u2003", "&nbsp;", "<br/>", "\\"])
+def test_a_text_without_words_becomes_one_unknown_word(tokenizer: str, text: str) -> None:
+    section = TextSection.model_validate({"tokenizer": tokenizer})
+    assert build_tokenizer(section)(text) == ["<unk>"]
+
+
+def test_types_are_numbered_in_the_order_of_their_first_appearance() -> None:
+    assert tokenized().types == ["a", "b", "c", "d"]
+
+
+def test_flat_arrays_hold_the_texts_one_after_the_other() -> None:
+    texts = tokenized()
+    ends = np.cumsum(texts.lengths)
+    parts = np.split(texts.type_ids, ends[:-1])
+    assert [[texts.types[number] for number in part] for part in parts] == ROWS
+
+
+def test_lengths_count_the_tokens_of_each_text() -> None:
+    assert tokenized().lengths.tolist() == [len(row) for row in ROWS]
+
+
+def test_flat_arrays_have_the_promised_kinds_of_numbers() -> None:
+    texts = tokenized()
+    assert (texts.type_ids.dtype.name, texts.lengths.dtype.name) == ("int32", "int64")
+
+
+def test_how_the_texts_are_cut_into_chunks_does_not_matter() -> None:
+    whole, parts = tokenize_texts([list(chain(*CHUNKS))], str.split), tokenized()
+    np.testing.assert_array_equal(whole.type_ids, parts.type_ids)
+
+
+def test_many_texts_are_tokenised_as_a_plain_loop_would() -> None:
+    generator = np.random.default_rng(0)
+    rows = [[f"w{word}" for word in generator.integers(0, 50, generator.integers(1, 20))] for _ in range(300)]
+    texts = tokenize_texts([[" ".join(row) for row in rows]], str.split)
+    assert [texts.types[number] for number in texts.type_ids] == list(chain(*rows))
+
+
+def test_no_texts_make_empty_arrays() -> None:
+    texts = tokenize_texts([], str.split)
+    assert (texts.type_ids.shape, texts.lengths.shape, texts.types, texts.counts().shape) == ((0,), (0,), [], (0,))
+
+
+def test_counts_are_those_of_all_texts() -> None:
+    texts = tokenized()
+    assert dict(zip(texts.types, texts.counts().tolist(), strict=True)) == Counter(chain(*ROWS))
+
+
+@pytest.mark.parametrize("chosen", [[0], [1, 3], [3, 1], [0, 1, 2, 3], []])
+def test_counts_of_chosen_texts_leave_out_the_others(chosen: list[int]) -> None:
+    texts = tokenized()
+    found = dict(zip(texts.types, texts.counts(np.array(chosen, dtype=np.int64)).tolist(), strict=True))
+    expected = Counter(chain(*(ROWS[row] for row in chosen)))
+    assert found == {word: expected[word] for word in "abcd"}
+
+
+def test_tokenising_without_a_terminal_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    tokenize_texts(CHUNKS, str.split, title="tokenising")
+    assert capsys.readouterr() == ("", "")

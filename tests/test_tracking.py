@@ -1,0 +1,163 @@
+"""Metric rows on disk, and what the bar shows where."""
+
+import errno
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import torch
+
+from rnncls.errors import RunError
+from rnncls.tracking import TrainingBar, append_row, keep_rows, read_rows
+
+ROWS: list[dict[str, Any]] = [
+    {"epoch": 1, "valid_loss": 0.1 + 0.2},
+    {"epoch": 2, "valid_loss": 1e-300},
+    {"epoch": 3, "is_best": True},
+]
+VALIDATION: dict[str, Any] = {
+    "epoch": 2,
+    "train_loss": 0.51239,
+    "train_accuracy": 0.8123,
+    "valid_loss": 0.61239,
+    "valid_accuracy": 0.7456,
+    "tokens_per_s": 1234567,
+    "is_best": True,
+}
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Put a terminal in the place of stderr: in a test's body, for pytest sets stderr anew after the fixtures."""
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of three rows."""
+    path = tmp_path / "metrics.jsonl"
+    for row in ROWS:
+        append_row(path, row)
+    return path
+
+
+def refuse(_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_rows_are_read_as_they_were_written_to_the_last_bit(path: Path) -> None:
+    assert read_rows(path) == ROWS
+
+
+def test_a_row_is_one_line(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_a_row_that_cannot_be_written_names_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written: No space left on device"):
+        append_row(path, ROWS[0])
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 2, 3])
+def test_the_first_rows_are_kept_byte_for_byte(path: Path, num_rows: int) -> None:
+    before = path.read_bytes().splitlines(keepends=True)
+    keep_rows(path, num_rows)
+    assert path.read_bytes() == b"".join(before[:num_rows])
+
+
+@pytest.mark.parametrize("torn", [b'{"epoch": 4, "val', b"\xff\x00\xfe"])
+def test_a_row_torn_by_a_crash_is_dropped(path: Path, torn: bytes) -> None:
+    path.write_bytes(path.read_bytes() + torn)
+    keep_rows(path, 3)
+    assert read_rows(path) == ROWS
+
+
+def test_a_run_without_rows_needs_no_file(tmp_path: Path) -> None:
+    keep_rows(tmp_path / "metrics.jsonl", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_rows_are_damage(path: Path) -> None:
+    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: expected 4 rows, found 3"):
+        keep_rows(path, 4)
+
+
+def test_rows_that_cannot_be_cut_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="Is a directory"):
+        keep_rows(tmp_path, 1)
+
+
+def test_reading_a_missing_file_names_it(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"metrics\.jsonl: No such file"):
+        read_rows(tmp_path / "metrics.jsonl")
+
+
+@pytest.mark.parametrize("damage", [b'{"epoch": 4', b"\xff\xfe\n"])
+def test_a_damaged_row_is_named_by_its_file(path: Path, damage: bytes) -> None:
+    path.write_bytes(path.read_bytes() + damage)
+    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: a row is not JSON"):
+        read_rows(path)
+
+
+def test_no_bar_is_drawn_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingBar(100, 2) as bar:
+        bar.update(1, 100, torch.tensor(0.5))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_bar_the_device_is_never_asked_for_the_loss() -> None:
+    on_no_device = torch.empty((), device="meta")  # asking it for its value is an error
+    with TrainingBar(100, 2) as bar:
+        bar.update(1, 100, on_no_device)
+
+
+def test_the_bar_shows_the_epoch_and_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    with TrainingBar(100, 2) as bar:
+        bar.bar.mininterval = 0.0
+        bar.update(1, 60, torch.tensor(0.4567))
+    assert "epoch 1/2:  30%" in terminal.getvalue()
+    assert "loss 0.457" in terminal.getvalue()
+
+
+def test_the_loss_is_not_asked_for_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    with TrainingBar(100, 2) as bar:
+        bar.bar.mininterval = 0.0
+        bar.update(1, 1, torch.tensor(0.25))
+        bar.update(1, 1, torch.empty((), device="meta"))
+    assert "loss 0.250" in terminal.getvalue()
+
+
+def test_a_resumed_bar_starts_where_the_run_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    with TrainingBar(100, 2) as bar:
+        bar.resume_at(150)
+        bar.bar.mininterval = 0.0
+        bar.update(2, 10, torch.tensor(0.5))
+    assert "epoch 2/2:  80%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("is_best", "end"), [(True, "1,234,567 tokens/s  best"), (False, "1,234,567 tokens/s")])
+def test_a_validation_is_one_line_with_its_figures(
+    is_best: bool,
+    end: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, "rnncls"), TrainingBar(100, 3) as bar:
+        bar.show_row({**VALIDATION, "is_best": is_best})
+    expected = "epoch 2/3  train loss 0.5124, accuracy 81.23 %  validation loss 0.6124, accuracy 74.56 %  "
+    assert caplog.messages == [expected + end]
