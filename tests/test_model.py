@@ -201,6 +201,24 @@ def test_pad_has_a_zero_vector_that_gets_no_gradient() -> None:
     assert model.embedding.weight[PAD_ID].abs().sum() == 0
 
 
+@pytest.mark.parametrize(("cell", "num_gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
+def test_recurrent_weights_start_orthogonal_gate_by_gate(cell: str, num_gates: int) -> None:
+    model = build(cell, bidirectional=True, num_layers=2, pooling=["last"])
+    assert model.encoder is not None
+    for weights in model.encoder.rnn.all_weights:
+        gates = weights[1].view(num_gates, 5, 5)
+        torch.testing.assert_close(
+            gates @ gates.transpose(1, 2), torch.eye(5).double().expand_as(gates), atol=1e-6, rtol=0
+        )
+
+
+def test_only_the_forget_gates_start_with_a_bias() -> None:
+    model = build("lstm", bidirectional=False, num_layers=1, pooling=["last"])
+    assert model.encoder is not None
+    _, _, bias_ih, bias_hh = model.encoder.rnn.all_weights[0]
+    assert (bias_ih + bias_hh).tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
+
+
 def test_word_dropout_replaces_words_by_unk_in_training_only() -> None:
     model = build("none", bidirectional=False, num_layers=1, pooling=["mean"], word_dropout=0.999999)
     text = texts()[0]
