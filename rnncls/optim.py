@@ -78,7 +78,7 @@ class Optimizer:
     def _update_rows(self, rows: torch.Tensor, gradient: torch.Tensor, lr: float) -> None:
         """Update the embedding's rows. [R], [R, E]."""
         weight = self.embedding.weight
-        values = weight[rows]  # [R, E]
+        values = weight.index_select(0, rows)  # [R, E]
         if self.weight_decay and self.name == "adamw":
             values *= 1 - lr * self.weight_decay
         elif self.weight_decay:
@@ -112,24 +112,25 @@ class RowMoments:
 
     def __init__(self, weight: torch.Tensor) -> None:
         """Start from zero for a matrix [V, E]."""
-        self.mean = torch.zeros_like(weight, requires_grad=False)  # [V, E]
-        self.square = torch.zeros_like(weight, requires_grad=False)  # [V, E]
+        # Side by side, so that a row's two moments are read and written in one go.
+        self.moments = torch.zeros(len(weight), 2, weight.shape[1], device=weight.device)  # [V, 2, E]
         self.steps = torch.zeros(len(weight), 1, device=weight.device)  # [V, 1] float32
 
     def direction(self, rows: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Count one step for each row and return Adam's direction for it. [R] int64, [R, E] -> [R, E]."""
-        steps = self.steps[rows] + 1  # [R, 1]
-        mean = self.mean[rows].lerp_(gradient, 1 - BETA1)  # [R, E]
-        square = self.square[rows].mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)  # [R, E]
+        steps = self.steps.index_select(0, rows).add_(1)  # [R, 1]
+        moments = self.moments.index_select(0, rows)  # [R, 2, E]
+        mean, square = moments.unbind(1)  # [R, E]
+        mean.lerp_(gradient, 1 - BETA1)
+        square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         self.steps.index_copy_(0, rows, steps)
-        self.mean.index_copy_(0, rows, mean)
-        self.square.index_copy_(0, rows, square)
-        spread = square.div_(1 - BETA2**steps).sqrt_().add_(EPSILON)  # [R, E]
-        return mean.div_(1 - BETA1**steps).div_(spread)
+        self.moments.index_copy_(0, rows, moments)
+        spread = square.div(1 - BETA2**steps).sqrt_().add_(EPSILON)  # [R, E]
+        return mean.div(1 - BETA1**steps).div_(spread)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the moments and counts by name."""
-        return {"mean": self.mean, "square": self.square, "steps": self.steps}
+        return {"moments": self.moments, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""

@@ -1,9 +1,11 @@
 """The machine: the device, the random streams, and stopping in good order."""
 
 import contextlib
+import ctypes
 import logging
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -56,6 +58,21 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # A gradient that fades to 1e-40 is computed many times slower on x86 than a zero.
     torch.set_flush_denormal(True)
+
+
+def keep_freed_memory() -> None:
+    """Keep the memory of freed tensors for the next step, where the C library is glibc.
+
+    It would give large blocks back to the system and then fault every page in again, each step: that costs a third of
+    a training step's time (docs/performance.md).
+    """
+    if sys.platform != "linux":
+        return
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
+    with contextlib.suppress(AttributeError):  # another C library has no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(mmap_threshold, 64 << 20)
+        mallopt(trim_threshold, (1 << 31) - 1)
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:

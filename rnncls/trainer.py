@@ -31,6 +31,7 @@ from rnncls.model import TextClassifier
 from rnncls.optim import build_optimizer, lr_factor
 from rnncls.runtime import (
     check_precision,
+    keep_freed_memory,
     random_state,
     resolve_device,
     restore_random_state,
@@ -236,6 +237,7 @@ def train(config: Config, path: Path, *, resume: bool = False) -> dict[str, Any]
     check_precision(config.train.precision, device)
     data = load_training_data(config)
     seed_everything(config.seed)
+    keep_freed_memory()
     model = build_model(config, data).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
     if resume:

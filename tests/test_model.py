@@ -169,7 +169,9 @@ def test_attention_pooling_is_the_softmax_of_the_scores_by_hand() -> None:
 
 
 def test_reversal_turns_each_text_round_and_keeps_padding() -> None:
-    assert reversal(torch.tensor([3, 1, 4]), 4).tolist() == [2, 1, 0, 3, 4, 5, 6, 7, 11, 10, 9, 8]
+    order = reversal(torch.tensor([3, 1, 4]), 4)
+    steps = torch.tensor([[10, 20, 30], [11, 0, 31], [12, 0, 32], [0, 0, 33]])
+    assert steps.flatten()[order].view(4, 3).tolist() == [[12, 20, 33], [11, 0, 32], [10, 0, 31], [0, 0, 30]]
 
 
 def test_cell_none_does_not_see_order() -> None:

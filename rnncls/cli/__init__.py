@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from rnncls import __version__
+from rnncls.cli.benchmark import app as benchmark_app
 from rnncls.cli.config import app as config_app
 from rnncls.cli.eval import eval_command
 from rnncls.cli.predict import predict_command
@@ -30,6 +31,7 @@ app.command("train")(train_command)
 app.command("eval")(eval_command)
 app.command("predict")(predict_command)
 app.add_typer(config_app, name="config")
+app.add_typer(benchmark_app, name="benchmark")
 
 
 def _show_version(wanted: bool) -> None:

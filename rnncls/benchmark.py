@@ -1,0 +1,184 @@
+"""How fast: the program's own work beside the bare cell of torch.nn, in turn, in one process.
+
+Tokens are the words of texts; padding is never counted. Two things are compared pair by pair, so that a machine that
+slows down slows both; a figure is the median over the pairs.
+
+Shapes: B texts in a batch, T tokens, E embedding_dim, S width of a state.
+"""
+
+import itertools
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls.batching import EncodedTexts, assemble, plan_epoch, plan_in_order_of_length
+from rnncls.config import ModelSection
+from rnncls.evaluator import BATCH_SIZE
+from rnncls.model import Encoder
+from rnncls.predictor import Predictor
+from rnncls.trainer import Trainer
+
+NUM_PAIRS = 15
+STEPS_A_PAIR = 10
+TEXTS_A_PAIR = 8192
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The program's speed beside the bare cell's.
+
+    Attributes:
+        tokens_per_s: Median of the program's.
+        bare_tokens_per_s: Median of the bare cell's.
+        ratio: Median of the pairs' ratios.
+        ratio_spread: The pairs' lowest and highest ratio.
+        samples_per_s: Texts a second, the median of the program's.
+        padding_share: Share of the positions in the program's batches that hold no token.
+        peak_memory_mib: The most memory that the process has held so far.
+    """
+
+    tokens_per_s: float
+    bare_tokens_per_s: float
+    ratio: float
+    ratio_spread: tuple[float, float]
+    samples_per_s: float
+    padding_share: float
+    peak_memory_mib: float
+
+
+class BareCell:
+    """A torch.nn cell on random inputs of given shapes: nothing around it, nothing padded."""
+
+    def __init__(self, section: ModelSection) -> None:
+        """Build the cell in torch's own layout, [T, B, E]."""
+        self.embedding_dim = section.embedding_dim
+        self.cell = Encoder(section).rnn
+        self.cell.batch_first = False
+
+    def inputs(self, shapes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
+        """Return a random input [T, B, E] for each (B, T); the embedding below a cell needs its gradient."""
+        return [torch.randn(length, size, self.embedding_dim, requires_grad=True) for size, length in shapes]
+
+    def train(self, inputs: Sequence[torch.Tensor]) -> None:
+        """Run forward and backward on each input."""
+        for values in inputs:
+            states = self.cell(values)[0]  # [T, B, S]
+            torch.autograd.backward(states, torch.ones_like(states))
+            self.cell.zero_grad()
+
+    def infer(self, inputs: Sequence[torch.Tensor]) -> None:
+        """Run forward alone on each input."""
+        with torch.inference_mode():
+            for values in inputs:
+                self.cell(values)
+
+
+def compare_training(trainer: Trainer, section: ModelSection) -> Comparison:
+    """Alternate full training steps, the assembling of the batches included, with the bare cell on the same shapes."""
+    texts, bare = trainer.data.train.texts, BareCell(section)
+    plan = _endless_plan(texts, trainer.section.batch_size)
+    trainer.model.train()
+
+    def one_pair() -> tuple[list[Rows], float, float]:
+        batches = list(itertools.islice(plan, STEPS_A_PAIR))
+        own_s = _seconds(lambda: [trainer.train_step(assemble(texts, rows)) for rows in batches])
+        inputs = bare.inputs(_shapes(texts, batches))
+        return batches, own_s, _seconds(lambda: bare.train(inputs))
+
+    return _compare(one_pair, texts)
+
+
+def compare_prediction(predictor: Predictor, texts: list[str], encoded: EncodedTexts) -> Comparison:
+    """Alternate whole predictions, tokenising included, with the bare cell's forward pass on the same shapes."""
+    bare = BareCell(predictor.run.config.model)
+    starts = itertools.cycle(range(0, max(len(texts) - TEXTS_A_PAIR, 1), TEXTS_A_PAIR))
+
+    def one_pair() -> tuple[list[Rows], float, float]:
+        rows = np.arange(len(texts))[(start := next(starts)) : start + TEXTS_A_PAIR]
+        batches = [rows[order] for order in plan_in_order_of_length(encoded.lengths[rows], BATCH_SIZE)]
+        own_s = _seconds(lambda: predictor.predict(texts[start : start + TEXTS_A_PAIR]))
+        inputs = bare.inputs(_shapes(encoded, batches))
+        return batches, own_s, _seconds(lambda: bare.infer(inputs))
+
+    return _compare(one_pair, encoded)
+
+
+def compare_commands(command: Sequence[str], other: Sequence[str], num_pairs: int = 7) -> tuple[float, float, float]:
+    """Run two commands in turn; return the median seconds of each and the median ratio of the first to the second."""
+    pairs = [(_run(command), _run(other)) for _ in range(num_pairs + 1)][1:]
+    seconds, other_seconds = zip(*pairs, strict=True)
+    ratio = statistics.median(a / b for a, b in pairs)
+    return statistics.median(seconds), statistics.median(other_seconds), ratio
+
+
+def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list[str]]]:
+    """Return what a start is worth measuring: a name, the program's command, and the bare import to set it beside."""
+    program = [sys.executable, "-m", "rnncls"]
+    typer, torch_ = ([sys.executable, "-c", f"import {name}"] for name in ("typer", "torch"))
+    wrong = ["config", "validate", "--config", str(config), "--set", "train.lrr=1"]
+    return [
+        ("help", [*program, "--help"], typer),
+        ("config error", [*program, *wrong], typer),
+        ("predict", [*program, "predict", "Wall St. rallies as oil falls", "--run", str(run)], torch_),
+    ]
+
+
+def _compare(one_pair: Callable[[], tuple[list[Rows], float, float]], texts: EncodedTexts) -> Comparison:
+    one_pair()  # a warm-up
+    measured = [one_pair() for _ in range(NUM_PAIRS)]
+    speeds, bare_speeds, samples, positions, tokens = [], [], [], 0, 0
+    for batches, own_s, bare_s in measured:
+        num_tokens = sum(int(texts.lengths[rows].sum()) for rows in batches)
+        num_texts = sum(map(len, batches))
+        speeds.append(num_tokens / own_s)
+        samples.append(num_texts / own_s)
+        bare_speeds.append(sum(size * length for size, length in _shapes(texts, batches)) / bare_s)
+        tokens += num_tokens
+        positions += sum(len(rows) * int(texts.lengths[rows].max()) for rows in batches)
+    ratios = [own / bare for own, bare in zip(speeds, bare_speeds, strict=True)]
+    return Comparison(
+        tokens_per_s=statistics.median(speeds),
+        bare_tokens_per_s=statistics.median(bare_speeds),
+        ratio=statistics.median(ratios),
+        ratio_spread=(min(ratios), max(ratios)),
+        samples_per_s=statistics.median(samples),
+        padding_share=1 - tokens / positions,
+        peak_memory_mib=peak_memory_mib(),
+    )
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _endless_plan(texts: EncodedTexts, batch_size: int) -> Iterator[Rows]:
+    for epoch in itertools.count():
+        yield from plan_epoch(texts.lengths, batch_size, seed=0, epoch=epoch)
+
+
+def _shapes(texts: EncodedTexts, batches: Sequence[Rows]) -> list[tuple[int, int]]:
+    """Return (B, T) of each batch, T its mean length: the same tokens, with no padding."""
+    return [(len(rows), round(float(texts.lengths[rows].mean()))) for rows in batches]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _run(command: Sequence[str]) -> float:
+    return _seconds(lambda: subprocess.run(command, capture_output=True, check=False))

@@ -1,0 +1,132 @@
+"""`rnncls benchmark`: how fast this machine trains, predicts and starts, beside the bare work."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from rnncls.cli.options import ConfigOption, JsonOption, SetOption
+
+if TYPE_CHECKING:
+    from rnncls.config import Config
+
+app = typer.Typer(help="Measure the speed of training, prediction and start-up.", no_args_is_help=True)
+TEXTBOOK = Path(__file__).parents[2] / "scripts" / "textbook_loop.py"
+
+
+@app.command("train")
+def train_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
+    """Alternate full training steps with the bare cell's forward and backward; time the textbook's loop too."""
+    from rnncls.config import load_config
+
+    _show(benchmark_training(load_config(config, set_ or [])), json_=json_)
+
+
+@app.command("predict")
+def predict_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
+    """Alternate whole predictions with the bare cell's forward pass."""
+    from rnncls.config import load_config
+
+    _show(benchmark_prediction(load_config(config, set_ or [])), json_=json_)
+
+
+@app.command("startup")
+def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
+    """Alternate short commands, each a whole process, with the bare import that they stand on."""
+    from rnncls.config import load_config
+
+    _show(benchmark_startup(config, load_config(config, set_ or [])), json_=json_)
+
+
+def benchmark_training(config: "Config") -> dict[str, Any]:
+    """Return the speed of training beside the bare cell's, and beside the textbook's loop where its script is there."""
+    from rnncls.benchmark import compare_training
+    from rnncls.corpus import load_training_data
+    from rnncls.runtime import keep_freed_memory, seed_everything
+    from rnncls.trainer import Trainer, build_model
+
+    seed_everything(config.seed)
+    keep_freed_memory()
+    data = load_training_data(config)
+    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    result = asdict(compare_training(trainer, config.model))
+    path = Path(data.fingerprint["files"]["train"]["path"])
+    if TEXTBOOK.exists() and config.data.name is not None:
+        sizes = ["--embedding-dim", str(config.model.embedding_dim), "--hidden-size", str(config.model.hidden_size)]
+        command = [sys.executable, str(TEXTBOOK), str(path), *sizes]
+        textbook = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        result["textbook_samples_per_s"] = textbook["samples_per_s"]
+        result["textbook_ratio"] = result["samples_per_s"] / textbook["samples_per_s"]
+    return _machine() | result
+
+
+def benchmark_prediction(config: "Config") -> dict[str, Any]:
+    """Return the speed of prediction beside the bare forward pass; the weights are fresh, which costs the same."""
+    from rnncls.batching import encode_texts
+    from rnncls.benchmark import compare_prediction
+    from rnncls.checkpoint import Run
+    from rnncls.corpus import load_training_data
+    from rnncls.dataset import columns_of, locate
+    from rnncls.predictor import Predictor
+    from rnncls.readers import read_rows
+    from rnncls.runtime import keep_freed_memory, resolve_device, seed_everything
+    from rnncls.tokenizer import tokenize_texts
+    from rnncls.trainer import build_model
+
+    seed_everything(config.seed)
+    keep_freed_memory()
+    data = load_training_data(config)
+    model = build_model(config, data).eval()
+    predictor = Predictor(Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu"))
+    rows = read_rows(locate(config.data, "train"), columns_of(config.data))
+    texts = [text for chunk in rows for text in chunk.texts]
+    encoded = encode_texts(tokenize_texts([texts], predictor.tokenize), data.vocab)
+    return _machine() | asdict(compare_prediction(predictor, texts, encoded))
+
+
+def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
+    """Return the seconds of short commands as whole processes, and their ratios to the bare imports."""
+    import tempfile
+
+    from rnncls.benchmark import compare_commands, startup_commands
+    from rnncls.checkpoint import create_run, save_model
+    from rnncls.corpus import load_training_data
+    from rnncls.trainer import build_model
+
+    data = load_training_data(config)
+    with tempfile.TemporaryDirectory() as folder:
+        create_run(Path(folder), config, data.vocab, data.label_names)
+        save_model(Path(folder), build_model(config, data))
+        measured = {}
+        for name, command, bare in startup_commands(path, Path(folder)):
+            seconds, bare_s, ratio = compare_commands(command, bare)
+            measured[name] = {"seconds": seconds, "bare_s": bare_s, "ratio": ratio}
+    return _machine() | measured
+
+
+def _machine() -> dict[str, Any]:
+    """Return what a figure of speed depends on."""
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    return {
+        "machine": platform.processor() or platform.machine(),
+        "num_threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+    }
+
+
+def _show(result: dict[str, Any], *, json_: bool) -> None:
+    if json_:
+        typer.echo(json.dumps(result))
+        return
+    for key, value in result.items():
+        shown = f"{value:,.3f}" if isinstance(value, float) else value
+        typer.echo(f"{key:<24}{shown}")

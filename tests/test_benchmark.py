@@ -1,0 +1,71 @@
+"""The benchmark: it counts tokens and not padding, and runs the same shapes on both sides."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnncls import benchmark
+from rnncls.batching import encode_texts
+from rnncls.benchmark import BareCell, compare_commands, compare_prediction, compare_training
+from rnncls.checkpoint import Run
+from rnncls.config import Config, ModelSection
+from rnncls.corpus import load_training_data
+from rnncls.predictor import Predictor
+from rnncls.tokenizer import tokenize_texts
+from rnncls.trainer import Trainer, build_model
+
+MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "NUM_PAIRS", 3)
+    monkeypatch.setattr(benchmark, "STEPS_A_PAIR", 2)
+
+
+def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
+    config = make_config()
+    data = load_training_data(config)
+    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    result = compare_training(trainer, config.model)
+    assert trainer.step == 8  # four pairs of two steps, the first a warm-up
+    assert result.ratio_spread[0] <= result.ratio <= result.ratio_spread[1]
+    assert result.tokens_per_s > result.samples_per_s > 0
+    assert 0 <= result.padding_share < 0.5
+
+
+def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
+    config = make_config()
+    data = load_training_data(config)
+    run = Run(
+        path=Path(), config=config, vocab=data.vocab, label_names=data.label_names, model=build_model(config, data)
+    )
+    predictor = Predictor(run, torch.device("cpu"))
+    texts = ["oslo meet rovers", "rovers", "the crowd waits again"] * 10
+    encoded = encode_texts(tokenize_texts([texts], predictor.tokenize), data.vocab)
+    result = compare_prediction(predictor, texts, encoded)
+    assert result.bare_tokens_per_s > 0
+    assert result.samples_per_s > 0
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
+    bare = BareCell(ModelSection.model_validate({"cell": cell, "embedding_dim": 3, "hidden_size": 5}))
+    (values,) = bare.inputs([(4, 7)])
+    assert values.shape == (7, 4, 3)
+    assert bare.cell(values)[0].shape == (7, 4, 10)
+
+
+def test_the_bare_cell_forgets_its_gradients() -> None:
+    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5))
+    bare.train(bare.inputs([(2, 3)]))
+    assert all(parameter.grad is None for parameter in bare.cell.parameters())
+
+
+def test_commands_are_timed_as_whole_processes() -> None:
+    seconds, other_s, ratio = compare_commands(["sleep", "0.2"], ["sleep", "0.05"], num_pairs=3)
+    assert seconds > 0.2
+    assert 0.05 < other_s < 0.2
+    assert ratio > 1
