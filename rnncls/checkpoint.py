@@ -17,6 +17,7 @@ rename, is all that a new best epoch takes.
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,17 +145,20 @@ def point_latest_at(path: Path) -> None:
         raise RunError(f"{link}: cannot be made to point at {path}, which is whole: {error.strerror}") from error
 
 
-def model_card(config: Config, summary: Mapping[str, Any], name: str) -> str:
+def model_card(config: Config, summary: Mapping[str, Any], path: Path) -> str:
     """Return a page of Markdown on what the model is, what it was trained on, and how well it does."""
     model, data, valid = config.model, summary["data"], summary["valid"]
     files = "\n".join(
         f"- {split}: `{file['path']}`, {file['num_rows']:,} rows" for split, file in data["files"].items()
     )
-    text = f"""# {name}
+    directions = "two directions" if model.bidirectional else "one direction"
+    recurrent = f"hidden size {model.hidden_size}, {model.num_layers} layer(s), {directions}"
+    low, high = valid["accuracy_interval"]
+    text = f"""# {path.name}
 
 A text classifier made by rnncls {summary["versions"]["rnncls"]}: cell `{model.cell}`,
-embedding {model.embedding_dim}, hidden size {model.hidden_size}, {model.num_layers} layer(s),
-{"two directions" if model.bidirectional else "one direction"}, {summary["num_parameters"]:,} parameters.
+embedding {model.embedding_dim}, {"no recurrent layer" if model.cell == "none" else recurrent},
+{summary["num_parameters"]:,} parameters.
 
 Classes: {", ".join(summary["label_names"])}.
 
@@ -166,13 +170,13 @@ Classes: {", ".join(summary["label_names"])}.
 
 ## Scores
 
-Validation, epoch {summary["best_epoch"]} of {summary["num_epochs"]}: accuracy {valid["accuracy"]:.2%},
-macro-F1 {valid["macro_f1"]:.2%}, loss {valid["loss"]:.4f} nats. These rows picked the epoch, so a test file says
-more: `rnncls eval`.
+Validation, epoch {summary["best_epoch"]} of {summary["num_epochs"]}: accuracy {valid["accuracy"]:.2%}
+(95 % interval {low:.2%} to {high:.2%}), macro-F1 {valid["macro_f1"]:.2%}, loss {valid["loss"]:.4f} nats. These rows
+picked the epoch, so a test file says more: `rnncls eval`.
 
 ## Use
 
-    rnncls predict "a text" --run {name}
+    rnncls predict "a text" --run {shlex.quote(str(path))}
 
 Only texts like those above can be judged; every text gets one of the classes, whether it belongs to one or not.
 """

@@ -3,9 +3,11 @@
 Shapes: N rows.
 """
 
+import contextlib
 import hashlib
 import http.client
 import logging
+import math
 import os
 import tempfile
 import urllib.error
@@ -109,8 +111,11 @@ class LabelledTexts:
 
 def columns_of(section: DataSection) -> Columns:
     """Return the columns that a data section names."""
-    positions = _BUILT_IN_COLUMNS if section.name else ()
-    return Columns(tuple(section.text), section.label, positions)
+    if section.name is None:
+        return Columns(tuple(section.text), section.label)
+    names = BUILT_INS[section.name].labels
+    numbers = tuple(str(number) for number in range(1, len(names) + 1))
+    return Columns(tuple(section.text), section.label, _BUILT_IN_COLUMNS, numbers + names)
 
 
 def locate(section: DataSection, split: Split) -> Path:
@@ -147,7 +152,8 @@ def load_labelled(path: Path, section: DataSection, tokenize: Tokenizer) -> Labe
 
     def chunks() -> Iterator[list[str]]:
         for rows in read_rows(path, columns_of(section)):
-            found.extend(numbers[names.get(label, label)] for label in rows.labels)
+            labels = map(str.strip, rows.labels)
+            found.extend(numbers[names.get(label, label)] for label in labels)
             yield rows.texts
 
     texts = tokenize_texts(chunks(), tokenize, title=f"tokenising {path.name}")
@@ -188,10 +194,10 @@ def split_rows(
 
 
 def _label_order(name: str) -> tuple[bool, float, str]:
-    try:
-        return False, float(name), name
-    except ValueError:
-        return True, 0.0, name
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(name)):
+            return False, number, name
+    return True, 0.0, name
 
 
 def _note_if_not_canonical(source: LabelledTexts, name: str) -> None:

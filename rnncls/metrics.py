@@ -70,9 +70,16 @@ def macro_f1_of(confusion: npt.NDArray[np.int64]) -> float:
     return float(np.mean(2 * np.diag(confusion) / np.maximum(sums, 1)))
 
 
+def wilson_interval(num_right: int, num_rows: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(num_right, num_rows).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def score(confusion: npt.NDArray[np.int64], loss: float, label_names: Sequence[str]) -> Scores:
     """Return all scores of a confusion matrix [C, C] int64 of at least one text."""
-    from scipy.stats import binomtest
     from sklearn.metrics import precision_recall_fscore_support
 
     num_classes, num_rows = len(label_names), int(confusion.sum())
@@ -80,14 +87,13 @@ def score(confusion: npt.NDArray[np.int64], loss: float, label_names: Sequence[s
     columns = precision_recall_fscore_support(
         true, predicted, labels=np.arange(num_classes), sample_weight=confusion.ravel(), zero_division=0.0
     )
-    interval = binomtest(int(np.trace(confusion)), num_rows).proportion_ci(0.95, method="wilson")
     per_class = [
         ClassScores(name, float(p), float(r), float(f), int(row.sum()))
         for name, p, r, f, row in zip(label_names, *columns[:3], confusion, strict=True)
     ]
     return Scores(
         accuracy=accuracy_of(confusion),
-        accuracy_interval=(float(interval.low), float(interval.high)),
+        accuracy_interval=wilson_interval(int(np.trace(confusion)), num_rows),
         macro_f1=float(columns[2].mean()),
         loss=loss,
         num_rows=num_rows,

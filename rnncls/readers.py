@@ -32,11 +32,13 @@ class Columns:
         text: Names of the columns that make up the text, joined with one space.
         label: Name of the column of the class, or None where no label is wanted.
         positions: Column names of a file without a header, in its order; empty where files must have a header.
+        classes: What the first of `positions` may hold; by it a file to predict is known to have no header.
     """
 
     text: tuple[str, ...]
     label: str | None
     positions: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -159,6 +161,7 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
         "parse_options": pa_csv.ParseOptions(
             delimiter=delimiter,
             newlines_in_values=True,
+            ignore_empty_lines=len(_first_row(path, delimiter)) > 1,  # else an empty line is an empty text
             invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
         ),
         "convert_options": pa_csv.ConvertOptions(
@@ -170,6 +173,8 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     num_rows = 0
     try:
         for rows in _rows_of_batches(pa_csv.open_csv(path, **options), str(path), columns):
+            if delimiter == "\t":
+                _refuse_swallowed_lines(rows.texts, str(path), num_rows)
             num_rows += len(rows.texts)
             yield rows
     except pa.ArrowInvalid as error:
@@ -189,6 +194,8 @@ def _find_header(path: Path, columns: Columns, delimiter: str) -> bool:
     if not columns.positions or set(columns.wanted) <= set(first):
         _check_columns(path, columns, first)
         return True
+    if columns.label is None and columns.classes and first[0] not in columns.classes:
+        _check_columns(path, columns, first)
     if len(first) != len(columns.positions):
         raise DataError(
             f"{path}: row 1: expected {len(columns.positions)} columns ({', '.join(columns.positions)}) "
@@ -197,7 +204,20 @@ def _find_header(path: Path, columns: Columns, delimiter: str) -> bool:
     return False
 
 
+def _refuse_swallowed_lines(texts: Sequence[str], source: str, start: int) -> None:
+    """See that no quotation mark in a .tsv file, where they are often just text, has made one field of many rows."""
+    for row, text in enumerate(texts, start + 1):
+        if "\t" in text and "\n" in text:
+            raise DataError(
+                f"{source}: row {row}: a field goes on over several lines: is a quotation mark left open? "
+                'In .tsv too, a " at the start of a field opens a quoted one, and is itself written ""'
+            )
+
+
 def _first_row(path: Path, delimiter: str) -> list[str]:
+    with path.open("rb") as raw:
+        if raw.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            raise DataError(f"{path}: is UTF-16: save it as UTF-8")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         try:
             first = next(filter(None, csv.reader(stream, delimiter=delimiter)), None)
@@ -245,6 +265,8 @@ def _strings(column: "pa.Array", place: str, start: int) -> list[str]:
     """Return a column as texts, a null as an empty one."""
     import pyarrow as pa
 
+    if pa.types.is_floating(column.type):
+        column = pa.array([None if value != value else value for value in column.to_pylist()], column.type)
     try:
         texts = column.cast(pa.string()).to_pylist()
     except (pa.ArrowInvalid, UnicodeDecodeError):

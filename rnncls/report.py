@@ -76,16 +76,19 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
 def save_predictions(path: Path, predictions: Iterable[Prediction], top_k: int) -> int:
     """Write predictions as they come, in the form that the file's ending names; return how many.
 
-    A file that is there is replaced only once the new one is whole.
+    A file that is there is replaced only once the new one is whole; a pipe or a device is written to as it is.
 
     Raises:
         DataError: The file cannot be written.
     """
-    temporary = path.parent / f".{path.name}-unfinished"
+    target = path.resolve()  # a link stays a link
+    temporary = target.parent / f".{path.name}-unfinished"
     try:
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            return _write(target, path.suffix.lower(), predictions, top_k)
         try:
             num_rows = _write(temporary, path.suffix.lower(), predictions, top_k)
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:

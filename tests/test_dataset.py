@@ -257,7 +257,9 @@ def test_a_built_in_data_set_reads_title_and_description() -> None:
 
 
 def test_columns_of_a_built_in_data_set_have_known_positions() -> None:
-    assert dataset.columns_of(AG_NEWS) == Columns(("title", "description"), "label", ("label", "title", "description"))
+    columns = dataset.columns_of(AG_NEWS)
+    assert columns.positions == ("label", "title", "description")
+    assert columns.classes == ("1", "2", "3", "4", "World", "Sports", "Business", "Sci/Tech")
 
 
 def test_columns_of_ones_own_file_need_a_header() -> None:
@@ -461,3 +463,9 @@ def test_ones_own_file_is_read_without_a_note(caplog: pytest.LogCaptureFixture) 
 def test_the_published_files_of_ag_news_are_known(split: str, num_rows: int) -> None:
     file = BUILT_INS["ag_news"].files[split]
     assert (file.num_rows, len(file.md5), file.url.endswith(f"/{split}.csv")) == (num_rows, 32, True)
+
+
+def test_spaces_around_a_label_do_not_make_another_class(tmp_path: Path) -> None:
+    path = tmp_path / "spaces.csv"
+    path.write_text("text,label\na,pos\nb, pos\nc,neg \n", encoding="utf-8")
+    assert dataset.load_labelled(path, own(label="label"), str.split).label_names == ["neg", "pos"]

@@ -152,10 +152,46 @@ def test_the_last_line_needs_no_end(writer: Writer) -> None:
     assert read(path)[1] == list("ababababa")
 
 
-@pytest.mark.parametrize(("name", "delimiter"), [("data.csv", ","), ("data.tsv", "\t")])
-def test_a_quoted_field_may_hold_line_ends_delimiters_and_doubled_quotes(name: str, delimiter: str) -> None:
-    path = write(name, f'text{delimiter}label\n"one\ntwo{delimiter} ""three"""{delimiter}a\nb{delimiter}"c"\n')
-    assert read(path) == ([f'one\ntwo{delimiter} "three"', "b"], ["a", "c"])
+def test_a_quoted_field_may_hold_line_ends_delimiters_and_doubled_quotes() -> None:
+    path = write("data.csv", 'text,label\n"one\ntwo, ""three""",a\nb,"c"\n')
+    assert read(path) == (['one\ntwo, "three"', "b"], ["a", "c"])
+
+
+@pytest.mark.parametrize("inside", ["one\ntwo", "one\ttwo", 'one ""two""'])
+def test_a_quoted_field_of_a_tsv_file_may_hold_a_line_end_a_tab_or_doubled_quotes(inside: str) -> None:
+    path = write("data.tsv", f'text\tlabel\n"{inside}"\ta\n')
+    assert read(path) == ([inside.replace('""', '"')], ["a"])
+
+
+def test_two_stray_quotes_in_a_tsv_file_swallow_no_rows() -> None:
+    path = write("data.tsv", 'text\tlabel\nplain\ta\n"open\ta\nlost\tb\n"closed\ta\n')
+    with pytest.raises(DataError, match="row 2: a field goes on over several lines"):
+        read(path)
+
+
+def test_an_empty_line_of_a_file_of_one_column_is_an_empty_text() -> None:
+    path = write("data.csv", "text\ngood\n\nbad\n")
+    assert [text for rows in read_rows(path, Columns(("text",), None)) for text in rows.texts] == ["good", "", "bad"]
+
+
+def test_a_file_to_predict_without_header_starts_with_a_class() -> None:
+    columns = Columns(("title", "description"), None, ("label", "title", "description"), ("1", "2"))
+    with pytest.raises(DataError, match="no column 'title'"):
+        list(read_rows(write("data.csv", "id,review,stars\n7,good,5\n"), columns))
+
+
+def test_utf_16_is_named() -> None:
+    path = Path("data.csv")
+    path.write_text("text,label\na,b\n", encoding="utf-16")
+    with pytest.raises(DataError, match="is UTF-16: save it as UTF-8"):
+        read(path)
+
+
+def test_nan_is_a_missing_label() -> None:
+    path = Path("data.parquet")
+    pa_parquet.write_table(pa.table({"text": ["a", "b"], "label": [1.0, float("nan")]}), path)
+    with pytest.raises(DataError, match="row 2: the label"):
+        read(path)
 
 
 def test_a_comma_is_text_in_a_tsv_file() -> None:

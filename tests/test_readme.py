@@ -1,6 +1,8 @@
 """The README: every command in it runs, and its table of keys is the schema's."""
 
+import itertools
 import re
+import runpy
 import shlex
 import shutil
 import sys
@@ -52,6 +54,11 @@ def test_every_command_runs(
                 run()
             assert left.value.code in (0, None), f"{command}: {capsys.readouterr().err}"
             assert capsys.readouterr().out, command
+        elif words[0] == "python":
+            expanded = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in words[1:]]
+            monkeypatch.setattr(sys, "argv", list(itertools.chain(*expanded)))
+            runpy.run_path(str(ROOT / words[1]), run_name="__main__")
+            assert "configs/lesson/gru.yaml" in capsys.readouterr().out
         else:
             assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} cannot be run"
         done.append(command)

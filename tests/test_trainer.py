@@ -188,6 +188,32 @@ def test_resuming_a_finished_run_changes_nothing(make_config: MakeConfig, toy_ru
     assert {name: (toy_run / name).read_bytes() for name in names} == before
 
 
-def test_without_an_unfinished_run_there_is_nothing_to_find() -> None:
+def test_without_an_unfinished_run_there_is_nothing_to_find(make_config: MakeConfig) -> None:
     with pytest.raises(RunError, match="no unfinished run"):
-        find_unfinished()
+        find_unfinished(make_config())
+
+
+def test_the_newest_unfinished_run_of_the_same_config_is_found(make_config: MakeConfig) -> None:
+    configs = {"old": make_config(), "new": make_config(), "other": make_config("seed=1")}
+    for name, config in configs.items():
+        train(config, Path("runs") / name)
+        (Path("runs") / name / checkpoint.SUMMARY).unlink()
+    assert find_unfinished(make_config()) == Path("runs/new")
+
+
+def test_a_run_whose_best_weights_are_lost_is_not_resumed(make_config: MakeConfig, toy_run: Path) -> None:
+    (toy_run / checkpoint.MODEL).unlink()
+    with pytest.raises(RunError, match=r"model\.safetensors: missing"):
+        train(make_config(), toy_run, resume=True)
+
+
+def test_a_run_can_be_resumed_from_its_very_first_moment(
+    make_config: MakeConfig, toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("killed")
+    with monkeypatch.context() as patch:
+        patch.setattr("rnncls.trainer.run_to_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(make_config(), path)
+    train(make_config(), path, resume=True)
+    assert (path / checkpoint.MODEL).read_bytes() == (toy_run / checkpoint.MODEL).read_bytes()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rnncls.config import DataSection
 
 STDIN = "-"
+FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 
 def predict_command(
@@ -43,6 +44,12 @@ def predict_command(
     if (texts is None) == (input_ is None):
         raise ConfigError('give texts, or --input FILE, and not both: rnncls predict "some text"')
 
+    if texts is not None and len(texts) > 1 and STDIN in texts:
+        raise ConfigError("- reads all texts from stdin: give it alone")
+    if top_k > 1 and (json_ or (output is not None and output.suffix.lower() in FORMS)):
+        raise ConfigError(
+            "--top-k is for plain lines: --json and .jsonl hold every label's probability, a table the best"
+        )
     if json_ and output is not None:
         raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
 

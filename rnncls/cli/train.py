@@ -29,12 +29,14 @@ def train_command(
 
     from rnncls.trainer import find_unfinished, train
 
-    path = out or (find_unfinished() if resume else new_run_path(config))
+    path = out or (find_unfinished(checked) if resume else new_run_path(config))
     summary = train(checked, path, resume=resume)
     valid = summary["valid"]
+    low, high = valid["accuracy_interval"]
     typer.echo(
         f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, validation accuracy "
-        f"{valid['accuracy']:.2%} of {summary['data']['num_valid_rows']:,} rows, macro-F1 {valid['macro_f1']:.2%}, "
+        f"{valid['accuracy']:.2%} ({low:.2%} to {high:.2%}) of {summary['data']['num_valid_rows']:,} rows, "
+        f"macro-F1 {valid['macro_f1']:.2%}, "
         f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s"
     )
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,3 +230,34 @@ def test_json_and_output_together_are_refused(cli: Cli) -> None:
     outcome = cli("predict", "--input", "toy.csv", "--output", "out.csv", "--json")
     assert outcome.exit_code == 2
     assert "the ending of --output names its form" in outcome.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--output", "out.csv"], ["--output", "out.jsonl"]])
+def test_top_k_is_refused_where_it_would_do_nothing(cli: Cli, arguments: list[str]) -> None:
+    outcome = cli("predict", "--input", "toy.csv", "--top-k", "2", *arguments)
+    assert outcome.exit_code == 2
+    assert "--top-k is for plain lines" in outcome.stderr
+
+
+def test_a_dash_among_texts_is_refused(cli: Cli) -> None:
+    outcome = cli("predict", "-", "a text")
+    assert outcome.exit_code == 2
+    assert "give it alone" in outcome.stderr
+
+
+def test_output_goes_through_a_link_and_leaves_it_one(cli: Cli) -> None:
+    Path("there.csv").symlink_to("real.csv")
+    assert cli("predict", "--input", "toy.csv", "--output", "there.csv").exit_code == 0
+    assert Path("there.csv").is_symlink()
+    assert len(Path("real.csv").read_text(encoding="utf-8").splitlines()) == 97
+
+
+def test_a_pipe_is_written_to_and_not_replaced(cli: Cli) -> None:
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert cli("predict", "--input", "toy.csv", "--output", "pipe").exit_code == 0
+        assert len(os.read(reader, 1 << 16).splitlines()) == 96
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)

@@ -36,7 +36,8 @@ def test_the_result_goes_to_stdout_as_one_line(train: Callable[..., Outcome]) ->
     # 15 * 8 + 2 * 4 * 8 * (8 + 8 + 2) + (48 + 1) * 2 = 1,370.
     stdout = train("--out", "runs/a").stdout
     assert re.fullmatch(
-        r"runs/a: best epoch [12] of 2, validation accuracy \d+\.\d\d% of 20 rows, macro-F1 \d+\.\d\d%, "
+        r"runs/a: best epoch [12] of 2, validation accuracy \d+\.\d\d% \([\d.]+% to [\d.]+%\) of 20 rows, "
+        r"macro-F1 \d+\.\d\d%, "
         r"1,370 parameters, trained in \d+ s\n",
         stdout,
     )
@@ -176,7 +177,10 @@ def test_wrong_data_leaves_with_3_and_no_run_folder(
 
 def test_there_must_be_something_to_resume(train: Callable[..., Outcome]) -> None:
     exit_code, _, stderr = train("--resume")
-    assert (exit_code, stderr) == (4, "error: no unfinished run in runs/ to resume; name one with --out\n")
+    assert (exit_code, stderr) == (
+        4,
+        "error: no unfinished run of this config in runs/ to resume; name one with --out\n",
+    )
 
 
 def test_a_run_that_is_not_there_cannot_be_resumed(train: Callable[..., Outcome]) -> None:
@@ -207,7 +211,7 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
     *notes, message = stderr.splitlines()
     assert "stopping after this step, and saving; press Ctrl-C again to leave at once" in notes
     assert re.fullmatch(
-        r"interrupted: stopped in epoch \d+; all is saved in runs/stopped: go on with --resume", message
+        r"interrupted: stopped in epoch \d+; all is saved: go on with --resume --out runs/stopped", message
     )
     assert 1 <= len(rows_without_times(Path("runs/stopped"))) < 12
 
