@@ -129,7 +129,7 @@ def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list
     wrong = ["config", "validate", "--config", str(config), "--set", "train.lrr=1"]
     return [
         ("help", [*program, "--help"], typer),
-        ("config error", [*program, *wrong], typer),
+        ("config_error", [*program, *wrong], typer),
         ("predict", [*program, "predict", "Wall St. rallies as oil falls", "--run", str(run)], torch_),
     ]
 

@@ -101,10 +101,10 @@ def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         create_run(Path(folder), config, data.vocab, data.label_names)
         save_model(Path(folder), build_model(config, data))
-        measured = {}
+        measured: dict[str, float] = {}
         for name, command, bare in startup_commands(path, Path(folder)):
             seconds, bare_s, ratio = compare_commands(command, bare)
-            measured[name] = {"seconds": seconds, "bare_s": bare_s, "ratio": ratio}
+            measured |= {f"{name}_s": seconds, f"{name}_bare_s": bare_s, f"{name}_ratio": ratio}
     return _machine() | measured
 
 

@@ -23,4 +23,4 @@ def test_startup_times_three_commands(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(benchmark, "_run", lambda command: len(command) / 10)
     outcome = cli("benchmark", "startup", "--config", "toy.yaml")
     assert outcome.exit_code == 0
-    assert "config error" in outcome.stdout
+    assert "config_error_ratio" in outcome.stdout
