@@ -205,7 +205,8 @@ def _note_if_not_canonical(source: LabelledTexts, name: str) -> None:
     if file is None or (path.stat().st_size == file.num_bytes and _checksum(path, "md5") == file.md5):
         return
     logger.info(
-        "%s is not the published %s file: %s rows, where that has %s; figures are not comparable with published ones",
+        "%s is not the published %s file (%s rows here, %s there, another checksum): figures are not comparable with "
+        "published ones",
         *(path, name, f"{len(source.labels):,}", f"{file.num_rows:,}"),
     )
 

@@ -439,14 +439,14 @@ def test_the_published_file_is_read_without_a_note(split: str, caplog: pytest.Lo
 @pytest.mark.parametrize("content", [FILES["train"].replace(b"one", b"two"), FILES["train"].removesuffix(b"\n")])
 def test_a_file_that_is_not_the_published_one_is_noted(content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     assert notes_on("train", content, caplog) == [
-        "data/ag_news/train.csv is not the published ag_news file: 2 rows, where that has 2; "
+        "data/ag_news/train.csv is not the published ag_news file (2 rows here, 2 there, another checksum): "
         "figures are not comparable with published ones"
     ]
 
 
 def test_the_note_counts_the_rows_of_both_files(caplog: pytest.LogCaptureFixture) -> None:
     (note,) = notes_on("test", b"1,a,b\n" * 1001, caplog)
-    assert "1,001 rows, where that has 7,600;" in note
+    assert "(1,001 rows here, 7,600 there" in note
 
 
 def test_a_file_with_another_name_is_read_without_a_note(caplog: pytest.LogCaptureFixture) -> None:
