@@ -105,10 +105,10 @@ class TrainingBar:
         self.bar.update(num_texts)
 
     def show_row(self, row: Mapping[str, Any]) -> None:
-        """Log the scores of a validation."""
+        """Log loss and accuracy of an epoch on one line of 80 columns."""
         with tqdm.external_write_mode():
             logger.info(
-                "epoch %d/%d  train loss %.4f, accuracy %.2f %%  validation loss %.4f, accuracy %.2f %%  %s tokens/s%s",
+                "epoch %d/%d  train %.4f, %.2f %%  valid %.4f, %.2f %%  %s tokens/s%s",
                 *(row["epoch"], self.max_epochs, row["train_loss"], 100 * row["train_accuracy"]),
                 *(row["valid_loss"], 100 * row["valid_accuracy"], f"{row['tokens_per_s']:,}"),
                 "  best" if row["is_best"] else "",

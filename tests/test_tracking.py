@@ -159,5 +159,5 @@ def test_a_validation_is_one_line_with_its_figures(
 ) -> None:
     with caplog.at_level(logging.INFO, "rnncls"), TrainingBar(100, 3) as bar:
         bar.show_row({**VALIDATION, "is_best": is_best})
-    expected = "epoch 2/3  train loss 0.5124, accuracy 81.23 %  validation loss 0.6124, accuracy 74.56 %  "
+    expected = "epoch 2/3  train 0.5124, 81.23 %  valid 0.6124, 74.56 %  "
     assert caplog.messages == [expected + end]
