@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import logging
+import os
 import re
 import signal
 import sys
@@ -102,7 +103,9 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        logger.info("stopping after this step, and saving; press Ctrl-C again to leave at once")
+        # Not through logging or sys.stderr: this may interrupt a write of theirs, which cannot be entered twice.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nstopping after this step, and saving; press Ctrl-C again to leave at once\n")
 
 
 @contextlib.contextmanager

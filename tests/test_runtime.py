@@ -151,10 +151,10 @@ def test_nothing_is_requested_without_a_signal() -> None:
         assert not stop.requested
 
 
-def test_a_request_is_told_to_the_user(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "rnncls"), stop_on_signal():
+def test_a_request_is_told_to_the_user(capfd: pytest.CaptureFixture[str]) -> None:
+    with stop_on_signal():
         signal.raise_signal(signal.SIGINT)
-    assert caplog.messages == ["stopping after this step, and saving; press Ctrl-C again to leave at once"]
+    assert capfd.readouterr().err == "\nstopping after this step, and saving; press Ctrl-C again to leave at once\n"
 
 
 def test_a_second_interrupt_leaves_at_once() -> None:
