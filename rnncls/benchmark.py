@@ -78,7 +78,8 @@ class BareCell:
             self.cell.zero_grad()
 
     def infer(self, inputs: Sequence[torch.Tensor]) -> None:
-        """Run forward alone on each input."""
+        """Run forward alone on each input, keeping nothing for a backward pass."""
+        self.cell.eval()
         with torch.inference_mode():
             for values in inputs:
                 self.cell(values)

@@ -150,7 +150,8 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     import pyarrow.csv as pa_csv
 
     delimiter = _DELIMITERS[path.suffix.lower()]
-    has_header = _find_header(path, columns, delimiter)
+    first = _first_row(path, delimiter)
+    has_header = _find_header(path, columns, delimiter, first)
     misfits: list[Any] = []
     options = {
         "read_options": pa_csv.ReadOptions(
@@ -161,7 +162,7 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
         "parse_options": pa_csv.ParseOptions(
             delimiter=delimiter,
             newlines_in_values=True,
-            ignore_empty_lines=len(_first_row(path, delimiter)) > 1,  # else an empty line is an empty text
+            ignore_empty_lines=len(first) > 1,  # else an empty line is an empty text
             invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
         ),
         "convert_options": pa_csv.ConvertOptions(
@@ -188,9 +189,8 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
         raise DataError(_explain_misfit(path, misfits, error, has_header=has_header)) from error
 
 
-def _find_header(path: Path, columns: Columns, delimiter: str) -> bool:
+def _find_header(path: Path, columns: Columns, delimiter: str, first: Sequence[str]) -> bool:
     """Return whether the first row names the columns, once each; where it need not, it must have as many fields."""
-    first = _first_row(path, delimiter)
     if not columns.positions or set(columns.wanted) <= set(first):
         _check_columns(path, columns, first)
         return True

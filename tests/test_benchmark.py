@@ -64,6 +64,12 @@ def test_the_bare_cell_forgets_its_gradients() -> None:
     assert all(parameter.grad is None for parameter in bare.cell.parameters())
 
 
+def test_the_bare_cell_predicts_in_evaluation_mode() -> None:
+    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5))
+    bare.infer(bare.inputs([(2, 3)]))
+    assert not bare.cell.training
+
+
 def test_commands_are_timed_as_whole_processes() -> None:
     seconds, other_s, ratio = compare_commands(["sleep", "0.2"], ["sleep", "0.05"], num_pairs=3)
     assert seconds > 0.2
