@@ -6,15 +6,19 @@ then has one length, which needs no padding; where a length runs out the batch g
 Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest text.
 """
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from rnncls.tokenizer import TokenizedTexts
-from rnncls.vocab import PAD_ID, Vocab
+from rnncls.vocab import PAD_ID, UNK_ID, Vocab
+
+SMALLEST_PART = 16
+"""Texts that are worth a thread of their own: matrices of fewer rows are slow."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ class Batch:
     lengths: torch.Tensor
     is_ragged: bool
     rows: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.rows)
+
+    def of(self, texts: slice) -> "Batch":
+        """Return some of the texts, as wide as before."""
+        return Batch(self.token_ids[texts], self.lengths[texts], self.is_ragged, self.rows[texts])
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
@@ -109,6 +121,36 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
         shortest < longest,
         rows,
     )
+
+
+def drop_words(batch: Batch, share: float, generator: torch.Generator) -> Batch:
+    """Return the batch with about that share of its words replaced by `<unk>`."""
+    if not share:
+        return batch
+    device = batch.token_ids.device
+    dropped = torch.rand(batch.token_ids.shape, generator=generator, device=device) < share  # [B, T]
+    dropped &= batch.token_ids != PAD_ID
+    return replace(batch, token_ids=batch.token_ids.masked_fill(dropped, UNK_ID))
+
+
+def number_words(batch: Batch, vocab_size: int) -> tuple[torch.Tensor, Batch]:
+    """Return the R distinct words of a batch, [R] int64, and the batch with its words numbered 0..R-1 in their order.
+
+    So the vectors of those words are all that a step has to look at.
+    """
+    seen = torch.zeros(vocab_size, dtype=torch.bool, device=batch.token_ids.device)
+    seen[batch.token_ids] = True
+    words = seen.nonzero().squeeze(1)  # [R]
+    numbers = torch.empty(vocab_size, dtype=torch.int64, device=words.device)
+    numbers[words] = torch.arange(len(words), device=words.device)
+    return words, replace(batch, token_ids=numbers[batch.token_ids])
+
+
+def share_out(num_texts: int, num_parts: int) -> list[slice]:
+    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a part would be too small."""
+    num_parts = max(1, min(num_parts, num_texts // SMALLEST_PART))
+    ends = [number * num_texts // num_parts for number in range(num_parts + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
 def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:

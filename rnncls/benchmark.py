@@ -6,6 +6,7 @@ slows down slows both; a figure is the median over the pairs.
 Shapes: B texts in a batch, T tokens, E embedding_dim, S width of a state.
 """
 
+import contextlib
 import itertools
 import resource
 import statistics
@@ -25,6 +26,7 @@ from rnncls.config import ModelSection
 from rnncls.evaluator import BATCH_SIZE
 from rnncls.model import Encoder
 from rnncls.predictor import Predictor
+from rnncls.runtime import start_workers
 from rnncls.trainer import Trainer
 
 NUM_PAIRS = 15
@@ -61,26 +63,26 @@ class BareCell:
     """A torch.nn cell on random inputs of given shapes: nothing around it, nothing padded."""
 
     def __init__(self, section: ModelSection) -> None:
-        """Build the cell in torch's own layout, [T, B, E]."""
+        """Build the cell, in torch's own layout, [T, B, E]."""
         self.embedding_dim = section.embedding_dim
         self.cell = Encoder(section).rnn
-        self.cell.batch_first = False
 
     def inputs(self, shapes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
         """Return a random input [T, B, E] for each (B, T); the embedding below a cell needs its gradient."""
         return [torch.randn(length, size, self.embedding_dim, requires_grad=True) for size, length in shapes]
 
     def train(self, inputs: Sequence[torch.Tensor]) -> None:
-        """Run forward and backward on each input."""
-        for values in inputs:
-            states = self.cell(values)[0]  # [T, B, S]
-            torch.autograd.backward(states, torch.ones_like(states))
-            self.cell.zero_grad()
+        """Run forward and backward on each input, with as many threads as torch takes by itself."""
+        with _all_threads():
+            for values in inputs:
+                states = self.cell(values)[0]  # [T, B, S]
+                torch.autograd.backward(states, torch.ones_like(states))
+                self.cell.zero_grad()
 
     def infer(self, inputs: Sequence[torch.Tensor]) -> None:
         """Run forward alone on each input, keeping nothing for a backward pass."""
         self.cell.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), _all_threads():
             for values in inputs:
                 self.cell(values)
 
@@ -89,30 +91,29 @@ def compare_training(trainer: Trainer, section: ModelSection) -> Comparison:
     """Alternate full training steps, the assembling of the batches included, with the bare cell on the same shapes."""
     texts, bare = trainer.data.train.texts, BareCell(section)
     plan = _endless_plan(texts, trainer.section.batch_size)
-    trainer.model.train()
 
-    def one_pair() -> tuple[list[Rows], float, float]:
-        batches = list(itertools.islice(plan, STEPS_A_PAIR))
+    def one_pair(batches: list[Rows]) -> tuple[float, float]:
         own_s = _seconds(lambda: [trainer.train_step(assemble(texts, rows)) for rows in batches])
         inputs = bare.inputs(_shapes(texts, batches))
-        return batches, own_s, _seconds(lambda: bare.train(inputs))
+        return own_s, _seconds(lambda: bare.train(inputs))
 
-    return _compare(one_pair, texts)
+    return _compare(one_pair, [list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_PAIRS)], texts)
 
 
 def compare_prediction(predictor: Predictor, texts: list[str], encoded: EncodedTexts) -> Comparison:
     """Alternate whole predictions, tokenising included, with the bare cell's forward pass on the same shapes."""
     bare = BareCell(predictor.run.config.model)
     starts = itertools.cycle(range(0, max(len(texts) - TEXTS_A_PAIR, 1), TEXTS_A_PAIR))
+    windows = [np.arange(len(texts))[start : start + TEXTS_A_PAIR] for start in itertools.islice(starts, NUM_PAIRS)]
 
-    def one_pair() -> tuple[list[Rows], float, float]:
-        rows = np.arange(len(texts))[(start := next(starts)) : start + TEXTS_A_PAIR]
-        batches = [rows[order] for order in plan_in_order_of_length(encoded.lengths[rows], BATCH_SIZE)]
-        own_s = _seconds(lambda: predictor.predict(texts[start : start + TEXTS_A_PAIR]))
+    def one_pair(batches: list[Rows]) -> tuple[float, float]:
+        window = [texts[row] for row in np.sort(np.concatenate(batches))]
+        own_s = _seconds(lambda: predictor.predict(window))
         inputs = bare.inputs(_shapes(encoded, batches))
-        return batches, own_s, _seconds(lambda: bare.infer(inputs))
+        return own_s, _seconds(lambda: bare.infer(inputs))
 
-    return _compare(one_pair, encoded)
+    plans = [[rows[order] for order in plan_in_order_of_length(encoded.lengths[rows], BATCH_SIZE)] for rows in windows]
+    return _compare(one_pair, plans, encoded)
 
 
 def compare_commands(command: Sequence[str], other: Sequence[str], num_pairs: int = 7) -> tuple[float, float, float]:
@@ -135,11 +136,14 @@ def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list
     ]
 
 
-def _compare(one_pair: Callable[[], tuple[list[Rows], float, float]], texts: EncodedTexts) -> Comparison:
-    one_pair()  # a warm-up
-    measured = [one_pair() for _ in range(NUM_PAIRS)]
+def _compare(
+    one_pair: Callable[[list[Rows]], tuple[float, float]], pairs: list[list[Rows]], texts: EncodedTexts
+) -> Comparison:
+    for batches in pairs:  # a warm-up: a kernel is compiled when a shape is first seen, once in a run of many epochs
+        one_pair(batches)
     speeds, bare_speeds, samples, positions, tokens = [], [], [], 0, 0
-    for batches, own_s, bare_s in measured:
+    for batches in pairs:
+        own_s, bare_s = one_pair(batches)
         num_tokens = sum(int(texts.lengths[rows].sum()) for rows in batches)
         num_texts = sum(map(len, batches))
         speeds.append(num_tokens / own_s)
@@ -163,6 +167,16 @@ def peak_memory_mib() -> float:
     """Return the most memory that this process has held, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+@contextlib.contextmanager
+def _all_threads() -> Iterator[None]:
+    """Let torch share out each kernel among as many threads as the program has workers."""
+    torch.set_num_threads(start_workers(torch.device("cpu")).num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(1)
 
 
 def _endless_plan(texts: EncodedTexts, batch_size: int) -> Iterator[Rows]:

@@ -9,31 +9,25 @@
     README.md           a model card
     last/state.safetensors   all that an exact resume needs
 
-A safetensors file carries a schema version and a SHA-256 of its tensors and of its other metadata. The model's also
-names the SHA-256 of the config, the words and the labels that it was trained with: replacing that one file, in one
-rename, is all that a new best epoch takes.
+The model's file names the SHA-256 of the config, the words and the labels that it was trained with: replacing that one
+file, in one rename, is all that a new best epoch takes.
 """
 
-import hashlib
-import json
 import os
 import shlex
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from rnncls.config import Config, dump_config, load_config
 from rnncls.errors import ConfigError, RunError
 from rnncls.model import TextClassifier
+from rnncls.storage import load_tensors, read_bytes, read_json, save_tensors, sha256_of, write_atomic, write_json
 from rnncls.vocab import Vocab
 
-SCHEMA_VERSION = 1
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS, MODEL = "config.yaml", "vocab.txt", "labels.json", "model.safetensors"
@@ -71,7 +65,7 @@ def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str])
 
 def save_model(path: Path, model: TextClassifier) -> None:
     """Write the weights into a run folder, sealed together with its config, words and labels."""
-    seals = {name: _sha256((path / name).read_bytes()) for name in (CONFIG, VOCAB, LABELS)}
+    seals = {name: sha256_of((path / name).read_bytes()) for name in (CONFIG, VOCAB, LABELS)}
     save_tensors(path / MODEL, model.state_dict(), {"files": seals})
 
 
@@ -83,11 +77,11 @@ def load_run(path: Path) -> Run:
     """
     tensors, meta = load_tensors(path / MODEL)
     for name in (CONFIG, VOCAB, LABELS):
-        if _sha256(_read(path / name)) != meta.get("files", {}).get(name):
+        if sha256_of(read_bytes(path / name)) != meta.get("files", {}).get(name):
             raise RunError(f"{path / name}: damaged, or not from the run that wrote {MODEL}")
     try:
         config = load_config(path / CONFIG)
-        vocab = Vocab(_read(path / VOCAB).decode().removesuffix("\n").split("\n"))
+        vocab = Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
     except (ConfigError, ValueError) as error:
         raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
     label_names = read_json(path / LABELS)["labels"]
@@ -182,114 +176,3 @@ Only texts like those above can be judged; every text gets one of the classes, w
 """
     # A folder's name may hold bytes that are no UTF-8.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors and JSON metadata into one verified safetensors file."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **meta}, sort_keys=True)
-    # One entry, for safetensors writes several in any order: the same tensors make the same file, byte for byte.
-    write_atomic(path, save(plain, {"rnncls": f"{_digest(plain, text)} {text}"}))
-
-
-def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote.
-
-    Raises:
-        RunError: The file is missing, damaged or from a newer version.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (OSError, SafetensorError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
-    seal, _, text = header.get("rnncls", "").partition(" ")
-    if seal != _digest(tensors, text):
-        raise RunError(f"{path}: damaged: its contents do not match its checksum")
-    meta: dict[str, Any] = json.loads(text)
-    _check_version(path, meta)
-    return tensors, meta
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a JSON object with a schema version and a checksum of the rest."""
-    body = {"schema_version": SCHEMA_VERSION, **document}
-    sealed = {**body, "sha256": _sha256(_canonical(body))}
-    text = json.dumps(sealed, indent=2, ensure_ascii=False)
-    # A path may hold bytes that are no UTF-8: JSON has the escapes that Python writes for them.
-    write_atomic(path, text.encode("utf-8", "backslashreplace") + b"\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Raises:
-        RunError: The file is missing, damaged or from a newer version.
-    """
-    try:
-        document = json.loads(_read(path))
-        seal = document.pop("sha256")
-    except (ValueError, RecursionError, AttributeError, TypeError, KeyError) as error:
-        raise RunError(f"{path}: damaged: not a sealed JSON object") from error
-    if seal != _sha256(_canonical(document)):
-        raise RunError(f"{path}: damaged: its contents do not match its checksum")
-    _check_version(path, document)
-    return {key: value for key, value in document.items() if key != "schema_version"}
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old one whole or the new one whole.
-
-    Raises:
-        RunError: The disk is full, or the folder cannot be written to.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> RunError:
-    if isinstance(error, FileNotFoundError):
-        return RunError(f"{path}: missing")
-    return RunError(f"{path}: damaged or not readable: {error}")
-
-
-def _check_version(path: Path, meta: Mapping[str, Any]) -> None:
-    if meta.get("schema_version") != SCHEMA_VERSION:
-        found = meta.get("schema_version")
-        raise RunError(f"{path}: written in format {found}, this version of rnncls reads {SCHEMA_VERSION}")
-
-
-def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _canonical(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True).encode()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.batching import EncodedTexts, encode_texts
+from rnncls.cache import load_cached
 from rnncls.config import Config
-from rnncls.dataset import LabelledTexts, Split, load_labelled, locate, split_rows
+from rnncls.dataset import LabelledTexts, Split, locate, split_rows
 from rnncls.errors import DataError
-from rnncls.tokenizer import build_tokenizer
 from rnncls.vocab import Vocab, build_vocab
 
 
@@ -46,13 +46,13 @@ class TrainingData:
     fingerprint: dict[str, Any]
 
 
-def load_training_data(config: Config) -> TrainingData:
+def load_training_data(config: Config, *, use_cache: bool = True) -> TrainingData:
     """Read, split, tokenise and encode all that a run learns from; the test file stays closed.
 
     Raises:
         DataError: A file or one of its rows is wrong, or there is only one class.
     """
-    source, train_rows, valid_source, valid_rows = _load_split_sources(config)
+    source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
     if len(source.label_names) < 2:
         raise DataError(
             f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
@@ -74,7 +74,13 @@ def load_training_data(config: Config) -> TrainingData:
 
 
 def load_split(
-    config: Config, split: Split, vocab: Vocab, label_names: Sequence[str], path: Path | None = None
+    config: Config,
+    split: Split,
+    vocab: Vocab,
+    label_names: Sequence[str],
+    path: Path | None = None,
+    *,
+    use_cache: bool = True,
 ) -> tuple[EncodedSplit, dict[str, Any]]:
     """Return one split, or the rows of the file at `path`, encoded for a trained run, and where it came from.
 
@@ -82,10 +88,10 @@ def load_split(
         DataError: The file or one of its rows is wrong, or has a label that training did not see.
     """
     if path is not None or split == "test":
-        source = load_labelled(path or locate(config.data, "test"), config.data, build_tokenizer(config.text))
+        source = load_cached(path or locate(config.data, "test"), config, use_cache=use_cache)
         rows = np.arange(len(source.labels))
     else:
-        train_source, train_rows, valid_source, valid_rows = _load_split_sources(config)
+        train_source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
         source, rows = (train_source, train_rows) if split == "train" else (valid_source, valid_rows)
     origin = describe_file(source) | {"split": None if path else split, "num_rows": len(rows)}
     return _encode(source, rows, vocab, label_names), origin
@@ -97,14 +103,14 @@ def describe_file(source: LabelledTexts) -> dict[str, Any]:
 
 
 def _load_split_sources(
-    config: Config,
+    config: Config, *, use_cache: bool
 ) -> tuple[LabelledTexts, npt.NDArray[np.int64], LabelledTexts, npt.NDArray[np.int64]]:
     """Return the source and the row numbers of the training and of the validation texts."""
-    source = load_labelled(locate(config.data, "train"), config.data, build_tokenizer(config.text))
+    source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
     if config.data.valid is None:
         train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, config.seed)
         return source, train_rows, source, valid_rows
-    valid_source = load_labelled(locate(config.data, "valid"), config.data, build_tokenizer(config.text))
+    valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
     return source, np.arange(len(source.labels)), valid_source, np.arange(len(valid_source.labels))
 
 

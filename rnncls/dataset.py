@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from rnncls.config import DataSection
+from rnncls.config import DataSection, TextSection
 from rnncls.errors import DataError
 from rnncls.readers import Columns, read_rows
-from rnncls.tokenizer import TokenizedTexts, Tokenizer, tokenize_texts
+from rnncls.tokenizer import TokenizedTexts, join_texts, tokenize_stream
 
 logger = logging.getLogger(__name__)
 
@@ -138,8 +138,8 @@ def locate(section: DataSection, split: Split) -> Path:
     return path
 
 
-def load_labelled(path: Path, section: DataSection, tokenize: Tokenizer) -> LabelledTexts:
-    """Read and tokenise a labelled file.
+def load_labelled(path: Path, section: DataSection, text: TextSection) -> LabelledTexts:
+    """Read and tokenise a labelled file, with a progress bar on a terminal.
 
     Raises:
         DataError: The file or one of its rows is wrong, or it has no rows.
@@ -156,16 +156,21 @@ def load_labelled(path: Path, section: DataSection, tokenize: Tokenizer) -> Labe
             found.extend(numbers[names.get(label, label)] for label in labels)
             yield rows.texts
 
-    texts = tokenize_texts(chunks(), tokenize, title=f"tokenising {path.name}")
+    with tqdm(desc=f"tokenising {path.name}", unit=" texts", unit_scale=True, leave=False, disable=None) as bar:
+
+        def counted(part: TokenizedTexts) -> TokenizedTexts:
+            bar.update(len(part.lengths))
+            return part
+
+        texts = join_texts(map(counted, tokenize_stream(chunks(), text)))
     if not found:
         raise DataError(f"{path}: has no rows: expected one labelled text a row")
     label_names = sorted(numbers, key=classes.index if set(numbers) <= set(classes) else _label_order)
     order = {numbers[name]: place for place, name in enumerate(label_names)}
     labels = np.array([order[number] for number in found], dtype=np.int64)
-    labelled = LabelledTexts(path, _checksum(path, "sha256"), texts, labels, label_names)
+    labelled = LabelledTexts(path, checksum(path, "sha256"), texts, labels, label_names)
     if section.name:
         labelled.labels_as(classes)
-        _note_if_not_canonical(labelled, section.name)
     return labelled
 
 
@@ -200,9 +205,10 @@ def _label_order(name: str) -> tuple[bool, float, str]:
     return True, 0.0, name
 
 
-def _note_if_not_canonical(source: LabelledTexts, name: str) -> None:
+def note_if_not_canonical(source: LabelledTexts, name: str) -> None:
+    """Say so where a built-in file is not the published one: its figures are others."""
     path, file = source.path, BUILT_INS[name].files.get(source.path.stem)
-    if file is None or (path.stat().st_size == file.num_bytes and _checksum(path, "md5") == file.md5):
+    if file is None or (path.stat().st_size == file.num_bytes and checksum(path, "md5") == file.md5):
         return
     logger.info(
         "%s is not the published %s file (%s rows here, %s there, another checksum): figures are not comparable with "
@@ -211,7 +217,8 @@ def _note_if_not_canonical(source: LabelledTexts, name: str) -> None:
     )
 
 
-def _checksum(path: Path, algorithm: str) -> str:
+def checksum(path: Path, algorithm: str) -> str:
+    """Return the checksum of a file, in hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
@@ -261,7 +268,7 @@ def _download(file: CanonicalFile, path: Path) -> None:
 
 
 def _verify(path: Path, file: CanonicalFile) -> None:
-    size, md5 = path.stat().st_size, _checksum(path, "md5")
+    size, md5 = path.stat().st_size, checksum(path, "md5")
     if (size, md5) != (file.num_bytes, file.md5):
         raise DataError(
             f"{file.url}: expected {file.num_bytes:,} bytes with md5 {file.md5}, found {size:,} bytes with {md5}"

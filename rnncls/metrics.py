@@ -1,12 +1,14 @@
-"""Scores of a classification, computed by scikit-learn and SciPy from a confusion matrix.
+"""Scores of a classification, computed by scikit-learn from a confusion matrix.
 
 The confusion matrix is a sum over texts, so that parts evaluated apart add up exactly.
 
 Shapes: N texts, C classes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -71,11 +73,12 @@ def macro_f1_of(confusion: npt.NDArray[np.int64]) -> float:
 
 
 def wilson_interval(num_right: int, num_rows: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(num_right, num_rows).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    """Return the 95 % interval of a share (Wilson 1927); a formula, for SciPy's takes half a second to import."""
+    z = NormalDist().inv_cdf(0.975)
+    share, extra = num_right / num_rows, z**2 / num_rows
+    centre = (share + extra / 2) / (1 + extra)
+    half = z / (1 + extra) * math.sqrt(share * (1 - share) / num_rows + extra / (4 * num_rows))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def score(confusion: npt.NDArray[np.int64], loss: float, label_names: Sequence[str]) -> Scores:

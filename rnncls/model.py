@@ -1,15 +1,18 @@
 """The network: embedding → recurrent cell → pooling → dropout → linear.
 
-Nothing in it lets a pad change a text's logits. A batch of one length goes through the cell as it is. In a batch of
-several lengths padding stands after the text, where the forward direction has already passed by; the backward
-direction reads each text reversed within its own length, so that it too meets the padding last. Both ways take the
-dense kernels: a ragged `PackedSequence` runs more than three times slower on a CPU with oneDNN.
+Nothing in it lets a pad change a text's logits. Padding stands after a text, where the forward direction has already
+passed by; the backward direction reads each text reversed within its own length, so that it too meets the padding
+last. Each direction is a call of its own of torch's dense kernel: on a CPU that is faster than the kernel for both, and
+more than three times as fast as a ragged `PackedSequence` (docs/performance.md).
+
+All is laid out step by step, [T, B, …], which is how the cells read and write.
 
 Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H hidden_size, D directions, C classes,
 S = D * H width of a state, P poolings.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,7 +21,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from rnncls.config import ModelSection
-from rnncls.vocab import PAD_ID, UNK_ID
+from rnncls.vocab import PAD_ID
 
 EMBEDDING_STD = 0.1
 """Spread of a word's first vector. With torch's own, 1, AG News ends 0.9 points lower (docs/experiments.md)."""
@@ -31,15 +34,31 @@ _KERNELS: dict[str, Callable[..., tuple[torch.Tensor, ...]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Dropout:
+    """What dropout does to each text of a batch, drawn beforehand: 0, or what makes up for the dropped values.
+
+    Attributes:
+        between: [B, S] for each layer but the last: one draw for all steps of a text (Gal and Ghahramani 2016).
+        pooled: [B, P * S], before the linear layer.
+    """
+
+    between: list[torch.Tensor]
+    pooled: torch.Tensor
+
+    def of(self, texts: slice) -> "Dropout":
+        """Return those of some of the texts."""
+        return Dropout([mask[texts] for mask in self.between], self.pooled[texts])
+
+
 class TextClassifier(nn.Module):
     """Token ids in, one logit a class out; see the module's text for what holds of padding."""
 
     def __init__(self, section: ModelSection, vocab_size: int, num_classes: int) -> None:
         """Build the network with fresh weights, drawn from torch's global random stream."""
         super().__init__()
-        self.word_dropout = section.word_dropout
-        # Sparse: a step costs what the words of its batch cost, however many words there are.
-        self.embedding = nn.Embedding(vocab_size, section.embedding_dim, padding_idx=PAD_ID, sparse=True)
+        self.section = section
+        self.embedding = nn.Embedding(vocab_size, section.embedding_dim, padding_idx=PAD_ID)
         with torch.no_grad():
             self.embedding.weight *= EMBEDDING_STD
         self.encoder: Encoder | None = None
@@ -47,31 +66,48 @@ class TextClassifier(nn.Module):
         if section.cell != "none":
             self.encoder = Encoder(section)
             state_size, poolings = self.encoder.state_size, list(section.pooling)
-        self.pooling = Pooling(poolings, state_size, bidirectional=section.bidirectional)
-        self.dropout = nn.Dropout(section.dropout)
+        self.pooling = Pooling(poolings, state_size)
         self.linear = nn.Linear(len(poolings) * state_size, num_classes)
 
-    def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor:
+    def forward(
+        self,
+        token_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        *,
+        is_ragged: bool,
+        table: torch.Tensor | None = None,
+        dropout: Dropout | None = None,
+    ) -> torch.Tensor:
         """Return the logits.
 
         Args:
-            token_ids: [B, T] int64 in 0..V-1, `PAD_ID` after a text's end.
+            token_ids: [B, T] int64, rows of the table, `PAD_ID` or any other after a text's end.
             lengths: [B] int64 in 1..T.
             is_ragged: Whether any length is below T.
+            table: [R, E] float32, the vectors of the words at hand; None: those of all V words.
+            dropout: What to drop; None: nothing.
 
         Returns:
             [B, C] float32.
         """
-        if self.training and self.word_dropout:
-            dropped = torch.rand(token_ids.shape, device=token_ids.device) < self.word_dropout  # [B, T]
-            token_ids = token_ids.masked_fill(dropped, UNK_ID)
-        # Laid out step by step in memory, [T, B, E], which is how the cells read and write: nothing has to be copied.
-        states = self.embedding(token_ids.t()).transpose(0, 1)  # [B, T, E]
+        inputs = F.embedding(token_ids.t(), self.embedding.weight if table is None else table)  # [T, B, E]
+        states = States(inputs)
         if self.encoder is not None:
-            states = self.encoder(states, lengths, is_ragged=is_ragged)  # [B, T, S]
+            states = self.encoder(inputs, lengths, dropout.between if dropout else ())
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
-        logits: torch.Tensor = self.linear(self.dropout(pooled))  # [B, C]
+        logits: torch.Tensor = self.linear(pooled * dropout.pooled if dropout else pooled)  # [B, C]
         return logits
+
+    def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
+        """Draw what a training step drops from each of its texts."""
+        keep = 1.0 - self.section.dropout
+
+        def mask(width: int) -> torch.Tensor:
+            drawn = torch.rand(num_texts, width, generator=generator, device=generator.device)
+            return drawn.lt_(keep).div_(keep)
+
+        between = [mask(self.encoder.state_size) for _ in range(self.section.num_layers - 1)] if self.encoder else []
+        return Dropout(between, mask(self.linear.in_features))
 
     def start_from_vectors(self, vectors: torch.Tensor, found: torch.Tensor) -> None:
         """Copy pretrained vectors into the first columns of the embedding.
@@ -84,6 +120,27 @@ class TextClassifier(nn.Module):
             self.embedding.weight[found, : vectors.shape[1]] = vectors[found].to(self.embedding.weight.device)
 
 
+@dataclass(frozen=True)
+class States:
+    """The states of a batch, each direction in the order in which it reads; past a text's end they mean nothing.
+
+    Attributes:
+        ahead: [T, B, H], from a text's start to its end.
+        back: [T, B, H], from a text's end to its start; None in one direction.
+        order: [T * B] int64, the `reversal` between the two orders; None in one direction.
+    """
+
+    ahead: torch.Tensor
+    back: torch.Tensor | None = None
+    order: torch.Tensor | None = None
+
+    def joined(self) -> torch.Tensor:
+        """Return the states of both directions side by side at each token. [T, B, S]."""
+        if self.back is None or self.order is None:
+            return self.ahead
+        return torch.cat([self.ahead, reorder(self.back, self.order)], dim=-1)
+
+
 class Encoder(nn.Module):
     """A torch.nn RNN, LSTM or GRU that never lets padding reach a state that is used."""
 
@@ -91,44 +148,31 @@ class Encoder(nn.Module):
         """Build the recurrent layers."""
         super().__init__()
         self.rnn = CELLS[section.cell](
-            section.embedding_dim,
-            section.hidden_size,
-            section.num_layers,
-            batch_first=True,
-            dropout=section.dropout if section.num_layers > 1 else 0.0,
-            bidirectional=section.bidirectional,
+            section.embedding_dim, section.hidden_size, section.num_layers, bidirectional=section.bidirectional
         )
         start_weights(self.rnn)
         self.state_size = section.hidden_size * (2 if section.bidirectional else 1)
 
-    def forward(self, inputs: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor:
-        """Return the states of the last layer, those of both directions side by side.
+    def forward(self, inputs: torch.Tensor, lengths: torch.Tensor, between: Sequence[torch.Tensor] = ()) -> States:
+        """Return the states of the last layer.
 
         Args:
-            inputs: [B, T, E] float32.
+            inputs: [T, B, E] float32.
             lengths: [B] int64.
-            is_ragged: Whether any length is below T.
-
-        Returns:
-            [B, T, S] float32; what stands past a text's end means nothing.
+            between: [B, S] for each layer but the last, what its states are multiplied by; empty: nothing.
         """
-        if is_ragged and self.rnn.bidirectional:
-            return self._read_both_ways(inputs, lengths)
-        states: torch.Tensor = self.rnn(inputs)[0]  # [B, T, S]
-        return states
-
-    def _read_both_ways(self, inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Run each direction of each layer as a forward pass of its own, the second over reversed texts."""
-        order = reversal(lengths, inputs.shape[1])  # [T * B]
-        states = inputs.transpose(0, 1)  # [T, B, E]
         weights = self.rnn.all_weights
-        for layer, (forward, backward) in enumerate(zip(weights[::2], weights[1::2], strict=True)):
-            if layer:
-                states = F.dropout(states, self.rnn.dropout, self.training)
-            ahead = self._run(states, forward)  # [T, B, H]
-            back = reorder(self._run(reorder(states, order), backward), order)  # [T, B, H]
-            states = torch.cat([ahead, back], dim=-1)  # [T, B, S]
-        return states.transpose(0, 1)  # [B, T, S]
+        order = reversal(lengths, len(inputs)) if self.rnn.bidirectional else None  # [T * B]
+        for layer in range(self.rnn.num_layers):
+            if order is None:
+                states = States(self._run(inputs, weights[layer]))
+            else:
+                back = self._run(reorder(inputs, order), weights[2 * layer + 1])
+                states = States(self._run(inputs, weights[2 * layer]), back, order)
+            if layer < self.rnn.num_layers - 1:
+                inputs = states.joined()  # [T, B, S]
+                inputs = inputs * between[layer] if between else inputs
+        return states
 
     def _run(self, inputs: torch.Tensor, weights: list[nn.Parameter]) -> torch.Tensor:
         """Run one layer in one direction from a zero state. [T, B, E] -> [T, B, H]."""
@@ -142,7 +186,7 @@ class Encoder(nn.Module):
             has_biases,
             num_layers,
             dropout,
-            self.training,
+            torch.is_grad_enabled(),
             bidirectional,
             batch_first,
         )[0]
@@ -170,97 +214,86 @@ def start_weights(rnn: nn.RNNBase) -> None:
 class Pooling(nn.Module):
     """States of a text into one vector: any of last, max, mean and attention, side by side."""
 
-    def __init__(self, names: Sequence[str], state_size: int, *, bidirectional: bool) -> None:
+    def __init__(self, names: Sequence[str], state_size: int) -> None:
         """Take the names of the poolings, in the order of their place in the result."""
         super().__init__()
         self.names = tuple(names)
-        self.bidirectional = bidirectional
         self.attention = Attention(state_size) if "attention" in names else None
 
-    def forward(self, states: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor:
-        """Return the pooled states. [B, T, S], [B] -> [B, P * S]."""
+    def forward(self, states: States, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor:
+        """Return the pooled states. [T, B, S], [B] -> [B, P * S]."""
         inside = None  # every position is
         if is_ragged:
-            inside = torch.arange(states.shape[1], device=states.device) < lengths[:, None]  # [B, T]
+            inside = torch.arange(len(states.ahead), device=lengths.device)[:, None] < lengths  # [T, B]
         plain = [name for name in self.names if name != "attention"]
-        pooled = dict(zip(plain, pool(states, lengths, inside, plain, bidirectional=self.bidirectional), strict=True))
+        # No need to turn the backward states round: the last of them is the one after a text's first token.
+        directions = [states.ahead] if states.back is None else [states.ahead, states.back]
+        parts = zip(*(pool(direction, lengths, inside, plain) for direction in directions), strict=True)
+        pooled = dict(zip(plain, parts, strict=True))
         if self.attention is not None:
-            weights = self.attention(states, inside)  # [B, T]
-            pooled["attention"] = torch.einsum("bt,bts->bs", weights, states)
-        return torch.cat([pooled[name] for name in self.names], dim=-1)
+            joined = states.joined()  # [T, B, S]
+            weights = self.attention(joined, inside)  # [T, B]
+            pooled["attention"] = (torch.einsum("tb,tbs->bs", weights, joined),)
+        return torch.cat([part for name in self.names for part in pooled[name]], dim=-1)
 
 
 def pool(
-    states: torch.Tensor,
-    lengths: torch.Tensor,
-    inside: torch.Tensor | None,
-    names: Sequence[str],
-    *,
-    bidirectional: bool,
+    states: torch.Tensor, lengths: torch.Tensor, inside: torch.Tensor | None, names: Sequence[str]
 ) -> tuple[torch.Tensor, ...]:
     """Return the last, max and mean of each text's states, those that are named.
 
     Args:
-        states: [B, T, S].
+        states: [T, B, H] of one direction, in the order in which it reads.
         lengths: [B] int64.
-        inside: [B, T] bool, which positions are no padding; None where all are.
+        inside: [T, B] bool, which positions are no padding; None where all are.
         names: Any of last, max, mean.
-        bidirectional: Whether the second half of S is the backward direction.
 
     Returns:
-        One [B, S] a name.
+        One [B, H] a name.
     """
-    return _Pool.apply(states, lengths, inside, tuple(names), bidirectional)  # type: ignore[no-any-return, no-untyped-call]
+    return _Pool.apply(states, lengths, inside, tuple(names))  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Pool(torch.autograd.Function):
-    """`pool` with a gradient of its own: autograd's goes over [B, T, S] a dozen times, this one twice."""
+    """`pool` with a gradient of its own: autograd's goes over [T, B, H] a dozen times, this one twice."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        states: torch.Tensor,
-        lengths: torch.Tensor,
-        inside: torch.Tensor | None,
-        names: tuple[str, ...],
-        bidirectional: bool,  # noqa: FBT001 - autograd hands all over by position
+        ctx: Any, states: torch.Tensor, lengths: torch.Tensor, inside: torch.Tensor | None, names: tuple[str, ...]
     ) -> tuple[torch.Tensor, ...]:
         pooled = {}
         if "last" in names:
-            pooled["last"] = last_states(states, lengths, bidirectional=bidirectional)  # [B, S]
+            pooled["last"] = states[lengths - 1, torch.arange(len(lengths), device=states.device)]  # [B, H]
         if "max" in names:
             shown = states if inside is None else states.masked_fill(~inside[..., None], -torch.inf)
-            pooled["max"] = shown.amax(dim=1)  # [B, S]
+            pooled["max"] = shown.amax(dim=0)  # [B, H]
         if "mean" in names:
             shown = states if inside is None else states.masked_fill(~inside[..., None], 0.0)
-            pooled["mean"] = shown.sum(dim=1) / lengths[:, None]  # [B, S]
+            pooled["mean"] = shown.sum(dim=0) / lengths[:, None]  # [B, H]
         ctx.save_for_backward(states, lengths, inside, pooled.get("max"))
-        ctx.names, ctx.bidirectional = names, bidirectional
+        ctx.names = names
         return tuple(pooled[name] for name in names)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         states, lengths, inside, top = ctx.saved_tensors
-        of = dict(zip(ctx.names, gradients, strict=True))  # each [B, S]
-        mean = of["mean"] / lengths[:, None] if "mean" in of else states.new_zeros(())  # [B, S]
-        mean = mean.unsqueeze(1) if mean.dim() else mean  # [B, 1, S]
+        of = dict(zip(ctx.names, gradients, strict=True))  # each [B, H]
+        mean = of["mean"] / lengths[:, None] if "mean" in of else states.new_zeros(())  # [B, H]
         if "max" in of:
-            is_top = states == top[:, None]  # [B, T, S]
-            # Counted in bytes where that cannot overflow: ten times as fast.
-            num_tops = is_top.sum(dim=1, dtype=torch.uint8 if states.shape[1] < 256 else torch.int64)  # [B, S]
-            share = (of["max"] / num_tops).unsqueeze(1)  # [B, 1, S]: equal tops share alike
-            gradient = torch.where(is_top, share + mean, mean)  # [B, T, S]
+            # 1.0 at a top and 0.0 elsewhere: numbers are compared and multiplied faster than truths are made and used.
+            gradient = states.clone().eq_(top)  # [T, B, H]
+            if inside is not None:
+                gradient *= inside[..., None]
+            share = of["max"] / gradient.sum(dim=0)  # [B, H]: equal tops share alike
+            gradient = torch.addcmul(mean, gradient, share, out=gradient)
         else:
-            gradient = torch.empty_like(states).copy_(mean.expand_as(states))  # [B, T, S]
+            gradient = torch.empty_like(states).copy_(mean.expand_as(states))  # [T, B, H]
         if inside is not None:
             gradient *= inside[..., None]
         if "last" in of:
-            half = states.shape[-1] // 2 if ctx.bidirectional else states.shape[-1]
-            texts = torch.arange(len(states), device=states.device)  # [B]
-            gradient[texts, lengths - 1, :half] += of["last"][:, :half]
-            gradient[:, 0, half:] += of["last"][:, half:]
-        return gradient, None, None, None, None
+            gradient[lengths - 1, torch.arange(len(lengths), device=states.device)] += of["last"]
+        return gradient, None, None, None
 
 
 class Attention(nn.Module):
@@ -273,29 +306,11 @@ class Attention(nn.Module):
         self.query = nn.Linear(state_size, 1, bias=False)
 
     def forward(self, states: torch.Tensor, inside: torch.Tensor | None) -> torch.Tensor:
-        """Return each position's weight, summing to 1 over a text, 0 on padding. [B, T, S], [B, T] bool -> [B, T]."""
-        scores: torch.Tensor = self.query(torch.tanh(self.projection(states))).squeeze(-1)  # [B, T]
+        """Return each position's weight, summing to 1 over a text, 0 on padding. [T, B, S], [T, B] bool -> [T, B]."""
+        scores: torch.Tensor = self.query(torch.tanh(self.projection(states))).squeeze(-1)  # [T, B]
         if inside is not None:
             scores = scores.masked_fill(~inside, -torch.inf)
-        return scores.softmax(dim=-1)
-
-
-def last_states(states: torch.Tensor, lengths: torch.Tensor, *, bidirectional: bool) -> torch.Tensor:
-    """Return what each direction holds after its last token: the text's end, and its start for the backward one.
-
-    Args:
-        states: [B, T, S], the backward direction's states in the second half of S.
-        lengths: [B] int64.
-        bidirectional: Whether there is a backward direction.
-
-    Returns:
-        [B, S].
-    """
-    ends = states[torch.arange(len(states), device=states.device), lengths - 1]  # [B, S]
-    if not bidirectional:
-        return ends
-    half = states.shape[-1] // 2
-    return torch.cat([ends[:, :half], states[:, 0, half:]], dim=-1)
+        return scores.softmax(dim=0)
 
 
 def reversal(lengths: torch.Tensor, longest: int) -> torch.Tensor:

@@ -1,20 +1,24 @@
 """Optimisation: the learning rate's schedule, clipping, and an update of the embedding that touches its used rows only.
 
-A dense optimiser step over a large embedding costs more than the network. Here the embedding's gradient is sparse, and
-each row has an optimiser of its own that steps only when its word occurs in the batch: its moments, and for Adam its
-count of steps, stand still in between. Where every word occurs in every batch this equals the dense optimiser.
+A dense optimiser step over a large embedding costs more than the network. Here only the rows of the batch's words have
+a gradient, and each row has an optimiser of its own that steps only when its word occurs in the batch: its moments,
+and for Adam its count of steps, stand still in between. Where every word occurs in every batch this equals the dense
+optimiser.
 
 Shapes: V words, E embedding_dim, R distinct words in a batch.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from rnncls.config import TrainSection
+from rnncls.runtime import start_workers
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's
@@ -41,12 +45,36 @@ def lr_factor(step: int, num_steps: int, schedule: Schedule, warmup_fraction: fl
             return (1 + math.cos(math.pi * share)) / 2
 
 
+@dataclass(frozen=True)
+class Gradients:
+    """What a step moves the weights along.
+
+    Attributes:
+        words: [R] int64, the embedding's rows that the batch used.
+        rows: [R, E] float32, theirs.
+        network: One for each of the other parameters, in their order.
+    """
+
+    words: torch.Tensor
+    rows: torch.Tensor
+    network: list[torch.Tensor]
+
+
+def add_up(words: torch.Tensor, parts: Sequence[Sequence[torch.Tensor]]) -> Gradients:
+    """Return the sum of the gradients of the parts of a batch, each those of the rows and then of the network."""
+    total = list(parts[0])
+    for part in parts[1:]:
+        torch._foreach_add_(total, list(part))
+    return Gradients(words, total[0], total[1:])
+
+
 class Optimizer:
     """One optimiser for the whole model: torch's fused one for the network, a row-wise one for the embedding."""
 
     def __init__(self, embedding: nn.Embedding, network: Iterable[nn.Parameter], section: TrainSection) -> None:
-        """Take the embedding, whose gradient must be sparse, and all other parameters."""
+        """Take the embedding and all other parameters."""
         self.embedding = embedding
+        self.workers = start_workers(embedding.weight.device)
         self.network = list(network)
         self.name = section.optimizer
         self.weight_decay = section.weight_decay
@@ -57,22 +85,19 @@ class Optimizer:
         self.dense = kind(self.network, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
         self.rows = None if section.optimizer == "sgd" else RowMoments(embedding.weight)
 
-    def step(self, lr: float) -> None:
-        """Clip the gradients, update every parameter by them and forget them."""
-        gradients = [parameter.grad for parameter in self.network if parameter.grad is not None]
-        weight = self.embedding.weight
-        sparse = weight.grad.coalesce() if weight.grad is not None else None
-        if sparse is not None:
-            gradients.append(sparse.values())
+    def step(self, gradients: Gradients, lr: float) -> None:
+        """Clip the gradients, in place, and update every parameter by them."""
         if self.clip_norm is not None:
-            clip(gradients, self.clip_norm)
+            clip([gradients.rows, *gradients.network], self.clip_norm)
+        for parameter, gradient in zip(self.network, gradients.network, strict=True):
+            parameter.grad = gradient
         for group in self.dense.param_groups:
             group["lr"] = lr
-        self.dense.step()
-        if sparse is not None:
-            self._update_rows(sparse.indices()[0], sparse.values(), lr)
+        num_parts = self.workers.num_threads
+        parts = zip(gradients.words.chunk(num_parts), gradients.rows.chunk(num_parts), strict=True)
+        updates = [partial(self._update_rows, words, rows, lr) for words, rows in parts]
+        self.workers.map(lambda update: update(), [self.dense.step, *updates])
         self.dense.zero_grad()
-        weight.grad = None
 
     @torch.no_grad()
     def _update_rows(self, rows: torch.Tensor, gradient: torch.Tensor, lr: float) -> None:

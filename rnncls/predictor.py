@@ -3,15 +3,20 @@
 Shapes: N texts, C classes.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
 from rnncls.batching import encode_texts
 from rnncls.checkpoint import Run
 from rnncls.evaluator import compute_logits
-from rnncls.tokenizer import build_tokenizer, tokenize_texts
+from rnncls.tokenizer import TokenizedTexts, join_texts, tokenize_stream, tokenize_texts
+
+PIECES_A_WINDOW = 4
+"""Pieces of 4,096 texts in one window: in a larger one texts are closer in length, but results come later."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,29 @@ class Predictor:
         """Move the run's model to a device."""
         self.run = run
         self.model = run.model.to(device)
-        self.tokenize = build_tokenizer(run.config.text)
 
     def predict(self, texts: list[str]) -> list[Prediction]:
         """Return one prediction a text, in the order of the texts."""
-        encoded = encode_texts(tokenize_texts([texts], self.tokenize), self.run.vocab)
-        probs = compute_logits(self.model, encoded).softmax(dim=1).tolist()  # [N, C]
-        names = self.run.label_names
-        return [Prediction(text, dict(zip(names, row, strict=True))) for text, row in zip(texts, probs, strict=True)]
+        return self._judge(texts, tokenize_texts(texts, self.run.config.text))
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
-        """Yield the predictions of each chunk of texts; holds one chunk at a time."""
-        for texts in chunks:
-            yield self.predict(texts)
+        """Yield the predictions of all texts in their order, a window at a time.
+
+        Within a window texts are read in the order of their length; the next windows are tokenised meanwhile.
+        """
+        texts: deque[str] = deque()
+
+        def noted() -> Iterator[list[str]]:
+            for chunk in chunks:
+                texts.extend(chunk)
+                yield chunk
+
+        parts = tokenize_stream(noted(), self.run.config.text)
+        while window := list(islice(parts, PIECES_A_WINDOW)):
+            tokenized = join_texts(window)
+            yield self._judge([texts.popleft() for _ in tokenized.lengths], tokenized)
+
+    def _judge(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
+        probs = compute_logits(self.model, encode_texts(tokenized, self.run.vocab)).softmax(dim=1).tolist()  # [N, C]
+        names = self.run.label_names
+        return [Prediction(text, dict(zip(names, row, strict=True))) for text, row in zip(texts, probs, strict=True)]

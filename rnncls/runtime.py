@@ -7,14 +7,21 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from types import FrameType
+from typing import TypeVar
 
+import numpy as np
 import torch
 
 from rnncls.errors import ConfigError, DeviceError
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -55,40 +62,65 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed torch's global stream, which draws the first weights and the dropout, and count tiny numbers as zero."""
+    """Seed torch's global stream, which draws the first weights."""
     torch.manual_seed(seed)
+
+
+def generator_of(device: torch.device, *numbers: int) -> torch.Generator:
+    """Return a random stream that is a function of the numbers alone, as of a seed and a step."""
+    seed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(seed) >> 1)
+
+
+class Workers:
+    """Threads of one core each, among which the texts of a batch are shared out.
+
+    The kernels of a recurrent network are small, and threads that share each of them wait for one another at its end,
+    hundreds of times a step. Threads that each take their own texts wait once (docs/performance.md).
+    """
+
+    def __init__(self, num_threads: int) -> None:
+        """Start the threads; with one, the work is done by the caller."""
+        self.num_threads = num_threads
+        self._pool = ThreadPoolExecutor(num_threads, "rnncls", _use_one_core) if num_threads > 1 else None
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Return what `work` makes of each item, in the order of the items."""
+        return list(map(work, items) if self._pool is None else self._pool.map(work, items))
+
+
+@cache
+def start_workers(device: torch.device) -> Workers:
+    """Return the workers of this process: one for each of torch's threads on the CPU, one for another device."""
+    num_threads = torch.get_num_threads() if device.type == "cpu" else 1
+    if num_threads > 1:
+        torch.set_num_threads(1)
+    # oneDNN compiles a kernel for each shape: room for those of every length, which its 1,024 are not.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
     # A gradient that fades to 1e-40 is computed many times slower on x86 than a zero.
+    torch.set_flush_denormal(True)
+    return Workers(num_threads)
+
+
+def _use_one_core() -> None:
+    torch.get_num_threads()  # takes the process's number first, which would otherwise come over the next line's
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
 
 def keep_freed_memory() -> None:
     """Keep the memory of freed tensors for the next step, where the C library is glibc.
 
-    It would give large blocks back to the system and then fault every page in again, each step. Keeping them makes
-    training a fifth faster and the process about twice as large (docs/performance.md).
+    It would give large blocks back to the system and then fault every page in again, each step (docs/performance.md).
     """
     if sys.platform != "linux":
         return
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # M_TRIM_THRESHOLD and so on, of <malloc.h>
     with contextlib.suppress(AttributeError):  # another C library has no mallopt
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(mmap_threshold, 64 << 20)
         mallopt(trim_threshold, (1 << 31) - 1)
-
-
-def random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the state of torch's random streams on the host and on the device. uint8."""
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
-
-
-def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Take back what `random_state` returned."""
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
+        mallopt(top_pad, 64 << 20)  # a heap of a worker, which is as large, would be given back once it is empty
 
 
 class StopRequest:

@@ -8,23 +8,37 @@ Shapes: N texts, M tokens in all of them, K types.
 """
 
 import html
+import importlib.util
+import os
 import re
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from torchtext.data.utils import get_tokenizer
-from tqdm import tqdm
 
-from rnncls.config import TextSection
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from rnncls.config import TextSection
 
 Tokenizer = Callable[[str], list[str]]
 """From a text to its tokens, at least one."""
 UNK = "<unk>"
 """Stands for a word that the vocabulary lacks, and for a text with no token at all."""
+
+TEXTS_A_PIECE = 4096
+"""Texts that a process tokenises at once; fewer than two such pieces are not worth a process."""
+_TEXTS_COUNTED = 100_000
+PIECES_AHEAD = 4
+"""Pieces for each process that may wait for it or for whoever takes its results: what bounds the memory."""
 
 _BROKEN_ENTITY = re.compile(r"(?<![&\w])(?<!amp;)(#\d{1,7}|quot|amp|lt|gt|nbsp|apos|hellip|[lr][sd]quo|[mn]dash);")
 _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
@@ -48,12 +62,17 @@ class TokenizedTexts:
 
     def counts(self, texts: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
         """Return how often each type occurs, in all texts or in the chosen ones. [K] int64."""
-        type_ids = self.type_ids
+        chosen = np.full(len(self.lengths), texts is None)
         if texts is not None:
-            chosen = np.zeros(len(self.lengths), dtype=bool)
             chosen[texts] = True
-            type_ids = type_ids[np.repeat(chosen, self.lengths)]
-        return np.bincount(type_ids, minlength=len(self.types))
+        ends = np.cumsum(self.lengths)
+        counts = np.zeros(len(self.types), dtype=np.int64)
+        for start in range(0, len(self.lengths), _TEXTS_COUNTED):  # not at once: bincount takes 8 bytes a token
+            part = slice(start, start + _TEXTS_COUNTED)
+            lengths = self.lengths[part]
+            type_ids = self.type_ids[ends[start] - lengths[0] : ends[part][-1]][np.repeat(chosen[part], lengths)]
+            counts += np.bincount(type_ids, minlength=len(self.types))
+        return counts
 
 
 def mend(text: str) -> str:
@@ -70,10 +89,76 @@ def mend(text: str) -> str:
     return _TAG.sub(" ", text).replace("\\", " ")
 
 
-def build_tokenizer(section: TextSection) -> Tokenizer:
+def build_tokenizer(section: "TextSection") -> Tokenizer:
     """Return a function from a text to its first tokens; a text without any becomes one `<unk>`."""
-    split: Tokenizer = get_tokenizer("basic_english") if section.tokenizer == "basic_english" else str.split
-    clean, max_tokens = section.clean, section.max_tokens
+    return _tokenizer(section.tokenizer, section.clean, section.max_tokens)
+
+
+def tokenize_texts(texts: list[str], section: "TextSection") -> TokenizedTexts:
+    """Tokenise each text once and number the types."""
+    return _tokenize(texts, section.tokenizer, section.clean, section.max_tokens)
+
+
+def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iterator[TokenizedTexts]:
+    """Yield the texts tokenised, piece by piece, in their order; other processes work ahead of whoever takes them.
+
+    A stream of one piece, or a machine of one core, needs no process.
+    """
+    settings = (section.tokenizer, section.clean, section.max_tokens)
+    pieces = _pieces(chunks)
+    first = list(islice(pieces, 2))
+    num_processes = _num_cores()
+    if len(first) < 2 or num_processes == 1:
+        yield from (_tokenize(piece, *settings) for piece in chain(first, pieces))
+        return
+    from loky import get_reusable_executor
+
+    executor = get_reusable_executor(num_processes, timeout=60)
+    waiting: deque[Future[TokenizedTexts]] = deque()
+    try:
+        for piece in chain(first, pieces):
+            waiting.append(executor.submit(_tokenize, piece, *settings))
+            if len(waiting) > PIECES_AHEAD * num_processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def join_texts(parts: Iterable[TokenizedTexts]) -> TokenizedTexts:
+    """Return all parts as one, their types numbered anew in the order of their first appearance."""
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    type_ids, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    for part in parts:
+        renumbered = np.fromiter(map(numbers.__getitem__, part.types), np.int32, len(part.types))
+        type_ids.append(renumbered[part.type_ids])
+        lengths.append(part.lengths)
+    return TokenizedTexts(np.concatenate(type_ids), np.concatenate(lengths), list(numbers))
+
+
+def _pieces(chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+    waiting: list[str] = []
+    for chunk in chunks:
+        waiting += chunk
+        while len(waiting) >= TEXTS_A_PIECE:
+            yield waiting[:TEXTS_A_PIECE]
+            del waiting[:TEXTS_A_PIECE]
+    if waiting:
+        yield waiting
+
+
+def _num_cores() -> int:
+    """Return how many cores this process may use, or has been told to."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, int(os.environ.get("OMP_NUM_THREADS") or cores))
+
+
+@cache
+def _tokenizer(name: str, clean: bool, max_tokens: int) -> Tokenizer:  # noqa: FBT001 - handed on to processes
+    split: Tokenizer = _torchtext_utils().get_tokenizer("basic_english") if name == "basic_english" else str.split
 
     def tokenize(text: str) -> list[str]:
         return split(mend(text) if clean else text)[:max_tokens] or [UNK]
@@ -81,16 +166,29 @@ def build_tokenizer(section: TextSection) -> Tokenizer:
     return tokenize
 
 
-def tokenize_texts(chunks: Iterable[list[str]], tokenize: Tokenizer, *, title: str | None = None) -> TokenizedTexts:
-    """Tokenise each text once and number the types; a `title` shows a progress bar on a terminal."""
+def _tokenize(texts: list[str], name: str, clean: bool, max_tokens: int) -> TokenizedTexts:  # noqa: FBT001 - likewise
+    tokenize = _tokenizer(name, clean, max_tokens)
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     type_ids, lengths = array("i"), array("q")
-    with tqdm(desc=title, unit=" texts", unit_scale=True, leave=False, disable=None if title else True) as bar:
-        for texts in chunks:
-            for text in texts:
-                tokens = tokenize(text)
-                lengths.append(len(tokens))
-                type_ids.extend(map(numbers.__getitem__, tokens))
-            bar.update(len(texts))
+    for text in texts:
+        tokens = tokenize(text)
+        lengths.append(len(tokens))
+        type_ids.extend(map(numbers.__getitem__, tokens))
     return TokenizedTexts(np.array(type_ids, dtype=np.int32), np.array(lengths, dtype=np.int64), list(numbers))
+
+
+@cache
+def _torchtext_utils() -> ModuleType:
+    """Return torchtext.data.utils without torchtext itself, which would bring torch into every process."""
+    package = importlib.util.find_spec("torchtext")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("torchtext is not installed: pip install torchtext==0.6.0", name="torchtext")
+    spec = importlib.util.spec_from_file_location(
+        "_torchtext_data_utils", Path(package.origin).parent / "data" / "utils.py"
+    )
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError("torchtext.data.utils is missing", name="torchtext.data.utils")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -20,22 +20,22 @@ import torch
 import torch.nn.functional as F
 
 import rnncls
-from rnncls import checkpoint, tracking
-from rnncls.batching import Batch, iter_batches, plan_epoch
+from rnncls import checkpoint, storage, tracking
+from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
 from rnncls.config import Config, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_training_data
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
 from rnncls.model import TextClassifier
-from rnncls.optim import build_optimizer, lr_factor
+from rnncls.optim import add_up, build_optimizer, lr_factor
 from rnncls.runtime import (
     check_precision,
+    generator_of,
     keep_freed_memory,
-    random_state,
     resolve_device,
-    restore_random_state,
     seed_everything,
+    start_workers,
     stop_on_signal,
 )
 from rnncls.vectors import load_vectors
@@ -70,6 +70,7 @@ class Trainer:
         self.data = data
         self.seed = seed
         self.device = model.linear.weight.device
+        self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.optimizer = build_optimizer(model.embedding, model, section)
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
@@ -86,7 +87,6 @@ class Trainer:
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
             plan = plan_epoch(self.data.train.texts.lengths, self.section.batch_size, self.seed, epoch)
-            self.model.train()
             for batch in iter_batches(self.data.train.texts, plan[position:]):
                 start = time.perf_counter()
                 loss = self.train_step(batch)
@@ -95,19 +95,37 @@ class Trainer:
                 yield Step(epoch + 1, len(batch.rows), loss, self.validate() if is_last else None)
 
     def train_step(self, batch: Batch) -> torch.Tensor:
-        """Move the weights once, along the gradient of the loss on one batch, and return that loss."""
+        """Move the weights once, along the gradient of the mean loss of one batch, and return that loss.
+
+        Every random draw is a function of the seed and the number of the step alone.
+        """
         lr = self.section.lr * lr_factor(self.step, self.num_steps, self.section.schedule, self.section.warmup_fraction)
-        batch = batch.to(self.device)
-        labels = self.labels[torch.from_numpy(batch.rows).to(self.device)]  # [B]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.section.precision == "bfloat16"):
-            logits = self.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)  # [B, C]
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.section.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
-        self.optimizer.step(lr)
+        generator = generator_of(self.device, self.seed, self.step)
+        batch = drop_words(batch.to(self.device), self.model.section.word_dropout, generator)
+        dropout = self.model.draw_dropout(len(batch), generator)
+        words, batch = number_words(batch, self.model.embedding.num_embeddings)  # [R]
+        table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
+
+        def differentiate(texts: slice) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
+            part = batch.of(texts)
+            labels = self.labels[torch.from_numpy(part.rows).to(self.device)]  # [B]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.section.precision == "bfloat16"):
+                logits = self.model(
+                    part.token_ids, part.lengths, is_ragged=part.is_ragged, table=table, dropout=dropout.of(texts)
+                )  # [B, C]
+            losses = F.cross_entropy(
+                logits.float(), labels, label_smoothing=self.section.label_smoothing, reduction="sum"
+            )
+            gradients = torch.autograd.grad(losses / len(batch), [table, *self.optimizer.network])
+            return losses.detach(), (logits.argmax(dim=1) == labels).sum(), gradients
+
+        parts = self.workers.map(differentiate, share_out(len(batch), self.workers.num_threads))
+        losses, num_correct, gradients = zip(*parts, strict=True)
+        self.optimizer.step(add_up(words, gradients), lr)
         self.step += 1
-        self.epoch_loss += loss.detach() * len(labels)
-        self.epoch_correct += (logits.argmax(dim=1) == labels).sum()
-        return loss.detach()
+        self.epoch_loss += (loss := torch.stack(losses).sum())
+        self.epoch_correct += torch.stack(num_correct).sum()
+        return loss / len(batch)
 
     def validate(self) -> dict[str, Any]:
         """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
@@ -165,7 +183,6 @@ class Trainer:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
-        tensors |= {f"random.{name}": state for name, state in random_state(self.device).items()}
         return tensors, {name: getattr(self, name) for name in _PLAIN_STATE}
 
     def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path) -> None:
@@ -185,7 +202,6 @@ class Trainer:
         self.epoch_correct = tensors["epoch_correct"].to(self.device)
         for name in _PLAIN_STATE:
             setattr(self, name, values[name])
-        restore_random_state(part("random"), self.device)
 
     def _forget_epoch(self) -> None:
         """Start the sums over an epoch's training texts from zero; they stay on the device until it ends."""
@@ -216,13 +232,14 @@ def build_model(config: Config, data: TrainingData) -> TextClassifier:
     return model
 
 
-def train(config: Config, path: Path, *, resume: bool = False) -> dict[str, Any]:
+def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
     """Train a model and leave a run folder at `path`; return its summary.
 
     Args:
         config: All settings.
         path: The run folder, which must not exist unless `resume` is set.
         resume: Go on exactly where the run at `path` stopped.
+        use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
@@ -235,18 +252,17 @@ def train(config: Config, path: Path, *, resume: bool = False) -> dict[str, Any]
         )
     device = resolve_device(config.device)
     check_precision(config.train.precision, device)
-    data = load_training_data(config)
+    data = load_training_data(config, use_cache=use_cache)
     seed_everything(config.seed)
     keep_freed_memory()
     model = build_model(config, data).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
     if resume:
-        tensors, meta = checkpoint.load_tensors(path / checkpoint.STATE)
+        tensors, meta = storage.load_tensors(path / checkpoint.STATE)
         if meta["fingerprint"] != _data_seal(data.fingerprint):
             raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
         if meta["values"]["best_epoch"]:
-            # Nothing else has the best weights so far. Before the random streams are restored: this draws from them.
-            checkpoint.load_run(path)
+            checkpoint.load_run(path)  # nothing else has the best weights so far
         trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
         tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
     else:
@@ -277,7 +293,7 @@ def save_state(trainer: Trainer, path: Path) -> None:
     """Write all that an exact resume needs."""
     tensors, values = trainer.state_dict()
     meta = {"values": values, "fingerprint": _data_seal(trainer.data.fingerprint)}
-    checkpoint.save_tensors(path / checkpoint.STATE, tensors, meta)
+    storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
 
 def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
@@ -299,7 +315,7 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
         "label_names": trainer.data.label_names,
         "seed": config.seed,
         "device": str(trainer.device),
-        "num_threads": torch.get_num_threads(),
+        "num_threads": trainer.workers.num_threads,
         "versions": {
             "rnncls": rnncls.__version__,
             "python": platform.python_version(),
@@ -307,8 +323,8 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
         },
         "git_revision": _git_revision(),
     }
-    checkpoint.write_json(path / checkpoint.SUMMARY, summary)
-    checkpoint.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
+    storage.write_json(path / checkpoint.SUMMARY, summary)
+    storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
     checkpoint.point_latest_at(path)
     return summary
 

@@ -22,6 +22,7 @@ CITIES, TEAMS = ["oslo", "lima", "cairo", "quito"], ["rovers", "united", "wolves
 def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RNNCLS_CACHE", str(tmp_path / ".cache"))
 
 
 @pytest.fixture

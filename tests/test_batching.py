@@ -1,10 +1,24 @@
 """Batches: every text once, next to texts of its length, and exactly what was encoded."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
 
-from rnncls.batching import Batch, EncodedTexts, assemble, encode_texts, plan_epoch, plan_in_order_of_length
+from rnncls.batching import (
+    SMALLEST_PART,
+    Batch,
+    EncodedTexts,
+    assemble,
+    drop_words,
+    encode_texts,
+    number_words,
+    plan_epoch,
+    plan_in_order_of_length,
+    share_out,
+)
+from rnncls.config import TextSection
 from rnncls.tokenizer import tokenize_texts
 from rnncls.vocab import PAD, UNK_ID, Vocab
 
@@ -12,7 +26,7 @@ VOCAB = Vocab([PAD, "<unk>", "a", "b", "c"])
 
 
 def encoded(*texts: str) -> EncodedTexts:
-    return encode_texts(tokenize_texts([list(texts)], str.split), VOCAB)
+    return encode_texts(tokenize_texts(list(texts), TextSection(tokenizer="whitespace", clean=False)), VOCAB)
 
 
 def lengths_of(num_texts: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -96,3 +110,74 @@ def test_a_batch_stays_where_it_is_on_its_own_device() -> None:
 def test_a_batch_moves_to_another_device() -> None:
     moved: Batch = assemble(encoded("a"), np.array([0])).to(torch.device("meta"))
     assert moved.token_ids.device.type == moved.lengths.device.type == "meta"
+
+
+def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
+    batch = assemble(encoded("a b c", "c", "b zzz", "a"), np.array([1, 0, 2, 3]))
+    part = batch.of(slice(2, 4))
+    assert part.token_ids.tolist() == [[3, UNK_ID, 0], [2, 0, 0]]
+    assert part.lengths.tolist() == [2, 1]
+    assert part.rows.tolist() == [2, 3]
+    assert part.is_ragged
+    assert len(part) == 2
+
+
+def big_batch() -> Batch:
+    words = np.random.default_rng(0).integers(2, 5, 3000).tolist()
+    texts = [" ".join(VOCAB.words[word] for word in words[start : start + 30]) for start in range(0, 3000, 30)]
+    return assemble(encoded(*texts), np.arange(100))
+
+
+def test_dropped_words_become_unk_and_all_others_stay() -> None:
+    batch = big_batch()
+    dropped = drop_words(batch, 0.3, torch.Generator().manual_seed(0))
+    changed = dropped.token_ids != batch.token_ids
+    assert (dropped.token_ids[changed] == UNK_ID).all()
+    assert changed.double().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert dropped.lengths is batch.lengths
+    assert dropped.rows is batch.rows
+
+
+def test_a_share_of_zero_drops_no_words() -> None:
+    batch = big_batch()
+    assert drop_words(batch, 0.0, torch.Generator()) is batch
+
+
+def test_dropping_words_leaves_the_batch_as_it_is() -> None:
+    batch = big_batch()
+    before = batch.token_ids.clone()
+    drop_words(batch, 0.9, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.token_ids, before)
+
+
+def test_dropped_words_are_a_function_of_the_generator() -> None:
+    first, again, other = (
+        drop_words(big_batch(), 0.3, torch.Generator().manual_seed(seed)).token_ids for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_numbered_words_are_the_words_of_before() -> None:
+    batch = assemble(encoded("a c", "c", "zzz a"), np.array([0, 1, 2]))
+    words, numbered = number_words(batch, len(VOCAB))
+    assert words.tolist() == [0, UNK_ID, 2, 4]  # each once, and no b
+    assert torch.equal(words[numbered.token_ids], batch.token_ids)
+    assert numbered.lengths is batch.lengths
+    assert numbered.rows is batch.rows
+    assert numbered.is_ragged == batch.is_ragged
+
+
+@pytest.mark.parametrize("num_texts", [1, SMALLEST_PART - 1, SMALLEST_PART, 2 * SMALLEST_PART - 1, 32, 33, 100, 257])
+@pytest.mark.parametrize("num_parts", [1, 2, 3, 16])
+def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(num_texts: int, num_parts: int) -> None:
+    parts = [list(range(num_texts))[part] for part in share_out(num_texts, num_parts)]
+    assert list(chain(*parts)) == list(range(num_texts))
+    sizes = [len(part) for part in parts]
+    assert len(parts) == 1 or min(sizes) >= SMALLEST_PART
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) <= num_parts
+
+
+def test_as_many_parts_as_asked_for_where_there_are_texts_enough() -> None:
+    assert share_out(2 * SMALLEST_PART, 2) == [slice(0, SMALLEST_PART), slice(SMALLEST_PART, 2 * SMALLEST_PART)]

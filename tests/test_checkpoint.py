@@ -13,24 +13,20 @@ import pytest
 import safetensors.torch
 import torch
 
-from rnncls import checkpoint
+from rnncls import storage
 from rnncls.checkpoint import (
     create_run,
     find_run,
     load_run,
-    load_tensors,
     load_weights,
     model_card,
     point_latest_at,
-    read_json,
     save_model,
-    save_tensors,
-    write_atomic,
-    write_json,
 )
 from rnncls.config import Config, load_config, parse_config
 from rnncls.errors import ConfigError, RunError
 from rnncls.model import TextClassifier
+from rnncls.storage import load_tensors, read_json, save_tensors, write_atomic, write_json
 from rnncls.vocab import Vocab
 
 FOUR = ["config.yaml", "vocab.txt", "labels.json", "model.safetensors"]
@@ -43,7 +39,7 @@ def write_run(path: Path, *, labels: list[str], words: list[str], hidden_size: i
     """Write a run folder with fresh weights and return its model."""
     text = f"data: {{train: none.csv}}\nmodel: {{embedding_dim: 3, hidden_size: {hidden_size}}}"
     config, vocab = parse_config(text, "test.yaml"), Vocab(["<pad>", "<unk>", *words])
-    model = TextClassifier(config.model, len(vocab), len(labels)).eval()
+    model = TextClassifier(config.model, len(vocab), len(labels))
     create_run(path, config, vocab, labels)
     save_model(path, model)
     return model
@@ -335,7 +331,7 @@ def test_a_changed_value_is_damage(tmp_path: Path) -> None:
 
 def test_tensors_of_another_schema_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "SCHEMA_VERSION", 2)
+        patch.setattr(storage, "SCHEMA_VERSION", 2)
         save_tensors(tmp_path / "x", {}, {})
     with pytest.raises(RunError, match=r"x: written in format 2, this version of rnncls reads 1"):
         load_tensors(tmp_path / "x")
@@ -343,7 +339,7 @@ def test_tensors_of_another_schema_version_are_refused(tmp_path: Path, monkeypat
 
 def test_json_of_another_schema_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "SCHEMA_VERSION", 2)
+        patch.setattr(storage, "SCHEMA_VERSION", 2)
         write_json(tmp_path / "x", {})
     with pytest.raises(RunError, match=r"x: written in format 2, this version of rnncls reads 1"):
         read_json(tmp_path / "x")

@@ -15,8 +15,17 @@ import numpy as np
 import pytest
 
 from rnncls import dataset
-from rnncls.config import DataSection
-from rnncls.dataset import BUILT_INS, BuiltIn, CanonicalFile, LabelledTexts, load_labelled, locate, split_rows
+from rnncls.config import DataSection, TextSection
+from rnncls.dataset import (
+    BUILT_INS,
+    BuiltIn,
+    CanonicalFile,
+    LabelledTexts,
+    load_labelled,
+    locate,
+    note_if_not_canonical,
+    split_rows,
+)
 from rnncls.errors import DataError
 from rnncls.readers import Columns
 
@@ -122,6 +131,9 @@ def write(path: Path, content: bytes | str) -> Path:
     return path
 
 
+WORDS = TextSection(tokenizer="whitespace", clean=False)
+
+
 def own(**values: Any) -> DataSection:
     """Return the section for a file with the columns "text" and "label"."""
     return DataSection(train="train.csv", text=["text"], **values)
@@ -130,12 +142,12 @@ def own(**values: Any) -> DataSection:
 def load(labels: list[str], section: DataSection | None = None) -> LabelledTexts:
     """Load a file with these labels."""
     lines = ["text,label", *(f"word{row},{label}" for row, label in enumerate(labels))]
-    return load_labelled(write(Path("train.csv"), "\n".join(lines)), section or own(), str.split)
+    return load_labelled(write(Path("train.csv"), "\n".join(lines)), section or own(), WORDS)
 
 
 def load_ag_news(lines: list[str]) -> LabelledTexts:
     """Load a file of ag_news with these lines."""
-    return load_labelled(write(FOLDER / "train.csv", "\n".join(lines)), AG_NEWS, str.split)
+    return load_labelled(write(FOLDER / "train.csv", "\n".join(lines)), AG_NEWS, WORDS)
 
 
 # Splitting
@@ -279,13 +291,13 @@ def test_a_class_out_of_range_is_named_with_its_row(label: str) -> None:
 @pytest.mark.parametrize("content", ["text,label\n", "text,label"])
 def test_a_file_with_a_header_alone_is_named(content: str) -> None:
     with pytest.raises(DataError, match=r"^train\.csv: has no rows: expected one labelled text a row$"):
-        load_labelled(write(Path("train.csv"), content), own(), str.split)
+        load_labelled(write(Path("train.csv"), content), own(), WORDS)
 
 
 @pytest.mark.parametrize(("name", "said"), [("a.csv", "is empty"), ("a.jsonl", "has no rows")])
 def test_an_empty_file_is_named(name: str, said: str) -> None:
     with pytest.raises(DataError, match=f"^{name}: {said}"):
-        load_labelled(write(Path(name), ""), own(), str.split)
+        load_labelled(write(Path(name), ""), own(), WORDS)
 
 
 def test_labels_can_be_numbers_into_another_list_of_names() -> None:
@@ -425,7 +437,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_data(server: Server) ->
 
 def notes_on(split: str, content: bytes, caplog: pytest.LogCaptureFixture) -> list[str]:
     with caplog.at_level(logging.INFO, logger="rnncls.dataset"):
-        load_labelled(write(FOLDER / f"{split}.csv", content), AG_NEWS, str.split)
+        note_if_not_canonical(load_labelled(write(FOLDER / f"{split}.csv", content), AG_NEWS, WORDS), "ag_news")
     return caplog.messages
 
 
@@ -468,4 +480,4 @@ def test_the_published_files_of_ag_news_are_known(split: str, num_rows: int) -> 
 def test_spaces_around_a_label_do_not_make_another_class(tmp_path: Path) -> None:
     path = tmp_path / "spaces.csv"
     path.write_text("text,label\na,pos\nb, pos\nc,neg \n", encoding="utf-8")
-    assert dataset.load_labelled(path, own(label="label"), str.split).label_names == ["neg", "pos"]
+    assert dataset.load_labelled(path, own(label="label"), WORDS).label_names == ["neg", "pos"]

@@ -77,7 +77,8 @@ def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
 
 def describe(path: Path) -> Any:
     """Return the metrics rows, the best score, the words, and the logits on the test file."""
-    from rnncls.checkpoint import STATE, load_run, load_tensors
+    from rnncls.checkpoint import STATE, load_run
+    from rnncls.storage import load_tensors
     from rnncls.tracking import read_rows
 
     loaded = load_run(path)

@@ -3,12 +3,15 @@
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from rnncls.batching import Batch, number_words
 from rnncls.config import ModelSection
-from rnncls.model import Attention, Encoder, TextClassifier, last_states, pool, reversal
+from rnncls.model import CELLS as KINDS
+from rnncls.model import Attention, Encoder, Pooling, States, TextClassifier, pool, reversal
 from rnncls.vocab import PAD_ID, UNK_ID
 
 CELLS = ["rnn", "lstm", "gru", "none"]
@@ -23,7 +26,7 @@ def build(cell: str, *, bidirectional: bool, num_layers: int, pooling: list[str]
     section = ModelSection.model_validate(
         {"cell": cell, "bidirectional": bidirectional, "num_layers": num_layers, "pooling": pooling} | values
     )
-    return TextClassifier(section, vocab_size=30, num_classes=3).double().eval()
+    return TextClassifier(section, vocab_size=30, num_classes=3).double()
 
 
 def pad(texts: list[torch.Tensor], longest: int | None = None) -> tuple[torch.Tensor, torch.Tensor, bool]:
@@ -70,18 +73,29 @@ def test_order_in_the_batch_does_not_change_logits(
     torch.testing.assert_close(logits_of(model, [texts()[row] for row in order]), alone(model)[order])
 
 
+@pytest.mark.parametrize("filler", [UNK_ID, 7])
+@pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
+def test_what_stands_after_the_end_of_a_text_does_not_change_logits(
+    cell: str, bidirectional: bool, num_layers: int, pooling: list[str], filler: int
+) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling)
+    token_ids, lengths, is_ragged = pad(texts())
+    filled = token_ids.masked_fill(token_ids == PAD_ID, filler)
+    torch.testing.assert_close(model(filled, lengths, is_ragged=is_ragged), alone(model))
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_states_equal_those_of_a_packed_sequence(cell: str, bidirectional: bool, num_layers: int) -> None:
     model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=["last"])
     assert model.encoder is not None
-    token_ids, lengths, is_ragged = pad(texts())
-    embedded = model.embedding(token_ids)
-    packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-    expected, _ = nn.utils.rnn.pad_packed_sequence(model.encoder.rnn(packed)[0], batch_first=True)
-    states = model.encoder(embedded, lengths, is_ragged=is_ragged)
-    inside = token_ids != PAD_ID
+    token_ids, lengths, _ = pad(texts())
+    embedded = model.embedding(token_ids.t())
+    packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, enforce_sorted=False)
+    expected, _ = nn.utils.rnn.pad_packed_sequence(model.encoder.rnn(packed)[0])
+    states = model.encoder(embedded, lengths).joined()
+    inside = token_ids.t() != PAD_ID
     torch.testing.assert_close(states[inside], expected[inside])
 
 
@@ -90,24 +104,26 @@ def test_gradients_equal_those_of_a_packed_sequence(cell: str) -> None:
     model = build(cell, bidirectional=True, num_layers=2, pooling=["last"])
     assert model.encoder is not None
     token_ids, lengths, is_ragged = pad(texts())
-    embedded = model.embedding(token_ids).detach()
+    embedded = model.embedding(token_ids.t()).detach()
     parameters = list(model.encoder.parameters())
-    packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-    padded, _ = nn.utils.rnn.pad_packed_sequence(model.encoder.rnn(packed)[0], batch_first=True)
-    expected = torch.autograd.grad(last_states(padded, lengths, bidirectional=True).square().sum(), parameters)
-    states = model.encoder(embedded, lengths, is_ragged=is_ragged)
-    found = torch.autograd.grad(last_states(states, lengths, bidirectional=True).square().sum(), parameters)
-    torch.testing.assert_close(found, expected)
+    packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, enforce_sorted=False)
+    final = model.encoder.rnn(packed)[1]
+    final = final[0] if cell == "lstm" else final
+    expected = torch.autograd.grad(final[-2:].square().sum(), parameters)  # of the last layer's two directions
+    states = model.encoder(embedded, lengths)
+    pooled = model.pooling(states, lengths, is_ragged=is_ragged)
+    torch.testing.assert_close(torch.autograd.grad(pooled.square().sum(), parameters), expected)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_last_pooling_is_the_final_state_of_each_direction(bidirectional: bool) -> None:
     model = build("gru", bidirectional=bidirectional, num_layers=1, pooling=["last"])
     assert model.encoder is not None
-    embedded = model.embedding(texts()[0][None])
-    states, final = model.encoder.rnn(embedded)
+    embedded = model.embedding(texts()[0][:, None])
+    _, final = model.encoder.rnn(embedded)
     expected = torch.cat(list(final), dim=-1)
     lengths = torch.tensor([LENGTHS[0]])
+    states = model.encoder(embedded, lengths)
     torch.testing.assert_close(model.pooling(states, lengths, is_ragged=False), expected)
 
 
@@ -116,36 +132,62 @@ def test_last_pooling_is_the_final_state_of_each_direction(bidirectional: bool) 
     [("last", [[30.0, 3.0], [10.0, 9.0]]), ("max", [[30.0, 3.0], [10.0, 9.0]]), ("mean", [[20.0, 2.0], [10.0, 9.0]])],
 )
 def test_pooling_by_hand(name: str, expected: list[list[float]]) -> None:
-    model = build("rnn", bidirectional=False, num_layers=1, pooling=[name])
-    states = torch.tensor([[[10.0, 1], [20, 2], [30, 3]], [[10, 9], [99, 99], [99, 99]]])
-    pooled = model.pooling(states, torch.tensor([3, 1]), is_ragged=True)
+    states = torch.tensor([[[10.0, 1], [20, 2], [30, 3]], [[10, 9], [99, 99], [99, 99]]]).transpose(0, 1)
+    pooled = Pooling([name], 2)(States(states), torch.tensor([3, 1]), is_ragged=True)
     torch.testing.assert_close(pooled, torch.tensor(expected))
 
 
-def naive_pool(name: str, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    rows = [row[:length] for row, length in zip(states, lengths.tolist(), strict=True)]
+def draw_states(lengths: torch.Tensor, *, bidirectional: bool) -> States:
+    """Return random states of width 2 a direction that want a gradient."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (int(lengths.max()), len(lengths), 2)
+    ahead, back = (torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_() for _ in range(2))
+    return States(ahead, back, reversal(lengths, shape[0])) if bidirectional else States(ahead)
+
+
+def naive_join(states: States, lengths: torch.Tensor) -> list[torch.Tensor]:
+    """Return the states of each text at its own tokens, both directions side by side."""
+    rows = []
+    for text, length in enumerate(lengths.tolist()):
+        ahead = states.ahead[:length, text]
+        rows.append(ahead if states.back is None else torch.cat([ahead, states.back[:length, text].flip(0)], dim=1))
+    return rows
+
+
+def naive_pool(name: str, states: States, lengths: torch.Tensor) -> torch.Tensor:
+    rows = naive_join(states, lengths)
     last = [torch.cat([row[-1, :2], row[0, 2:]]) for row in rows]
     return torch.stack({"last": last, "max": [r.amax(0) for r in rows], "mean": [r.mean(0) for r in rows]}[name])
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_joined_states_stand_at_their_tokens(bidirectional: bool) -> None:
+    lengths = torch.tensor([5, 1, 3])
+    states = draw_states(lengths, bidirectional=bidirectional)
+    joined = states.joined()
+    for text, expected in enumerate(naive_join(states, lengths)):
+        torch.testing.assert_close(joined[: len(expected), text], expected, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("names", [["last"], ["max"], ["mean"], ["mean", "max"], ["last", "max", "mean"]])
 @pytest.mark.parametrize("lengths", [[5, 5, 5], [5, 1, 3]])
-def test_the_gradient_of_the_pooling_is_autograds(names: list[str], lengths: list[int]) -> None:
-    states = torch.randn(3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_gradient_of_the_pooling_is_autograds(names: list[str], lengths: list[int], bidirectional: bool) -> None:
     sizes = torch.tensor(lengths)
-    inside = None if min(lengths) == 5 else torch.arange(5) < sizes[:, None]
-    found = torch.cat(pool(states, sizes, inside, names, bidirectional=True), dim=1)
+    states = draw_states(sizes, bidirectional=bidirectional)
+    leaves = [states.ahead] if states.back is None else [states.ahead, states.back]
+    found = Pooling(names, 2 * len(leaves))(states, sizes, is_ragged=min(lengths) < 5)
     expected = torch.cat([naive_pool(name, states, sizes) for name in names], dim=1)
     torch.testing.assert_close(found, expected)
     weights = torch.randn(found.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(
-        torch.autograd.grad((found * weights).sum(), states), torch.autograd.grad((expected * weights).sum(), states)
+        torch.autograd.grad((found * weights).sum(), leaves), torch.autograd.grad((expected * weights).sum(), leaves)
     )
 
 
 def test_equal_tops_share_the_gradient_alike() -> None:
-    states = torch.tensor([[[2.0], [1.0], [2.0]]], requires_grad=True)
-    (top,) = pool(states, torch.tensor([3]), None, ["max"], bidirectional=False)
+    states = torch.tensor([[[2.0]], [[1.0]], [[2.0]]], requires_grad=True)
+    (top,) = pool(states, torch.tensor([3]), None, ["max"])
     top.sum().backward()  # type: ignore[no-untyped-call]
     assert states.grad is not None
     assert states.grad.flatten().tolist() == [0.5, 0.0, 0.5]
@@ -153,19 +195,19 @@ def test_equal_tops_share_the_gradient_alike() -> None:
 
 def test_attention_weights_sum_to_one_and_leave_padding_out() -> None:
     torch.manual_seed(0)
-    inside = torch.tensor([[True, True, False], [True, True, True]])
-    weights = Attention(4)(torch.randn(2, 3, 4), inside)
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
-    assert weights[0, 2] == 0
+    inside = torch.tensor([[True, True], [True, True], [False, True]])
+    weights = Attention(4)(torch.randn(3, 2, 4), inside)
+    torch.testing.assert_close(weights.sum(dim=0), torch.ones(2))
+    assert weights[2, 0] == 0
     assert (weights[inside] > 0).all()
 
 
 def test_attention_pooling_is_the_softmax_of_the_scores_by_hand() -> None:
     torch.manual_seed(0)
     attention = Attention(2)
-    states = torch.randn(1, 3, 2)
-    scores = [attention.query.weight[0] @ torch.tanh(attention.projection(state)) for state in states[0]]
-    torch.testing.assert_close(attention(states, None)[0], torch.stack(scores).softmax(dim=0))
+    states = torch.randn(3, 1, 2)
+    scores = [attention.query.weight[0] @ torch.tanh(attention.projection(state)) for state in states[:, 0]]
+    torch.testing.assert_close(attention(states, None)[:, 0], torch.stack(scores).softmax(dim=0))
 
 
 def test_reversal_turns_each_text_round_and_keeps_padding() -> None:
@@ -194,13 +236,35 @@ def test_a_recurrent_cell_sees_order(cell: str) -> None:
     assert (logits_of(model, [text]) - logits_of(model, [text.flip(0)])).abs().max() > 1e-3
 
 
-def test_pad_has_a_zero_vector_that_gets_no_gradient() -> None:
-    model = build("lstm", bidirectional=True, num_layers=1, pooling=["mean"])
-    logits_of(model, texts()).sum().backward()  # type: ignore[no-untyped-call]
+@pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
+def test_pad_has_a_zero_vector_that_gets_no_gradient(
+    cell: str, bidirectional: bool, num_layers: int, pooling: list[str]
+) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling)
+    logits_of(model, texts()).square().sum().backward()  # type: ignore[no-untyped-call]
     gradient = model.embedding.weight.grad
     assert gradient is not None
-    assert gradient.to_dense()[PAD_ID].abs().sum() == 0
+    assert gradient[PAD_ID].abs().sum() == 0
+    assert gradient[texts()[0]].abs().sum(dim=1).min() > 0
     assert model.embedding.weight[PAD_ID].abs().sum() == 0
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
+def test_the_gradient_of_a_table_is_that_of_all_words_at_its_rows(
+    cell: str, bidirectional: bool, num_layers: int, pooling: list[str]
+) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling)
+    token_ids, lengths, is_ragged = pad(texts())
+    expected_logits = model(token_ids, lengths, is_ragged=is_ragged)
+    (expected,) = torch.autograd.grad(expected_logits.square().sum(), [model.embedding.weight])
+    words, batch = number_words(Batch(token_ids, lengths, is_ragged, np.arange(len(lengths))), 30)
+    table = model.embedding.weight.detach()[words].requires_grad_()
+    logits = model(batch.token_ids, lengths, is_ragged=is_ragged, table=table)
+    torch.testing.assert_close(logits, expected_logits)
+    (found,) = torch.autograd.grad(logits.square().sum(), [table])
+    torch.testing.assert_close(found, expected[words])
+    assert found[words == PAD_ID].abs().sum() == 0
+    assert expected.abs().sum(dim=1).nonzero().squeeze(1).tolist() == words[words != PAD_ID].tolist()
 
 
 @pytest.mark.parametrize(("cell", "num_gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
@@ -221,23 +285,94 @@ def test_only_the_forget_gates_start_with_a_bias() -> None:
     assert (bias_ih + bias_hh).tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
 
 
-def test_word_dropout_replaces_words_by_unk_in_training_only() -> None:
-    model = build("none", bidirectional=False, num_layers=1, pooling=["mean"], word_dropout=0.999999)
+def draw(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_dropout_between_layers_is_one_mask_a_text_for_all_its_steps(cell: str, bidirectional: bool) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=2, pooling=["last"], dropout=0.5)
+    assert model.encoder is not None
+    token_ids, lengths, _ = pad(texts())
+    (mask,) = model.draw_dropout(len(lengths), draw(0)).between
+    states = embedded = model.embedding(token_ids.t())
+    own = dict(model.encoder.rnn.named_parameters())
+    for layer, factor in enumerate([mask, torch.ones(())]):
+        cell_alone = KINDS[cell](states.shape[-1], 5, bidirectional=bidirectional).double()
+        weights = {name: own[name.replace("_l0", f"_l{layer}")] for name in cell_alone.state_dict()}
+        cell_alone.load_state_dict(weights)
+        packed = nn.utils.rnn.pack_padded_sequence(states, lengths, enforce_sorted=False)
+        states = nn.utils.rnn.pad_packed_sequence(cell_alone(packed)[0])[0] * factor
+    found = model.encoder(embedded, lengths, [mask]).joined()
+    inside = token_ids.t() != PAD_ID
+    torch.testing.assert_close(found[inside], states[inside])
+
+
+def test_dropout_before_the_linear_layer_multiplies_the_pooled_states() -> None:
+    model = build("none", bidirectional=False, num_layers=1, pooling=["mean"], dropout=0.5)
     text = texts()[0]
-    as_unk = logits_of(model, [torch.full_like(text, UNK_ID)])
-    assert not torch.allclose(logits_of(model, [text]), as_unk)
-    torch.testing.assert_close(logits_of(model.train(), [text]), as_unk)
+    dropout = model.draw_dropout(1, draw(0))
+    found = model(text[None], torch.tensor([len(text)]), is_ragged=False, dropout=dropout)
+    expected = model.linear(model.embedding.weight[text].mean(dim=0) * dropout.pooled[0])
+    torch.testing.assert_close(found[0], expected)
+    assert not torch.allclose(found, logits_of(model, [text]))
 
 
-def test_dropout_works_between_layers_of_a_ragged_batch_too() -> None:
+def test_dropout_is_zero_or_what_makes_up_for_it() -> None:
+    model = build("gru", bidirectional=True, num_layers=3, pooling=["last", "max"], dropout=0.2)
+    dropout = model.draw_dropout(500, draw(0))
+    assert [tuple(mask.shape) for mask in [*dropout.between, dropout.pooled]] == [(500, 10), (500, 10), (500, 20)]
+    for mask in [*dropout.between, dropout.pooled]:
+        assert sorted(set(mask.flatten().tolist())) == pytest.approx([0.0, 1.25])
+        assert (mask == 0).double().mean().item() == pytest.approx(0.2, abs=0.03)
+
+
+def test_no_layer_and_no_text_has_the_dropout_of_another() -> None:
+    model = build("gru", bidirectional=True, num_layers=3, pooling=["last"], dropout=0.5)
+    dropout = model.draw_dropout(20, draw(0))
+    drawn = torch.cat([*dropout.between, dropout.pooled])  # [3 * 20, 10]
+    assert len(set(map(tuple, drawn.tolist()))) > 50
+
+
+def test_a_share_of_zero_drops_nothing() -> None:
+    model = build("gru", bidirectional=True, num_layers=2, pooling=["last"], dropout=0.0)
+    dropout = model.draw_dropout(20, draw(0))
+    assert all((mask == 1).all() for mask in [*dropout.between, dropout.pooled])
+
+
+def test_dropout_is_a_function_of_its_generator() -> None:
+    model = build("gru", bidirectional=True, num_layers=2, pooling=["last"], dropout=0.5)
+    first, again, other = (model.draw_dropout(4, draw(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first.pooled, again.pooled)
+    assert torch.equal(first.between[0], again.between[0])
+    assert not torch.equal(first.pooled, other.pooled)
+    assert not torch.equal(first.between[0], other.between[0])
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
+def test_a_part_of_a_batch_is_dropped_from_as_within_the_whole(
+    cell: str, bidirectional: bool, num_layers: int, pooling: list[str]
+) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling, dropout=0.5)
+    token_ids, lengths, is_ragged = pad(texts())
+    dropout, part = model.draw_dropout(len(lengths), draw(0)), slice(1, 4)
+    whole = model(token_ids, lengths, is_ragged=is_ragged, dropout=dropout)
+    found = model(token_ids[part], lengths[part], is_ragged=is_ragged, dropout=dropout.of(part))
+    torch.testing.assert_close(found, whole[part])
+    assert not torch.allclose(whole, logits_of(model, texts()))
+
+
+def test_without_dropout_to_apply_neither_mode_drops_anything() -> None:
     section = ModelSection(embedding_dim=6, hidden_size=5, num_layers=2, dropout=0.5)
     torch.manual_seed(0)
     encoder = Encoder(section)
-    inputs, lengths = torch.randn(2, 4, 6), torch.tensor([4, 2])
-    first, second = (encoder(inputs, lengths, is_ragged=True) for _ in range(2))
-    assert not torch.equal(first, second)
+    inputs, lengths = torch.randn(4, 2, 6), torch.tensor([4, 2])
+    encoder.train()
+    first, second = (encoder(inputs, lengths).joined() for _ in range(2))
     encoder.eval()
-    torch.testing.assert_close(*(encoder(inputs, lengths, is_ragged=True) for _ in range(2)))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(encoder(inputs, lengths).joined(), first, rtol=0, atol=0)
 
 
 def test_pretrained_vectors_fill_the_first_columns_of_the_words_that_have_one() -> None:
@@ -249,3 +384,10 @@ def test_pretrained_vectors_fill_the_first_columns_of_the_words_that_have_one() 
     assert (model.embedding.weight[found, :4] == 7).all()
     torch.testing.assert_close(model.embedding.weight[found, 4:], before[found, 4:])
     torch.testing.assert_close(model.embedding.weight[~found], before[~found])
+
+
+def test_padding_that_equals_the_top_takes_no_share_of_its_gradient() -> None:
+    states = torch.tensor([[[2.0]], [[1.0]], [[2.0]]], requires_grad=True)  # the last one is padding
+    inside = torch.tensor([[True], [True], [False]])
+    (top,) = pool(states, torch.tensor([2]), inside, ["max"])
+    assert torch.autograd.grad(top.sum(), states)[0].flatten().tolist() == [1.0, 0.0, 0.0]

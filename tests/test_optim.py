@@ -1,13 +1,15 @@
 """The optimiser: equal to torch's dense ones where each row sees every step, and to one a row where it does not."""
 
 import math
+from itertools import chain
 
 import pytest
 import torch
 from torch import nn
 
 from rnncls.config import TrainSection
-from rnncls.optim import Optimizer, build_optimizer, clip, lr_factor
+from rnncls.optim import Gradients, Optimizer, add_up, build_optimizer, clip, lr_factor
+from rnncls.runtime import Workers
 
 DENSE = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 NUM_WORDS, WIDTH, LR = 6, 3, 0.1
@@ -16,10 +18,10 @@ NUM_WORDS, WIDTH, LR = 6, 3, 0.1
 class Words(nn.Module):
     """A model as small as can be: an embedding and a linear layer."""
 
-    def __init__(self, *, sparse: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.embedding = nn.Embedding(NUM_WORDS, WIDTH, sparse=sparse)
+        self.embedding = nn.Embedding(NUM_WORDS, WIDTH)
         self.linear = nn.Linear(WIDTH, 1)
 
     def loss(self, words: list[int]) -> torch.Tensor:
@@ -31,9 +33,15 @@ def section(name: str, **values: float | None) -> TrainSection:
     return TrainSection.model_validate({"optimizer": name, "lr": LR, "clip_norm": None} | values)
 
 
+def gradients_of(model: Words, words: list[int]) -> Gradients:
+    """Return the gradients of the words that occur, and of the linear layer."""
+    used = torch.tensor(sorted(set(words)))
+    embedding, *network = torch.autograd.grad(model.loss(words), list(model.parameters()))
+    return Gradients(used, embedding[used], network)
+
+
 def step(model: Words, optimizer: Optimizer, words: list[int]) -> None:
-    model.loss(words).backward()  # type: ignore[no-untyped-call]
-    optimizer.step(LR)
+    optimizer.step(gradients_of(model, words), LR)
 
 
 def dense_step(
@@ -57,7 +65,7 @@ def assert_same(model: Words, other: Words) -> None:
 def test_it_equals_the_dense_optimizer_where_every_word_is_in_every_batch(
     name: str, weight_decay: float, clip_norm: float | None
 ) -> None:
-    model, reference = Words(sparse=True), Words(sparse=False)
+    model, reference = Words(), Words()
     optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=weight_decay, clip_norm=clip_norm))
     dense = DENSE[name](reference.parameters(), lr=LR, weight_decay=weight_decay)
     for words in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0, 0, 0], [0, 1, 2, 3, 4, 5]):
@@ -68,7 +76,7 @@ def test_it_equals_the_dense_optimizer_where_every_word_is_in_every_batch(
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_each_row_equals_an_optimizer_of_its_own_that_steps_when_its_word_occurs(name: str) -> None:
-    model = Words(sparse=True)
+    model = Words()
     optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
     rows = [model.embedding.weight[row].detach().clone().requires_grad_() for row in range(NUM_WORDS)]
     own = [DENSE[name]([row], lr=LR, weight_decay=0.1) for row in rows]
@@ -86,7 +94,7 @@ def test_each_row_equals_an_optimizer_of_its_own_that_steps_when_its_word_occurs
 
 @pytest.mark.parametrize("name", list(DENSE))
 def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
-    model = Words(sparse=True)
+    model = Words()
     before = model.embedding.weight.detach().clone()
     optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
     for _ in range(3):
@@ -96,16 +104,15 @@ def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
 
 
 def test_the_learning_rate_of_a_step_is_the_one_given() -> None:
-    model = Words(sparse=True)
+    model = Words()
     before = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = build_optimizer(model.embedding, model, section("adamw"))
-    model.loss([0, 1]).backward()  # type: ignore[no-untyped-call]
-    optimizer.step(0.0)
+    optimizer.step(gradients_of(model, [0, 1]), 0.0)
     assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
 
 
 def test_gradients_are_forgotten_after_a_step() -> None:
-    model = Words(sparse=True)
+    model = Words()
     optimizer = build_optimizer(model.embedding, model, section("adam"))
     step(model, optimizer, [0])
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -113,7 +120,7 @@ def test_gradients_are_forgotten_after_a_step() -> None:
 
 @pytest.mark.parametrize("name", list(DENSE))
 def test_a_restored_optimizer_goes_on_to_the_bit(name: str) -> None:
-    model, other = Words(sparse=True), Words(sparse=True)
+    model, other = Words(), Words()
     optimizer = build_optimizer(model.embedding, model, section(name))
     step(model, optimizer, [0, 1, 1])
     other.load_state_dict(model.state_dict())
@@ -122,6 +129,32 @@ def test_a_restored_optimizer_goes_on_to_the_bit(name: str) -> None:
     step(model, optimizer, [1, 2])
     step(other, restored, [1, 2])
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+def test_two_workers_take_the_step_of_one_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = []
+    for num_threads in (1, 2):
+        workers = Workers(num_threads)
+        monkeypatch.setattr("rnncls.optim.start_workers", lambda _, workers=workers: workers)
+        models.append(model := Words())
+        optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1, clip_norm=0.5))
+        for words in ([0, 1, 2, 3, 4], [5, 5], [1, 2, 3]):
+            step(model, optimizer, words)
+    assert all(torch.equal(a, b) for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True))
+
+
+@pytest.mark.parametrize("parts", [[[0, 1, 2, 1, 4, 2]], [[0, 1, 2], [1, 4, 2]], [[0], [1, 2, 1], [4, 2]]])
+def test_the_gradients_of_the_parts_add_up_to_that_of_the_whole_batch(parts: list[list[int]]) -> None:
+    model, used = Words(), torch.tensor([0, 1, 2, 4])
+
+    def differentiate(words: list[int]) -> tuple[torch.Tensor, ...]:
+        embedding, *network = torch.autograd.grad(model.loss(words), list(model.parameters()))
+        return embedding[used], *network
+
+    found, expected = add_up(used, [differentiate(part) for part in parts]), gradients_of(model, [*chain(*parts)])
+    assert found.words.tolist() == expected.words.tolist()
+    torch.testing.assert_close([found.rows, *found.network], [expected.rows, *expected.network])
 
 
 def test_clip_scales_all_gradients_by_one_factor() -> None:

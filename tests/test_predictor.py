@@ -40,7 +40,7 @@ def predictor() -> Predictor:
     """A model with fresh weights, far enough from 0 that texts get different answers."""
     config = parse_config(CONFIG, "test.yaml")
     torch.manual_seed(0)
-    model = TextClassifier(config.model, len(WORDS), len(LABELS)).eval()
+    model = TextClassifier(config.model, len(WORDS), len(LABELS))
     with torch.no_grad():
         model.linear.weight.mul_(5)
     return Predictor(Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"))
@@ -146,18 +146,32 @@ def test_what_stands_after_max_tokens_is_not_read(predictor: Predictor) -> None:
     assert longer.probs == cut.probs
 
 
-def test_a_stream_answers_chunk_by_chunk(predictor: Predictor) -> None:
-    answered = list(predictor.stream([TEXTS[:2], [], TEXTS[2:]]))
-    assert [[prediction.text for prediction in chunk] for chunk in answered] == [TEXTS[:2], [], TEXTS[2:]]
+@pytest.mark.parametrize("chunks", [[TEXTS[:2], [], TEXTS[2:]], [[text] for text in TEXTS], [TEXTS]])
+def test_a_stream_answers_all_texts_in_their_order_a_window_at_a_time(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, chunks: list[list[str]]
+) -> None:
+    monkeypatch.setattr("rnncls.tokenizer.TEXTS_A_PIECE", 2)
+    monkeypatch.setattr("rnncls.predictor.PIECES_A_WINDOW", 2)
+    answered = list(predictor.stream(chunks))
+    assert [[prediction.text for prediction in window] for window in answered] == [TEXTS[:4], TEXTS[4:]]
+    found = probs_of([prediction for window in answered for prediction in window])
+    torch.testing.assert_close(found, probs_of(predictor.predict(TEXTS)))
 
 
-def test_a_stream_reads_a_chunk_only_when_it_is_wanted(predictor: Predictor) -> None:
-    chunks = iter([["oslo"], ["rovers"]])
+@pytest.mark.parametrize("chunks", [[], [[]]])
+def test_a_stream_of_no_texts_answers_nothing(predictor: Predictor, chunks: list[list[str]]) -> None:
+    assert list(predictor.stream(chunks)) == []
+
+
+def test_a_stream_reads_a_window_only_when_it_is_wanted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnncls.tokenizer.TEXTS_A_PIECE", 1)
+    monkeypatch.setattr("rnncls.predictor.PIECES_A_WINDOW", 2)
+    chunks = iter([["oslo"], ["rovers"], ["meet"], ["lima"]])
     next(predictor.stream(chunks))
-    assert list(chunks) == [["rovers"]]
+    assert list(chunks) == [["meet"], ["lima"]]
 
 
-def test_predicting_switches_dropout_off_and_the_mode_back(predictor: Predictor) -> None:
+def test_predicting_drops_nothing_in_either_mode_and_leaves_the_mode(predictor: Predictor) -> None:
     before = predictor.predict(TEXTS)
     predictor.model.train()
     assert predictor.predict(TEXTS) == before

@@ -2,17 +2,20 @@
 
 import logging
 import signal
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from rnncls.errors import ConfigError, DeviceError
 from rnncls.runtime import (
+    Workers,
     check_precision,
-    random_state,
+    generator_of,
     resolve_device,
-    restore_random_state,
     seed_everything,
+    start_workers,
     stop_on_signal,
 )
 
@@ -107,36 +110,121 @@ def test_another_seed_draws_other_numbers() -> None:
     assert not torch.equal(torch.rand(5), first)
 
 
-def test_tiny_numbers_count_as_zero_after_seeding() -> None:
-    torch.set_flush_denormal(False)
-    seed_everything(0)
-    assert torch.tensor([1e-30]).mul(1e-10).item() == 0.0
+def rand(*numbers: int, device: torch.device = CPU) -> torch.Tensor:
+    return torch.rand(5, generator=generator_of(device, *numbers), device=device)
 
 
-def test_a_restored_random_state_draws_the_same_numbers() -> None:
-    state = random_state(CPU)
-    first = torch.rand(5)
+def test_a_generator_is_a_function_of_its_numbers() -> None:
+    first = rand(7, 3)
     torch.rand(100)
-    restore_random_state(state, CPU)
-    assert torch.equal(torch.rand(5), first)
+    assert torch.equal(rand(7, 3), first)
 
 
-def test_a_random_state_stands_still_while_numbers_are_drawn() -> None:
-    state = random_state(CPU)
-    before = state["cpu"].clone()
-    torch.rand(100)
-    assert torch.equal(state["cpu"], before)
+@pytest.mark.parametrize("numbers", [(7, 4), (8, 3), (3, 7), (7,)])
+def test_another_seed_or_step_has_another_generator(numbers: tuple[int, ...]) -> None:
+    assert not torch.isin(rand(*numbers), rand(7, 3)).any()
+
+
+def test_no_two_steps_draw_the_same_number() -> None:
+    assert len({number for step in range(1000) for number in rand(0, step).tolist()}) > 4990
+
+
+def test_a_generator_leaves_the_global_stream_where_it_is() -> None:
+    before = torch.get_rng_state()
+    rand(7, 3)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.gpu
 @needs_cuda
-def test_a_restored_random_state_draws_the_same_numbers_on_the_device() -> None:
+def test_a_generator_is_a_function_of_its_numbers_on_the_device_too() -> None:
     device = torch.device("cuda")
-    state = random_state(device)
-    first = torch.rand(5, device=device)
+    first = rand(7, 3, device=device)
     torch.rand(100, device=device)
-    restore_random_state(state, device)
-    assert torch.equal(torch.rand(5, device=device), first)
+    assert torch.equal(rand(7, 3, device=device), first)
+    assert not torch.equal(rand(7, 4, device=device), first)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """A torch with two threads, as it is before any workers have started, that shows denormal numbers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_num_threads(before)
+    torch.set_flush_denormal(True)
+
+
+def tiny() -> float:
+    return torch.tensor([1e-30]).mul(1e-10).item()
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_workers_answer_in_the_order_of_the_items(num_threads: int) -> None:
+    assert Workers(num_threads).map(str, range(50)) == [str(number) for number in range(50)]
+
+
+def test_two_workers_work_at_once_and_still_answer_in_order() -> None:
+    second_is_done = threading.Event()
+
+    def work(item: str) -> str:
+        if item == "second":
+            second_is_done.set()
+        assert second_is_done.wait(timeout=30)
+        return item
+
+    assert Workers(2).map(work, ["first", "second"]) == ["first", "second"]
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_workers_raise_what_the_work_raises(num_threads: int) -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise DeviceError("the third")
+        return item
+
+    workers = Workers(num_threads)
+    with pytest.raises(DeviceError, match="the third"):
+        workers.map(work, range(5))
+    assert workers.map(work, range(3)) == [0, 1, 2]  # and go on
+
+
+def test_one_worker_is_the_caller_itself() -> None:
+    assert Workers(1).map(lambda _: threading.get_ident(), range(2)) == [threading.get_ident()] * 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_worker_uses_one_core() -> None:
+    assert Workers(2).map(lambda _: torch.get_num_threads(), range(4)) == [1] * 4
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tiny_numbers_count_as_zero_in_a_worker() -> None:
+    assert tiny() > 0
+    assert Workers(2).map(lambda _: tiny(), range(4)) == [0.0] * 4
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tiny_numbers_count_as_zero_once_workers_have_started() -> None:
+    assert tiny() > 0
+    start_workers.__wrapped__(CPU)
+    assert tiny() == 0.0
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_there_is_a_worker_for_each_of_torchs_threads_which_are_taken_from_it() -> None:
+    assert start_workers.__wrapped__(CPU).num_threads == 2
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_device_other_than_the_cpu_has_one_worker() -> None:
+    assert start_workers.__wrapped__(torch.device("meta")).num_threads == 1
+
+
+def test_workers_start_once_in_a_process() -> None:
+    assert start_workers(CPU) is start_workers(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

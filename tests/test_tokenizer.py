@@ -1,21 +1,28 @@
 """Mending, tokenising, and flat arrays of token types."""
 
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
 import pytest
 from torchtext.data.utils import _basic_english_normalize
 
+from rnncls import tokenizer
 from rnncls.config import TextSection
-from rnncls.tokenizer import TokenizedTexts, build_tokenizer, mend, tokenize_texts
+from rnncls.tokenizer import TokenizedTexts, build_tokenizer, join_texts, mend, tokenize_stream, tokenize_texts
 
 CHUNKS = [["a b a", "c"], [], ["b", "d a b b"]]
 ROWS = [text.split() for text in chain(*CHUNKS)]
 
 
+WORDS = TextSection(tokenizer="whitespace", clean=False)
+
+
 def tokenized() -> TokenizedTexts:
-    return tokenize_texts(CHUNKS, str.split)
+    return join_texts(tokenize_texts(chunk, WORDS) for chunk in CHUNKS)
 
 
 @pytest.mark.parametrize(
@@ -167,19 +174,19 @@ def test_flat_arrays_have_the_promised_kinds_of_numbers() -> None:
 
 
 def test_how_the_texts_are_cut_into_chunks_does_not_matter() -> None:
-    whole, parts = tokenize_texts([list(chain(*CHUNKS))], str.split), tokenized()
+    whole, parts = tokenize_texts(list(chain(*CHUNKS)), WORDS), tokenized()
     np.testing.assert_array_equal(whole.type_ids, parts.type_ids)
 
 
 def test_many_texts_are_tokenised_as_a_plain_loop_would() -> None:
     generator = np.random.default_rng(0)
     rows = [[f"w{word}" for word in generator.integers(0, 50, generator.integers(1, 20))] for _ in range(300)]
-    texts = tokenize_texts([[" ".join(row) for row in rows]], str.split)
+    texts = tokenize_texts([" ".join(row) for row in rows], WORDS)
     assert [texts.types[number] for number in texts.type_ids] == list(chain(*rows))
 
 
 def test_no_texts_make_empty_arrays() -> None:
-    texts = tokenize_texts([], str.split)
+    texts = tokenize_texts([], WORDS)
     assert (texts.type_ids.shape, texts.lengths.shape, texts.types, texts.counts().shape) == ((0,), (0,), [], (0,))
 
 
@@ -196,6 +203,41 @@ def test_counts_of_chosen_texts_leave_out_the_others(chosen: list[int]) -> None:
     assert found == {word: expected[word] for word in "abcd"}
 
 
-def test_tokenising_without_a_terminal_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    tokenize_texts(CHUNKS, str.split, title="tokenising")
-    assert capsys.readouterr() == ("", "")
+def test_counts_over_many_texts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "_TEXTS_COUNTED", 3)
+    test_counts_are_those_of_all_texts()
+    test_counts_of_chosen_texts_leave_out_the_others([0, 3])
+
+
+@pytest.mark.parametrize("num_cores", [1, 2])
+def test_a_stream_of_many_pieces_keeps_the_order(num_cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "_num_cores", lambda: num_cores)
+    monkeypatch.setattr(tokenizer, "TEXTS_A_PIECE", 10)
+    texts = [f"text w{number} of {number % 7}" for number in range(237)]
+    found = join_texts(tokenize_stream([texts[:5], [], texts[5:200], texts[200:]], TextSection()))
+    expected = tokenize_texts(texts, TextSection())
+    assert found.types == expected.types
+    np.testing.assert_array_equal(found.type_ids, expected.type_ids)
+    np.testing.assert_array_equal(found.lengths, expected.lengths)
+
+
+def test_a_stream_reads_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "_num_cores", lambda: 2)
+    monkeypatch.setattr(tokenizer, "TEXTS_A_PIECE", 1)
+    read = []
+
+    def chunks() -> Iterator[list[str]]:
+        for number in range(1000):
+            read.append(number)
+            yield [f"w{number}"]
+
+    stream = tokenize_stream(chunks(), WORDS)
+    assert next(stream).types == ["w0"]
+    assert len(read) < 20
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_basic_english_comes_without_torch() -> None:
+    code = "import sys; from rnncls.tokenizer import build_tokenizer; from rnncls.config import TextSection; "
+    code += "build_tokenizer(TextSection())('a'); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,9 +14,10 @@ from rnncls.batching import assemble
 from rnncls.config import Config
 from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
-from rnncls.evaluator import compute_logits, evaluate, evaluating
-from rnncls.runtime import seed_everything
+from rnncls.evaluator import compute_logits, evaluate
+from rnncls.runtime import Workers, seed_everything
 from rnncls.trainer import Trainer, build_model, find_unfinished, train
+from rnncls.vocab import UNK_ID
 
 MakeConfig = Callable[..., Config]
 
@@ -44,17 +45,91 @@ def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(make
     )  # fmt: skip
     trainer = start(config)
     batch = assemble(trainer.data.train.texts, np.arange(4))
-    weight = trainer.model.linear.weight
-    before = weight.detach().clone()
+    weights = list(trainer.model.parameters())
+    before = [weight.detach().clone() for weight in weights]
     logits = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)
     log_probs = F.log_softmax(logits, dim=1)
     labels = torch.from_numpy(trainer.data.train.labels[:4])
     right = log_probs[torch.arange(4), labels]
     loss = -(0.8 * right + 0.2 * log_probs.mean(dim=1)).mean()
-    (gradient,) = torch.autograd.grad(loss, weight)
+    gradients = torch.autograd.grad(loss, weights)
     found = trainer.train_step(batch)
-    torch.testing.assert_close(found, loss)
-    torch.testing.assert_close(weight, before - 0.5 * gradient)
+    torch.testing.assert_close(found, loss.detach())
+    expected = [old - 0.5 * gradient for old, gradient in zip(before, gradients, strict=True)]
+    torch.testing.assert_close([weight.detach() for weight in weights], expected)
+
+
+def test_word_dropout_replaces_words_by_unk_in_training_only(make_config: MakeConfig) -> None:
+    trainer = start(make_config("model.dropout=0.0", "model.word_dropout=0.999999", "train.label_smoothing=0.0"))
+    texts = trainer.data.train.texts.select(np.arange(4))
+    batch = assemble(texts, np.arange(4))
+    labels = torch.from_numpy(trainer.data.train.labels[:4])
+    as_unk = trainer.model(torch.full_like(batch.token_ids, UNK_ID), batch.lengths, is_ragged=batch.is_ragged).detach()
+    assert not torch.allclose(compute_logits(trainer.model, texts), as_unk)
+    torch.testing.assert_close(trainer.train_step(batch), F.cross_entropy(as_unk, labels))
+
+
+def first_loss(config: Config, step: int = 0) -> float:
+    trainer = start(config)
+    trainer.step = step
+    return trainer.train_step(assemble(trainer.data.train.texts, np.arange(40))).item()
+
+
+@pytest.mark.parametrize("kind", ["dropout", "word_dropout"])
+def test_what_a_step_drops_is_a_function_of_the_seed_and_the_step(make_config: MakeConfig, kind: str) -> None:
+    config = make_config("model.word_dropout=0.0", "model.dropout=0.0", f"model.{kind}=0.5")
+    loss = first_loss(config)
+    torch.rand(100)
+    assert first_loss(config) == loss
+    assert first_loss(config, step=1) != loss
+
+
+def work_with(num_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers(num_threads)
+    for module in ("trainer", "optim", "evaluator"):
+        monkeypatch.setattr(f"rnncls.{module}.start_workers", lambda _: workers)
+
+
+def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "none"])
+def test_two_workers_take_the_step_of_one(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, optimizer: str, cell: str
+) -> None:
+    config = make_config(
+        f"train.optimizer={optimizer}", f"model.cell={cell}", "model.num_layers=2", "model.dropout=0.3",
+        "model.word_dropout=0.2", "model.pooling=[last,max,mean,attention]",
+    )  # fmt: skip
+    found = []
+    for num_threads in (1, 2):
+        work_with(num_threads, monkeypatch)
+        trainer = start(config)
+        before = weights_of(trainer)
+        loss = trainer.train_step(assemble(trainer.data.train.texts, np.arange(50)))
+        found.append({"loss": loss, "correct": trainer.epoch_correct, **weights_of(trainer)})
+        assert not torch.equal(before["linear.weight"], trainer.model.linear.weight)
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-5)
+
+
+def test_two_trainings_with_two_workers_are_the_same_to_the_bit(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work_with(2, monkeypatch)
+    config = make_config("train.batch_size=40", "model.dropout=0.3", "model.word_dropout=0.2", "model.num_layers=2")
+    first, second = start(config), start(config)
+    losses = [[step.loss.item() for step in trainer.steps()] for trainer in (first, second)]
+    assert losses[0] == losses[1]
+    torch.testing.assert_close(second.state_dict()[0], first.state_dict()[0], rtol=0, atol=0)
+
+
+def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(make_config: MakeConfig) -> None:
+    trainer = start(make_config())
+    next(trainer.steps())
+    tensors, _ = trainer.state_dict()
+    assert {name.partition(".")[0] for name in tensors} == {"model", "optimizer", "epoch_loss", "epoch_correct"}
 
 
 def test_the_row_of_an_epoch_holds_the_validation_scores_of_the_weights_after_it(make_config: MakeConfig) -> None:
@@ -105,13 +180,30 @@ def test_a_loss_that_is_not_finite_stops_the_run(make_config: MakeConfig) -> Non
         rows_of(start(make_config("train.lr=1e38", "train.clip_norm=null", "train.optimizer=sgd")))
 
 
-def test_evaluation_restores_the_mode_and_keeps_no_gradient(make_config: MakeConfig) -> None:
-    trainer = start(make_config())
-    trainer.model.train()
-    with evaluating(trainer.model):
-        assert not trainer.model.training
-        assert not torch.is_grad_enabled()
-    assert trainer.model.training
+@pytest.mark.parametrize("is_training", [False, True])
+def test_evaluation_drops_nothing_and_keeps_no_gradient(make_config: MakeConfig, is_training: bool) -> None:
+    trainer = start(make_config("model.dropout=0.9", "model.word_dropout=0.9", "model.num_layers=2"))
+    batch = assemble(trainer.data.train.texts, np.arange(20))
+    expected = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged).detach()
+    stream = torch.get_rng_state()
+    trainer.model.train(is_training)
+    logits = compute_logits(trainer.model, trainer.data.train.texts)
+    torch.testing.assert_close(logits[:20], expected)
+    assert not logits.requires_grad
+    assert torch.is_grad_enabled()
+    assert trainer.model.training == is_training
+    assert torch.equal(torch.get_rng_state(), stream)
+
+
+def test_two_workers_find_the_logits_of_one_to_the_bit(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnncls.evaluator.BATCH_SIZE", 7)
+    trainer, logits = start(make_config()), []
+    for num_threads in (1, 2):
+        work_with(num_threads, monkeypatch)
+        logits.append(compute_logits(trainer.model, trainer.data.train.texts))
+    assert torch.equal(logits[0], logits[1])
 
 
 def test_evaluation_counts_each_text_once(make_config: MakeConfig) -> None:

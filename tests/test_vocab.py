@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from rnncls.config import TextSection
 from rnncls.tokenizer import tokenize_texts
 from rnncls.vocab import PAD, PAD_ID, UNK_ID, Vocab, build_vocab
 
@@ -104,6 +105,6 @@ def test_the_vocabulary_keeps_a_list_of_its_own() -> None:
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]])
 def test_the_order_of_the_rows_does_not_matter(order: Sequence[int]) -> None:
     rows = ["one two two", "three one", "two four", "five"]
-    texts = tokenize_texts([[rows[row] for row in order]], str.split)
+    texts = tokenize_texts([rows[row] for row in order], TextSection(tokenizer="whitespace", clean=False))
     vocab = build_vocab(texts.types, texts.counts(), min_freq=1, max_vocab=None)
     assert vocab.words == ["<pad>", "<unk>", "two", "one", "five", "four", "three"]

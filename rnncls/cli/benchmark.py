@@ -74,7 +74,7 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     from rnncls.predictor import Predictor
     from rnncls.readers import read_rows
     from rnncls.runtime import keep_freed_memory, resolve_device, seed_everything
-    from rnncls.tokenizer import tokenize_texts
+    from rnncls.tokenizer import join_texts, tokenize_stream
     from rnncls.trainer import build_model
 
     seed_everything(config.seed)
@@ -84,7 +84,7 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     predictor = Predictor(Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu"))
     rows = read_rows(locate(config.data, "train"), columns_of(config.data))
     texts = [text for chunk in rows for text in chunk.texts]
-    encoded = encode_texts(tokenize_texts([texts], predictor.tokenize), data.vocab)
+    encoded = encode_texts(join_texts(tokenize_stream([texts], config.text)), data.vocab)
     return _machine() | asdict(compare_prediction(predictor, texts, encoded))
 
 
@@ -115,9 +115,11 @@ def _machine() -> dict[str, Any]:
 
     import torch
 
+    from rnncls.runtime import start_workers
+
     return {
         "machine": platform.processor() or platform.machine(),
-        "num_threads": torch.get_num_threads(),
+        "num_threads": start_workers(torch.device("cpu")).num_threads,
         "python": platform.python_version(),
         "torch": version("torch"),
     }

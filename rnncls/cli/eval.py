@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption
+from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
 from rnncls.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -28,14 +28,16 @@ def eval_command(
     ] = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Print accuracy, macro-F1, loss, scores per class and the confusion matrix; keep them in the run folder."""
-    from rnncls.checkpoint import find_run, write_json
+    from rnncls.checkpoint import find_run
+    from rnncls.storage import write_json
 
     if split and data:
         raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
     path = find_run(run)
-    scores, origin = evaluate_run(path, split=split or "test", data=data, device=device)
+    scores, origin = evaluate_run(path, split=split or "test", data=data, device=device, use_cache=not no_cache)
     result = {**scores.to_dict(), "data": origin, "run": str(path)}
     if json_:
         typer.echo(json.dumps(result))
@@ -61,7 +63,12 @@ def print_scores(scores: "Scores", origin: str) -> None:
 
 
 def evaluate_run(
-    path: Path, *, split: SplitName = "test", data: Path | None = None, device: str | None = None
+    path: Path,
+    *,
+    split: SplitName = "test",
+    data: Path | None = None,
+    device: str | None = None,
+    use_cache: bool = True,
 ) -> "tuple[Scores, dict[str, Any]]":
     """Return the scores of a run folder, and the file, checksum, split and row count that they were measured on.
 
@@ -70,6 +77,7 @@ def evaluate_run(
         split: Which rows of the run's own data.
         data: Another labelled file instead.
         device: Instead of the config's.
+        use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         RnnclsError: The run, the data or the device is wrong.
@@ -82,7 +90,7 @@ def evaluate_run(
 
     run = load_run(path)
     target = resolve_device(device or run.config.device)
-    rows, origin = load_split(run.config, split, run.vocab, run.label_names, data)
+    rows, origin = load_split(run.config, split, run.vocab, run.label_names, data, use_cache=use_cache)
     if data is None and split != "test":
         _check_same_rows(path, origin)
     confusion, loss = evaluate(run.model.to(target), rows)
@@ -91,7 +99,8 @@ def evaluate_run(
 
 def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
     """See that a file from which the run's own rows are drawn is still the one that it was trained on."""
-    from rnncls.checkpoint import SUMMARY, read_json
+    from rnncls.checkpoint import SUMMARY
+    from rnncls.storage import read_json
 
     files = read_json(path / SUMMARY)["data"]["files"].values() if (path / SUMMARY).exists() else []
     if files and origin["sha256"] not in {file["sha256"] for file in files}:

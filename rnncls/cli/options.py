@@ -17,3 +17,6 @@ DeviceOption = Annotated[
     typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: the config's.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Read and tokenise the data files anew, and keep nothing of it.")
+]

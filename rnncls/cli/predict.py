@@ -1,7 +1,7 @@
 """`rnncls predict`: labels for texts from the command line, from stdin or from a file."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
     from rnncls.config import DataSection
+    from rnncls.predictor import Prediction, Predictor
 
 STDIN = "-"
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
@@ -62,7 +63,7 @@ def predict_command(
     predictor = Predictor(loaded, resolve_device(device or loaded.config.device))
     source = STDIN if texts == [STDIN] else input_
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
-    predictions = (prediction for chunk in predictor.stream(chunks) for prediction in chunk)
+    predictions = (prediction for chunk in show_progress(predictor, chunks, source) for prediction in chunk)
     if output is not None:
         num_rows = save_predictions(output, predictions, top_k)
         typer.echo(f"{output}: {num_rows:,} predictions")
@@ -71,15 +72,31 @@ def predict_command(
         sys.stdout.write((prediction_json(prediction) if json_ else prediction_line(prediction, top_k)) + "\n")
 
 
+def show_progress(
+    predictor: "Predictor", chunks: Iterable[list[str]], source: str | None
+) -> "Iterator[list[Prediction]]":
+    """Yield what the predictor says of all chunks, with a bar and its time left on a terminal."""
+    if source is None:
+        yield from predictor.stream(chunks)
+        return
+    from tqdm import tqdm
+
+    from rnncls.readers import count_rows
+
+    total = None if source == STDIN else count_rows(Path(source))
+    with tqdm(total=total, desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
+        for window in predictor.stream(chunks):
+            bar.update(len(window))
+            yield window
+
+
 def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
-    """Yield chunks of texts from a file, or the lines of stdin, with a bar on a terminal.
+    """Yield chunks of texts from a file, or the lines of stdin.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is wrong.
     """
     from dataclasses import replace
-
-    from tqdm import tqdm
 
     from rnncls.dataset import columns_of
     from rnncls.readers import read_lines, read_rows
@@ -88,7 +105,5 @@ def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
         rows = read_lines(sys.stdin.buffer, "stdin")
     else:
         rows = read_rows(Path(source), replace(columns_of(section), label=None))
-    with tqdm(desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
-        for chunk in rows:
-            yield chunk.texts
-            bar.update(len(chunk.texts))
+    for chunk in rows:
+        yield chunk.texts

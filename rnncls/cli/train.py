@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, SetOption
+from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
 
 
 def train_command(
@@ -20,6 +20,7 @@ def train_command(
         bool,
         typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped."),
     ] = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
     from rnncls.config import load_config
@@ -30,7 +31,7 @@ def train_command(
     from rnncls.trainer import find_unfinished, train
 
     path = out or (find_unfinished(checked) if resume else new_run_path(config))
-    summary = train(checked, path, resume=resume)
+    summary = train(checked, path, resume=resume, use_cache=not no_cache)
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
     typer.echo(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnncls.checkpoint import read_json
+from rnncls.storage import read_json
 from tests.cli.conftest import Cli
 from tests.test_checkpoint import write_run
 

@@ -19,7 +19,8 @@ from rnncls.corpus import load_training_data
 from rnncls.evaluator import compute_logits
 from rnncls.predictor import Predictor
 from rnncls.runtime import seed_everything
-from rnncls.tokenizer import build_tokenizer, tokenize_texts
+from rnncls.storage import load_tensors
+from rnncls.tokenizer import tokenize_texts
 from rnncls.trainer import Trainer, build_model, save_state, train
 
 MakeConfig = Callable[..., Config]
@@ -55,7 +56,7 @@ def resume(config: Config, trainer: Trainer) -> Trainer:
     save_state(trainer, path)
     again = start(config)
     torch.manual_seed(12345)  # what was drawn in the meantime must not matter
-    tensors, meta = checkpoint.load_tensors(path / checkpoint.STATE)
+    tensors, meta = load_tensors(path / checkpoint.STATE)
     again.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
     return again
 
@@ -89,7 +90,7 @@ def test_a_loaded_run_predicts_what_the_trained_model_does(
     checkpoint.save_model(Path("run"), trainer.model)
 
     texts = [*read_texts(toy_csv), "", "zanzibar", "rovers " * 300]
-    encoded = encode_texts(tokenize_texts([texts], build_tokenizer(config.text)), trainer.data.vocab)
+    encoded = encode_texts(tokenize_texts(texts, config.text), trainer.data.vocab)
     expected = compute_logits(trainer.model, encoded).softmax(dim=1)
 
     predictions = Predictor(checkpoint.load_run(Path("run")), CPU).predict(texts)
@@ -103,7 +104,7 @@ def test_a_loaded_run_predicts_the_same_with_each_pooling(make_config: MakeConfi
     run_on(trainer)
     checkpoint.create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
     checkpoint.save_model(Path("run"), trainer.model)
-    encoded = encode_texts(tokenize_texts([read_texts(toy_csv)], build_tokenizer(config.text)), trainer.data.vocab)
+    encoded = encode_texts(tokenize_texts(read_texts(toy_csv), config.text), trainer.data.vocab)
     loaded = checkpoint.load_run(Path("run")).model
     assert torch.equal(compute_logits(loaded, encoded), compute_logits(trainer.model, encoded))
 
