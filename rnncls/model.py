@@ -93,7 +93,7 @@ class TextClassifier(nn.Module):
         inputs = F.embedding(token_ids.t(), self.embedding.weight if table is None else table)  # [T, B, E]
         states = States(inputs)
         if self.encoder is not None:
-            states = self.encoder(inputs, lengths, dropout.between if dropout else ())
+            states = self.encoder(inputs, lengths, dropout.between if dropout else (), is_ragged=is_ragged)
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
         logits: torch.Tensor = self.linear(pooled * dropout.pooled if dropout else pooled)  # [B, C]
         return logits
@@ -127,7 +127,7 @@ class States:
     Attributes:
         ahead: [T, B, H], from a text's start to its end.
         back: [T, B, H], from a text's end to its start; None in one direction.
-        order: [T * B] int64, the `reversal` between the two orders; None in one direction.
+        order: [T * B] or [T] int64, the `reversal` between the two orders; None in one direction.
     """
 
     ahead: torch.Tensor
@@ -153,16 +153,26 @@ class Encoder(nn.Module):
         start_weights(self.rnn)
         self.state_size = section.hidden_size * (2 if section.bidirectional else 1)
 
-    def forward(self, inputs: torch.Tensor, lengths: torch.Tensor, between: Sequence[torch.Tensor] = ()) -> States:
+    def forward(
+        self,
+        inputs: torch.Tensor,
+        lengths: torch.Tensor,
+        between: Sequence[torch.Tensor] = (),
+        *,
+        is_ragged: bool = True,
+    ) -> States:
         """Return the states of the last layer.
 
         Args:
             inputs: [T, B, E] float32.
             lengths: [B] int64.
             between: [B, S] for each layer but the last, what its states are multiplied by; empty: nothing.
+            is_ragged: Whether any length may be below T.
         """
         weights = self.rnn.all_weights
-        order = reversal(lengths, len(inputs)) if self.rnn.bidirectional else None  # [T * B]
+        order = None
+        if self.rnn.bidirectional:
+            order = reversal(lengths, len(inputs), is_ragged=is_ragged)  # [T * B] or [T]
         for layer in range(self.rnn.num_layers):
             if order is None:
                 states = States(self._run(inputs, weights[layer]))
@@ -313,19 +323,22 @@ class Attention(nn.Module):
         return scores.softmax(dim=0)
 
 
-def reversal(lengths: torch.Tensor, longest: int) -> torch.Tensor:
+def reversal(lengths: torch.Tensor, longest: int, *, is_ragged: bool = True) -> torch.Tensor:
     """Return where each position of a flattened [T, B] stands once every text is reversed within its length.
 
-    Padding stays where it is, and doing it twice undoes it. [B] int64 -> [T * B] int64.
+    Padding stays where it is, and doing it twice undoes it. Where all texts are of one length, whole steps change
+    places, which is faster. [B] int64 -> [T * B] int64, or [T] int64 for whole steps.
     """
-    positions = torch.arange(longest, device=lengths.device)[:, None]  # [T, 1]
-    mirrored = lengths - 1 - positions  # [T, B]
-    mirrored = torch.where(mirrored >= 0, mirrored, positions)  # [T, B]
+    positions = torch.arange(longest, device=lengths.device)  # [T]
+    if not is_ragged:
+        return positions.flip(0)
+    mirrored = lengths - 1 - positions[:, None]  # [T, B]
+    mirrored = torch.where(mirrored >= 0, mirrored, positions[:, None])  # [T, B]
     return (mirrored * len(lengths) + torch.arange(len(lengths), device=lengths.device)).flatten()  # [T * B]
 
 
 def reorder(states: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """Return [T, B, …] with its T * B positions in the order of a `reversal`."""
+    """Return [T, B, …] with its steps, or its T * B positions, in the order of a `reversal`."""
     return _Reorder.apply(states, order)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -335,10 +348,16 @@ class _Reorder(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(order)
-        return states.flatten(0, 1).index_select(0, order).view_as(states)
+        return _take(states, order)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         (order,) = ctx.saved_tensors
-        return gradient.flatten(0, 1).index_select(0, order).view_as(gradient), None
+        return _take(gradient, order), None
+
+
+def _take(states: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    if len(order) == len(states):
+        return states.index_select(0, order)
+    return states.flatten(0, 1).index_select(0, order).view_as(states)
