@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from rnncls.trainer import Trainer
 
 NUM_PAIRS = 15
 STEPS_A_PAIR = 10
-TEXTS_A_PAIR = 8192
+TEXTS_A_PAIR, NUM_PAIRS_OF_TEXTS = 32_768, 5
 
 Rows = npt.NDArray[np.int64]
 
@@ -104,11 +105,13 @@ def compare_prediction(predictor: Predictor, texts: list[str], encoded: EncodedT
     """Alternate whole predictions, tokenising included, with the bare cell's forward pass on the same shapes."""
     bare = BareCell(predictor.run.config.model)
     starts = itertools.cycle(range(0, max(len(texts) - TEXTS_A_PAIR, 1), TEXTS_A_PAIR))
-    windows = [np.arange(len(texts))[start : start + TEXTS_A_PAIR] for start in itertools.islice(starts, NUM_PAIRS)]
+    windows = [
+        np.arange(len(texts))[start : start + TEXTS_A_PAIR] for start in itertools.islice(starts, NUM_PAIRS_OF_TEXTS)
+    ]
 
     def one_pair(batches: list[Rows]) -> tuple[float, float]:
         window = [texts[row] for row in np.sort(np.concatenate(batches))]
-        own_s = _seconds(lambda: predictor.predict(window))
+        own_s = _seconds(lambda: deque(predictor.stream([window]), maxlen=0))
         inputs = bare.inputs(_shapes(encoded, batches))
         return own_s, _seconds(lambda: bare.infer(inputs))
 
