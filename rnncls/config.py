@@ -94,7 +94,7 @@ class ModelSection(Section):
     pooling: Annotated[list[Pooling], Field(min_length=1)] = ["last", "max", "mean"]
     """How the states become one vector; several are concatenated. None of them ever sees padding."""
     dropout: Probability = 0.5
-    """Before the linear layer, and between recurrent layers."""
+    """Before the linear layer, and between recurrent layers, there the same values at all steps of a text."""
     word_dropout: Probability = 0.1
     """The share of words that training replaces by `<unk>`."""
 

@@ -30,7 +30,7 @@ def compute_logits(model: TextClassifier, texts: EncodedTexts) -> torch.Tensor:
         logits[torch.from_numpy(rows).to(device)] = found.float()
 
     # The longest first, so that no worker is left with a long one at the end.
-    start_workers(device).map(read, reversed(plan_in_order_of_length(texts.lengths, BATCH_SIZE)))
+    start_workers(device).map(read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1])
     return logits.cpu()
 
 

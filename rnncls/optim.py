@@ -21,6 +21,8 @@ from rnncls.config import TrainSection
 from rnncls.runtime import start_workers
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
+ROWS_WORTH_SHARING = 512
+"""Rows of the embedding that are worth more than one thread."""
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's
 
 
@@ -93,10 +95,14 @@ class Optimizer:
             parameter.grad = gradient
         for group in self.dense.param_groups:
             group["lr"] = lr
-        num_parts = self.workers.num_threads
+        num_parts = self.workers.num_threads if len(gradients.words) >= ROWS_WORTH_SHARING else 1
         parts = zip(gradients.words.chunk(num_parts), gradients.rows.chunk(num_parts), strict=True)
         updates = [partial(self._update_rows, words, rows, lr) for words, rows in parts]
-        self.workers.map(lambda update: update(), [self.dense.step, *updates])
+        if num_parts == 1:
+            self.dense.step()
+            updates[0]()
+        else:
+            self.workers.map(lambda update: update(), [self.dense.step, *updates])
         self.dense.zero_grad()
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from types import FrameType
@@ -84,9 +84,11 @@ class Workers:
         self.num_threads = num_threads
         self._pool = ThreadPoolExecutor(num_threads, "rnncls", _use_one_core) if num_threads > 1 else None
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return what `work` makes of each item, in the order of the items."""
-        return list(map(work, items) if self._pool is None else self._pool.map(work, items))
+    def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return what `work` makes of each item, in the order of the items; one alone is done by the caller."""
+        if self._pool is None or len(items) == 1:
+            return list(map(work, items))
+        return list(self._pool.map(work, items))
 
 
 @cache

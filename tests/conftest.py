@@ -2,6 +2,7 @@
 
 import os
 import random
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from rnncls.config import Config, parse_config
 # Before torch is loaded, and for the programs that tests start too: toy networks gain nothing from a second thread,
 # and threads that wait for each other on a busy machine make them many times slower.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What is trained for several tests at once; each test has a cache of its own.
+_CACHE = tempfile.TemporaryDirectory()
+os.environ["RNNCLS_CACHE"] = _CACHE.name
 
 SHARED = Path(__file__).parents[2] / "shared"
 CITIES, TEAMS = ["oslo", "lima", "cairo", "quito"], ["rovers", "united", "wolves", "city"]

@@ -34,6 +34,10 @@ def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
         config = load_config(path, [f"data.root={tmp_path}"])
     else:
         config = load_config(path, [f"data.root={ROOT / 'data'}"])
+    if config.text.vectors is not None:  # the package of vectors is an extra: a file of the same width stands in
+        vectors = tmp_path / "vectors.txt"
+        vectors.write_text("".join(f"{word} {' '.join(['0.1'] * 50)}\n" for word in ("oil", "game", "war")))
+        config = load_config(path, [f"data.root={tmp_path}", f"text.vectors={vectors}"])
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     before = trainer.model.linear.weight.detach().clone()

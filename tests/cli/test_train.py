@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rnncls.cache import cache_dir
 from rnncls.cli.train import new_run_path
 from tests.cli.conftest import Cli, Outcome, start
 
@@ -221,3 +222,10 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
     assert rows_without_times(Path("runs/stopped")) == rows_without_times(Path("runs/whole"))
     stopped, whole = Path("runs/stopped/model.safetensors"), Path("runs/whole/model.safetensors")
     assert stopped.read_bytes() == whole.read_bytes()
+
+
+def test_tokenised_data_is_kept_unless_told_otherwise(train: Callable[..., Outcome]) -> None:
+    train("--no-cache", "--out", "runs/plain")
+    assert not cache_dir().exists()
+    train("--out", "runs/a")
+    assert len(list(cache_dir().iterdir())) == 1
