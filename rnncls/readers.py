@@ -171,24 +171,7 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     first = _first_row(path, delimiter)
     has_header = _find_header(path, columns, delimiter, first)
     misfits: list[Any] = []
-    options = {
-        "read_options": pa_csv.ReadOptions(
-            use_threads=False,  # so that a wrong row's number is known
-            block_size=_CSV_BLOCK_BYTES,
-            column_names=None if has_header else list(columns.positions),
-        ),
-        "parse_options": pa_csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            ignore_empty_lines=len(first) > 1,  # else an empty line is an empty text
-            invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
-        ),
-        "convert_options": pa_csv.ConvertOptions(
-            include_columns=list(columns.wanted),
-            column_types=dict.fromkeys(columns.wanted, pa.binary()),  # decoded here, so that a bad byte has a row
-            strings_can_be_null=False,
-        ),
-    }
+    options = _csv_options(columns, delimiter, misfits, has_header=has_header, is_single=len(first) == 1)
     num_rows = 0
     try:
         for rows in _rows_of_batches(pa_csv.open_csv(path, **options), str(path), columns):
@@ -205,6 +188,33 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
                 "is a quotation mark left open?"
             ) from error
         raise DataError(_explain_misfit(path, misfits, error, has_header=has_header)) from error
+
+
+def _csv_options(
+    columns: Columns, delimiter: str, misfits: list[Any], *, has_header: bool, is_single: bool
+) -> dict[str, Any]:
+    """Return how pyarrow is to read; a row with a wrong number of columns is added to `misfits`."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    return {
+        "read_options": pa_csv.ReadOptions(
+            use_threads=False,  # so that a wrong row's number is known
+            block_size=_CSV_BLOCK_BYTES,
+            column_names=None if has_header else list(columns.positions),
+        ),
+        "parse_options": pa_csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=not is_single,  # else an empty line is an empty text
+            invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
+        ),
+        "convert_options": pa_csv.ConvertOptions(
+            include_columns=list(columns.wanted),
+            column_types=dict.fromkeys(columns.wanted, pa.binary()),  # decoded later, so that a bad byte has a row
+            strings_can_be_null=False,
+        ),
+    }
 
 
 def _find_header(path: Path, columns: Columns, delimiter: str, first: Sequence[str]) -> bool:
