@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 import rnncls
+from rnncls import dataset, readers, tokenizer
 from rnncls.config import Config
 from rnncls.dataset import LabelledTexts, checksum, load_labelled, note_if_not_canonical
-from rnncls.errors import DataError, RunError
+from rnncls.errors import RunError
 from rnncls.storage import load_tensors, save_tensors
 from rnncls.tokenizer import TokenizedTexts
 
@@ -52,10 +53,8 @@ def load_cached(path: Path, config: Config, *, use_cache: bool) -> LabelledTexts
 def _load(path: Path, config: Config) -> LabelledTexts:
     try:
         sha256 = checksum(path, "sha256")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except OSError:
+        return load_labelled(path, config.data, config.text)  # which says what is wrong
     entry = cache_dir() / f"{_key(path, sha256, config)}.safetensors"
     if entry.exists():
         try:
@@ -66,6 +65,8 @@ def _load(path: Path, config: Config) -> LabelledTexts:
         else:
             return labelled
     labelled = load_labelled(path, config.data, config.text)
+    if labelled.sha256 != sha256:
+        return labelled  # the file has changed in between: these are not the rows that the entry's name stands for
     try:
         _write(entry, labelled)
     except (RunError, OSError) as error:
@@ -81,6 +82,7 @@ def _key(path: Path, sha256: str, config: Config) -> str:
         "columns": [data.name, data.text, data.label],
         "text": [text.tokenizer, text.clean, text.max_tokens],
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
+        "code": [checksum(Path(str(module.__file__)), "sha256") for module in (dataset, readers, tokenizer)],
     }
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:32]
 

@@ -13,7 +13,6 @@ import tempfile
 import urllib.error
 import urllib.request
 from array import array
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from tqdm import tqdm
 from rnncls.config import DataSection, TextSection
 from rnncls.errors import DataError
 from rnncls.readers import Columns, read_rows
-from rnncls.tokenizer import TokenizedTexts, join_texts, tokenize_stream
+from rnncls.tokenizer import TokenizedTexts, join_texts, number_by_appearance, tokenize_stream
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +145,7 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     """
     classes = BUILT_INS[section.name].labels if section.name else ()
     names = {str(number): name for number, name in enumerate(classes, start=1)}
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
+    numbers = number_by_appearance()
     found = array("q")
 
     def chunks() -> Iterator[list[str]]:

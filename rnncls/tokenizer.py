@@ -129,14 +129,20 @@ def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iter
 
 def join_texts(parts: Iterable[TokenizedTexts]) -> TokenizedTexts:
     """Return all parts as one, their types numbered anew in the order of their first appearance."""
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
+    numbers = number_by_appearance()
     type_ids, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
     for part in parts:
         renumbered = np.fromiter(map(numbers.__getitem__, part.types), np.int32, len(part.types))
         type_ids.append(renumbered[part.type_ids])
         lengths.append(part.lengths)
     return TokenizedTexts(np.concatenate(type_ids), np.concatenate(lengths), list(numbers))
+
+
+def number_by_appearance() -> defaultdict[str, int]:
+    """Return a mapping that gives each new key the next number, from 0."""
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    return numbers
 
 
 def _pieces(chunks: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -168,8 +174,7 @@ def _tokenizer(name: str, clean: bool, max_tokens: int) -> Tokenizer:  # noqa: F
 
 def _tokenize(texts: list[str], name: str, clean: bool, max_tokens: int) -> TokenizedTexts:  # noqa: FBT001 - likewise
     tokenize = _tokenizer(name, clean, max_tokens)
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
+    numbers = number_by_appearance()
     type_ids, lengths = array("i"), array("q")
     for text in texts:
         tokens = tokenize(text)

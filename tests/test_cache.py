@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from rnncls import cache
 from rnncls.cache import cache_dir, load_cached
 from rnncls.config import Config, parse_config
-from rnncls.dataset import LabelledTexts
+from rnncls.dataset import LabelledTexts, load_labelled
 from rnncls.errors import DataError
 
 CONFIG = "data: {train: own.csv, text: [text], label: label}\n"
@@ -131,3 +132,15 @@ def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_dir() == Path("elsewhere/rnncls")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_dir() == Path.home() / ".cache" / "rnncls"
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(own_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load_labelled
+
+    def change_and_load(*arguments: Any) -> LabelledTexts:
+        own_file.write_text("text,label\nnew,a\n", encoding="utf-8")
+        return plain(*arguments)
+
+    monkeypatch.setattr(cache, "load_labelled", change_and_load)
+    load()
+    assert entries() == []

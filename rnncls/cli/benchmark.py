@@ -80,7 +80,7 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     seed_everything(config.seed)
     keep_freed_memory()
     data = load_training_data(config)
-    model = build_model(config, data).eval()
+    model = build_model(config, data)
     predictor = Predictor(Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu"))
     rows = read_rows(locate(config.data, "train"), columns_of(config.data))
     texts = [text for chunk in rows for text in chunk.texts]
