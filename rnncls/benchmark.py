@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +23,17 @@ import numpy.typing as npt
 import torch
 
 from rnncls.batching import EncodedTexts, assemble, plan_epoch, plan_in_order_of_length
-from rnncls.config import ModelSection
+from rnncls.config import Config, ModelSection
+from rnncls.corpus import TrainingData
 from rnncls.evaluator import BATCH_SIZE
-from rnncls.model import Encoder
+from rnncls.model import Encoder, TextClassifier
 from rnncls.predictor import Predictor
 from rnncls.runtime import start_workers
 from rnncls.trainer import Trainer
 
 NUM_PAIRS = 15
 STEPS_A_PAIR = 10
+VOCAB_SIZES = 40_000, 400_000
 TEXTS_A_PAIR, NUM_PAIRS_OF_TEXTS = 32_768, 5
 
 Rows = npt.NDArray[np.int64]
@@ -99,6 +101,23 @@ def compare_training(trainer: Trainer, section: ModelSection) -> Comparison:
         return own_s, _seconds(lambda: bare.train(inputs))
 
     return _compare(one_pair, [list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_PAIRS)], texts)
+
+
+def compare_vocabularies(config: Config, data: TrainingData) -> tuple[float, float, float]:
+    """Alternate training steps over many words with the same over few; return the median ratio, lowest and highest.
+
+    The texts are the same: their words are scattered at random over the rows of the larger and the smaller embedding.
+    """
+    trainers = [_scattered(config, data, max(size, len(data.vocab))) for size in VOCAB_SIZES]
+    plan = _endless_plan(data.train.texts, config.train.batch_size)
+    pairs = [list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_PAIRS)]
+
+    def step_s(trainer: Trainer, batches: list[Rows]) -> float:
+        return _seconds(lambda: [trainer.train_step(assemble(trainer.data.train.texts, rows)) for rows in batches])
+
+    seconds = [[step_s(trainer, batches) for trainer in trainers] for batches in [*pairs, *pairs]][NUM_PAIRS:]
+    ratios = [many_s / few_s for few_s, many_s in seconds]
+    return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def compare_prediction(predictor: Predictor, texts: list[str], encoded: EncodedTexts) -> Comparison:
@@ -190,6 +209,15 @@ def _endless_plan(texts: EncodedTexts, batch_size: int) -> Iterator[Rows]:
 def _shapes(texts: EncodedTexts, batches: Sequence[Rows]) -> list[tuple[int, int]]:
     """Return (B, T) of each batch, T its mean length: the same tokens, with no padding."""
     return [(len(rows), round(float(texts.lengths[rows].mean()))) for rows in batches]
+
+
+def _scattered(config: Config, data: TrainingData, vocab_size: int) -> Trainer:
+    """Return a trainer over so many words, which gives each word of the data another row of the embedding."""
+    rows = np.random.default_rng(0).permutation(np.arange(2, vocab_size, dtype=np.int32))  # 0 and 1: <pad> and <unk>
+    rows = np.concatenate([np.arange(2, dtype=np.int32), rows])
+    texts = replace(data.train.texts, token_ids=rows[data.train.texts.token_ids])
+    model = TextClassifier(config.model, vocab_size, len(data.label_names))
+    return Trainer(config.train, model, replace(data, train=replace(data.train, texts=texts)), config.seed)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -130,8 +130,9 @@ class TrainSection(Section):
     """Stop after so many epochs without a better validation score; null: never."""
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     """The validation score that picks the best epoch."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16 on CUDA only: an LSTM under autocast crashes on CPU."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """What the recurrent cell computes in while training; weights, sums and every evaluation are float32. bfloat16 is
+    for CUDA, and for an lstm on a CPU with AMX; auto takes it where it is faster."""
 
 
 class Config(Section):
@@ -317,7 +318,9 @@ def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: st
 
 
 def _nearest(names: list[str]) -> str:
-    known = [path for path, *_ in iter_keys()] + list(SECTIONS)
+    known = [key for key in Config.model_fields if key not in SECTIONS]
+    known += [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
+    known += list(SECTIONS)
     own = [path for path in known if path.split(".")[:-1] == names[:-1]]
     by_last = {path.rsplit(".", 1)[-1]: path for path in [*known, *own]}
     for candidates in ([path.rsplit(".", 1)[-1] for path in own], list(by_last)):

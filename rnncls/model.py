@@ -77,6 +77,7 @@ class TextClassifier(nn.Module):
         is_ragged: bool,
         table: torch.Tensor | None = None,
         dropout: Dropout | None = None,
+        dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Return the logits.
 
@@ -86,6 +87,7 @@ class TextClassifier(nn.Module):
             is_ragged: Whether any length is below T.
             table: [R, E] float32, the vectors of the words at hand; None: those of all V words.
             dropout: What to drop; None: nothing.
+            dtype: What the recurrent cell computes in; None: what its weights are.
 
         Returns:
             [B, C] float32.
@@ -93,7 +95,8 @@ class TextClassifier(nn.Module):
         inputs = F.embedding(token_ids.t(), self.embedding.weight if table is None else table)  # [T, B, E]
         states = States(inputs)
         if self.encoder is not None:
-            states = self.encoder(inputs, lengths, dropout.between if dropout else (), is_ragged=is_ragged)
+            between = dropout.between if dropout else ()
+            states = self.encoder(inputs, lengths, between, is_ragged=is_ragged, dtype=dtype)
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
         logits: torch.Tensor = self.linear(pooled * dropout.pooled if dropout else pooled)  # [B, C]
         return logits
@@ -160,6 +163,7 @@ class Encoder(nn.Module):
         between: Sequence[torch.Tensor] = (),
         *,
         is_ragged: bool = True,
+        dtype: torch.dtype | None = None,
     ) -> States:
         """Return the states of the last layer.
 
@@ -168,6 +172,7 @@ class Encoder(nn.Module):
             lengths: [B] int64.
             between: [B, S] for each layer but the last, what its states are multiplied by; empty: nothing.
             is_ragged: Whether any length may be below T.
+            dtype: What the kernels compute in; None: what the weights are.
         """
         weights = self.rnn.all_weights
         order = None
@@ -175,24 +180,25 @@ class Encoder(nn.Module):
             order = reversal(lengths, len(inputs), is_ragged=is_ragged)  # [T * B] or [T]
         for layer in range(self.rnn.num_layers):
             if order is None:
-                states = States(self._run(inputs, weights[layer]))
+                states = States(self._run(inputs, weights[layer], dtype))
             else:
-                back = self._run(reorder(inputs, order), weights[2 * layer + 1])
-                states = States(self._run(inputs, weights[2 * layer]), back, order)
+                back = self._run(reorder(inputs, order), weights[2 * layer + 1], dtype)
+                states = States(self._run(inputs, weights[2 * layer], dtype), back, order)
             if layer < self.rnn.num_layers - 1:
                 inputs = states.joined()  # [T, B, S]
                 inputs = inputs * between[layer] if between else inputs
         return states
 
-    def _run(self, inputs: torch.Tensor, weights: list[nn.Parameter]) -> torch.Tensor:
-        """Run one layer in one direction from a zero state. [T, B, E] -> [T, B, H]."""
-        zeros = inputs.new_zeros(1, inputs.shape[1], self.rnn.hidden_size)  # [1, B, H]
+    def _run(self, inputs: torch.Tensor, weights: list[nn.Parameter], dtype: torch.dtype | None) -> torch.Tensor:
+        """Run one layer in one direction from a zero state. [T, B, E] -> [T, B, H], of the inputs' own type again."""
+        dtype = dtype or inputs.dtype
+        zeros = inputs.new_zeros(1, inputs.shape[1], self.rnn.hidden_size, dtype=dtype)  # [1, B, H]
         initial = (zeros, zeros) if self.rnn.mode == "LSTM" else zeros
         has_biases, num_layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
-        return _KERNELS[self.rnn.mode](
-            inputs,
+        states = _KERNELS[self.rnn.mode](
+            inputs.to(dtype),
             initial,
-            weights,
+            [weight.to(dtype) for weight in weights],
             has_biases,
             num_layers,
             dropout,
@@ -200,6 +206,7 @@ class Encoder(nn.Module):
             bidirectional,
             batch_first,
         )[0]
+        return states.to(inputs.dtype)
 
 
 def start_weights(rnn: nn.RNNBase) -> None:

@@ -30,10 +30,10 @@ from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
 from rnncls.model import TextClassifier
 from rnncls.optim import add_up, build_optimizer, lr_factor
 from rnncls.runtime import (
-    check_precision,
     generator_of,
     keep_freed_memory,
     resolve_device,
+    resolve_precision,
     seed_everything,
     start_workers,
     stop_on_signal,
@@ -70,6 +70,7 @@ class Trainer:
         self.data = data
         self.seed = seed
         self.device = model.linear.weight.device
+        self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.optimizer = build_optimizer(model.embedding, model, section)
@@ -109,13 +110,9 @@ class Trainer:
         def differentiate(texts: slice) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
             part = batch.of(texts)
             labels = self.labels[torch.from_numpy(part.rows).to(self.device)]  # [B]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.section.precision == "bfloat16"):
-                logits = self.model(
-                    part.token_ids, part.lengths, is_ragged=part.is_ragged, table=table, dropout=dropout.of(texts)
-                )  # [B, C]
-            losses = F.cross_entropy(
-                logits.float(), labels, label_smoothing=self.section.label_smoothing, reduction="sum"
-            )
+            draws = {"table": table, "dropout": dropout.of(texts), "dtype": self.dtype}
+            logits = self.model(part.token_ids, part.lengths, is_ragged=part.is_ragged, **draws)  # [B, C]
+            losses = F.cross_entropy(logits, labels, label_smoothing=self.section.label_smoothing, reduction="sum")
             gradients = torch.autograd.grad(losses / len(batch), [table, *self.optimizer.network])
             return losses.detach(), (logits.argmax(dim=1) == labels).sum(), gradients
 
@@ -251,7 +248,7 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
             "cell: none is the mean of the embeddings: hidden_size, num_layers, bidirectional and pooling do nothing"
         )
     device = resolve_device(config.device)
-    check_precision(config.train.precision, device)
+    resolve_precision(config.train.precision, device, config.model.cell)  # before the data is read
     data = load_training_data(config, use_cache=use_cache)
     seed_everything(config.seed)
     keep_freed_memory()

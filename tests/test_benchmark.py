@@ -8,7 +8,7 @@ import torch
 
 from rnncls import benchmark
 from rnncls.batching import encode_texts
-from rnncls.benchmark import BareCell, compare_commands, compare_prediction, compare_training
+from rnncls.benchmark import BareCell, compare_commands, compare_prediction, compare_training, compare_vocabularies
 from rnncls.checkpoint import Run
 from rnncls.config import Config, ModelSection
 from rnncls.corpus import load_training_data
@@ -34,6 +34,19 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
     assert result.ratio_spread[0] <= result.ratio <= result.ratio_spread[1]
     assert result.tokens_per_s > result.samples_per_s > 0
     assert 0 <= result.padding_share < 0.5
+
+
+def test_more_words_are_the_same_texts_in_more_rows(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "VOCAB_SIZES", (50, 500))
+    config = make_config()
+    data = load_training_data(config)
+    ratio, lowest, highest = compare_vocabularies(config, data)
+    assert 0 < lowest <= ratio <= highest
+    many = benchmark._scattered(config, data, 500)
+    before, after = data.train.texts.token_ids, many.data.train.texts.token_ids
+    assert len(set(after)) == len(set(before))
+    assert max(after) > max(before)
+    assert list(after == 1) == list(before == 1)  # <unk> is still <unk>
 
 
 def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:

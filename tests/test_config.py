@@ -147,7 +147,7 @@ def test_a_wrong_value_at_top_level_is_named(key: str, value: str, allowed: str)
         ("train.clip_norm", "abc", "number (> 0) | null", "abc"),
         ("train.patience", "0", "whole number (>= 1) | null", "0"),
         ("train.monitor", "acc", "accuracy | macro_f1 | loss", "acc"),
-        ("train.precision", "float16", "float32 | bfloat16", "float16"),
+        ("train.precision", "float16", "float32 | bfloat16 | auto", "float16"),
     ],
 )
 def test_a_wrong_value_is_named_with_line_key_and_what_is_allowed(

@@ -100,6 +100,21 @@ def test_states_equal_those_of_a_packed_sequence(cell: str, bidirectional: bool,
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_cell_in_bfloat16_has_its_own_type_around_it(cell: str) -> None:
+    model = build(cell, bidirectional=True, num_layers=2, pooling=["last", "max", "mean"])
+    token_ids, lengths, is_ragged = pad(texts())
+    logits = model(token_ids, lengths, is_ragged=is_ragged)
+    coarse = model(token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16)
+    assert coarse.dtype is logits.dtype
+    assert not torch.equal(coarse, logits)
+    torch.testing.assert_close(coarse, logits, rtol=0.02, atol=0.02)
+    weights = list(model.parameters())
+    exact, rough = (torch.autograd.grad(each.logsumexp(dim=1).sum(), weights) for each in (logits, coarse))
+    for expected, found in zip(exact, rough, strict=True):
+        torch.testing.assert_close(found, expected, rtol=0.05, atol=0.01)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_gradients_equal_those_of_a_packed_sequence(cell: str) -> None:
     model = build(cell, bidirectional=True, num_layers=2, pooling=["last"])
     assert model.encoder is not None

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from rnncls import runtime
 from rnncls.errors import ConfigError, DeviceError
 from rnncls.runtime import (
     Workers,
-    check_precision,
     generator_of,
     resolve_device,
+    resolve_precision,
     seed_everything,
     start_workers,
     stop_on_signal,
@@ -85,15 +86,38 @@ def test_a_device_of_no_known_kind_is_a_wrong_setting(name: str) -> None:
         resolve_device(name)
 
 
-@pytest.mark.parametrize("kind", ["cpu", "mps"])
-def test_bfloat16_is_refused_outside_cuda(kind: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^train\.precision: bfloat16 .* the device is {kind} .* use float32$"):
-        check_precision("bfloat16", torch.device(kind))
+@pytest.mark.parametrize(
+    ("kind", "cell", "amx", "gains"),
+    [
+        ("cpu", "lstm", True, True),
+        ("cpu", "lstm", False, False),
+        ("cpu", "gru", True, False),
+        ("cpu", "rnn", True, False),
+        ("mps", "lstm", True, False),
+        ("cuda", "gru", False, True),
+    ],
+)
+def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, kind: str, cell: str, *, amx: bool, gains: bool
+) -> None:
+    monkeypatch.setattr(runtime, "has_amx", lambda: amx)
+    device = torch.device(kind)
+    assert resolve_precision("float32", device, cell) is torch.float32
+    assert resolve_precision("auto", device, cell) is (torch.bfloat16 if gains else torch.float32)
+    if gains:
+        assert resolve_precision("bfloat16", device, cell) is torch.bfloat16
+    else:
+        with pytest.raises(ConfigError, match=rf"^train\.precision: bfloat16 .* {kind}.* {cell}: use auto or float32$"):
+            resolve_precision("bfloat16", device, cell)
 
 
-@pytest.mark.parametrize(("precision", "kind"), [("bfloat16", "cuda"), ("float32", "cuda"), ("float32", "cpu")])
-def test_a_precision_that_works_passes(precision: str, kind: str) -> None:
-    check_precision(precision, torch.device(kind))
+def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    assert runtime.has_amx()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert not runtime.has_amx()
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not runtime.has_amx()
 
 
 def test_one_seed_draws_the_same_numbers_again() -> None:

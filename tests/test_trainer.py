@@ -15,7 +15,7 @@ from rnncls.config import Config
 from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate
-from rnncls.runtime import Workers, seed_everything
+from rnncls.runtime import Workers, has_amx, seed_everything
 from rnncls.trainer import Trainer, build_model, find_unfinished, train
 from rnncls.vocab import UNK_ID
 
@@ -244,9 +244,20 @@ def test_a_device_that_is_not_there_leaves_no_folder(make_config: MakeConfig, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_bfloat16_on_a_cpu_is_refused_by_name(make_config: MakeConfig, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"train.precision: bfloat16 works on CUDA only"):
-        train(make_config("train.precision=bfloat16"), tmp_path / "run")
+def test_bfloat16_that_does_not_help_is_refused_by_name(make_config: MakeConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train.precision: bfloat16 is for CUDA"):
+        train(make_config("train.precision=bfloat16", "model.cell=gru", "device=cpu"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not has_amx(), reason="needs a CPU with AMX")
+def test_bfloat16_trains_about_as_well_as_float32(make_config: MakeConfig, tmp_path: Path) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        config = make_config(f"train.precision={precision}", "device=cpu", "model.num_layers=2")
+        losses[precision] = train(config, tmp_path / precision)["valid"]["loss"]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
 
 
 def test_an_existing_run_is_not_overwritten(make_config: MakeConfig, toy_run: Path) -> None:

@@ -43,8 +43,8 @@ def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOpt
 
 
 def benchmark_training(config: "Config") -> dict[str, Any]:
-    """Return the speed of training beside the bare cell's, and beside the textbook's loop where its script is there."""
-    from rnncls.benchmark import compare_training
+    """Return the speed beside the bare cell, over ten times the words, and beside the loop of the textbooks."""
+    from rnncls.benchmark import compare_training, compare_vocabularies
     from rnncls.corpus import load_training_data
     from rnncls.runtime import keep_freed_memory, seed_everything
     from rnncls.trainer import Trainer, build_model
@@ -54,6 +54,8 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     result = asdict(compare_training(trainer, config.model))
+    ratio, lowest, highest = compare_vocabularies(config, data)
+    result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
     path = Path(data.fingerprint["files"]["train"]["path"])
     if TEXTBOOK.exists() and config.data.name is not None:
         sizes = ["--embedding-dim", str(config.model.embedding_dim), "--hidden-size", str(config.model.hidden_size)]
