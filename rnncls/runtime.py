@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import re
@@ -117,6 +118,12 @@ def _use_one_core() -> None:
     torch.get_num_threads()  # takes the process's number first, which would otherwise come over the next line's
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+
+
+def collect_again() -> None:
+    """Collect garbage from here on, as `rnncls.__main__` does not, but never among what the imports have made."""
+    gc.freeze()
+    gc.enable()
 
 
 def keep_freed_memory() -> None:

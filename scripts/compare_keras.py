@@ -101,7 +101,9 @@ def measure_keras(config: Config, seconds: float, side: str) -> float:
     model = keras.Sequential(layers)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     counter = TokenCounter(texts, plan, seconds)
-    stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, _: counter.count(step, model))
+    stop = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda step, logs: counter.count(step, model)  # noqa: ARG005 - handed over by name
+    )
     model.fit(dataset, steps_per_epoch=1_000_000, verbose=0, callbacks=[stop])
     return counter.tokens_per_s
 

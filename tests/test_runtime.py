@@ -2,6 +2,8 @@
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -109,6 +111,15 @@ def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
     else:
         with pytest.raises(ConfigError, match=rf"^train\.precision: bfloat16 .* {kind}.* {cell}: use auto or float32$"):
             resolve_precision("bfloat16", device, cell)
+
+
+def test_what_the_imports_made_is_never_looked_through_again() -> None:
+    command = (
+        "import gc, rnncls.__main__; assert not gc.isenabled(); "
+        "from rnncls.runtime import collect_again; collect_again(); "
+        "assert gc.isenabled(); assert gc.get_freeze_count() > 100_000"
+    )
+    subprocess.run([sys.executable, "-c", command], check=True)
 
 
 def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:

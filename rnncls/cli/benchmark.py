@@ -46,9 +46,10 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
     """Return the speed beside the bare cell, over ten times the words, and beside the loop of the textbooks."""
     from rnncls.benchmark import compare_training, compare_vocabularies
     from rnncls.corpus import load_training_data
-    from rnncls.runtime import keep_freed_memory, seed_everything
+    from rnncls.runtime import collect_again, keep_freed_memory, seed_everything
     from rnncls.trainer import Trainer, build_model
 
+    collect_again()
     seed_everything(config.seed)
     keep_freed_memory()
     data = load_training_data(config)
@@ -75,10 +76,11 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     from rnncls.dataset import columns_of, locate
     from rnncls.predictor import Predictor
     from rnncls.readers import read_rows
-    from rnncls.runtime import keep_freed_memory, resolve_device, seed_everything
+    from rnncls.runtime import collect_again, keep_freed_memory, resolve_device, seed_everything
     from rnncls.tokenizer import join_texts, tokenize_stream
     from rnncls.trainer import build_model
 
+    collect_again()
     seed_everything(config.seed)
     keep_freed_memory()
     data = load_training_data(config)

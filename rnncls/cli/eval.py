@@ -32,8 +32,10 @@ def eval_command(
 ) -> None:
     """Print accuracy, macro-F1, loss, scores per class and the confusion matrix; keep them in the run folder."""
     from rnncls.checkpoint import find_run
+    from rnncls.runtime import collect_again
     from rnncls.storage import write_json
 
+    collect_again()
     if split and data:
         raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
     path = find_run(run)

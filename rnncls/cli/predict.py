@@ -57,8 +57,9 @@ def predict_command(
     from rnncls.checkpoint import find_run, load_run
     from rnncls.predictor import Predictor
     from rnncls.report import prediction_json, prediction_line, save_predictions
-    from rnncls.runtime import resolve_device
+    from rnncls.runtime import collect_again, resolve_device
 
+    collect_again()
     loaded = load_run(find_run(run))
     predictor = Predictor(loaded, resolve_device(device or loaded.config.device))
     source = STDIN if texts == [STDIN] else input_

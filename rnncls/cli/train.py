@@ -28,8 +28,10 @@ def train_command(
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)
 
+    from rnncls.runtime import collect_again
     from rnncls.trainer import find_unfinished, train
 
+    collect_again()
     path = out or (find_unfinished(checked) if resume else new_run_path(config))
     summary = train(checked, path, resume=resume, use_cache=not no_cache)
     valid = summary["valid"]
