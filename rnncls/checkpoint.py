@@ -9,6 +9,8 @@
     README.md           a model card
     last/state.safetensors   all that an exact resume needs
 
+A folder of `rnncls pretrain` has `language_model.safetensors` instead of the model, and no labels or card.
+
 The model's file names the SHA-256 of the config, the words and the labels that it was trained with: replacing that one
 file, in one rename, is all that a new best epoch takes.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rnncls.config import Config, dump_config, load_config
 from rnncls.errors import ConfigError, RunError
@@ -31,6 +34,9 @@ from rnncls.vocab import Vocab
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS, MODEL = "config.yaml", "vocab.txt", "labels.json", "model.safetensors"
+LANGUAGE_MODEL = "language_model.safetensors"
+SEALED = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
+"""The files that the weights are sealed together with."""
 METRICS, SUMMARY, CARD, STATE = "metrics.jsonl", "summary.json", "README.md", "last/state.safetensors"
 
 
@@ -45,8 +51,16 @@ class Run:
     model: TextClassifier
 
 
-def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str]) -> None:
-    """Make a run folder with the files that do not change during training.
+@dataclass(frozen=True)
+class Pretrained:
+    """What a classifier takes over from a language model: its words, and its weights by their names."""
+
+    vocab: Vocab
+    weights: dict[str, torch.Tensor]
+
+
+def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str] | None) -> None:
+    """Make a run folder with the files that do not change during training; a language model has no labels.
 
     Raises:
         ConfigError: The folder is the place of the link to the newest run.
@@ -60,13 +74,14 @@ def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str])
         raise RunError(f"{path}: the run folder cannot be made: {error.strerror}") from error
     write_atomic(path / CONFIG, dump_config(config).encode())
     write_atomic(path / VOCAB, "".join(f"{word}\n" for word in vocab.words).encode())
-    write_json(path / LABELS, {"labels": label_names})
+    if label_names is not None:
+        write_json(path / LABELS, {"labels": label_names})
 
 
-def save_model(path: Path, model: TextClassifier) -> None:
-    """Write the weights into a run folder, sealed together with its config, words and labels."""
-    seals = {name: sha256_of((path / name).read_bytes()) for name in (CONFIG, VOCAB, LABELS)}
-    save_tensors(path / MODEL, model.state_dict(), {"files": seals})
+def save_model(path: Path, model: nn.Module, file: str = MODEL) -> None:
+    """Write the weights into a file of a run folder, sealed together with its config, words and labels."""
+    seals = {name: sha256_of((path / name).read_bytes()) for name in SEALED[file]}
+    save_tensors(path / file, model.state_dict(), {"files": seals})
 
 
 def load_run(path: Path) -> Run:
@@ -75,22 +90,56 @@ def load_run(path: Path) -> Run:
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
-    tensors, meta = load_tensors(path / MODEL)
-    for name in (CONFIG, VOCAB, LABELS):
-        if sha256_of(read_bytes(path / name)) != meta.get("files", {}).get(name):
-            raise RunError(f"{path / name}: damaged, or not from the run that wrote {MODEL}")
-    try:
-        config = load_config(path / CONFIG)
-        vocab = Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
-    except (ConfigError, ValueError) as error:
-        raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+    tensors, config, vocab = load_sealed(path, MODEL)
     label_names = read_json(path / LABELS)["labels"]
     model = TextClassifier(config.model, len(vocab), len(label_names))
     load_weights(model, tensors, path / MODEL)
     return Run(path, config, vocab, label_names, model.eval())
 
 
-def load_weights(model: TextClassifier, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+def load_sealed(path: Path, file: str) -> tuple[dict[str, torch.Tensor], Config, Vocab]:
+    """Read and verify the weights of a run folder with the files that they are sealed with.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
+    """
+    tensors, meta = load_tensors(path / file)
+    for name in SEALED[file]:
+        if sha256_of(read_bytes(path / name)) != meta.get("files", {}).get(name):
+            raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
+    try:
+        config = load_config(path / CONFIG)
+        vocab = Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
+    except (ConfigError, ValueError) as error:
+        raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+    return tensors, config, vocab
+
+
+def load_pretrained(config: Config) -> Pretrained:
+    """Return what `model.pretrained` names.
+
+    Raises:
+        RunError: A file of the folder is missing or damaged.
+        ConfigError: It was made with other settings of the text or of the network.
+    """
+    path = Path(config.model.pretrained or "")
+    if not (path / LANGUAGE_MODEL).is_file():
+        raise RunError(f"{path}: has no {LANGUAGE_MODEL}: make one with 'rnncls pretrain --config … --out {path}'")
+    tensors, other, vocab = load_sealed(path, LANGUAGE_MODEL)
+    keys = {
+        "text": ("tokenizer", "clean"),
+        "model": ("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional"),
+    }
+    for section, names in keys.items():
+        for name in names:
+            own, found = (getattr(getattr(each, section), name) for each in (config, other))
+            if own != found:
+                raise ConfigError(f"{section}.{name}: {path} was pretrained with {found}, the config has {own}")
+    weights = {name: tensor for name, tensor in tensors.items() if name.startswith(("embedding.", "encoder."))}
+    return Pretrained(vocab, weights)
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
     """Copy weights into a model.
 
     Raises:
@@ -113,6 +162,8 @@ def find_run(path: Path | None) -> Path:
         raise RunError(f"no finished run at {chosen}: train one with 'rnncls train --config …', or name its folder")
     if not chosen.is_dir():
         raise RunError(f"{chosen}: no such run folder")
+    if (chosen / LANGUAGE_MODEL).is_file():
+        raise RunError(f"{chosen}: a language model: give it to 'rnncls train --set model.pretrained={chosen}' first")
     if not (chosen / MODEL).is_file():
         raise RunError(f"{chosen}: has no {MODEL}: not a run folder, or stopped before its first validation")
     return chosen.resolve() if path is None else chosen

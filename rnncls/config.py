@@ -42,6 +42,8 @@ class DataSection(Section):
     """Your own validation file; without one, `valid_fraction` of the training rows is cut off."""
     test: str | None = None
     """Your own test file, opened by `rnncls eval` alone."""
+    unlabelled: list[str] = []
+    """More texts for `rnncls pretrain`: .csv, .tsv, .jsonl, .parquet, or any other file with a text a line."""
     text: Annotated[list[str], Field(min_length=1)] = ["title", "description"]
     """The columns to read, joined with one space."""
     label: str = "label"
@@ -97,6 +99,9 @@ class ModelSection(Section):
     """Before the linear layer, and between recurrent layers, there the same values at all steps of a text."""
     word_dropout: Probability = 0.1
     """The share of words that training replaces by `<unk>`."""
+    pretrained: str | None = None
+    """A folder of `rnncls pretrain` with the same `text` section and the same sizes: its words, embedding and recurrent
+    weights to start from."""
 
     @model_validator(mode="after")
     def _pooling_once(self) -> "ModelSection":
@@ -135,6 +140,21 @@ class TrainSection(Section):
     for CUDA, and for an lstm on a CPU with AMX; auto takes it where it is faster."""
 
 
+class PretrainSection(Section):
+    """How `rnncls pretrain` learns to guess words, in what it does not share with `train`."""
+
+    max_epochs: Count = 10
+    """Passes over the texts."""
+    batch_size: Count = 128
+    """Texts a step."""
+    lr: Positive = 0.003
+    """The highest learning rate of its one cycle."""
+    dropout: Probability = 0.1
+    """Of a word's vector and of a state, the same values at all steps of a text."""
+    word_dropout: Probability = 0.1
+    """The share of words that are read as `<unk>`."""
+
+
 class Config(Section):
     """All settings of one run."""
 
@@ -148,6 +168,7 @@ class Config(Section):
     text: TextSection = TextSection()
     model: ModelSection = ModelSection()
     train: TrainSection = TrainSection()
+    pretrain: PretrainSection = PretrainSection()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -322,7 +343,7 @@ def _nearest(names: list[str]) -> str:
     known += [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
     known += list(SECTIONS)
     own = [path for path in known if path.split(".")[:-1] == names[:-1]]
-    by_last = {path.rsplit(".", 1)[-1]: path for path in [*known, *own]}
+    by_last = {path.rsplit(".", 1)[-1]: path for path in [*reversed(known), *own]}
     for candidates in ([path.rsplit(".", 1)[-1] for path in own], list(by_last)):
         close = difflib.get_close_matches(names[-1].lower(), candidates, n=1)
         if close:

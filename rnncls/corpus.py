@@ -14,8 +14,9 @@ import numpy.typing as npt
 from rnncls.batching import EncodedTexts, encode_texts
 from rnncls.cache import load_cached
 from rnncls.config import Config
-from rnncls.dataset import LabelledTexts, Split, locate, split_rows
+from rnncls.dataset import LabelledTexts, Split, checksum, load_unlabelled, locate, split_rows
 from rnncls.errors import DataError
+from rnncls.tokenizer import TokenizedTexts, join_texts
 from rnncls.vocab import Vocab, build_vocab
 
 
@@ -46,8 +47,13 @@ class TrainingData:
     fingerprint: dict[str, Any]
 
 
-def load_training_data(config: Config, *, use_cache: bool = True) -> TrainingData:
+def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache: bool = True) -> TrainingData:
     """Read, split, tokenise and encode all that a run learns from; the test file stays closed.
+
+    Args:
+        config: All settings.
+        vocab: The words of a pretrained model; None: those of the training rows.
+        use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         DataError: A file or one of its rows is wrong, or there is only one class.
@@ -58,18 +64,35 @@ def load_training_data(config: Config, *, use_cache: bool = True) -> TrainingDat
             f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
             "a classifier needs two classes or more"
         )
-    counts = source.texts.counts(train_rows)
-    vocab = build_vocab(source.texts.types, counts, min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
+    vocab = vocab or _build_vocab(config, source.texts, train_rows)
     train = _encode(source, train_rows, vocab, source.label_names)
     valid = _encode(valid_source, valid_rows, vocab, source.label_names)
-    files = {"train": source} if valid_source is source else {"train": source, "valid": valid_source}
-    fingerprint = {
-        "files": {split: describe_file(file) for split, file in files.items()},
-        "num_train_rows": len(train_rows),
-        "num_valid_rows": len(valid_rows),
-        "num_train_tokens": int(train.texts.lengths.sum()),
-        "vocab_size": len(vocab),
+    fingerprint = _fingerprint({"train": source, "valid": valid_source}, train, valid, vocab)
+    return TrainingData(vocab, source.label_names, train, valid, fingerprint)
+
+
+def load_language_data(config: Config, *, use_cache: bool = True) -> TrainingData:
+    """Read what a language model learns from: the training rows without their labels, and all unlabelled files.
+
+    The validation rows are those of `load_training_data`. A label is -1 in the training split.
+
+    Raises:
+        DataError: A file or one of its rows is wrong.
+    """
+    source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
+    paths = [Path(name) for name in config.data.unlabelled]
+    more = [load_unlabelled(path, config.data, config.text) for path in paths]
+    texts = join_texts([source.texts, *more])
+    rows = np.concatenate([train_rows, np.arange(len(source.labels), len(texts.lengths))])
+    vocab = _build_vocab(config, texts, rows)
+    train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1))
+    valid = _encode(valid_source, valid_rows, vocab, valid_source.label_names)
+    unlabelled = {
+        str(path): {"path": str(path), "sha256": checksum(path, "sha256"), "num_rows": len(each.lengths)}
+        for path, each in zip(paths, more, strict=True)
     }
+    fingerprint = _fingerprint({"train": source, "valid": valid_source}, train, valid, vocab)
+    fingerprint["files"] |= unlabelled
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
 
 
@@ -100,6 +123,25 @@ def load_split(
 def describe_file(source: LabelledTexts) -> dict[str, Any]:
     """Return what tells a data file from another."""
     return {"path": str(source.path), "sha256": source.sha256, "num_rows": len(source.labels)}
+
+
+def _fingerprint(
+    sources: dict[str, LabelledTexts], train: EncodedSplit, valid: EncodedSplit, vocab: Vocab
+) -> dict[str, Any]:
+    if sources["valid"] is sources["train"]:
+        del sources["valid"]
+    return {
+        "files": {split: describe_file(source) for split, source in sources.items()},
+        "num_train_rows": len(train.labels),
+        "num_valid_rows": len(valid.labels),
+        "num_train_tokens": int(train.texts.lengths.sum()),
+        "vocab_size": len(vocab),
+    }
+
+
+def _build_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int64]) -> Vocab:
+    counts = texts.counts(rows)
+    return build_vocab(texts.types, counts, min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
 
 
 def _load_split_sources(

@@ -13,8 +13,8 @@ import tempfile
 import urllib.error
 import urllib.request
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -154,13 +154,7 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
             found.extend(numbers[names.get(label, label)] for label in labels)
             yield rows.texts
 
-    with tqdm(desc=f"tokenising {path.name}", unit=" texts", unit_scale=True, leave=False, disable=None) as bar:
-
-        def counted(part: TokenizedTexts) -> TokenizedTexts:
-            bar.update(len(part.lengths))
-            return part
-
-        texts = join_texts(map(counted, tokenize_stream(chunks(), text)))
+    texts = _tokenize_file(path, chunks(), text)
     if not found:
         raise DataError(f"{path}: has no rows: expected one labelled text a row")
     label_names = sorted(numbers, key=classes.index if set(numbers) <= set(classes) else _label_order)
@@ -170,6 +164,29 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     if section.name:
         labelled.labels_as(classes)
     return labelled
+
+
+def load_unlabelled(path: Path, section: DataSection, text: TextSection) -> TokenizedTexts:
+    """Read and tokenise a file whose labels, if it has any, do not matter.
+
+    Raises:
+        DataError: The file or one of its rows is wrong, or it has no rows.
+    """
+    columns = replace(columns_of(section), label=None)
+    texts = _tokenize_file(path, (rows.texts for rows in read_rows(path, columns)), text)
+    if not len(texts.lengths):
+        raise DataError(f"{path}: has no rows: expected one text a row")
+    return texts
+
+
+def _tokenize_file(path: Path, chunks: Iterable[list[str]], section: TextSection) -> TokenizedTexts:
+    with tqdm(desc=f"tokenising {path.name}", unit=" texts", unit_scale=True, leave=False, disable=None) as bar:
+
+        def counted(part: TokenizedTexts) -> TokenizedTexts:
+            bar.update(len(part.lengths))
+            return part
+
+        return join_texts(map(counted, tokenize_stream(chunks, section)))
 
 
 def split_rows(

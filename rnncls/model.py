@@ -40,15 +40,24 @@ class Dropout:
 
     Attributes:
         between: [B, S] for each layer but the last: one draw for all steps of a text (Gal and Ghahramani 2016).
-        pooled: [B, P * S], before the linear layer.
+        last: [B, P * S], the pooled states before the linear layer; [B, S], each state of a language model.
+        inputs: [B, E], the word vectors, likewise one draw for all steps; None: nothing.
     """
 
     between: list[torch.Tensor]
-    pooled: torch.Tensor
+    last: torch.Tensor
+    inputs: torch.Tensor | None = None
 
     def of(self, texts: slice) -> "Dropout":
         """Return those of some of the texts."""
-        return Dropout([mask[texts] for mask in self.between], self.pooled[texts])
+        inputs = None if self.inputs is None else self.inputs[texts]
+        return Dropout([mask[texts] for mask in self.between], self.last[texts], inputs)
+
+
+def draw_mask(num_texts: int, width: int, share: float, generator: torch.Generator) -> torch.Tensor:
+    """Return 0 for about that share of the values, and what makes up for them for the others. [num_texts, width]."""
+    keep = 1.0 - share
+    return torch.rand(num_texts, width, generator=generator, device=generator.device).lt_(keep).div_(keep)
 
 
 class TextClassifier(nn.Module):
@@ -98,29 +107,15 @@ class TextClassifier(nn.Module):
             between = dropout.between if dropout else ()
             states = self.encoder(inputs, lengths, between, is_ragged=is_ragged, dtype=dtype)
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
-        logits: torch.Tensor = self.linear(pooled * dropout.pooled if dropout else pooled)  # [B, C]
+        logits: torch.Tensor = self.linear(pooled * dropout.last if dropout else pooled)  # [B, C]
         return logits
 
     def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Draw what a training step drops from each of its texts."""
-        keep = 1.0 - self.section.dropout
-
-        def mask(width: int) -> torch.Tensor:
-            drawn = torch.rand(num_texts, width, generator=generator, device=generator.device)
-            return drawn.lt_(keep).div_(keep)
-
-        between = [mask(self.encoder.state_size) for _ in range(self.section.num_layers - 1)] if self.encoder else []
-        return Dropout(between, mask(self.linear.in_features))
-
-    def start_from_vectors(self, vectors: torch.Tensor, found: torch.Tensor) -> None:
-        """Copy pretrained vectors into the first columns of the embedding.
-
-        Args:
-            vectors: [V, at most E] float32.
-            found: [V] bool, which words have one.
-        """
-        with torch.no_grad():
-            self.embedding.weight[found, : vectors.shape[1]] = vectors[found].to(self.embedding.weight.device)
+        share = self.section.dropout
+        sizes = [self.encoder.state_size] * (self.section.num_layers - 1) if self.encoder else []
+        *between, last = (draw_mask(num_texts, size, share, generator) for size in [*sizes, self.linear.in_features])
+        return Dropout(between, last)
 
 
 @dataclass(frozen=True)
@@ -226,6 +221,18 @@ def start_weights(rnn: nn.RNNBase) -> None:
                 nn.init.zeros_(gate)
         if rnn.mode == "LSTM" and "bias_ih" in name:
             nn.init.ones_(parameter.detach()[size : 2 * size])  # torch's order: input, forget, cell, output
+
+
+def start_from_vectors(embedding: nn.Embedding, vectors: torch.Tensor, found: torch.Tensor) -> None:
+    """Copy pretrained vectors into the first columns of an embedding.
+
+    Args:
+        embedding: V words, E columns.
+        vectors: [V, at most E] float32.
+        found: [V] bool, which words have one.
+    """
+    with torch.no_grad():
+        embedding.weight[found, : vectors.shape[1]] = vectors[found].to(embedding.weight.device)
 
 
 class Pooling(nn.Module):

@@ -105,11 +105,13 @@ class TrainingBar:
         self.bar.update(num_texts)
 
     def show_row(self, row: Mapping[str, Any]) -> None:
-        """Log loss and accuracy of an epoch on one line of 80 columns."""
+        """Log loss and accuracy of an epoch, or a language model's perplexity, on one line of 80 columns."""
+        train, valid = f"{row['train_loss']:.4f}", f"{row['valid_loss']:.4f}"
+        if "valid_accuracy" in row:
+            train += f", {100 * row['train_accuracy']:.2f} %"
+            valid += f", {100 * row['valid_accuracy']:.2f} %"
+        else:
+            valid += f", perplexity {row['valid_perplexity']:.1f}"
+        end = f"{row['tokens_per_s']:,} tokens/s{'  best' if row['is_best'] else ''}"
         with tqdm.external_write_mode():
-            logger.info(
-                "epoch %d/%d  train %.4f, %.2f %%  valid %.4f, %.2f %%  %s tokens/s%s",
-                *(row["epoch"], self.max_epochs, row["train_loss"], 100 * row["train_accuracy"]),
-                *(row["valid_loss"], 100 * row["valid_accuracy"], f"{row['tokens_per_s']:,}"),
-                "  best" if row["is_best"] else "",
-            )
+            logger.info("epoch %d/%d  train %s  valid %s  %s", row["epoch"], self.max_epochs, train, valid, end)

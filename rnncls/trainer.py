@@ -10,24 +10,28 @@ import math
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import rnncls
 from rnncls import checkpoint, storage, tracking
 from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
+from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_training_data
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
-from rnncls.model import TextClassifier
+from rnncls.model import Dropout, TextClassifier, start_from_vectors
 from rnncls.optim import add_up, build_optimizer, lr_factor
 from rnncls.runtime import (
     generator_of,
@@ -39,6 +43,7 @@ from rnncls.runtime import (
     stop_on_signal,
 )
 from rnncls.vectors import load_vectors
+from rnncls.vocab import Vocab
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +68,16 @@ class Step:
 class Trainer:
     """A model, its optimiser and its place in the training data; all that changes is in `state_dict`."""
 
+    file = checkpoint.MODEL
+    """Where the best weights go."""
+
     def __init__(self, section: TrainSection, model: TextClassifier, data: TrainingData, seed: int) -> None:
         """Take a model on its device, and the data on the host."""
         self.section = section
         self.model = model
         self.data = data
         self.seed = seed
-        self.device = model.linear.weight.device
+        self.device = model.embedding.weight.device
         self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
@@ -102,19 +110,21 @@ class Trainer:
         """
         lr = self.section.lr * lr_factor(self.step, self.num_steps, self.section.schedule, self.section.warmup_fraction)
         generator = generator_of(self.device, self.seed, self.step)
-        batch = drop_words(batch.to(self.device), self.model.section.word_dropout, generator)
+        whole = batch.to(self.device)
+        read = drop_words(whole, self.model.section.word_dropout, generator)
         dropout = self.model.draw_dropout(len(batch), generator)
-        words, batch = number_words(batch, self.model.embedding.num_embeddings)  # [R]
+        words, read = number_words(read, self.model.embedding.num_embeddings)  # [R]
         table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
+        num_targets = self.count_targets(batch.rows)
 
         def differentiate(texts: slice) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-            part = batch.of(texts)
-            labels = self.labels[torch.from_numpy(part.rows).to(self.device)]  # [B]
-            draws = {"table": table, "dropout": dropout.of(texts), "dtype": self.dtype}
-            logits = self.model(part.token_ids, part.lengths, is_ragged=part.is_ragged, **draws)  # [B, C]
-            losses = F.cross_entropy(logits, labels, label_smoothing=self.section.label_smoothing, reduction="sum")
-            gradients = torch.autograd.grad(losses / len(batch), [table, *self.optimizer.network])
-            return losses.detach(), (logits.argmax(dim=1) == labels).sum(), gradients
+            losses, num_correct = self.loss(whole.of(texts), read.of(texts), table, dropout.of(texts))
+            weights = [table, *self.optimizer.network]
+            return (
+                losses.detach(),
+                num_correct,
+                torch.autograd.grad(losses / num_targets, weights, materialize_grads=True),
+            )
 
         parts = self.workers.map(differentiate, share_out(len(batch), self.workers.num_threads))
         losses, num_correct, gradients = zip(*parts, strict=True)
@@ -122,18 +132,43 @@ class Trainer:
         self.step += 1
         self.epoch_loss += (loss := torch.stack(losses).sum())
         self.epoch_correct += torch.stack(num_correct).sum()
-        return loss / len(batch)
+        return loss / num_targets
+
+    def loss(
+        self, whole: Batch, read: Batch, table: torch.Tensor, dropout: Dropout
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the summed loss of some texts, and how many of them are judged right.
+
+        Args:
+            whole: The texts as they are.
+            read: The same with words dropped, as numbers of rows of the table.
+            table: [R, E] float32, the vectors of the words.
+            dropout: What is dropped of these texts.
+        """
+        labels = self.labels[torch.from_numpy(whole.rows).to(self.device)]  # [B]
+        draws = {"table": table, "dropout": dropout, "dtype": self.dtype}
+        logits = self.model(read.token_ids, read.lengths, is_ragged=read.is_ragged, **draws)  # [B, C]
+        losses = F.cross_entropy(logits, labels, label_smoothing=self.section.label_smoothing, reduction="sum")
+        return losses, (logits.argmax(dim=1) == labels).sum()
+
+    def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
+        """Return how many losses the training texts with these numbers add up."""
+        return len(rows)
+
+    def score(self) -> dict[str, float]:
+        """Return the scores of the validation rows: the loss, and what `train.monitor` may name."""
+        confusion, loss = evaluate(self.model, self.data.valid)
+        return {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
 
     def validate(self) -> dict[str, Any]:
         """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
-        confusion, loss = evaluate(self.model, self.data.valid)
-        if not math.isfinite(loss + self.epoch_loss.item()):
+        scores = self.score()
+        if not math.isfinite(scores["loss"] + self.epoch_loss.item()):
             raise DivergedError(
                 f"the loss is not finite after epoch {self.num_validations + 1}: start a new run with a lower "
                 "train.lr or a train.clip_norm"
             )
-        scores = {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
-        score = -loss if self.section.monitor == "loss" else scores[self.section.monitor]
+        score = -scores["loss"] if self.section.monitor == "loss" else scores[self.section.monitor]
         self.num_validations += 1
         if is_best := self.best_score is None or score > self.best_score:
             self.best_score, self.best_epoch = score, self.num_validations
@@ -144,8 +179,8 @@ class Trainer:
             "num_tokens": self.tokens_per_epoch * self.num_validations,
             "elapsed_s": round(self.elapsed_s, 3),
             "tokens_per_s": round(self.tokens_per_epoch / self.epoch_s),
-            "train_loss": self.epoch_loss.item() / self.num_texts,
-            "train_accuracy": self.epoch_correct.item() / self.num_texts,
+            "train_loss": self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts)),
+            **({"train_accuracy": self.epoch_correct.item() / self.num_texts} if "accuracy" in scores else {}),
             **{f"valid_{name}": value for name, value in scores.items()},
             "is_best": is_best,
         }
@@ -210,23 +245,34 @@ class Trainer:
 _PLAIN_STATE = ("step", "elapsed_s", "epoch_s", "best_score", "best_epoch", "num_validations")
 
 
-def build_model(config: Config, data: TrainingData) -> TextClassifier:
-    """Return the network with its first weights, pretrained vectors included.
+def build_model(config: Config, data: TrainingData, pretrained: Pretrained | None = None) -> TextClassifier:
+    """Return the network with its first weights, those of a pretrained model or of pretrained vectors included.
 
     Raises:
         ConfigError: The vectors are wider than the embedding.
     """
     model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
-    if config.text.vectors is not None:
-        vectors, found = load_vectors(config.text.vectors, data.vocab.words)
-        if vectors.shape[1] > config.model.embedding_dim:
-            raise ConfigError(
-                f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more than "
-                f"model.embedding_dim: {config.model.embedding_dim}; make the embedding as wide or wider"
-            )
-        model.start_from_vectors(vectors, found)
-        logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
+    if pretrained is not None:
+        model.load_state_dict(pretrained.weights, strict=False)
+    elif config.text.vectors is not None:
+        use_vectors(model.embedding, config, data.vocab)
     return model
+
+
+def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
+    """Copy pretrained vectors into the first columns of an embedding.
+
+    Raises:
+        ConfigError: The vectors are wider than the embedding.
+    """
+    vectors, found = load_vectors(config.text.vectors or "", vocab.words)
+    if vectors.shape[1] > embedding.embedding_dim:
+        raise ConfigError(
+            f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more than "
+            f"model.embedding_dim: {embedding.embedding_dim}; make the embedding as wide or wider"
+        )
+    start_from_vectors(embedding, vectors, found)
+    logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
 
 
 def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
@@ -249,19 +295,14 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
         )
     device = resolve_device(config.device)
     resolve_precision(config.train.precision, device, config.model.cell)  # before the data is read
-    data = load_training_data(config, use_cache=use_cache)
+    pretrained = checkpoint.load_pretrained(config) if config.model.pretrained else None
+    data = load_training_data(config, pretrained.vocab if pretrained else None, use_cache=use_cache)
     seed_everything(config.seed)
     keep_freed_memory()
-    model = build_model(config, data).to(device)
+    model = build_model(config, data, pretrained).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
     if resume:
-        tensors, meta = storage.load_tensors(path / checkpoint.STATE)
-        if meta["fingerprint"] != _data_seal(data.fingerprint):
-            raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
-        if meta["values"]["best_epoch"]:
-            checkpoint.load_run(path)  # nothing else has the best weights so far
-        trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
-        tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
+        load_state(trainer, path)
     else:
         checkpoint.create_run(path, config, data.vocab, data.label_names)
         save_state(trainer, path)
@@ -279,7 +320,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                 tracking.append_row(path / checkpoint.METRICS, step.validation)
                 bar.show_row(step.validation)
                 if step.validation["is_best"]:
-                    checkpoint.save_model(path, trainer.model)
+                    checkpoint.save_model(path, trainer.model, trainer.file)
             if step.validation is not None or stop.requested:
                 save_state(trainer, path)
             if stop.requested:
@@ -293,24 +334,53 @@ def save_state(trainer: Trainer, path: Path) -> None:
     storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
 
+def load_state(trainer: Trainer, path: Path) -> None:
+    """Take back what `save_state` wrote.
+
+    Raises:
+        RunError: A file is missing or damaged, or the data is not that of this run.
+    """
+    tensors, meta = storage.load_tensors(path / checkpoint.STATE)
+    if meta["fingerprint"] != _data_seal(trainer.data.fingerprint):
+        raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
+    if meta["values"]["best_epoch"]:
+        checkpoint.load_sealed(path, trainer.file)  # nothing else has the best weights so far
+    trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
+    tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
+
+
 def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest; return the summary."""
+    summary = summarise(trainer, path, ("accuracy", "macro_f1", "loss"))
+    num_valid_rows = len(trainer.data.valid.labels)
+    num_right = round(summary["valid"]["accuracy"] * num_valid_rows)
+    summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
+    summary["label_names"] = trainer.data.label_names
+    storage.write_json(path / checkpoint.SUMMARY, summary)
+    storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
+    checkpoint.point_latest_at(path)
+    return summary
+
+
+def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, Any]:
+    """Return what there is to say of a run at its end, with these scores of its best epoch.
+
+    Raises:
+        RunError: That epoch's row is damaged.
+    """
     rows = tracking.read_rows(path / checkpoint.METRICS)
     best = rows[trainer.best_epoch - 1]
-    if not isinstance(best, dict) or "valid_accuracy" not in best:
+    names = {name: f"valid_{name}" for name in scores}
+    if not isinstance(best, dict) or not best.keys() >= set(names.values()):
         raise RunError(f"{path / checkpoint.METRICS}: damaged: row {trainer.best_epoch} lacks the validation's scores")
-    num_valid_rows = len(trainer.data.valid.labels)
-    valid = {name: best[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")}
-    valid["accuracy_interval"] = wilson_interval(round(valid["accuracy"] * num_valid_rows), num_valid_rows)
-    summary = {
+    return {
         "best_epoch": trainer.best_epoch,
         "num_epochs": trainer.num_validations,
-        "valid": valid,
+        "valid": {name: best[key] for name, key in names.items()},
         "num_parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "train_s": round(trainer.elapsed_s, 3),
         "data": trainer.data.fingerprint,
-        "label_names": trainer.data.label_names,
-        "seed": config.seed,
+        "seed": trainer.seed,
         "device": str(trainer.device),
         "num_threads": trainer.workers.num_threads,
         "versions": {
@@ -320,10 +390,6 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
         },
         "git_revision": _git_revision(),
     }
-    storage.write_json(path / checkpoint.SUMMARY, summary)
-    storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
-    checkpoint.point_latest_at(path)
-    return summary
 
 
 def check_run_folder(config: Config, path: Path, *, resume: bool) -> None:
@@ -358,7 +424,8 @@ def find_unfinished(config: Config) -> Path:
     runs = [path.parent.parent for path in reversed(states) if not path.parent.parent.is_symlink()]
     wanted = dump_config(config).encode()
     for run in runs:
-        if not (run / checkpoint.SUMMARY).exists() and (run / checkpoint.CONFIG).read_bytes() == wanted:
+        is_finished = (run / checkpoint.SUMMARY).exists()
+        if not is_finished and (run / checkpoint.LABELS).exists() and (run / checkpoint.CONFIG).read_bytes() == wanted:
             return run
     raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
 

@@ -35,6 +35,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "train": "a.csv",
         "valid": None,
         "test": None,
+        "unlabelled": [],
         "text": ["title", "description"],
         "label": "label",
         "valid_fraction": 0.05,
@@ -56,6 +57,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "pooling": ["last", "max", "mean"],
         "dropout": 0.5,
         "word_dropout": 0.1,
+        "pretrained": None,
     },
     "train": {
         "max_epochs": 6,
@@ -71,6 +73,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "monitor": "accuracy",
         "precision": "float32",
     },
+    "pretrain": {"max_epochs": 10, "batch_size": 128, "lr": 0.003, "dropout": 0.1, "word_dropout": 0.1},
 }
 
 
@@ -181,7 +184,7 @@ def test_a_long_wrong_value_is_shortened() -> None:
         (DATA + "model:\n  lr: 3\n", 3, "model.lr", "train.lr"),
         (DATA + "text:\n  hidden_sise: 3\n", 3, "text.hidden_sise", "model.hidden_size"),
         (DATA + "hidden_size: 3\n", 2, "hidden_size", "model.hidden_size"),
-        (DATA + "text:\n  text: [a]\n", 3, "text.text", "text"),
+        (DATA + "text:\n  text: [a]\n", 3, "text.text", "data.text"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, line: int, key: str, nearest: str) -> None:
@@ -191,16 +194,16 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, line: int
 @pytest.mark.parametrize(
     ("text", "line", "key", "known"),
     [
-        (DATA + "zzz: 1\n", 2, "zzz", "seed, device, data, text, model, train"),
+        (DATA + "zzz: 1\n", 2, "zzz", "seed, device, data, text, model, train, pretrain"),
         (
             DATA + "text:\n  zzz: 1\n",
             3,
             "text.zzz",
             "tokenizer, clean, min_freq, max_vocab, max_tokens, vectors",
         ),
-        ("no: 1\n" + DATA, 1, "no", "seed, device, data, text, model, train"),
-        ("1: 2\n" + DATA, 1, "1", "seed, device, data, text, model, train"),
-        ("null: 2\n" + DATA, 1, "null", "seed, device, data, text, model, train"),
+        ("no: 1\n" + DATA, 1, "no", "seed, device, data, text, model, train, pretrain"),
+        ("1: 2\n" + DATA, 1, "1", "seed, device, data, text, model, train, pretrain"),
+        ("null: 2\n" + DATA, 1, "null", "seed, device, data, text, model, train, pretrain"),
     ],
 )
 def test_an_unknown_key_like_no_other_is_named_with_the_known_ones(text: str, line: int, key: str, known: str) -> None:
@@ -519,7 +522,8 @@ def test_config_errors_end_the_program_with_code_2() -> None:
 
 
 def test_keys_are_listed_in_the_order_of_the_schema() -> None:
-    sections = [f"{name}.{key}" for name in ("data", "text", "model", "train") for key in DOCUMENTED_DEFAULTS[name]]
+    names = ("data", "text", "model", "train", "pretrain")
+    sections = [f"{name}.{key}" for name in names for key in DOCUMENTED_DEFAULTS[name]]
     assert ["seed", "device", *sections] == KEYS
 
 

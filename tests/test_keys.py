@@ -10,6 +10,7 @@ from rnncls.config import iter_keys, parse_config
 from rnncls.corpus import load_split
 from rnncls.errors import RnnclsError
 from rnncls.evaluator import compute_logits
+from rnncls.pretrainer import pretrain
 from rnncls.trainer import train
 from tests.conftest import toy_yaml
 
@@ -53,6 +54,14 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.monitor": ("loss", []),
     "train.precision": ("bfloat16", []),
 }
+PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
+    "data.unlabelled": ("[other.csv]", []),
+    "pretrain.max_epochs": ("2", []),
+    "pretrain.batch_size": ("8", []),
+    "pretrain.lr": ("0.01", []),
+    "pretrain.dropout": ("0.5", []),
+    "pretrain.word_dropout": ("0.5", []),
+}
 
 
 @pytest.fixture
@@ -89,13 +98,27 @@ def describe(path: Path) -> Any:
 
 
 def test_every_key_of_the_schema_is_listed_here() -> None:
-    assert list(CHANGES) == [key for key, *_ in iter_keys()]
+    listed = [*CHANGES, *PRETRAINING_CHANGES, "model.pretrained"]  # the last: tests/test_pretrainer.py
+    assert sorted(listed) == sorted(key for key, *_ in iter_keys())
 
 
 @pytest.mark.parametrize("key", CHANGES)
 def test_a_changed_key_changes_the_outcome(key: str, outcome: Callable[[list[str]], Any]) -> None:
     value, common = CHANGES[key]
     assert outcome([*common, f"{key}={value}"]) != outcome(common)
+
+
+@pytest.mark.parametrize("key", PRETRAINING_CHANGES)
+def test_a_changed_key_of_pretraining_changes_the_perplexity(key: str, toy_csv: Path, tmp_path: Path) -> None:
+    value, common = PRETRAINING_CHANGES[key]
+    (tmp_path / "other.csv").write_text(toy_csv.read_text(encoding="utf-8"), encoding="utf-8")
+
+    def perplexity(overrides: list[str]) -> float:
+        config = parse_config(toy_yaml(Path("toy.csv")), "toy.yaml", ["pretrain.max_epochs=1", *overrides])
+        found: float = pretrain(config, tmp_path / f"run-{len(overrides)}")["valid"]["perplexity"]
+        return found
+
+    assert perplexity([*common, f"{key}={value}"]) != perplexity(common)
 
 
 def test_an_unchanged_config_has_the_same_outcome(outcome: Callable[[list[str]], Any], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from rnncls.batching import Batch, number_words
 from rnncls.config import ModelSection
 from rnncls.model import CELLS as KINDS
-from rnncls.model import Attention, Encoder, Pooling, States, TextClassifier, pool, reversal
+from rnncls.model import Attention, Encoder, Pooling, States, TextClassifier, pool, reversal, start_from_vectors
 from rnncls.vocab import PAD_ID, UNK_ID
 
 CELLS = ["rnn", "lstm", "gru", "none"]
@@ -329,7 +329,7 @@ def test_dropout_before_the_linear_layer_multiplies_the_pooled_states() -> None:
     text = texts()[0]
     dropout = model.draw_dropout(1, draw(0))
     found = model(text[None], torch.tensor([len(text)]), is_ragged=False, dropout=dropout)
-    expected = model.linear(model.embedding.weight[text].mean(dim=0) * dropout.pooled[0])
+    expected = model.linear(model.embedding.weight[text].mean(dim=0) * dropout.last[0])
     torch.testing.assert_close(found[0], expected)
     assert not torch.allclose(found, logits_of(model, [text]))
 
@@ -337,8 +337,8 @@ def test_dropout_before_the_linear_layer_multiplies_the_pooled_states() -> None:
 def test_dropout_is_zero_or_what_makes_up_for_it() -> None:
     model = build("gru", bidirectional=True, num_layers=3, pooling=["last", "max"], dropout=0.2)
     dropout = model.draw_dropout(500, draw(0))
-    assert [tuple(mask.shape) for mask in [*dropout.between, dropout.pooled]] == [(500, 10), (500, 10), (500, 20)]
-    for mask in [*dropout.between, dropout.pooled]:
+    assert [tuple(mask.shape) for mask in [*dropout.between, dropout.last]] == [(500, 10), (500, 10), (500, 20)]
+    for mask in [*dropout.between, dropout.last]:
         assert sorted(set(mask.flatten().tolist())) == pytest.approx([0.0, 1.25])
         assert (mask == 0).double().mean().item() == pytest.approx(0.2, abs=0.03)
 
@@ -346,22 +346,22 @@ def test_dropout_is_zero_or_what_makes_up_for_it() -> None:
 def test_no_layer_and_no_text_has_the_dropout_of_another() -> None:
     model = build("gru", bidirectional=True, num_layers=3, pooling=["last"], dropout=0.5)
     dropout = model.draw_dropout(20, draw(0))
-    drawn = torch.cat([*dropout.between, dropout.pooled])  # [3 * 20, 10]
+    drawn = torch.cat([*dropout.between, dropout.last])  # [3 * 20, 10]
     assert len(set(map(tuple, drawn.tolist()))) > 50
 
 
 def test_a_share_of_zero_drops_nothing() -> None:
     model = build("gru", bidirectional=True, num_layers=2, pooling=["last"], dropout=0.0)
     dropout = model.draw_dropout(20, draw(0))
-    assert all((mask == 1).all() for mask in [*dropout.between, dropout.pooled])
+    assert all((mask == 1).all() for mask in [*dropout.between, dropout.last])
 
 
 def test_dropout_is_a_function_of_its_generator() -> None:
     model = build("gru", bidirectional=True, num_layers=2, pooling=["last"], dropout=0.5)
     first, again, other = (model.draw_dropout(4, draw(seed)) for seed in (0, 0, 1))
-    assert torch.equal(first.pooled, again.pooled)
+    assert torch.equal(first.last, again.last)
     assert torch.equal(first.between[0], again.between[0])
-    assert not torch.equal(first.pooled, other.pooled)
+    assert not torch.equal(first.last, other.last)
     assert not torch.equal(first.between[0], other.between[0])
 
 
@@ -395,7 +395,7 @@ def test_pretrained_vectors_fill_the_first_columns_of_the_words_that_have_one() 
     before = model.embedding.weight.detach().clone()
     found = torch.zeros(30, dtype=torch.bool)
     found[[3, 5]] = True
-    model.start_from_vectors(torch.full((30, 4), 7.0, dtype=torch.float64), found)
+    start_from_vectors(model.embedding, torch.full((30, 4), 7.0, dtype=torch.float64), found)
     assert (model.embedding.weight[found, :4] == 7).all()
     torch.testing.assert_close(model.embedding.weight[found, 4:], before[found, 4:])
     torch.testing.assert_close(model.embedding.weight[~found], before[~found])

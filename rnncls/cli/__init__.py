@@ -17,6 +17,7 @@ from rnncls.cli.benchmark import app as benchmark_app
 from rnncls.cli.config import app as config_app
 from rnncls.cli.eval import eval_command
 from rnncls.cli.predict import predict_command
+from rnncls.cli.pretrain import pretrain_command
 from rnncls.cli.train import train_command
 from rnncls.errors import DataError, RnnclsError
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
+app.command("pretrain")(pretrain_command)
 app.command("eval")(eval_command)
 app.command("predict")(predict_command)
 app.add_typer(config_app, name="config")

@@ -12,14 +12,15 @@ from tests.cli.conftest import Cli
 TWO_MISTAKES = "seed: -1\ndata: {train: toy.csv}\ntrain:\n  batchsize: 3\n"
 KEYS = {
     "seed", "device",
-    "data.name", "data.root", "data.train", "data.valid", "data.test", "data.text", "data.label",
-    "data.valid_fraction",
+    "data.name", "data.root", "data.train", "data.valid", "data.test", "data.unlabelled", "data.text",
+    "data.label", "data.valid_fraction",
     "text.tokenizer", "text.clean", "text.min_freq", "text.max_vocab", "text.max_tokens", "text.vectors",
     "model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers", "model.bidirectional",
-    "model.pooling", "model.dropout", "model.word_dropout",
+    "model.pooling", "model.dropout", "model.word_dropout", "model.pretrained",
     "train.max_epochs", "train.batch_size", "train.optimizer", "train.lr", "train.schedule", "train.warmup_fraction",
     "train.weight_decay", "train.label_smoothing", "train.clip_norm", "train.patience", "train.monitor",
     "train.precision",
+    "pretrain.max_epochs", "pretrain.batch_size", "pretrain.lr", "pretrain.dropout", "pretrain.word_dropout",
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def test_what_show_prints_is_the_same_config(cli: Cli) -> None:
 def test_the_schema_is_json_that_allows_no_other_keys(cli: Cli) -> None:
     schema = json.loads(cli("config", "schema").stdout)
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() == {"seed", "device", "data", "text", "model", "train"}
+    assert schema["properties"].keys() == {"seed", "device", "data", "text", "model", "train", "pretrain"}
 
 
 def test_the_table_of_keys_has_a_row_a_key(cli: Cli) -> None:

@@ -1,0 +1,34 @@
+"""`rnncls pretrain`: from texts without labels to a language model that a classifier can start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
+
+
+def pretrain_command(
+    config: ConfigOption,
+    out: Annotated[Path, typer.Option(help="The folder to leave it in, for model.pretrained.", show_default=False)],
+    set_: SetOption = None,
+    device: DeviceOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where --out stopped.")] = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Train a language model on the training texts, without their labels, and on data.unlabelled."""
+    from rnncls.config import load_config
+
+    checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
+
+    from rnncls.pretrainer import pretrain
+    from rnncls.runtime import collect_again
+
+    collect_again()
+    summary = pretrain(checked, out, resume=resume, use_cache=not no_cache)
+    typer.echo(
+        f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, perplexity "
+        f"{summary['valid']['perplexity']:.1f} a word of {summary['data']['num_valid_rows']:,} validation rows, "
+        f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s; "
+        f"now: rnncls train --config {config} --set model.pretrained={out}"
+    )

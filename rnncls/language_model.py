@@ -1,0 +1,92 @@
+"""A language model of the classifier's own embedding and recurrent layer: each direction guesses what it reads next.
+
+What it has learnt from texts without labels is where a classifier of the same shape can start (Dai and Le 2015; Howard
+and Ruder 2018, ULMFiT).
+
+Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, S width of a state, R distinct words, G guesses.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rnncls.config import ModelSection
+from rnncls.model import EMBEDDING_STD, Dropout, Encoder, draw_mask, reorder
+from rnncls.vocab import PAD_ID
+
+CUTOFFS = 1_000, 6_000
+"""How many of the most frequent words the adaptive softmax has in its head, and in its head and first tail."""
+
+
+class LanguageModel(nn.Module):
+    """Token ids in, the summed surprise at each next word out, in either direction."""
+
+    def __init__(self, section: ModelSection, vocab_size: int) -> None:
+        """Build the network with fresh weights, drawn from torch's global random stream."""
+        super().__init__()
+        self.section = section
+        self.embedding = nn.Embedding(vocab_size, section.embedding_dim, padding_idx=PAD_ID)
+        with torch.no_grad():
+            self.embedding.weight *= EMBEDDING_STD
+        self.encoder = Encoder(section)
+        # Words are numbered by their frequency, as the adaptive softmax (Grave et al. 2017) wants them.
+        cutoffs = [cutoff for cutoff in CUTOFFS if cutoff < vocab_size] or [vocab_size - 1]
+        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
+            section.hidden_size, vocab_size, cutoffs, div_value=2.0, head_bias=True
+        )
+
+    def forward(  # noqa: PLR0913 - a batch is three of them
+        self,
+        token_ids: torch.Tensor,
+        words: torch.Tensor,
+        lengths: torch.Tensor,
+        *,
+        is_ragged: bool,
+        table: torch.Tensor | None = None,
+        dropout: Dropout | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Return the negative log-likelihood of all words but the first that each direction reads, in nats, summed.
+
+        Args:
+            token_ids: [B, T] int64, what is read: rows of the table.
+            words: [B, T] int64, what is guessed: token ids.
+            lengths: [B] int64 in 1..T.
+            is_ragged: Whether any length is below T.
+            table: [R, E] float32, the vectors of the words at hand; None: those of all V words.
+            dropout: What to drop; None: nothing.
+            dtype: What the recurrent cell and the softmax compute in; None: what their weights are.
+
+        Returns:
+            A scalar.
+        """
+        inputs = F.embedding(token_ids.t(), self.embedding.weight if table is None else table)  # [T, B, E]
+        if dropout is not None and dropout.inputs is not None:
+            inputs = inputs * dropout.inputs
+        states = self.encoder(inputs, lengths, is_ragged=is_ragged, dtype=dtype)
+        ahead, back = states.ahead, states.back  # [T, B, H]
+        if dropout is not None:
+            ahead = ahead * dropout.last[:, : ahead.shape[2]]
+            back = None if back is None else back * dropout.last[:, ahead.shape[2] :]
+        has_next = torch.arange(1, len(inputs), device=lengths.device)[:, None] < lengths  # [T - 1, B]
+        loss: torch.Tensor = self._surprise(ahead[:-1][has_next], words.t()[1:][has_next], dtype)
+        if back is not None and states.order is not None:
+            turned = reorder(words.t(), states.order)  # [T, B]
+            loss += self._surprise(back[:-1][has_next], turned[1:][has_next], dtype)
+        return loss
+
+    def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
+        """Draw what a training step drops from each of its texts."""
+        share = self.section.dropout
+        inputs = draw_mask(num_texts, self.section.embedding_dim, share, generator)
+        return Dropout(inputs=inputs, between=[], last=draw_mask(num_texts, self.encoder.state_size, share, generator))
+
+    def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+        """Return the summed negative log-likelihood of the words. [G, H], [G] -> []."""
+        if not len(words):
+            return states.sum()
+        dtype = dtype or states.dtype
+        weights = {name: weight.to(dtype) for name, weight in self.softmax.named_parameters()}
+        log_probs: torch.Tensor  # [G]
+        log_probs, _ = torch.func.functional_call(self.softmax, weights, (states.to(dtype), words))
+        return -log_probs.to(states.dtype).sum()

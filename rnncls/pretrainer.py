@@ -1,0 +1,121 @@
+"""Pretraining: a language model from texts without labels, for a classifier of the same shape to start from.
+
+Shapes: R distinct words in a batch, E embedding_dim.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls import checkpoint, storage
+from rnncls.batching import Batch, iter_batches, plan_in_order_of_length
+from rnncls.config import Config, ModelSection, TrainSection
+from rnncls.corpus import TrainingData, load_language_data
+from rnncls.errors import ConfigError
+from rnncls.evaluator import BATCH_SIZE
+from rnncls.language_model import LanguageModel
+from rnncls.model import Dropout
+from rnncls.runtime import keep_freed_memory, resolve_device, resolve_precision, seed_everything
+from rnncls.trainer import Trainer, check_run_folder, load_state, run_to_end, save_state, summarise, use_vectors
+
+
+class LanguageTrainer(Trainer):
+    """A trainer whose loss is the surprise at each next word."""
+
+    file = checkpoint.LANGUAGE_MODEL
+
+    def __init__(self, section: TrainSection, model: LanguageModel, data: TrainingData, seed: int) -> None:
+        """Take a model on its device, and the data on the host."""
+        super().__init__(section, model, data, seed)  # type: ignore[arg-type]  # what differs is overridden below
+        self.language_model = model
+
+    def loss(
+        self, whole: Batch, read: Batch, table: torch.Tensor, dropout: Dropout
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the summed surprise at all words of some texts but the first; nothing is judged right or wrong."""
+        draws = {"table": table, "dropout": dropout, "dtype": self.dtype}
+        words = whole.token_ids  # [B, T]
+        loss = self.language_model(read.token_ids, words, read.lengths, is_ragged=read.is_ragged, **draws)
+        return loss, torch.zeros((), dtype=torch.int64, device=self.device)
+
+    def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
+        """Return how many words are guessed in the training texts with these numbers, once for each direction."""
+        return max(1, self._count(self.data.train.texts.lengths[rows]))
+
+    def score(self) -> dict[str, float]:
+        """Return the mean surprise in nats at a word of the validation rows, and its exponential, the perplexity."""
+        texts = self.data.valid.texts
+
+        @torch.inference_mode()
+        def read(batch: Batch) -> float:
+            ids, lengths = batch.token_ids.to(self.device), batch.lengths.to(self.device)
+            loss: torch.Tensor = self.language_model(ids, ids, lengths, is_ragged=batch.is_ragged)
+            return loss.item()
+
+        batches = list(iter_batches(texts, plan_in_order_of_length(texts.lengths, BATCH_SIZE)))[::-1]
+        loss = math.fsum(self.workers.map(read, batches)) / max(1, self._count(texts.lengths))
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+    def _count(self, lengths: npt.NDArray[np.int64]) -> int:
+        return int((lengths - 1).sum()) * (2 if self.language_model.section.bidirectional else 1)
+
+
+def pretrain(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
+    """Train a language model and leave it at `path`, for `model.pretrained`; return its summary.
+
+    Args:
+        config: All settings.
+        path: The folder, which must not exist unless `resume` is set.
+        resume: Go on exactly where an earlier call stopped.
+        use_cache: Keep and take tokenised files (see rnncls.cache).
+
+    Raises:
+        RnnclsError: The config, the data, the device or the folder is wrong.
+        Interrupted: The user stopped it; it is saved and can be resumed.
+    """
+    check_run_folder(config, path, resume=resume)
+    section, model_section = _sections(config)
+    device = resolve_device(config.device)
+    resolve_precision(section.precision, device, model_section.cell)  # before the data is read
+    data = load_language_data(config, use_cache=use_cache)
+    seed_everything(config.seed)
+    keep_freed_memory()
+    model = LanguageModel(model_section, len(data.vocab))
+    if config.text.vectors is not None:
+        use_vectors(model.embedding, config, data.vocab)
+    trainer = LanguageTrainer(section, model.to(device), data, config.seed)
+    if resume:
+        load_state(trainer, path)
+    else:
+        checkpoint.create_run(path, config, data.vocab, None)
+        save_state(trainer, path)
+    run_to_end(trainer, path)
+    summary = summarise(trainer, path, ("loss", "perplexity"))
+    storage.write_json(path / checkpoint.SUMMARY, summary)
+    return summary
+
+
+def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
+    """Return how to train the language model, and its shape.
+
+    Raises:
+        ConfigError: The network cannot be one.
+    """
+    if config.model.cell == "none":
+        raise ConfigError("model.cell: none has no states to guess the next word from: use rnn, lstm or gru")
+    if config.model.bidirectional and config.model.num_layers > 1:
+        raise ConfigError(
+            "model.num_layers: a second layer over both directions would see the word that it is to guess: "
+            "pretrain with num_layers: 1, or with bidirectional: false"
+        )
+    own = config.pretrain
+    train = {"max_epochs": own.max_epochs, "batch_size": own.batch_size, "lr": own.lr, "schedule": "one_cycle"}
+    dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
+    return (
+        config.train.model_copy(update={**train, "monitor": "loss", "patience": None}),
+        config.model.model_copy(update=dropout),
+    )

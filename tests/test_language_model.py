@@ -1,0 +1,116 @@
+"""The language model: its loss word by word against torch's own parts, with and without padding."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from rnncls.config import ModelSection
+from rnncls.language_model import LanguageModel
+from rnncls.model import CELLS
+from tests.test_model import pad, texts
+
+
+def build(cell: str, *, bidirectional: bool, vocab_size: int = 30, num_layers: int = 1) -> LanguageModel:
+    torch.manual_seed(0)
+    section = ModelSection.model_validate(
+        {"cell": cell, "bidirectional": bidirectional, "embedding_dim": 6, "hidden_size": 8, "num_layers": num_layers}
+    )
+    return LanguageModel(section, vocab_size).double()
+
+
+def loss_of(model: LanguageModel, batch: list[torch.Tensor], longest: int | None = None) -> torch.Tensor:
+    token_ids, lengths, is_ragged = pad(batch, longest)
+    loss: torch.Tensor = model(token_ids, token_ids, lengths, is_ragged=is_ragged)
+    return loss
+
+
+def surprise(model: LanguageModel, text: torch.Tensor, *, backwards: bool) -> torch.Tensor:
+    """Return the loss of one direction on one text, by torch's own cell and the softmax's table of all words."""
+    own = model.encoder.rnn
+    alone = CELLS[own.mode.lower().removesuffix("_tanh")](own.input_size, own.hidden_size, own.num_layers).double()
+    ending = "_reverse" if backwards else ""
+    alone.load_state_dict({name: own.state_dict()[f"{name}{ending}"] for name in alone.state_dict()})
+    text = text.flip(0) if backwards else text
+    states = alone(model.embedding(text)[:, None])[0][:, 0]  # [T, H]
+    log_probs = model.softmax.log_prob(states[:-1])  # [T - 1, V]
+    return -log_probs[torch.arange(len(text) - 1), text[1:]].sum()
+
+
+@pytest.mark.parametrize(("cell", "bidirectional"), list(itertools.product(["rnn", "lstm", "gru"], [False, True])))
+def test_the_loss_is_the_sum_over_words_and_directions(cell: str, *, bidirectional: bool) -> None:
+    model = build(cell, bidirectional=bidirectional)
+    directions = [False, True] if bidirectional else [False]
+    expected = sum(surprise(model, text, backwards=backwards) for text in texts() for backwards in directions)
+    torch.testing.assert_close(loss_of(model, texts()), torch.as_tensor(expected))
+    torch.testing.assert_close(loss_of(model, texts(), longest=12), torch.as_tensor(expected))
+
+
+def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
+    model = build("lstm", bidirectional=False, num_layers=2)
+    expected = sum(surprise(model, text, backwards=False) for text in texts())
+    torch.testing.assert_close(loss_of(model, texts()), torch.as_tensor(expected))
+
+
+@pytest.mark.parametrize("vocab_size", [3, 900, 1_001, 7_000])
+def test_frequent_words_are_in_the_head_of_the_softmax(vocab_size: int) -> None:
+    softmax = build("rnn", bidirectional=False, vocab_size=vocab_size).softmax
+    expected = {3: [2], 900: [899], 1_001: [1_000], 7_000: [1_000, 6_000]}[vocab_size]
+    assert softmax.cutoffs == [*expected, vocab_size]
+    torch.testing.assert_close(softmax.log_prob(torch.zeros(1, 8).double()).exp().sum(), torch.ones(()).double())
+
+
+def test_a_text_of_one_word_has_nothing_to_guess() -> None:
+    model = build("lstm", bidirectional=True)
+    loss = loss_of(model, [torch.tensor([5])])
+    gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+    assert all(not gradient.any() for gradient in gradients)
+
+
+def test_what_is_read_may_differ_from_what_is_guessed() -> None:
+    model = build("lstm", bidirectional=False)
+    read, guessed = torch.tensor([[4, 1, 6]]), torch.tensor([[4, 5, 6]])
+    found = model(read, guessed, torch.tensor([3]), is_ragged=False)
+    states = model.encoder.rnn(model.embedding(read[0])[:, None])[0][:, 0]
+    log_probs = model.softmax.log_prob(states)
+    torch.testing.assert_close(found, -(log_probs[0, 5] + log_probs[1, 6]))
+
+
+def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
+    model = build("lstm", bidirectional=True)
+    dropout = model.draw_dropout(4, torch.Generator().manual_seed(1))
+    assert dropout.inputs is not None
+    assert dropout.inputs.shape == (4, 6)
+    assert dropout.last.shape == (4, 16)
+    read = torch.tensor([[4, 5, 6, 7], [8, 9, 4, 5]])
+    lengths = torch.tensor([4, 4])
+    part = dropout.of(slice(1, 3))
+    assert part.inputs is not None
+    found = model(read, read, lengths, is_ragged=False, dropout=part)
+    inputs = model.embedding(read.t()) * dropout.inputs[1:3]
+    states = model.encoder.rnn(inputs)[0] * dropout.last[1:3]  # [T, B, 2 * H]
+    expected = torch.zeros(()).double()
+    for step, text in itertools.product(range(3), range(2)):
+        ahead = model.softmax.log_prob(states[step, text, None, :8])[0, read[text, step + 1]]
+        back = model.softmax.log_prob(states[step + 1, text, None, 8:])[0, read[text, step]]
+        expected -= ahead + back
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_softmax_computes_in_bfloat16_too() -> None:
+    model = build("lstm", bidirectional=True).float()
+    token_ids, lengths, is_ragged = pad(texts())
+    exact, coarse = (
+        model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype) for dtype in (None, torch.bfloat16)
+    )
+    assert coarse.dtype is torch.float32
+    assert coarse != exact
+    torch.testing.assert_close(coarse, exact, rtol=0.02, atol=0.0)
+
+
+def test_words_are_embedded_as_a_classifiers_are() -> None:
+    model = build("gru", bidirectional=True)
+    assert isinstance(model.embedding, nn.Embedding)
+    assert model.embedding.weight.std().item() == pytest.approx(0.1, rel=0.2)
+    assert not model.embedding.weight[0].any()

@@ -1,0 +1,189 @@
+"""Pretraining: what it learns from, its perplexity, its exact resume, and what a classifier takes over."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnncls import checkpoint, runtime
+from rnncls.batching import Batch, assemble
+from rnncls.checkpoint import find_run, load_pretrained, load_run
+from rnncls.config import Config
+from rnncls.corpus import load_language_data, load_training_data
+from rnncls.errors import ConfigError, DataError, Interrupted, RunError
+from rnncls.language_model import LanguageModel
+from rnncls.pretrainer import LanguageTrainer, pretrain
+from rnncls.runtime import StopRequest
+from rnncls.tracking import read_rows
+from rnncls.trainer import build_model, find_unfinished, train
+
+MakeConfig = Callable[..., Config]
+QUICK = "pretrain.max_epochs=3", "pretrain.batch_size=16", "pretrain.lr=0.02"
+
+
+@pytest.fixture
+def pretrained(make_config: MakeConfig, tmp_path: Path) -> Path:
+    path = tmp_path / "pretrained"
+    pretrain(make_config(*QUICK), path)
+    return path
+
+
+def test_the_next_word_becomes_less_surprising(pretrained: Path) -> None:
+    rows = read_rows(pretrained / checkpoint.METRICS)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20  # 17 words, each as likely: 17
+    assert rows[-1]["valid_perplexity"] == pytest.approx(math.exp(rows[-1]["valid_loss"]))
+    assert rows[-1]["train_loss"] == pytest.approx(rows[-1]["valid_loss"], rel=0.3)
+    assert "train_accuracy" not in rows[-1]
+
+
+def test_unlabelled_files_bring_words_and_rows(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("kiruna is cold\nkiruna is dark\n", encoding="utf-8")
+    (tmp_path / "more.jsonl").write_text('{"title": "tromso", "description": "is far"}\n', encoding="utf-8")
+    plain = load_language_data(make_config())
+    more = load_language_data(make_config("data.unlabelled=[more.txt, more.jsonl]"))
+    assert {"kiruna", "tromso", "far"} <= set(more.vocab.words) - set(plain.vocab.words)
+    assert len(more.train.texts) == len(plain.train.texts) + 3
+    assert len(more.valid.texts) == len(plain.valid.texts)
+    assert set(more.train.labels) == {-1}
+    assert more.fingerprint["files"]["more.txt"]["num_rows"] == 2
+    last = more.train.texts.select(np.array([len(more.train.texts) - 1]))
+    words = [more.vocab.words[token] for token in last.token_ids[last.starts[0] : last.starts[0] + last.lengths[0]]]
+    assert words == ["tromso", "is", "far"]
+
+
+def test_the_validation_rows_are_the_classifiers(make_config: MakeConfig) -> None:
+    language, labelled = load_language_data(make_config()), load_training_data(make_config())
+    assert language.vocab.words == labelled.vocab.words
+    assert language.valid.labels.tolist() == labelled.valid.labels.tolist()
+    assert language.train.texts.starts.tolist() == labelled.train.texts.starts.tolist()
+
+
+def test_an_empty_unlabelled_file_is_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "none.txt").touch()
+    with pytest.raises(DataError, match=r"none\.txt: has no rows"):
+        pretrain(make_config("data.unlabelled=[none.txt]"), tmp_path / "pretrained")
+
+
+def test_a_classifier_starts_from_its_words_and_weights(make_config: MakeConfig, pretrained: Path) -> None:
+    config = make_config(f"model.pretrained={pretrained}", "text.min_freq=1000")
+    found = load_pretrained(config)
+    data = load_training_data(config, found.vocab)
+    model = build_model(config, data, found)
+    assert data.vocab.words == found.vocab.words
+    fresh = build_model(make_config(), load_training_data(make_config()))
+    for name, weight in model.state_dict().items():
+        expected = fresh if name.startswith("linear") else found.weights
+        expected = expected if isinstance(expected, dict) else expected.state_dict()
+        assert name.startswith("linear") == (name not in found.weights)
+        if name in found.weights:
+            torch.testing.assert_close(weight, expected[name], rtol=0, atol=0)
+            assert not torch.equal(weight, fresh.state_dict()[name])
+
+
+def test_a_run_from_a_pretrained_model_predicts_without_it(make_config: MakeConfig, pretrained: Path) -> None:
+    train(make_config(f"model.pretrained={pretrained}"), Path("run"))
+    for file in pretrained.iterdir():
+        if file.is_file():
+            file.unlink()
+    assert load_run(Path("run")).config.model.pretrained == str(pretrained)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.hidden_size=9", r"model\.hidden_size: .* was pretrained with 8, the config has 9"),
+        ("model.bidirectional=false", r"model\.bidirectional: .* was pretrained with True, the config has False"),
+        ("text.clean=false", r"text\.clean: .* was pretrained with True, the config has False"),
+    ],
+)
+def test_another_shape_is_refused(make_config: MakeConfig, pretrained: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
+    assert not Path("run").exists()
+
+
+def test_a_folder_without_a_language_model_is_refused(make_config: MakeConfig, toy_run: Path) -> None:
+    with pytest.raises(RunError, match=r"toy-run: has no language_model\.safetensors: make one with 'rnncls pretrain"):
+        train(make_config(f"model.pretrained={toy_run}"), Path("run"))
+
+
+@pytest.mark.parametrize("name", ["language_model.safetensors", "vocab.txt", "config.yaml"])
+def test_a_damaged_file_is_named(make_config: MakeConfig, pretrained: Path, name: str) -> None:
+    path = pretrained / name
+    path.write_bytes(path.read_bytes()[:-3] + b"abc")
+    with pytest.raises(RunError, match=name):
+        train(make_config(f"model.pretrained={pretrained}"), Path("run"))
+
+
+def test_a_language_model_does_not_predict(pretrained: Path) -> None:
+    with pytest.raises(RunError, match=r"a language model: give it to 'rnncls train --set model\.pretrained="):
+        find_run(pretrained)
+
+
+def test_an_unfinished_language_model_is_no_run_to_resume(make_config: MakeConfig) -> None:
+    config = make_config(*QUICK)
+    pretrain(config, Path("runs/language-model"))
+    Path("runs/language-model/summary.json").unlink()
+    with pytest.raises(RunError, match="no unfinished run of this config"):
+        find_unfinished(config)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.cell=none", r"model\.cell: none has no states"),
+        ("model.num_layers=2", r"model\.num_layers: a second layer over both directions would see the word"),
+    ],
+)
+def test_a_network_that_cannot_guess_is_refused(
+    make_config: MakeConfig, tmp_path: Path, override: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        pretrain(make_config(override), tmp_path / "pretrained")
+    assert not (tmp_path / "pretrained").exists()
+
+
+@pytest.mark.parametrize("steps", [1, 10, 13])
+def test_a_stopped_pretraining_resumes_exactly(
+    make_config: MakeConfig, pretrained: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    config, path, request = make_config(*QUICK), Path("stopped"), StopRequest()
+    monkeypatch.setattr(runtime, "StopRequest", lambda: request)
+    train_step = LanguageTrainer.train_step
+
+    def stop_after(trainer: LanguageTrainer, batch: Batch) -> torch.Tensor:
+        request.requested = trainer.step + 1 == steps
+        return train_step(trainer, batch)
+
+    monkeypatch.setattr(LanguageTrainer, "train_step", stop_after)
+    with pytest.raises(Interrupted, match="all is saved: go on with --resume"):
+        pretrain(config, path)
+    pretrain(config, path, resume=True)
+    for name in ("language_model.safetensors", "vocab.txt"):
+        assert (path / name).read_bytes() == (pretrained / name).read_bytes()
+
+
+def test_pretrained_vectors_are_where_it_starts(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt").write_text("oslo 1.5 2.5 3.5\n", encoding="utf-8")
+    config = make_config("text.vectors=vectors.txt", "pretrain.lr=1e-12", "pretrain.max_epochs=1")
+    pretrain(config, tmp_path / "pretrained")
+    found = load_pretrained(make_config(f"model.pretrained={tmp_path / 'pretrained'}"))
+    row = found.vocab.words.index("oslo")
+    assert found.weights["embedding.weight"][row, :3].tolist() == [1.5, 2.5, 3.5]
+
+
+def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) -> None:
+    config = make_config()
+    data = load_language_data(config)
+    trainer = LanguageTrainer(config.train, LanguageModel(config.model, len(data.vocab)), data, seed=0)
+    texts, loss, num_guesses = data.valid.texts, 0.0, 0
+    for row in range(len(texts)):
+        batch = assemble(texts, np.array([row]))
+        loss += trainer.language_model(batch.token_ids, batch.token_ids, batch.lengths, is_ragged=False).item()
+        num_guesses += 2 * (int(batch.lengths) - 1)
+    assert trainer.score()["loss"] == pytest.approx(loss / num_guesses, rel=1e-5)
+    assert trainer.score()["perplexity"] == pytest.approx(math.exp(loss / num_guesses), rel=1e-4)
