@@ -49,7 +49,9 @@ class DataSection(Section):
     label: str = "label"
     """The column of the class."""
     valid_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
-    """The share of the training rows kept for validation: stratified by class, drawn by `seed`."""
+    """The share of the training rows kept for validation, stratified by class."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    """Draws the validation rows, the same for runs of several seeds; null: `seed` does."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSection":
@@ -129,6 +131,11 @@ class TrainSection(Section):
     """Decoupled for adamw, added to the gradient for adam and sgd."""
     label_smoothing: Probability = 0.1
     """The share of the target that is spread over all classes."""
+    teachers: list[str] = []
+    """Run folders whose mean opinion of each training row is learnt too (Hinton, Vinyals and Dean 2015); see
+    `rnncls distill`."""
+    teacher_weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.7
+    """How much of the target is the teachers' opinion, where there are any; the rest is the row's label."""
     clip_norm: Positive | None = 1.0
     """The longest gradient allowed, all parameters together; null: no limit."""
     patience: Count | None = 3
@@ -159,7 +166,7 @@ class Config(Section):
     """All settings of one run."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Draws the split, the first weights, the order of the batches and the dropout."""
+    """Draws the split (but see `data.split_seed`), the first weights, the order of the batches and the dropout."""
     device: Annotated[
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:0", "mps"])
     ] = "auto"

@@ -38,6 +38,7 @@ class TrainingData:
         train: The training rows.
         valid: The validation rows.
         fingerprint: The files by split with their checksums and row counts, and the sizes of what came of them.
+        targets: [N, C] float32, how probable each class of each training row is; None: its label is certain.
     """
 
     vocab: Vocab
@@ -45,6 +46,7 @@ class TrainingData:
     train: EncodedSplit
     valid: EncodedSplit
     fingerprint: dict[str, Any]
+    targets: npt.NDArray[np.float32] | None = None
 
 
 def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache: bool = True) -> TrainingData:
@@ -150,7 +152,8 @@ def _load_split_sources(
     """Return the source and the row numbers of the training and of the validation texts."""
     source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
     if config.data.valid is None:
-        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, config.seed)
+        seed = config.seed if config.data.split_seed is None else config.data.split_seed
+        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, seed)
         return source, train_rows, source, valid_rows
     valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
     return source, np.arange(len(source.labels)), valid_source, np.arange(len(valid_source.labels))

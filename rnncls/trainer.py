@@ -11,7 +11,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from rnncls import checkpoint, storage, tracking
 from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
 from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, TrainSection, dump_config, load_config
-from rnncls.corpus import TrainingData, load_training_data
+from rnncls.corpus import TrainingData, load_split, load_training_data
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
-from rnncls.evaluator import evaluate
+from rnncls.evaluator import compute_logits, evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
 from rnncls.model import Dropout, TextClassifier, start_from_vectors
 from rnncls.optim import add_up, build_optimizer, lr_factor
@@ -81,6 +81,7 @@ class Trainer:
         self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
+        self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
         self.optimizer = build_optimizer(model.embedding, model, section)
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
         self.tokens_per_epoch = int(data.train.texts.lengths.sum())
@@ -145,11 +146,12 @@ class Trainer:
             table: [R, E] float32, the vectors of the words.
             dropout: What is dropped of these texts.
         """
-        labels = self.labels[torch.from_numpy(whole.rows).to(self.device)]  # [B]
+        rows = torch.from_numpy(whole.rows).to(self.device)  # [B]
+        targets = self.targets[rows]  # [B] or [B, C]
         draws = {"table": table, "dropout": dropout, "dtype": self.dtype}
         logits = self.model(read.token_ids, read.lengths, is_ragged=read.is_ragged, **draws)  # [B, C]
-        losses = F.cross_entropy(logits, labels, label_smoothing=self.section.label_smoothing, reduction="sum")
-        return losses, (logits.argmax(dim=1) == labels).sum()
+        losses = F.cross_entropy(logits, targets, label_smoothing=self.section.label_smoothing, reduction="sum")
+        return losses, (logits.argmax(dim=1) == self.labels[rows]).sum()
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
         """Return how many losses the training texts with these numbers add up."""
@@ -275,6 +277,31 @@ def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
     logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
 
 
+def ask_teachers(config: Config, data: TrainingData, device: torch.device) -> npt.NDArray[np.float32]:
+    """Return the targets of the training rows: their labels, mixed with the mean of what the teachers say. [N, C].
+
+    Raises:
+        RunError: A teacher's folder is missing or damaged.
+        ConfigError: A teacher has other classes, or has seen rows that are for validation here.
+    """
+    opinions = []
+    for name in config.train.teachers:
+        run = checkpoint.load_run(checkpoint.find_run(Path(name)))
+        if run.label_names != data.label_names:
+            raise ConfigError(f"train.teachers: {name} knows the classes {run.label_names}, not {data.label_names}")
+        if run.config.data != config.data or (run.config.seed != config.seed and config.data.split_seed is None):
+            raise ConfigError(
+                f"train.teachers: {name} may have seen the rows that are for validation here: "
+                "train it with the same data section, and data.split_seed set where seeds differ"
+            )
+        split, _ = load_split(run.config, "train", run.vocab, run.label_names)
+        opinions.append(compute_logits(run.model.to(device), split.texts).softmax(dim=1))  # [N, C]
+    labels = F.one_hot(torch.from_numpy(data.train.labels), len(data.label_names)).float()  # [N, C]
+    mean = torch.stack(opinions).mean(dim=0)  # [N, C]
+    targets: npt.NDArray[np.float32] = labels.lerp(mean, config.train.teacher_weight).numpy()
+    return targets
+
+
 def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
     """Train a model and leave a run folder at `path`; return its summary.
 
@@ -299,6 +326,8 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
     data = load_training_data(config, pretrained.vocab if pretrained else None, use_cache=use_cache)
     seed_everything(config.seed)
     keep_freed_memory()
+    if config.train.teachers:
+        data = replace(data, targets=ask_teachers(config, data, device))
     model = build_model(config, data, pretrained).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
     if resume:

@@ -39,6 +39,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "text": ["title", "description"],
         "label": "label",
         "valid_fraction": 0.05,
+        "split_seed": None,
     },
     "text": {
         "tokenizer": "basic_english",
@@ -68,6 +69,8 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "warmup_fraction": 0.1,
         "weight_decay": 0.0,
         "label_smoothing": 0.1,
+        "teachers": [],
+        "teacher_weight": 0.7,
         "clip_norm": 1.0,
         "patience": 3,
         "monitor": "accuracy",

@@ -27,6 +27,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.text": ("[title]", []),
     "data.label": ("title", []),
     "data.valid_fraction": ("0.4", []),
+    "data.split_seed": ("5", []),
     "text.tokenizer": ("whitespace", []),
     "text.clean": ("false", []),
     "text.min_freq": ("60", []),
@@ -49,6 +50,8 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.warmup_fraction": ("0.5", []),
     "train.weight_decay": ("0.5", []),
     "train.label_smoothing": ("0.5", []),
+    "train.teachers": ("[teacher]", []),
+    "train.teacher_weight": ("0.1", ["train.teachers=[teacher]"]),
     "train.clip_norm": ("0.01", []),
     "train.patience": ("1", ["train.max_epochs=4", "train.lr=1e-9"]),
     "train.monitor": ("loss", []),
@@ -71,6 +74,7 @@ def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
     (tmp_path / "vectors.txt").write_text("meet 1 2 3\n", encoding="utf-8")
+    train(parse_config(toy_yaml(Path("toy.csv")), "toy.yaml"), tmp_path / "teacher")
 
     def run(overrides: list[str]) -> Any:
         path = tmp_path / f"run-{'-'.join(overrides).replace('/', '_')}"

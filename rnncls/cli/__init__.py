@@ -15,6 +15,7 @@ import typer
 from rnncls import __version__
 from rnncls.cli.benchmark import app as benchmark_app
 from rnncls.cli.config import app as config_app
+from rnncls.cli.distill import distill_command
 from rnncls.cli.eval import eval_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command("train")(train_command)
 app.command("pretrain")(pretrain_command)
+app.command("distill")(distill_command)
 app.command("eval")(eval_command)
 app.command("predict")(predict_command)
 app.add_typer(config_app, name="config")

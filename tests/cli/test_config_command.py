@@ -13,12 +13,13 @@ TWO_MISTAKES = "seed: -1\ndata: {train: toy.csv}\ntrain:\n  batchsize: 3\n"
 KEYS = {
     "seed", "device",
     "data.name", "data.root", "data.train", "data.valid", "data.test", "data.unlabelled", "data.text",
-    "data.label", "data.valid_fraction",
+    "data.label", "data.valid_fraction", "data.split_seed",
     "text.tokenizer", "text.clean", "text.min_freq", "text.max_vocab", "text.max_tokens", "text.vectors",
     "model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers", "model.bidirectional",
     "model.pooling", "model.dropout", "model.word_dropout", "model.pretrained",
     "train.max_epochs", "train.batch_size", "train.optimizer", "train.lr", "train.schedule", "train.warmup_fraction",
-    "train.weight_decay", "train.label_smoothing", "train.clip_norm", "train.patience", "train.monitor",
+    "train.weight_decay", "train.label_smoothing", "train.teachers", "train.teacher_weight",
+    "train.clip_norm", "train.patience", "train.monitor",
     "train.precision",
     "pretrain.max_epochs", "pretrain.batch_size", "pretrain.lr", "pretrain.dropout", "pretrain.word_dropout",
 }  # fmt: skip

@@ -1,0 +1,28 @@
+"""`rnncls distill`: several runs into one that is as small as its config says."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
+from rnncls.cli.train import train_command
+
+
+def distill_command(
+    teachers: Annotated[list[Path], typer.Argument(help="The run folders to learn from.", show_default=False)],
+    config: ConfigOption,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
+    ] = None,
+    device: DeviceOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped.")
+    ] = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Train one classifier on what several finished runs say of the training texts, and on their labels."""
+    named = json.dumps([str(teacher) for teacher in teachers])
+    train_command(config, [*(set_ or []), f"train.teachers={named}"], out, device, resume, no_cache)

@@ -1,0 +1,114 @@
+"""Learning from teachers: what the targets are, whom it learns from, and who may not teach."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rnncls.batching import assemble
+from rnncls.checkpoint import load_run
+from rnncls.config import Config
+from rnncls.corpus import load_training_data
+from rnncls.errors import ConfigError, RunError
+from rnncls.predictor import Predictor
+from rnncls.runtime import seed_everything
+from rnncls.trainer import Trainer, ask_teachers, build_model, train
+
+MakeConfig = Callable[..., Config]
+CPU = torch.device("cpu")
+SPLIT = "data.split_seed=3"
+
+
+@pytest.fixture
+def teachers(make_config: MakeConfig) -> list[str]:
+    """Two teachers of other seeds, and one of another shape and tokenizer."""
+    train(make_config(SPLIT, "seed=1", "train.max_epochs=1"), Path("one"))
+    train(
+        make_config(SPLIT, "seed=2", "model.cell=gru", "text.tokenizer=whitespace", "train.max_epochs=1"), Path("two")
+    )
+    return ["one", "two"]
+
+
+def test_targets_are_the_labels_mixed_with_the_mean_opinion(make_config: MakeConfig, teachers: list[str]) -> None:
+    config = make_config(SPLIT, f"train.teachers={teachers}", "train.teacher_weight=0.25")
+    data = load_training_data(config)
+    targets = torch.from_numpy(ask_teachers(config, data, CPU))
+    assert targets.shape == (len(data.train.labels), 2)
+    opinions = []
+    for name in teachers:
+        run = load_run(Path(name))
+        texts = texts_of(config, data.train.texts.starts)
+        probs = [list(prediction.probs.values()) for prediction in Predictor(run, CPU).predict(texts)]
+        opinions.append(torch.tensor(probs))
+    expected = 0.75 * F.one_hot(torch.from_numpy(data.train.labels), 2) + 0.25 * torch.stack(opinions).mean(dim=0)
+    torch.testing.assert_close(targets, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(targets)))
+
+
+def texts_of(config: Config, starts: np.ndarray) -> list[str]:
+    """Return the training texts, found by where they start in the flat array of tokens."""
+    from rnncls.dataset import columns_of
+    from rnncls.readers import read_rows
+    from rnncls.tokenizer import tokenize_texts
+
+    texts = [text for rows in read_rows(Path(str(config.data.train)), columns_of(config.data)) for text in rows.texts]
+    lengths = tokenize_texts(texts, config.text).lengths
+    places = {int(start): row for row, start in enumerate(np.cumsum(lengths) - lengths)}
+    return [texts[places[int(start)]] for start in starts]
+
+
+def test_the_loss_is_that_against_the_targets(make_config: MakeConfig, teachers: list[str]) -> None:
+    config = make_config(SPLIT, f"train.teachers={teachers}", "model.dropout=0", "train.label_smoothing=0.2")
+    data = load_training_data(config)
+    seed_everything(0)
+    model = build_model(config, data)
+    taught = replace(data, targets=ask_teachers(config, data, CPU))
+    trainer = Trainer(config.train, model, taught, config.seed)
+    batch = assemble(data.train.texts, np.arange(20))
+    logits = model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged).detach()
+    assert taught.targets is not None
+    targets = 0.8 * torch.from_numpy(taught.targets[:20]) + 0.2 / 2
+    expected = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    torch.testing.assert_close(trainer.train_step(batch), expected)
+    assert trainer.epoch_correct == (logits.argmax(dim=1) == torch.from_numpy(data.train.labels[:20])).sum()
+
+
+def test_a_student_is_one_run_that_needs_no_teacher(make_config: MakeConfig, teachers: list[str]) -> None:
+    train(make_config(SPLIT, f"train.teachers={teachers}"), Path("student"))
+    for name in teachers:
+        (Path(name) / "model.safetensors").unlink()
+    assert load_run(Path("student")).config.train.teachers == teachers
+
+
+def test_a_teacher_that_may_have_seen_the_validation_rows_is_refused(make_config: MakeConfig) -> None:
+    train(make_config("seed=1", "train.max_epochs=1"), Path("one"))
+    with pytest.raises(ConfigError, match=r"train\.teachers: one may have seen the rows that are for validation here"):
+        train(make_config("seed=2", "train.teachers=[one]"), Path("run"))
+    with pytest.raises(ConfigError, match=r"train\.teachers: one may have seen"):
+        train(make_config("seed=1", "data.valid_fraction=0.3", "train.teachers=[one]"), Path("run"))
+    assert not Path("run").exists()
+    train(make_config("seed=1", "train.teachers=[one]"), Path("run"))
+
+
+def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig, toy_csv: Path) -> None:
+    train(make_config("train.max_epochs=1"), Path("one"))
+    toy_csv.write_text(toy_csv.read_text(encoding="utf-8").replace("sport,", "sports,"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"one knows the classes \['sport', 'world'\], not \['sports', 'world'\]"):
+        train(make_config("train.teachers=[one]"), Path("run"))
+
+
+def test_a_teacher_that_is_not_there_is_named(make_config: MakeConfig) -> None:
+    with pytest.raises(RunError, match="nobody: no such run folder"):
+        train(make_config("train.teachers=[nobody]"), Path("run"))
+
+
+def test_one_split_seed_is_one_split_for_all_seeds(make_config: MakeConfig) -> None:
+    splits = [
+        load_training_data(make_config(*overrides)).valid.texts.starts.tolist()
+        for overrides in ([SPLIT, "seed=1"], [SPLIT, "seed=2"], ["seed=3"], ["seed=2"])
+    ]
+    assert splits[0] == splits[1] == splits[2] != splits[3]
