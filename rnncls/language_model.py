@@ -6,6 +6,8 @@ and Ruder 2018, ULMFiT).
 Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, S width of a state, R distinct words, G guesses.
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -82,11 +84,19 @@ class LanguageModel(nn.Module):
         return Dropout(inputs=inputs, between=[], last=draw_mask(num_texts, self.encoder.state_size, share, generator))
 
     def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-        """Return the summed negative log-likelihood of the words. [G, H], [G] -> []."""
-        if not len(words):
-            return states.sum()
+        """Return the summed negative log-likelihood of the words. [G, H], [G] -> [].
+
+        It is what torch's own module computes, but in any dtype, and by several threads at once.
+        """
         dtype = dtype or states.dtype
-        weights = {name: weight.to(dtype) for name, weight in self.softmax.named_parameters()}
-        log_probs: torch.Tensor  # [G]
-        log_probs, _ = torch.func.functional_call(self.softmax, weights, (states.to(dtype), words))
-        return -log_probs.to(states.dtype).sum()
+        inputs, head = states.to(dtype), self.softmax.head
+        classes, loss = words.clone(), states.new_zeros(())  # [G], []
+        for number, (first, end) in enumerate(itertools.pairwise(self.softmax.cutoffs)):
+            rare = ((words >= first) & (words < end)).nonzero().squeeze(1)
+            classes[rare] = self.softmax.cutoffs[0] + number
+            logits = inputs[rare]
+            for weight in self.softmax.tail[number].parameters():  # two matrices, no bias
+                logits = F.linear(logits, weight.to(dtype))
+            loss = loss + F.cross_entropy(logits, words[rare] - first, reduction="none").to(states.dtype).sum()
+        logits = F.linear(inputs, head.weight.to(dtype), head.bias.to(dtype))
+        return loss + F.cross_entropy(logits, classes, reduction="none").to(states.dtype).sum()

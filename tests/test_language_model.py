@@ -9,6 +9,7 @@ from torch import nn
 from rnncls.config import ModelSection
 from rnncls.language_model import LanguageModel
 from rnncls.model import CELLS
+from rnncls.runtime import Workers
 from tests.test_model import pad, texts
 
 
@@ -107,6 +108,18 @@ def test_the_softmax_computes_in_bfloat16_too() -> None:
     assert coarse.dtype is torch.float32
     assert coarse != exact
     torch.testing.assert_close(coarse, exact, rtol=0.02, atol=0.0)
+
+
+def test_threads_do_not_get_in_each_others_way() -> None:
+    model = build("lstm", bidirectional=True, vocab_size=7_000).float()
+    token_ids, lengths, is_ragged = pad(texts())
+
+    def loss(dtype: torch.dtype) -> float:
+        found: torch.Tensor = model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype)
+        return found.item()
+
+    dtypes = [torch.float32, torch.bfloat16] * 50
+    assert Workers(4).map(loss, dtypes) == list(map(loss, dtypes))
 
 
 def test_words_are_embedded_as_a_classifiers_are() -> None:
