@@ -33,7 +33,7 @@ from rnncls.trainer import Trainer
 
 NUM_PAIRS = 15
 STEPS_A_PAIR = 10
-VOCAB_SIZES = 40_000, 400_000
+VOCAB_SIZE, TIMES_AS_MANY = 40_000, 10
 TEXTS_A_PAIR, NUM_PAIRS_OF_TEXTS = 32_768, 5
 
 Rows = npt.NDArray[np.int64]
@@ -108,7 +108,8 @@ def compare_vocabularies(config: Config, data: TrainingData) -> tuple[float, flo
 
     The texts are the same: their words are scattered at random over the rows of the larger and the smaller embedding.
     """
-    trainers = [_scattered(config, data, max(size, len(data.vocab))) for size in VOCAB_SIZES]
+    few = max(VOCAB_SIZE, len(data.vocab))
+    trainers = [_scattered(config, data, size) for size in (few, TIMES_AS_MANY * few)]
     plan = _endless_plan(data.train.texts, config.train.batch_size)
     pairs = [list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_PAIRS)]
 

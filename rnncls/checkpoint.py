@@ -15,6 +15,7 @@ The model's file names the SHA-256 of the config, the words and the labels that 
 file, in one rename, is all that a new best epoch takes.
 """
 
+import logging
 import os
 import shlex
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from rnncls.errors import ConfigError, RunError
 from rnncls.model import TextClassifier
 from rnncls.storage import load_tensors, read_bytes, read_json, save_tensors, sha256_of, write_atomic, write_json
 from rnncls.vocab import Vocab
+
+logger = logging.getLogger(__name__)
 
 RUNS_DIR = Path("runs")
 LATEST = "latest"
@@ -109,10 +112,48 @@ def load_sealed(path: Path, file: str) -> tuple[dict[str, torch.Tensor], Config,
             raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
     try:
         config = load_config(path / CONFIG)
-        vocab = Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
-    except (ConfigError, ValueError) as error:
+    except ConfigError as error:
         raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
-    return tensors, config, vocab
+    return tensors, config, load_vocab(path)
+
+
+def load_vocab(path: Path) -> Vocab:
+    """Return the words of a run folder.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        return Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
+    except ValueError as error:
+        raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+
+
+def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) -> None:
+    """See that the run at `path` has not learnt from rows that are for validation here.
+
+    Args:
+        path: A finished run, of a teacher or a language model.
+        fingerprint: That of the data at hand.
+        may_differ: Whether it may have learnt from another file altogether, which cannot be looked into.
+
+    Raises:
+        RunError: It is not finished.
+        ConfigError: It has another split of the same file, or other files.
+    """
+    if not (path / SUMMARY).is_file():
+        raise RunError(f"{path}: not finished: go on with --resume --out {path} first")
+    found = read_json(path / SUMMARY)["data"]
+    own, other = (
+        [each["files"].get(split, {}).get("sha256") for split in ("train", "valid")] for each in (fingerprint, found)
+    )
+    if own[0] != other[0] and may_differ:  # the training files
+        logger.info("%s has learnt from another file than this one's: see that no validation row is in it", path)
+    elif own != other or fingerprint["split"] != found.get("split"):
+        raise ConfigError(
+            f"{path} may have seen the rows that are for validation here: "
+            "train it on the same files, with the same data.valid_fraction and data.split_seed (or seed)"
+        )
 
 
 def load_pretrained(config: Config) -> Pretrained:

@@ -101,9 +101,9 @@ class ModelSection(Section):
     """Before the linear layer, and between recurrent layers, there the same values at all steps of a text."""
     word_dropout: Probability = 0.1
     """The share of words that training replaces by `<unk>`."""
-    pretrained: str | None = None
-    """A folder of `rnncls pretrain` with the same `text` section and the same sizes: its words, embedding and recurrent
-    weights to start from."""
+    pretrained: Annotated[str, Field(min_length=1)] | None = None
+    """A folder of `rnncls pretrain` with the same tokenizer, cell and sizes: its words, embedding and recurrent weights
+    to start from. `min_freq`, `max_vocab` and `vectors` then do nothing more."""
 
     @model_validator(mode="after")
     def _pooling_once(self) -> "ModelSection":
@@ -143,8 +143,8 @@ class TrainSection(Section):
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     """The validation score that picks the best epoch."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """What the recurrent cell computes in while training; weights, sums and every evaluation are float32. bfloat16 is
-    for CUDA, and for an lstm on a CPU with AMX; auto takes it where it is faster."""
+    """What the recurrent cell, and a language model's softmax, compute in while training; weights, sums and every
+    evaluation are float32. bfloat16 is for CUDA, and for an lstm on a CPU with AMX; auto takes it there."""
 
 
 class PretrainSection(Section):
@@ -372,7 +372,7 @@ def _allowed(schema: dict[str, Any]) -> str:
         return " | ".join(schema.get("enum") or schema["examples"])
     if schema["type"] == "array":
         item = _allowed(schema["items"])
-        return f"non-empty list of {'texts' if item == 'text' else item}"
+        return f"{'non-empty ' if schema.get('minItems') else ''}list of {'texts' if item == 'text' else item}"
     names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true | false", "null": "null"}
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {schema[bound]:g}" for bound, sign in signs.items() if bound in schema]

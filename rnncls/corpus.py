@@ -14,8 +14,9 @@ import numpy.typing as npt
 from rnncls.batching import EncodedTexts, encode_texts
 from rnncls.cache import load_cached
 from rnncls.config import Config
-from rnncls.dataset import LabelledTexts, Split, checksum, load_unlabelled, locate, split_rows
-from rnncls.errors import DataError
+from rnncls.dataset import LabelledTexts, Split, checksum, find_test_file, load_unlabelled, locate, split_rows
+from rnncls.errors import ConfigError, DataError
+from rnncls.storage import sha256_of
 from rnncls.tokenizer import TokenizedTexts, join_texts
 from rnncls.vocab import Vocab, build_vocab
 
@@ -33,11 +34,11 @@ class TrainingData:
     """What a run learns from.
 
     Attributes:
-        vocab: The words of the training rows.
+        vocab: The words of the training rows, or of a pretrained model, or of all that a language model learns from.
         label_names: The classes, in the order of the logits.
         train: The training rows.
         valid: The validation rows.
-        fingerprint: The files by split with their checksums and row counts, and the sizes of what came of them.
+        fingerprint: The files by split with their checksums and row counts, the split, and what came of them.
         targets: [N, C] float32, how probable each class of each training row is; None: its label is certain.
     """
 
@@ -69,7 +70,7 @@ def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     vocab = vocab or _build_vocab(config, source.texts, train_rows)
     train = _encode(source, train_rows, vocab, source.label_names)
     valid = _encode(valid_source, valid_rows, vocab, source.label_names)
-    fingerprint = _fingerprint({"train": source, "valid": valid_source}, train, valid, vocab)
+    fingerprint = _fingerprint(config, {"train": source, "valid": valid_source}, train, valid, vocab)
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
 
 
@@ -80,20 +81,26 @@ def load_language_data(config: Config, *, use_cache: bool = True) -> TrainingDat
 
     Raises:
         DataError: A file or one of its rows is wrong.
+        ConfigError: An unlabelled file is one of the labelled ones: it would bring their validation or test rows.
     """
     source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
     paths = [Path(name) for name in config.data.unlabelled]
     more = [load_unlabelled(path, config.data, config.text) for path in paths]
+    test_file = find_test_file(config.data)
+    for path in paths:
+        is_test = test_file is not None and path.resolve() == test_file.resolve()
+        if is_test or checksum(path, "sha256") in {source.sha256, valid_source.sha256}:
+            raise ConfigError(f"data.unlabelled: {path} is the training, validation or test file: leave it out")
     texts = join_texts([source.texts, *more])
     rows = np.concatenate([train_rows, np.arange(len(source.labels), len(texts.lengths))])
     vocab = _build_vocab(config, texts, rows)
     train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1))
     valid = _encode(valid_source, valid_rows, vocab, valid_source.label_names)
     unlabelled = {
-        str(path): {"path": str(path), "sha256": checksum(path, "sha256"), "num_rows": len(each.lengths)}
+        f"unlabelled:{path}": {"path": str(path), "sha256": checksum(path, "sha256"), "num_rows": len(each.lengths)}
         for path, each in zip(paths, more, strict=True)
     }
-    fingerprint = _fingerprint({"train": source, "valid": valid_source}, train, valid, vocab)
+    fingerprint = _fingerprint(config, {"train": source, "valid": valid_source}, train, valid, vocab)
     fingerprint["files"] |= unlabelled
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
 
@@ -128,17 +135,26 @@ def describe_file(source: LabelledTexts) -> dict[str, Any]:
 
 
 def _fingerprint(
-    sources: dict[str, LabelledTexts], train: EncodedSplit, valid: EncodedSplit, vocab: Vocab
+    config: Config, sources: dict[str, LabelledTexts], train: EncodedSplit, valid: EncodedSplit, vocab: Vocab
 ) -> dict[str, Any]:
+    split = {"seed": _split_seed(config), "valid_fraction": config.data.valid_fraction}
     if sources["valid"] is sources["train"]:
         del sources["valid"]
+    else:
+        split = {}  # not drawn
     return {
         "files": {split: describe_file(source) for split, source in sources.items()},
+        "split": split,
         "num_train_rows": len(train.labels),
         "num_valid_rows": len(valid.labels),
         "num_train_tokens": int(train.texts.lengths.sum()),
         "vocab_size": len(vocab),
+        "vocab_sha256": sha256_of("\n".join(vocab.words).encode("utf-8", "surrogatepass")),
     }
+
+
+def _split_seed(config: Config) -> int:
+    return config.seed if config.data.split_seed is None else config.data.split_seed
 
 
 def _build_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int64]) -> Vocab:
@@ -152,8 +168,7 @@ def _load_split_sources(
     """Return the source and the row numbers of the training and of the validation texts."""
     source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
     if config.data.valid is None:
-        seed = config.seed if config.data.split_seed is None else config.data.split_seed
-        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, seed)
+        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, _split_seed(config))
         return source, train_rows, source, valid_rows
     valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
     return source, np.arange(len(source.labels)), valid_source, np.arange(len(valid_source.labels))

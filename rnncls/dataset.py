@@ -137,6 +137,13 @@ def locate(section: DataSection, split: Split) -> Path:
     return path
 
 
+def find_test_file(section: DataSection) -> Path | None:
+    """Return where the test file lies or would lie, without a look at it."""
+    if section.name is not None:
+        return Path(section.root) / section.name / "test.csv"
+    return None if section.test is None else Path(section.test)
+
+
 def load_labelled(path: Path, section: DataSection, text: TextSection) -> LabelledTexts:
     """Read and tokenise a labelled file, with a progress bar on a terminal.
 

@@ -15,7 +15,7 @@ from rnncls import checkpoint, storage
 from rnncls.batching import Batch, iter_batches, plan_in_order_of_length
 from rnncls.config import Config, ModelSection, TrainSection
 from rnncls.corpus import TrainingData, load_language_data
-from rnncls.errors import ConfigError
+from rnncls.errors import ConfigError, DataError
 from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.model import Dropout
@@ -27,11 +27,14 @@ class LanguageTrainer(Trainer):
     """A trainer whose loss is the surprise at each next word."""
 
     file = checkpoint.LANGUAGE_MODEL
+    lr_key = "pretrain.lr"
 
     def __init__(self, section: TrainSection, model: LanguageModel, data: TrainingData, seed: int) -> None:
         """Take a model on its device, and the data on the host."""
         super().__init__(section, model, data, seed)  # type: ignore[arg-type]  # what differs is overridden below
         self.language_model = model
+        if not self._count(data.train.texts.lengths) or not self._count(data.valid.texts.lengths):
+            raise DataError("no text of the training or of the validation rows has two words: nothing to guess")
 
     def loss(
         self, whole: Batch, read: Batch, table: torch.Tensor, dropout: Dropout
@@ -57,7 +60,7 @@ class LanguageTrainer(Trainer):
             return loss.item()
 
         batches = list(iter_batches(texts, plan_in_order_of_length(texts.lengths, BATCH_SIZE)))[::-1]
-        loss = math.fsum(self.workers.map(read, batches)) / max(1, self._count(texts.lengths))
+        loss = math.fsum(self.workers.map(read, batches)) / self._count(texts.lengths)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 
     def _count(self, lengths: npt.NDArray[np.int64]) -> int:

@@ -111,7 +111,7 @@ class TrainingBar:
             train += f", {100 * row['train_accuracy']:.2f} %"
             valid += f", {100 * row['valid_accuracy']:.2f} %"
         else:
-            valid += f", perplexity {row['valid_perplexity']:.1f}"
+            valid += f", perplexity {row['valid_perplexity']:.4g}"
         end = f"{row['tokens_per_s']:,} tokens/s{'  best' if row['is_best'] else ''}"
         with tqdm.external_write_mode():
             logger.info("epoch %d/%d  train %s  valid %s  %s", row["epoch"], self.max_epochs, train, valid, end)

@@ -28,6 +28,7 @@ from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_
 from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_split, load_training_data
+from rnncls.dataset import checksum
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
@@ -70,6 +71,8 @@ class Trainer:
 
     file = checkpoint.MODEL
     """Where the best weights go."""
+    lr_key = "train.lr"
+    """What to turn down when the loss is not finite."""
 
     def __init__(self, section: TrainSection, model: TextClassifier, data: TrainingData, seed: int) -> None:
         """Take a model on its device, and the data on the host."""
@@ -168,7 +171,7 @@ class Trainer:
         if not math.isfinite(scores["loss"] + self.epoch_loss.item()):
             raise DivergedError(
                 f"the loss is not finite after epoch {self.num_validations + 1}: start a new run with a lower "
-                "train.lr or a train.clip_norm"
+                f"{self.lr_key} or a train.clip_norm"
             )
         score = -scores["loss"] if self.section.monitor == "loss" else scores[self.section.monitor]
         self.num_validations += 1
@@ -277,29 +280,27 @@ def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
     logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
 
 
-def ask_teachers(config: Config, data: TrainingData, device: torch.device) -> npt.NDArray[np.float32]:
-    """Return the targets of the training rows: their labels, mixed with the mean of what the teachers say. [N, C].
+def ask_teachers(config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True) -> TrainingData:
+    """Return the data with targets: the training rows' labels, mixed with the mean of what the teachers say.
 
     Raises:
-        RunError: A teacher's folder is missing or damaged.
-        ConfigError: A teacher has other classes, or has seen rows that are for validation here.
+        RunError: A teacher's folder is missing, unfinished or damaged.
+        ConfigError: A teacher has other classes, or may have seen rows that are for validation here.
     """
-    opinions = []
+    opinions, seals = [], []
     for name in config.train.teachers:
         run = checkpoint.load_run(checkpoint.find_run(Path(name)))
+        checkpoint.check_rows(run.path, data.fingerprint, may_differ=False)
+        seals.append(checksum(run.path / checkpoint.MODEL, "sha256"))
         if run.label_names != data.label_names:
             raise ConfigError(f"train.teachers: {name} knows the classes {run.label_names}, not {data.label_names}")
-        if run.config.data != config.data or (run.config.seed != config.seed and config.data.split_seed is None):
-            raise ConfigError(
-                f"train.teachers: {name} may have seen the rows that are for validation here: "
-                "train it with the same data section, and data.split_seed set where seeds differ"
-            )
-        split, _ = load_split(run.config, "train", run.vocab, run.label_names)
+        seen_as = config.model_copy(update={"text": run.config.text})
+        split, _ = load_split(seen_as, "train", run.vocab, run.label_names, use_cache=use_cache)
         opinions.append(compute_logits(run.model.to(device), split.texts).softmax(dim=1))  # [N, C]
     labels = F.one_hot(torch.from_numpy(data.train.labels), len(data.label_names)).float()  # [N, C]
     mean = torch.stack(opinions).mean(dim=0)  # [N, C]
-    targets: npt.NDArray[np.float32] = labels.lerp(mean, config.train.teacher_weight).numpy()
-    return targets
+    targets = labels.lerp(mean, config.train.teacher_weight).numpy()
+    return replace(data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals})
 
 
 def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
@@ -322,12 +323,19 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
         )
     device = resolve_device(config.device)
     resolve_precision(config.train.precision, device, config.model.cell)  # before the data is read
-    pretrained = checkpoint.load_pretrained(config) if config.model.pretrained else None
-    data = load_training_data(config, pretrained.vocab if pretrained else None, use_cache=use_cache)
+    pretrained, vocab = None, None
+    if config.model.pretrained and resume:
+        vocab = checkpoint.load_vocab(path)  # all else has come over
+    elif config.model.pretrained:
+        pretrained = checkpoint.load_pretrained(config)
+        vocab = pretrained.vocab
+    data = load_training_data(config, vocab, use_cache=use_cache)
+    if pretrained is not None:
+        checkpoint.check_rows(Path(config.model.pretrained or ""), data.fingerprint, may_differ=True)
     seed_everything(config.seed)
     keep_freed_memory()
     if config.train.teachers:
-        data = replace(data, targets=ask_teachers(config, data, device))
+        data = ask_teachers(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
     if resume:
@@ -359,7 +367,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
 def save_state(trainer: Trainer, path: Path) -> None:
     """Write all that an exact resume needs."""
     tensors, values = trainer.state_dict()
-    meta = {"values": values, "fingerprint": _data_seal(trainer.data.fingerprint)}
+    meta = {"values": values, "fingerprint": _data_seal(trainer.data.fingerprint), "precision": str(trainer.dtype)}
     storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
 
@@ -372,6 +380,8 @@ def load_state(trainer: Trainer, path: Path) -> None:
     tensors, meta = storage.load_tensors(path / checkpoint.STATE)
     if meta["fingerprint"] != _data_seal(trainer.data.fingerprint):
         raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
+    if meta["precision"] != str(trainer.dtype):
+        raise RunError(f"{path}: began in {meta['precision']}, this machine goes on in {trainer.dtype}: not exactly")
     if meta["values"]["best_epoch"]:
         checkpoint.load_sealed(path, trainer.file)  # nothing else has the best weights so far
     trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
@@ -410,6 +420,7 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "train_s": round(trainer.elapsed_s, 3),
         "data": trainer.data.fingerprint,
         "seed": trainer.seed,
+        "precision": str(trainer.dtype).removeprefix("torch."),
         "device": str(trainer.device),
         "num_threads": trainer.workers.num_threads,
         "versions": {

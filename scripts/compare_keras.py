@@ -3,7 +3,7 @@
 Keras trains Embedding → Bidirectional(LSTM) → Dense with `fit`, padding masked, the last states alone pooled, which is
 less than what rnncls does: once with shuffled batches, once bucketed by length. Needs the extra `bench`.
 
-    python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data [--pairs 5] [--seconds 20]
+    python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data --set train.precision=float32
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Pretraining: what it learns from, its perplexity, its exact resume, and what a classifier takes over."""
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rnncls.batching import Batch, assemble
 from rnncls.checkpoint import find_run, load_pretrained, load_run
 from rnncls.config import Config
 from rnncls.corpus import load_language_data, load_training_data
-from rnncls.errors import ConfigError, DataError, Interrupted, RunError
+from rnncls.errors import ConfigError, DataError, DivergedError, Interrupted, RunError
 from rnncls.language_model import LanguageModel
 from rnncls.pretrainer import LanguageTrainer, pretrain
 from rnncls.runtime import StopRequest
@@ -49,7 +50,7 @@ def test_unlabelled_files_bring_words_and_rows(make_config: MakeConfig, tmp_path
     assert len(more.train.texts) == len(plain.train.texts) + 3
     assert len(more.valid.texts) == len(plain.valid.texts)
     assert set(more.train.labels) == {-1}
-    assert more.fingerprint["files"]["more.txt"]["num_rows"] == 2
+    assert more.fingerprint["files"]["unlabelled:more.txt"]["num_rows"] == 2
     last = more.train.texts.select(np.array([len(more.train.texts) - 1]))
     words = [more.vocab.words[token] for token in last.token_ids[last.starts[0] : last.starts[0] + last.lengths[0]]]
     assert words == ["tromso", "is", "far"]
@@ -66,6 +67,57 @@ def test_an_empty_unlabelled_file_is_refused(make_config: MakeConfig, tmp_path: 
     (tmp_path / "none.txt").touch()
     with pytest.raises(DataError, match=r"none\.txt: has no rows"):
         pretrain(make_config("data.unlabelled=[none.txt]"), tmp_path / "pretrained")
+
+
+@pytest.mark.parametrize("key", ["data.valid", "data.test", "data.train"])
+def test_a_labelled_file_is_not_taken_for_unlabelled(make_config: MakeConfig, toy_csv: Path, key: str) -> None:
+    rows = toy_csv.read_text(encoding="utf-8").splitlines()
+    Path("other.csv").write_text("\n".join(rows[:40]), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"data\.unlabelled: other\.csv is the training, validation or test file"):
+        pretrain(make_config(f"{key}=other.csv", "data.unlabelled=[other.csv]"), Path("pretrained"))
+
+
+def test_texts_of_one_word_leave_nothing_to_guess(make_config: MakeConfig) -> None:
+    with pytest.raises(DataError, match="nothing to guess"):
+        pretrain(make_config("text.max_tokens=1"), Path("pretrained"))
+
+
+def test_another_split_of_the_same_file_is_refused(make_config: MakeConfig, pretrained: Path) -> None:
+    for override in ("seed=1", "data.valid_fraction=0.3"):
+        with pytest.raises(ConfigError, match="may have seen the rows that are for validation here"):
+            train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
+    train(make_config(f"model.pretrained={pretrained}", "seed=1", "data.split_seed=0"), Path("run"))
+
+
+def test_a_language_model_of_other_texts_is_taken_with_a_note(
+    make_config: MakeConfig, pretrained: Path, toy_csv: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = toy_csv.read_text(encoding="utf-8")
+    toy_csv.write_text(text + "sport,one,more\nworld,one,more\n", encoding="utf-8")
+    with caplog.at_level("INFO"):
+        train(make_config(f"model.pretrained={pretrained}"), Path("run"))
+    assert "has learnt from another file than this one's" in caplog.text
+
+
+def test_a_run_goes_on_when_its_pretrained_folder_has_gone(
+    make_config: MakeConfig, pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, request = make_config(f"model.pretrained={pretrained}"), StopRequest()
+    train(config, Path("whole"))
+    monkeypatch.setattr(runtime, "StopRequest", lambda: request)
+    request.requested = True
+    with pytest.raises(Interrupted):
+        train(config, Path("stopped"))
+    request.requested = False
+    shutil.rmtree(pretrained)
+    train(config, Path("stopped"), resume=True)
+    for name in ("model.safetensors", "vocab.txt"):
+        assert (Path("stopped") / name).read_bytes() == (Path("whole") / name).read_bytes()
+
+
+def test_a_diverged_pretraining_names_its_own_key(make_config: MakeConfig) -> None:
+    with pytest.raises(DivergedError, match=r"a lower pretrain\.lr"):
+        pretrain(make_config("pretrain.lr=3e38"), Path("pretrained"))
 
 
 def test_a_classifier_starts_from_its_words_and_weights(make_config: MakeConfig, pretrained: Path) -> None:

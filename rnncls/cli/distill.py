@@ -24,5 +24,7 @@ def distill_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train one classifier on what several finished runs say of the training texts, and on their labels."""
-    named = json.dumps([str(teacher) for teacher in teachers])
+    # runs/latest is another run by the time that this one is done.
+    paths = [str(teacher.resolve() if teacher.is_symlink() else teacher) for teacher in teachers]
+    named = json.dumps(paths, ensure_ascii=False)
     train_command(config, [*(set_ or []), f"train.teachers={named}"], out, device, resume, no_cache)

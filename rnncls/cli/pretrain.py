@@ -1,5 +1,6 @@
 """`rnncls pretrain`: from texts without labels to a language model that a classifier can start from."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +27,12 @@ def pretrain_command(
 
     collect_again()
     summary = pretrain(checked, out, resume=resume, use_cache=not no_cache)
+    again = shlex.join(
+        [str(config), *(part for each in [*(set_ or []), f"model.pretrained={out}"] for part in ("--set", each))]
+    )
     typer.echo(
         f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, perplexity "
-        f"{summary['valid']['perplexity']:.1f} a word of {summary['data']['num_valid_rows']:,} validation rows, "
+        f"{summary['valid']['perplexity']:.4g} a word of {summary['data']['num_valid_rows']:,} validation rows, "
         f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s; "
-        f"now: rnncls train --config {config} --set model.pretrained={out}"
+        f"now: rnncls train --config {again}"
     )

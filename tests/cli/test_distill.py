@@ -23,3 +23,10 @@ def test_a_student_is_trained_from_its_teachers(cli: Cli) -> None:
 
 def test_no_teacher_is_a_usage_error(cli: Cli) -> None:
     assert cli("distill", "--config", "toy.yaml").exit_code == 2
+
+
+def test_the_newest_run_is_named_by_its_own_folder(cli: Cli) -> None:
+    assert cli("train", "--config", "toy.yaml", "--out", "runs/one😀").exit_code == 0
+    assert cli("distill", "runs/latest", "--config", "toy.yaml", "--out", "student").exit_code == 0
+    (teacher,) = load_config("student/config.yaml").train.teachers
+    assert teacher.endswith("runs/one😀")

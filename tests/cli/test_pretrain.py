@@ -11,7 +11,7 @@ def test_a_classifier_is_trained_from_what_it_leaves(cli: Cli) -> None:
     outcome = cli("pretrain", "--config", "toy.yaml", "--out", "lm", "--set", "pretrain.max_epochs=2")
     assert outcome.exit_code == 0
     assert "lm: best epoch 2 of 2, perplexity " in outcome.stdout
-    assert "now: rnncls train --config toy.yaml --set model.pretrained=lm" in outcome.stdout
+    assert "now: rnncls train --config toy.yaml --set pretrain.max_epochs=2 --set model.pretrained=lm" in outcome.stdout
     assert "epoch 2/2  train " in outcome.stderr
     assert ", perplexity " in outcome.stderr
     outcome = cli("train", "--config", "toy.yaml", "--set", "model.pretrained=lm", "--out", "run")
