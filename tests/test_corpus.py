@@ -141,11 +141,19 @@ def test_the_fingerprint_holds_files_and_sizes() -> None:
             "train": {"path": "train.csv", "sha256": sha256_of("train.csv"), "num_rows": 20},
             "valid": {"path": "valid.csv", "sha256": sha256_of("valid.csv"), "num_rows": 2},
         },
+        "split": {},
         "num_train_rows": 20,
         "num_valid_rows": 2,
         "num_train_tokens": 5 * (2 + 1 + 3 + 3),
         "vocab_size": 2 + 6,
+        "vocab_sha256": hashlib.sha256("\n".join(data.vocab.words).encode()).hexdigest(),
     }
+
+
+def test_the_fingerprint_says_how_validation_rows_were_drawn() -> None:
+    assert load_training_data(configure()).fingerprint["split"].keys() == {"seed", "valid_fraction"}
+    draws = [load_training_data(configure(split_seed=seed)).fingerprint["split"]["seed"] for seed in (None, 7)]
+    assert draws == [0, 7]
 
 
 def test_the_fingerprint_of_a_split_file_counts_the_rows_of_each_part() -> None:

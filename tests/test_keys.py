@@ -115,7 +115,8 @@ def test_a_changed_key_changes_the_outcome(key: str, outcome: Callable[[list[str
 @pytest.mark.parametrize("key", PRETRAINING_CHANGES)
 def test_a_changed_key_of_pretraining_changes_the_perplexity(key: str, toy_csv: Path, tmp_path: Path) -> None:
     value, common = PRETRAINING_CHANGES[key]
-    (tmp_path / "other.csv").write_text(toy_csv.read_text(encoding="utf-8"), encoding="utf-8")
+    more = toy_csv.read_text(encoding="utf-8").replace("meet", "greet")
+    (tmp_path / "other.csv").write_text(more, encoding="utf-8")
 
     def perplexity(overrides: list[str]) -> float:
         config = parse_config(toy_yaml(Path("toy.csv")), "toy.yaml", ["pretrain.max_epochs=1", *overrides])
