@@ -7,15 +7,18 @@ import argparse
 import json
 import math
 import statistics
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.checkpoint import load_run
+from rnncls.checkpoint import SUMMARY, load_run
 from rnncls.corpus import load_split
 from rnncls.evaluator import compute_logits
+from rnncls.storage import read_json
 
 
 def main() -> None:
@@ -24,11 +27,13 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--split", choices=("valid", "test"), default="test")
     arguments = parser.parse_args()
-    baseline = is_right(arguments.baseline, arguments.split)
+    baseline, rows = is_right(arguments.baseline, arguments.split)
     print(json.dumps({"run": str(arguments.baseline), "accuracy": baseline.mean(), "num_rows": len(baseline)}))
     accuracies = []
     for path in arguments.runs:
-        right = is_right(path, arguments.split)
+        right, own_rows = is_right(path, arguments.split)
+        if own_rows != rows:
+            sys.exit(f"{path}: was not judged on the rows of {arguments.baseline}: {own_rows} instead of {rows}")
         gained, lost = int((right & ~baseline).sum()), int((baseline & ~right).sum())
         accuracies.append(float(right.mean()))
         result = {"run": str(path), "accuracy": accuracies[-1], "gained": gained, "lost": lost}
@@ -37,13 +42,14 @@ def main() -> None:
     print(json.dumps({"mean": statistics.mean(accuracies), "deviation": deviation}))
 
 
-def is_right(path: Path, split: str) -> npt.NDArray[np.bool_]:
-    """Return which rows of a split a run judges right. [N]."""
+def is_right(path: Path, split: str) -> tuple[npt.NDArray[np.bool_], list[Any]]:
+    """Return which rows of a split a run judges right, [N], and what tells these rows from others."""
     run = load_run(path)
-    rows, _ = load_split(run.config, "test" if split == "test" else "valid", run.vocab, run.label_names)
+    rows, origin = load_split(run.config, "test" if split == "test" else "valid", run.vocab, run.label_names)
     predictions = compute_logits(run.model.to(torch.device("cpu")), rows.texts).argmax(dim=1).numpy()
     right: npt.NDArray[np.bool_] = predictions == rows.labels
-    return right
+    drawn = read_json(path / SUMMARY)["data"].get("split") if split == "valid" else None
+    return right, [origin["sha256"], drawn]
 
 
 def mcnemar(gained: int, lost: int) -> float:
