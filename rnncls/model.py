@@ -96,7 +96,7 @@ class TextClassifier(nn.Module):
             is_ragged: Whether any length is below T.
             table: [R, E] float32, the vectors of the words at hand; None: those of all V words.
             dropout: What to drop; None: nothing.
-            dtype: What the recurrent cell computes in; None: what its weights are.
+            dtype: What the recurrent cell computes in; None: what the word vectors are.
 
         Returns:
             [B, C] float32.
@@ -167,7 +167,7 @@ class Encoder(nn.Module):
             lengths: [B] int64.
             between: [B, S] for each layer but the last, what its states are multiplied by; empty: nothing.
             is_ragged: Whether any length may be below T.
-            dtype: What the kernels compute in; None: what the weights are.
+            dtype: What the kernels compute in; None: what the inputs are.
         """
         weights = self.rnn.all_weights
         order = None

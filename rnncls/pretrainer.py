@@ -1,6 +1,6 @@
 """Pretraining: a language model from texts without labels, for a classifier of the same shape to start from.
 
-Shapes: R distinct words in a batch, E embedding_dim.
+Shapes: B texts, T tokens.
 """
 
 import math
@@ -20,7 +20,7 @@ from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.model import Dropout
 from rnncls.runtime import keep_freed_memory, resolve_device, resolve_precision, seed_everything
-from rnncls.trainer import Trainer, check_run_folder, load_state, run_to_end, save_state, summarise, use_vectors
+from rnncls.trainer import Trainer, check_run_folder, run_to_end, start_or_resume, summarise, use_vectors
 
 
 class LanguageTrainer(Trainer):
@@ -91,11 +91,7 @@ def pretrain(config: Config, path: Path, *, resume: bool = False, use_cache: boo
     if config.text.vectors is not None:
         use_vectors(model.embedding, config, data.vocab)
     trainer = LanguageTrainer(section, model.to(device), data, config.seed)
-    if resume:
-        load_state(trainer, path)
-    else:
-        checkpoint.create_run(path, config, data.vocab, None)
-        save_state(trainer, path)
+    start_or_resume(trainer, config, path, resume=resume)
     run_to_end(trainer, path)
     summary = summarise(trainer, path, ("loss", "perplexity"))
     storage.write_json(path / checkpoint.SUMMARY, summary)

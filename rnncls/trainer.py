@@ -338,13 +338,19 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
         data = ask_teachers(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
-    if resume:
-        load_state(trainer, path)
-    else:
-        checkpoint.create_run(path, config, data.vocab, data.label_names)
-        save_state(trainer, path)
+    start_or_resume(trainer, config, path, resume=resume)
     run_to_end(trainer, path)
     return finish_run(trainer, config, path)
+
+
+def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: bool) -> None:
+    """Make the run folder of a fresh trainer, or bring the trainer to where the run at `path` stopped."""
+    if resume:
+        load_state(trainer, path)
+        return
+    label_names = trainer.data.label_names if checkpoint.LABELS in checkpoint.SEALED[trainer.file] else None
+    checkpoint.create_run(path, config, trainer.data.vocab, label_names)
+    save_state(trainer, path)
 
 
 def run_to_end(trainer: Trainer, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
+from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, OutOption, ResumeOption, SetOption
 from rnncls.cli.train import train_command
 
 
@@ -14,13 +14,9 @@ def distill_command(
     teachers: Annotated[list[Path], typer.Argument(help="The run folders to learn from.", show_default=False)],
     config: ConfigOption,
     set_: SetOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
-    ] = None,
+    out: OutOption = None,
     device: DeviceOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped.")
-    ] = False,
+    resume: ResumeOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train one classifier on what several finished runs say of the training texts, and on their labels."""

@@ -16,6 +16,12 @@ DeviceOption = Annotated[
     str | None,
     typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: the config's.", show_default=False),
 ]
+OutOption = Annotated[
+    Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Read and tokenise the data files anew, and keep nothing of it.")

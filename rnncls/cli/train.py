@@ -2,24 +2,18 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
+from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, OutOption, ResumeOption, SetOption
 
 
 def train_command(
     config: ConfigOption,
     set_: SetOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
-    ] = None,
+    out: OutOption = None,
     device: DeviceOption = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped."),
-    ] = False,
+    resume: ResumeOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
