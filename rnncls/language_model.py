@@ -16,8 +16,8 @@ from rnncls.config import ModelSection
 from rnncls.model import EMBEDDING_STD, Dropout, Encoder, draw_mask, reorder
 from rnncls.vocab import PAD_ID
 
-CUTOFFS = 1_000, 6_000
-"""How many of the most frequent words the adaptive softmax has in its head, and in its head and first tail."""
+CUTOFFS = 1_000, 3_000, 9_000, 20_000
+"""Where the adaptive softmax cuts the words, the most frequent ones first, into its head and its tails."""
 
 
 class LanguageModel(nn.Module):
