@@ -25,9 +25,11 @@ import torch
 from rnncls.batching import EncodedTexts, assemble, plan_epoch, plan_in_order_of_length
 from rnncls.config import Config, ModelSection
 from rnncls.corpus import TrainingData
+from rnncls.errors import ConfigError
 from rnncls.evaluator import BATCH_SIZE
-from rnncls.model import Encoder, TextClassifier
+from rnncls.model import TextClassifier
 from rnncls.predictor import Predictor
+from rnncls.recurrent import CELLS, Encoder
 from rnncls.runtime import start_workers
 from rnncls.trainer import Trainer
 
@@ -68,6 +70,10 @@ class BareCell:
     def __init__(self, section: ModelSection) -> None:
         """Build the cell, in torch's own layout, [T, B, E]."""
         self.embedding_dim = section.embedding_dim
+        if section.cell not in CELLS:
+            raise ConfigError(
+                f"model.cell: {section.cell} is no cell of torch.nn to compare with: use {', '.join(CELLS)}"
+            )
         self.cell = Encoder(section).rnn
 
     def inputs(self, shapes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:

@@ -19,6 +19,8 @@ from rnncls.errors import ConfigError
 Probability = Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Epochs = Annotated[int, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Pooling = Literal["last", "max", "mean", "attention"]
 _NO_SOURCE = "set data.name to a built-in data set, or data.train to your own file"
 
@@ -85,8 +87,9 @@ class TextSection(Section):
 class ModelSection(Section):
     """The network: embedding → recurrent cell → pooling → dropout → linear."""
 
-    cell: Literal["rnn", "lstm", "gru", "none"] = "lstm"
-    """`none` is the bag-of-words baseline: the mean of the embeddings, with no recurrent layer to set up."""
+    cell: Literal["rnn", "lstm", "gru", "grid_lstm", "none"] = "lstm"
+    """`grid_lstm` has gates along the depth too (Kalchbrenner, Danihelka and Graves 2016); `none` is the bag-of-words
+    baseline: the mean of the embeddings, with no recurrent layer to set up."""
     embedding_dim: Count = 100
     """Width of a word's vector."""
     hidden_size: Count = 128
@@ -101,6 +104,10 @@ class ModelSection(Section):
     """Before the linear layer, and between recurrent layers, there the same values at all steps of a text."""
     word_dropout: Probability = 0.1
     """The share of words that training replaces by `<unk>`."""
+    input_dropout: Probability = 0.0
+    """Of a word's vector, the same columns at all steps of a text (Gal and Ghahramani 2016)."""
+    recurrent_dropout: Probability = 0.0
+    """Of the weights from state to state, drawn anew each step (Merity, Keskar and Socher 2018)."""
     pretrained: Annotated[str, Field(min_length=1)] | None = None
     """A folder of `rnncls pretrain` with the same tokenizer, cell and sizes: its words, embedding and recurrent weights
     to start from. `min_freq`, `max_vocab` and `vectors` then do nothing more."""
@@ -127,10 +134,26 @@ class TrainSection(Section):
     """How the learning rate falls after the warm-up; `one_cycle` also warms up along a cosine."""
     warmup_fraction: Probability = 0.1
     """The share of all steps over which the learning rate rises from zero."""
-    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    layer_lr_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """What the rate is multiplied by from a layer to the one below, down to the embedding (Howard and Ruder 2018)."""
+    freeze_encoder: Epochs = 0
+    """For so many epochs the recurrent layers stay as they start, with `model.pretrained` as they were (the same)."""
+    freeze_embedding: Epochs = 0
+    """For so many epochs the embedding stays as it starts, with `text.vectors` as they are."""
+    weight_decay: Weight = 0.0
     """Decoupled for adamw, added to the gradient for adam and sgd."""
     label_smoothing: Probability = 0.1
     """The share of the target that is spread over all classes."""
+    adversarial: Weight = 0.0
+    """Learn each label also under the change of the text's word vectors, of this length, that hurts most (Miyato, Dai
+    and Goodfellow 2017); 0: no."""
+    virtual_adversarial: Weight = 0.0
+    """Learn not to change one's mind under the change of that length that changes it most (the same); 0: no."""
+    r_drop: Weight = 0.0
+    """Read each text twice, and learn by so much to say the same whatever dropout takes (Wu et al. 2021); 0: no."""
+    average: Probability = 0.0
+    """Validate and keep the running mean of the weights, in which an earlier step fades by this factor a step; 0: the
+    weights themselves."""
     teachers: list[str] = []
     """Run folders whose mean opinion of each training row is learnt too (Hinton, Vinyals and Dean 2015); see
     `rnncls distill`."""

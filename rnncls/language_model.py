@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncls.config import ModelSection
-from rnncls.model import EMBEDDING_STD, Dropout, Encoder, draw_mask, reorder
+from rnncls.model import EMBEDDING_STD
+from rnncls.recurrent import Dropout, build_encoder, draw_mask, draw_recurrent, reorder
 from rnncls.vocab import PAD_ID
 
 CUTOFFS = 1_000, 3_000, 9_000, 20_000
@@ -30,7 +31,7 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding(vocab_size, section.embedding_dim, padding_idx=PAD_ID)
         with torch.no_grad():
             self.embedding.weight *= EMBEDDING_STD
-        self.encoder = Encoder(section)
+        self.encoder = build_encoder(section)
         # Words are numbered by their frequency, as the adaptive softmax (Grave et al. 2017) wants them.
         cutoffs = [cutoff for cutoff in CUTOFFS if cutoff < vocab_size] or [vocab_size - 1]
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
@@ -65,7 +66,7 @@ class LanguageModel(nn.Module):
         inputs = F.embedding(token_ids.t(), self.embedding.weight if table is None else table)  # [T, B, E]
         if dropout is not None and dropout.inputs is not None:
             inputs = inputs * dropout.inputs
-        states = self.encoder(inputs, lengths, is_ragged=is_ragged, dtype=dtype)
+        states = self.encoder(inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype)
         ahead, back = states.ahead, states.back  # [T, B, H]
         if dropout is not None:
             ahead = ahead * dropout.last[:, : ahead.shape[2]]
@@ -81,7 +82,13 @@ class LanguageModel(nn.Module):
         """Draw what a training step drops from each of its texts."""
         share = self.section.dropout
         inputs = draw_mask(num_texts, self.section.embedding_dim, share, generator)
-        return Dropout(inputs=inputs, between=[], last=draw_mask(num_texts, self.encoder.state_size, share, generator))
+        last = draw_mask(num_texts, self.encoder.state_size, share, generator)
+        weights = self.encoder.recurrent_weights()
+        return Dropout([], last, inputs, draw_recurrent(weights, self.section.recurrent_dropout, generator))
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return the weights of each layer but the embedding, from the guesses down to the words."""
+        return [[*self.softmax.parameters()], *self.encoder.layers()]
 
     def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
         """Return the summed negative log-likelihood of the words. [G, H], [G] -> [].

@@ -12,10 +12,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from rnncls.config import TrainSection
 from rnncls.runtime import start_workers
@@ -54,7 +55,7 @@ class Gradients:
     Attributes:
         words: [R] int64, the embedding's rows that the batch used.
         rows: [R, E] float32, theirs.
-        network: One for each of the other parameters, in their order.
+        network: One for each of the other parameters that move, in their order.
     """
 
     words: torch.Tensor
@@ -73,32 +74,55 @@ def add_up(words: torch.Tensor, parts: Sequence[Sequence[torch.Tensor]]) -> Grad
 class Optimizer:
     """One optimiser for the whole model: torch's fused one for the network, a row-wise one for the embedding."""
 
-    def __init__(self, embedding: nn.Embedding, network: Iterable[nn.Parameter], section: TrainSection) -> None:
-        """Take the embedding and all other parameters."""
+    def __init__(
+        self, embedding: nn.Embedding, network: Iterable[nn.Parameter], depths: Sequence[int], section: TrainSection
+    ) -> None:
+        """Take the embedding, all other parameters, and for each of these how many layers stand above it."""
         self.embedding = embedding
         self.workers = start_workers(embedding.weight.device)
         self.network = list(network)
+        self.depths = list(depths)
         self.name = section.optimizer
         self.weight_decay = section.weight_decay
         self.clip_norm = section.clip_norm
+        self.frozen_epochs = section.freeze_encoder, section.freeze_embedding
         kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[section.optimizer]
         # Fused kernels exist for every device but MPS.
         fused = embedding.weight.device.type != "mps"
-        self.dense = kind(self.network, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
+        factors = [section.layer_lr_decay**depth for depth in self.depths]
+        groups = [
+            {
+                "params": [weight for weight, own in zip(self.network, factors, strict=True) if own == factor],
+                "of": factor,
+            }
+            for factor in sorted(set(factors))
+        ]
+        self.dense = kind(groups, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
+        self.rows_factor = section.layer_lr_decay ** (max(self.depths) + 1)
         self.rows = None if section.optimizer == "sgd" else RowMoments(embedding.weight)
+        self.thaw(0)
+
+    def thaw(self, epoch: int) -> None:
+        """Let those weights move that are not, or no longer, frozen in this epoch, from 0."""
+        encoder, embedding = self.frozen_epochs
+        self.moves_rows = epoch >= embedding
+        pairs = zip(self.network, self.depths, strict=True)
+        self.moving = [weight for weight, depth in pairs if depth == 0 or epoch >= encoder]
 
     def step(self, gradients: Gradients, lr: float) -> None:
-        """Clip the gradients, in place, and update every parameter by them."""
+        """Clip the gradients, in place, and update every parameter that moves by them."""
         if self.clip_norm is not None:
-            clip([gradients.rows, *gradients.network], self.clip_norm)
-        for parameter, gradient in zip(self.network, gradients.network, strict=True):
+            clip([*([gradients.rows] if self.moves_rows else []), *gradients.network], self.clip_norm)
+        for parameter, gradient in zip(self.moving, gradients.network, strict=True):
             parameter.grad = gradient
         for group in self.dense.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["of"]
         num_parts = self.workers.num_threads if len(gradients.words) >= ROWS_WORTH_SHARING else 1
         parts = zip(gradients.words.chunk(num_parts), gradients.rows.chunk(num_parts), strict=True)
-        updates = [partial(self._update_rows, words, rows, lr) for words, rows in parts]
-        if num_parts == 1:
+        updates = [partial(self._update_rows, words, rows, lr * self.rows_factor) for words, rows in parts]
+        if not self.moves_rows:
+            self.dense.step()
+        elif num_parts == 1:
             self.dense.step()
             updates[0]()
         else:
@@ -175,7 +199,43 @@ def clip(gradients: list[torch.Tensor], max_norm: float) -> None:
     torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
 
 
-def build_optimizer(embedding: nn.Embedding, model: nn.Module, section: TrainSection) -> Optimizer:
-    """Return the optimiser of a model that holds `embedding`."""
-    network = [parameter for parameter in model.parameters() if parameter is not embedding.weight]
-    return Optimizer(embedding, network, section)
+class RunningMean(AveragedModel):
+    """A copy of a model that holds the running mean of its weights, looked at every few steps."""
+
+    EVERY = 10
+    """Steps from one look to the next: the mean is as good as of all steps, and costs a tenth."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        """Start with the weights as they are.
+
+        Args:
+            model: Whose weights.
+            decay: What an earlier step's weights fade by in a step, in the end; at the start they fade faster.
+        """
+
+        @torch.no_grad()
+        def update(kept: Any, new: Any, num_looks: Any) -> None:
+            looks = int(num_looks)
+            fade = min(decay**self.EVERY, (1 + looks) / (10 + looks))
+            torch._foreach_lerp_(list(kept), list(new), 1 - fade)
+
+        super().__init__(model, multi_avg_fn=update)
+
+
+def build_optimizer(model: "Layered", section: TrainSection) -> Optimizer:
+    """Return the optimiser of a model."""
+    network = [parameter for parameter in model.parameters() if parameter is not model.embedding.weight]
+    depths = {id(weight): depth for depth, layer in enumerate(model.layers()) for weight in layer}
+    return Optimizer(model.embedding, network, [depths[id(weight)] for weight in network], section)
+
+
+class Layered(Protocol):
+    """What an optimiser asks of a model."""
+
+    embedding: nn.Embedding
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return all weights."""
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return the weights of each layer but the embedding, from the last down to the words."""

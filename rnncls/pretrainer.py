@@ -18,7 +18,7 @@ from rnncls.corpus import TrainingData, load_language_data
 from rnncls.errors import ConfigError, DataError
 from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
-from rnncls.model import Dropout
+from rnncls.objective import Draws
 from rnncls.runtime import keep_freed_memory, resolve_device, resolve_precision, seed_everything
 from rnncls.trainer import Trainer, check_run_folder, run_to_end, start_or_resume, summarise, use_vectors
 
@@ -36,13 +36,15 @@ class LanguageTrainer(Trainer):
         if not self._count(data.train.texts.lengths) or not self._count(data.valid.texts.lengths):
             raise DataError("no text of the training or of the validation rows has two words: nothing to guess")
 
-    def loss(
-        self, whole: Batch, read: Batch, table: torch.Tensor, dropout: Dropout
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
+        """Draw what is dropped."""
+        return Draws(self.language_model.draw_dropout(len(batch), generator))
+
+    def loss(self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the summed surprise at all words of some texts but the first; nothing is judged right or wrong."""
-        draws = {"table": table, "dropout": dropout, "dtype": self.dtype}
+        options = {"table": table, "dropout": draws.dropout, "dtype": self.dtype}
         words = whole.token_ids  # [B, T]
-        loss = self.language_model(read.token_ids, words, read.lengths, is_ragged=read.is_ragged, **draws)
+        loss = self.language_model(read.token_ids, words, read.lengths, is_ragged=read.is_ragged, **options)
         return loss, torch.zeros((), dtype=torch.int64, device=self.device)
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
@@ -106,13 +108,16 @@ def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
     """
     if config.model.cell == "none":
         raise ConfigError("model.cell: none has no states to guess the next word from: use rnn, lstm or gru")
-    if config.model.bidirectional and config.model.num_layers > 1:
+    mixes_directions = config.model.cell != "grid_lstm"
+    if mixes_directions and config.model.bidirectional and config.model.num_layers > 1:
         raise ConfigError(
             "model.num_layers: a second layer over both directions would see the word that it is to guess: "
             "pretrain with num_layers: 1, or with bidirectional: false"
         )
     own = config.pretrain
     train = {"max_epochs": own.max_epochs, "batch_size": own.batch_size, "lr": own.lr, "schedule": "one_cycle"}
+    for_the_classifier = ("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average")
+    train |= {key: TrainSection.model_fields[key].default for key in for_the_classifier}
     dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
     return (
         config.train.model_copy(update={**train, "monitor": "loss", "patience": None}),

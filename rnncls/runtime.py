@@ -57,7 +57,7 @@ def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype
     Raises:
         ConfigError: bfloat16 was asked for, and would not work or not help.
     """
-    gains = device.type == "cuda" or (device.type == "cpu" and cell == "lstm" and has_amx())
+    gains = device.type == "cuda" or (device.type == "cpu" and cell.endswith("lstm") and has_amx())
     if name == "bfloat16" and not gains:
         raise ConfigError(
             "train.precision: bfloat16 is for CUDA, and for an lstm on a CPU with AMX; here the device is "

@@ -12,9 +12,10 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,9 @@ from rnncls.dataset import checksum
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
-from rnncls.model import Dropout, TextClassifier, start_from_vectors
-from rnncls.optim import add_up, build_optimizer, lr_factor
+from rnncls.model import TextClassifier, start_from_vectors
+from rnncls.objective import Draws, find_losses
+from rnncls.optim import RunningMean, add_up, build_optimizer, lr_factor
 from rnncls.runtime import (
     generator_of,
     keep_freed_memory,
@@ -85,7 +87,8 @@ class Trainer:
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
-        self.optimizer = build_optimizer(model.embedding, model, section)
+        self.optimizer = build_optimizer(model, section)
+        self.average = RunningMean(model, section.average) if section.average else None
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
         self.tokens_per_epoch = int(data.train.texts.lengths.sum())
         self.step = 0
@@ -116,14 +119,15 @@ class Trainer:
         generator = generator_of(self.device, self.seed, self.step)
         whole = batch.to(self.device)
         read = drop_words(whole, self.model.section.word_dropout, generator)
-        dropout = self.model.draw_dropout(len(batch), generator)
+        draws = self.draw(whole, generator)
         words, read = number_words(read, self.model.embedding.num_embeddings)  # [R]
         table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
         num_targets = self.count_targets(batch.rows)
+        self.optimizer.thaw(self.step // self.steps_per_epoch)
 
         def differentiate(texts: slice) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-            losses, num_correct = self.loss(whole.of(texts), read.of(texts), table, dropout.of(texts))
-            weights = [table, *self.optimizer.network]
+            losses, num_correct = self.loss(whole.of(texts), read.of(texts), table, draws.of(texts))
+            weights = [table, *self.optimizer.moving]
             return (
                 losses.detach(),
                 num_correct,
@@ -134,26 +138,38 @@ class Trainer:
         losses, num_correct, gradients = zip(*parts, strict=True)
         self.optimizer.step(add_up(words, gradients), lr)
         self.step += 1
+        if self.average is not None and self.step % self.average.EVERY == 0:
+            self.average.update_parameters(self.model)
         self.epoch_loss += (loss := torch.stack(losses).sum())
         self.epoch_correct += torch.stack(num_correct).sum()
         return loss / num_targets
 
-    def loss(
-        self, whole: Batch, read: Batch, table: torch.Tensor, dropout: Dropout
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
+        """Draw all that chance decides in a step on these texts, but for the words that are dropped."""
+        dropout, again, probe = self.model.draw_dropout(len(batch), generator), None, None
+        if self.section.r_drop:
+            again = self.model.draw_dropout(len(batch), generator)
+        if self.section.virtual_adversarial:
+            shape = *batch.token_ids.t().shape, self.model.embedding.embedding_dim
+            inside = torch.arange(shape[0], device=self.device)[:, None] < batch.lengths  # [T, B]
+            probe = torch.randn(shape, generator=generator, device=self.device) * inside[..., None]  # [T, B, E]
+        return Draws(dropout, again, probe)
+
+    def loss(self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the summed loss of some texts, and how many of them are judged right.
 
         Args:
             whole: The texts as they are.
             read: The same with words dropped, as numbers of rows of the table.
             table: [R, E] float32, the vectors of the words.
-            dropout: What is dropped of these texts.
+            draws: What chance decides for these texts.
         """
         rows = torch.from_numpy(whole.rows).to(self.device)  # [B]
-        targets = self.targets[rows]  # [B] or [B, C]
-        draws = {"table": table, "dropout": dropout, "dtype": self.dtype}
-        logits = self.model(read.token_ids, read.lengths, is_ragged=read.is_ragged, **draws)  # [B, C]
-        losses = F.cross_entropy(logits, targets, label_smoothing=self.section.label_smoothing, reduction="sum")
+        judge = partial(
+            self.model, read.token_ids, read.lengths, is_ragged=read.is_ragged, table=table, dtype=self.dtype
+        )
+        shape = torch.Size((*read.token_ids.t().shape, table.shape[1]))
+        losses, logits = find_losses(self.section, judge, self.targets[rows], draws, shape)
         return losses, (logits.argmax(dim=1) == self.labels[rows]).sum()
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
@@ -162,7 +178,7 @@ class Trainer:
 
     def score(self) -> dict[str, float]:
         """Return the scores of the validation rows: the loss, and what `train.monitor` may name."""
-        confusion, loss = evaluate(self.model, self.data.valid)
+        confusion, loss = evaluate(self.kept_model, self.data.valid)
         return {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
 
     def validate(self) -> dict[str, Any]:
@@ -193,6 +209,11 @@ class Trainer:
         return row
 
     @property
+    def kept_model(self) -> TextClassifier:
+        """The model that is validated and saved: that of the averaged weights, if they are."""
+        return self.model if self.average is None else cast(TextClassifier, self.average.module)
+
+    @property
     def num_texts(self) -> int:
         """Training texts in an epoch."""
         return len(self.data.train.texts)
@@ -219,6 +240,8 @@ class Trainer:
         """Return all that changes, as tensors and as plain values, for an exact resume."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
         return tensors, {name: getattr(self, name) for name in _PLAIN_STATE}
 
@@ -235,6 +258,8 @@ class Trainer:
 
         checkpoint.load_weights(self.model, part("model"), source)
         self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
+        if self.average is not None:
+            checkpoint.load_weights(self.average, part("average"), source)
         self.epoch_loss = tensors["epoch_loss"].to(self.device)
         self.epoch_correct = tensors["epoch_correct"].to(self.device)
         for name in _PLAIN_STATE:
@@ -363,7 +388,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                 tracking.append_row(path / checkpoint.METRICS, step.validation)
                 bar.show_row(step.validation)
                 if step.validation["is_best"]:
-                    checkpoint.save_model(path, trainer.model, trainer.file)
+                    checkpoint.save_model(path, trainer.kept_model, trainer.file)
             if step.validation is not None or stop.requested:
                 save_state(trainer, path)
             if stop.requested:

@@ -12,6 +12,7 @@ from rnncls.benchmark import BareCell, compare_commands, compare_prediction, com
 from rnncls.checkpoint import Run
 from rnncls.config import Config, ModelSection
 from rnncls.corpus import load_training_data
+from rnncls.errors import ConfigError
 from rnncls.predictor import Predictor
 from rnncls.tokenizer import tokenize_texts
 from rnncls.trainer import Trainer, build_model
@@ -69,6 +70,12 @@ def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
     (values,) = bare.inputs([(4, 7)])
     assert values.shape == (7, 4, 3)
     assert bare.cell(values)[0].shape == (7, 4, 10)
+
+
+@pytest.mark.parametrize("cell", ["grid_lstm", "none"])
+def test_a_cell_that_torch_does_not_have_is_refused(cell: str) -> None:
+    with pytest.raises(ConfigError, match=f"model.cell: {cell} is no cell of torch.nn to compare with: use rnn"):
+        BareCell(ModelSection.model_validate({"cell": cell}))
 
 
 def test_the_bare_cell_forgets_its_gradients() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from rnncls.config import ModelSection
 from rnncls.language_model import LanguageModel
-from rnncls.model import CELLS
+from rnncls.recurrent import CELLS, Encoder
 from rnncls.runtime import Workers
 from tests.test_model import pad, texts
 
@@ -29,6 +29,7 @@ def loss_of(model: LanguageModel, batch: list[torch.Tensor], longest: int | None
 
 def surprise(model: LanguageModel, text: torch.Tensor, *, backwards: bool) -> torch.Tensor:
     """Return the loss of one direction on one text, by torch's own cell and the softmax's table of all words."""
+    assert isinstance(model.encoder, Encoder)
     own = model.encoder.rnn
     alone = CELLS[own.mode.lower().removesuffix("_tanh")](own.input_size, own.hidden_size, own.num_layers).double()
     ending = "_reverse" if backwards else ""
@@ -46,6 +47,20 @@ def test_the_loss_is_the_sum_over_words_and_directions(cell: str, *, bidirection
     expected = sum(surprise(model, text, backwards=backwards) for text in texts() for backwards in directions)
     torch.testing.assert_close(loss_of(model, texts()), torch.as_tensor(expected))
     torch.testing.assert_close(loss_of(model, texts(), longest=12), torch.as_tensor(expected))
+
+
+def test_a_grid_lstm_guesses_without_seeing_what_it_guesses() -> None:
+    model = build("grid_lstm", bidirectional=True, num_layers=2)
+    alone = sum((loss_of(model, [text]) for text in texts()), torch.zeros(()))
+    torch.testing.assert_close(loss_of(model, texts()), alone)
+    torch.testing.assert_close(loss_of(model, texts(), longest=12), alone)
+    read = torch.tensor([[4, 5, 6, 7, 8]])
+    inputs = model.embedding(read.t()).detach().requires_grad_()
+    states = model.encoder(inputs, torch.tensor([5]), is_ragged=False)
+    (gradient,) = torch.autograd.grad(states.joined()[2, :, :8].sum(), inputs, retain_graph=True)  # forward, third word
+    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [True, True, True, False, False]
+    (gradient,) = torch.autograd.grad(states.joined()[2, :, 8:].sum(), inputs)  # backward
+    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [False, False, True, True, True]
 
 
 def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
@@ -73,6 +88,7 @@ def test_what_is_read_may_differ_from_what_is_guessed() -> None:
     model = build("lstm", bidirectional=False)
     read, guessed = torch.tensor([[4, 1, 6]]), torch.tensor([[4, 5, 6]])
     found = model(read, guessed, torch.tensor([3]), is_ragged=False)
+    assert isinstance(model.encoder, Encoder)
     states = model.encoder.rnn(model.embedding(read[0])[:, None])[0][:, 0]
     log_probs = model.softmax.log_prob(states)
     torch.testing.assert_close(found, -(log_probs[0, 5] + log_probs[1, 6]))
@@ -90,6 +106,7 @@ def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
     assert part.inputs is not None
     found = model(read, read, lengths, is_ragged=False, dropout=part)
     inputs = model.embedding(read.t()) * dropout.inputs[1:3]
+    assert isinstance(model.encoder, Encoder)
     states = model.encoder.rnn(inputs)[0] * dropout.last[1:3]  # [T, B, 2 * H]
     expected = torch.zeros(()).double()
     for step, text in itertools.product(range(3), range(2)):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rnncls.config import TrainSection
-from rnncls.optim import Gradients, Optimizer, add_up, build_optimizer, clip, lr_factor
+from rnncls.optim import Gradients, Optimizer, RunningMean, add_up, build_optimizer, clip, lr_factor
 from rnncls.runtime import Workers
 
 DENSE = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -23,6 +23,9 @@ class Words(nn.Module):
         torch.manual_seed(0)
         self.embedding = nn.Embedding(NUM_WORDS, WIDTH)
         self.linear = nn.Linear(WIDTH, 1)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        return [[*self.linear.parameters()]]
 
     def loss(self, words: list[int]) -> torch.Tensor:
         result: torch.Tensor = self.linear(self.embedding(torch.tensor(words)).sin()).square().sum()
@@ -66,7 +69,7 @@ def test_it_equals_the_dense_optimizer_where_every_word_is_in_every_batch(
     name: str, weight_decay: float, clip_norm: float | None
 ) -> None:
     model, reference = Words(), Words()
-    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=weight_decay, clip_norm=clip_norm))
+    optimizer = build_optimizer(model, section(name, weight_decay=weight_decay, clip_norm=clip_norm))
     dense = DENSE[name](reference.parameters(), lr=LR, weight_decay=weight_decay)
     for words in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0, 0, 0], [0, 1, 2, 3, 4, 5]):
         step(model, optimizer, words)
@@ -77,7 +80,7 @@ def test_it_equals_the_dense_optimizer_where_every_word_is_in_every_batch(
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_each_row_equals_an_optimizer_of_its_own_that_steps_when_its_word_occurs(name: str) -> None:
     model = Words()
-    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
+    optimizer = build_optimizer(model, section(name, weight_decay=0.1))
     rows = [model.embedding.weight[row].detach().clone().requires_grad_() for row in range(NUM_WORDS)]
     own = [DENSE[name]([row], lr=LR, weight_decay=0.1) for row in rows]
     for words in ([0, 1], [1, 1, 4], [0], [1, 5]):
@@ -96,7 +99,7 @@ def test_each_row_equals_an_optimizer_of_its_own_that_steps_when_its_word_occurs
 def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
     model = Words()
     before = model.embedding.weight.detach().clone()
-    optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1))
+    optimizer = build_optimizer(model, section(name, weight_decay=0.1))
     for _ in range(3):
         step(model, optimizer, [1, 2])
     torch.testing.assert_close(model.embedding.weight[[0, 3, 4, 5]], before[[0, 3, 4, 5]], rtol=0, atol=0)
@@ -106,14 +109,14 @@ def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
 def test_the_learning_rate_of_a_step_is_the_one_given() -> None:
     model = Words()
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    optimizer = build_optimizer(model.embedding, model, section("adamw"))
+    optimizer = build_optimizer(model, section("adamw"))
     optimizer.step(gradients_of(model, [0, 1]), 0.0)
     assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
 
 
 def test_gradients_are_forgotten_after_a_step() -> None:
     model = Words()
-    optimizer = build_optimizer(model.embedding, model, section("adam"))
+    optimizer = build_optimizer(model, section("adam"))
     step(model, optimizer, [0])
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -121,10 +124,10 @@ def test_gradients_are_forgotten_after_a_step() -> None:
 @pytest.mark.parametrize("name", list(DENSE))
 def test_a_restored_optimizer_goes_on_to_the_bit(name: str) -> None:
     model, other = Words(), Words()
-    optimizer = build_optimizer(model.embedding, model, section(name))
+    optimizer = build_optimizer(model, section(name))
     step(model, optimizer, [0, 1, 1])
     other.load_state_dict(model.state_dict())
-    restored = build_optimizer(other.embedding, other, section(name))
+    restored = build_optimizer(other, section(name))
     restored.load_state_dict({key: value.clone() for key, value in optimizer.state_dict().items()})
     step(model, optimizer, [1, 2])
     step(other, restored, [1, 2])
@@ -138,7 +141,7 @@ def test_two_workers_take_the_step_of_one_to_the_bit(name: str, monkeypatch: pyt
         workers = Workers(num_threads)
         monkeypatch.setattr("rnncls.optim.start_workers", lambda _, workers=workers: workers)
         models.append(model := Words())
-        optimizer = build_optimizer(model.embedding, model, section(name, weight_decay=0.1, clip_norm=0.5))
+        optimizer = build_optimizer(model, section(name, weight_decay=0.1, clip_norm=0.5))
         for words in ([0, 1, 2, 3, 4], [5, 5], [1, 2, 3]):
             step(model, optimizer, words)
     assert all(torch.equal(a, b) for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True))
@@ -191,3 +194,64 @@ def test_one_cycle_warms_up_along_a_cosine() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
 def test_without_warmup_the_first_step_is_at_full_rate(schedule: str) -> None:
     assert lr_factor(0, 5, schedule, 0.0) == 1.0  # type: ignore[arg-type]
+
+
+class Deep(Words):
+    """Words with a layer between the embedding and the last one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.middle = nn.Linear(WIDTH, WIDTH)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        return [[*self.linear.parameters()], [*self.middle.parameters()]]
+
+    def loss(self, words: list[int]) -> torch.Tensor:
+        result: torch.Tensor = self.linear(self.middle(self.embedding(torch.tensor(words))).sin()).square().sum()
+        return result
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+def test_each_layer_has_a_lower_rate_than_the_one_above(name: str) -> None:
+    model, reference = Deep(), Deep()
+    optimizer = build_optimizer(model, section(name, layer_lr_decay=0.5))
+    rates = [(reference.linear, LR), (reference.middle, LR / 2), (reference.embedding, LR / 4)]
+    groups = [{"params": [*module.parameters()], "lr": rate} for module, rate in rates]
+    dense = DENSE[name](groups, weight_decay=0.0)
+    for _ in range(3):
+        step(model, optimizer, [0, 1, 2, 3, 4, 5])
+        dense_step(reference, dense, [0, 1, 2, 3, 4, 5])
+        assert_same(model, reference)
+
+
+@pytest.mark.parametrize("name", list(DENSE))
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_frozen_weights_stay_and_then_move_like_fresh_ones(name: str, clip_norm: float | None) -> None:
+    model, reference = Deep(), Deep()
+    options = {"weight_decay": 0.1, "clip_norm": clip_norm}
+    optimizer = build_optimizer(model, section(name, freeze_encoder=1, freeze_embedding=2, **options))
+    dense = DENSE[name](reference.parameters(), lr=LR, weight_decay=0.1)
+    words = [0, 1, 2, 3, 4, 5]
+    for epoch in range(4):
+        optimizer.thaw(epoch)
+        embedding, *network = torch.autograd.grad(model.loss(words), [model.embedding.weight, *optimizer.moving])
+        optimizer.step(Gradients(torch.tensor(words), embedding, network), LR)
+        reference.middle.requires_grad_(epoch >= 1)
+        reference.embedding.requires_grad_(epoch >= 2)
+        dense_step(reference, dense, words, clip_norm)
+        assert_same(model, reference)
+
+
+def test_the_running_mean_follows_the_weights_ever_more_slowly() -> None:
+    model = Words()
+    mean = RunningMean(model, decay=0.9)
+    kept = mean.module.get_parameter("linear.bias")
+    expected = model.linear.bias.item()
+    for look in range(40):
+        with torch.no_grad():
+            model.linear.bias.add_(1)
+        mean.update_parameters(model)
+        fade = min(0.9**10, (1 + look) / (10 + look)) if look else 0.0  # the first look takes the weights as they are
+        expected = fade * expected + (1 - fade) * model.linear.bias.item()
+        assert kept.item() == pytest.approx(expected)
+    assert kept.item() < model.linear.bias.item()

@@ -239,3 +239,25 @@ def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) 
         num_guesses += 2 * (int(batch.lengths) - 1)
     assert trainer.score()["loss"] == pytest.approx(loss / num_guesses, rel=1e-5)
     assert trainer.score()["perplexity"] == pytest.approx(math.exp(loss / num_guesses), rel=1e-4)
+
+
+def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(make_config: MakeConfig, tmp_path: Path) -> None:
+    shape = "model.cell=grid_lstm", "model.num_layers=2", "model.recurrent_dropout=0.1"
+    pretrain(make_config(*QUICK, *shape), tmp_path / "grid")
+    rows = read_rows(tmp_path / "grid" / checkpoint.METRICS)
+    assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20
+    config = make_config(*shape, f"model.pretrained={tmp_path / 'grid'}")
+    taken = load_pretrained(config)
+    model = build_model(config, load_training_data(config, taken.vocab), taken)
+    assert all(torch.equal(model.state_dict()[name], weight) for name, weight in taken.weights.items())
+
+
+def test_what_is_for_the_classifier_does_nothing_to_a_language_model(make_config: MakeConfig, tmp_path: Path) -> None:
+    options = [
+        "train.freeze_encoder=1", "train.freeze_embedding=2", "train.layer_lr_decay=0.5", "train.average=0.9",
+        "train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0",
+    ]  # fmt: skip
+    for name, config in (("plain", make_config(*QUICK)), ("other", make_config(*QUICK, *options))):
+        pretrain(config, tmp_path / name)
+    plain, other = (read_rows(tmp_path / name / checkpoint.METRICS)[-1]["valid_loss"] for name in ("plain", "other"))
+    assert plain == other

@@ -1,5 +1,7 @@
 """Training: the split of its work into steps, what a metrics row says, and when it stops."""
 
+import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,13 +97,14 @@ def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "none"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
 def test_two_workers_take_the_step_of_one(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, optimizer: str, cell: str
 ) -> None:
     config = make_config(
         f"train.optimizer={optimizer}", f"model.cell={cell}", "model.num_layers=2", "model.dropout=0.3",
-        "model.word_dropout=0.2", "model.pooling=[last,max,mean,attention]",
+        "model.word_dropout=0.2", "model.pooling=[last,max,mean,attention]", "model.input_dropout=0.2",
+        "model.recurrent_dropout=0.2", "train.adversarial=0.1", "train.virtual_adversarial=0.1", "train.r_drop=1.0",
     )  # fmt: skip
     found = []
     for num_threads in (1, 2):
@@ -123,6 +126,37 @@ def test_two_trainings_with_two_workers_are_the_same_to_the_bit(
     losses = [[step.loss.item() for step in trainer.steps()] for trainer in (first, second)]
     assert losses[0] == losses[1]
     torch.testing.assert_close(second.state_dict()[0], first.state_dict()[0], rtol=0, atol=0)
+
+
+def test_the_averaged_weights_are_validated_and_saved(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config("train.average=0.9", "train.max_epochs=3", "train.monitor=loss")
+    trainer = start(config)
+    last = rows_of(trainer)[-1]
+    assert not torch.equal(trainer.kept_model.linear.weight, trainer.model.linear.weight)
+    losses = [evaluate(model, trainer.data.valid)[1] for model in (trainer.kept_model, trainer.model)]
+    assert last["valid_loss"] == losses[0] != losses[1]
+    train(config, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
+    saved = checkpoint.load_run(tmp_path / "run").model.state_dict()
+    torch.testing.assert_close(saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0)
+
+
+def test_frozen_weights_stay_for_as_many_epochs_as_asked(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.freeze_encoder=1", "train.freeze_embedding=2", "train.max_epochs=3"))
+    kinds = ("embedding.", "encoder.", "linear.")
+    weights = [weights_of(trainer)]
+    weights += [weights_of(trainer) for step in trainer.steps() if step.validation is not None]
+    moved = [
+        [any(not torch.equal(old[name], new[name]) for name in old if name.startswith(kind)) for kind in kinds]
+        for old, new in itertools.pairwise(weights)
+    ]
+    assert moved == [[False, False, True], [False, True, True], [True, True, True]]
+
+
+@pytest.mark.parametrize("option", ["train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0"])
+def test_what_is_asked_beside_the_labels_is_in_the_training_loss(make_config: MakeConfig, option: str) -> None:
+    config = make_config("model.dropout=0.3")
+    assert first_loss(make_config("model.dropout=0.3", option)) > first_loss(config)
 
 
 def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(make_config: MakeConfig) -> None:

@@ -27,7 +27,7 @@ MakeConfig = Callable[..., Config]
 Row = dict[str, Any]
 
 CPU = torch.device("cpu")
-CELLS = ["rnn", "lstm", "gru", "none"]
+CELLS = ["rnn", "lstm", "gru", "grid_lstm", "none"]
 TIMES = {"elapsed_s", "tokens_per_s"}
 NOISY = ("model.dropout=0.3", "model.word_dropout=0.2", "train.max_epochs=3")
 
@@ -152,6 +152,22 @@ def test_a_resumed_training_is_the_same_with_each_cell(make_config: MakeConfig, 
     run_on(stopped, 10)
     resumed = resume(config, stopped)
     run_on(resumed)
+    assert weights_of(resumed) == weights_of(whole)
+
+
+@pytest.mark.parametrize("num_steps", [10, 17], ids=["end of an epoch", "within an epoch"])
+def test_a_resumed_training_is_the_same_with_everything_on(make_config: MakeConfig, num_steps: int) -> None:
+    config = make_config(
+        *NOISY, "model.input_dropout=0.2", "model.recurrent_dropout=0.2", "train.average=0.9", "train.adversarial=0.5",
+        "train.virtual_adversarial=0.5", "train.r_drop=1.0", "train.layer_lr_decay=0.5", "train.freeze_encoder=1",
+        "train.freeze_embedding=2",
+    )  # fmt: skip
+    whole = start(config)
+    whole_rows = run_on(whole)
+    stopped = start(config)
+    first_rows = run_on(stopped, num_steps)
+    resumed = resume(config, stopped)
+    assert first_rows + run_on(resumed) == whole_rows
     assert weights_of(resumed) == weights_of(whole)
 
 
