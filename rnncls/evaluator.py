@@ -34,6 +34,25 @@ def compute_logits(model: TextClassifier, texts: EncodedTexts) -> torch.Tensor:
     return logits.cpu()
 
 
+def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[float]]:
+    """Return how much of each of its tokens attention pooling takes in, for each of the N texts.
+
+    The model must pool so; the weights of a text sum to 1.
+    """
+    device = model.linear.weight.device
+    found: list[list[float]] = [[]] * len(texts)
+
+    @torch.inference_mode()
+    def read(rows: npt.NDArray[np.int64]) -> None:
+        batch = assemble(texts, rows).to(device)
+        weights = model.attend(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)  # [B, T]
+        for row, length, own in zip(rows, batch.lengths, weights.tolist(), strict=True):
+            found[row] = own[:length]
+
+    start_workers(device).map(read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1])
+    return found
+
+
 def evaluate(model: TextClassifier, split: EncodedSplit) -> tuple[npt.NDArray[np.int64], float]:
     """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over all N texts."""
     logits = compute_logits(model, split.texts)

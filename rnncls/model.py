@@ -78,8 +78,13 @@ class TextClassifier(nn.Module):
         logits: torch.Tensor = self.linear(pooled * dropout.last if dropout else pooled)  # [B, C]
         return logits
 
-    def attend(self, token_ids: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor | None:
-        """Return how much of each position attention pooling takes in; None where the model does not pool so.
+    @property
+    def has_attention(self) -> bool:
+        """Whether any of its poolings is attention."""
+        return self.pooling.attention is not None
+
+    def attend(self, token_ids: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool) -> torch.Tensor:
+        """Return how much of each position attention pooling takes in, where the model has it.
 
         Args:
             token_ids: [B, T] int64.
@@ -89,8 +94,8 @@ class TextClassifier(nn.Module):
         Returns:
             [B, T] float32, summing to 1 over a text, 0 on padding.
         """
-        if self.encoder is None or self.pooling.attention is None:
-            return None
+        assert self.encoder is not None
+        assert self.pooling.attention is not None
         inputs = self.embedding(token_ids.t())  # [T, B, E]
         states = self.encoder(inputs, lengths, is_ragged=is_ragged)
         weights: torch.Tensor = self.pooling.attention(states.joined(), find_inside(states, lengths))  # [T, B]

@@ -12,7 +12,8 @@ import torch
 
 from rnncls.batching import encode_texts
 from rnncls.checkpoint import Run
-from rnncls.evaluator import compute_logits
+from rnncls.errors import ConfigError
+from rnncls.evaluator import compute_logits, find_attention
 from rnncls.tokenizer import TokenizedTexts, join_texts, tokenize_stream, tokenize_texts
 
 PIECES_A_WINDOW = 4
@@ -26,10 +27,12 @@ class Prediction:
     Attributes:
         text: The text as it was given.
         probs: Label → probability, in the order of the run's labels; they sum to 1.
+        attention: Each token that was read, and how much of it attention pooling took in; None: not asked.
     """
 
     text: str
     probs: dict[str, float]
+    attention: list[tuple[str, float]] | None = None
 
     @property
     def label(self) -> str:
@@ -49,10 +52,24 @@ class Prediction:
 class Predictor:
     """A run, ready to read texts."""
 
-    def __init__(self, run: Run, device: torch.device) -> None:
-        """Move the run's model to a device."""
+    def __init__(self, run: Run, device: torch.device, *, attention: bool = False) -> None:
+        """Move the run's model to a device.
+
+        Args:
+            run: The run.
+            device: Where to compute.
+            attention: Whether to say what the model attended to.
+
+        Raises:
+            ConfigError: That was asked of a model without attention.
+        """
+        if attention and not run.model.has_attention:
+            raise ConfigError(
+                f"{run.path}: has no attention to show: train one with --set 'model.pooling=[last,max,attention]'"
+            )
         self.run = run
         self.model = run.model.to(device)
+        self.attention = attention
 
     def predict(self, texts: list[str]) -> list[Prediction]:
         """Return one prediction a text, in the order of the texts."""
@@ -76,6 +93,11 @@ class Predictor:
             yield self._judge([texts.popleft() for _ in tokenized.lengths], tokenized)
 
     def _judge(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
-        probs = compute_logits(self.model, encode_texts(tokenized, self.run.vocab)).softmax(dim=1).tolist()  # [N, C]
-        names = self.run.label_names
-        return [Prediction(text, dict(zip(names, row, strict=True))) for text, row in zip(texts, probs, strict=True)]
+        encoded = encode_texts(tokenized, self.run.vocab)
+        probs = compute_logits(self.model, encoded).softmax(dim=1).tolist()  # [N, C]
+        labelled = [dict(zip(self.run.label_names, row, strict=True)) for row in probs]
+        if not self.attention:
+            return list(map(Prediction, texts, labelled))
+        tokens = (tokenized.types[number] for number in tokenized.type_ids)
+        attention = [[(next(tokens), weight) for weight in own] for own in find_attention(self.model, encoded)]
+        return list(map(Prediction, texts, labelled, attention))

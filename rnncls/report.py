@@ -52,9 +52,19 @@ def confusion_table(scores: Scores) -> Table:
     return table
 
 
+SHOWN_TOKENS = 5
+"""How many tokens a plain line names of those that were attended to."""
+
+
 def prediction_line(prediction: Prediction, top_k: int) -> str:
-    """Return label, probability and text, separated by tabs; with `top_k` above 1 that many labels."""
+    """Return label, probability and text, separated by tabs; with `top_k` above 1 that many labels.
+
+    Before the text stand the tokens that were attended to most, where that was asked.
+    """
     fields = [field for label, prob in prediction.top(top_k) for field in (label, f"{prob:.4f}")]
+    if prediction.attention is not None:
+        strongest = sorted(prediction.attention, key=lambda item: -item[1])[:SHOWN_TOKENS]
+        fields.append(" ".join(f"{token}:{weight:.2f}" for token, weight in strongest))
     return "\t".join(_printable(" ".join(field.split())) for field in (*fields, prediction.text))
 
 
@@ -64,12 +74,13 @@ def prediction_json(prediction: Prediction) -> str:
 
 
 def prediction_row(prediction: Prediction) -> dict[str, Any]:
-    """Return text, label, its probability and those of all labels."""
+    """Return text, label, its probability and those of all labels, and what was attended to where that was asked."""
     return {
         "text": prediction.text,
         "label": prediction.label,
         "prob": prediction.prob,
         "probs": prediction.probs,
+        **({} if prediction.attention is None else {"attention": prediction.attention}),
     }
 
 

@@ -468,8 +468,8 @@ def test_attention_weights_are_those_that_the_pooling_takes() -> None:
     model = build("lstm", bidirectional=True, num_layers=1, pooling=["attention"])
     assert isinstance(model.encoder, Encoder)
     token_ids, lengths, is_ragged = pad(texts())
+    assert model.has_attention
     weights = model.attend(token_ids, lengths, is_ragged=is_ragged)  # [B, T]
-    assert weights is not None
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(lengths)).double())
     assert not weights[token_ids == PAD_ID].any()
     states = model.encoder(model.embedding(token_ids.t()), lengths).joined()  # [T, B, S]
@@ -478,9 +478,8 @@ def test_attention_weights_are_those_that_the_pooling_takes() -> None:
 
 
 @pytest.mark.parametrize(("cell", "pooling"), [("lstm", ["last", "max"]), ("none", ["attention"])])
-def test_without_attention_there_are_no_weights(cell: str, pooling: list[str]) -> None:
-    model = build(cell, bidirectional=True, num_layers=1, pooling=pooling)
-    assert model.attend(torch.ones(1, 3, dtype=torch.int64), torch.tensor([3]), is_ragged=False) is None
+def test_without_attention_pooling_there_is_no_attention(cell: str, pooling: list[str]) -> None:
+    assert not build(cell, bidirectional=True, num_layers=1, pooling=pooling).has_attention
 
 
 def test_without_dropout_to_apply_neither_mode_drops_anything() -> None:

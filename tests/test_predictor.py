@@ -9,6 +9,7 @@ import torch
 from rnncls import evaluator
 from rnncls.checkpoint import Run
 from rnncls.config import parse_config
+from rnncls.errors import ConfigError
 from rnncls.model import TextClassifier
 from rnncls.predictor import Prediction, Predictor
 from rnncls.vocab import Vocab
@@ -176,3 +177,26 @@ def test_predicting_drops_nothing_in_either_mode_and_leaves_the_mode(predictor: 
     predictor.model.train()
     assert predictor.predict(TEXTS) == before
     assert predictor.model.training
+
+
+def test_attention_is_of_each_token_that_was_read() -> None:
+    config = parse_config(CONFIG, "test.yaml", ["model.pooling=[attention]", "text.max_tokens=6"])
+    torch.manual_seed(0)
+    model = TextClassifier(config.model, len(WORDS), len(LABELS))
+    predictor = Predictor(
+        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"), attention=True
+    )
+    found = [prediction.attention for prediction in predictor.predict(TEXTS)]
+    tokens = [[token for token, _ in own or []] for own in found]
+    assert tokens[:2] == [["rovers", "meet", "oslo"], ["oslo"]]
+    assert tokens[5] == ["rovers"] * 6
+    for text, own in zip(TEXTS, found, strict=True):
+        assert own is not None
+        assert sum(weight for _, weight in own) == pytest.approx(1.0)
+        (alone,) = predictor.predict([text])
+        assert dict(own) == pytest.approx(dict(alone.attention or []), abs=1e-6)
+
+
+def test_attention_of_a_model_without_it_is_refused(predictor: Predictor) -> None:
+    with pytest.raises(ConfigError, match="nowhere: has no attention to show"):
+        Predictor(predictor.run, torch.device("cpu"), attention=True)

@@ -62,6 +62,13 @@ def read_csv(path: Path, delimiter: str) -> list[tuple[str, str, str]]:
         return [(label, prob, text) for label, prob, text in csv.reader(stream, delimiter=delimiter)]
 
 
+def test_a_line_names_the_tokens_that_were_attended_to_most() -> None:
+    attention = [(word, weight / 21) for weight, word in enumerate(["a", "b", "c", "d", "e\tf"], start=1)]
+    prediction = Prediction("the text", {"sport": 1.0}, attention)
+    assert prediction_line(prediction, 1) == "sport\t1.0000\te f:0.24 d:0.19 c:0.14 b:0.10 a:0.05\tthe text"
+    assert json.loads(prediction_json(prediction))["attention"] == [list(item) for item in attention]
+
+
 def test_the_scores_are_lines_with_rows_uncertainty_and_unit() -> None:
     assert score_lines(SCORES, "toy on test.csv") == [
         "toy on test.csv: 12,000 rows",

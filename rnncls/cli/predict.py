@@ -39,6 +39,9 @@ def predict_command(
         Path | None,
         typer.Option(help="Write there instead, as .csv, .tsv, .jsonl, .parquet or plain lines.", show_default=False),
     ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show what attention pooling took in, for a model that pools so.")
+    ] = False,
     device: DeviceOption = None,
 ) -> None:
     """Print label and probability of each text, one line a text, in their order."""
@@ -54,6 +57,9 @@ def predict_command(
     if json_ and output is not None:
         raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
 
+    if attention and output is not None and output.suffix.lower() in FORMS - {".jsonl", ".ndjson"}:
+        raise ConfigError("--attention is for plain lines, --json and .jsonl: a table has no room for it")
+
     from rnncls.checkpoint import find_run, load_run
     from rnncls.predictor import Predictor
     from rnncls.report import prediction_json, prediction_line, save_predictions
@@ -61,7 +67,7 @@ def predict_command(
 
     collect_again()
     loaded = load_run(find_run(run))
-    predictor = Predictor(loaded, resolve_device(device or loaded.config.device))
+    predictor = Predictor(loaded, resolve_device(device or loaded.config.device), attention=attention)
     source = STDIN if texts == [STDIN] else input_
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
     predictions = (prediction for chunk in show_progress(predictor, chunks, source) for prediction in chunk)

@@ -13,7 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from rnncls.cli.predict import read_texts
-from rnncls.config import DataSection
+from rnncls.config import Config, DataSection
+from rnncls.trainer import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
@@ -96,6 +97,19 @@ def test_json_says_label_prob_probs_and_text(cli: Cli) -> None:
 )
 def test_an_odd_text_is_one_line_of_json_that_holds_it(cli: Cli, text: str) -> None:
     assert [row["text"] for row in predict(cli, text, "oslo")] == [text, "oslo"]
+
+
+def test_attention_needs_a_model_that_has_it(cli: Cli) -> None:
+    done = cli("predict", "--attention", "rovers meet oslo")
+    assert done.exit_code == 2
+    assert "has no attention to show" in done.stderr
+    assert cli("predict", "--attention", "--input", "a.txt", "--output", "b.csv").exit_code == 2
+
+
+def test_attention_is_in_the_json(cli: Cli, make_config: Callable[..., Config], tmp_path: Path) -> None:
+    train(make_config("model.pooling=[attention]"), tmp_path / "attentive")
+    done = cli("predict", "--attention", "--json", "rovers meet oslo", "--run", str(tmp_path / "attentive"))
+    assert [token for token, _ in json.loads(done.stdout)["attention"]] == ["rovers", "meet", "oslo"]
 
 
 def test_a_text_of_several_lines_is_one_plain_line(cli: Cli) -> None:
