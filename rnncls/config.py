@@ -11,24 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic_core import ErrorDetails, ValidationError
 
 from rnncls.errors import ConfigError
+from rnncls.section import Pattern, Section, allowed, annotations_of, default_of, documentation_of
 
-Probability = Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Epochs = Annotated[int, Field(ge=0)]
-Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Probability = Annotated[float, Ge(0.0), Lt(1.0)]
+Positive = Annotated[float, Gt(0.0)]
+Count = Annotated[int, Ge(1)]
+Epochs = Annotated[int, Ge(0)]
+Weight = Annotated[float, Ge(0.0)]
 Pooling = Literal["last", "max", "mean", "attention"]
 _NO_SOURCE = "set data.name to a built-in data set, or data.train to your own file"
-
-
-class Section(BaseModel):
-    """A closed and frozen group of keys: an unknown key is an error, and so is a text where a number belongs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=True)
 
 
 class DataSection(Section):
@@ -46,24 +41,23 @@ class DataSection(Section):
     """Your own test file, opened by `rnncls eval` alone."""
     unlabelled: list[str] = []
     """More texts for `rnncls pretrain`: .csv, .tsv, .jsonl, .parquet, or any other file with a text a line."""
-    text: Annotated[list[str], Field(min_length=1)] = ["title", "description"]
+    text: Annotated[list[str], MinLen(1)] = ["title", "description"]
     """The columns to read, joined with one space."""
     label: str = "label"
     """The column of the class."""
-    valid_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
+    valid_fraction: Annotated[float, Gt(0.0), Lt(1.0)] = 0.05
     """The share of the training rows kept for validation, stratified by class."""
-    split_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    split_seed: Annotated[int, Ge(0), Lt(2**63)] | None = None
     """Draws the validation rows, the same for runs of several seeds; null: `seed` does."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "DataSection":
+    def check(self) -> None:
+        """See that there is one source of rows, and that each column is named once."""
         if self.name is None and self.train is None:
             raise ValueError(_NO_SOURCE)
         if self.name is not None and (self.train or self.valid or self.test):
             raise ValueError(f"data.name: {self.name} brings its own files: set it to null to use yours")
         if self.label in self.text or len(set(self.text)) < len(self.text):
             raise ValueError("data.text and data.label must name different columns, each once")
-        return self
 
 
 class TextSection(Section):
@@ -75,7 +69,7 @@ class TextSection(Section):
     """Mend broken entities (`#39;` `quot;` `&lt;b&gt;`) and drop tags before tokenising."""
     min_freq: Count = 2
     """Words seen less often in the training rows become `<unk>`."""
-    max_vocab: Annotated[int, Field(ge=3)] | None = None
+    max_vocab: Annotated[int, Ge(3)] | None = None
     """At most so many words, the most frequent ones, `<pad>` and `<unk>` counted in; null: no limit."""
     max_tokens: Count = 256
     """Longer texts are cut after so many tokens."""
@@ -98,7 +92,7 @@ class ModelSection(Section):
     """Recurrent layers, one on top of the other."""
     bidirectional: bool = True
     """Read each text from both ends."""
-    pooling: Annotated[list[Pooling], Field(min_length=1)] = ["last", "max", "mean"]
+    pooling: Annotated[list[Pooling], MinLen(1)] = ["last", "max", "mean"]
     """How the states become one vector; several are concatenated. None of them ever sees padding."""
     dropout: Probability = 0.5
     """Before the linear layer, and between recurrent layers, there the same values at all steps of a text."""
@@ -108,15 +102,14 @@ class ModelSection(Section):
     """Of a word's vector, the same columns at all steps of a text (Gal and Ghahramani 2016)."""
     recurrent_dropout: Probability = 0.0
     """Of the weights from state to state, drawn anew each step (Merity, Keskar and Socher 2018)."""
-    pretrained: Annotated[str, Field(min_length=1)] | None = None
+    pretrained: Annotated[str, MinLen(1)] | None = None
     """A folder of `rnncls pretrain` with the same tokenizer, cell and sizes: its words, embedding and recurrent weights
     to start from. `min_freq`, `max_vocab` and `vectors` then do nothing more."""
 
-    @model_validator(mode="after")
-    def _pooling_once(self) -> "ModelSection":
+    def check(self) -> None:
+        """See that no pooling is named twice."""
         if len(set(self.pooling)) < len(self.pooling):
             raise ValueError("model.pooling must name each pooling once")
-        return self
 
 
 class TrainSection(Section):
@@ -134,7 +127,7 @@ class TrainSection(Section):
     """How the learning rate falls after the warm-up; `one_cycle` also warms up along a cosine."""
     warmup_fraction: Probability = 0.1
     """The share of all steps over which the learning rate rises from zero."""
-    layer_lr_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    layer_lr_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     """What the rate is multiplied by from a layer to the one below, down to the embedding (Howard and Ruder 2018)."""
     freeze_encoder: Epochs = 0
     """For so many epochs the recurrent layers stay as they start, with `model.pretrained` as they were (the same)."""
@@ -157,7 +150,7 @@ class TrainSection(Section):
     teachers: list[str] = []
     """Run folders whose mean opinion of each training row is learnt too (Hinton, Vinyals and Dean 2015); see
     `rnncls distill`."""
-    teacher_weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.7
+    teacher_weight: Annotated[float, Gt(0.0), Le(1.0)] = 0.7
     """How much of the target is the teachers' opinion, where there are any; the rest is the row's label."""
     clip_norm: Positive | None = 1.0
     """The longest gradient allowed, all parameters together; null: no limit."""
@@ -188,10 +181,10 @@ class PretrainSection(Section):
 class Config(Section):
     """All settings of one run."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """Draws the split (but see `data.split_seed`), the first weights, the order of the batches and the dropout."""
     device: Annotated[
-        str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:0", "mps"])
+        str, Pattern(r"^(auto|cpu|mps|cuda(:\d+)?)$", examples=("auto", "cpu", "cuda", "cuda:0", "mps"))
     ] = "auto"
     """auto, cpu, cuda, cuda:N or mps; auto takes cuda, then mps, then cpu, and says why."""
     data: DataSection
@@ -202,9 +195,7 @@ class Config(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    name: field.annotation
-    for name, field in Config.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    name: kind for name, kind in annotations_of(Config).items() if isinstance(kind, type) and issubclass(kind, Section)
 }
 
 
@@ -265,17 +256,18 @@ def iter_keys() -> Iterator[tuple[str, str, str, str]]:
     """Yield (key path, allowed values, default, documentation) for every key, in the order of the schema."""
     sections: dict[str, type[Section]] = {"": Config, **{f"{name}.": section for name, section in SECTIONS.items()}}
     for prefix, section in sections.items():
-        schemas = section.model_json_schema()["properties"]
-        for key, field in section.model_fields.items():
+        texts = documentation_of(section)
+        for key, annotation in annotations_of(section).items():
             if prefix or key not in SECTIONS:
-                yield prefix + key, _allowed(schemas[key]), _yaml_value(field.default), field.description or ""
+                default = _yaml_value(default_of(section, key))
+                yield prefix + key, allowed(annotation), default, texts.get(key, "")
 
 
 def describe_keys() -> str:
     """Return the table of all keys in Markdown."""
     rows = ["| key | value | default | what it does |", "|---|---|---|---|"]
-    for key, allowed, default, text in iter_keys():
-        choices = allowed.replace("|", "\\|")
+    for key, takes, default, text in iter_keys():
+        choices = takes.replace("|", "\\|")
         rows.append(f"| `{key}` | {choices} | `{default}` | {' '.join(text.split())} |")
     return "\n".join(rows)
 
@@ -357,20 +349,26 @@ def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: st
     path = next((tuple(names[:n]) for n in range(len(names), 0, -1) if tuple(names[:n]) in places), ())
     place = places.get(path, source)
     key = ".".join(names[:2])
-    if item["type"] in {"extra_forbidden", "invalid_key"}:
+    if item["type"] in {"unexpected_keyword_argument", "invalid_key"}:
         return f"{place}: unknown key '{key}'{_nearest(names)}"
     if item["type"] == "missing":
         return f"{place}: section '{key}' is missing: {_NO_SOURCE}"
     if item["type"] == "value_error":
         return f"{place}: {item['msg'].removeprefix('Value error, ')}"
-    allowed = {path: allowed for path, allowed, *_ in iter_keys()}.get(key, "a section of keys")
+    takes = _allowed_at(names[:2])
     found = _yaml_value(item["input"])
-    return f"{place}: {key}: expected {allowed}, found {found if len(found) <= 80 else found[:79] + '…'}"
+    return f"{place}: {key}: expected {takes}, found {found if len(found) <= 80 else found[:79] + '…'}"
+
+
+def _allowed_at(names: Sequence[str]) -> str:
+    section = SECTIONS.get(names[0], Config) if len(names) > 1 else Config
+    annotation = annotations_of(section)[names[-1]]
+    return "a section of keys" if annotation in SECTIONS.values() else allowed(annotation)
 
 
 def _nearest(names: list[str]) -> str:
-    known = [key for key in Config.model_fields if key not in SECTIONS]
-    known += [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
+    known = [key for key in annotations_of(Config) if key not in SECTIONS]
+    known += [f"{name}.{key}" for name, section in SECTIONS.items() for key in annotations_of(section)]
     known += list(SECTIONS)
     own = [path for path in known if path.split(".")[:-1] == names[:-1]]
     by_last = {path.rsplit(".", 1)[-1]: path for path in [*reversed(known), *own]}
@@ -385,18 +383,3 @@ def _yaml_value(value: object) -> str:
     """Return a value as it would be written in YAML, on one line."""
     text = yaml.dump(value, Dumper=_YamlDumper, default_flow_style=True, width=10_000, allow_unicode=True)
     return " ".join(text.removesuffix("\n").removesuffix("\n...").split())
-
-
-def _allowed(schema: dict[str, Any]) -> str:
-    """Return which values a key takes, from its JSON schema, as a reader of YAML would say it."""
-    if "anyOf" in schema:
-        return " | ".join(map(_allowed, schema["anyOf"]))
-    if "enum" in schema or "examples" in schema:
-        return " | ".join(schema.get("enum") or schema["examples"])
-    if schema["type"] == "array":
-        item = _allowed(schema["items"])
-        return f"{'non-empty ' if schema.get('minItems') else ''}list of {'texts' if item == 'text' else item}"
-    names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true | false", "null": "null"}
-    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {schema[bound]:g}" for bound, sign in signs.items() if bound in schema]
-    return names[schema["type"]] + (f" ({', '.join(bounds)})" if bounds else "")

@@ -20,6 +20,7 @@ from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.objective import Draws
 from rnncls.runtime import keep_freed_memory, resolve_device, resolve_precision, seed_everything
+from rnncls.section import default_of
 from rnncls.trainer import Trainer, check_run_folder, run_to_end, start_or_resume, summarise, use_vectors
 
 
@@ -117,7 +118,7 @@ def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
     own = config.pretrain
     train = {"max_epochs": own.max_epochs, "batch_size": own.batch_size, "lr": own.lr, "schedule": "one_cycle"}
     for_the_classifier = ("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average")
-    train |= {key: TrainSection.model_fields[key].default for key in for_the_classifier}
+    train |= {key: default_of(TrainSection, key) for key in for_the_classifier}
     dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
     return (
         config.train.model_copy(update={**train, "monitor": "loss", "patience": None}),

@@ -1,5 +1,6 @@
 """Every mistake in a config is named with its place, and what is right comes back as it was written."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -7,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
 from rnncls.config import (
     SECTIONS,
@@ -432,8 +432,8 @@ def test_yaml_merge_keys_yield_to_keys_of_ones_own() -> None:
 def test_a_config_cannot_be_changed(section: str | None) -> None:
     config = parse_config(DATA, "my.yaml")
     target: Any = getattr(config, section) if section else config
-    with pytest.raises(ValidationError, match="frozen"):
-        setattr(target, next(iter(type(target).model_fields)), 1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(target, dataclasses.fields(target)[0].name, 1)
 
 
 def test_a_dumped_config_holds_every_key() -> None:

@@ -118,7 +118,9 @@ def test_the_batch_size_does_not_matter(predictor: Predictor, batch_size: int, m
 
 def test_a_text_stands_for_each_of_its_copies(predictor: Predictor) -> None:
     first, _, third = predictor.predict(["oslo meet", "rovers", "oslo meet"])
-    assert first == third
+    assert (first.text, first.label) == (third.text, third.label)
+    # Not bit by bit: on some CPUs the last rows of a matrix are multiplied by another kernel than the first ones.
+    torch.testing.assert_close(probs_of([first]), probs_of([third]))
 
 
 def test_no_texts_get_no_predictions(predictor: Predictor) -> None:
