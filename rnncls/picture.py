@@ -1,0 +1,38 @@
+"""Pictures drawn by matplotlib, in colours that the colour-blind tell apart, as PNG.
+
+Each command draws on a figure of its own: nothing here keeps a state, and no screen is needed. matplotlib takes half a
+second to import, so a command imports this module only when it draws.
+"""
+
+import io
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from rnncls.storage import write_atomic
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette (2008), for lines and bars, in the order of use."""
+HEAT, SIGNED = "cividis", "PuOr"
+"""matplotlib's colour maps for amounts, and for values on both sides of zero."""
+
+
+def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
+    """Return an empty figure of that size in inches, laid out so that no label is cut."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG of 144 dots an inch, the same bytes each time."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=144, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save_picture(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    write_atomic(path, to_png(figure))
