@@ -8,6 +8,7 @@
     summary.json        data, versions, scores
     README.md           a model card
     last/state.safetensors   all that an exact resume needs
+    last/lock           held by the process that trains here
 
 A folder of `rnncls pretrain` has `language_model.safetensors` instead of the model, and no labels or card.
 
@@ -15,21 +16,32 @@ The model's file names the SHA-256 of the config, the words and the labels that 
 file, in one rename, is all that a new best epoch takes.
 """
 
+import contextlib
 import logging
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from rnncls.config import Config, dump_config, load_config
 from rnncls.errors import ConfigError, RunError
 from rnncls.model import TextClassifier
-from rnncls.storage import load_tensors, read_bytes, read_json, save_tensors, sha256_of, write_atomic, write_json
+from rnncls.storage import (
+    TEMPORARY,
+    load_tensors,
+    read_bytes,
+    read_json,
+    save_tensors,
+    sha256_of,
+    write_atomic,
+    write_json,
+)
 from rnncls.vocab import Vocab
 
 logger = logging.getLogger(__name__)
@@ -38,9 +50,10 @@ RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS, MODEL = "config.yaml", "vocab.txt", "labels.json", "model.safetensors"
 LANGUAGE_MODEL = "language_model.safetensors"
-SEALED = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
-"""The files that the weights are sealed together with."""
 METRICS, SUMMARY, CARD, STATE = "metrics.jsonl", "summary.json", "README.md", "last/state.safetensors"
+LOCK = "last/lock"
+SEALED = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
+"""The files that the weights are sealed together with, and the state too."""
 
 
 @dataclass(frozen=True)
@@ -62,29 +75,120 @@ class Pretrained:
     weights: dict[str, torch.Tensor]
 
 
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Keep every other process from training in a run folder, which is made where it is missing.
+
+    The system lets go of the lock when the process ends, however it does. What a killed one has half written goes.
+
+    Raises:
+        ConfigError: The folder is the place of the link to the newest run.
+        RunError: Another process is at it, or the folder cannot be made or written to.
+    """
+    _make_folder(path)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path}: another process is training here: wait for it, or choose another --out") from error
+    except OSError as error:
+        raise RunError(f"{path / LOCK}: cannot be written: {error.strerror}") from error
+    try:
+        for half in [*path.glob(TEMPORARY), *(path / LOCK).parent.glob(TEMPORARY)]:
+            half.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def is_untouched(path: Path) -> bool:
+    """Return whether a folder has nothing but what a run has before its first save, or is empty."""
+    names = {item.relative_to(path).as_posix() for item in path.rglob("*") if not item.match(TEMPORARY)}
+    return path.is_dir() and names <= {CONFIG, VOCAB, LABELS, Path(LOCK).parent.as_posix(), LOCK}
+
+
 def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str] | None) -> None:
     """Make a run folder with the files that do not change during training; a language model has no labels.
 
     Raises:
         ConfigError: The folder is the place of the link to the newest run.
-        RunError: The folder cannot be made.
+        RunError: The folder cannot be made or written to.
     """
-    if path.absolute() == (RUNS_DIR / LATEST).absolute():
-        raise ConfigError(f"{path}: is the link to the newest run; choose another --out")
-    try:
-        (path / STATE).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path}: the run folder cannot be made: {error.strerror}") from error
+    _make_folder(path)
     write_atomic(path / CONFIG, dump_config(config).encode())
     write_atomic(path / VOCAB, "".join(f"{word}\n" for word in vocab.words).encode())
     if label_names is not None:
         write_json(path / LABELS, {"labels": label_names})
 
 
+def _make_folder(path: Path) -> None:
+    if path.absolute() == (RUNS_DIR / LATEST).absolute():
+        raise ConfigError(f"{path}: is the link to the newest run; choose another --out")
+    try:
+        (path / STATE).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: the run folder cannot be made: {error.strerror}") from error
+
+
 def save_model(path: Path, model: nn.Module, file: str = MODEL) -> None:
     """Write the weights into a file of a run folder, sealed together with its config, words and labels."""
-    seals = {name: sha256_of((path / name).read_bytes()) for name in SEALED[file]}
-    save_tensors(path / file, model.state_dict(), {"files": seals})
+    save_tensors(path / file, model.state_dict(), {"files": seal(path, file)})
+
+
+def seal(path: Path, file: str) -> dict[str, str]:
+    """Return the checksums of the files that this one of a run folder is sealed together with.
+
+    Raises:
+        RunError: One is missing.
+    """
+    return {name: sha256_of(read_bytes(path / name)) for name in SEALED[file]}
+
+
+def check_seal(path: Path, file: str, meta: Mapping[str, Any]) -> None:
+    """See that the files of a run folder are those that one of them was sealed with.
+
+    Args:
+        path: The run folder.
+        file: The one.
+        meta: What was written into it.
+
+    Raises:
+        RunError: One is missing or damaged.
+    """
+    for name in SEALED[file]:
+        if sha256_of(read_bytes(path / name)) not in _accepted(meta, name):
+            raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
+
+
+def change_config(path: Path, config: Config, file: str) -> None:
+    """Give a run another config, and take away what said that it was finished.
+
+    What is sealed with the old one is sealed with both first, so that a crash at any point loses nothing.
+
+    Args:
+        path: The run folder.
+        config: The new one.
+        file: Where its best weights are, if there are any yet.
+
+    Raises:
+        RunError: A file is missing or damaged, or cannot be written.
+    """
+    data = dump_config(config).encode()
+    for name in (SUMMARY, CARD):
+        (path / name).unlink(missing_ok=True)
+    for each in (file, STATE):
+        if (path / each).exists():
+            tensors, meta = load_tensors(path / each)
+            both = list(dict.fromkeys([*_accepted(meta, CONFIG), sha256_of(data)]))
+            save_tensors(path / each, tensors, {**meta, "files": {**meta["files"], CONFIG: both}})
+    write_atomic(path / CONFIG, data)
+
+
+def _accepted(meta: Mapping[str, Any], name: str) -> list[str]:
+    """Return the checksums of which a file must have one."""
+    files = meta.get("files")
+    found = files.get(name, []) if isinstance(files, dict) else []
+    return found if isinstance(found, list) else [found]
 
 
 def load_run(path: Path) -> Run:
@@ -94,7 +198,10 @@ def load_run(path: Path) -> Run:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
     tensors, config, vocab = load_sealed(path, MODEL)
-    label_names = read_json(path / LABELS)["labels"]
+    label_names = load_labels(path)
+    with torch.device("meta"):  # takes no memory, however large the config says that the model is
+        outline = TextClassifier(config.model, len(vocab), len(label_names))
+    load_weights(outline, {name: tensor.to("meta") for name, tensor in tensors.items()}, path / MODEL)
     model = TextClassifier(config.model, len(vocab), len(label_names))
     load_weights(model, tensors, path / MODEL)
     return Run(path, config, vocab, label_names, model.eval())
@@ -107,9 +214,7 @@ def load_sealed(path: Path, file: str) -> tuple[dict[str, torch.Tensor], Config,
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
     tensors, meta = load_tensors(path / file)
-    for name in SEALED[file]:
-        if sha256_of(read_bytes(path / name)) != meta.get("files", {}).get(name):
-            raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
+    check_seal(path, file, meta)
     try:
         config = load_config(path / CONFIG)
     except ConfigError as error:
@@ -127,6 +232,18 @@ def load_vocab(path: Path) -> Vocab:
         return Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
     except ValueError as error:
         raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+
+
+def load_labels(path: Path) -> list[str]:
+    """Return the classes of a run folder, in the order of the logits.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    labels = read_json(path / LABELS).get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
+        raise RunError(f"{path / LABELS}: damaged: expected a list of names of classes")
+    return labels
 
 
 def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) -> None:

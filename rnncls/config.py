@@ -154,6 +154,8 @@ class TrainSection(Section):
     """How much of the target is the teachers' opinion, where there are any; the rest is the row's label."""
     clip_norm: Positive | None = 1.0
     """The longest gradient allowed, all parameters together; null: no limit."""
+    save_every: Positive = 10.0
+    """Minutes after which a run is saved within an epoch too; never so often that it takes over 2 % of the time."""
     patience: Count | None = 3
     """Stop after so many epochs without a better validation score; null: never."""
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
@@ -187,6 +189,8 @@ class Config(Section):
         str, Pattern(r"^(auto|cpu|mps|cuda(:\d+)?)$", examples=("auto", "cpu", "cuda", "cuda:0", "mps"))
     ] = "auto"
     """auto, cpu, cuda, cuda:N or mps; auto takes cuda, then mps, then cpu, and says why."""
+    deterministic: bool = False
+    """Let a GPU use none but kernels whose result is the same each time; a CPU has no others."""
     data: DataSection
     text: TextSection = TextSection()
     model: ModelSection = ModelSection()

@@ -74,10 +74,15 @@ def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
 
 
-def load_language_data(config: Config, *, use_cache: bool = True) -> TrainingData:
+def load_language_data(config: Config, vocab: Vocab | None = None, *, use_cache: bool = True) -> TrainingData:
     """Read what a language model learns from: the training rows without their labels, and all unlabelled files.
 
     The validation rows are those of `load_training_data`. A label is -1 in the training split.
+
+    Args:
+        config: All settings.
+        vocab: The words of the model, if it has some already; None: those of the texts.
+        use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         DataError: A file or one of its rows is wrong.
@@ -93,7 +98,7 @@ def load_language_data(config: Config, *, use_cache: bool = True) -> TrainingDat
             raise ConfigError(f"data.unlabelled: {path} is the training, validation or test file: leave it out")
     texts = join_texts([source.texts, *more])
     rows = np.concatenate([train_rows, np.arange(len(source.labels), len(texts.lengths))])
-    vocab = _build_vocab(config, texts, rows)
+    vocab = vocab or _build_vocab(config, texts, rows)
     train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1))
     valid = _encode(valid_source, valid_rows, vocab, valid_source.label_names)
     unlabelled = {

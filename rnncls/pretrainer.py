@@ -19,16 +19,23 @@ from rnncls.errors import ConfigError, DataError
 from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.objective import Draws
-from rnncls.runtime import keep_freed_memory, resolve_device, resolve_precision, seed_everything
 from rnncls.section import default_of
-from rnncls.trainer import Trainer, check_run_folder, run_to_end, start_or_resume, summarise, use_vectors
+from rnncls.trainer import (
+    Trainer,
+    check_run_folder,
+    run_to_end,
+    start_or_resume,
+    start_torch,
+    summarise,
+    use_vectors,
+)
 
 
 class LanguageTrainer(Trainer):
     """A trainer whose loss is the surprise at each next word."""
 
     file = checkpoint.LANGUAGE_MODEL
-    lr_key = "pretrain.lr"
+    section_name = "pretrain"
 
     def __init__(self, section: TrainSection, model: LanguageModel, data: TrainingData, seed: int) -> None:
         """Take a model on its device, and the data on the host."""
@@ -70,34 +77,37 @@ class LanguageTrainer(Trainer):
         return int((lengths - 1).sum()) * (2 if self.language_model.section.bidirectional else 1)
 
 
-def pretrain(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
+def pretrain(
+    config: Config, path: Path, *, resume: bool = False, may_change: bool = False, use_cache: bool = True
+) -> dict[str, Any]:
     """Train a language model and leave it at `path`, for `model.pretrained`; return its summary.
 
     Args:
         config: All settings.
         path: The folder, which must not exist unless `resume` is set.
         resume: Go on exactly where an earlier call stopped.
+        may_change: Go on, not exactly, where the config or the data is another.
         use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         RnnclsError: The config, the data, the device or the folder is wrong.
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
-    check_run_folder(config, path, resume=resume)
+    file = checkpoint.LANGUAGE_MODEL
+    resume = check_run_folder(config, path, resume=resume, may_change=may_change, file=file)
     section, model_section = _sections(config)
-    device = resolve_device(config.device)
-    resolve_precision(section.precision, device, model_section.cell)  # before the data is read
-    data = load_language_data(config, use_cache=use_cache)
-    seed_everything(config.seed)
-    keep_freed_memory()
+    device = start_torch(config, section, model_section)
+    vocab = checkpoint.load_vocab(path) if resume and may_change else None
+    data = load_language_data(config, vocab, use_cache=use_cache)
     model = LanguageModel(model_section, len(data.vocab))
-    if config.text.vectors is not None:
+    if config.text.vectors is not None and not resume:
         use_vectors(model.embedding, config, data.vocab)
     trainer = LanguageTrainer(section, model.to(device), data, config.seed)
-    start_or_resume(trainer, config, path, resume=resume)
-    run_to_end(trainer, path)
-    summary = summarise(trainer, path, ("loss", "perplexity"))
-    storage.write_json(path / checkpoint.SUMMARY, summary)
+    with checkpoint.hold(path):
+        start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
+        run_to_end(trainer, path)
+        summary = summarise(trainer, path, ("loss", "perplexity"))
+        storage.write_json(path / checkpoint.SUMMARY, summary)
     return summary
 
 

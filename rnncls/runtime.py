@@ -76,6 +76,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def use_deterministic_kernels(*, wanted: bool) -> None:
+    """Let torch use none but kernels whose result is the same each time, or any again."""
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS asks for
+    torch.use_deterministic_algorithms(wanted)
+    # Every step would pay for it, and none reads such memory.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch makes it later
+
+
 def generator_of(device: torch.device, *numbers: int) -> torch.Generator:
     """Return a random stream that is a function of the numbers alone, as of a seed and a step."""
     seed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]

@@ -18,6 +18,9 @@ from safetensors.torch import save
 from rnncls.errors import RunError
 
 SCHEMA_VERSION = 1
+TEMPORARY = ".*.part-*"
+"""The names of files that are being written, and of those that a killed process was writing."""
+_PIECE = 1 << 20
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
@@ -77,22 +80,48 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a crash, finds the old one whole or the new one whole.
 
+    The old one gives way only once the new one is on the disk and has been read back.
+
     Raises:
-        RunError: The disk is full, or the folder cannot be written to.
+        RunError: The disk is full, or the folder cannot be written to, or what was read back is not what was written.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.part-", delete=False) as file:
             temporary = Path(file.name)
             try:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                if not _holds(temporary, data):
+                    raise RunError(f"{path}: not written: what was read back differs; is the disk sound?")
                 temporary.chmod(0o644)
                 temporary.replace(path)
+                _sync_folder(path.parent)
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Return whether a file holds just these bytes."""
+    view, place = memoryview(data), 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            if piece != view[place : place + len(piece)]:
+                return False
+            place += len(piece)
+    return place == len(data)
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring a file's new name to the disk too, where the system can open a folder."""
+    if os.name == "posix":
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read_bytes(path: Path) -> bytes:

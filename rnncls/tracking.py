@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from rnncls.errors import RunError
+from rnncls.storage import read_bytes, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +36,35 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def keep_rows(path: Path, num_rows: int) -> None:
+def keep_rows(path: Path, num_rows: int, sha256: str) -> None:
     """Drop the rows after the first `num_rows`: those that a resumed run will write again.
 
     Raises:
-        RunError: There are fewer, or the file cannot be read or written to.
+        RunError: There are fewer, they are not those with this checksum, or the file cannot be read or written to.
     """
+    lines = _read_lines(path)
+    if len(lines) < num_rows:
+        raise RunError(f"{path}: damaged: expected {num_rows} rows, found {len(lines)}")
+    if checksum_of_rows(path, num_rows) != sha256:
+        raise RunError(f"{path}: damaged: the first {num_rows} rows do not match their checksum")
     try:
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        if len(lines) < num_rows:
-            raise RunError(f"{path}: damaged: expected {num_rows} rows, found {len(lines)}")
         if len(lines) > num_rows:
             os.truncate(path, sum(map(len, lines[:num_rows])))  # the rows that stay are not touched
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from error
+
+
+def checksum_of_rows(path: Path, num_rows: int) -> str:
+    """Return the checksum of the first `num_rows` rows.
+
+    Raises:
+        RunError: The file cannot be read.
+    """
+    return sha256_of(b"".join(_read_lines(path)[:num_rows]))
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    return read_bytes(path).splitlines(keepends=True) if path.exists() else []
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

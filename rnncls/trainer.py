@@ -5,6 +5,7 @@
 Shapes: N training texts, B texts in a batch, C classes.
 """
 
+import contextlib
 import logging
 import math
 import platform
@@ -21,13 +22,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 from torch import nn
 
 import rnncls
 from rnncls import checkpoint, storage, tracking
 from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
 from rnncls.checkpoint import Pretrained
-from rnncls.config import Config, TrainSection, dump_config, load_config
+from rnncls.config import Config, ModelSection, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_split, load_training_data
 from rnncls.dataset import checksum
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
@@ -44,6 +46,7 @@ from rnncls.runtime import (
     seed_everything,
     start_workers,
     stop_on_signal,
+    use_deterministic_kernels,
 )
 from rnncls.vectors import load_vectors
 from rnncls.vocab import Vocab
@@ -68,13 +71,38 @@ class Step:
     validation: dict[str, Any] | None = None
 
 
+class Place(BaseModel):
+    """Where a training stands, but for its tensors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    step: NonNegativeInt
+    elapsed_s: float
+    epoch_s: float
+    best_score: float | None
+    best_epoch: NonNegativeInt
+    num_validations: NonNegativeInt
+
+
+class SavedState(BaseModel):
+    """What stands in a saved state beside the tensors, and what an exact resume must find unchanged."""
+
+    model_config = ConfigDict(strict=True)
+
+    place: Place
+    steps_per_epoch: PositiveInt
+    fingerprint: dict[str, Any]
+    precision: str
+    metrics_sha256: str
+
+
 class Trainer:
     """A model, its optimiser and its place in the training data; all that changes is in `state_dict`."""
 
     file = checkpoint.MODEL
     """Where the best weights go."""
-    lr_key = "train.lr"
-    """What to turn down when the loss is not finite."""
+    section_name = "train"
+    """Where the keys of `section` stand in the config."""
 
     def __init__(self, section: TrainSection, model: TextClassifier, data: TrainingData, seed: int) -> None:
         """Take a model on its device, and the data on the host."""
@@ -187,7 +215,7 @@ class Trainer:
         if not math.isfinite(scores["loss"] + self.epoch_loss.item()):
             raise DivergedError(
                 f"the loss is not finite after epoch {self.num_validations + 1}: start a new run with a lower "
-                f"{self.lr_key} or a train.clip_norm"
+                f"{self.section_name}.lr or a train.clip_norm"
             )
         score = -scores["loss"] if self.section.monitor == "loss" else scores[self.section.monitor]
         self.num_validations += 1
@@ -232,9 +260,20 @@ class Trainer:
     @property
     def is_finished(self) -> bool:
         """Whether all epochs are done, or too many went by without a better score."""
+        return self.why_finished is not None
+
+    @property
+    def why_finished(self) -> str | None:
+        """The key of the config by which the training is at its end, or None."""
+        if self.num_validations >= self.section.max_epochs:
+            return f"{self.section_name}.max_epochs"
         waited = self.num_validations - self.best_epoch
-        out_of_patience = self.section.patience is not None and waited >= self.section.patience
-        return self.num_validations >= self.section.max_epochs or out_of_patience
+        return "train.patience" if self.section.patience is not None and waited >= self.section.patience else None
+
+    @property
+    def label_names(self) -> list[str] | None:
+        """The classes that the weights are sealed with; a language model has none."""
+        return self.data.label_names if checkpoint.LABELS in checkpoint.SEALED[self.file] else None
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """Return all that changes, as tensors and as plain values, for an exact resume."""
@@ -243,13 +282,13 @@ class Trainer:
         if self.average is not None:
             tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
-        return tensors, {name: getattr(self, name) for name in _PLAIN_STATE}
+        return tensors, {name: getattr(self, name) for name in Place.model_fields}
 
     def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path) -> None:
         """Take back what `state_dict` returned.
 
         Raises:
-            RunError: It is from another model.
+            RunError: It is from another model or optimiser.
         """
 
         def part(name: str) -> dict[str, torch.Tensor]:
@@ -257,22 +296,27 @@ class Trainer:
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
         checkpoint.load_weights(self.model, part("model"), source)
-        self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
         if self.average is not None:
             checkpoint.load_weights(self.average, part("average"), source)
-        self.epoch_loss = tensors["epoch_loss"].to(self.device)
-        self.epoch_correct = tensors["epoch_correct"].to(self.device)
-        for name in _PLAIN_STATE:
-            setattr(self, name, values[name])
+        try:
+            self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
+            self.epoch_loss = tensors["epoch_loss"].to(self.device).reshape(())
+            self.epoch_correct = tensors["epoch_correct"].to(self.device).reshape(())
+        except (KeyError, RuntimeError) as error:
+            raise RunError(f"{source}: the optimizer's state does not fit the config: {error}") from error
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def begin_epoch_anew(self) -> None:
+        """Go back to the end of the last whole epoch, but keep the weights."""
+        self.step = self.num_validations * self.steps_per_epoch
+        self._forget_epoch()
 
     def _forget_epoch(self) -> None:
         """Start the sums over an epoch's training texts from zero; they stay on the device until it ends."""
         self.epoch_loss = torch.zeros((), device=self.device)
         self.epoch_correct = torch.zeros((), dtype=torch.int64, device=self.device)
         self.epoch_s = 0.0
-
-
-_PLAIN_STATE = ("step", "elapsed_s", "epoch_s", "best_score", "best_epoch", "num_validations")
 
 
 def build_model(config: Config, data: TrainingData, pretrained: Pretrained | None = None) -> TextClassifier:
@@ -328,28 +372,30 @@ def ask_teachers(config: Config, data: TrainingData, device: torch.device, *, us
     return replace(data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals})
 
 
-def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool = True) -> dict[str, Any]:
+def train(
+    config: Config, path: Path, *, resume: bool = False, may_change: bool = False, use_cache: bool = True
+) -> dict[str, Any]:
     """Train a model and leave a run folder at `path`; return its summary.
 
     Args:
         config: All settings.
         path: The run folder, which must not exist unless `resume` is set.
         resume: Go on exactly where the run at `path` stopped.
+        may_change: Go on, not exactly, where the config or the data is another.
         use_cache: Keep and take tokenised files (see rnncls.cache).
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
-    check_run_folder(config, path, resume=resume)
+    resume = check_run_folder(config, path, resume=resume, may_change=may_change)
     if config.model.cell == "none":
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers, bidirectional and pooling do nothing"
         )
-    device = resolve_device(config.device)
-    resolve_precision(config.train.precision, device, config.model.cell)  # before the data is read
+    device = start_torch(config, config.train, config.model)
     pretrained, vocab = None, None
-    if config.model.pretrained and resume:
+    if resume and (config.model.pretrained or may_change):
         vocab = checkpoint.load_vocab(path)  # all else has come over
     elif config.model.pretrained:
         pretrained = checkpoint.load_pretrained(config)
@@ -357,29 +403,59 @@ def train(config: Config, path: Path, *, resume: bool = False, use_cache: bool =
     data = load_training_data(config, vocab, use_cache=use_cache)
     if pretrained is not None:
         checkpoint.check_rows(Path(config.model.pretrained or ""), data.fingerprint, may_differ=True)
-    seed_everything(config.seed)
-    keep_freed_memory()
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained).to(device)
     trainer = Trainer(config.train, model, data, config.seed)
-    start_or_resume(trainer, config, path, resume=resume)
-    run_to_end(trainer, path)
-    return finish_run(trainer, config, path)
+    with checkpoint.hold(path):
+        start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
+        run_to_end(trainer, path)
+        return finish_run(trainer, config, path)
 
 
-def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: bool) -> None:
-    """Make the run folder of a fresh trainer, or bring the trainer to where the run at `path` stopped."""
+def start_torch(config: Config, train: TrainSection, model: ModelSection) -> torch.device:
+    """Prepare torch for a training, and return the device.
+
+    Args:
+        config: All settings, for the device and the seed.
+        train: How it is trained.
+        model: What is trained.
+
+    Raises:
+        DeviceError: The device is not there.
+        ConfigError: It cannot compute as the config wants.
+    """
+    device = resolve_device(config.device)
+    resolve_precision(train.precision, device, model.cell)
+    use_deterministic_kernels(wanted=config.deterministic)
+    keep_freed_memory()
+    seed_everything(config.seed)
+    return device
+
+
+def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_change: bool = False) -> None:
+    """Make the run folder of a fresh trainer, or bring the trainer to where the run at `path` stopped.
+
+    Raises:
+        ConfigError: The folder has been taken since it was looked at.
+        RunError: The run cannot be gone on with.
+    """
     if resume:
-        load_state(trainer, path)
+        load_state(trainer, path, may_change=may_change)
+        if load_config(path / checkpoint.CONFIG) != config:
+            checkpoint.change_config(path, config, trainer.file)
+        if trainer.is_finished:
+            logger.info("%s", f"nothing is left to do after epoch {trainer.num_validations}: {trainer.why_finished}")
         return
-    label_names = trainer.data.label_names if checkpoint.LABELS in checkpoint.SEALED[trainer.file] else None
-    checkpoint.create_run(path, config, trainer.data.vocab, label_names)
+    if not checkpoint.is_untouched(path):
+        raise ConfigError(f"{path}: another process has just begun a run here; choose another --out")
+    checkpoint.create_run(path, config, trainer.data.vocab, trainer.label_names)
     save_state(trainer, path)
 
 
 def run_to_end(trainer: Trainer, path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
+    clock = SaveClock(trainer.section.save_every * 60)
     with stop_on_signal() as stop, tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs) as bar:
         bar.resume_at(trainer.num_texts_seen)
         for step in trainer.steps():
@@ -389,34 +465,97 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                 bar.show_row(step.validation)
                 if step.validation["is_best"]:
                     checkpoint.save_model(path, trainer.kept_model, trainer.file)
-            if step.validation is not None or stop.requested:
-                save_state(trainer, path)
+            if step.validation is not None or stop.requested or clock.is_time:
+                with clock.saving():
+                    save_state(trainer, path)
             if stop.requested:
                 raise Interrupted(f"stopped in epoch {step.epoch}; all is saved: go on with --resume --out {path}")
+
+
+class SaveClock:
+    """When to save within an epoch: every so often, but never so often that it takes more than its share of time."""
+
+    SHARE = 0.02
+
+    def __init__(self, every_s: float) -> None:
+        """Start counting."""
+        self.every_s = every_s
+        self.saved_at = time.monotonic()
+        self.save_s = 0.0
+
+    @property
+    def is_time(self) -> bool:
+        """Whether a save is due."""
+        return time.monotonic() - self.saved_at >= max(self.every_s, self.save_s / self.SHARE)
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Time a save, and count from its end."""
+        start = time.monotonic()
+        yield
+        self.saved_at = time.monotonic()
+        self.save_s = self.saved_at - start
 
 
 def save_state(trainer: Trainer, path: Path) -> None:
     """Write all that an exact resume needs."""
     tensors, values = trainer.state_dict()
-    meta = {"values": values, "fingerprint": _data_seal(trainer.data.fingerprint), "precision": str(trainer.dtype)}
+    meta = {
+        "files": checkpoint.seal(path, trainer.file),
+        "place": values,
+        "steps_per_epoch": trainer.steps_per_epoch,
+        "fingerprint": _data_seal(trainer.data.fingerprint),
+        "precision": str(trainer.dtype),
+        "metrics_sha256": tracking.checksum_of_rows(path / checkpoint.METRICS, trainer.num_validations),
+    }
     storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
 
-def load_state(trainer: Trainer, path: Path) -> None:
+def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> None:
     """Take back what `save_state` wrote.
 
     Raises:
-        RunError: A file is missing or damaged, or the data is not that of this run.
+        RunError: A file is missing or damaged, or the data is not that of this run and may not be.
+    """
+    tensors, saved = read_state(path, trainer.file)
+    own, other = (dict(_flatten(each)) for each in (_data_seal(trainer.data.fingerprint), saved.fingerprint))
+    differing = sorted(key for key in own.keys() | other.keys() if own.get(key) != other.get(key))
+    if differing and not may_change:
+        raise RunError(f"{path}: cannot resume exactly: the data differs in {', '.join(differing)}; {_HOW_TO_CHANGE}")
+    if saved.precision != str(trainer.dtype) and not may_change:
+        raise RunError(f"{path}: began in {saved.precision}, this machine goes on in {trainer.dtype}; {_HOW_TO_CHANGE}")
+    if checkpoint.load_vocab(path).words != trainer.data.vocab.words:
+        raise RunError(f"{path / checkpoint.VOCAB}: not the words that this version finds in the data: cannot resume")
+    if trainer.label_names is not None and (found := checkpoint.load_labels(path)) != trainer.label_names:
+        raise RunError(f"{path / checkpoint.LABELS}: has the classes {found}, the data has {trainer.label_names}")
+    if saved.place.best_epoch:
+        checkpoint.load_sealed(path, trainer.file)  # nothing else has the best weights so far
+    trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
+    tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256)
+    if differing or trainer.steps_per_epoch != saved.steps_per_epoch:
+        logger.info("the data or the batches have changed: epoch %d begins anew", trainer.num_validations + 1)
+        trainer.begin_epoch_anew()
+
+
+def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedState]:
+    """Return the state of a run, verified with the files that it is sealed with.
+
+    Args:
+        path: The run folder.
+        file: Where its best weights go.
+
+    Raises:
+        RunError: A file is missing or damaged.
     """
     tensors, meta = storage.load_tensors(path / checkpoint.STATE)
-    if meta["fingerprint"] != _data_seal(trainer.data.fingerprint):
-        raise RunError(f"{path}: the data files are not those of this run: cannot resume exactly")
-    if meta["precision"] != str(trainer.dtype):
-        raise RunError(f"{path}: began in {meta['precision']}, this machine goes on in {trainer.dtype}: not exactly")
-    if meta["values"]["best_epoch"]:
-        checkpoint.load_sealed(path, trainer.file)  # nothing else has the best weights so far
-    trainer.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
-    tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations)
+    checkpoint.check_seal(path, file, meta)
+    try:
+        return tensors, SavedState.model_validate(meta)
+    except ValidationError as error:
+        raise RunError(f"{path / checkpoint.STATE}: damaged: not the state of a training: {error}") from error
+
+
+_HOW_TO_CHANGE = "--with-changes goes on all the same"
 
 
 def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
@@ -426,9 +565,11 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     num_right = round(summary["valid"]["accuracy"] * num_valid_rows)
     summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
     summary["label_names"] = trainer.data.label_names
-    storage.write_json(path / checkpoint.SUMMARY, summary)
     storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
-    checkpoint.point_latest_at(path)
+    try:
+        checkpoint.point_latest_at(path)
+    finally:
+        storage.write_json(path / checkpoint.SUMMARY, summary)  # last: it says that nothing is left to do
     return summary
 
 
@@ -453,6 +594,7 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "seed": trainer.seed,
         "precision": str(trainer.dtype).removeprefix("torch."),
         "device": str(trainer.device),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "num_threads": trainer.workers.num_threads,
         "versions": {
             "rnncls": rnncls.__version__,
@@ -463,26 +605,53 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
     }
 
 
-def check_run_folder(config: Config, path: Path, *, resume: bool) -> None:
+def check_run_folder(
+    config: Config, path: Path, *, resume: bool, may_change: bool = False, file: str = checkpoint.MODEL
+) -> bool:
     """See that a new run has a place of its own, or that a resumed one is there and has the same config.
 
+    Args:
+        config: All settings.
+        path: The run folder.
+        resume: Whether a run is to go on there.
+        may_change: Whether its config may be another; a run may always be given more or fewer epochs.
+        file: Where its best weights go.
+
+    Returns:
+        Whether there is a state to go on from: a run that was killed before its first save begins anew.
+
     Raises:
-        ConfigError: The folder is taken, or its config differs.
-        RunError: There is nothing to resume.
+        ConfigError: The folder is taken, or its config differs and may not.
+        RunError: There is nothing to resume, it is damaged, or another process is at it.
     """
     if not resume:
         if path.exists() and (path.is_file() or any(path.iterdir())):
             raise ConfigError(f"{path}: already there; choose another --out, or go on with it with --resume")
-        return
+        return False
     if not (path / checkpoint.STATE).is_file():
-        raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
-    try:
-        before = load_config(path / checkpoint.CONFIG).model_dump()
-    except ConfigError as error:
-        raise RunError(f"{path}: damaged: {error}") from error
-    differing = [key for key, value in _flatten(config.model_dump()) if dict(_flatten(before))[key] != value]
-    if differing:
-        raise ConfigError(f"{path}: cannot resume exactly: the config differs in {', '.join(differing)}")
+        if not checkpoint.is_untouched(path):
+            raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
+        logger.info("%s: nothing had been saved here yet: the run begins at its start", path)
+        return False
+    with checkpoint.hold(path):
+        read_state(path, file)
+        try:
+            before = load_config(path / checkpoint.CONFIG)
+        except ConfigError as error:
+            raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+    differing = [
+        key for key, value in _flatten(config.model_dump()) if dict(_flatten(before.model_dump()))[key] != value
+    ]
+    refused = [key for key in differing if key not in _NOT_IN_THE_WEIGHTS]
+    if refused and not may_change:
+        raise ConfigError(
+            f"{path}: cannot resume exactly: the config differs in {', '.join(refused)}; {_HOW_TO_CHANGE}"
+        )
+    return True
+
+
+_NOT_IN_THE_WEIGHTS = ("train.max_epochs", "pretrain.max_epochs", "train.patience", "train.save_every")
+"""What may always be another when a run goes on: how long, and how often it is saved."""
 
 
 def find_unfinished(config: Config) -> Path:
@@ -491,14 +660,23 @@ def find_unfinished(config: Config) -> Path:
     Raises:
         RunError: There is none.
     """
-    states = sorted(checkpoint.RUNS_DIR.glob(f"*/{checkpoint.STATE}"), key=lambda path: path.stat().st_mtime)
-    runs = [path.parent.parent for path in reversed(states) if not path.parent.parent.is_symlink()]
+    configs = [path for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.CONFIG}") if not path.parent.is_symlink()]
     wanted = dump_config(config).encode()
-    for run in runs:
-        is_finished = (run / checkpoint.SUMMARY).exists()
-        if not is_finished and (run / checkpoint.LABELS).exists() and (run / checkpoint.CONFIG).read_bytes() == wanted:
-            return run
-    raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
+    runs = [
+        path.parent
+        for path in configs
+        if (path.parent / checkpoint.LABELS).exists()
+        and not (path.parent / checkpoint.SUMMARY).exists()
+        and path.read_bytes() == wanted
+    ]
+    if not runs:
+        raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
+    return max(runs, key=_changed_at)
+
+
+def _changed_at(path: Path) -> float:
+    state = path / checkpoint.STATE
+    return (state if state.exists() else path / checkpoint.CONFIG).stat().st_mtime
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -393,12 +393,14 @@ def test_an_interrupt_leaves_the_old_file_and_no_temporary_one(tmp_path: Path, m
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
 
 
-def test_the_new_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_new_file_is_on_the_disk_before_it_takes_its_name_and_its_name_is_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[bytes] = []
     write_atomic(tmp_path / "x", b"old")
     monkeypatch.setattr(os, "fsync", lambda _: seen.append((tmp_path / "x").read_bytes()))
     write_atomic(tmp_path / "x", b"new")
-    assert seen == [b"old"]
+    assert seen == [b"old", b"new"]  # the file, then its folder
 
 
 @pytest.mark.parametrize("name", ["missing/x", "folder"])

@@ -29,6 +29,7 @@ KEYS = [key for key, *_ in iter_keys()]
 DOCUMENTED_DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "device": "auto",
+    "deterministic": False,
     "data": {
         "name": None,
         "root": "data",
@@ -81,6 +82,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "teachers": [],
         "teacher_weight": 0.7,
         "clip_norm": 1.0,
+        "save_every": 10.0,
         "patience": 3,
         "monitor": "accuracy",
         "precision": "float32",
@@ -206,16 +208,16 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, line: int
 @pytest.mark.parametrize(
     ("text", "line", "key", "known"),
     [
-        (DATA + "zzz: 1\n", 2, "zzz", "seed, device, data, text, model, train, pretrain"),
+        (DATA + "zzz: 1\n", 2, "zzz", "seed, device, deterministic, data, text, model, train, pretrain"),
         (
             DATA + "text:\n  zzz: 1\n",
             3,
             "text.zzz",
             "tokenizer, clean, min_freq, max_vocab, max_tokens, vectors",
         ),
-        ("no: 1\n" + DATA, 1, "no", "seed, device, data, text, model, train, pretrain"),
-        ("1: 2\n" + DATA, 1, "1", "seed, device, data, text, model, train, pretrain"),
-        ("null: 2\n" + DATA, 1, "null", "seed, device, data, text, model, train, pretrain"),
+        ("no: 1\n" + DATA, 1, "no", "seed, device, deterministic, data, text, model, train, pretrain"),
+        ("1: 2\n" + DATA, 1, "1", "seed, device, deterministic, data, text, model, train, pretrain"),
+        ("null: 2\n" + DATA, 1, "null", "seed, device, deterministic, data, text, model, train, pretrain"),
     ],
 )
 def test_an_unknown_key_like_no_other_is_named_with_the_known_ones(text: str, line: int, key: str, known: str) -> None:
@@ -536,7 +538,7 @@ def test_config_errors_end_the_program_with_code_2() -> None:
 def test_keys_are_listed_in_the_order_of_the_schema() -> None:
     names = ("data", "text", "model", "train", "pretrain")
     sections = [f"{name}.{key}" for name in names for key in DOCUMENTED_DEFAULTS[name]]
-    assert ["seed", "device", *sections] == KEYS
+    assert ["seed", "device", "deterministic", *sections] == KEYS
 
 
 @pytest.mark.parametrize(("key", "allowed", "default", "text"), list(iter_keys()), ids=KEYS)

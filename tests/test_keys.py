@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rnncls import trainer
 from rnncls.config import iter_keys, parse_config
 from rnncls.corpus import load_split
 from rnncls.errors import RnnclsError
@@ -19,6 +20,7 @@ TIMES = {"elapsed_s", "tokens_per_s"}
 CHANGES: dict[str, tuple[str, list[str]]] = {
     "seed": ("1", []),
     "device": ("cuda:9", []),
+    "deterministic": ("true", []),
     "data.name": ("ag_news", ["data.name=quickstart", "data.train=null", "data.test=null"]),
     "data.root": ("elsewhere", ["data.name=quickstart", "data.train=null", "data.test=null"]),
     "data.train": ("other.csv", []),
@@ -62,6 +64,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.teachers": ("[teacher]", []),
     "train.teacher_weight": ("0.1", ["train.teachers=[teacher]"]),
     "train.clip_norm": ("0.01", []),
+    "train.save_every": ("1e-9", []),
     "train.patience": ("1", ["train.max_epochs=4", "train.lr=1e-9"]),
     "train.monitor": ("loss", []),
     "train.precision": ("bfloat16", []),
@@ -77,8 +80,16 @@ PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.fixture
-def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
+def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
     """Return a function from overrides to all that a run shows, or to the error that it ends with."""
+    saves: list[Path] = []
+    save = trainer.save_state
+
+    def save_and_count(own: trainer.Trainer, path: Path) -> None:
+        saves.append(path)
+        save(own, path)
+
+    monkeypatch.setattr(trainer, "save_state", save_and_count)
     text = toy_csv.read_text(encoding="utf-8").replace("the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;.")
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
@@ -86,11 +97,12 @@ def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
     train(parse_config(toy_yaml(Path("toy.csv")), "toy.yaml"), tmp_path / "teacher")
 
     def run(overrides: list[str]) -> Any:
+        saves.clear()
         path = tmp_path / f"run-{'-'.join(overrides).replace('/', '_')}"
         try:
             config = parse_config(toy_yaml(Path("toy.csv")), "toy.yaml", overrides)
             train(config, path)
-            return describe(path)
+            return describe(path), saves.count(path)
         except RnnclsError as error:
             return str(error).replace(str(path), "")
 
@@ -98,16 +110,18 @@ def outcome(toy_csv: Path, tmp_path: Path) -> Callable[[list[str]], Any]:
 
 
 def describe(path: Path) -> Any:
-    """Return the metrics rows, the best score, the words, and the logits on the test file."""
+    """Return the metrics rows, the best score, the words, the logits on the test file, and which kernels were used."""
     from rnncls.checkpoint import STATE, load_run
-    from rnncls.storage import load_tensors
+    from rnncls.storage import load_tensors, read_json
     from rnncls.tracking import read_rows
 
     loaded = load_run(path)
     split, _ = load_split(loaded.config, "test", loaded.vocab, loaded.label_names)
     rows = [{key: value for key, value in row.items() if key not in TIMES} for row in read_rows(path / "metrics.jsonl")]
     _, meta = load_tensors(path / STATE)
-    return rows, meta["values"]["best_score"], loaded.vocab.words, compute_logits(loaded.model, split.texts).tolist()
+    logits = compute_logits(loaded.model, split.texts).tolist()
+    is_deterministic = read_json(path / "summary.json")["deterministic"]
+    return rows, meta["place"]["best_score"], loaded.vocab.words, logits, is_deterministic
 
 
 def test_every_key_of_the_schema_is_listed_here() -> None:

@@ -133,7 +133,7 @@ def test_a_teacher_that_was_trained_anew_cannot_teach_the_rest_of_a_run(make_con
     Path("run/summary.json").unlink()
     shutil.rmtree("one")
     train(make_config("train.max_epochs=1", "train.lr=0.01"), Path("one"))
-    with pytest.raises(RunError, match="the data files are not those of this run"):
+    with pytest.raises(RunError, match="cannot resume exactly: the data differs in teachers; --with-changes"):
         train(config, Path("run"), resume=True)
 
 

@@ -309,7 +309,7 @@ def test_resuming_with_another_config_names_the_keys_that_differ(make_config: Ma
 def test_resuming_with_other_data_is_refused(make_config: MakeConfig, toy_run: Path, toy_csv: Path) -> None:
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text.replace("meet", "met", 1), encoding="utf-8")
-    with pytest.raises(RunError, match="the data files are not those of this run"):
+    with pytest.raises(RunError, match=r"the data differs in files\.train\.sha256"):
         train(make_config(), toy_run, resume=True)
 
 

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, OutOption, ResumeOption, SetOption
+from rnncls.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    NoCacheOption,
+    OutOption,
+    ResumeOption,
+    SetOption,
+    WithChangesOption,
+)
 from rnncls.cli.train import train_command
 
 
@@ -17,10 +25,12 @@ def distill_command(
     out: OutOption = None,
     device: DeviceOption = None,
     resume: ResumeOption = False,
+    with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train one classifier on what several finished runs say of the training texts, and on their labels."""
     # runs/latest is another run by the time that this one is done.
     paths = [str(teacher.resolve() if teacher.is_symlink() else teacher) for teacher in teachers]
     named = json.dumps(paths, ensure_ascii=False)
-    train_command(config, [*(set_ or []), f"train.teachers={named}"], out, device, resume, no_cache)
+    overrides = [*(set_ or []), f"train.teachers={named}"]
+    train_command(config, overrides, out, device, resume, with_changes, no_cache)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from rnncls.errors import ConfigError
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The YAML config.", show_default=False, metavar="FILE")
 ]
@@ -22,7 +24,20 @@ OutOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped.")
 ]
+WithChangesOption = Annotated[
+    bool, typer.Option("--with-changes", help="With --resume: go on though the config or the data is another.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Read and tokenise the data files anew, and keep nothing of it.")
 ]
+
+
+def check_changes(*, resume: bool, with_changes: bool) -> None:
+    """See that --with-changes stands beside --resume.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if with_changes and not resume:
+        raise ConfigError("--with-changes is for a run that goes on: give --resume too")

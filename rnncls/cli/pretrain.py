@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, SetOption
+from rnncls.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    NoCacheOption,
+    SetOption,
+    WithChangesOption,
+    check_changes,
+)
 
 
 def pretrain_command(
@@ -15,18 +22,20 @@ def pretrain_command(
     set_: SetOption = None,
     device: DeviceOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where --out stopped.")] = False,
+    with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a language model on the training texts, without their labels, and on data.unlabelled."""
     from rnncls.config import load_config
 
+    check_changes(resume=resume, with_changes=with_changes)
     checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
 
     from rnncls.pretrainer import pretrain
     from rnncls.runtime import collect_again
 
     collect_again()
-    summary = pretrain(checked, out, resume=resume, use_cache=not no_cache)
+    summary = pretrain(checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache)
     again = shlex.join(
         [str(config), *(part for each in [*(set_ or []), f"model.pretrained={out}"] for part in ("--set", each))]
     )

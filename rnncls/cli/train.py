@@ -5,7 +5,16 @@ from pathlib import Path
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, NoCacheOption, OutOption, ResumeOption, SetOption
+from rnncls.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    NoCacheOption,
+    OutOption,
+    ResumeOption,
+    SetOption,
+    WithChangesOption,
+    check_changes,
+)
 
 
 def train_command(
@@ -14,11 +23,13 @@ def train_command(
     out: OutOption = None,
     device: DeviceOption = None,
     resume: ResumeOption = False,
+    with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
     from rnncls.config import load_config
 
+    check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)
 
@@ -27,7 +38,7 @@ def train_command(
 
     collect_again()
     path = out or (find_unfinished(checked) if resume else new_run_path(config))
-    summary = train(checked, path, resume=resume, use_cache=not no_cache)
+    summary = train(checked, path, resume=resume, may_change=with_changes, use_cache=not no_cache)
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
     typer.echo(

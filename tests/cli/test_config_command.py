@@ -11,7 +11,7 @@ from tests.cli.conftest import Cli
 
 TWO_MISTAKES = "seed: -1\ndata: {train: toy.csv}\ntrain:\n  batchsize: 3\n"
 KEYS = {
-    "seed", "device",
+    "seed", "device", "deterministic",
     "data.name", "data.root", "data.train", "data.valid", "data.test", "data.unlabelled", "data.text",
     "data.label", "data.valid_fraction", "data.split_seed",
     "text.tokenizer", "text.clean", "text.min_freq", "text.max_vocab", "text.max_tokens", "text.vectors",
@@ -22,7 +22,7 @@ KEYS = {
     "train.layer_lr_decay", "train.freeze_encoder", "train.freeze_embedding", "train.weight_decay",
     "train.label_smoothing", "train.adversarial", "train.virtual_adversarial", "train.r_drop", "train.average",
     "train.teachers", "train.teacher_weight",
-    "train.clip_norm", "train.patience", "train.monitor",
+    "train.clip_norm", "train.save_every", "train.patience", "train.monitor",
     "train.precision",
     "pretrain.max_epochs", "pretrain.batch_size", "pretrain.lr", "pretrain.dropout", "pretrain.word_dropout",
 }  # fmt: skip
@@ -80,7 +80,10 @@ def test_what_show_prints_is_the_same_config(cli: Cli) -> None:
 def test_the_schema_is_json_that_allows_no_other_keys(cli: Cli) -> None:
     schema = json.loads(cli("config", "schema").stdout)
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() == {"seed", "device", "data", "text", "model", "train", "pretrain"}
+    assert schema["properties"].keys() == {
+        *("seed", "device", "deterministic"),
+        *("data", "text", "model", "train", "pretrain"),
+    }
 
 
 def test_the_table_of_keys_has_a_row_a_key(cli: Cli) -> None:

@@ -69,6 +69,7 @@ def test_a_run_folder_holds_what_is_promised_and_nothing_else(train: Callable[..
         "config.yaml",
         "labels.json",
         "last",
+        "last/lock",
         "last/state.safetensors",
         "metrics.jsonl",
         "model.safetensors",
@@ -193,7 +194,10 @@ def test_a_run_that_is_not_there_cannot_be_resumed(train: Callable[..., Outcome]
 def test_a_run_is_not_resumed_with_another_config(train: Callable[..., Outcome]) -> None:
     train("--out", "runs/a")
     exit_code, _, stderr = train("--resume", "--out", "runs/a", "--set", "train.lr=0.1")
-    assert (exit_code, stderr) == (2, "error: runs/a: cannot resume exactly: the config differs in train.lr\n")
+    assert (exit_code, stderr) == (
+        2,
+        "error: runs/a: cannot resume exactly: the config differs in train.lr; --with-changes goes on all the same\n",
+    )
 
 
 LONG = ("--set", "train.max_epochs=12", "--set", "train.batch_size=2", "--set", "train.patience=null")

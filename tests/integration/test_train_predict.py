@@ -52,12 +52,12 @@ def run_on(trainer: Trainer, num_steps: int | None = None) -> list[Row]:
 def resume(config: Config, trainer: Trainer) -> Trainer:
     """Return a new trainer that goes on from the state that another one has saved."""
     path = Path("state")
-    (path / "last").mkdir(parents=True)
+    checkpoint.create_run(path, config, trainer.data.vocab, trainer.data.label_names)
     save_state(trainer, path)
     again = start(config)
     torch.manual_seed(12345)  # what was drawn in the meantime must not matter
     tensors, meta = load_tensors(path / checkpoint.STATE)
-    again.load_state_dict(tensors, meta["values"], path / checkpoint.STATE)
+    again.load_state_dict(tensors, meta["place"], path / checkpoint.STATE)
     return again
 
 

@@ -1,0 +1,296 @@
+"""Going on: after a kill at any point between two writes, with another config, and where another process is."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rnncls import checkpoint, storage, tracking
+from rnncls import trainer as trainer_module
+from rnncls.checkpoint import hold, load_run
+from rnncls.config import Config
+from rnncls.errors import ConfigError, RunError
+from rnncls.pretrainer import pretrain
+from rnncls.storage import load_tensors, save_tensors, write_json
+from rnncls.trainer import find_unfinished, train
+
+MakeConfig = Callable[..., Config]
+TIMES = {"elapsed_s", "tokens_per_s"}
+EVERYTHING = (
+    "train.max_epochs=2", "train.patience=null", "train.monitor=loss", "model.dropout=0.3", "model.word_dropout=0.2",
+    "train.average=0.9",
+)  # fmt: skip
+
+
+class Killed(BaseException):
+    """What stands for a SIGKILL: nothing catches it."""
+
+
+@pytest.fixture
+def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a function that runs a training until its n-th write, or counts its writes where n is none of them."""
+
+    def run(number: int, train_once: Callable[[], object]) -> int:
+        writes = 0
+
+        def counted(write: Callable[..., Any]) -> Callable[..., Any]:
+            def write_or_die(*arguments: Any, **options: Any) -> Any:
+                nonlocal writes
+                writes += 1
+                if writes == number:
+                    raise Killed
+                return write(*arguments, **options)
+
+            return write_or_die
+
+        with monkeypatch.context() as patch:
+            for module, name in (
+                (storage, "write_atomic"), (checkpoint, "write_atomic"), (tracking, "append_row"),
+                (tracking, "keep_rows"), (checkpoint, "point_latest_at"), (checkpoint, "_make_folder"),
+            ):  # fmt: skip
+                patch.setattr(module, name, counted(getattr(module, name)))
+            with contextlib.suppress(Killed):
+                train_once()
+        return writes
+
+    return run
+
+
+@pytest.fixture
+def whole(make_config: MakeConfig) -> Path:
+    """The untouched run of `EVERYTHING`."""
+    train(make_config(*EVERYTHING), Path("runs/whole"))
+    return Path("runs/whole")
+
+
+def result_of(path: Path, model: str = checkpoint.MODEL) -> tuple[bytes, list[dict[str, Any]], set[str]]:
+    """Return the weights' file, the rows without their times, and the names of all files."""
+    rows = [json.loads(line) for line in (path / checkpoint.METRICS).read_text().splitlines()]
+    names = {file.relative_to(path).as_posix() for file in path.rglob("*")}
+    plain = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    return (path / model).read_bytes(), plain, names
+
+
+# Killed
+
+
+def begin_or_go_on(config: Config, path: Path) -> None:
+    train(config, path, resume=path.exists() and any(path.iterdir()))
+
+
+def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(
+    make_config: MakeConfig, kill_at: Callable[..., int]
+) -> None:
+    # Each part is killed before one write more than the part before it, until one comes to the end.
+    config = make_config(*EVERYTHING, "train.save_every=1e-9")
+    train(config, Path("whole"))
+    kills = 0
+    while kill_at(kills + 1, lambda: begin_or_go_on(config, Path("killed"))) > kills:
+        kills += 1
+        assert kills < 100
+    assert kills > 5
+    assert result_of(Path("killed")) == result_of(Path("whole"))
+
+
+@pytest.mark.parametrize("number", range(1, 14))
+def test_a_run_killed_before_any_one_write_ends_as_if_nothing_had_been(
+    make_config: MakeConfig, kill_at: Callable[..., int], whole: Path, number: int
+) -> None:
+    config, path = make_config(*EVERYTHING), Path("runs/killed")
+    assert kill_at(number, lambda: begin_or_go_on(config, path)) == number
+    begin_or_go_on(config, path)
+    assert result_of(path) == result_of(whole)
+    assert Path("runs/latest").resolve() == path.resolve()
+
+
+def test_what_a_killed_process_has_half_written_goes(make_config: MakeConfig) -> None:
+    config = make_config(*EVERYTHING)
+    for name in (".model.safetensors.part-abc", "last/.state.safetensors.part-abc"):
+        (Path("run") / name).parent.mkdir(parents=True, exist_ok=True)
+        (Path("run") / name).write_bytes(b"half")
+    train(config, Path("run"), resume=True)
+    assert not [file for file in Path("run").rglob("*") if "part" in file.name]
+
+
+def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
+    make_config: MakeConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = make_config("train.max_epochs=1")
+    train(config, Path("runs/one"))
+    for name in (checkpoint.STATE, checkpoint.MODEL, checkpoint.METRICS, checkpoint.SUMMARY, checkpoint.CARD):
+        (Path("runs/one") / name).unlink()
+    with caplog.at_level("INFO"):
+        train(config, find_unfinished(config), resume=True)
+    assert "runs/one: nothing had been saved here yet: the run begins at its start" in caplog.text
+    assert (Path("runs/one") / checkpoint.SUMMARY).exists()
+
+
+@pytest.mark.parametrize("left", [checkpoint.MODEL, checkpoint.METRICS, "thesis.txt"])
+def test_a_folder_that_has_lost_its_state_is_not_begun_anew(make_config: MakeConfig, left: str) -> None:
+    Path("run").mkdir()
+    (Path("run") / left).write_bytes(b"mine")
+    with pytest.raises(RunError, match=r"run: nothing to resume: has no last/state\.safetensors"):
+        train(make_config(), Path("run"), resume=True)
+    assert (Path("run") / left).read_bytes() == b"mine"
+
+
+# More epochs, another config, other data
+
+
+def test_a_finished_run_can_be_given_more_epochs(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+    # With a constant rate, more epochs are the run that had as many from the start.
+    constant = "train.schedule=constant", "train.warmup_fraction=0.0"
+    short, long = (make_config(*EVERYTHING, *constant, f"train.max_epochs={number}") for number in (1, 3))
+    train(long, Path("long"))
+    train(short, Path("short"))
+    # Killed wherever it can be while its config is changed, and after.
+    kills = 0
+    while kill_at(kills + 1, lambda: train(long, Path("short"), resume=True)) > kills:
+        kills += 1
+        load_run(Path("short"))
+    assert kills > 8
+    assert result_of(Path("short")) == result_of(Path("long"))
+    assert json.loads(Path("short/summary.json").read_text())["num_epochs"] == 3
+
+
+def test_a_run_that_is_to_go_on_is_no_longer_finished(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+    train(make_config("train.max_epochs=1"), Path("runs/one"))
+    config = make_config("train.max_epochs=2")
+    kill_at(7, lambda: train(config, Path("runs/one"), resume=True))
+    assert find_unfinished(config) == Path("runs/one")
+
+
+@pytest.mark.parametrize(
+    ("override", "why"), [("train.max_epochs=2", "train.max_epochs"), ("train.max_epochs=9", "train.patience")]
+)
+def test_a_run_that_is_at_its_end_says_why(
+    make_config: MakeConfig, override: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = "train.patience=1", "train.lr=1e-12"
+    train(make_config("train.max_epochs=2", *options), Path("run"))
+    with caplog.at_level("INFO"):
+        train(make_config(override, *options), Path("run"), resume=True)
+    assert f"nothing is left to do after epoch 2: {why}" in caplog.text
+
+
+def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None:
+    train(make_config("train.max_epochs=1"), Path("run"))
+    changed = make_config("train.max_epochs=2", "train.lr=0.001", "train.batch_size=40")
+    with pytest.raises(
+        ConfigError, match=r"differs in train\.batch_size, train\.lr; --with-changes goes on all the same"
+    ):
+        train(changed, Path("run"), resume=True)
+    train(changed, Path("run"), resume=True, may_change=True)
+    rows = tracking.read_rows(Path("run") / checkpoint.METRICS)
+    assert [row["step"] for row in rows] == [10, 8]  # 160 rows: one epoch is 4 steps of 40, so two are 8
+    assert load_run(Path("run")).config == changed
+
+
+def test_a_config_that_does_not_fit_the_weights_is_refused(make_config: MakeConfig) -> None:
+    train(make_config("train.max_epochs=1", "train.optimizer=sgd"), Path("run"))
+    before = result_of(Path("run"))
+    for override, message in (
+        ("model.hidden_size=9", "the weights do not fit the config"),
+        ("train.optimizer=adam", "the optimizer's state does not fit the config"),
+    ):
+        with pytest.raises(RunError, match=message):
+            train(make_config("train.optimizer=sgd", override), Path("run"), resume=True, may_change=True)
+    assert result_of(Path("run")) == before
+
+
+def test_other_data_is_taken_when_asked_for_and_the_words_stay(make_config: MakeConfig, toy_csv: Path) -> None:
+    train(make_config("train.max_epochs=1"), Path("run"))
+    words = (Path("run") / checkpoint.VOCAB).read_bytes()
+    toy_csv.write_text(toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8")
+    config = make_config("train.max_epochs=2")
+    with pytest.raises(RunError, match=r"the data differs in files\.train\.sha256, .*vocab_sha256; --with-changes"):
+        train(config, Path("run"), resume=True)
+    train(config, Path("run"), resume=True, may_change=True)
+    assert (Path("run") / checkpoint.VOCAB).read_bytes() == words
+    assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
+
+
+def test_a_language_model_goes_on_like_a_classifier(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+    config = make_config("pretrain.max_epochs=2")
+    pretrain(config, Path("whole"))
+    kill_at(8, lambda: pretrain(config, Path("lm")))
+    pretrain(config, Path("lm"), resume=True)
+    assert result_of(Path("lm"), checkpoint.LANGUAGE_MODEL) == result_of(Path("whole"), checkpoint.LANGUAGE_MODEL)
+    with pytest.raises(ConfigError, match=r"differs in pretrain\.lr"):
+        pretrain(make_config("pretrain.max_epochs=3", "pretrain.lr=0.01"), Path("lm"), resume=True)
+    changed = make_config("pretrain.max_epochs=3", "pretrain.lr=0.01")
+    assert pretrain(changed, Path("lm"), resume=True, may_change=True)["num_epochs"] == 3
+
+
+# Two at once
+
+
+def test_a_second_process_is_told_that_the_folder_is_taken(make_config: MakeConfig) -> None:
+    config = make_config("train.max_epochs=1")
+    train(config, Path("run"))
+    before = result_of(Path("run"))
+    with hold(Path("run")), pytest.raises(RunError, match="run: another process is training here: wait for it"):
+        train(config, Path("run"), resume=True)
+    assert result_of(Path("run")) == before
+
+
+def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, build = make_config("train.max_epochs=1"), trainer_module.build_model
+    with monkeypatch.context() as patch:  # the other one begins and ends while this one is reading its data
+
+        def train_in_between(*arguments: Any) -> Any:
+            patch.setattr(trainer_module, "build_model", build)
+            train(config, Path("run"))
+            return build(*arguments)
+
+        patch.setattr(trainer_module, "build_model", train_in_between)
+        with pytest.raises(ConfigError, match="run: another process has just begun a run here"):
+            train(config, Path("run"))
+    load_run(Path("run"))
+
+
+# A state that someone has made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"place": None}, {"place": {}}, {"precision": 3}, {"files": None}, {"files": []}, {"metrics_sha256": None},
+        {"place": {"step": -1}}, {"fingerprint": []},
+    ],
+)  # fmt: skip
+def test_a_sealed_state_of_another_form_is_damage(
+    make_config: MakeConfig, toy_run: Path, change: dict[str, Any]
+) -> None:
+    tensors, meta = load_tensors(toy_run / checkpoint.STATE)
+    place = {**meta["place"], **change["place"]} if change.get("place") else change.get("place", meta["place"])
+    save_tensors(toy_run / checkpoint.STATE, tensors, {**meta, **change, "place": place})
+    with pytest.raises(RunError, match="damaged"):
+        train(make_config(), toy_run, resume=True)
+
+
+@pytest.mark.parametrize("name", ["epoch_loss", "optimizer.rows.moments", "model.linear.bias"])
+@pytest.mark.parametrize("tensor", [None, torch.zeros(3)], ids=["missing", "of another shape"])
+def test_a_sealed_state_of_other_tensors_is_refused(
+    make_config: MakeConfig, toy_run: Path, name: str, tensor: torch.Tensor | None
+) -> None:
+    tensors, meta = load_tensors(toy_run / checkpoint.STATE)
+    del tensors[name]
+    save_tensors(toy_run / checkpoint.STATE, tensors | ({} if tensor is None else {name: tensor}), meta)
+    with pytest.raises(RunError, match=r"last/state\.safetensors: .* not fit the config"):
+        train(make_config(), toy_run, resume=True)
+
+
+@pytest.mark.parametrize("labels", [None, "sport", [], [1, 2]])
+def test_sealed_labels_of_another_form_are_damage(toy_run: Path, labels: object) -> None:
+    model = load_run(toy_run).model
+    write_json(toy_run / checkpoint.LABELS, {"labels": labels})
+    checkpoint.save_model(toy_run, model)
+    with pytest.raises(RunError, match=r"labels\.json: damaged: expected a list of names of classes"):
+        load_run(toy_run)
