@@ -23,10 +23,17 @@ from rnncls.vocab import Vocab, build_vocab
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """N encoded texts and their labels, numbers into the run's label names. [N] int64."""
+    """N encoded texts, their labels and where they come from.
+
+    Attributes:
+        texts: N of them.
+        labels: [N] int64, numbers into the run's label names.
+        rows: [N] int64, the numbers of their rows in the file, from 0; unlabelled files go on counting.
+    """
 
     texts: EncodedTexts
     labels: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def load_language_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     texts = join_texts([source.texts, *more])
     rows = np.concatenate([train_rows, np.arange(len(source.labels), len(texts.lengths))])
     vocab = vocab or _build_vocab(config, texts, rows)
-    train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1))
+    train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1), rows)
     valid = _encode(valid_source, valid_rows, vocab, valid_source.label_names)
     unlabelled = {
         f"unlabelled:{path}": {"path": str(path), "sha256": checksum(path, "sha256"), "num_rows": len(each.lengths)}
@@ -182,4 +189,4 @@ def _load_split_sources(
 def _encode(
     source: LabelledTexts, rows: npt.NDArray[np.int64], vocab: Vocab, label_names: Sequence[str]
 ) -> EncodedSplit:
-    return EncodedSplit(encode_texts(source.texts, vocab).select(rows), source.labels_as(label_names)[rows])
+    return EncodedSplit(encode_texts(source.texts, vocab).select(rows), source.labels_as(label_names)[rows], rows)

@@ -100,6 +100,8 @@ class Optimizer:
         self.dense = kind(groups, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
         self.rows_factor = section.layer_lr_decay ** (max(self.depths) + 1)
         self.rows = None if section.optimizer == "sgd" else RowMoments(embedding.weight)
+        self.norm = torch.zeros((), device=embedding.weight.device)
+        """How long the last step's gradient was, of all weights that move, before it was clipped."""
         self.thaw(0)
 
     def thaw(self, epoch: int) -> None:
@@ -111,8 +113,10 @@ class Optimizer:
 
     def step(self, gradients: Gradients, lr: float) -> None:
         """Clip the gradients, in place, and update every parameter that moves by them."""
+        moving = [*([gradients.rows] if self.moves_rows else []), *gradients.network]
+        self.norm = torch.nn.utils.get_total_norm(moving)
         if self.clip_norm is not None:
-            clip([*([gradients.rows] if self.moves_rows else []), *gradients.network], self.clip_norm)
+            clip(moving, self.norm, self.clip_norm)
         for parameter, gradient in zip(self.moving, gradients.network, strict=True):
             parameter.grad = gradient
         for group in self.dense.param_groups:
@@ -193,9 +197,8 @@ class RowMoments:
             tensor.copy_(state[name])
 
 
-def clip(gradients: list[torch.Tensor], max_norm: float) -> None:
-    """Scale all gradients in place so that together they are no longer than `max_norm`, as clip_grad_norm_ does."""
-    norm = torch.nn.utils.get_total_norm(gradients)
+def clip(gradients: list[torch.Tensor], norm: torch.Tensor, max_norm: float) -> None:
+    """Scale gradients of this length in place so that it is `max_norm` at the most, as clip_grad_norm_ does."""
     torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
 
 

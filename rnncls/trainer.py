@@ -32,6 +32,7 @@ from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, ModelSection, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_split, load_training_data
 from rnncls.dataset import checksum
+from rnncls.divergence import GradientWatch, describe_explosion, has_exploded
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
@@ -134,8 +135,11 @@ class Trainer:
             for batch in iter_batches(self.data.train.texts, plan[position:]):
                 start = time.perf_counter()
                 loss = self.train_step(batch)
+                self.watch.add(self.step - 1, loss, self.optimizer.norm)
                 self.epoch_s += time.perf_counter() - start
                 is_last = self.step % self.steps_per_epoch == 0
+                if is_last or self.watch.is_full:
+                    self.check_losses()
                 yield Step(epoch + 1, len(batch.rows), loss, self.validate() if is_last else None)
 
     def train_step(self, batch: Batch) -> torch.Tensor:
@@ -171,6 +175,40 @@ class Trainer:
         self.epoch_loss += (loss := torch.stack(losses).sum())
         self.epoch_correct += torch.stack(num_correct).sum()
         return loss / num_targets
+
+    def check_losses(self) -> None:
+        """See that the losses and gradients of the steps since the last look are finite; waits for these steps.
+
+        Raises:
+            DivergedError: The first that is not; names the rows of its batch in the training file, from 1.
+        """
+        step = self.watch.find_bad_step()
+        if step is None:
+            return
+        epoch, position = divmod(step, self.steps_per_epoch)
+        plan = plan_epoch(self.data.train.texts.lengths, self.section.batch_size, self.seed, epoch)
+        rows = ", ".join(map(str, np.sort(self.data.train.rows[plan[position]]) + 1))
+        raise DivergedError(
+            f"the loss or its gradient is not finite in step {step + 1} (epoch {epoch + 1}), a batch of the training "
+            f"rows {rows}; {self._way_out}"
+        )
+
+    def check_weights(self) -> None:
+        """See that all weights are finite, as those that are saved must be.
+
+        Raises:
+            DivergedError: They are not.
+        """
+        self.check_losses()
+        if not all(weight.isfinite().all() for weight in self.model.parameters()):
+            raise DivergedError(f"the weights are not finite after step {self.step}; {self._way_out}")
+
+    @property
+    def _way_out(self) -> str:
+        return (
+            f"the last save is whole: go on from there with a lower {self.section_name}.lr or a train.clip_norm "
+            "(--resume --with-changes)"
+        )
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
         """Draw all that chance decides in a step on these texts, but for the words that are dropped."""
@@ -212,16 +250,18 @@ class Trainer:
     def validate(self) -> dict[str, Any]:
         """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
         scores = self.score()
-        if not math.isfinite(scores["loss"] + self.epoch_loss.item()):
+        if not math.isfinite(scores["loss"]):
             raise DivergedError(
-                f"the loss is not finite after epoch {self.num_validations + 1}: start a new run with a lower "
-                f"{self.section_name}.lr or a train.clip_norm"
+                f"the validation loss is not finite after epoch {self.num_validations + 1}; {self._way_out}"
             )
         score = -scores["loss"] if self.section.monitor == "loss" else scores[self.section.monitor]
         self.num_validations += 1
         if is_best := self.best_score is None or score > self.best_score:
             self.best_score, self.best_epoch = score, self.num_validations
         self.elapsed_s += self.epoch_s
+        norms = self.watch.summary(self.steps_per_epoch)
+        if has_exploded(norms, self.steps_per_epoch):
+            logger.info("%s", f"epoch {self.num_validations}: {describe_explosion(norms)}")
         row = {
             "step": self.step,
             "epoch": self.num_validations,
@@ -231,6 +271,7 @@ class Trainer:
             "train_loss": self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts)),
             **({"train_accuracy": self.epoch_correct.item() / self.num_texts} if "accuracy" in scores else {}),
             **{f"valid_{name}": value for name, value in scores.items()},
+            **norms,
             "is_best": is_best,
         }
         self._forget_epoch()
@@ -281,6 +322,7 @@ class Trainer:
         tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        tensors |= {f"gradients.{name}": value for name, value in self.watch.state_dict().items()}
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
         return tensors, {name: getattr(self, name) for name in Place.model_fields}
 
@@ -300,6 +342,7 @@ class Trainer:
             checkpoint.load_weights(self.average, part("average"), source)
         try:
             self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
+            self.watch.load_state_dict(part("gradients"))
             self.epoch_loss = tensors["epoch_loss"].to(self.device).reshape(())
             self.epoch_correct = tensors["epoch_correct"].to(self.device).reshape(())
         except (KeyError, RuntimeError) as error:
@@ -316,6 +359,7 @@ class Trainer:
         """Start the sums over an epoch's training texts from zero; they stay on the device until it ends."""
         self.epoch_loss = torch.zeros((), device=self.device)
         self.epoch_correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.watch: GradientWatch = GradientWatch(self.device)
         self.epoch_s = 0.0
 
 
@@ -498,7 +542,13 @@ class SaveClock:
 
 
 def save_state(trainer: Trainer, path: Path) -> None:
-    """Write all that an exact resume needs."""
+    """Write all that an exact resume needs.
+
+    Raises:
+        DivergedError: A number of it is not finite; what was saved before stays.
+        RunError: It cannot be written.
+    """
+    trainer.check_weights()
     tensors, values = trainer.state_dict()
     meta = {
         "files": checkpoint.seal(path, trainer.file),

@@ -162,13 +162,13 @@ def test_the_gradients_of_the_parts_add_up_to_that_of_the_whole_batch(parts: lis
 
 def test_clip_scales_all_gradients_by_one_factor() -> None:
     gradients = [torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])]
-    clip(gradients, 1.0)
+    clip(gradients, torch.nn.utils.get_total_norm(gradients), 1.0)
     torch.testing.assert_close(gradients, [torch.tensor([0.6]), torch.tensor([[0.0, 0.8]])])
 
 
 def test_clip_leaves_short_gradients_as_they_are() -> None:
     gradients = [torch.tensor([0.3, 0.4])]
-    clip(gradients, 1.0)
+    clip(gradients, torch.nn.utils.get_total_norm(gradients), 1.0)
     assert gradients[0].tolist() == torch.tensor([0.3, 0.4]).tolist()
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.runtime import Workers, has_amx, seed_everything
-from rnncls.trainer import Trainer, build_model, find_unfinished, train
+from rnncls.trainer import Trainer, build_model, find_unfinished, save_state, train
 from rnncls.vocab import UNK_ID
 
 MakeConfig = Callable[..., Config]
@@ -163,7 +164,9 @@ def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(mak
     trainer = start(make_config())
     next(trainer.steps())
     tensors, _ = trainer.state_dict()
-    assert {name.partition(".")[0] for name in tensors} == {"model", "optimizer", "epoch_loss", "epoch_correct"}
+    assert {name.partition(".")[0] for name in tensors} == {
+        *("model", "optimizer", "epoch_loss", "epoch_correct", "gradients")
+    }
 
 
 def test_the_row_of_an_epoch_holds_the_validation_scores_of_the_weights_after_it(make_config: MakeConfig) -> None:
@@ -209,9 +212,88 @@ def test_a_lower_loss_is_better_when_the_loss_is_monitored(make_config: MakeConf
     assert trainer.best_epoch == losses.index(min(losses)) + 1
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(make_config: MakeConfig) -> None:
-    with pytest.raises(DivergedError, match="not finite after epoch 1"):
-        rows_of(start(make_config("train.lr=1e38", "train.clip_norm=null", "train.optimizer=sgd")))
+DIVERGING = "train.lr=1e38", "train.clip_norm=null", "train.optimizer=sgd", "train.warmup_fraction=0.0"
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_within_the_epoch_and_names_the_rows(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    lines = toy_csv.read_text(encoding="utf-8").splitlines()
+    lines = [f"{line} zzz" if number % 30 == 7 else line for number, line in enumerate(lines)]  # from 0, the header's
+    toy_csv.write_text("\n".join(lines), encoding="utf-8")
+    trainer = start(make_config("model.word_dropout=0.0", "train.max_epochs=1"))
+    with torch.no_grad():
+        trainer.model.embedding.weight[trainer.data.vocab.words.index("zzz")] = torch.inf
+    with pytest.raises(DivergedError) as caught:
+        rows_of(trainer)
+    found = re.search(
+        r"is not finite in step (\d+) \(epoch 1\), a batch of the training rows ([\d, ]+); ", str(caught.value)
+    )
+    assert found is not None
+    rows = list(map(int, found[2].split(", ")))
+    assert len(rows) == len(set(rows)) == 16
+    assert any("zzz" in lines[row] for row in rows)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = start(make_config())
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda _: torch.tensor(torch.inf))
+    with pytest.raises(DivergedError, match=r"the loss or its gradient is not finite in step 1 \(epoch 1\)"):
+        rows_of(trainer)
+
+
+def test_a_run_that_has_diverged_can_go_on_from_its_last_save(make_config: MakeConfig) -> None:
+    own = "train.optimizer=sgd", "train.warmup_fraction=0.0", "train.clip_norm=null", "train.lr=0.1"
+    train(make_config("train.max_epochs=1", *own), Path("run"))
+    before = (Path("run") / checkpoint.MODEL).read_bytes()
+    with pytest.raises(DivergedError, match=r"the last save is whole: .* a lower train\.lr or a train\.clip_norm"):
+        train(make_config("train.max_epochs=2", *own, *DIVERGING), Path("run"), resume=True, may_change=True)
+    weights = checkpoint.load_run(Path("run")).model.state_dict()
+    assert all(weight.isfinite().all() for weight in weights.values())
+    summary = train(make_config("train.max_epochs=2", *own), Path("run"), resume=True, may_change=True)
+    assert summary["num_epochs"] == 2
+    assert before
+
+
+def test_weights_that_are_not_finite_are_never_saved(make_config: MakeConfig, toy_run: Path) -> None:
+    trainer = start(make_config())
+    before = (toy_run / checkpoint.STATE).read_bytes()
+    with torch.no_grad():
+        trainer.model.linear.bias[0] = torch.nan
+    with pytest.raises(DivergedError, match="the weights are not finite after step 0; the last save is whole"):
+        save_state(trainer, toy_run)
+    assert (toy_run / checkpoint.STATE).read_bytes() == before
+
+
+def test_the_length_of_the_gradient_is_that_before_clipping(make_config: MakeConfig) -> None:
+    trainer = start(make_config("model.dropout=0.0", "train.clip_norm=1e-3", "train.label_smoothing=0.0"))
+    batch = assemble(trainer.data.train.texts, np.arange(4))
+    logits = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)
+    loss = F.cross_entropy(logits, torch.from_numpy(trainer.data.train.labels[:4]))
+    gradients = torch.autograd.grad(loss, list(trainer.model.parameters()))
+    expected = sum(gradient.square().sum() for gradient in gradients) ** 0.5
+    trainer.train_step(batch)
+    torch.testing.assert_close(trainer.optimizer.norm, expected)
+
+
+def test_a_row_has_the_mean_and_the_largest_length_of_the_gradients(make_config: MakeConfig) -> None:
+    trainer = start(make_config("train.max_epochs=1", "train.clip_norm=null"))
+    norms, row = [], None
+    for step in trainer.steps():
+        norms.append(trainer.optimizer.norm.item())
+        row = step.validation
+    assert row is not None
+    assert row["largest_gradient_norm"] == max(norms)
+    assert row["gradient_norm"] == pytest.approx(sum(norms) / 10, rel=1e-6)
+
+
+def test_an_exploding_gradient_is_told(make_config: MakeConfig, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = start(make_config("train.max_epochs=1"))
+    with caplog.at_level("INFO", "rnncls"):
+        for number, _ in enumerate(trainer.steps()):
+            if number == 3:
+                trainer.watch.add(4, torch.tensor(1.0), torch.tensor(1e6))
+    assert "epoch 1: a gradient of length 1e+06 where the mean is 1e+05: it has exploded" in caplog.text
 
 
 @pytest.mark.parametrize("is_training", [False, True])
