@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,13 +22,15 @@ from rnncls import dataset, readers, tokenizer
 from rnncls.config import Config
 from rnncls.dataset import LabelledTexts, checksum, load_labelled, note_if_not_canonical
 from rnncls.errors import RunError
-from rnncls.storage import load_tensors, save_tensors
+from rnncls.storage import TEMPORARY, load_tensors, save_tensors
 from rnncls.tokenizer import TokenizedTexts
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 2 << 30
 """What all entries together may take up on the disk."""
+_ABANDONED_S = 3600.0
+"""How long nobody has written to a half-written entry whose writer is gone."""
 
 
 def cache_dir() -> Path:
@@ -60,7 +63,7 @@ def _load(path: Path, config: Config) -> LabelledTexts:
         try:
             labelled = _read(entry, path, sha256)
             os.utime(entry)  # used just now
-        except (RunError, OSError) as error:
+        except (RunError, OSError, LookupError, TypeError, ValueError) as error:
             logger.info("cache: made anew: %s", error)
         else:
             return labelled
@@ -88,11 +91,35 @@ def _key(path: Path, sha256: str, config: Config) -> str:
 
 
 def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
+    """Return what an entry holds.
+
+    Raises:
+        RunError: It is damaged, or not the entry of that name.
+        LookupError, TypeError, ValueError: It is sealed, but of another form.
+    """
     tensors, meta = load_tensors(entry)
+    if meta["key"] != entry.stem:
+        raise RunError(f"{entry}: damaged: the entry of another file")
     # A token holds no line end: no tokenizer leaves white space in one.
     types = tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass").split("\n")
     texts = TokenizedTexts(tensors["type_ids"].numpy(), tensors["lengths"].numpy(), types)
-    return LabelledTexts(path, sha256, texts, tensors["labels"].numpy(), meta["label_names"])
+    labelled = LabelledTexts(path, sha256, texts, tensors["labels"].numpy(), list(map(str, meta["label_names"])))
+    if not _fits_together(labelled):
+        raise RunError(f"{entry}: damaged: its parts do not fit together")
+    return labelled
+
+
+def _fits_together(labelled: LabelledTexts) -> bool:
+    """Return whether each number in an entry is of its type and stands for something."""
+    texts, labels = labelled.texts, labelled.labels
+    return (
+        [array.dtype.name for array in (texts.type_ids, texts.lengths, labels)] == ["int32", "int64", "int64"]
+        and len(texts.lengths) == len(labels)
+        and texts.lengths.min() >= 1
+        and texts.lengths.sum() == len(texts.type_ids)
+        and 0 <= texts.type_ids.min() <= texts.type_ids.max() < len(texts.types)
+        and 0 <= labels.min() <= labels.max() < len(labelled.label_names)
+    )
 
 
 def _write(entry: Path, labelled: LabelledTexts) -> None:
@@ -108,11 +135,15 @@ def _write(entry: Path, labelled: LabelledTexts) -> None:
         return  # it would drive all others out, and its copy would double the memory
     entry.parent.mkdir(parents=True, exist_ok=True)
     _make_room(entry.parent, size)
-    save_tensors(entry, tensors, {"label_names": labelled.label_names})
+    save_tensors(entry, tensors, {"key": entry.stem, "label_names": labelled.label_names})
 
 
 def _make_room(folder: Path, size: int) -> None:
-    """Delete the entries used longest ago, until one of `size` bytes fits."""
+    """Delete the entries used longest ago, until one of `size` bytes fits, and what killed processes left."""
+    for half in folder.glob(TEMPORARY):
+        with contextlib.suppress(FileNotFoundError):
+            if half.stat().st_mtime < time.time() - _ABANDONED_S:
+                half.unlink()
     entries = sorted(((file.stat(), file) for file in folder.glob("*.safetensors")), key=lambda item: item[0].st_mtime)
     total = sum(stat.st_size for stat, _ in entries)
     for stat, file in entries:

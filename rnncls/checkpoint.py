@@ -31,7 +31,7 @@ from torch import nn
 
 from rnncls.config import Config, dump_config, load_config
 from rnncls.errors import ConfigError, RunError
-from rnncls.model import TextClassifier
+from rnncls.model import TextClassifier, least_weights
 from rnncls.storage import (
     TEMPORARY,
     load_tensors,
@@ -199,9 +199,11 @@ def load_run(path: Path) -> Run:
     """
     tensors, config, vocab = load_sealed(path, MODEL)
     label_names = load_labels(path)
-    with torch.device("meta"):  # takes no memory, however large the config says that the model is
-        outline = TextClassifier(config.model, len(vocab), len(label_names))
-    load_weights(outline, {name: tensor.to("meta") for name, tensor in tensors.items()}, path / MODEL)
+    least, found = least_weights(config.model, len(vocab), len(label_names)), sum(map(torch.numel, tensors.values()))
+    if found < least:  # before memory is taken for a network as large as the config says
+        raise RunError(
+            f"{path / MODEL}: the weights do not fit the config: {least:,} or more expected, {found:,} found"
+        )
     model = TextClassifier(config.model, len(vocab), len(label_names))
     load_weights(model, tensors, path / MODEL)
     return Run(path, config, vocab, label_names, model.eval())

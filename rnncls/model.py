@@ -120,6 +120,14 @@ class TextClassifier(nn.Module):
         return [top, *(self.encoder.layers() if self.encoder else [])]
 
 
+def least_weights(section: ModelSection, vocab_size: int, num_classes: int) -> int:
+    """Return how many weights a network of this shape has at the least, without building it."""
+    if section.cell == "none":
+        return section.embedding_dim * (vocab_size + num_classes)
+    recurrent = section.hidden_size * (section.embedding_dim + section.num_layers * section.hidden_size)
+    return section.embedding_dim * vocab_size + recurrent + section.hidden_size * num_classes
+
+
 def start_from_vectors(embedding: nn.Embedding, vectors: torch.Tensor, found: torch.Tensor) -> None:
     """Copy pretrained vectors into the first columns of an embedding.
 

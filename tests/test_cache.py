@@ -2,17 +2,21 @@
 
 import logging
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from rnncls import cache
 from rnncls.cache import cache_dir, load_cached
 from rnncls.config import Config, parse_config
 from rnncls.dataset import LabelledTexts, load_labelled
 from rnncls.errors import DataError
+from rnncls.storage import load_tensors, save_tensors
 
 CONFIG = "data: {train: own.csv, text: [text], label: label}\n"
 
@@ -144,3 +148,56 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(own_file: Path, monkey
     monkeypatch.setattr(cache, "load_labelled", change_and_load)
     load()
     assert entries() == []
+
+
+def test_an_entry_under_the_name_of_another_is_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+    expected = load()
+    (first,) = entries()
+    load("text.max_tokens=1")
+    (second,) = set(entries()) - {first}
+    first.write_bytes(second.read_bytes())
+    with caplog.at_level(logging.INFO, logger="rnncls.cache"):
+        found = load()
+    assert "damaged: the entry of another file" in caplog.text
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("type_ids", lambda ids: ids + 1000),
+        ("type_ids", lambda ids: ids - 1000),
+        ("type_ids", lambda ids: ids.long()),
+        ("type_ids", lambda ids: ids[1:]),
+        ("lengths", lambda lengths: lengths * 0),
+        ("lengths", lambda lengths: lengths[1:]),
+        ("labels", lambda labels: labels + 1),
+        ("labels", lambda labels: labels[:0]),
+        ("types", lambda types: types[:0]),
+        ("types", lambda types: types.float()),
+        ("types", None),
+    ],
+)
+def test_a_sealed_entry_of_another_form_is_made_anew(
+    name: str, change: Callable[[torch.Tensor], torch.Tensor] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = load()
+    (entry,) = entries()
+    tensors, meta = load_tensors(entry)
+    changed = {} if change is None else {name: change(tensors.pop(name))}
+    tensors.pop(name, None)
+    save_tensors(entry, tensors | changed, meta)
+    with caplog.at_level(logging.INFO, logger="rnncls.cache"):
+        found = load()
+    assert "cache: made anew: " in caplog.text
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize(("age_s", "stays"), [(0.0, True), (7200.0, False)])
+def test_what_a_killed_process_was_writing_goes_after_a_while(age_s: float, stays: bool) -> None:
+    cache_dir().mkdir(parents=True)
+    half = cache_dir() / ".abc.safetensors.part-xyz"
+    half.write_bytes(b"half")
+    os.utime(half, (time.time() - age_s,) * 2)
+    load()
+    assert half.exists() == stays

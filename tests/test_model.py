@@ -10,7 +10,7 @@ from torch import nn
 
 from rnncls.batching import Batch, number_words
 from rnncls.config import ModelSection
-from rnncls.model import Attention, Pooling, TextClassifier, pool, start_from_vectors
+from rnncls.model import Attention, Pooling, TextClassifier, least_weights, pool, start_from_vectors
 from rnncls.recurrent import CELLS as KINDS
 from rnncls.recurrent import Dropout, Encoder, GridLstm, States, reversal
 from rnncls.vocab import PAD_ID, UNK_ID
@@ -63,6 +63,15 @@ def test_padding_and_batch_size_do_not_change_logits(
     model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling)
     torch.testing.assert_close(logits_of(model, texts()), alone(model))
     torch.testing.assert_close(logits_of(model, texts(), longest=12), alone(model))
+
+
+@pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
+def test_a_network_has_at_least_so_many_weights(
+    cell: str, bidirectional: bool, num_layers: int, pooling: list[str]
+) -> None:
+    model = build(cell, bidirectional=bidirectional, num_layers=num_layers, pooling=pooling, hidden_size=40)
+    found = sum(weight.numel() for weight in model.parameters())
+    assert found / 40 < least_weights(model.section, vocab_size=30, num_classes=3) < found
 
 
 @pytest.mark.parametrize(("cell", "bidirectional", "num_layers", "pooling"), GRID)
