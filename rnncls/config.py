@@ -88,7 +88,7 @@ class ModelSection(Section):
     """Width of a word's vector."""
     hidden_size: Count = 128
     """Width of the recurrent state, for each direction."""
-    num_layers: Count = 1
+    num_layers: Annotated[int, Ge(1), Le(1000)] = 1
     """Recurrent layers, one on top of the other."""
     bidirectional: bool = True
     """Read each text from both ends."""
@@ -204,13 +204,32 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 class _YamlLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also reads 1e-3 as a number, as YAML 1.2 does."""
+    """PyYAML's safe loader, which also reads 1e-3 as a number, as YAML 1.2 does, and tells a wrong value's line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Return the value of a node; one that its tag does not fit, as in `!!bool maybe`, is no YAML."""
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            said = str(error) if isinstance(error, ValueError) else ""
+            problem = said or f"not a value of the kind '{node.tag.rsplit(':', 1)[-1]}'"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+        if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+            raise yaml.constructor.ConstructorError(None, None, "a number with too many digits", node.start_mark)
+        return value
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take in what `<<` names; a few lines of it in turns could be made to name any number of keys."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "too many keys come from <<", node.start_mark)
 
 
 class _YamlDumper(yaml.SafeDumper):
     """Its counterpart, which quotes a text that would read as such a number."""
 
 
+_MAX_BITS, _MAX_MERGED_KEYS = 1024, 1000
 _EXPONENT = ("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
 _YamlLoader.add_implicit_resolver(*_EXPONENT)
 _YamlDumper.add_implicit_resolver(*_EXPONENT)
@@ -245,7 +264,7 @@ def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Confi
         config = Config.model_validate(values)
     except ValidationError as error:
         mistakes += [_describe(item, places, source) for item in error.errors()]
-        raise ConfigError("\n".join(mistakes)) from error
+        raise ConfigError("\n".join(dict.fromkeys(mistakes))) from error
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return config
@@ -354,20 +373,25 @@ def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: st
     place = places.get(path, source)
     key = ".".join(names[:2])
     if item["type"] in {"unexpected_keyword_argument", "invalid_key"}:
-        return f"{place}: unknown key '{key}'{_nearest(names)}"
+        return f"{place}: unknown key '{_shorten(key)}'{_nearest(names)}"
     if item["type"] == "missing":
         return f"{place}: section '{key}' is missing: {_NO_SOURCE}"
     if item["type"] == "value_error":
         return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    if item["type"] == "nul":
+        return f"{place}: {key}: {item['msg']}"
     takes = _allowed_at(names[:2])
-    found = _yaml_value(item["input"])
-    return f"{place}: {key}: expected {takes}, found {found if len(found) <= 80 else found[:79] + '…'}"
+    return f"{place}: {key}: expected {takes}, found {_shorten(_yaml_value(item['input']))}"
 
 
 def _allowed_at(names: Sequence[str]) -> str:
     section = SECTIONS.get(names[0], Config) if len(names) > 1 else Config
     annotation = annotations_of(section)[names[-1]]
     return "a section of keys" if annotation in SECTIONS.values() else allowed(annotation)
+
+
+def _shorten(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _nearest(names: list[str]) -> str:

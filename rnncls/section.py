@@ -27,7 +27,7 @@ from typing import (
 )
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic_core import ArgsKwargs, CoreSchema, SchemaValidator, core_schema
+from pydantic_core import ArgsKwargs, CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 _SCALARS: dict[type, CoreSchema] = {
     bool: core_schema.bool_schema(strict=True),
@@ -188,7 +188,13 @@ def _schema_of(annotation: Any) -> CoreSchema:
         schema = kind._schema if issubclass(kind, Section) else {**_SCALARS[kind]}
     for detail in details:
         schema |= _limits(detail)
-    return schema  # type: ignore[no-any-return]
+    return core_schema.no_info_after_validator_function(_refuse_nul, schema) if kind is str else schema
+
+
+def _refuse_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul", "has a NUL character, which no file or column has in its name")
+    return text
 
 
 def _limits(detail: Any) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def test_a_wrong_value_at_top_level_is_named(key: str, value: str, allowed: str)
         ("model.cell", "null", "rnn | lstm | gru | grid_lstm | none", "null"),
         ("model.embedding_dim", "0", "whole number (>= 1)", "0"),
         ("model.hidden_size", "abc", "whole number (>= 1)", "abc"),
-        ("model.num_layers", "1.5", "whole number (>= 1)", "1.5"),
+        ("model.num_layers", "1.5", "whole number (>= 1, <= 1000)", "1.5"),
         ("model.bidirectional", "3", "true | false", "3"),
         ("model.pooling", "last", "non-empty list of last | max | mean | attention", "last"),
         ("model.pooling", "[]", "non-empty list of last | max | mean | attention", "[]"),
@@ -262,7 +262,7 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(text: str, line: int, 
         ("model:\n\tcell: rnn\n", "my.yaml:2: not valid YAML: found character '\\t' that cannot start any token"),
         ("seed: *first\n", "my.yaml:1: not valid YAML: found undefined alias 'first'"),
         ("[1, 2]: 3\n", "my.yaml:1: not valid YAML: found unhashable key"),
-        ("seed: 2020-99-01\n", "my.yaml: not valid YAML: month must be in 1..12"),
+        ("seed: 2020-99-01\n", "my.yaml:1: not valid YAML: month must be in 1..12"),
         (
             "seed: \x00\n",
             "my.yaml: not valid YAML: unacceptable character #x0000: special characters are not allowed",
@@ -271,6 +271,40 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(text: str, line: int, 
 )
 def test_text_that_is_not_yaml_is_named_with_its_line(text: str, message: str) -> None:
     assert errors_of(text) == [message]
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool maybe", "!!int ''", "!!float ''", "!!timestamp now", "1" + ":1" * 400 + ".5"]
+)
+def test_a_value_that_its_tag_does_not_fit_is_named_with_its_line(value: str) -> None:
+    kind = value.split()[0].removeprefix("!!") if " " in value else "float"
+    assert errors_of(f"{DATA}seed: {value}\n")[0] == f"my.yaml:2: not valid YAML: not a value of the kind '{kind}'"
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "1" + ":1" * 4000])
+def test_a_number_without_end_is_named_with_its_line(number: str) -> None:
+    assert errors_of(f"{DATA}seed: {number}\n") == ["my.yaml:2: not valid YAML: a number with too many digits"]
+
+
+def test_merge_keys_that_multiply_are_refused() -> None:
+    lines = ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 30))]
+    assert errors_of("\n".join(lines))[0] == "my.yaml:5: not valid YAML: too many keys come from <<"
+
+
+def test_the_same_mistake_in_many_items_is_told_once() -> None:
+    text = f"data: {{train: a.csv, text: [{', '.join(['1'] * 1000)}]}}\n"
+    assert errors_of(text) == ["my.yaml:1: data.text: expected non-empty list of texts, found 1"]
+
+
+def test_a_long_unknown_key_is_shortened() -> None:
+    assert errors_of(f"{DATA}{'k' * 100}: 1\n")[0].startswith(f"my.yaml:2: unknown key '{'k' * 79}…'; known here: ")
+
+
+@pytest.mark.parametrize("key", ["data.train", "data.text", "text.vectors", "model.pretrained", "train.teachers"])
+def test_a_nul_character_in_a_name_is_refused(key: str) -> None:
+    value = '["a\\0b"]' if key in {"data.text", "train.teachers"} else '"a\\0b"'
+    with pytest.raises(ConfigError, match=rf"^--set .*: {key}: has a NUL character"):
+        parse_config(DATA, "my.yaml", [f"{key}={value}"])
 
 
 def test_yaml_nested_too_deeply_is_an_error_of_the_config() -> None:
