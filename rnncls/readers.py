@@ -154,7 +154,7 @@ def _parse_json_row(line: str, source: str, number: int, columns: Columns) -> li
 
 def _json_text(value: object, place: str) -> str:
     if isinstance(value, dict | list):
-        raise DataError(f"{place}: expected a text, found {_shorten(json.dumps(value))}")
+        raise DataError(f"{place}: expected a text, found {_shorten(_dumps(value))}")
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     try:
         text.encode("utf-8")
@@ -163,15 +163,26 @@ def _json_text(value: object, place: str) -> str:
     return text
 
 
+def _dumps(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:  # nested nearly too deep to be read, and then too deep to be written
+        return "a deep " + type(value).__name__
+
+
 def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
     delimiter = _DELIMITERS[path.suffix.lower()]
-    first = _first_row(path, delimiter)
+    num_empty, first = _first_row(path, delimiter)
     has_header = _find_header(path, columns, delimiter, first)
     misfits: list[Any] = []
-    options = _csv_options(columns, delimiter, misfits, has_header=has_header, is_single=len(first) == 1)
+    is_single = len(first) == 1
+    num_before = is_single * num_empty + has_header  # else pyarrow counts no empty line
+    options = _csv_options(
+        columns, delimiter, misfits, has_header=has_header, num_empty=num_empty if is_single else None
+    )
     num_rows = 0
     try:
         for rows in _rows_of_batches(pa_csv.open_csv(path, **options), str(path), columns):
@@ -187,13 +198,18 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
                 f"{path}: after row {num_rows}: a row is longer than {_CSV_BLOCK_BYTES:,} bytes: "
                 "is a quotation mark left open?"
             ) from error
-        raise DataError(_explain_misfit(path, misfits, error, has_header=has_header)) from error
+        raise DataError(_explain_misfit(path, misfits, error, num_before)) from error
+    except pa.ArrowKeyError as error:
+        raise DataError(f"{path}: the header cannot be read: is it UTF-8? {_shorten(str(error))}") from error
 
 
 def _csv_options(
-    columns: Columns, delimiter: str, misfits: list[Any], *, has_header: bool, is_single: bool
+    columns: Columns, delimiter: str, misfits: list[Any], *, has_header: bool, num_empty: int | None
 ) -> dict[str, Any]:
-    """Return how pyarrow is to read; a row with a wrong number of columns is added to `misfits`."""
+    """Return how pyarrow is to read; a row with a wrong number of columns is added to `misfits`.
+
+    In a file of one column an empty line is an empty text, after the first `num_empty` ones; in others it is nothing.
+    """
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
@@ -202,11 +218,12 @@ def _csv_options(
             use_threads=False,  # so that a wrong row's number is known
             block_size=_CSV_BLOCK_BYTES,
             column_names=None if has_header else list(columns.positions),
+            skip_rows=num_empty or 0,
         ),
         "parse_options": pa_csv.ParseOptions(
             delimiter=delimiter,
             newlines_in_values=True,
-            ignore_empty_lines=not is_single,  # else an empty line is an empty text
+            ignore_empty_lines=num_empty is None,
             invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
         ),
         "convert_options": pa_csv.ConvertOptions(
@@ -242,25 +259,27 @@ def _refuse_swallowed_lines(texts: Sequence[str], source: str, start: int) -> No
             )
 
 
-def _first_row(path: Path, delimiter: str) -> list[str]:
+def _first_row(path: Path, delimiter: str) -> tuple[int, list[str]]:
+    """Return the first row that is not empty, and how many empty ones stand before it."""
     with path.open("rb") as raw:
         if raw.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
             raise DataError(f"{path}: is UTF-16: save it as UTF-8")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         try:
-            first = next(filter(None, csv.reader(stream, delimiter=delimiter)), None)
+            rows = enumerate(csv.reader(stream, delimiter=delimiter))
+            num_empty, first = next(((number, row) for number, row in rows if row), (0, []))
         except csv.Error as error:
             raise DataError(f"{path}: row 1: {error}") from error
     if not first:
         raise DataError(f"{path}: is empty: expected rows of delimited text")
-    return first
+    return num_empty, first
 
 
-def _explain_misfit(path: Path, misfits: list[Any], error: Exception, *, has_header: bool) -> str:
+def _explain_misfit(path: Path, misfits: list[Any], error: Exception, num_before: int) -> str:
     if not misfits:
         return f"{path}: {error}"
     row = misfits[0]
-    where = f"row {row.number - has_header}" if row.number is not None else "a row"
+    where = f"row {row.number - num_before}" if row.number is not None else "a row"
     return f"{path}: {where}: expected {row.expected_columns} columns, found {row.actual_columns}: {_shorten(row.text)}"
 
 

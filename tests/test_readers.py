@@ -174,6 +174,28 @@ def test_an_empty_line_of_a_file_of_one_column_is_an_empty_text() -> None:
     assert [text for rows in read_rows(path, Columns(("text",), None)) for text in rows.texts] == ["good", "", "bad"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_empty_lines_before_the_header_of_one_column_are_no_texts(end: str) -> None:
+    path = write("data.csv", end.join(["", "", "text", "a", "", "b", ""]))
+    assert read(path, TEXT_ONLY)[0] == ["a", "", "b"]
+
+
+def test_a_wrong_row_after_empty_lines_and_the_header_of_one_column_is_named() -> None:
+    path = write("data.csv", '\n\ntext\na\n"b\nc"\nx,y\n')
+    assert error_of(path, TEXT_ONLY) == "row 3: expected 1 columns, found 2: x,y"
+
+
+def test_a_header_that_is_not_utf_8_is_named() -> None:
+    path = write("data.csv", b"tex\xff,label\na,b\n")
+    assert error_of(path, Columns(("tex\ufffd",), "label")).startswith("the header cannot be read: is it UTF-8? ")
+
+
+def test_values_nested_nearly_too_deep_to_be_read_are_named() -> None:
+    for depth in range(900, 1100):
+        path = write("data.jsonl", '{"label": "a", "text": ' + "[" * depth + "]" * depth + "}\n")
+        assert error_of(path).startswith("row 1: ")
+
+
 def test_a_file_to_predict_without_header_starts_with_a_class() -> None:
     columns = Columns(("title", "description"), None, ("label", "title", "description"), ("1", "2"))
     with pytest.raises(DataError, match="no column 'title'"):
