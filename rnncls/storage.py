@@ -41,12 +41,15 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (OSError, SafetensorError, UnicodeDecodeError) as error:
+    except (OSError, SafetensorError, UnicodeError) as error:
         raise _unreadable(path, error) from error
     seal, _, text = header.get("rnncls", "").partition(" ")
     if seal != _digest(tensors, text):
         raise RunError(f"{path}: damaged: its contents do not match its checksum")
-    meta: dict[str, Any] = json.loads(text)
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: damaged: its metadata is not JSON") from error
     _check_version(path, meta)
     return tensors, meta
 
@@ -69,9 +72,10 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(read_bytes(path))
         seal = document.pop("sha256")
+        sha256 = sha256_of(_canonical(document))
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: damaged: not a sealed JSON object") from error
-    if seal != sha256_of(_canonical(document)):
+    if seal != sha256:
         raise RunError(f"{path}: damaged: its contents do not match its checksum")
     _check_version(path, document)
     return {key: value for key, value in document.items() if key != "schema_version"}
@@ -142,7 +146,9 @@ def _unreadable(path: Path, error: Exception) -> RunError:
     return RunError(f"{path}: damaged or not readable: {error}")
 
 
-def _check_version(path: Path, meta: Mapping[str, Any]) -> None:
+def _check_version(path: Path, meta: object) -> None:
+    if not isinstance(meta, dict):
+        raise RunError(f"{path}: damaged: its metadata is no JSON object")
     if meta.get("schema_version") != SCHEMA_VERSION:
         found = meta.get("schema_version")
         raise RunError(f"{path}: written in format {found}, this version of rnncls reads {SCHEMA_VERSION}")

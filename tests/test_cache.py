@@ -84,6 +84,35 @@ def test_a_changed_file_is_read_anew(own_file: Path) -> None:
     assert load().texts.types == ["new"]
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("type_ids", lambda values: values + 99),
+        ("type_ids", lambda values: values - 99),
+        ("type_ids", lambda values: values[:-1]),
+        ("lengths", lambda values: values[:-1]),
+        ("lengths", lambda values: values - values.min()),
+        ("labels", lambda values: values + 9),
+        ("labels", lambda values: values.float()),
+        ("types", lambda values: values[:0]),
+        ("types", lambda values: values | 255),
+    ],
+)
+def test_a_sealed_entry_whose_parts_do_not_fit_together_is_made_anew(
+    name: str, change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    first = load()
+    tensors, meta = load_tensors(entries()[0])
+    save_tensors(entries()[0], {**tensors, name: change(tensors[name])}, meta)
+    assert_same(load(), first)
+
+
+def test_a_sealed_entry_of_something_else_is_made_anew() -> None:
+    first = load()
+    save_tensors(entries()[0], {}, {})
+    assert_same(load(), first)
+
+
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
 def test_a_damaged_entry_is_told_of_and_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
     first = load()

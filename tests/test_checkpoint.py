@@ -222,6 +222,62 @@ def test_a_pickle_is_refused_and_not_run(run: Path, name: str) -> None:
     assert not Path("exploded").exists()
 
 
+def reseal(run: Path, name: str, content: str) -> None:
+    """Put another file into a run folder and make the weights name it, as a stranger could."""
+    tensors, _ = load_tensors(run / "model.safetensors")
+    (run / name).write_text(content)
+    seals = {each: storage.sha256_of((run / each).read_bytes()) for each in FOUR[:3]}
+    save_tensors(run / "model.safetensors", tensors, {"files": seals})
+
+
+@pytest.mark.parametrize("size", [1000, 10**9, 10**15, 10**30])
+@pytest.mark.parametrize("key", ["embedding_dim", "hidden_size"])
+def test_a_network_that_the_weights_do_not_fill_is_refused_before_it_takes_memory(
+    run: Path, key: str, size: int
+) -> None:
+    sizes = {"embedding_dim": 3, "hidden_size": 4, key: size}
+    reseal(run, "config.yaml", json.dumps({"data": {"train": "none.csv"}, "model": sizes}))
+    with pytest.raises(RunError, match=r"the weights do not fit the config|names a network that cannot be built"):
+        load_run(run)
+
+
+@pytest.mark.parametrize("labels", [None, [], "ab", [1, 2], ["a", "a"], {"a": 1, "b": 2}])
+def test_classes_that_are_no_list_of_different_texts_are_refused(run: Path, labels: object) -> None:
+    write_json(run / "labels.json", {"labels": labels})
+    reseal(run, "labels.json", (run / "labels.json").read_text())
+    with pytest.raises(RunError, match=r"labels\.json: damaged: "):
+        load_run(run)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "x", "[" * 100_000])
+def test_sealed_metadata_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+    seal = storage.sha256_of(text.encode())
+    safetensors.torch.save_file({}, tmp_path / "x", {"rnncls": f"{seal} {text}"})
+    with pytest.raises(RunError, match=r"x: damaged: its metadata is no"):
+        load_tensors(tmp_path / "x")
+
+
+@pytest.mark.parametrize("files", [None, [], "config.yaml", {"config.yaml": 1}])
+def test_weights_that_name_no_files_are_refused(run: Path, files: object) -> None:
+    tensors, _ = load_tensors(run / "model.safetensors")
+    save_tensors(run / "model.safetensors", tensors, {"files": files})
+    with pytest.raises(RunError, match=r"config\.yaml: damaged, or not from the run"):
+        load_run(run)
+
+
+def test_json_nested_nearly_too_deep_to_be_read_is_damaged(tmp_path: Path) -> None:
+    for depth in range(900, 1100):
+        (tmp_path / "x").write_text('{"sha256": "", "a": ' + "[" * depth + "]" * depth + "}")
+        with pytest.raises(RunError, match="x: damaged"):
+            read_json(tmp_path / "x")
+
+
+def test_weights_under_a_name_that_is_not_utf_8_are_refused(tmp_path: Path) -> None:
+    save_tensors(tmp_path / "x\udcff", {}, {})
+    with pytest.raises(RunError, match="not readable"):
+        load_tensors(tmp_path / "x\udcff")
+
+
 def test_a_config_that_this_version_does_not_know_is_a_matter_of_the_run(run: Path, model: TextClassifier) -> None:
     with (run / "config.yaml").open("a") as stream:
         stream.write("key_of_the_future: 1\n")
