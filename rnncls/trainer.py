@@ -367,9 +367,13 @@ def build_model(config: Config, data: TrainingData, pretrained: Pretrained | Non
     """Return the network with its first weights, those of a pretrained model or of pretrained vectors included.
 
     Raises:
-        ConfigError: The vectors are wider than the embedding.
+        ConfigError: The network is larger than the memory, or the vectors are wider than the embedding.
     """
-    model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
+    try:
+        model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
+    except (RuntimeError, OverflowError, TypeError, ValueError, MemoryError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"model: the network cannot be built: its sizes are too large: {first}") from error
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif config.text.vectors is not None:

@@ -52,7 +52,7 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
         ConfigError: No vectors go by that name.
         DataError: The vectors cannot be downloaded, or their file is wrong.
     """
-    if Path(name).is_file():
+    if _is_file(name):
         return _load_file(Path(name), words)
     if name in NAMES:
         return _load_file(_named_file(name), words)
@@ -69,6 +69,13 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
     if not matrix or not index:
         raise ConfigError(f"text.vectors: {name}: the installed package carries no *_emb.npy and *_index.parquet")
     return _load_package(matrix[0], index[0], words)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # too long for a file's name
+        return False
 
 
 def _load_package(matrix: Path, index: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -345,6 +345,13 @@ def test_vectors_wider_than_the_embedding_are_refused(make_config: MakeConfig, t
         build_model(config, load_training_data(config))
 
 
+@pytest.mark.parametrize("override", ["model.embedding_dim=1000000000000", f"model.hidden_size={10**30}"])
+def test_a_network_larger_than_the_memory_is_refused(make_config: MakeConfig, override: str) -> None:
+    config = make_config(override)
+    with pytest.raises(ConfigError, match="^model: the network cannot be built: its sizes are too large: "):
+        build_model(config, load_training_data(config))
+
+
 def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("the 1.5 2.5 3.5\n", encoding="utf-8")

@@ -122,6 +122,11 @@ def test_a_file_that_holds_no_vectors_is_named(lines: list[str], said: str) -> N
     assert str(caught.value) == f"glove.txt: not a text file of vectors: {said}"
 
 
+def test_a_name_too_long_for_a_file_is_no_vectors() -> None:
+    with pytest.raises(ConfigError, match="no such file or installed package"):
+        load_vectors("x" * 5000, WORDS)
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e400"])
 def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
     with pytest.raises(DataError, match=r"^glove\.txt: a vector holds a number that is not finite$"):
