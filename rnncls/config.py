@@ -226,13 +226,19 @@ class _YamlLoader(yaml.SafeLoader):
 
 
 class _YamlDumper(yaml.SafeDumper):
-    """Its counterpart, which quotes a text that would read as such a number."""
+    """Its counterpart, which quotes a text that would read as such a number, or that has a line end of Unicode's."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        """Return the node of a text; PyYAML writes a U+0085 or U+2028 as it is, and then reads it as a space."""
+        style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
 _MAX_BITS, _MAX_MERGED_KEYS = 1024, 1000
 _EXPONENT = ("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
 _YamlLoader.add_implicit_resolver(*_EXPONENT)
 _YamlDumper.add_implicit_resolver(*_EXPONENT)
+_YamlDumper.add_representer(str, _YamlDumper.represent_str)
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -324,7 +330,7 @@ def _collect_places(
         place = f"{source}:{key_node.start_mark.line + 1}"
         if path in places:
             first = places[path].rsplit(":", 1)[1]
-            yield f"{place}: key '{'.'.join(path)}' stands twice (first in line {first})"
+            yield f"{place}: key '{_shorten('.'.join(path))}' stands twice (first in line {first})"
         places[path] = place
         if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
             key_node.tag = "tag:yaml.org,2002:str"
@@ -333,7 +339,7 @@ def _collect_places(
 
 
 def _apply_override(values: dict[str, Any], places: dict[tuple[str, ...], str], override: str) -> None:
-    place = f"--set {override}"
+    place = f"--set {_shorten(override)}"
     dotted, equals, text = override.partition("=")
     path = tuple(dotted.strip().split("."))
     if not equals or not all(path):
@@ -391,6 +397,7 @@ def _allowed_at(names: Sequence[str]) -> str:
 
 
 def _shorten(text: str, limit: int = 80) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

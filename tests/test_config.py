@@ -300,6 +300,23 @@ def test_a_long_unknown_key_is_shortened() -> None:
     assert errors_of(f"{DATA}{'k' * 100}: 1\n")[0].startswith(f"my.yaml:2: unknown key '{'k' * 79}…'; known here: ")
 
 
+@pytest.mark.parametrize("name", ["\x85", "a\u2028b", "\u2029", "\ufeffa", "a\r\nb", "\t", "世界", "1e5", "no", " a "])
+def test_any_name_is_the_same_when_it_has_been_written_and_read(name: str) -> None:
+    config = parse_config(json.dumps({"data": {"train": name, "text": [name]}}), "my.yaml")
+    assert config.data.train == name
+    assert parse_config(dump_config(config), "dumped.yaml") == config
+
+
+def test_a_mistake_takes_one_line_whatever_stands_in_it() -> None:
+    text = f'{DATA}"a\\nb": 1\n"a\\nb": 2\n'
+    assert [line.split("; ")[0] for line in errors_of(text)] == [
+        "my.yaml:3: key 'a b' stands twice (first in line 2)",
+        "my.yaml:3: unknown key 'a b'",
+    ]
+    with pytest.raises(ConfigError, match=r"^--set seed= x y: seed: expected whole number .*found x y$"):
+        parse_config(DATA, "my.yaml", ["seed=\nx\ny"])
+
+
 @pytest.mark.parametrize("key", ["data.train", "data.text", "text.vectors", "model.pretrained", "train.teachers"])
 def test_a_nul_character_in_a_name_is_refused(key: str) -> None:
     value = '["a\\0b"]' if key in {"data.text", "train.teachers"} else '"a\\0b"'
