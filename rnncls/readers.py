@@ -8,6 +8,7 @@ import codecs
 import csv
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _CSV_BLOCK_BYTES = 32 << 20
 """A row may be no longer than this."""
 _ROWS_AT_ONCE = 8192
+_MISFIT = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -177,12 +179,9 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     delimiter = _DELIMITERS[path.suffix.lower()]
     num_empty, first = _first_row(path, delimiter)
     has_header = _find_header(path, columns, delimiter, first)
-    misfits: list[Any] = []
     is_single = len(first) == 1
     num_before = is_single * num_empty + has_header  # else pyarrow counts no empty line
-    options = _csv_options(
-        columns, delimiter, misfits, has_header=has_header, num_empty=num_empty if is_single else None
-    )
+    options = _csv_options(columns, delimiter, has_header=has_header, num_empty=num_empty if is_single else None)
     num_rows = 0
     try:
         for rows in _rows_of_batches(pa_csv.open_csv(path, **options), str(path), columns):
@@ -198,15 +197,13 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
                 f"{path}: after row {num_rows}: a row is longer than {_CSV_BLOCK_BYTES:,} bytes: "
                 "is a quotation mark left open?"
             ) from error
-        raise DataError(_explain_misfit(path, misfits, error, num_before)) from error
+        raise DataError(_explain_misfit(path, error, num_before)) from error
     except pa.ArrowKeyError as error:
         raise DataError(f"{path}: the header cannot be read: is it UTF-8? {_shorten(str(error))}") from error
 
 
-def _csv_options(
-    columns: Columns, delimiter: str, misfits: list[Any], *, has_header: bool, num_empty: int | None
-) -> dict[str, Any]:
-    """Return how pyarrow is to read; a row with a wrong number of columns is added to `misfits`.
+def _csv_options(columns: Columns, delimiter: str, *, has_header: bool, num_empty: int | None) -> dict[str, Any]:
+    """Return how pyarrow is to read.
 
     In a file of one column an empty line is an empty text, after the first `num_empty` ones; in others it is nothing.
     """
@@ -224,7 +221,6 @@ def _csv_options(
             delimiter=delimiter,
             newlines_in_values=True,
             ignore_empty_lines=num_empty is None,
-            invalid_row_handler=lambda row: misfits.append(row) or "error",  # type: ignore[func-returns-value]
         ),
         "convert_options": pa_csv.ConvertOptions(
             include_columns=list(columns.wanted),
@@ -275,12 +271,14 @@ def _first_row(path: Path, delimiter: str) -> tuple[int, list[str]]:
     return num_empty, first
 
 
-def _explain_misfit(path: Path, misfits: list[Any], error: Exception, num_before: int) -> str:
-    if not misfits:
-        return f"{path}: {error}"
-    row = misfits[0]
-    where = f"row {row.number - num_before}" if row.number is not None else "a row"
-    return f"{path}: {where}: expected {row.expected_columns} columns, found {row.actual_columns}: {_shorten(row.text)}"
+def _explain_misfit(path: Path, error: Exception, num_before: int) -> str:
+    # Taken from the message: a handler of pyarrow's for such rows is never told of one that is not UTF-8.
+    match = _MISFIT.search(str(error))
+    if match is None:
+        return f"{path}: {_shorten(str(error))}"
+    number, expected, found, text = match.groups()
+    where = f"row {int(number) - num_before}" if number else "a row"
+    return f"{path}: {where}: expected {expected} columns, found {found}: {_shorten(text)}"
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Rows]:

@@ -370,6 +370,11 @@ def test_a_first_field_that_is_far_too_long_is_named() -> None:
     assert error_of(path, AG_NEWS) == "row 1: field larger than field limit (131072)"
 
 
+def test_a_row_with_the_wrong_number_of_fields_that_is_not_utf_8_is_named() -> None:
+    path = write("data.csv", b"text,label\na,b\n\xc3,b,c\n")
+    assert error_of(path) == "row 2: expected 2 columns, found 3: \ufffd,b,c"
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_a_row_with_the_wrong_number_of_fields_in_a_later_block_is_named() -> None:
     path = write("data.csv", "text,label\n" + "some text,a\n" * 20 + '"two\nlines",a\nx\n')

@@ -348,7 +348,7 @@ def test_vectors_wider_than_the_embedding_are_refused(make_config: MakeConfig, t
 @pytest.mark.parametrize("override", ["model.embedding_dim=1000000000000", f"model.hidden_size={10**30}"])
 def test_a_network_larger_than_the_memory_is_refused(make_config: MakeConfig, override: str) -> None:
     config = make_config(override)
-    with pytest.raises(ConfigError, match="^model: the network cannot be built: its sizes are too large: "):
+    with pytest.raises(ConfigError, match=r"^model: the network cannot be built: its sizes are too large: "):
         build_model(config, load_training_data(config))
 
 
