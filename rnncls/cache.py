@@ -82,7 +82,7 @@ def _key(path: Path, sha256: str, config: Config) -> str:
     depends_on = {
         "sha256": sha256,
         "form": path.suffix.lower(),
-        "columns": [data.name, data.text, data.label],
+        "columns": [data.name, data.text, data.label, data.delimiter, data.columns],
         "text": [text.tokenizer, text.clean, text.max_tokens],
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
         "code": [checksum(Path(str(module.__file__)), "sha256") for module in (dataset, readers, tokenizer)],

@@ -34,7 +34,7 @@ class DataSection(Section):
     root: str = "data"
     """The folder of the built-in data sets: `ag_news` lives in `<root>/ag_news/{train,test}.csv`."""
     train: str | None = None
-    """Your own training file: .csv, .tsv, .jsonl or .parquet."""
+    """Your own training file: .csv, .tsv, .jsonl or .parquet; `rnncls init` writes a config for these and others."""
     valid: str | None = None
     """Your own validation file; without one, `valid_fraction` of the training rows is cut off."""
     test: str | None = None
@@ -45,10 +45,17 @@ class DataSection(Section):
     """The columns to read, joined with one space."""
     label: str = "label"
     """The column of the class."""
+    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
+    """What stands between the columns of your files, whatever their ending; null: a comma in .csv, a tab in .tsv."""
+    columns: Annotated[list[str], MinLen(1)] | None = None
+    """What the columns of your .csv and .tsv files are called, in their order, where no header says so."""
     valid_fraction: Annotated[float, Gt(0.0), Lt(1.0)] = 0.05
     """The share of the training rows kept for validation, stratified by class."""
     split_seed: Annotated[int, Ge(0), Lt(2**63)] | None = None
     """Draws the validation rows, the same for runs of several seeds; null: `seed` does."""
+    test_fraction: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
+    """Without a test file: the share of the training file that is kept for `rnncls eval` alone, stratified by class;
+    the same rows whatever the seeds. null: none."""
 
     def check(self) -> None:
         """See that there is one source of rows, and that each column is named once."""
@@ -58,6 +65,15 @@ class DataSection(Section):
             raise ValueError(f"data.name: {self.name} brings its own files: set it to null to use yours")
         if self.label in self.text or len(set(self.text)) < len(self.text):
             raise ValueError("data.text and data.label must name different columns, each once")
+        self._check_form()
+
+    def _check_form(self) -> None:
+        if self.name is not None and (self.delimiter or self.columns):
+            raise ValueError(f"data.name: {self.name} has a form of its own: leave data.delimiter and data.columns out")
+        if self.test_fraction is not None and (self.name or self.test):
+            raise ValueError("data.test_fraction: there is a test file: leave one of them out")
+        if self.columns is not None and sorted({*self.columns, *self.text, self.label}) != sorted(self.columns):
+            raise ValueError("data.columns must name all columns, each once, those of data.text and data.label too")
 
 
 class TextSection(Section):
@@ -288,7 +304,7 @@ def iter_keys() -> Iterator[tuple[str, str, str, str]]:
         texts = documentation_of(section)
         for key, annotation in annotations_of(section).items():
             if prefix or key not in SECTIONS:
-                default = _yaml_value(default_of(section, key))
+                default = yaml_value(default_of(section, key))
                 yield prefix + key, allowed(annotation), default, texts.get(key, "")
 
 
@@ -387,7 +403,7 @@ def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: st
     if item["type"] == "nul":
         return f"{place}: {key}: {item['msg']}"
     takes = _allowed_at(names[:2])
-    return f"{place}: {key}: expected {takes}, found {_shorten(_yaml_value(item['input']))}"
+    return f"{place}: {key}: expected {takes}, found {_shorten(yaml_value(item['input']))}"
 
 
 def _allowed_at(names: Sequence[str]) -> str:
@@ -414,7 +430,7 @@ def _nearest(names: list[str]) -> str:
     return f"; known here: {', '.join(path.rsplit('.', 1)[-1] for path in own)}"
 
 
-def _yaml_value(value: object) -> str:
+def yaml_value(value: object) -> str:
     """Return a value as it would be written in YAML, on one line."""
     text = yaml.dump(value, Dumper=_YamlDumper, default_flow_style=True, width=10_000, allow_unicode=True)
     return " ".join(text.removesuffix("\n").removesuffix("\n...").split())

@@ -14,7 +14,16 @@ import numpy.typing as npt
 from rnncls.batching import EncodedTexts, encode_texts
 from rnncls.cache import load_cached
 from rnncls.config import Config
-from rnncls.dataset import LabelledTexts, Split, checksum, find_test_file, load_unlabelled, locate, split_rows
+from rnncls.dataset import (
+    LabelledTexts,
+    Split,
+    checksum,
+    find_test_file,
+    load_unlabelled,
+    locate,
+    split_rows,
+    split_test_rows,
+)
 from rnncls.errors import ConfigError, DataError
 from rnncls.storage import sha256_of
 from rnncls.tokenizer import TokenizedTexts, join_texts
@@ -131,7 +140,10 @@ def load_split(
     Raises:
         DataError: The file or one of its rows is wrong, or has a label that training did not see.
     """
-    if path is not None or split == "test":
+    if path is None and split == "test" and config.data.test_fraction is not None:
+        source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
+        _, rows = split_test_rows(source.labels, config.data.test_fraction)
+    elif path is not None or split == "test":
         source = load_cached(path or locate(config.data, "test"), config, use_cache=use_cache)
         rows = np.arange(len(source.labels))
     else:
@@ -149,11 +161,12 @@ def describe_file(source: LabelledTexts) -> dict[str, Any]:
 def _fingerprint(
     config: Config, sources: dict[str, LabelledTexts], train: EncodedSplit, valid: EncodedSplit, vocab: Vocab
 ) -> dict[str, Any]:
-    split = {"seed": _split_seed(config), "valid_fraction": config.data.valid_fraction}
+    split: dict[str, Any] = {}  # what is drawn
     if sources["valid"] is sources["train"]:
+        split = {"seed": _split_seed(config), "valid_fraction": config.data.valid_fraction}
         del sources["valid"]
-    else:
-        split = {}  # not drawn
+    if config.data.test_fraction is not None:
+        split["test_fraction"] = config.data.test_fraction
     return {
         "files": {split: describe_file(source) for split, source in sources.items()},
         "split": split,
@@ -177,13 +190,14 @@ def _build_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int
 def _load_split_sources(
     config: Config, *, use_cache: bool
 ) -> tuple[LabelledTexts, npt.NDArray[np.int64], LabelledTexts, npt.NDArray[np.int64]]:
-    """Return the source and the row numbers of the training and of the validation texts."""
+    """Return the source and the row numbers of the training and of the validation texts; never a test row."""
     source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
+    rows, _ = split_test_rows(source.labels, config.data.test_fraction)
     if config.data.valid is None:
-        train_rows, valid_rows = split_rows(source.labels, config.data.valid_fraction, _split_seed(config))
-        return source, train_rows, source, valid_rows
+        train, valid = split_rows(source.labels[rows], config.data.valid_fraction, _split_seed(config))
+        return source, rows[train], source, rows[valid]
     valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
-    return source, np.arange(len(source.labels)), valid_source, np.arange(len(valid_source.labels))
+    return source, rows, valid_source, np.arange(len(valid_source.labels))
 
 
 def _encode(

@@ -69,6 +69,11 @@ BUILT_INS: dict[str, BuiltIn] = {
     ),
     "quickstart": BuiltIn(("World", "Sports", "Business", "Sci/Tech"), {}),
 }
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+"""What `data.delimiter` calls them."""
+TEST_SEED = 20_151_121
+"""Draws the rows of `data.test_fraction`, and nothing that a config says does: no other seed moves a test row into the
+training rows of another run."""
 _BUILT_IN_COLUMNS = ("label", "title", "description")
 
 
@@ -111,7 +116,8 @@ class LabelledTexts:
 def columns_of(section: DataSection) -> Columns:
     """Return the columns that a data section names."""
     if section.name is None:
-        return Columns(tuple(section.text), section.label)
+        delimiter = None if section.delimiter is None else DELIMITERS[section.delimiter]
+        return Columns(tuple(section.text), section.label, tuple(section.columns or ()), delimiter=delimiter)
     names = BUILT_INS[section.name].labels
     numbers = tuple(str(number) for number in range(1, len(names) + 1))
     return Columns(tuple(section.text), section.label, _BUILT_IN_COLUMNS, numbers + names)
@@ -126,7 +132,8 @@ def locate(section: DataSection, split: Split) -> Path:
     if section.name is None:
         path = getattr(section, split)
         if path is None:
-            raise DataError(f"data.{split} is not set: name the file in the config, or give it with --data")
+            hint = "; or keep part of the training file with data.test_fraction" if split == "test" else ""
+            raise DataError(f"data.{split} is not set: name the file in the config, or give it with --data{hint}")
         return Path(path)
     if split == "valid":
         raise DataError(f"{section.name} has no validation file: validation rows are cut from its training rows")
@@ -206,18 +213,42 @@ def split_rows(
     Raises:
         DataError: There are too few rows for a validation row.
     """
-    generator = np.random.default_rng(seed)
-    valid = []
-    for label in np.unique(labels):
-        rows = generator.permutation(np.flatnonzero(labels == label))
-        valid.append(rows[: min(round(fraction * len(rows)), len(rows) - 1)])
-    chosen = np.sort(np.concatenate(valid))
+    chosen = _draw(labels, fraction, seed)
     if not len(chosen):
         raise DataError(
             f"{len(labels)} training rows are too few to keep {fraction:.0%} of each class for validation: "
             "raise data.valid_fraction or set data.valid"
         )
     return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+
+
+def split_test_rows(
+    labels: npt.NDArray[np.int64], fraction: float | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the numbers of the rows to learn from and of the test rows, each sorted, the latter stratified by class.
+
+    A function of the file and the fraction alone (see TEST_SEED); without a fraction there are no test rows.
+
+    Raises:
+        DataError: There are too few rows for a test row.
+    """
+    chosen = np.empty(0, dtype=np.int64) if fraction is None else _draw(labels, fraction, TEST_SEED)
+    if fraction is not None and not len(chosen):
+        raise DataError(
+            f"{len(labels)} rows are too few to keep {fraction:.0%} of each class for the test: "
+            "raise data.test_fraction or set data.test"
+        )
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+
+
+def _draw(labels: npt.NDArray[np.int64], fraction: float, seed: int) -> npt.NDArray[np.int64]:
+    """Return round(fraction * n) of the n rows of each class, but never all of them, sorted."""
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for label in np.unique(labels):
+        rows = generator.permutation(np.flatnonzero(labels == label))
+        drawn.append(rows[: min(round(fraction * len(rows)), len(rows) - 1)])
+    return np.sort(np.concatenate(drawn))
 
 
 def _label_order(name: str) -> tuple[bool, float, str]:

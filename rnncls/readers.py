@@ -24,6 +24,7 @@ _CSV_BLOCK_BYTES = 32 << 20
 _ROWS_AT_ONCE = 8192
 _MISFIT = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_OTHER_FORMS = {".jsonl", ".ndjson", ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Columns:
         label: Name of the column of the class, or None where no label is wanted.
         positions: Column names of a file without a header, in its order; empty where files must have a header.
         classes: What the first of `positions` may hold; by it a file to predict is known to have no header.
+        delimiter: What stands between the columns of a file of any ending; None: what its ending says.
     """
 
     text: tuple[str, ...]
     label: str | None
     positions: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    delimiter: str | None = None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -64,22 +67,28 @@ class Rows:
 def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     """Yield the rows of a .csv, .tsv, .jsonl or .parquet file, or the lines of any other file as texts.
 
+    With a delimiter, any other file is one of delimited rows.
+
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is wrong.
     """
+    suffix = path.suffix.lower()
     try:
-        if path.suffix.lower() in _DELIMITERS:
+        if suffix in _DELIMITERS or (columns.delimiter and suffix not in _OTHER_FORMS):
             yield from _read_delimited(path, columns)
-        elif path.suffix.lower() == ".parquet":
+        elif suffix == ".parquet":
             yield from _read_parquet(path, columns)
-        elif path.suffix.lower() in {".jsonl", ".ndjson"}:
+        elif suffix in _OTHER_FORMS:
             with path.open("rb") as stream:
                 yield from _read_jsonl(stream, str(path), columns)
         elif columns.label is None:
             with path.open("rb") as stream:
                 yield from read_lines(stream, str(path))
         else:
-            raise DataError(f"{path}: cannot tell its form: expected .csv, .tsv, .jsonl or .parquet")
+            raise DataError(
+                f"{path}: cannot tell its form: expected .csv, .tsv, .jsonl or .parquet; "
+                f"set data.delimiter, or let 'rnncls init {path}' find out"
+            )
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except UnicodeEncodeError as error:
@@ -176,7 +185,7 @@ def _read_delimited(path: Path, columns: Columns) -> Iterator[Rows]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    delimiter = _DELIMITERS[path.suffix.lower()]
+    delimiter = columns.delimiter or _DELIMITERS[path.suffix.lower()]
     num_empty, first = _first_row(path, delimiter)
     has_header = _find_header(path, columns, delimiter, first)
     is_single = len(first) == 1
@@ -259,7 +268,7 @@ def _first_row(path: Path, delimiter: str) -> tuple[int, list[str]]:
     """Return the first row that is not empty, and how many empty ones stand before it."""
     with path.open("rb") as raw:
         if raw.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            raise DataError(f"{path}: is UTF-16: save it as UTF-8")
+            raise DataError(f"{path}: is UTF-16: save it as UTF-8, or let 'rnncls init {path}' convert it")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         try:
             rows = enumerate(csv.reader(stream, delimiter=delimiter))

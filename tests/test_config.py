@@ -39,8 +39,11 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "unlabelled": [],
         "text": ["title", "description"],
         "label": "label",
+        "delimiter": None,
+        "columns": None,
         "valid_fraction": 0.05,
         "split_seed": None,
+        "test_fraction": None,
     },
     "text": {
         "tokenizer": "basic_english",
@@ -131,6 +134,9 @@ def test_a_wrong_value_at_top_level_is_named(key: str, value: str, allowed: str)
         ("data.text", "title", "non-empty list of texts", "title"),
         ("data.text", "[]", "non-empty list of texts", "[]"),
         ("data.text", "[title, 3]", "non-empty list of texts", "3"),
+        ("data.delimiter", "';'", "comma | semicolon | tab | pipe | null", ";"),
+        ("data.columns", "[]", "non-empty list of texts | null", "[]"),
+        ("data.test_fraction", "1.0", "number (> 0, < 1) | null", "1.0"),
         ("data.valid_fraction", "0", "number (> 0, < 1)", "0"),
         ("data.valid_fraction", "1.0", "number (> 0, < 1)", "1.0"),
         ("data.valid_fraction", ".nan", "number (> 0, < 1)", ".nan"),
@@ -640,3 +646,19 @@ def test_the_json_schema_names_choices_bounds_and_what_is_required() -> None:
         [{"minimum": 1, "type": "integer"}, {"type": "null"}],
         0,
     )
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("name: ag_news, delimiter: tab", "data.name: ag_news has a form of its own"),
+        ("name: ag_news, columns: [label, title, description]", "data.name: ag_news has a form of its own"),
+        ("name: ag_news, test_fraction: 0.1", "data.test_fraction: there is a test file"),
+        ("train: a.csv, test: b.csv, test_fraction: 0.1", "data.test_fraction: there is a test file"),
+        ("train: a.csv, text: [b], columns: [b]", "data.columns must name all columns, each once"),
+        ("train: a.csv, text: [b], columns: [b, label, label]", "data.columns must name all columns, each once"),
+    ],
+)
+def test_what_says_how_files_are_written_must_fit_them(section: str, message: str) -> None:
+    (error,) = errors_of(f"data: {{{section}}}\n")
+    assert error.startswith(f"my.yaml:1: {message}")

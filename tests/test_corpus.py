@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rnncls.config import Config, parse_config
-from rnncls.corpus import EncodedSplit, TrainingData, load_split, load_training_data
+from rnncls.corpus import EncodedSplit, TrainingData, load_language_data, load_split, load_training_data
 from rnncls.dataset import split_rows
 from rnncls.errors import DataError
 from rnncls.vocab import Vocab
@@ -217,3 +217,51 @@ def test_a_test_file_that_is_not_set_is_asked_for() -> None:
 def test_a_label_in_the_test_file_that_training_lacks_is_named() -> None:
     with pytest.raises(DataError, match=r"^test\.csv: row 1: unknown label 'z': expected one of 'a', 'b'$"):
         load(configure(test=write("test.csv", ["z,one"])), "test")
+
+
+# A test part of the training file
+
+
+def test_training_validation_and_test_rows_make_up_the_file() -> None:
+    config = configure(test_fraction=0.2)
+    data = load_training_data(config)
+    test, _ = load_split(config, "test", data.vocab, data.label_names)
+    parts = [*rows_of(data.train, data), *rows_of(data.valid, data)]
+    assert len(test.labels) == 4
+    assert sorted(parts + rows_of(test, data)) == sorted(TRAIN)
+
+
+@pytest.mark.parametrize("override", ["seed=9", "data.split_seed=4", "data.valid_fraction=0.5"])
+def test_no_setting_but_the_fraction_moves_a_test_row(override: str) -> None:
+    rows = [f"{'ab'[row % 2]},word{row}" for row in range(60)]
+    words = Vocab(["<pad>", "<unk>", *(f"word{row}" for row in range(60))])
+    drawn = []
+    for overrides in ([], [override]):
+        config = configure(*overrides, test_fraction=0.2, train=write("own.csv", rows))
+        drawn.append(words_of(load_split(config, "test", words, ["a", "b"])[0], words))
+        assert not set(drawn[0]) & set(load_training_data(config).vocab.words)
+    assert drawn[0] == drawn[1]
+
+
+def test_words_of_test_rows_are_not_in_the_vocabulary_of_a_language_model_either() -> None:
+    rows = [f"{'ab'[row % 2]},word{row}" for row in range(60)]
+    config = configure(test_fraction=0.2, train=write("own.csv", rows))
+    both = load_training_data(config)
+    assert set(load_language_data(config).vocab.words) == set(both.vocab.words)
+    assert len(both.vocab) == 2 + 60 - 12 - len(both.valid.labels)
+
+
+def test_with_a_validation_file_the_test_rows_are_still_kept_from_training() -> None:
+    config = configure(test_fraction=0.2, valid=write("valid.csv", VALID))
+    data = load_training_data(config)
+    assert (len(data.train.labels), len(data.valid.labels)) == (16, 2)
+    assert data.fingerprint["split"] == {"test_fraction": 0.2}
+
+
+def test_the_origin_of_a_test_part_counts_its_rows() -> None:
+    _, origin = load(configure(test_fraction=0.2), "test")
+    assert origin == {"path": "train.csv", "sha256": sha256_of("train.csv"), "num_rows": 4, "split": "test"}
+
+
+def test_the_fingerprint_says_how_large_the_test_part_is() -> None:
+    assert load_training_data(configure(test_fraction=0.2)).fingerprint["split"]["test_fraction"] == 0.2

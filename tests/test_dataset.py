@@ -25,6 +25,7 @@ from rnncls.dataset import (
     locate,
     note_if_not_canonical,
     split_rows,
+    split_test_rows,
 )
 from rnncls.errors import DataError
 from rnncls.readers import Columns
@@ -321,11 +322,50 @@ def test_ones_own_files_are_where_the_config_says(split: dataset.Split) -> None:
     )
 
 
-@pytest.mark.parametrize("split", ["valid", "test"])
-def test_a_file_that_the_config_does_not_name_is_asked_for(split: dataset.Split) -> None:
+@pytest.mark.parametrize(
+    ("split", "more"), [("valid", ""), ("test", "; or keep part of the training file with data.test_fraction")]
+)
+def test_a_file_that_the_config_does_not_name_is_asked_for(split: dataset.Split, more: str) -> None:
     with pytest.raises(DataError) as caught:
         locate(own(), split)
-    assert str(caught.value) == f"data.{split} is not set: name the file in the config, or give it with --data"
+    assert str(caught.value) == f"data.{split} is not set: name the file in the config, or give it with --data{more}"
+
+
+def test_test_rows_are_drawn_class_by_class() -> None:
+    labels = np.array([0] * 50 + [1] * 30)
+    rest, test = split_test_rows(labels, 0.1)
+    assert np.bincount(labels[test]).tolist() == [5, 3]
+    assert sorted([*rest, *test]) == list(range(80))
+
+
+def test_test_rows_are_not_those_that_a_seed_of_a_config_draws() -> None:
+    labels = np.array([0, 1] * 200)
+    _, test = split_test_rows(labels, 0.1)
+    assert all(split_rows(labels, 0.1, seed)[1].tolist() != test.tolist() for seed in range(50))
+
+
+def test_without_a_fraction_there_are_no_test_rows() -> None:
+    rest, test = split_test_rows(np.array([0, 1, 0]), None)
+    assert (rest.tolist(), test.tolist()) == ([0, 1, 2], [])
+
+
+def test_a_class_keeps_a_row_to_learn_from() -> None:
+    rest, _ = split_test_rows(np.array([0, 0, 1]), 0.99)
+    assert np.array([0, 0, 1])[rest].tolist() == [0, 1]
+
+
+def test_too_few_rows_for_a_test_are_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"^2 rows are too few to keep 10% of each class for the test: raise data\.test_"
+    ):
+        split_test_rows(np.array([0, 1]), 0.1)
+
+
+def test_a_file_without_a_header_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "x;one;9\ny;two;8\n")
+    section = DataSection(train=str(path), text=["t"], delimiter="semicolon", columns=["label", "t", "id"])
+    labelled = load_labelled(path, section, TextSection())
+    assert (labelled.label_names, labelled.texts.types) == (["x", "y"], ["one", "two"])
 
 
 def test_a_built_in_data_set_has_no_validation_file() -> None:

@@ -30,6 +30,9 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.label": ("title", []),
     "data.valid_fraction": ("0.4", []),
     "data.split_seed": ("5", []),
+    "data.delimiter": ("semicolon", []),
+    "data.columns": ("[label, title, description]", ["data.train=plain.csv", "data.test=plain.csv"]),
+    "data.test_fraction": ("0.3", ["data.test=null"]),
     "text.tokenizer": ("whitespace", []),
     "text.clean": ("false", []),
     "text.min_freq": ("60", []),
@@ -93,6 +96,7 @@ def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     text = toy_csv.read_text(encoding="utf-8").replace("the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;.")
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
+    (tmp_path / "plain.csv").write_text(text.split("\n", 1)[1], encoding="utf-8")
     (tmp_path / "vectors.txt").write_text("meet 1 2 3\n", encoding="utf-8")
     train(parse_config(toy_yaml(Path("toy.csv")), "toy.yaml"), tmp_path / "teacher")
 

@@ -537,7 +537,23 @@ def test_a_folder_in_the_place_of_a_file_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["data.txt", "data", "data.xlsx"])
 def test_an_unknown_ending_is_refused_where_labels_are_wanted(name: str) -> None:
-    assert error_of(write(name, "a\n")) == "cannot tell its form: expected .csv, .tsv, .jsonl or .parquet"
+    assert error_of(write(name, "a\n")) == (
+        "cannot tell its form: expected .csv, .tsv, .jsonl or .parquet; "
+        f"set data.delimiter, or let 'rnncls init {name}' find out"
+    )
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.txt", "data"])
+@pytest.mark.parametrize("delimiter", [";", "|", "\t", ","])
+def test_a_delimiter_that_is_given_holds_for_every_ending(name: str, delimiter: str) -> None:
+    path = write(name, f"label{delimiter}text\na{delimiter}one\nb{delimiter}two\n")
+    assert read(path, Columns(("text",), "label", delimiter=delimiter)) == (["one", "two"], ["a", "b"])
+
+
+@pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
+def test_a_delimiter_changes_nothing_where_there_is_none(writer: Writer) -> None:
+    path = writer(ROWS)
+    assert read(path, Columns(("text",), "label", delimiter=";")) == read(path)
 
 
 def test_rows_before_a_wrong_one_are_handed_on_first(monkeypatch: pytest.MonkeyPatch) -> None:

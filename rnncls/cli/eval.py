@@ -93,7 +93,7 @@ def evaluate_run(
     run = load_run(path)
     target = resolve_device(device or run.config.device)
     rows, origin = load_split(run.config, split, run.vocab, run.label_names, data, use_cache=use_cache)
-    if data is None and split != "test":
+    if data is None and (split != "test" or run.config.data.test_fraction is not None):
         _check_same_rows(path, origin)
     confusion, loss = evaluate(run.model.to(target), rows)
     return score(confusion, loss, run.label_names), origin

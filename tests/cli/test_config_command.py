@@ -13,7 +13,7 @@ TWO_MISTAKES = "seed: -1\ndata: {train: toy.csv}\ntrain:\n  batchsize: 3\n"
 KEYS = {
     "seed", "device", "deterministic",
     "data.name", "data.root", "data.train", "data.valid", "data.test", "data.unlabelled", "data.text",
-    "data.label", "data.valid_fraction", "data.split_seed",
+    "data.label", "data.delimiter", "data.columns", "data.valid_fraction", "data.split_seed", "data.test_fraction",
     "text.tokenizer", "text.clean", "text.min_freq", "text.max_vocab", "text.max_tokens", "text.vectors",
     "model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers", "model.bidirectional",
     "model.pooling", "model.dropout", "model.word_dropout", "model.input_dropout", "model.recurrent_dropout",
