@@ -77,7 +77,7 @@ def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     Raises:
         DataError: A file or one of its rows is wrong, or there is only one class.
     """
-    source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
+    source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
     if len(source.label_names) < 2:
         raise DataError(
             f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
@@ -104,7 +104,7 @@ def load_language_data(config: Config, vocab: Vocab | None = None, *, use_cache:
         DataError: A file or one of its rows is wrong.
         ConfigError: An unlabelled file is one of the labelled ones: it would bring their validation or test rows.
     """
-    source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
+    source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
     paths = [Path(name) for name in config.data.unlabelled]
     more = [load_unlabelled(path, config.data, config.text) for path in paths]
     test_file = find_test_file(config.data)
@@ -140,14 +140,13 @@ def load_split(
     Raises:
         DataError: The file or one of its rows is wrong, or has a label that training did not see.
     """
-    if path is None and split == "test" and config.data.test_fraction is not None:
-        source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
-        _, rows = split_test_rows(source.labels, config.data.test_fraction)
-    elif path is not None or split == "test":
-        source = load_cached(path or locate(config.data, "test"), config, use_cache=use_cache)
+    if path is not None:
+        source = load_cached(path, config, use_cache=use_cache)
         rows = np.arange(len(source.labels))
+    elif split == "test":
+        source, rows = load_test_source(config, use_cache=use_cache)
     else:
-        train_source, train_rows, valid_source, valid_rows = _load_split_sources(config, use_cache=use_cache)
+        train_source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
         source, rows = (train_source, train_rows) if split == "train" else (valid_source, valid_rows)
     origin = describe_file(source) | {"split": None if path else split, "num_rows": len(rows)}
     return _encode(source, rows, vocab, label_names), origin
@@ -187,7 +186,7 @@ def _build_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int
     return build_vocab(texts.types, counts, min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
 
 
-def _load_split_sources(
+def load_split_sources(
     config: Config, *, use_cache: bool
 ) -> tuple[LabelledTexts, npt.NDArray[np.int64], LabelledTexts, npt.NDArray[np.int64]]:
     """Return the source and the row numbers of the training and of the validation texts; never a test row."""
@@ -198,6 +197,15 @@ def _load_split_sources(
         return source, rows[train], source, rows[valid]
     valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
     return source, rows, valid_source, np.arange(len(valid_source.labels))
+
+
+def load_test_source(config: Config, *, use_cache: bool) -> tuple[LabelledTexts, npt.NDArray[np.int64]]:
+    """Return the source and the row numbers of the test texts: a file, or the part kept of the training file."""
+    fraction = config.data.test_fraction
+    source = load_cached(locate(config.data, "test" if fraction is None else "train"), config, use_cache=use_cache)
+    if fraction is None:
+        return source, np.arange(len(source.labels))
+    return source, split_test_rows(source.labels, fraction)[1]
 
 
 def _encode(

@@ -16,7 +16,10 @@ from rnncls import __version__
 from rnncls.cli.benchmark import app as benchmark_app
 from rnncls.cli.config import app as config_app
 from rnncls.cli.distill import distill_command
+from rnncls.cli.doctor import doctor_command
 from rnncls.cli.eval import eval_command
+from rnncls.cli.init import init_command
+from rnncls.cli.inspect import inspect_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
 from rnncls.cli.train import train_command
@@ -29,11 +32,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init_command)
+app.command("inspect")(inspect_command)
 app.command("train")(train_command)
 app.command("pretrain")(pretrain_command)
 app.command("distill")(distill_command)
 app.command("eval")(eval_command)
 app.command("predict")(predict_command)
+app.command("doctor")(doctor_command)
 app.add_typer(config_app, name="config")
 app.add_typer(benchmark_app, name="benchmark")
 
@@ -66,7 +72,8 @@ def run() -> None:
     _print_anything()
     try:
         try:
-            app(args=[argument for argument in own if argument != "--debug"] + arguments[len(own) :])
+            rest = [argument for argument in own if argument != "--debug"] + arguments[len(own) :]
+            app(args=rest, prog_name="rnncls")  # which shells complete, however it was started
         finally:
             sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
     except RnnclsError as error:

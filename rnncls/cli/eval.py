@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
+from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, complete_runs
 from rnncls.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ SplitName = Literal["train", "valid", "test"]
 def eval_command(
     run: Annotated[
         Path | None,
-        typer.Argument(help="The run folder; default: the newest finished run.", show_default=False),
+        typer.Argument(
+            help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+        ),
     ] = None,
     split: Annotated[
         SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)

