@@ -376,7 +376,7 @@ def _fetch(source: str, out: Path, *, overwrite: bool) -> Files:
     try:
         import datasets
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{source}: needs Hugging Face's library: pip install 'rnncls[hf]'") from error
+        raise ConfigError(f"{source}: needs Hugging Face's library ({error.msg}): pip install 'rnncls[hf]'") from error
     name, _, subset = source.removeprefix(HUB).partition("#")
     try:
         loaded = datasets.load_dataset(name, subset or None)

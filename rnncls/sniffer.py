@@ -6,15 +6,17 @@ Nothing here is asked of the user and nothing is certain: what was found is said
 import codecs
 import csv
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeVar
 
 from rnncls.errors import ConfigError, DataError
 
+Item = TypeVar("Item")
 Record = dict[str, str]
 """One row: a value for each column."""
 Kind = Literal["delimited", "jsonl", "json", "parquet", "fasttext", "folder"]
@@ -159,20 +161,19 @@ def read_records(path: Path, form: Form) -> Iterator[Record]:
             yield from readers[form.kind](stream, path, form)
 
 
-def spread(records: Iterable[Any], limit: int = _RECORDS_KEPT) -> list[Any]:
-    """Return at most `limit` of the records, evenly spread over all: a file may be sorted by its classes."""
-    kept: list[Any] = []
-    stride = 1
+def spread(records: Iterable[Item], limit: int = _RECORDS_KEPT) -> list[Item]:
+    """Return at most `limit` of the records, drawn from all of them alike and always the same, in their order.
+
+    A file may be sorted by its classes, or take turns between them. Reservoir sampling (Vitter 1985, algorithm R).
+    """
+    generator = random.Random(0)
+    kept: list[tuple[int, Item]] = []
     for number, record in enumerate(records):
-        if number % stride:
-            continue
-        if len(kept) == limit:
-            kept = kept[::2]
-            stride *= 2
-            if number % stride:
-                continue
-        kept.append(record)
-    return kept
+        if number < limit:
+            kept.append((number, record))
+        elif (place := int(generator.random() * (number + 1))) < limit:
+            kept[place] = number, record
+    return [record for _, record in sorted(kept, key=lambda item: item[0])]
 
 
 def guess_columns(
@@ -202,16 +203,21 @@ def _guess_label(values: Mapping[str, list[str]], source: str, text: Sequence[st
     ranks = []
     for name, own in values.items():
         num_distinct = len(set(own))
-        is_short = sum(map(len, own)) <= 60 * len(own)
+        size = sum(map(len, own))
         is_named = _rank(name, _LABEL_NAMES) < len(_LABEL_NAMES)  # if some are missing, whoever reads it names the row
-        if name not in text and (is_named or "" not in own) and 2 <= num_distinct <= len(own) / 2 and is_short:
-            ranks.append((_rank(name, _LABEL_NAMES), num_distinct, name))
+        if (
+            name not in text
+            and (is_named or "" not in own)
+            and 2 <= num_distinct <= len(own) / 2
+            and size <= 60 * len(own)
+        ):
+            ranks.append((_rank(name, _LABEL_NAMES), num_distinct, size, name))
     if not ranks:
         raise DataError(
             f"{source}: no column looks like a class, with a few values over and over: name it with --label; "
             f"it has {_names(values)}"
         )
-    return min(ranks)[2]
+    return min(ranks)[-1]
 
 
 def _guess_texts(values: Mapping[str, list[str]]) -> list[str]:
@@ -237,7 +243,7 @@ def _sniff_delimited(path: Path, encoding: str, lines: list[str]) -> Form:
     """Return the form whose columns are the same number in most rows."""
     if len(lines) == _LINES_LOOKED_AT:
         lines = lines[:-1]  # a quoted field may go on
-    preferred = "\t" if path.suffix.lower() == ".tsv" else ","
+    preferred = "," if path.suffix.lower() == ".csv" else "\t"  # rarely in a text
     best: tuple[float, int, bool] = (0.0, 0, False)
     chosen, rows = Form("delimited"), [[""]]
     for delimiter in DELIMITERS:
@@ -269,17 +275,22 @@ def _quoting(*, is_quoted: bool) -> Literal[0, 3]:
 
 
 def _has_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first row names columns: commonly used names, or else short words where the rest differs."""
-    names = [name.strip() for name in first]
-    if any(_rank(name, known) < len(known) for name in names for known in (_LABEL_NAMES, _TEXT_NAMES)):
+    """Return whether the first row names columns.
+
+    It does if it has a commonly used name, or short words that do not come again where others do.
+    """
+    columns = {
+        name: [row[place].strip() for row in rest if place < len(row)]
+        for place, name in enumerate(map(str.strip, first))
+        if name
+    }
+    if any(_rank(name, known) < len(known) for name in columns for known in (_LABEL_NAMES, _TEXT_NAMES)):
         return True
-    columns = [[row[place].strip() for row in rest if place < len(row)] for place in range(len(names))]
-    if any(name in column for name, column in zip(names, columns, strict=True)):
-        return False  # a class that comes again
-    if any(_is_number(name) or len(name.split()) > 3 for name in names) or len(set(names)) < len(names):
+    if any(name in column or _is_number(name) or len(name.split()) > 3 for name, column in columns.items()):
         return False
-    has_numbers = any(column and all(map(_is_number, column)) for column in columns)
-    return has_numbers or any(sum(len(value.split()) for value in column) > 4 * len(column) for column in columns)
+    has_classes = any(len(set(column)) <= len(column) / 2 for column in columns.values() if column)
+    has_numbers = any(all(map(_is_number, column)) for column in columns.values() if column)
+    return has_classes or has_numbers
 
 
 def _is_number(text: str) -> bool:

@@ -59,7 +59,7 @@ def test_near_pairs_are_those_of_comparing_all_pairs(seed: int) -> None:
 
 def test_a_pair_at_the_threshold_is_near_and_one_below_is_not() -> None:
     # 9 shingles each, 8 in common: 8 of 10. With another word in the middle 6 of 12.
-    words = "a b c d e f g h i j k".split()
+    words = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
     texts = [" ".join(words), " ".join([*words[:10], "z"]), " ".join([*words[:5], "z", *words[6:]])]
     assert near_pairs(tokenize(*texts)).tolist() == [[0, 1]]
 
