@@ -245,6 +245,8 @@ def load_labels(path: Path) -> list[str]:
     labels = read_json(path / LABELS).get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
         raise RunError(f"{path / LABELS}: damaged: expected a list of names of classes")
+    if len(set(labels)) < len(labels):
+        raise RunError(f"{path / LABELS}: damaged: a class stands twice")
     return labels
 
 
@@ -321,7 +323,7 @@ def find_run(path: Path | None) -> Path:
     if path is None and not chosen.exists():
         raise RunError(f"no finished run at {chosen}: train one with 'rnncls train --config …', or name its folder")
     if not chosen.is_dir():
-        raise RunError(f"{chosen}: no such run folder")
+        raise RunError(f"{chosen}: no such run folder: name one, or none for the newest")
     if (chosen / LANGUAGE_MODEL).is_file():
         raise RunError(f"{chosen}: a language model: give it to 'rnncls train --set model.pretrained={chosen}' first")
     if not (chosen / MODEL).is_file():

@@ -266,6 +266,8 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such config: 'rnncls init YOUR_DATA' writes one") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

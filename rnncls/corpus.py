@@ -81,7 +81,7 @@ def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     if len(source.label_names) < 2:
         raise DataError(
             f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
-            "a classifier needs two classes or more"
+            "a classifier needs two classes or more: is data.label the right column?"
         )
     vocab = vocab or _build_vocab(config, source.texts, train_rows)
     train = _encode(source, train_rows, vocab, source.label_names)

@@ -109,7 +109,7 @@ class LabelledTexts:
             row = int(unknown[0])
             found = self.label_names[self.labels[row]]
             known = ", ".join(f"'{name}'" for name in label_names)
-            raise DataError(f"{self.path}: row {row + 1}: unknown label '{found}': expected one of {known}")
+            raise DataError(f"{self.path}: row {row + 1}: unknown label '{found}': expected one of {known}; correct it")
         return labels
 
 

@@ -296,17 +296,20 @@ def _write_out(source: str, out: Path, data: dict[str, Any], facts: Facts) -> st
     sizes = next((sizes for limit, sizes in _SIZES if facts.num_rows < limit), _LARGEST)
     median, most = np.percentile(facts.lengths, [50, 99], method="inverted_cdf").tolist()
     max_tokens = min(max(-(-most // 8) * 8, 16), 512)
-    size = f"for {facts.num_rows:,} rows"
     largest, smallest = max(facts.classes.values()), min(facts.classes.values())
     text: dict[str, tuple[Any, str]] = {
         "max_tokens": (max_tokens, f"texts have {median} tokens in the middle, 99 of 100 at most {most}"),
-        "min_freq": (sizes["min_freq"], f"{size}; a rarer word becomes <unk>"),
+        "min_freq": (sizes["min_freq"], "a rarer word becomes <unk>"),
     }
     if facts.coverage is not None and facts.coverage >= 0.8:
         text["vectors"] = (VECTORS, f"installed, and knows {facts.coverage:.1%} of the tokens")
     elif facts.coverage is None:
         text["# vectors"] = (VECTORS, "English? After pip install 'rnncls[glove]', words start from what they mean")
-    train: dict[str, tuple[Any, str]] = {key: (sizes[key], size) for key in ("max_epochs", "batch_size", "patience")}
+    train: dict[str, tuple[Any, str]] = {
+        "max_epochs": (sizes["max_epochs"], "at the most; the fewer rows, the more passes over them"),
+        "batch_size": (sizes["batch_size"], "the fewer rows, the smaller, for enough steps"),
+        "patience": (sizes["patience"], "epochs without a better validation score, and it stops"),
+    }
     if largest >= 3 * smallest:
         train["monitor"] = (
             "macro_f1",
@@ -316,8 +319,8 @@ def _write_out(source: str, out: Path, data: dict[str, Any], facts: Facts) -> st
         "data": _with_reasons(data),
         "text": text,
         "model": {
-            "hidden_size": (sizes["hidden_size"], size),
-            "dropout": (0.5, ""),
+            "hidden_size": (sizes["hidden_size"], "the fewer rows, the smaller a network they can fill"),
+            "dropout": (0.5, "against learning by heart"),
             "word_dropout": (sizes["word_dropout"], "hides words at random: the fewer rows, the more it helps"),
         },
         "train": train,

@@ -287,7 +287,8 @@ def _explain_misfit(path: Path, error: Exception, num_before: int) -> str:
         return f"{path}: {_shorten(str(error))}"
     number, expected, found, text = match.groups()
     where = f"row {int(number) - num_before}" if number else "a row"
-    return f"{path}: {where}: expected {expected} columns, found {found}: {_shorten(text)}"
+    hint = "; put a text that holds the delimiter in quotation marks" if int(found) > int(expected) else ""
+    return f"{path}: {where}: expected {expected} columns, found {found}: {_shorten(text)}{hint}"
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Rows]:
@@ -356,7 +357,7 @@ def _missing_column(place: str, name: str, found: Sequence[str]) -> DataError:
 
 
 def _missing_label(source: str, row: int, name: str) -> DataError:
-    return DataError(f"{source}: row {row}: the label (column '{name}') is missing")
+    return DataError(f"{source}: row {row}: the label (column '{name}') is missing: fill it in, or take the row out")
 
 
 def _names(names: Iterable[str]) -> str:

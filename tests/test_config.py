@@ -551,7 +551,7 @@ def test_a_config_file_is_read_as_utf8(tmp_path: Path) -> None:
 
 
 def test_a_missing_config_file_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"^none\.yaml: cannot be read: No such file or directory$"):
+    with pytest.raises(ConfigError, match=r"^none\.yaml: no such config: 'rnncls init YOUR_DATA' writes one$"):
         load_config("none.yaml")
 
 

@@ -285,7 +285,7 @@ def test_a_class_out_of_range_is_named_with_its_row(label: str) -> None:
         load_ag_news(["1,a,b", "4,a,b", f"{label},a,b", f"{label},a,b"])
     assert str(caught.value) == (
         f"{FOLDER / 'train.csv'}: row 3: unknown label '{label}': "
-        "expected one of 'World', 'Sports', 'Business', 'Sci/Tech'"
+        "expected one of 'World', 'Sports', 'Business', 'Sci/Tech'; correct it"
     )
 
 
@@ -308,7 +308,7 @@ def test_labels_can_be_numbers_into_another_list_of_names() -> None:
 def test_a_label_that_another_list_of_names_lacks_is_named_with_its_row() -> None:
     with pytest.raises(DataError) as caught:
         load(["b", "a", "d", "e"]).labels_as(["a", "b", "c"])
-    assert str(caught.value) == "train.csv: row 3: unknown label 'd': expected one of 'a', 'b', 'c'"
+    assert str(caught.value) == "train.csv: row 3: unknown label 'd': expected one of 'a', 'b', 'c'; correct it"
 
 
 # Files

@@ -341,8 +341,14 @@ def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
     ("content", "message"),
     [
         ("text,label\na,b\nc\n", "row 2: expected 2 columns, found 1: c"),
-        ("text,label\na,b,c\n", "row 1: expected 2 columns, found 3: a,b,c"),
-        ('text,label\n\n"a\nb",c\n\nd,e,f\n', "row 2: expected 2 columns, found 3: d,e,f"),
+        (
+            "text,label\na,b,c\n",
+            "row 1: expected 2 columns, found 3: a,b,c; put a text that holds the delimiter in quotation marks",
+        ),
+        (
+            'text,label\n\n"a\nb",c\n\nd,e,f\n',
+            "row 2: expected 2 columns, found 3: d,e,f; put a text that holds the delimiter in quotation marks",
+        ),
         ('text,label\na,b\n"open,c\nd,e\n', 'row 2: expected 2 columns, found 1: "open,c d,e'),
     ],
 )
@@ -394,19 +400,22 @@ def test_a_quotation_mark_left_open_over_blocks_is_named() -> None:
 @pytest.mark.parametrize("label", ["", "  "])
 def test_a_missing_label_is_named_with_its_row(writer: Writer, label: str) -> None:
     path = writer([{"text": "a", "label": "x"}, {"text": "b", "label": label}])
-    assert error_of(path) == "row 2: the label (column 'label') is missing"
+    assert error_of(path) == "row 2: the label (column 'label') is missing: fill it in, or take the row out"
 
 
 @each_form
 @pytest.mark.usefixtures("small_blocks")
 def test_a_missing_label_in_a_later_block_is_named_with_its_row(writer: Writer) -> None:
-    assert error_of(writer([*ROWS, {"text": "b", "label": ""}])) == "row 10: the label (column 'label') is missing"
+    assert (
+        error_of(writer([*ROWS, {"text": "b", "label": ""}]))
+        == "row 10: the label (column 'label') is missing: fill it in, or take the row out"
+    )
 
 
 @pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
 def test_a_null_label_is_a_missing_one(writer: Writer) -> None:
     path = writer([{"text": "a", "label": 1}, {"text": "a", "label": None}])
-    assert error_of(path) == "row 2: the label (column 'label') is missing"
+    assert error_of(path) == "row 2: the label (column 'label') is missing: fill it in, or take the row out"
 
 
 @pytest.mark.parametrize(

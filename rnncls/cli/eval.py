@@ -109,5 +109,6 @@ def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
     files = read_json(path / SUMMARY)["data"]["files"].values() if (path / SUMMARY).exists() else []
     if files and origin["sha256"] not in {file["sha256"] for file in files}:
         raise DataError(
-            f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more"
+            f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more: "
+            "restore it, or name a file with --data"
         )

@@ -8,6 +8,7 @@ import typer
 
 from rnncls.errors import ConfigError
 
+
 def complete_keys(incomplete: str) -> Iterator[str]:
     """Yield what `--set` may start with, for shells."""
     from rnncls.config import iter_keys

@@ -52,7 +52,7 @@ def test_a_wrong_override_is_named_as_it_was_typed(cli: Cli) -> None:
 
 @pytest.mark.parametrize("command", ["validate", "show"])
 def test_a_missing_config_is_named(cli: Cli, command: str) -> None:
-    expected = (2, "", "error: none.yaml: cannot be read: No such file or directory\n")
+    expected = (2, "", "error: none.yaml: no such config: 'rnncls init YOUR_DATA' writes one\n")
     assert cli("config", command, "-c", "none.yaml") == expected
 
 

@@ -64,11 +64,11 @@ def test_a_data_error_leaves_with_3_and_names_the_row(cli: Cli) -> None:
     Path("bad.csv").write_text("label,title,description\na,b,c\n,b,c\n")
     exit_code, stdout, stderr = cli("train", "--config", "toy.yaml", "--set", "data.train=bad.csv")
     assert (exit_code, stdout) == (3, "")
-    assert stderr == "error: bad.csv: row 2: the label (column 'label') is missing\n"
+    assert stderr == "error: bad.csv: row 2: the label (column 'label') is missing: fill it in, or take the row out\n"
 
 
 def test_a_run_error_leaves_with_4(cli: Cli) -> None:
-    assert cli("eval", "nowhere") == (4, "", "error: nowhere: no such run folder\n")
+    assert cli("eval", "nowhere") == (4, "", "error: nowhere: no such run folder: name one, or none for the newest\n")
 
 
 @pytest.mark.usefixtures("run_path")
@@ -103,7 +103,7 @@ def test_a_device_of_no_known_kind_leaves_with_2(cli: Cli, arguments: list[str])
 def test_debug_shows_the_traceback_wherever_it_stands(cli: Cli, arguments: list[str]) -> None:
     stderr = cli(*arguments).stderr
     assert stderr.startswith("Traceback (most recent call last):\n")
-    assert stderr.endswith("\nerror: nowhere: no such run folder\n")
+    assert stderr.endswith("\nerror: nowhere: no such run folder: name one, or none for the newest\n")
 
 
 def test_debug_does_not_change_the_exit_code(cli: Cli) -> None:
