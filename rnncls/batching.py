@@ -81,13 +81,26 @@ def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
     return EncodedTexts(vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts)
 
 
-def plan_epoch(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each batch of one epoch, every row once.
+def plan_epoch(
+    lengths: npt.NDArray[np.int64],
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    balance: npt.NDArray[np.int64] | None = None,
+) -> list[npt.NDArray[np.int64]]:
+    """Return the row numbers of each batch of one epoch.
 
     The plan is a function of its arguments alone: a run that resumes in the middle of an epoch draws the same one.
+
+    Args:
+        lengths: [N] tokens in each text.
+        batch_size: B.
+        seed: Draws the plan, together with the epoch.
+        epoch: From 0.
+        balance: [N] the labels of the classes that shall occur equally often; None: every row once.
     """
     generator = np.random.default_rng((seed, epoch))
-    shuffled = generator.permutation(len(lengths))
+    shuffled = generator.permutation(len(lengths) if balance is None else _draw_balanced(balance, generator))
     by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
     batches = _cut(by_length, batch_size)
     return [batches[number] for number in generator.permutation(len(batches))]
@@ -151,6 +164,21 @@ def share_out(num_texts: int, num_parts: int) -> list[slice]:
     num_parts = max(1, min(num_parts, num_texts // SMALLEST_PART))
     ends = [number * num_texts // num_parts for number in range(num_parts + 1)]
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def _draw_balanced(labels: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return as many row numbers as there are rows, as many of each class but for one.
+
+    No row is drawn again before all others of its class have been: less is left to chance than by independent draws.
+    """
+    classes = generator.permutation(np.unique(labels))
+    wanted = [len(part) for part in np.array_split(np.arange(len(labels)), len(classes))]
+    drawn = []
+    for label, num_rows in zip(classes, wanted, strict=True):
+        own = np.flatnonzero(labels == label)
+        rounds = np.tile(own, (-(-num_rows // len(own)), 1))
+        drawn.append(generator.permuted(rounds, axis=1).ravel()[:num_rows])
+    return np.concatenate(drawn)
 
 
 def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:

@@ -153,6 +153,14 @@ class TrainSection(Section):
     """Decoupled for adamw, added to the gradient for adam and sgd."""
     label_smoothing: Probability = 0.1
     """The share of the target that is spread over all classes."""
+    class_weights: Literal["balanced"] | Annotated[list[Positive], MinLen(1)] | None = None
+    """How much a class counts in the loss, in the order of the run's `labels.json`; only the ratios matter. `balanced`:
+    each class as much as any other, as scikit-learn's; null: each row."""
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    """`balanced`: an epoch reads each class equally often, the rows of a rare one again and again and not all those of
+    a frequent one; `uniform`: each row once."""
+    focal_gamma: Weight = 0.0
+    """How much less a text counts the better it is judged already (the focal loss of Lin et al. 2017, who take 2)."""
     adversarial: Weight = 0.0
     """Learn each label also under the change of the text's word vectors, of this length, that hurts most (Miyato, Dai
     and Goodfellow 2017); 0: no."""
@@ -179,6 +187,17 @@ class TrainSection(Section):
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """What the recurrent cell, and a language model's softmax, compute in while training; weights, sums and every
     evaluation are float32. bfloat16 is for CUDA, and for an lstm on a CPU with AMX; auto takes it there."""
+
+    def check(self) -> None:
+        """See that classes are weighed once, and that teachers are believed as they are."""
+        if self.class_weights == "balanced" and self.sampling == "balanced":
+            raise ValueError(
+                "train.class_weights and train.sampling: balanced twice over: a rare class would win; set one"
+            )
+        if self.teachers and self.focal_gamma:
+            raise ValueError(
+                "train.focal_gamma is for labels: with it teachers would not be believed as they are: set it to 0"
+            )
 
 
 class PretrainSection(Section):
@@ -287,7 +306,7 @@ def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Confi
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        mistakes += [_describe(item, places, source) for item in error.errors()]
+        mistakes += [_describe(item, places, source) for item in _each_once(error.errors())]
         raise ConfigError("\n".join(dict.fromkeys(mistakes))) from error
     if mistakes:
         raise ConfigError("\n".join(mistakes))
@@ -388,6 +407,12 @@ def _parse_value(text: str, path: tuple[str, ...], place: str) -> Any:
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return value
+
+
+def _each_once(items: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the mistakes without what is wrong with a list's one alternative, a word, where the list is wrong too."""
+    others = {item["loc"][:2] for item in items if item["type"] != "literal_error"}
+    return [item for item in items if item["type"] != "literal_error" or item["loc"][:2] not in others]
 
 
 def _describe(item: ErrorDetails, places: dict[tuple[str, ...], str], source: str) -> str:

@@ -127,7 +127,10 @@ def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
         )
     own = config.pretrain
     train = {"max_epochs": own.max_epochs, "batch_size": own.batch_size, "lr": own.lr, "schedule": "one_cycle"}
-    for_the_classifier = ("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average")
+    for_the_classifier = (
+        *("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average"),
+        *("class_weights", "sampling", "focal_gamma"),
+    )
     train |= {key: default_of(TrainSection, key) for key in for_the_classifier}
     dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
     return (

@@ -178,8 +178,8 @@ def _with_default(section: type[Section], key: str, schema: CoreSchema) -> CoreS
 def _schema_of(annotation: Any) -> CoreSchema:
     kind, *details = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
     if get_origin(kind) in (Union, types.UnionType):
-        (some,) = (each for each in get_args(kind) if each is not types.NoneType)
-        return core_schema.nullable_schema(_schema_of(some))
+        some = [_schema_of(each) for each in get_args(kind) if each is not types.NoneType]
+        return core_schema.nullable_schema(some[0] if len(some) == 1 else core_schema.union_schema([*some]))
     if get_origin(kind) is Literal:
         return core_schema.literal_schema([*get_args(kind)])
     if get_origin(kind) is list:

@@ -37,7 +37,7 @@ from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.metrics import accuracy_of, macro_f1_of, wilson_interval
 from rnncls.model import TextClassifier, start_from_vectors
-from rnncls.objective import Draws, find_losses
+from rnncls.objective import Draws, find_class_weights, find_losses
 from rnncls.optim import RunningMean, add_up, build_optimizer, lr_factor
 from rnncls.runtime import (
     generator_of,
@@ -78,6 +78,7 @@ class Place(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     step: NonNegativeInt
+    num_tokens: NonNegativeInt
     elapsed_s: float
     epoch_s: float
     best_score: float | None
@@ -116,11 +117,13 @@ class Trainer:
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
+        weights = find_class_weights(section, data.train.labels, data.label_names)
+        self.weights = None if weights is None else weights.to(self.device)[self.labels]  # [N]
         self.optimizer = build_optimizer(model, section)
         self.average = RunningMean(model, section.average) if section.average else None
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
-        self.tokens_per_epoch = int(data.train.texts.lengths.sum())
         self.step = 0
+        self.num_tokens = 0
         self.elapsed_s = 0.0
         self.best_score: float | None = None
         self.best_epoch = 0
@@ -131,7 +134,7 @@ class Trainer:
         """Train to the end, from wherever this trainer stands; between two steps its state is whole."""
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
-            plan = plan_epoch(self.data.train.texts.lengths, self.section.batch_size, self.seed, epoch)
+            plan = self.plan(epoch)
             for batch in iter_batches(self.data.train.texts, plan[position:]):
                 start = time.perf_counter()
                 loss = self.train_step(batch)
@@ -141,6 +144,14 @@ class Trainer:
                 if is_last or self.watch.is_full:
                     self.check_losses()
                 yield Step(epoch + 1, len(batch.rows), loss, self.validate() if is_last else None)
+
+    def plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
+        """Return the row numbers of each batch of an epoch, and note how many tokens they have."""
+        balance = self.data.train.labels if self.section.sampling == "balanced" else None
+        lengths = self.data.train.texts.lengths
+        plan = plan_epoch(lengths, self.section.batch_size, self.seed, epoch, balance)
+        self.epoch_tokens = int(lengths[np.concatenate(plan)].sum())
+        return plan
 
     def train_step(self, batch: Batch) -> torch.Tensor:
         """Move the weights once, along the gradient of the mean loss of one batch, and return that loss.
@@ -186,7 +197,7 @@ class Trainer:
         if step is None:
             return
         epoch, position = divmod(step, self.steps_per_epoch)
-        plan = plan_epoch(self.data.train.texts.lengths, self.section.batch_size, self.seed, epoch)
+        plan = self.plan(epoch)
         rows = ", ".join(map(str, np.sort(self.data.train.rows[plan[position]]) + 1))
         raise DivergedError(
             f"the loss or its gradient is not finite in step {step + 1} (epoch {epoch + 1}), a batch of the training "
@@ -235,7 +246,8 @@ class Trainer:
             self.model, read.token_ids, read.lengths, is_ragged=read.is_ragged, table=table, dtype=self.dtype
         )
         shape = torch.Size((*read.token_ids.t().shape, table.shape[1]))
-        losses, logits = find_losses(self.section, judge, self.targets[rows], draws, shape)
+        weights = None if self.weights is None else self.weights[rows]  # [B]
+        losses, logits = find_losses(self.section, judge, self.targets[rows], draws, shape, weights)
         return losses, (logits.argmax(dim=1) == self.labels[rows]).sum()
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
@@ -262,12 +274,13 @@ class Trainer:
         norms = self.watch.summary(self.steps_per_epoch)
         if has_exploded(norms, self.steps_per_epoch):
             logger.info("%s", f"epoch {self.num_validations}: {describe_explosion(norms)}")
+        self.num_tokens += self.epoch_tokens
         row = {
             "step": self.step,
             "epoch": self.num_validations,
-            "num_tokens": self.tokens_per_epoch * self.num_validations,
+            "num_tokens": self.num_tokens,
             "elapsed_s": round(self.elapsed_s, 3),
-            "tokens_per_s": round(self.tokens_per_epoch / self.epoch_s),
+            "tokens_per_s": round(self.epoch_tokens / self.epoch_s),
             "train_loss": self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts)),
             **({"train_accuracy": self.epoch_correct.item() / self.num_texts} if "accuracy" in scores else {}),
             **{f"valid_{name}": value for name, value in scores.items()},

@@ -38,7 +38,14 @@ def main() -> None:
         print(f"{statistics.median(seconds):.1f} s of training")
 
 
-def plan_at_random(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> Plan:
+def plan_at_random(
+    lengths: npt.NDArray[np.int64],
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    balance: npt.NDArray[np.int64] | None = None,
+) -> Plan:
+    assert balance is None, "train.sampling: balanced is not measured here"
     shuffled = np.random.default_rng((seed, epoch)).permutation(len(lengths))
     return [shuffled[start : start + batch_size] for start in range(0, len(shuffled), batch_size)]
 

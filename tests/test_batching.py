@@ -91,6 +91,38 @@ def test_another_seed_or_epoch_is_another_order_and_other_neighbours(seed: int, 
     assert {frozenset(rows.tolist()) for rows in first}.isdisjoint({frozenset(rows.tolist()) for rows in other})
 
 
+UNEQUAL = np.repeat([0, 1, 2], [900, 90, 11])  # labels of 1,001 rows
+
+
+def balanced_epoch(epoch: int = 0) -> list[list[int]]:
+    plan = plan_epoch(lengths_of(1001), 16, seed=3, epoch=epoch, balance=UNEQUAL)
+    return [rows.tolist() for rows in plan]
+
+
+def test_a_balanced_epoch_has_as_many_rows_of_each_class() -> None:
+    rows = np.concatenate(plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL))
+    assert sorted(np.bincount(UNEQUAL[rows])) == [333, 334, 334]
+
+
+def test_a_balanced_epoch_takes_no_row_again_before_all_others_of_its_class() -> None:
+    times = np.bincount(np.concatenate(plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)))
+    # 333 or 334 of 900 rows; 3 rounds of 90 and some more; 30 rounds of 11 and some more.
+    for label, fewest in enumerate([0, 3, 30]):
+        assert set(times[label == UNEQUAL]) == {fewest, fewest + 1}
+
+
+def test_a_balanced_epoch_is_a_function_of_the_seed_and_the_epoch() -> None:
+    assert balanced_epoch() == balanced_epoch()
+    assert balanced_epoch() != balanced_epoch(epoch=1)
+
+
+def test_a_balanced_epoch_is_batched_by_length_too() -> None:
+    lengths = lengths_of(20_000)
+    plan = plan_epoch(lengths, 128, seed=0, epoch=0, balance=(np.arange(20_000) % 50 == 0).astype(np.int64))
+    positions = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
+    assert 1 - sum(lengths[rows].sum() for rows in plan) / positions < 0.01
+
+
 def test_batches_come_in_no_order_of_length() -> None:
     lengths = lengths_of(1000)
     longest = [int(lengths[rows].max()) for rows in plan_epoch(lengths, 8, seed=0, epoch=0)]

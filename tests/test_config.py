@@ -78,6 +78,9 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "freeze_embedding": 0,
         "weight_decay": 0.0,
         "label_smoothing": 0.1,
+        "class_weights": None,
+        "sampling": "uniform",
+        "focal_gamma": 0.0,
         "adversarial": 0.0,
         "virtual_adversarial": 0.0,
         "r_drop": 0.0,
@@ -662,3 +665,26 @@ def test_the_json_schema_names_choices_bounds_and_what_is_required() -> None:
 def test_what_says_how_files_are_written_must_fit_them(section: str, message: str) -> None:
     (error,) = errors_of(f"data: {{{section}}}\n")
     assert error.startswith(f"my.yaml:1: {message}")
+
+
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [("[1, -1]", "-1"), ("[]", "[]"), ("equal", "equal"), ("3", "3"), ("[1, a]", "a")],
+)
+def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
+    expected = "expected balanced | non-empty list of number (> 0) | null"
+    assert str(raised.value) == f"--set train.class_weights={override}: train.class_weights: {expected}, found {found}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["train.class_weights=balanced", "train.sampling=balanced"], "balanced twice over"),
+        (["train.teachers=[runs/a]", "train.focal_gamma=2.0"], "focal_gamma is for labels"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(DATA, "my.yaml", overrides)

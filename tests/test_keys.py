@@ -60,6 +60,9 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.freeze_embedding": ("1", []),
     "train.weight_decay": ("0.5", []),
     "train.label_smoothing": ("0.5", []),
+    "train.class_weights": ("[1, 3]", []),
+    "train.sampling": ("balanced", ["data.train=unequal.csv"]),
+    "train.focal_gamma": ("2.0", []),
     "train.adversarial": ("0.5", []),
     "train.virtual_adversarial": ("0.5", []),
     "train.r_drop": ("1.0", []),
@@ -97,6 +100,8 @@ def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
     (tmp_path / "plain.csv").write_text(text.split("\n", 1)[1], encoding="utf-8")
+    without = [line for number, line in enumerate(text.splitlines()) if number % 4 != 1]
+    (tmp_path / "unequal.csv").write_text("\n".join(without) + "\n", encoding="utf-8")
     (tmp_path / "vectors.txt").write_text("meet 1 2 3\n", encoding="utf-8")
     train(parse_config(toy_yaml(Path("toy.csv")), "toy.yaml"), tmp_path / "teacher")
 

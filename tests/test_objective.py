@@ -1,24 +1,35 @@
 """What a step minimises: each part by hand, and blind to padding and to how the texts are shared out."""
 
+import math
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.utils.class_weight import compute_class_weight
 
 from rnncls.config import TrainSection
+from rnncls.errors import ConfigError
 from rnncls.model import TextClassifier
-from rnncls.objective import Draws, Judge, divergence, find_losses, scale_to
+from rnncls.objective import Draws, Judge, divergence, find_class_weights, find_losses, focal_loss, scale_to
 from rnncls.recurrent import Dropout
 from tests.test_model import build, pad, texts
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
-OPTIONS = [{"adversarial": 0.5}, {"virtual_adversarial": 0.5}, {"r_drop": 2.0}]
-ALL = {"adversarial": 0.5, "virtual_adversarial": 0.5, "r_drop": 2.0}
+OPTIONS: list[dict[str, Any]] = [
+    {"adversarial": 0.5}, {"virtual_adversarial": 0.5}, {"r_drop": 2.0},
+    {"class_weights": "balanced"}, {"class_weights": [1, 2, 9]}, {"focal_gamma": 0.5},
+]  # fmt: skip
+ALL = {
+    "adversarial": 0.5, "virtual_adversarial": 0.5, "r_drop": 2.0, "class_weights": [1, 2, 9], "focal_gamma": 2.0,
+    "label_smoothing": 0.1,
+}  # fmt: skip
 
 
-def section(**values: float) -> TrainSection:
+def section(**values: Any) -> TrainSection:
     return TrainSection.model_validate({"label_smoothing": 0.0} | values)
 
 
@@ -47,7 +58,19 @@ def losses_of(
     model: TextClassifier, wanted: TrainSection, rows: slice = slice(None), longest: int | None = None
 ) -> torch.Tensor:
     judge, inputs = judge_of(model, rows, longest)
-    return find_losses(wanted, judge, LABELS[rows], draws_for(model, wanted, longest).of(rows), inputs)[0]
+    draws = draws_for(model, wanted, longest).of(rows)
+    return find_losses(wanted, judge, LABELS[rows], draws, inputs, weights_for(wanted, rows))[0]
+
+
+def weights_for(wanted: TrainSection, rows: slice) -> torch.Tensor | None:
+    found = find_class_weights(wanted, LABELS.numpy(), ["a", "b", "c"])
+    return None if found is None else found.double()[LABELS[rows]]
+
+
+def list_weights(wanted: TrainSection, labels: npt.NDArray[np.int64]) -> list[float]:
+    found = find_class_weights(wanted, labels, ["a", "b", "c"])
+    assert found is not None
+    return found.tolist()
 
 
 def test_alone_it_is_the_cross_entropy() -> None:
@@ -118,7 +141,7 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_each_option_changes_the_gradient(options: dict[str, float]) -> None:
+def test_each_option_changes_the_gradient(options: dict[str, Any]) -> None:
     model = network(dropout=0.5)
     plain, other = (
         torch.autograd.grad(losses_of(model, wanted), list(model.parameters()))
@@ -128,7 +151,7 @@ def test_each_option_changes_the_gradient(options: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("options", [*OPTIONS, ALL])
-def test_padding_and_sharing_out_do_not_change_the_losses(options: dict[str, float]) -> None:
+def test_padding_and_sharing_out_do_not_change_the_losses(options: dict[str, Any]) -> None:
     model, wanted = network(dropout=0.5, input_dropout=0.3), section(**options)
     whole = losses_of(model, wanted)
     torch.testing.assert_close(losses_of(model, wanted, longest=12), whole)
@@ -152,3 +175,97 @@ def test_a_change_has_the_length_asked_for_and_zero_stays_zero() -> None:
     scaled = scale_to(change, 0.7)
     torch.testing.assert_close(scaled.transpose(0, 1).flatten(1).norm(dim=1), torch.tensor([0.7, 0.0, 0.7]))
     torch.testing.assert_close(F.cosine_similarity(scaled[:, 0].flatten(), change[:, 0].flatten(), dim=0).item(), 1.0)
+
+
+# Classes that count more than others
+
+
+MANY = np.repeat([0, 1, 2], [70, 25, 5])
+
+
+def test_weighted_losses_are_those_of_torch() -> None:
+    model, wanted = network(dropout=0.5), section()
+    judge, inputs = judge_of(model)
+    draws, weights = draws_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
+    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])
+    torch.testing.assert_close(losses, F.cross_entropy(logits, LABELS, weights, reduction="sum"))
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
+    model, wanted, weights = network(), section(label_smoothing=0.2), torch.tensor([0.2, 1.0, 3.0]).double()[LABELS]
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
+    losses, logits = find_losses(wanted, judge, targets, draws, inputs, weights)
+    each = F.cross_entropy(logits, targets, label_smoothing=0.2, reduction="none")
+    torch.testing.assert_close(losses, (each * weights).sum())
+
+
+def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -> None:
+    model, weights = network(dropout=0.5), torch.tensor([0.2, 1.0, 3.0]).double()
+    wanted = section(r_drop=2.0)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    assert draws.again is not None
+    first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
+    missed = sum(F.cross_entropy(each, LABELS, weights, reduction="sum") for each in (first, second))
+    expected = missed + divergence(first, second) + divergence(second, first)
+    torch.testing.assert_close(find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])[0], expected)
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=MANY)
+    assert list_weights(section(class_weights="balanced"), MANY) == pytest.approx(expected.tolist())
+
+
+def test_no_weights_are_none() -> None:
+    assert find_class_weights(section(), MANY, ["a", "b", "c"]) is None
+
+
+def test_own_weights_keep_their_ratios_and_weigh_one_in_the_mean() -> None:
+    # 0.70 * 1 + 0.25 * 2 + 0.05 * 10 = 1.7
+    assert list_weights(section(class_weights=[1, 2, 10]), MANY) == pytest.approx([1 / 1.7, 2 / 1.7, 10 / 1.7])
+
+
+def test_own_weights_weigh_one_in_the_mean_of_a_balanced_epoch_too() -> None:
+    # (1 + 2 + 9) / 3 = 4
+    found = list_weights(section(class_weights=[1, 2, 9], sampling="balanced"), MANY)
+    assert found == pytest.approx([0.25, 0.5, 2.25])
+
+
+def test_a_class_without_a_training_row_does_no_harm() -> None:
+    found = list_weights(section(class_weights="balanced"), np.array([0, 0, 1]))
+    assert found[:2] == pytest.approx([0.75, 1.5])
+    assert math.isfinite(found[2])
+
+
+def test_there_must_be_a_weight_for_each_class() -> None:
+    with pytest.raises(
+        ConfigError, match=r"class_weights: found 2 for 3 classes: expected one for each of a, b, c, in"
+    ):
+        find_class_weights(section(class_weights=[1, 2]), MANY, ["a", "b", "c"])
+
+
+def test_the_focal_loss_of_a_text_worked_by_hand() -> None:
+    # Two classes of probability 0.8 and 0.2: the right one is missed by 0.2, so that with a gamma of 2 its loss of
+    # -log 0.8 = 0.2231436 counts 0.04.
+    logits = torch.tensor([[0.8, 0.2]]).double().log()
+    assert focal_loss(logits, torch.tensor([[1.0, 0.0]]).double(), 2.0).item() == pytest.approx(0.04 * 0.2231436)
+    # With smoothing by 0.2 the target is 0.9 and 0.1; the wrong class is missed by 0.8, and -log 0.2 = 1.6094379:
+    # 0.9 * 0.04 * 0.2231436 + 0.1 * 0.64 * 1.6094379 = 0.1110372.
+    found = focal_loss(logits, torch.tensor([[0.9, 0.1]]).double(), 2.0)
+    assert found.item() == pytest.approx(0.1110372, abs=1e-7)
+
+
+def test_the_focal_loss_nears_the_cross_entropy_as_gamma_nears_zero() -> None:
+    wanted, focal = section(label_smoothing=0.2), section(label_smoothing=0.2, focal_gamma=1e-9)
+    model = network(dropout=0.5)
+    torch.testing.assert_close(losses_of(model, focal), losses_of(model, wanted))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_a_text_that_is_judged_right_without_doubt_has_a_gradient_of_zero(gamma: float) -> None:
+    logits = torch.tensor([[200.0, 0.0, 0.0]]).requires_grad_()
+    loss = focal_loss(logits, torch.tensor([[1.0, 0.0, 0.0]]), gamma).sum()
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(1, 3))

@@ -87,6 +87,16 @@ def test_what_a_step_drops_is_a_function_of_the_seed_and_the_step(make_config: M
     assert first_loss(config, step=1) != loss
 
 
+def test_the_tokens_of_a_balanced_epoch_are_those_that_it_reads(make_config: MakeConfig, toy_csv: Path) -> None:
+    lines = toy_csv.read_text(encoding="utf-8").splitlines()
+    toy_csv.write_text("\n".join([*lines[:7], *lines[8::2]]) + "\n")  # 3 of one class, 100 of the other
+    trainer = start(make_config("train.sampling=balanced"))
+    found = [row["num_tokens"] for row in rows_of(trainer)]
+    lengths = trainer.data.train.texts.lengths
+    assert found == list(itertools.accumulate(int(lengths[np.concatenate(trainer.plan(e))].sum()) for e in range(2)))
+    assert found[0] != lengths.sum()
+
+
 def work_with(num_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers(num_threads)
     for module in ("trainer", "optim", "evaluator"):
@@ -106,6 +116,7 @@ def test_two_workers_take_the_step_of_one(
         f"train.optimizer={optimizer}", f"model.cell={cell}", "model.num_layers=2", "model.dropout=0.3",
         "model.word_dropout=0.2", "model.pooling=[last,max,mean,attention]", "model.input_dropout=0.2",
         "model.recurrent_dropout=0.2", "train.adversarial=0.1", "train.virtual_adversarial=0.1", "train.r_drop=1.0",
+        "train.class_weights=[1, 3]", "train.focal_gamma=1.0",
     )  # fmt: skip
     found = []
     for num_threads in (1, 2):

@@ -99,8 +99,9 @@ def find_data() -> dict[str, Any]:
 
     from rnncls.config import DataSection
     from rnncls.dataset import BUILT_INS
+    from rnncls.section import default_of
 
-    root = Path(DataSection.model_fields["root"].default)
+    root = Path(default_of(DataSection, "root"))
     found: dict[str, Any] = {"folder": str(root.resolve())}
     for name in BUILT_INS:
         found[name] = {split: (root / name / f"{split}.csv").is_file() for split in ("train", "test")}
