@@ -6,7 +6,7 @@ Shapes: N texts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,15 @@ class TrainingData:
     targets: npt.NDArray[np.float32] | None = None
 
 
+class Sources(NamedTuple):
+    """The tokenised files that a run learns from, and which of their rows train and validate; they may be one file."""
+
+    train: LabelledTexts
+    train_rows: npt.NDArray[np.int64]
+    valid: LabelledTexts
+    valid_rows: npt.NDArray[np.int64]
+
+
 def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache: bool = True) -> TrainingData:
     """Read, split, tokenise and encode all that a run learns from; the test file stays closed.
 
@@ -77,15 +86,29 @@ def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache:
     Raises:
         DataError: A file or one of its rows is wrong, or there is only one class.
     """
-    source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
+    return encode_training_data(config, load_sources(config, use_cache=use_cache), vocab)
+
+
+def encode_training_data(config: Config, sources: Sources, vocab: Vocab | None = None) -> TrainingData:
+    """Return what a run learns from, out of files that have been read already.
+
+    Args:
+        config: All settings.
+        sources: The files, tokenised as the config says.
+        vocab: The words of a pretrained model; None: those of the training rows.
+
+    Raises:
+        DataError: There is only one class, or a validation row has a label that no training row has.
+    """
+    source, train_rows, valid_source, valid_rows = sources
     if len(source.label_names) < 2:
         raise DataError(
             f"{source.path}: all {len(source.labels):,} rows have the label '{source.label_names[0]}': "
             "a classifier needs two classes or more: is data.label the right column?"
         )
-    vocab = vocab or _build_vocab(config, source.texts, train_rows)
-    train = _encode(source, train_rows, vocab, source.label_names)
-    valid = _encode(valid_source, valid_rows, vocab, source.label_names)
+    vocab = vocab or collect_vocab(config, source.texts, train_rows)
+    train = encode_rows(source, train_rows, vocab, source.label_names)
+    valid = encode_rows(valid_source, valid_rows, vocab, source.label_names)
     fingerprint = _fingerprint(config, {"train": source, "valid": valid_source}, train, valid, vocab)
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
 
@@ -104,7 +127,7 @@ def load_language_data(config: Config, vocab: Vocab | None = None, *, use_cache:
         DataError: A file or one of its rows is wrong.
         ConfigError: An unlabelled file is one of the labelled ones: it would bring their validation or test rows.
     """
-    source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
+    source, train_rows, valid_source, valid_rows = load_sources(config, use_cache=use_cache)
     paths = [Path(name) for name in config.data.unlabelled]
     more = [load_unlabelled(path, config.data, config.text) for path in paths]
     test_file = find_test_file(config.data)
@@ -114,9 +137,9 @@ def load_language_data(config: Config, vocab: Vocab | None = None, *, use_cache:
             raise ConfigError(f"data.unlabelled: {path} is the training, validation or test file: leave it out")
     texts = join_texts([source.texts, *more])
     rows = np.concatenate([train_rows, np.arange(len(source.labels), len(texts.lengths))])
-    vocab = vocab or _build_vocab(config, texts, rows)
+    vocab = vocab or collect_vocab(config, texts, rows)
     train = EncodedSplit(encode_texts(texts, vocab).select(rows), np.full(len(rows), -1), rows)
-    valid = _encode(valid_source, valid_rows, vocab, valid_source.label_names)
+    valid = encode_rows(valid_source, valid_rows, vocab, valid_source.label_names)
     unlabelled = {
         f"unlabelled:{path}": {"path": str(path), "sha256": checksum(path, "sha256"), "num_rows": len(each.lengths)}
         for path, each in zip(paths, more, strict=True)
@@ -146,10 +169,10 @@ def load_split(
     elif split == "test":
         source, rows = load_test_source(config, use_cache=use_cache)
     else:
-        train_source, train_rows, valid_source, valid_rows = load_split_sources(config, use_cache=use_cache)
+        train_source, train_rows, valid_source, valid_rows = load_sources(config, use_cache=use_cache)
         source, rows = (train_source, train_rows) if split == "train" else (valid_source, valid_rows)
     origin = describe_file(source) | {"split": None if path else split, "num_rows": len(rows)}
-    return _encode(source, rows, vocab, label_names), origin
+    return encode_rows(source, rows, vocab, label_names), origin
 
 
 def describe_file(source: LabelledTexts) -> dict[str, Any]:
@@ -162,7 +185,7 @@ def _fingerprint(
 ) -> dict[str, Any]:
     split: dict[str, Any] = {}  # what is drawn
     if sources["valid"] is sources["train"]:
-        split = {"seed": _split_seed(config), "valid_fraction": config.data.valid_fraction}
+        split = {"seed": split_seed(config), "valid_fraction": config.data.valid_fraction}
         del sources["valid"]
     if config.data.test_fraction is not None:
         split["test_fraction"] = config.data.test_fraction
@@ -177,26 +200,30 @@ def _fingerprint(
     }
 
 
-def _split_seed(config: Config) -> int:
+def split_seed(config: Config) -> int:
+    """Return what draws the split."""
     return config.seed if config.data.split_seed is None else config.data.split_seed
 
 
-def _build_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int64]) -> Vocab:
+def collect_vocab(config: Config, texts: TokenizedTexts, rows: npt.NDArray[np.int64]) -> Vocab:
+    """Return the words of some rows that the config wants."""
     counts = texts.counts(rows)
     return build_vocab(texts.types, counts, min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
 
 
-def load_split_sources(
-    config: Config, *, use_cache: bool
-) -> tuple[LabelledTexts, npt.NDArray[np.int64], LabelledTexts, npt.NDArray[np.int64]]:
-    """Return the source and the row numbers of the training and of the validation texts; never a test row."""
+def load_sources(config: Config, *, use_cache: bool = True) -> Sources:
+    """Read and split the training and the validation rows; never a test row.
+
+    Raises:
+        DataError: A file or one of its rows is wrong.
+    """
     source = load_cached(locate(config.data, "train"), config, use_cache=use_cache)
     rows, _ = split_test_rows(source.labels, config.data.test_fraction)
     if config.data.valid is None:
-        train, valid = split_rows(source.labels[rows], config.data.valid_fraction, _split_seed(config))
-        return source, rows[train], source, rows[valid]
+        train, valid = split_rows(source.labels[rows], config.data.valid_fraction, split_seed(config))
+        return Sources(source, rows[train], source, rows[valid])
     valid_source = load_cached(locate(config.data, "valid"), config, use_cache=use_cache)
-    return source, rows, valid_source, np.arange(len(valid_source.labels))
+    return Sources(source, rows, valid_source, np.arange(len(valid_source.labels)))
 
 
 def load_test_source(config: Config, *, use_cache: bool) -> tuple[LabelledTexts, npt.NDArray[np.int64]]:
@@ -208,7 +235,8 @@ def load_test_source(config: Config, *, use_cache: bool) -> tuple[LabelledTexts,
     return source, split_test_rows(source.labels, fraction)[1]
 
 
-def _encode(
+def encode_rows(
     source: LabelledTexts, rows: npt.NDArray[np.int64], vocab: Vocab, label_names: Sequence[str]
 ) -> EncodedSplit:
+    """Return some rows of a file with the token ids and the label numbers of a run."""
     return EncodedSplit(encode_texts(source.texts, vocab).select(rows), source.labels_as(label_names)[rows], rows)

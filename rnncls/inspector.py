@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.config import Config
-from rnncls.corpus import load_split_sources, load_test_source
+from rnncls.corpus import load_sources, load_test_source
 from rnncls.dataset import LabelledTexts, Split, columns_of
 from rnncls.duplicates import THRESHOLD
 from rnncls.findings import Corpus, Finding, Ints, Part, find_all, select_texts
@@ -126,7 +126,7 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
 def load_parts(config: Config, *, use_cache: bool) -> list[Part]:
     """Return the rows of each split that the config has, the training rows first."""
     uncut = config.model_copy(update={"text": config.text.model_copy(update={"max_tokens": _UNLIMITED})})
-    train, train_rows, valid, valid_rows = load_split_sources(uncut, use_cache=use_cache)
+    train, train_rows, valid, valid_rows = load_sources(uncut, use_cache=use_cache)
     sources: list[tuple[Split, LabelledTexts, Ints]] = [("train", train, train_rows), ("valid", valid, valid_rows)]
     if config.data.name or config.data.test or config.data.test_fraction is not None:
         sources.append(("test", *load_test_source(uncut, use_cache=use_cache)))

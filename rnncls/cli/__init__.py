@@ -15,6 +15,7 @@ import typer
 from rnncls import __version__
 from rnncls.cli.benchmark import app as benchmark_app
 from rnncls.cli.config import app as config_app
+from rnncls.cli.crossval import crossval_command
 from rnncls.cli.distill import distill_command
 from rnncls.cli.doctor import doctor_command
 from rnncls.cli.eval import eval_command
@@ -23,6 +24,7 @@ from rnncls.cli.inspect import inspect_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
 from rnncls.cli.train import train_command
+from rnncls.cli.tune import tune_command
 from rnncls.errors import DataError, RnnclsError
 
 app = typer.Typer(
@@ -40,6 +42,8 @@ app.command("distill")(distill_command)
 app.command("eval")(eval_command)
 app.command("predict")(predict_command)
 app.command("doctor")(doctor_command)
+app.command("crossval")(crossval_command)
+app.command("tune")(tune_command)
 app.add_typer(config_app, name="config")
 app.add_typer(benchmark_app, name="benchmark")
 

@@ -49,8 +49,8 @@ def train_command(
     )
 
 
-def new_run_path(config: Path) -> Path:
-    """Return a readable name for a new run that no folder has yet."""
+def new_run_path(config: Path, folder: Path = Path("runs")) -> Path:
+    """Return a readable name for a new run that nothing in the folder has yet."""
     name = f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, 1000))
+    candidates = (folder / (name if number == 1 else f"{name}-{number}") for number in range(1, 1000))
     return next(path for path in candidates if not path.exists())
