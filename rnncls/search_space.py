@@ -59,7 +59,7 @@ def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]
     fixed |= {"model.embedding_dim"} if config.text.vectors is not None else set()
     fixed |= {"model.cell"} if config.train.precision == "bfloat16" else set()
     space: dict[str, Choice | Range] = {}
-    for key in sorted(CHOICES.keys() - fixed):
+    for key in (key for key in CHOICES if key not in fixed):
         own = read_value(config, key)
         space[key] = Choice(CHOICES[key] if own in CHOICES[key] else (*CHOICES[key], own))
     for key, (low, high) in RANGES.items():
@@ -87,7 +87,7 @@ def change(config: Config, values: Mapping[str, Value]) -> Config:
 def draw(trial: "optuna.Trial", config: Config, space: Mapping[str, Choice | Range]) -> dict[str, Value]:
     """Return a value for each key that does something: without a recurrent layer, what shapes one is left out."""
     values: dict[str, Value] = {}
-    for key, kind in space.items():  # model.cell comes before what hangs on it
+    for key, kind in space.items():  # model.cell stands before what hangs on it
         if key in _OF_THE_RECURRENT_LAYER and values.get("model.cell", config.model.cell) == "none":
             continue
         if isinstance(kind, Choice):

@@ -382,13 +382,14 @@ class Tuner:
         logger.info("trial %d  %s%.1f MB  %.0f s%s", row["trial"], scored, row["size_mb"], row["seconds"], mark)
 
     def weigh(self) -> dict[str, float] | None:
-        """Return how much each key mattered for the score, in shares (PED-ANOVA, Watanabe et al. 2023), or None."""
+        """Return how much each key that all trials have mattered, in shares (PED-ANOVA, Watanabe et al. 2023)."""
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-        values = [trial.value for trial in self.finished() if trial.user_attrs["ended"] == COMPLETED]
-        if len(values) < ENOUGH_TO_WEIGH or len(set(values)) == 1:
+        completed = [trial for trial in self.finished() if trial.user_attrs["ended"] == COMPLETED]
+        if len(completed) < ENOUGH_TO_WEIGH or len({trial.value for trial in completed}) == 1:
             return None
-        found = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
+        keys = sorted(set.intersection(*(set(trial.params) for trial in completed)))
+        found = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator(), params=keys)
         return {key: float(share) for key, share in found.items()}
 
     def save(self, path: Path) -> dict[str, Any]:
