@@ -1,12 +1,13 @@
 """What `rnncls tune` tries: a closed list around the config that it is given."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import optuna
 import pytest
 
 from rnncls.config import Config
-from rnncls.search_space import Choice, Range, build_space, change, draw, read_value
+from rnncls.search_space import CHOICES, LR_FACTOR, RANGES, Choice, Range, build_space, change, draw, read_value
 
 MakeConfig = Callable[..., Config]
 
@@ -74,3 +75,20 @@ def test_a_draw_is_a_config(make_config: MakeConfig) -> None:
         for new, values in zip(changed, drawn, strict=True)
         for key, value in values.items()
     )
+
+
+def test_the_documented_values_are_those_that_are_searched() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("| `")]
+    documented = {key.strip("`"): values for key, values in rows}
+    names = {"True": "true", "False": "false", "None": "null"}
+    expected = {
+        key: ", ".join(names.get(str(value), str(value)) for value in values) for key, values in CHOICES.items()
+    }
+    expected["model.pooling"] = ", ".join(
+        f"[{value.replace(',', ', ')}]" for value in map(str, CHOICES["model.pooling"])
+    )
+    expected |= {key: f"{low} to {high}" for key, (low, high) in RANGES.items()}
+    assert documented.pop("train.lr").startswith("a fifth of the config's own to five times")
+    assert LR_FACTOR == 5
+    assert documented == expected

@@ -74,7 +74,7 @@ def show(result: dict[str, Any], path: Path) -> None:
     Console().print(trials_table(result))
     counts = Counter(row["ended"] for row in rows)
     ended = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    typer.echo(f"{len(rows):,} trials in {result['seconds']:.0f} s: {ended}")
+    typer.echo(f"{len(rows):,} trial{'s' if len(rows) > 1 else ''} in {result['seconds']:.0f} s: {ended}")
     if result["importance"]:
         heaviest = list(result["importance"].items())[:SHOWN_KEYS]
         typer.echo("what mattered most: " + ", ".join(f"{key} {share:.0%}" for key, share in heaviest))
