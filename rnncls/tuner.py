@@ -27,6 +27,7 @@ from rnncls.config import Config, ModelSection, dump_config
 from rnncls.corpus import Sources, collect_vocab, describe_file, encode_training_data, load_sources
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.folds import run_folds
+from rnncls.metrics import wilson_interval
 from rnncls.model import TextClassifier
 from rnncls.runtime import StopRequest, seed_everything, stop_on_signal
 from rnncls.search_space import build_space, change, draw, read_value
@@ -396,11 +397,16 @@ class Tuner:
         """Write what was found, and the best config if there is one; return the former."""
         rows = [self.row(number) for number in range(len(self.finished()))]
         best = self.best()
+        num_rows = len(self.sources.train.labels if self.goal.num_folds else self.sources.valid_rows)
         result = {
             "goal": asdict(self.goal),
             "seed": self.config.seed,
             "data": describe_file(self.sources.train),
+            "num_rows": num_rows,
             "best": best,
+            "accuracy_interval": None
+            if best is None
+            else wilson_interval(round(best["scores"]["accuracy"] * num_rows), num_rows),
             "given": {key: read_value(self.config, key) for key in self.space},
             "importance": self.weigh(),
             "seconds": round(sum(row["seconds"] for row in rows), 3),

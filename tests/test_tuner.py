@@ -66,6 +66,7 @@ def test_the_first_trial_is_the_config_itself(config: Config) -> None:
     assert row["scores"]["accuracy"] == summary["valid"]["accuracy"]
     assert row["scores"]["best_epoch"] == summary["best_epoch"]
     assert row["num_parameters"] == summary["num_parameters"]
+    assert (result["num_rows"], result["accuracy_interval"]) == (40, summary["valid"]["accuracy_interval"])
     assert load_config("found/best.yaml") == config
 
 

@@ -78,10 +78,11 @@ def show(result: dict[str, Any], path: Path) -> None:
     if result["importance"]:
         heaviest = list(result["importance"].items())[:SHOWN_KEYS]
         typer.echo("what mattered most: " + ", ".join(f"{key} {share:.0%}" for key, share in heaviest))
-    typer.echo(
-        f"{path}: trial {best['trial']}, {metric} {best['scores'][metric]:.4f}; expect less of rows that have not "
-        f"picked it\ntrain it with: rnncls train --config {path}"
-    )
+    low, high = result["accuracy_interval"]
+    scored = f"{metric} {best['scores'][metric]:.4f}" + (f" ({low:.4f} to {high:.4f})" if metric == "accuracy" else "")
+    typer.echo(f"{path}: trial {best['trial']}, {scored} of {result['num_rows']:,} rows")
+    typer.echo("these rows have picked it: expect less of others")
+    typer.echo(f"train it with: rnncls train --config {path}")
 
 
 def trials_table(result: dict[str, Any]) -> "Table":

@@ -21,6 +21,7 @@ def test_the_best_config_is_told_and_trains(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("tune", "toy.yaml", *SMALL, "--trials", "1")
     assert exit_code == 0
     assert "│ 0     │" in stdout
+    assert re.search(r"best\.yaml: trial 0, accuracy 0\.\d{4} \(0\.\d{4} to 0\.\d{4}\) of 20 rows\n", stdout)
     assert stdout.endswith("train it with: rnncls train --config tuning/best.yaml\n")
     assert re.fullmatch(r"trial 0  accuracy 0\.\d{4}  0\.0 MB  \d+ s  best\n", stderr)
     assert cli("train", "--config", "tuning/best.yaml", "--out", "runs/best").exit_code == 0
@@ -84,13 +85,15 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(capsys:
     rows = [{**row, "size_mb": 1.26, "seconds": 3.4} for row in rows]
     importance = {"train.lr": 0.75, "model.cell": 0.25}
     result = {"trials": rows, "best": rows[2], "given": given, "goal": {"metric": "loss"}, "seconds": 10.2}
-    show({**result, "importance": importance}, Path("tuning/best.yaml"))
+    found = {"importance": importance, "num_rows": 1200, "accuracy_interval": (0.5, 0.6)}
+    show({**result, **found}, Path("tuning/best.yaml"))
     lines = capsys.readouterr().out.splitlines()
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
     assert table == [["2", "0.4000", "1.3", "3", "cell gru, lr 0.0123"], ["0", "0.5000", "1.3", "3", "nothing"]]
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "3 trials in 10 s: 2 completed, 1 diverged",
         "what mattered most: train.lr 75%, model.cell 25%",
-        "tuning/best.yaml: trial 2, loss 0.4000; expect less of rows that have not picked it",
+        "tuning/best.yaml: trial 2, loss 0.4000 of 1,200 rows",
+        "these rows have picked it: expect less of others",
         "train it with: rnncls train --config tuning/best.yaml",
     ]
