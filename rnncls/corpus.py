@@ -74,6 +74,11 @@ class Sources(NamedTuple):
     valid: LabelledTexts
     valid_rows: npt.NDArray[np.int64]
 
+    @property
+    def own_rows(self) -> npt.NDArray[np.int64]:
+        """The rows of the training file that train or validate, in its order: none of those kept for testing."""
+        return self.train_rows if self.valid is not self.train else np.union1d(self.train_rows, self.valid_rows)
+
 
 def load_training_data(config: Config, vocab: Vocab | None = None, *, use_cache: bool = True) -> TrainingData:
     """Read, split, tokenise and encode all that a run learns from; the test file stays closed.

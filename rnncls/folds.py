@@ -29,7 +29,7 @@ from rnncls.corpus import (
     load_sources,
     split_seed,
 )
-from rnncls.dataset import LabelledTexts, split_rows
+from rnncls.dataset import split_rows
 from rnncls.errors import ConfigError, DataError, Interrupted
 from rnncls.evaluator import compute_logits
 from rnncls.metrics import Scores, accuracy_of, count_confusion, macro_f1_of, score
@@ -63,10 +63,11 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What models that had not seen them said of all training rows, in the order of the file.
+    """What models that had not seen them said of the training rows, in the order of the file.
 
     Attributes:
         label_names: The C classes.
+        rows: [N] int64, their numbers in the file, from 0: all but those kept for testing.
         labels: [N] int64.
         logits: [N, C] float32.
         folds: Each model's part of it.
@@ -74,6 +75,7 @@ class CrossValidation:
     """
 
     label_names: list[str]
+    rows: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     logits: npt.NDArray[np.float32]
     folds: list[Fold]
@@ -99,10 +101,10 @@ def cross_validate(config: Config, num_folds: int, *, use_cache: bool = True) ->
         DataError: A file is wrong, or a class has fewer rows than there are folds.
         Interrupted: The user stopped it; nothing is kept.
     """
-    device = start_torch(config)
+    device = start_torch(config, config.train, config.model)
     sources = load_sources(config, use_cache=use_cache)
     folds: list[Fold] = []
-    num_texts = (num_folds - 1) * len(sources.train.labels)
+    num_texts = (num_folds - 1) * len(sources.own_rows)
     with stop_on_signal() as stop, TrainingBar(num_texts, config.train.max_epochs) as bar:
 
         def watch(step: Step) -> None:
@@ -114,15 +116,16 @@ def cross_validate(config: Config, num_folds: int, *, use_cache: bool = True) ->
             folds.append(fold)
             found = f"accuracy {fold.scores['accuracy']:.2%}  macro-F1 {fold.scores['macro_f1']:.2%}"
             logger.info("fold %d/%d  %s  in %.0f s", fold.number, num_folds, found, fold.train_s)
-    return gather(sources.train, folds)
+    return gather(sources, folds)
 
 
-def gather(source: LabelledTexts, folds: list[Fold]) -> CrossValidation:
+def gather(sources: Sources, folds: list[Fold]) -> CrossValidation:
     """Return the parts of a cross-validation as one."""
-    logits = np.empty((len(source.labels), len(source.label_names)), dtype=np.float32)
+    source, rows = sources.train, sources.own_rows
+    logits = np.empty((len(rows), len(source.label_names)), dtype=np.float32)
     for fold in folds:
-        logits[fold.rows] = fold.logits
-    return CrossValidation(source.label_names, source.labels, logits, folds, describe_file(source))
+        logits[np.searchsorted(rows, fold.rows)] = fold.logits
+    return CrossValidation(source.label_names, rows, source.labels[rows], logits, folds, describe_file(source))
 
 
 def run_folds(
@@ -138,9 +141,9 @@ def run_folds(
         watch: What is called after each step; what it raises ends the whole.
     """
     refuse_what_has_seen_all(config)
-    parts = draw_folds(sources.train, num_folds, split_seed(config))
+    parts = draw_folds(sources, num_folds, split_seed(config))
     for number in range(1, num_folds + 1):
-        rows = np.flatnonzero(parts == number)
+        rows = sources.own_rows[parts == number]
         data, held_out = hold_out(config, sources, rows)
         seed_everything(config.seed)
         trainer = Trainer(config.train, build_model(config, data).to(device), data, config.seed)
@@ -161,15 +164,16 @@ def refuse_what_has_seen_all(config: Config) -> None:
             raise ConfigError(f"{key}: has seen rows of every fold, so that none would judge fairly: leave it out")
 
 
-def draw_folds(source: LabelledTexts, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the fold of each row, from 1. [N].
+def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return the fold of each row that trains or validates, from 1. [N].
 
     Raises:
         DataError: A class has fewer rows than there are folds.
     """
     from sklearn.model_selection import StratifiedKFold
 
-    counts = np.bincount(source.labels)
+    source, labels = sources.train, sources.train.labels[sources.own_rows]
+    counts = np.bincount(labels, minlength=len(source.label_names))
     if counts[rarest := int(counts.argmin())] < num_folds:
         raise DataError(
             f"{source.path}: class '{source.label_names[rarest]}' has {counts[rarest]:,} rows, fewer than {num_folds} "
@@ -177,8 +181,8 @@ def draw_folds(source: LabelledTexts, num_folds: int, seed: int) -> npt.NDArray[
         )
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))  # scikit-learn's own take 32 bits
     folds = StratifiedKFold(num_folds, shuffle=True, random_state=random)
-    parts = np.empty(len(source.labels), dtype=np.int64)
-    for number, (_, rows) in enumerate(folds.split(np.zeros(len(parts)), source.labels), start=1):
+    parts = np.empty(len(labels), dtype=np.int64)
+    for number, (_, rows) in enumerate(folds.split(np.zeros(len(parts)), labels), start=1):
         parts[rows] = number
     return parts
 
@@ -192,7 +196,7 @@ def hold_out(config: Config, sources: Sources, rows: npt.NDArray[np.int64]) -> t
         DataError: Too few rows are left.
     """
     source = sources.train
-    left = np.setdiff1d(np.arange(len(source.labels)), rows)
+    left = np.setdiff1d(sources.own_rows, rows)
     if config.data.valid is None:
         train, valid = split_rows(source.labels[left], config.data.valid_fraction, split_seed(config))
         kept = Sources(source, left[train], source, left[valid])

@@ -128,7 +128,7 @@ def tune(
         check_run_folder(config, path, resume=False)
     config = config.model_copy(update={"train": config.train.model_copy(update={"monitor": goal.metric})})
     check_config(config)
-    device = start_torch(config)
+    device = start_torch(config, config.train, config.model)
     sources = load_sources(config, use_cache=use_cache)
     with checkpoint.hold(path):
         tuner = Tuner(config, goal, sources, device, open_study(path, config, goal, sources))

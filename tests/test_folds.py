@@ -19,12 +19,13 @@ from rnncls.evaluator import compute_logits
 from rnncls.folds import cross_validate, draw_folds, hold_out
 from rnncls.runtime import StopRequest
 from rnncls.trainer import train
+from rnncls.vocab import Vocab
 
 MakeConfig = Callable[..., Config]
 
 
 def parts_of(config: Config, num_folds: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return draw_folds(load_sources(config).train, num_folds, config.seed)
+    return draw_folds(load_sources(config), num_folds, config.seed)
 
 
 def write_unequal(path: Path, num_rare: int) -> None:
@@ -50,6 +51,17 @@ def test_a_class_with_fewer_rows_than_folds_is_named(make_config: MakeConfig, to
     write_unequal(toy_csv, num_rare=3)
     with pytest.raises(DataError, match=r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: take fewer folds, or"):
         cross_validate(make_config(), 4)
+
+
+def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(make_config: MakeConfig) -> None:
+    config = make_config("data.test=null", "data.test_fraction=0.3")
+    found, sources = cross_validate(config, 2), load_sources(config)
+    test, _ = load_split(config, "test", Vocab(["<pad>", "<unk>"]), sources.train.label_names)
+    assert (len(test.rows), len(found.rows), np.intersect1d(found.rows, test.rows).tolist()) == (60, 140, [])
+    assert np.sort(np.concatenate([fold.rows for fold in found.folds])).tolist() == found.rows.tolist()
+    data, _ = hold_out(config, sources, found.folds[0].rows)
+    learnt = np.concatenate([data.train.rows, data.valid.rows])
+    assert np.sort(learnt).tolist() == np.setdiff1d(found.rows, found.folds[0].rows).tolist()
 
 
 def test_not_even_the_words_of_a_fold_are_learnt(make_config: MakeConfig, toy_csv: Path) -> None:

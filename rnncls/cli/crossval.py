@@ -101,13 +101,13 @@ def predictions_csv(found: "CrossValidation") -> str:
     import torch
 
     probs = torch.from_numpy(found.logits).softmax(dim=1).numpy()
-    folds = np.empty(len(found.labels), dtype=np.int64)
+    folds = np.empty(len(found.rows), dtype=np.int64)
     for fold in found.folds:
-        folds[fold.rows] = fold.number
+        folds[np.searchsorted(found.rows, fold.rows)] = fold.number
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["row", "fold", "label", "predicted", *(f"prob {name}" for name in found.label_names)])
-    for row, (fold_number, label, own) in enumerate(zip(folds, found.labels, probs, strict=True), start=1):
+    for row, fold_number, label, own in zip(found.rows + 1, folds, found.labels, probs, strict=True):
         names = (found.label_names[label], found.label_names[own.argmax()])
         writer.writerow([row, fold_number, *names, *(f"{prob:.6f}" for prob in own)])
     return stream.getvalue()
