@@ -30,10 +30,10 @@ body { margin: 0 auto; max-width: 60rem; padding: 1rem; color: var(--ink); backg
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+table { border-collapse: collapse; width: max-content; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th, td { overflow-wrap: normal; }
+th, td { overflow-wrap: normal; max-width: min(34rem, 55vw); }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th { background: var(--soft); }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }

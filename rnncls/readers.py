@@ -97,6 +97,24 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
         raise DataError(f"{path}: cannot be read: {_shorten(error.strerror or str(error))}") from error
 
 
+def find_texts(path: Path, columns: Columns, rows: Sequence[int]) -> list[str]:
+    """Return the texts of the rows with these numbers, from 0, of a file that has so many.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is wrong.
+    """
+    wanted, place = set(rows), 0
+    found: dict[int, str] = {}
+    for chunk in read_rows(path, columns) if wanted else ():
+        found |= {number: chunk.texts[number - place] for number in wanted if 0 <= number - place < len(chunk.texts)}
+        place += len(chunk.texts)
+        if len(found) == len(wanted):
+            break
+    if len(found) < len(wanted):
+        raise DataError(f"{path}: has {place:,} rows, fewer than before: it has been changed meanwhile")
+    return [found[number] for number in rows]
+
+
 def count_rows(path: Path) -> int | None:
     """Return about how many rows a file has, for a bar's estimate of the time left; None where nobody can tell.
 

@@ -81,6 +81,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "schema_version"}
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where it is missing, and those above it.
+
+    Raises:
+        RunError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made: {error.strerror}") from error
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a crash, finds the old one whole or the new one whole.
 

@@ -13,7 +13,7 @@ import pytest
 
 from rnncls import readers
 from rnncls.errors import DataError
-from rnncls.readers import Columns, read_lines, read_rows
+from rnncls.readers import Columns, find_texts, read_lines, read_rows
 
 ONE = Columns(("text",), "label")
 TWO = Columns(("title", "text"), "label")
@@ -573,3 +573,16 @@ def test_rows_before_a_wrong_one_are_handed_on_first(monkeypatch: pytest.MonkeyP
 
 def test_data_errors_end_the_program_with_code_3() -> None:
     assert DataError.exit_code == 3
+
+
+@pytest.mark.parametrize("rows", [[0], [2, 0, 2], [9_000, 1], []])
+def test_texts_are_found_by_the_numbers_of_their_rows(tmp_path: Path, rows: list[int]) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(f'{{"text": "text {number}"}}\n' for number in range(9_001)), encoding="utf-8")
+    assert find_texts(path, Columns(("text",), None), rows) == [f"text {number}" for number in rows]
+
+
+def test_a_row_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "few.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="has 1 rows, fewer than before"):
+        find_texts(tmp_path / "few.jsonl", Columns(("text",), None), [1])
