@@ -9,6 +9,7 @@
     README.md           a model card
     last/state.safetensors   all that an exact resume needs
     last/lock           held by the process that trains here
+    events/             the rows for TensorBoard, where asked for
 
 A folder of `rnncls pretrain` has `language_model.safetensors` instead of the model, and no labels or card.
 
@@ -18,6 +19,7 @@ file, in one rename, is all that a new best epoch takes.
 
 import contextlib
 import logging
+import math
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -51,20 +53,33 @@ LATEST = "latest"
 CONFIG, VOCAB, LABELS, MODEL = "config.yaml", "vocab.txt", "labels.json", "model.safetensors"
 LANGUAGE_MODEL = "language_model.safetensors"
 METRICS, SUMMARY, CARD, STATE = "metrics.jsonl", "summary.json", "README.md", "last/state.safetensors"
-LOCK = "last/lock"
+LOCK, EVENTS = "last/lock", "events"
 SEALED = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
 """The files that the weights are sealed together with, and the state too."""
+TEMPERATURE = "temperature"
+"""A tensor beside the weights: one number, what the logits are divided by."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model and all that it needs to read a text."""
+    """A trained model and all that it needs to read a text.
+
+    Attributes:
+        path: The run folder.
+        config: All settings.
+        vocab: The words.
+        label_names: The classes, in the order of the logits.
+        model: The network; `load_run` divides its last layer by the temperature, so that every user of a run has
+            calibrated logits.
+        temperature: What fits the logits to the validation rows (rnncls.calibration); 1: nothing was fitted.
+    """
 
     path: Path
     config: Config
     vocab: Vocab
     label_names: list[str]
     model: TextClassifier
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,17 @@ def check_seal(path: Path, file: str, meta: Mapping[str, Any]) -> None:
             raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
 
 
+def save_temperature(path: Path, temperature: float) -> None:
+    """Put the temperature beside the weights of a run, which stay as they were trained.
+
+    Raises:
+        RunError: They are missing or damaged, or cannot be written.
+    """
+    tensors, meta = load_tensors(path / MODEL)
+    tensors[TEMPERATURE] = torch.tensor(temperature, dtype=torch.float64)
+    save_tensors(path / MODEL, tensors, meta)
+
+
 def change_config(path: Path, config: Config, file: str) -> None:
     """Give a run another config, and take away what said that it was finished.
 
@@ -192,13 +218,27 @@ def _accepted(meta: Mapping[str, Any], name: str) -> list[str]:
 
 
 def load_run(path: Path) -> Run:
-    """Read and verify a run folder; the model is on the CPU, in evaluation mode.
+    """Read and verify a run folder; the model is on the CPU, in evaluation mode, and calibrated.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
+    """
+    run = load_uncalibrated(path)
+    with torch.no_grad():
+        for weight in run.model.linear.parameters():
+            weight.div_(run.temperature)
+    return run
+
+
+def load_uncalibrated(path: Path) -> Run:
+    """Read and verify a run folder as `load_run` does, but with the weights just as they were trained.
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
     tensors, config, vocab = load_sealed(path, MODEL)
     label_names = load_labels(path)
+    temperature = load_temperature(tensors, path)
     least, found = least_weights(config.model, len(vocab), len(label_names)), sum(map(torch.numel, tensors.values()))
     if found < least:  # before memory is taken for a network as large as the config says
         raise RunError(
@@ -206,7 +246,7 @@ def load_run(path: Path) -> Run:
         )
     model = TextClassifier(config.model, len(vocab), len(label_names))
     load_weights(model, tensors, path / MODEL)
-    return Run(path, config, vocab, label_names, model.eval())
+    return Run(path, config, vocab, label_names, model.eval(), temperature)
 
 
 def load_sealed(path: Path, file: str) -> tuple[dict[str, torch.Tensor], Config, Vocab]:
@@ -234,6 +274,18 @@ def load_vocab(path: Path) -> Vocab:
         return Vocab(read_bytes(path / VOCAB).decode().removesuffix("\n").split("\n"))
     except ValueError as error:
         raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+
+
+def load_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:
+    """Take the temperature out of what stands beside the weights; 1 where there is none.
+
+    Raises:
+        RunError: It is no positive number.
+    """
+    temperature = tensors.pop(TEMPERATURE, torch.ones(()))
+    if temperature.numel() != 1 or not 0.0 < temperature.item() < math.inf:
+        raise RunError(f"{path / MODEL}: damaged: the temperature is no positive number")
+    return temperature.item()
 
 
 def load_labels(path: Path) -> list[str]:

@@ -184,6 +184,11 @@ class TrainSection(Section):
     """Stop after so many epochs without a better validation score; null: never."""
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     """The validation score that picks the best epoch."""
+    calibrate: bool = True
+    """Divide the logits by the temperature at which the labels of the validation rows are the most probable (Guo et al.
+    2017): a probability then says how often it is right. No prediction changes its label."""
+    tensorboard: bool = False
+    """Write the rows of metrics as events too, into `events/` of the run folder, for TensorBoard (extra `tb`)."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """What the recurrent cell, and a language model's softmax, compute in while training; weights, sums and every
     evaluation are float32. bfloat16 is for CUDA, and for an lstm on a CPU with AMX; auto takes it there."""

@@ -6,6 +6,7 @@ Shapes: N texts, C classes.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import torch
@@ -28,11 +29,13 @@ class Prediction:
         text: The text as it was given.
         probs: Label → probability, in the order of the run's labels; they sum to 1.
         attention: Each token that was read, and how much of it attention pooling took in; None: not asked.
+        min_confidence: Below this probability there is no answer.
     """
 
     text: str
     probs: dict[str, float]
     attention: list[tuple[str, float]] | None = None
+    min_confidence: float = 0.0
 
     @property
     def label(self) -> str:
@@ -44,6 +47,11 @@ class Prediction:
         """Its probability."""
         return self.probs[self.label]
 
+    @property
+    def answer(self) -> str | None:
+        """The most probable label; None where it is less probable than `min_confidence`."""
+        return self.label if self.prob >= self.min_confidence else None
+
     def top(self, k: int) -> list[tuple[str, float]]:
         """Return the `k` most probable labels and their probabilities, the most probable first."""
         return sorted(self.probs.items(), key=lambda item: -item[1])[:k]
@@ -52,13 +60,14 @@ class Prediction:
 class Predictor:
     """A run, ready to read texts."""
 
-    def __init__(self, run: Run, device: torch.device, *, attention: bool = False) -> None:
+    def __init__(self, run: Run, device: torch.device, *, attention: bool = False, min_confidence: float = 0.0) -> None:
         """Move the run's model to a device.
 
         Args:
             run: The run.
             device: Where to compute.
             attention: Whether to say what the model attended to.
+            min_confidence: Below this probability there is no answer.
 
         Raises:
             ConfigError: That was asked of a model without attention.
@@ -70,6 +79,7 @@ class Predictor:
         self.run = run
         self.model = run.model.to(device)
         self.attention = attention
+        self.min_confidence = min_confidence
 
     def predict(self, texts: list[str]) -> list[Prediction]:
         """Return one prediction a text, in the order of the texts."""
@@ -96,8 +106,9 @@ class Predictor:
         encoded = encode_texts(tokenized, self.run.vocab)
         probs = compute_logits(self.model, encoded).softmax(dim=1).tolist()  # [N, C]
         labelled = [dict(zip(self.run.label_names, row, strict=True)) for row in probs]
+        say = partial(Prediction, min_confidence=self.min_confidence)
         if not self.attention:
-            return list(map(Prediction, texts, labelled))
+            return list(map(say, texts, labelled))
         tokens = (tokenized.types[number] for number in tokenized.type_ids)
         attention = [[(next(tokens), weight) for weight in own] for own in find_attention(self.model, encoded)]
-        return list(map(Prediction, texts, labelled, attention))
+        return list(map(say, texts, labelled, attention))

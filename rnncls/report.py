@@ -3,15 +3,20 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
+from rich.style import Style
 from rich.table import Table
+from rich.text import Text
 
+from rnncls.calibration import Coverage
+from rnncls.error_analysis import Slice
 from rnncls.errors import DataError
+from rnncls.judgement import Diagnosis, Mistake
 from rnncls.metrics import Scores
 from rnncls.predictor import Prediction
 
@@ -21,13 +26,26 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 def score_lines(scores: Scores, origin: str) -> list[str]:
     """Return the scores over all classes, a line each, with their data and uncertainty."""
-    low, high = scores.accuracy_interval
     return [
         f"{origin}: {scores.num_rows:,} rows",
-        f"accuracy  {scores.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})",
-        f"macro-F1  {scores.macro_f1:.2%}",
+        f"accuracy  {scores.accuracy:.2%}  ({percent_interval(scores.accuracy_interval)})",
+        f"macro-F1  {scores.macro_f1:.2%}  ({percent_interval(scores.macro_f1_interval)}, bootstrap)",
         f"loss      {scores.loss:.4f} nats",
     ]
+
+
+def percent_interval(interval: tuple[float, float]) -> str:
+    """Return a 95 % interval of shares, in words."""
+    return f"95 % interval {interval[0]:.2%} to {interval[1]:.2%}"
+
+
+def calibration_lines(diagnosis: Diagnosis) -> list[str]:
+    """Return how far the probabilities can be trusted, a line for each figure."""
+    line = f"ECE       {diagnosis.ece:.4f}  (expected calibration error over 15 equal bins)"
+    if diagnosis.temperature == 1:
+        return [line, "          not calibrated: the temperature is 1"]
+    raw = f"before: ECE {diagnosis.raw_ece:.4f}, loss {diagnosis.raw_loss:.4f} nats"
+    return [line, f"          {raw}; calibrated by temperature {diagnosis.temperature:.3f}"]
 
 
 def class_table(scores: Scores) -> Table:
@@ -42,14 +60,82 @@ def class_table(scores: Scores) -> Table:
 
 
 def confusion_table(scores: Scores) -> Table:
-    """Return the confusion matrix, the right answers in bold."""
+    """Return the confusion matrix, the right answers in bold; a cell is the darker, the more of its row it holds."""
     table = Table("true \\ predicted", title="Confusion matrix", title_justify="left")
     for row in scores.per_class:
         table.add_column(escape(row.label), justify="right")
     for place, (row, counts) in enumerate(zip(scores.per_class, scores.confusion_matrix, strict=True)):
-        cells = [f"[bold]{count:,}[/]" if place == other else f"{count:,}" for other, count in enumerate(counts)]
+        cells = [
+            Text(f"{count:,}", _heat_style(count / max(1, row.support), bold=place == other))
+            for other, count in enumerate(counts)
+        ]
         table.add_row(escape(row.label), *cells)
     return table
+
+
+def _heat_style(share: float, *, bold: bool) -> Style:
+    """Return black on white for a share of 0 up to white on blue for 1, whatever the terminal's own colours."""
+    red, green, blue = (round(255 + share**0.5 * (end - 255)) for end in (0, 114, 178))
+    return Style(color="#ffffff" if share > 0.85 else "#000000", bgcolor=f"rgb({red},{green},{blue})", bold=bold)
+
+
+def slice_table(title: str, slices: list[Slice], form: str) -> Table:
+    """Return the accuracy of each slice with a bar; `form` is how to write a value."""
+    table = Table("from", "to", "rows", "accuracy", "95 % interval", title=title, title_justify="left")
+    for column in table.columns:
+        column.justify = "right"
+    table.add_column("")
+    for each in slices:
+        low, high = each.interval
+        values = (form.format(each.low), form.format(each.high), f"{each.num_rows:,}", f"{each.accuracy:.2%}")
+        table.add_row(*values, f"{low:.2%} to {high:.2%}", draw_bar(each.accuracy))
+    return table
+
+
+def coverage_table(coverages: list[Coverage]) -> Table:
+    """Return how often the most confident texts are right: what `predict --min-confidence` would leave."""
+    table = Table(
+        "--min-confidence", "answered", "rows", "accuracy", "95 % interval", title="If the least sure are left out"
+    )
+    table.title_justify = "left"
+    for column in table.columns:
+        column.justify = "right"
+    for each in coverages:
+        low, high = each.interval
+        table.add_row(
+            *(f"{each.min_confidence:.4f}", f"{each.share:.1%}", f"{each.num_rows:,}", f"{each.accuracy:.2%}"),
+            f"{low:.2%} to {high:.2%}",
+        )
+    return table
+
+
+def mistake_table(mistakes: list[Mistake]) -> Table:
+    """Return the mistakes that the run is surest of, a line each, cut at the screen's edge."""
+    header = ["row", "label", "predicted", "prob", "text"]
+    rows = [[f"{each.row:,}", each.label, each.predicted, f"{each.prob:.4f}", each.text] for each in mistakes]
+    return text_table("The surest mistakes", header, rows)
+
+
+def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table without lines, whose last column is cut where the screen ends."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in header[:-1]:
+        table.add_column(escape(_printable(name)), no_wrap=True, max_width=_WIDEST_LABEL, overflow="ellipsis")
+    table.add_column(header[-1])
+    for row in rows:
+        cells = (_printable(" ".join(cell.split())) for cell in row)
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
+    return table
+
+
+_WIDEST_LABEL = 20
+"""Characters of a label that stay where a text beside it must be cut."""
+
+
+def draw_bar(share: float, width: int = 10) -> str:
+    """Return a bar of eighths of a character, full at 1, as wide as `width` characters."""
+    eighths = round(share * width * 8)
+    return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).ljust(width)[:width]
 
 
 SHOWN_TOKENS = 5
@@ -59,9 +145,11 @@ SHOWN_TOKENS = 5
 def prediction_line(prediction: Prediction, top_k: int) -> str:
     """Return label, probability and text, separated by tabs; with `top_k` above 1 that many labels.
 
-    Before the text stand the tokens that were attended to most, where that was asked.
+    Before the text stand the tokens that were attended to most, where that was asked. Where there is no answer, the
+    first label is empty.
     """
     fields = [field for label, prob in prediction.top(top_k) for field in (label, f"{prob:.4f}")]
+    fields[0] = prediction.answer or ""
     if prediction.attention is not None:
         strongest = sorted(prediction.attention, key=lambda item: -item[1])[:SHOWN_TOKENS]
         fields.append(" ".join(f"{token}:{weight:.2f}" for token, weight in strongest))
@@ -74,10 +162,13 @@ def prediction_json(prediction: Prediction) -> str:
 
 
 def prediction_row(prediction: Prediction) -> dict[str, Any]:
-    """Return text, label, its probability and those of all labels, and what was attended to where that was asked."""
+    """Return text, label, its probability and those of all labels, and what was attended to where that was asked.
+
+    Where there is no answer, the label is None, and the probability that of the label that it would have been.
+    """
     return {
         "text": prediction.text,
-        "label": prediction.label,
+        "label": prediction.answer,
         "prob": prediction.prob,
         "probs": prediction.probs,
         **({} if prediction.attention is None else {"attention": prediction.attention}),
@@ -135,7 +226,7 @@ def _delimited_lines(predictions: Iterable[Prediction], delimiter: str) -> Itera
     for prediction in predictions:
         line.seek(0)
         line.truncate()
-        fields = [prediction.label, f"{prediction.prob:.6f}", _printable(prediction.text)]
+        fields = [prediction.answer or "", f"{prediction.prob:.6f}", _printable(prediction.text)]
         # Python 3.11 and 3.12 leave a lone carriage return without the quotes that it needs.
         (full if any("\r" in field for field in fields) else minimal).writerow(fields)
         yield line.getvalue()
@@ -155,7 +246,7 @@ def _write_parquet(path: Path, predictions: Iterable[Prediction]) -> int:
     with pa_parquet.ParquetWriter(path, schema) as writer:
         for chunk in _chunks(predictions):
             rows = [
-                {"text": _printable(prediction.text), "label": prediction.label, "prob": prediction.prob}
+                {"text": _printable(prediction.text), "label": prediction.answer, "prob": prediction.prob}
                 for prediction in chunk
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema))

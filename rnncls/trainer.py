@@ -28,6 +28,7 @@ from torch import nn
 import rnncls
 from rnncls import checkpoint, storage, tracking
 from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
+from rnncls.calibration import fit_temperature
 from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, ModelSection, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_split, load_training_data
@@ -517,12 +518,19 @@ def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: boo
 def run_to_end(trainer: Trainer, path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
     clock = SaveClock(trainer.section.save_every * 60)
-    with stop_on_signal() as stop, tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs) as bar:
+    tokens_per_text = trainer.tokens_per_epoch / trainer.num_texts
+    events = path / checkpoint.EVENTS if trainer.section.tensorboard else None
+    with (
+        tracking.event_log(events, trainer.step + 1) as add_event,
+        stop_on_signal() as stop,
+        tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs, tokens_per_text) as bar,
+    ):
         bar.resume_at(trainer.num_texts_seen)
         for step in trainer.steps():
             bar.update(step.epoch, step.num_texts, step.loss)
             if step.validation is not None:
                 tracking.append_row(path / checkpoint.METRICS, step.validation)
+                add_event(step.validation)
                 bar.show_row(step.validation)
                 if step.validation["is_best"]:
                     checkpoint.save_model(path, trainer.kept_model, trainer.file)
@@ -632,12 +640,27 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     num_right = round(summary["valid"]["accuracy"] * num_valid_rows)
     summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
     summary["label_names"] = trainer.data.label_names
+    summary["temperature"] = calibrate(trainer, path)
     storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
     try:
         checkpoint.point_latest_at(path)
     finally:
         storage.write_json(path / checkpoint.SUMMARY, summary)  # last: it says that nothing is left to do
     return summary
+
+
+def calibrate(trainer: Trainer, path: Path) -> float:
+    """Keep with the best weights the temperature at which their logits fit the validation rows best; return it.
+
+    It is 1 where the config does not ask for it.
+    """
+    temperature = 1.0
+    if trainer.section.calibrate:
+        model = checkpoint.load_uncalibrated(path).model.to(trainer.device)
+        logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
+        temperature = fit_temperature(logits, torch.from_numpy(trainer.data.valid.labels))
+    checkpoint.save_temperature(path, temperature)
+    return temperature
 
 
 def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, Any]:
@@ -717,8 +740,11 @@ def check_run_folder(
     return True
 
 
-_NOT_IN_THE_WEIGHTS = ("train.max_epochs", "pretrain.max_epochs", "train.patience", "train.save_every")
-"""What may always be another when a run goes on: how long, and how often it is saved."""
+_NOT_IN_THE_WEIGHTS = (
+    *("train.max_epochs", "pretrain.max_epochs", "train.patience"),
+    *("train.save_every", "train.tensorboard", "train.calibrate"),
+)
+"""What may always be another when a run goes on: how long, how often it is saved, and what is made of it at the end."""
 
 
 def find_unfinished(config: Config) -> Path:

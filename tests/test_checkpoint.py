@@ -18,10 +18,12 @@ from rnncls.checkpoint import (
     create_run,
     find_run,
     load_run,
+    load_uncalibrated,
     load_weights,
     model_card,
     point_latest_at,
     save_model,
+    save_temperature,
 )
 from rnncls.config import Config, load_config, parse_config
 from rnncls.errors import ConfigError, RunError
@@ -94,6 +96,32 @@ def test_the_four_files_alone_are_enough_anywhere(run: Path, model: TextClassifi
     shutil.rmtree(run)
     loaded = load_run(elsewhere).model
     assert torch.equal(loaded(TOKEN_IDS, LENGTHS, is_ragged=True), model(TOKEN_IDS, LENGTHS, is_ragged=True))
+
+
+def test_a_temperature_divides_the_logits_and_is_kept_apart_from_the_weights(run: Path, model: TextClassifier) -> None:
+    save_temperature(run, 2.5)
+    loaded = load_run(run)
+    logits = model(TOKEN_IDS, LENGTHS, is_ragged=True)
+    assert loaded.temperature == 2.5
+    torch.testing.assert_close(loaded.model(TOKEN_IDS, LENGTHS, is_ragged=True), logits / 2.5)
+    trained = load_uncalibrated(run).model
+    assert torch.equal(trained(TOKEN_IDS, LENGTHS, is_ragged=True), logits)
+
+
+def test_a_temperature_that_was_tampered_with_is_damage(run: Path) -> None:
+    save_temperature(run, 2.5)
+    tensors = safetensors.torch.load_file(run / "model.safetensors")
+    tensors["temperature"] *= 2
+    with safetensors.safe_open(run / "model.safetensors", framework="pt") as file:
+        safetensors.torch.save_file(tensors, run / "model.safetensors", file.metadata())
+    with pytest.raises(RunError, match="do not match its checksum"):
+        load_run(run)
+
+
+def test_a_better_model_has_no_temperature_yet(run: Path, model: TextClassifier) -> None:
+    save_temperature(run, 2.5)
+    save_model(run, model)
+    assert load_run(run).temperature == 1.0
 
 
 def test_words_labels_and_config_are_loaded_as_they_were(run: Path) -> None:

@@ -73,6 +73,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.save_every": ("1e-9", []),
     "train.patience": ("1", ["train.max_epochs=4", "train.lr=1e-9"]),
     "train.monitor": ("loss", []),
+    "train.calibrate": ("false", []),
     "train.precision": ("bfloat16", []),
 }
 PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
@@ -134,7 +135,8 @@ def describe(path: Path) -> Any:
 
 
 def test_every_key_of_the_schema_is_listed_here() -> None:
-    listed = [*CHANGES, *PRETRAINING_CHANGES, "model.pretrained"]  # the last: tests/test_pretrainer.py
+    elsewhere = ["model.pretrained", "train.tensorboard"]  # tests/test_pretrainer.py, tests/test_trainer.py
+    listed = [*CHANGES, *PRETRAINING_CHANGES, *elsewhere]
     assert sorted(listed) == sorted(key for key, *_ in iter_keys())
 
 

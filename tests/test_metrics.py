@@ -6,9 +6,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from rnncls.metrics import Scores, accuracy_of, count_confusion, macro_f1_of, score
+from rnncls.metrics import (
+    Scores,
+    accuracy_of,
+    bootstrap,
+    count_confusion,
+    macro_f1_of,
+    percentile_interval,
+    score,
+)
 
 Labels = npt.NDArray[np.int64]
 # Rows are true classes: of three cats two are right, of two dogs one, of one fish none.
@@ -147,7 +156,9 @@ def test_scores_as_a_dictionary_have_the_promised_keys() -> None:
     assert set(score(BY_HAND, 0.25, NAMES).to_dict()) == {
         "accuracy",
         "accuracy_interval",
+        "accuracy_bootstrap_interval",
         "macro_f1",
+        "macro_f1_interval",
         "loss",
         "num_rows",
         "per_class",
@@ -159,3 +170,31 @@ def test_scores_as_a_dictionary_hold_the_matrix_and_the_classes_as_plain_lists()
     plain = score(BY_HAND, 0.25, NAMES).to_dict()
     fish = {"label": "fish", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
     assert (plain["confusion_matrix"], plain["per_class"][2]) == ([[2, 1, 0], [1, 1, 0], [0, 1, 0]], fish)
+
+
+def test_the_bootstrap_of_the_accuracy_is_binomial() -> None:
+    confusion = np.array([[40, 10], [5, 145]])
+    low, high = binom.ppf([0.025, 0.975], 200, 185 / 200) / 200
+    found = score(confusion, 0.5, ["a", "b"]).accuracy_bootstrap_interval
+    assert found == pytest.approx((low, high), abs=0.006)
+
+
+def test_the_bootstrap_of_macro_f1_is_that_of_rows_drawn_one_by_one() -> None:
+    labels, predictions = draw(150, 4, 7)
+    generator = np.random.default_rng(1)
+    drawn = (generator.integers(0, 150, 150) for _ in range(200))
+    scores = [f1_score(labels[rows], predictions[rows], average="macro", labels=range(4)) for rows in drawn]
+    found = percentile_interval(bootstrap(count_confusion(labels, predictions, 4))[1])
+    assert found == pytest.approx(np.quantile(scores, [0.025, 0.975]), abs=0.03)
+
+
+def test_each_sample_of_the_bootstrap_scores_as_its_own_confusion_matrix_would() -> None:
+    accuracies, macro_f1s = bootstrap(np.array([[7, 0], [0, 3]]))  # all right: so is every sample of them
+    assert set(accuracies.tolist()) == {1.0}
+    # A sample may lack the second class, which then scores 0.
+    assert set(macro_f1s.tolist()) <= {1.0, 0.5}
+    assert (macro_f1s == 0.5).mean() == pytest.approx(0.7**10, abs=0.02)
+
+
+def test_the_same_rows_have_the_same_interval() -> None:
+    assert score_drawn(100, 3, 5) == score_drawn(100, 3, 5)

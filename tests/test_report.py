@@ -29,6 +29,8 @@ SCORES = Scores(
     accuracy=0.875,
     accuracy_interval=(0.86123, 0.88777),
     macro_f1=0.86661,
+    macro_f1_interval=(0.86011, 0.87288),
+    accuracy_bootstrap_interval=(0.86125, 0.88775),
     loss=0.345678,
     num_rows=12_000,
     per_class=[
@@ -73,7 +75,7 @@ def test_the_scores_are_lines_with_rows_uncertainty_and_unit() -> None:
     assert score_lines(SCORES, "toy on test.csv") == [
         "toy on test.csv: 12,000 rows",
         "accuracy  87.50%  (95 % interval 86.12% to 88.78%)",
-        "macro-F1  86.66%",
+        "macro-F1  86.66%  (95 % interval 86.01% to 87.29%, bootstrap)",
         "loss      0.3457 nats",
     ]
 

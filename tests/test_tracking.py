@@ -5,6 +5,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,8 +13,8 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from rnncls.errors import RunError
-from rnncls.tracking import TrainingBar, append_row, checksum_of_rows, keep_rows, read_rows
+from rnncls.errors import ConfigError, RunError
+from rnncls.tracking import TrainingBar, append_row, checksum_of_rows, event_log, keep_rows, read_rows
 
 ROWS: list[dict[str, Any]] = [
     {"epoch": 1, "valid_loss": 0.1 + 0.2},
@@ -171,3 +172,47 @@ def test_a_validation_is_one_line_with_its_figures(
         bar.show_row({**VALIDATION, "is_best": is_best})
     expected = "epoch 2/3  train 0.5124, 81.23 %  valid 0.6124, 74.56 %  "
     assert caplog.messages == [expected + end]
+
+
+def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    with TrainingBar(1000, 2, tokens_per_text=40.0) as bar:
+        bar.bar.mininterval = 0.0
+        bar.update(1, 1000, torch.tensor(0.5))
+        bar.show_row(VALIDATION)
+        bar.looked_at = 0.0
+        bar.update(2, 1000, torch.tensor(0.4))
+    last = terminal.getvalue().split("\r")[-3]
+    assert re.search(r"epoch 2/2: 100%\|.*\| 00:\d\d left, loss 0\.400, valid 74\.6 %, [\d.]+[kMG]? tokens/s", last), (
+        last
+    )
+
+
+def test_tensorboard_reads_the_rows_that_were_logged(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="extra tb")
+    row = {**VALIDATION, "step": 7}
+    with event_log(tmp_path / "events", 0) as add:
+        add(row)
+    events = accumulator.EventAccumulator(str(tmp_path / "events")).Reload()
+    assert sorted(events.Tags()["scalars"]) == [
+        "accuracy/train",
+        "accuracy/valid",
+        "loss/train",
+        "loss/valid",
+        "tokens_per_s",
+    ]
+    for tag, name in {"loss/valid": "valid_loss", "accuracy/train": "train_accuracy"}.items():
+        (event,) = events.Scalars(tag)
+        assert (event.step, event.value) == (7, pytest.approx(row[name]))
+
+
+def test_without_tensorboard_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"pip install 'rnncls\[tb\]'"), event_log(tmp_path / "events", 0):
+        pass
+
+
+def test_no_events_are_written_unasked(tmp_path: Path) -> None:
+    with event_log(None, 0) as add:
+        add({**VALIDATION, "step": 7})
+    assert list(tmp_path.iterdir()) == []

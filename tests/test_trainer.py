@@ -149,7 +149,7 @@ def test_the_averaged_weights_are_validated_and_saved(make_config: MakeConfig, t
     assert last["valid_loss"] == losses[0] != losses[1]
     train(config, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
-    saved = checkpoint.load_run(tmp_path / "run").model.state_dict()
+    saved = checkpoint.load_uncalibrated(tmp_path / "run").model.state_dict()
     torch.testing.assert_close(saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0)
 
 
@@ -454,3 +454,31 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
             train(make_config(), path)
     train(make_config(), path, resume=True)
     assert (path / checkpoint.MODEL).read_bytes() == (toy_run / checkpoint.MODEL).read_bytes()
+
+
+def test_a_run_logs_events_for_tensorboard_where_asked(make_config: MakeConfig) -> None:
+    pytest.importorskip("tensorboard", reason="extra tb")
+    train(make_config("train.tensorboard=true", "train.max_epochs=1"), Path("run"))
+    assert [path.name.startswith("events.out") for path in Path("run/events").iterdir()] == [True]
+
+
+def test_a_finished_run_that_is_gone_on_with_keeps_its_temperature_bit_for_bit(make_config: MakeConfig) -> None:
+    config = make_config("train.max_epochs=1")
+    first = train(config, Path("run"))["temperature"]
+    before = Path("run/model.safetensors").read_bytes()
+    assert train(config, Path("run"), resume=True)["temperature"] == first != 1
+    assert Path("run/model.safetensors").read_bytes() == before
+
+
+def test_the_temperature_makes_the_validation_rows_more_probable(make_config: MakeConfig) -> None:
+    config = make_config("train.label_smoothing=0.3")
+    train(config, Path("run"))
+    data, losses = load_training_data(config), []
+    for load in (checkpoint.load_run, checkpoint.load_uncalibrated):
+        logits = compute_logits(load(Path("run")).model, data.valid.texts)
+        losses.append(F.cross_entropy(logits, torch.from_numpy(data.valid.labels)).item())
+    assert losses[0] < losses[1]
+
+
+def test_a_run_that_is_not_to_be_calibrated_has_the_temperature_one(make_config: MakeConfig) -> None:
+    assert train(make_config("train.calibrate=false", "train.max_epochs=1"), Path("run"))["temperature"] == 1.0

@@ -14,6 +14,7 @@ import typer
 
 from rnncls import __version__
 from rnncls.cli.benchmark import app as benchmark_app
+from rnncls.cli.compare import compare_command
 from rnncls.cli.config import app as config_app
 from rnncls.cli.crossval import crossval_command
 from rnncls.cli.distill import distill_command
@@ -21,8 +22,10 @@ from rnncls.cli.doctor import doctor_command
 from rnncls.cli.eval import eval_command
 from rnncls.cli.init import init_command
 from rnncls.cli.inspect import inspect_command
+from rnncls.cli.plot import plot_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
+from rnncls.cli.report import report_command
 from rnncls.cli.train import train_command
 from rnncls.cli.tune import tune_command
 from rnncls.errors import DataError, RnnclsError
@@ -44,6 +47,9 @@ app.command("predict")(predict_command)
 app.command("doctor")(doctor_command)
 app.command("crossval")(crossval_command)
 app.command("tune")(tune_command)
+app.command("report")(report_command)
+app.command("compare")(compare_command)
+app.command("plot")(plot_command)
 app.add_typer(config_app, name="config")
 app.add_typer(benchmark_app, name="benchmark")
 

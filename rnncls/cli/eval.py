@@ -1,69 +1,125 @@
 """`rnncls eval`: how good a run is, on rows that it did not learn from."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, complete_runs
-from rnncls.errors import ConfigError, DataError
+from rnncls.cli.screen import print_tables
+from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rnncls.judgement import Diagnosis
+    from rnncls.label_issues import LabelIssue
     from rnncls.metrics import Scores
 
 SplitName = Literal["train", "valid", "test"]
+RunArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+    ),
+]
+SplitOption = Annotated[
+    SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Another labelled file, with the run's columns.", show_default=False)
+]
 
 
 def eval_command(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+    run: RunArgument = None,
+    split: SplitOption = None,
+    data: DataOption = None,
+    label_issues: Annotated[
+        bool,
+        typer.Option(
+            "--label-issues",
+            help="Find training rows that are likely mislabelled too: as many trainings as --folds says; extra clean.",
         ),
-    ] = None,
-    split: Annotated[
-        SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Another labelled file, with the run's columns.", show_default=False)
-    ] = None,
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the training rows for --label-issues.")] = 5,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print accuracy, macro-F1, loss, scores per class and the confusion matrix; keep them in the run folder."""
+    """Print how good a run is, how far its probabilities can be trusted and where it errs; keep it in the run."""
     from rnncls.checkpoint import find_run
+    from rnncls.judgement import judge
     from rnncls.runtime import collect_again
     from rnncls.storage import write_json
 
     collect_again()
-    if split and data:
-        raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
+    check_source(split, data)
     path = find_run(run)
-    scores, origin = evaluate_run(path, split=split or "test", data=data, device=device, use_cache=not no_cache)
-    result = {**scores.to_dict(), "data": origin, "run": str(path)}
+    judgement = judge(path, split=split or "test", data=data, device=device, use_cache=not no_cache)
+    scores, diagnosis = judgement.scores(), judgement.diagnose()
+    result = {**scores.to_dict(), **diagnosis.to_dict(), "data": judgement.origin, "run": str(path)}
+    issues = []
+    if label_issues:
+        from rnncls.label_issues import find_label_issues
+
+        issues = find_label_issues(judgement.run, num_folds=folds, use_cache=not no_cache)
+        result["label_issues"] = [asdict(issue) for issue in issues]
+        write_json(path / ISSUES, {"num_folds": folds, "label_issues": result["label_issues"]})
     if json_:
         typer.echo(json.dumps(result))
     else:
-        print_scores(scores, f"{path.name} on {origin['path']}")
+        print_scores(scores, diagnosis, f"{path.name} on {judgement.origin['path']}")
+        if label_issues:
+            print_issues(issues)
     write_json(path / f"eval-{f'file-{data.stem}' if data else split or 'test'}.json", result)
 
 
-def print_scores(scores: "Scores", origin: str) -> None:
-    """Print the scores over all classes, those of each class and the confusion matrix."""
-    from rich.console import Console
+def check_source(split: SplitName | None, data: Path | None) -> None:
+    """See that not both are given."""
+    if split and data:
+        raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
 
-    from rnncls.report import class_table, confusion_table, score_lines
 
-    console = Console()
-    for line in score_lines(scores, origin):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    tables = (class_table(scores), confusion_table(scores))
-    # Squeezed into a narrow screen, a table of many classes loses its figures.
-    unlimited = console.options.update(max_width=1_000_000)
-    console.width = max(console.width, *(console.measure(table, options=unlimited).maximum for table in tables))
-    console.print(*tables)
+def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
+    """Print the scores over all classes, those of each class, and what they do not say."""
+    from rnncls.report import (
+        calibration_lines,
+        class_table,
+        confusion_table,
+        coverage_table,
+        mistake_table,
+        score_lines,
+        slice_table,
+    )
+
+    tables = [
+        class_table(scores),
+        confusion_table(scores),
+        slice_table("By number of tokens", diagnosis.by_length, "{:,.0f}"),
+        slice_table("By share of unknown words", diagnosis.by_unknown_share, "{:.1%}"),
+        coverage_table(diagnosis.coverage),
+    ]
+    print_tables([*score_lines(scores, origin), *calibration_lines(diagnosis)], tables)
+    if diagnosis.mistakes:
+        print_tables([], [mistake_table(diagnosis.mistakes[:SHOWN_MISTAKES])], fit=True)
+
+
+def print_issues(issues: "list[LabelIssue]") -> None:
+    """Print the training rows whose label is least probable."""
+    from rnncls.report import text_table
+
+    rows = [[f"{each.row:,}", each.label, f"{each.prob:.4f}", each.suggested, each.text] for each in issues]
+    title = f"Training rows that are likely mislabelled ({len(rows)} found; {ISSUES} in the run folder has them)"
+    print_tables(
+        [title], [text_table("", ["row", "label", "prob", "suggested", "text"], rows[:SHOWN_ISSUES])], fit=True
+    )
+
+
+SHOWN_MISTAKES, SHOWN_ISSUES = 5, 10
+"""Of the surest mistakes and the likeliest wrong labels; --json and the report have more."""
+ISSUES = "label-issues.json"
+"""The file of a run folder that keeps them."""
 
 
 def evaluate_run(
@@ -76,39 +132,9 @@ def evaluate_run(
 ) -> "tuple[Scores, dict[str, Any]]":
     """Return the scores of a run folder, and the file, checksum, split and row count that they were measured on.
 
-    Args:
-        path: The run folder.
-        split: Which rows of the run's own data.
-        data: Another labelled file instead.
-        device: Instead of the config's.
-        use_cache: Keep and take tokenised files (see rnncls.cache).
-
-    Raises:
-        RnnclsError: The run, the data or the device is wrong.
+    The arguments and errors are those of `rnncls.judgement.judge`.
     """
-    from rnncls.checkpoint import load_run
-    from rnncls.corpus import load_split
-    from rnncls.evaluator import evaluate
-    from rnncls.metrics import score
-    from rnncls.runtime import resolve_device
+    from rnncls.judgement import judge
 
-    run = load_run(path)
-    target = resolve_device(device or run.config.device)
-    rows, origin = load_split(run.config, split, run.vocab, run.label_names, data, use_cache=use_cache)
-    if data is None and (split != "test" or run.config.data.test_fraction is not None):
-        _check_same_rows(path, origin)
-    confusion, loss = evaluate(run.model.to(target), rows)
-    return score(confusion, loss, run.label_names), origin
-
-
-def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
-    """See that a file from which the run's own rows are drawn is still the one that it was trained on."""
-    from rnncls.checkpoint import SUMMARY
-    from rnncls.storage import read_json
-
-    files = read_json(path / SUMMARY)["data"]["files"].values() if (path / SUMMARY).exists() else []
-    if files and origin["sha256"] not in {file["sha256"] for file in files}:
-        raise DataError(
-            f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more: "
-            "restore it, or name a file with --data"
-        )
+    judgement = judge(path, split=split, data=data, device=device, use_cache=use_cache)
+    return judgement.scores(), judgement.origin

@@ -44,6 +44,12 @@ def predict_command(
     attention: Annotated[
         bool, typer.Option("--attention", help="Show what attention pooling took in, for a model that pools so.")
     ] = False,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Leave the label empty (null in JSON and Parquet) where it is less probable."
+        ),
+    ] = 0.0,
     device: DeviceOption = None,
 ) -> None:
     """Print label and probability of each text, one line a text, in their order."""
@@ -52,15 +58,7 @@ def predict_command(
 
     if texts is not None and len(texts) > 1 and STDIN in texts:
         raise ConfigError("- reads all texts from stdin: give it alone")
-    if top_k > 1 and (json_ or (output is not None and output.suffix.lower() in FORMS)):
-        raise ConfigError(
-            "--top-k is for plain lines: --json and .jsonl hold every label's probability, a table the best"
-        )
-    if json_ and output is not None:
-        raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
-
-    if attention and output is not None and output.suffix.lower() in FORMS - {".jsonl", ".ndjson"}:
-        raise ConfigError("--attention is for plain lines, --json and .jsonl: a table has no room for it")
+    _check_form(top_k, output, json_=json_, attention=attention, min_confidence=min_confidence)
 
     from rnncls.checkpoint import find_run, load_run
     from rnncls.predictor import Predictor
@@ -69,7 +67,8 @@ def predict_command(
 
     collect_again()
     loaded = load_run(find_run(run))
-    predictor = Predictor(loaded, resolve_device(device or loaded.config.device), attention=attention)
+    target = resolve_device(device or loaded.config.device)
+    predictor = Predictor(loaded, target, attention=attention, min_confidence=min_confidence)
     source = STDIN if texts == [STDIN] else input_
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
     predictions = (prediction for chunk in show_progress(predictor, chunks, source) for prediction in chunk)
@@ -79,6 +78,21 @@ def predict_command(
         return
     for prediction in predictions:
         sys.stdout.write((prediction_json(prediction) if json_ else prediction_line(prediction, top_k)) + "\n")
+
+
+def _check_form(top_k: int, output: Path | None, *, json_: bool, attention: bool, min_confidence: float) -> None:
+    """See that the form of the output has room for what is asked for."""
+    suffix = output.suffix.lower() if output else ""
+    if top_k > 1 and (json_ or suffix in FORMS):
+        raise ConfigError(
+            "--top-k is for plain lines: --json and .jsonl hold every label's probability, a table the best"
+        )
+    if top_k > 1 and min_confidence:
+        raise ConfigError("--top-k lists labels however probable they are: leave it or --min-confidence out")
+    if json_ and output is not None:
+        raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
+    if attention and suffix in FORMS - {".jsonl", ".ndjson"}:
+        raise ConfigError("--attention is for plain lines, --json and .jsonl: a table has no room for it")
 
 
 def show_progress(

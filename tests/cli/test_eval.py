@@ -1,6 +1,7 @@
 """`rnncls eval`: what it measures, on which rows, and where it says so."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_the_validation_rows_score_what_the_best_epoch_scored(cli: Cli) -> None:
     result = evaluate(cli, "--split", "valid")
     assert (result["accuracy"], result["num_rows"]) == (best["valid_accuracy"], 20)
     assert result["macro_f1"] == pytest.approx(best["valid_macro_f1"], rel=1e-12)
-    assert result["loss"] == pytest.approx(best["valid_loss"], rel=1e-6)
+    assert result["raw_loss"] == pytest.approx(best["valid_loss"], rel=1e-6)
 
 
 def test_training_and_validation_rows_add_up_to_all_rows(cli: Cli) -> None:
@@ -118,11 +119,15 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     result = evaluate(cli)
     lines = cli("eval").stdout.splitlines()
     low, high = result["accuracy_interval"]
-    assert lines[:4] == [
+    worst, best = result["macro_f1_interval"]
+    assert lines[:6] == [
         "toy on toy.csv: 96 rows",
         f"accuracy  {result['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%})",
-        f"macro-F1  {result['macro_f1']:.2%}",
+        f"macro-F1  {result['macro_f1']:.2%}  (95 % interval {worst:.2%} to {best:.2%}, bootstrap)",
         f"loss      {result['loss']:.4f} nats",
+        f"ECE       {result['ece']:.4f}  (expected calibration error over 15 equal bins)",
+        f"          before: ECE {result['raw_ece']:.4f}, loss {result['raw_loss']:.4f} nats; "
+        f"calibrated by temperature {result['temperature']:.3f}",
     ]
 
 
@@ -130,6 +135,60 @@ def test_people_get_a_table_of_classes_and_one_of_confusions(cli: Cli) -> None:
     stdout = cli("eval").stdout
     assert "Per class" in stdout
     assert "Confusion matrix" in stdout
+    assert "By number of tokens" in stdout
+    assert "By share of unknown words" in stdout
+    assert "--min-confidence" in stdout
+
+
+def test_the_loss_and_the_calibration_error_are_those_of_what_predict_prints(cli: Cli) -> None:
+    labels = [line.split(",")[0] for line in Path("toy.csv").read_text().splitlines()[1:]]
+    rows = [json.loads(line) for line in cli("predict", "--input", "toy.csv", "--json").stdout.splitlines()]
+    result = evaluate(cli)
+    losses = [-math.log(row["probs"][label]) for row, label in zip(rows, labels, strict=True)]
+    assert result["loss"] == pytest.approx(sum(losses) / 96, rel=1e-4)
+    gaps = [0.0] * 15
+    for row, label in zip(rows, labels, strict=True):
+        gaps[min(14, int(row["prob"] * 15))] += (row["label"] == label) - row["prob"]
+    assert result["ece"] == pytest.approx(sum(map(abs, gaps)) / 96, abs=1e-5)
+
+
+def test_the_temperature_is_fitted_on_the_validation_rows(cli: Cli) -> None:
+    valid = evaluate(cli, "--split", "valid")
+    assert read_json(Path("runs/toy/summary.json"))["temperature"] == valid["temperature"] != 1
+    assert valid["loss"] < valid["raw_loss"]
+
+
+def test_a_run_that_is_not_calibrated_says_so(cli: Cli) -> None:
+    write_run(Path("plain"), labels=["sport", "world"], words=["a"])
+    assert "not calibrated" in cli("eval", "plain", "--data", "toy.csv").stdout
+    result = evaluate(cli, "plain", "--data", "toy.csv", "--device", "cpu")
+    assert (result["temperature"], result["raw_loss"], result["raw_ece"]) == (1.0, result["loss"], result["ece"])
+
+
+def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
+    rows = Path("toy.csv").read_text().splitlines()
+    wrong = {3: "sport", 50: "world"}
+    for number in wrong:
+        label, text = rows[number].split(",", 1)
+        rows[number] = f"{'world' if label == 'sport' else 'sport'},{text}"
+    Path("noisy.csv").write_text("\n".join(rows) + "\n")
+    before = {row["row"] for row in evaluate(cli)["mistakes"]}
+    found = {row["row"]: row for row in evaluate(cli, "--data", "noisy.csv")["mistakes"]}
+    assert found.keys() == before ^ wrong.keys()
+    for number, row in found.items():
+        label, title, description = rows[number].split(",")
+        assert (row["label"], row["text"]) == (label, f"{title} {description}")
+    probs = [row["prob"] for row in found.values()]
+    assert probs == sorted(probs, reverse=True)
+
+
+def test_slices_and_coverage_add_up_to_all_rows(cli: Cli) -> None:
+    result = evaluate(cli)
+    for name in ("by_length", "by_unknown_share", "reliability"):
+        assert sum(row["num_rows"] for row in result[name]) == 96
+        right = sum(row["num_rows"] * row["accuracy"] for row in result[name])
+        assert right / 96 == pytest.approx(result["accuracy"])
+    assert result["coverage"][0]["accuracy"] == result["accuracy"]
 
 
 def test_nothing_but_results_goes_to_stdout(cli: Cli) -> None:
@@ -165,3 +224,17 @@ def test_the_rows_of_a_changed_training_file_are_refused(cli: Cli) -> None:
     outcome = cli("eval", "--split", "valid")
     assert outcome.exit_code == 3
     assert "has changed since" in outcome.stderr
+
+
+def test_label_issues_are_printed_kept_and_part_of_the_report(cli: Cli) -> None:
+    pytest.importorskip("cleanlab", reason="extra clean")
+    lines = Path("toy.csv").read_text().splitlines()
+    outcome = cli("eval", "--label-issues", "--folds", "2")
+    assert outcome.exit_code == 0
+    assert "fold 2/2" in outcome.stderr
+    found = read_json(Path("runs/toy/label-issues.json"))["label_issues"]
+    assert f"likely mislabelled ({len(found)} found" in outcome.stdout
+    assert all(lines[each["row"]].startswith(each["label"]) for each in found)
+    cli("report")
+    page = Path("runs/toy/report.html").read_text()
+    assert ("likely mislabelled" in page) == bool(found)

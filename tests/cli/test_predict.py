@@ -275,3 +275,34 @@ def test_a_pipe_is_written_to_and_not_replaced(cli: Cli) -> None:
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+
+
+def test_what_is_not_sure_enough_has_no_label(cli: Cli) -> None:
+    texts = ["rovers meet oslo", "meet"]
+    plain = [json.loads(line) for line in cli("predict", *texts, "--json").stdout.splitlines()]
+    between = str(sum(row["prob"] for row in plain) / 2)
+    rows = [
+        json.loads(line) for line in cli("predict", *texts, "--json", "--min-confidence", between).stdout.splitlines()
+    ]
+    assert [row["label"] for row in rows] == [plain[0]["label"], None]
+    assert [row["prob"] for row in rows] == [row["prob"] for row in plain]
+    lines = cli("predict", *texts, "--min-confidence", between).stdout.splitlines()
+    assert lines == [
+        f"{plain[0]['label']}\t{plain[0]['prob']:.4f}\t{texts[0]}",
+        f"\t{plain[1]['prob']:.4f}\t{texts[1]}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_table_has_no_label_either(cli: Cli, name: str) -> None:
+    assert cli("predict", "meet", "--min-confidence", "1", "--output", name).exit_code == 0
+    if name.endswith("csv"):
+        assert Path(name).read_text().splitlines()[1].startswith(",0.")
+    else:
+        assert pyarrow.parquet.read_table(name)["label"].to_pylist() == [None]
+
+
+def test_top_k_has_no_room_for_a_threshold(cli: Cli) -> None:
+    outcome = cli("predict", "meet", "--min-confidence", "0.9", "--top-k", "2")
+    assert outcome.exit_code == 2
+    assert "--min-confidence" in outcome.stderr

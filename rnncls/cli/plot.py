@@ -1,0 +1,51 @@
+"""`rnncls plot`: the learning curves of runs, in the terminal and as a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rnncls.curves import Curve
+
+
+def plot_command(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders; default: the newest finished run.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Draw them into this PNG too.", metavar="FILE.png", show_default=False)
+    ] = None,
+) -> None:
+    """Show loss and score over the epochs, of one run or of several, finished or not."""
+    from rnncls.curves import chart_lines
+
+    curves = load_curves(runs or [])
+    for line in chart_lines(curves):
+        typer.echo(line)
+    if output is not None:
+        from rnncls.charts import draw_curves
+        from rnncls.picture import save_picture
+
+        save_picture(output, draw_curves(curves))
+
+
+def load_curves(runs: list[Path]) -> "list[Curve]":
+    """Return the metric rows of run folders, or of the newest finished run.
+
+    Raises:
+        RunError: A folder has no rows, or they are damaged.
+    """
+    from rnncls.checkpoint import METRICS, find_run
+    from rnncls.comparison_report import shorten
+    from rnncls.curves import Curve
+    from rnncls.errors import RunError
+    from rnncls.tracking import read_rows
+
+    paths = runs or [find_run(None)]
+    found = [read_rows(path / METRICS) for path in paths]
+    for path, rows in zip(paths, found, strict=True):
+        if not rows:
+            raise RunError(f"{path}: has no row in {METRICS} yet: wait for the end of the first epoch")
+    names = shorten([str(path) for path in paths])
+    return [Curve(name, rows) for name, rows in zip(names, found, strict=True)]

@@ -1,0 +1,83 @@
+"""`rnncls compare`: tables for people, an object for programs, a page for both."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rnncls.comparison_report import draw_strip, shorten
+from rnncls.config import load_config
+from rnncls.trainer import train
+from tests.cli.conftest import Cli
+from tests.test_page import Reader
+
+
+@pytest.fixture
+def other_path(run_path: Path) -> Path:  # noqa: ARG001 - beside it
+    """Another run on the same rows, which does not know the order of the words."""
+    train(load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]), Path("runs/bag [of] words"))
+    return Path("runs/bag [of] words")
+
+
+def test_json_has_all_of_the_comparison(cli: Cli, run_path: Path, other_path: Path) -> None:
+    exit_code, stdout, stderr = cli("compare", str(other_path), str(run_path), "--json")
+    assert (exit_code, stderr) == (0, "")
+    found = json.loads(stdout)
+    both = [json.loads(cli("eval", str(path), "--json").stdout) for path in (other_path, run_path)]
+    assert [each["scores"]["accuracy"] for each in found["contenders"]] == [each["accuracy"] for each in both]
+    (difference,) = found["differences"]
+    assert difference["difference"] == pytest.approx(both[1]["accuracy"] - both[0]["accuracy"])
+    assert found["settings"]["model.cell"] == ["none", "lstm"]
+
+
+def test_people_get_tables_that_fit_80_columns(cli: Cli, run_path: Path, other_path: Path) -> None:
+    stdout = cli("compare", str(other_path), str(run_path)).stdout
+    assert max(map(len, stdout.splitlines())) <= 80
+    for part in ("bag [of] words", "95 % interval", "parameters", "tokens/s", "gained", "model.cell", "disagree", "●"):
+        assert part in stdout
+
+
+def test_a_page_has_the_tables_and_a_picture(cli: Cli, run_path: Path, other_path: Path) -> None:
+    outcome = cli("compare", str(other_path), str(run_path), "--html", "compare.html")
+    assert outcome.exit_code == 0
+    found = json.loads(cli("compare", str(other_path), str(run_path), "--json").stdout)
+    page = Reader(Path("compare.html").read_text(encoding="utf-8"))
+    assert len(page.all("img")) == 1
+    for each in found["contenders"]:
+        assert f"{each['scores']['accuracy']:.2%}" in page.text
+        assert "{:.2%} to {:.2%}".format(*each["scores"]["accuracy_interval"]) in page.text
+    (difference,) = found["differences"]
+    assert f"{100 * difference['difference']:+.2f}" in page.text
+    assert all(each["text"] in page.text for each in found["disagreements"])
+
+
+def test_one_run_alone_is_refused(cli: Cli, run_path: Path) -> None:
+    outcome = cli("compare", str(run_path))
+    assert outcome.exit_code == 2
+    assert "two runs or more" in outcome.stderr
+
+
+def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
+    stdout = cli("compare", str(run_path), str(run_path)).stdout
+    assert "+0.00" in stdout
+    assert "What differs" not in stdout
+    assert "disagree: 0" in stdout
+
+
+@pytest.mark.parametrize(
+    ("paths", "short"),
+    [
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["runs/x/a", "runs/y/a"], ["x/a", "y/a"]),
+        (["a", "runs/b"], ["a", "runs/b"]),
+        (["runs/a", "runs/a"], ["a", "a"]),
+    ],
+)
+def test_names_lack_the_folders_that_all_share(paths: list[str], short: list[str]) -> None:
+    assert shorten(paths) == short
+
+
+def test_a_strip_is_drawn_to_scale() -> None:
+    assert draw_strip(0.5, (0.0, 1.0), (0.0, 1.0)) == "─" * 24 + "●" + "─" * 23
+    assert draw_strip(1.0, (1.0, 1.0), (0.0, 1.0)) == " " * 47 + "●"
+    assert draw_strip(0.5, (0.5, 0.5), (0.5, 0.5)) == "●"
