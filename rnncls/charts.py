@@ -30,7 +30,7 @@ def draw_confusion(scores: Scores) -> Figure:
     size = 3.0 + 0.35 * min(len(names), 60)
     figure = new_figure(size + 1.0, size)
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap=HEAT, vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
     figure.colorbar(image, ax=axes, format=PercentFormatter(1.0), shrink=0.8, label="share of the true class")
     places = range(len(names))
     axes.set_xticks(places, [_shorten(name) for name in names], rotation=45, ha="right")
@@ -102,7 +102,7 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
     for number, curve in enumerate(curves):
         color = COLORS[number % len(COLORS)]
         for axes, name in ((left, "loss"), (right, score)):
-            for part, style, marker in (("train", "--", ""), ("valid", "-", "o")):
+            for part, style, marker in (("train", "--", "."), ("valid", "-", "o")):
                 rows = [row for row in curve.rows if f"{part}_{name}" in row]
                 if rows:
                     x, y = [row["epoch"] for row in rows], [row[f"{part}_{name}"] for row in rows]

@@ -130,8 +130,8 @@ def compare(
     """
     summaries = [_read_summary(path) for path in paths]
     judgements = [judge(path, split=split, device=device, use_cache=use_cache) for path in paths]
-    for path, each, summary in zip(paths, judgements, summaries, strict=True):
-        _check_same_rows(path, judgements[0], each, [each["data"].get("split") for each in (summaries[0], summary)])
+    for path, each in zip(paths, judgements, strict=True):
+        _check_same_rows(path, judgements[0], each)
     right = np.stack([each.is_right for each in judgements])  # [R, N]
     names = [str(path) for path in paths]
     scores = [each.scores() for each in judgements]
@@ -185,16 +185,21 @@ def _read_summary(path: Path) -> dict[str, Any]:
     return read_json(path / SUMMARY)
 
 
-def _check_same_rows(path: Path, first: Judgement, other: Judgement, drawn: list[Any]) -> None:
+def _check_same_rows(path: Path, first: Judgement, other: Judgement) -> None:
     """See that two runs judge the same rows, and know the same classes."""
     if other.run.label_names != first.run.label_names:
         raise ConfigError(f"{path}: knows the classes {other.run.label_names}, not {first.run.label_names}")
-    same_file = other.origin["sha256"] == first.origin["sha256"]
-    if not same_file or (first.origin["split"] != "test" and drawn[0] != drawn[1]):
+    is_same_file = other.origin["sha256"] == first.origin["sha256"]
+    if not is_same_file or not np.array_equal(_rows_of(first), _rows_of(other)):
         raise ConfigError(
-            f"{path}: its {other.origin['split']} rows are not those of {first.run.path}: "
-            f"{other.origin['path']} with the split {drawn[1]}, not {first.origin['path']} with {drawn[0]}"
+            f"{path}: its {other.origin['split']} rows of {other.origin['path']} are not those of {first.run.path}: "
+            "compare runs with the same files, and the same data.split_seed where rows are drawn"
         )
+
+
+def _rows_of(judgement: Judgement) -> npt.NDArray[np.int64]:
+    assert judgement.split.rows is not None
+    return judgement.split.rows
 
 
 def _contend(path: Path, scores: Scores, summary: dict[str, Any]) -> Contender:
@@ -216,11 +221,10 @@ def _find_disagreements(
     num_alike = (right[:, numbers] == right[0, numbers]).sum(axis=0)
     numbers = numbers[np.argsort(num_alike, kind="stable")][:NUM_DISAGREEMENTS]
     first = judgements[0]
-    assert first.split.rows is not None
-    names = first.run.label_names
+    names, rows = first.run.label_names, _rows_of(first)
     return [
         Disagreement(
-            row=int(first.split.rows[number]) + 1,
+            row=int(rows[number]) + 1,
             text=text,
             label=names[first.split.labels[number]],
             predicted=[names[each.predictions[number]] for each in judgements],
