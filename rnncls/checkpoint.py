@@ -69,8 +69,7 @@ class Run:
         config: All settings.
         vocab: The words.
         label_names: The classes, in the order of the logits.
-        model: The network; `load_run` divides its last layer by the temperature, so that every user of a run has
-            calibrated logits.
+        model: The network; that of `load_run` divides its logits by the temperature, for every user of a run.
         temperature: What fits the logits to the validation rows (rnncls.calibration); 1: nothing was fitted.
     """
 
@@ -224,9 +223,7 @@ def load_run(path: Path) -> Run:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
     run = load_uncalibrated(path)
-    with torch.no_grad():
-        for weight in run.model.linear.parameters():
-            weight.div_(run.temperature)
+    run.model.temperature = run.temperature
     return run
 
 

@@ -40,6 +40,7 @@ class TextClassifier(nn.Module):
             state_size, poolings = self.encoder.state_size, list(section.pooling)
         self.pooling = Pooling(poolings, state_size)
         self.linear = nn.Linear(len(poolings) * state_size, num_classes)
+        self.temperature = 1.0  # what logits are divided by, once it is fitted (rnncls.calibration)
 
     def forward(  # noqa: PLR0913 - a batch is three of them
         self,
@@ -76,7 +77,7 @@ class TextClassifier(nn.Module):
             states = self.encoder(inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype)
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
         logits: torch.Tensor = self.linear(pooled * dropout.last if dropout else pooled)  # [B, C]
-        return logits
+        return logits / self.temperature
 
     @property
     def has_attention(self) -> bool:

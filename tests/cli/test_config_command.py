@@ -23,7 +23,8 @@ KEYS = {
     "train.label_smoothing", "train.adversarial", "train.virtual_adversarial", "train.r_drop", "train.average",
     "train.teachers", "train.teacher_weight",
     "train.clip_norm", "train.save_every", "train.patience", "train.monitor",
-    "train.precision",
+    "train.calibrate", "train.tensorboard", "train.precision",
+    "train.class_weights", "train.sampling", "train.focal_gamma",
     "pretrain.max_epochs", "pretrain.batch_size", "pretrain.lr", "pretrain.dropout", "pretrain.word_dropout",
 }  # fmt: skip
 
