@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.tokenizer import TokenizedTexts
+from rnncls.config import TextSection
+from rnncls.tokenizer import TokenizedTexts, build_tokenizer
 from rnncls.vocab import PAD_ID, UNK_ID, Vocab
 
 SMALLEST_PART = 16
@@ -81,6 +82,12 @@ def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
     return EncodedTexts(vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts)
 
 
+def encode_text(text: str, section: TextSection, vocab: Vocab) -> tuple[list[str], EncodedTexts]:
+    """Return the T tokens of one text, as `rnncls predict` reads it, and the text encoded."""
+    tokens = build_tokenizer(section)(text)
+    return tokens, EncodedTexts(vocab.encode(tokens), np.array([len(tokens)]), np.zeros(1, np.int64))
+
+
 def plan_epoch(
     lengths: npt.NDArray[np.int64],
     batch_size: int,
@@ -109,6 +116,11 @@ def plan_epoch(
 def plan_in_order_of_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
     """Return the row numbers of each batch for an evaluation, shortest texts first, every row once."""
     return _cut(np.argsort(lengths, kind="stable"), batch_size)
+
+
+def spread_rows(num_rows: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Return so many of 0..`num_rows` - 1, or all where they are fewer, evenly spread over them. [at most `wanted`]."""
+    return np.linspace(0, num_rows - 1, min(wanted, num_rows)).astype(np.int64)
 
 
 def iter_batches(texts: EncodedTexts, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:

@@ -44,6 +44,10 @@ class EncodedSplit:
     labels: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
 
+    def select(self, rows: npt.NDArray[np.int64]) -> "EncodedSplit":
+        """Return the texts with these numbers, in this order, and their labels."""
+        return EncodedSplit(self.texts.select(rows), self.labels[rows])
+
 
 @dataclass(frozen=True)
 class TrainingData:

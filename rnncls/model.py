@@ -240,7 +240,12 @@ class Attention(nn.Module):
 
     def forward(self, states: torch.Tensor, inside: torch.Tensor | None) -> torch.Tensor:
         """Return each position's weight, summing to 1 over a text, 0 on padding. [T, B, S], [T, B] bool -> [T, B]."""
-        scores: torch.Tensor = self.query(torch.tanh(self.projection(states))).squeeze(-1)  # [T, B]
+        scores = self.score(states)  # [T, B]
         if inside is not None:
             scores = scores.masked_fill(~inside, -torch.inf)
         return scores.softmax(dim=0)
+
+    def score(self, states: torch.Tensor) -> torch.Tensor:
+        """Return each state's score, whose softmax is its weight. [..., S] -> [...]."""
+        scores: torch.Tensor = self.query(torch.tanh(self.projection(states))).squeeze(-1)
+        return scores

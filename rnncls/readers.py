@@ -7,6 +7,7 @@ first thing that is wrong. Rows are counted from 1, the header left out.
 import codecs
 import csv
 import difflib
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ _CSV_BLOCK_BYTES = 32 << 20
 """A row may be no longer than this."""
 _ROWS_AT_ONCE = 8192
 _MISFIT = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
+_BYTES_AT_ONCE = 1 << 16
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _OTHER_FORMS = {".jsonl", ".ndjson", ".parquet"}
 
@@ -143,6 +145,27 @@ def read_lines(stream: BinaryIO, source: str) -> Iterator[Rows]:
             texts = []
     if texts:
         yield Rows(texts, [])
+
+
+def read_pieces(stream: io.BufferedIOBase, source: str) -> Iterator[str]:
+    """Yield what a stream brings as soon as it is there, cut anywhere.
+
+    Raises:
+        DataError: A byte is no UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    row = 1
+    while True:
+        data = stream.read1(_BYTES_AT_ONCE)
+        try:
+            piece = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            row += error.object[: error.start].count(b"\n")
+            raise DataError(f"{source}: row {row}: not UTF-8: {error.reason}") from error
+        if not data:
+            return
+        row += piece.count("\n")
+        yield piece
 
 
 def _decoded_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:

@@ -29,6 +29,11 @@ _KERNELS: dict[str, Callable[..., tuple[torch.Tensor, ...]]] = {
 }
 
 
+Carried = tuple[torch.Tensor, ...]
+"""What a reader in one direction takes along from token to token, [L, B, H] each: states, and an LSTM's cells too. At a
+text's start it is empty."""
+
+
 @dataclass(frozen=True)
 class Dropout:
     """What dropout does to each text of a batch, drawn beforehand: 0, or what makes up for the dropped values.
@@ -129,6 +134,20 @@ class Encoder(nn.Module):
                 inputs = inputs * dropout.between[layer] if dropout and dropout.between else inputs
         return states
 
+    def step(self, vectors: torch.Tensor, carried: Carried) -> tuple[torch.Tensor, Carried]:
+        """Read one more token of each text, in one direction.
+
+        Args:
+            vectors: [B, E], of the token.
+            carried: What the last step returned, or ().
+
+        Returns:
+            The last layer's states, [B, H], and what to carry on.
+        """
+        before = None if not carried else carried if self.rnn.mode == "LSTM" else carried[0]
+        states, after = self.rnn(vectors[None], before)  # [1, B, H]
+        return states[0], after if self.rnn.mode == "LSTM" else (after,)
+
     def layers(self) -> list[list[nn.Parameter]]:
         """Return the weights of each layer, the last layer first."""
         num_directions = 2 if self.rnn.bidirectional else 1
@@ -197,6 +216,17 @@ class GridLstm(nn.Module):
             if dropout and dropout.between and layer < self.num_layers - 1:
                 state = state * dropout.between[layer][:, direction * size : (direction + 1) * size]
         return state
+
+    def step(self, vectors: torch.Tensor, carried: Carried) -> tuple[torch.Tensor, Carried]:
+        """Read one more token of each text, in one direction; see `Encoder.step`."""
+        state, cell = self.project(vectors).chunk(2, dim=-1)  # [B, H]
+        after = []
+        for layer, (time, depth) in enumerate(zip(self.time, self.depth, strict=True)):
+            before = tuple(each[layer, None] for each in carried) or None  # [1, B, H]
+            reached, kept = time(state[None], before)  # [1, B, H]
+            state, cell = depth(reached[0], (state, cell))  # [B, H]
+            after.append(kept)
+        return state, tuple(torch.cat(kind) for kind in zip(*after, strict=True))
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Return the weights of each layer, the last first; the first has those that bring a word into the grid."""

@@ -16,7 +16,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ _BROKEN_ENTITY = re.compile(r"(?<![&\w])(?<!amp;)(#\d{1,7}|quot|amp|lt|gt|nbsp|a
 _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
 _NEEDS_MENDING = re.compile(r"[;\\<]")
+_MAY_CHANGE_OTHERS = re.compile(r"[;\\<&#]")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,57 @@ def build_tokenizer(section: "TextSection") -> Tokenizer:
 def tokenize_texts(texts: list[str], section: "TextSection") -> TokenizedTexts:
     """Tokenise each text once and number the types."""
     return _tokenize(texts, section.tokenizer, section.clean, section.max_tokens)
+
+
+class LineTokens:
+    """The tokens of one text that arrives in pieces, cut anywhere: at its end the same as if it had come at once."""
+
+    def __init__(self, section: "TextSection") -> None:
+        """Wait for the first piece."""
+        self._tokenize = build_tokenizer(section)
+        self._max_tokens = section.max_tokens
+        self._parts: list[str] = []
+        self._word = ""
+        self._is_plain = True
+        self.tokens: list[str] = []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has arrived."""
+        return any(self._parts)
+
+    def feed(self, part: str, *, is_last: bool = False) -> tuple[int, list[str]]:
+        """Take one more piece; a word counts once a space follows it, or the text's end.
+
+        Words stand for themselves until one of the signs comes by which `mend` may change others, such as those before
+        the end of a tag: from there on all that has come is tokenised anew.
+
+        Returns:
+            How many of the tokens so far still stand, and those that follow them.
+        """
+        self._parts.append(part)
+        self._is_plain = self._is_plain and not _MAY_CHANGE_OTHERS.search(part)
+        words, self._word = _split_off_word(self._word + part)
+        if self._is_plain and not is_last:
+            num_kept = len(self.tokens)
+            found = self._tokenize(words)[: self._max_tokens - num_kept]
+            found = [] if found == [UNK] else found  # what a text without tokens becomes
+        else:
+            text = "".join(self._parts)
+            whole = self._tokenize(text if is_last else _split_off_word(text)[0])
+            pairs = zip(self.tokens, whole, strict=False)
+            num_kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            found = [] if whole == [UNK] and not is_last else whole[num_kept:]
+        self.tokens = self.tokens[:num_kept] + found
+        return num_kept, found
+
+
+def _split_off_word(text: str) -> tuple[str, str]:
+    """Return a text up to its last space, and the word after it, which may still go on."""
+    if not text or text[-1].isspace():
+        return text, ""
+    word = text.rsplit(None, 1)[-1]
+    return text.removesuffix(word), word
 
 
 def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iterator[TokenizedTexts]:

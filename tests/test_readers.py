@@ -13,7 +13,7 @@ import pytest
 
 from rnncls import readers
 from rnncls.errors import DataError
-from rnncls.readers import Columns, find_texts, read_lines, read_rows
+from rnncls.readers import Columns, find_texts, read_lines, read_pieces, read_rows
 
 ONE = Columns(("text",), "label")
 TWO = Columns(("title", "text"), "label")
@@ -586,3 +586,38 @@ def test_a_row_that_is_gone_is_told(tmp_path: Path) -> None:
     (tmp_path / "few.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
     with pytest.raises(DataError, match="has 1 rows, fewer than before"):
         find_texts(tmp_path / "few.jsonl", Columns(("text",), None), [1])
+
+
+# Pieces of a stream
+
+
+class Trickle(io.BytesIO):
+    """A stream that has no more than so many bytes at a time."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        super().__init__(content)
+        self.size = size
+
+    def read1(self, _size: int | None = -1, /) -> bytes:
+        return super().read1(self.size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_pieces_are_the_stream_cut_anywhere(size: int) -> None:
+    text = "a caf\u00e9\r\n\U0001f468 \u65e5\u672c\n"
+    pieces = list(read_pieces(Trickle(b"\xef\xbb\xbf" + text.encode(), size), "stdin"))
+    assert "".join(pieces) == text
+    assert len(pieces) > 1 or size == 1000
+
+
+def test_a_piece_comes_as_soon_as_it_is_there() -> None:
+    stream = Trickle(b"oslo meet", 5)
+    assert next(read_pieces(stream, "stdin")) == "oslo "
+    assert stream.tell() == 5
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("content", [b"fine\n\xff\n", b"fine\nhalf \xe2\x82"], ids=["wrong", "unfinished"])
+def test_a_byte_in_a_stream_that_is_no_utf8_is_named_with_its_row(content: bytes, size: int) -> None:
+    with pytest.raises(DataError, match="stdin: row 2: not UTF-8"):
+        list(read_pieces(Trickle(content, size), "stdin"))

@@ -8,11 +8,21 @@ from itertools import chain
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torchtext.data.utils import _basic_english_normalize
 
 from rnncls import tokenizer
 from rnncls.config import TextSection
-from rnncls.tokenizer import TokenizedTexts, build_tokenizer, join_texts, mend, tokenize_stream, tokenize_texts
+from rnncls.tokenizer import (
+    LineTokens,
+    TokenizedTexts,
+    build_tokenizer,
+    join_texts,
+    mend,
+    tokenize_stream,
+    tokenize_texts,
+)
 
 CHUNKS = [["a b a", "c"], [], ["b", "d a b b"]]
 ROWS = [text.split() for text in chain(*CHUNKS)]
@@ -241,3 +251,50 @@ def test_basic_english_comes_without_torch() -> None:
     code = "import sys; from rnncls.tokenizer import build_tokenizer; from rnncls.config import TextSection; "
     code += "build_tokenizer(TextSection())('a'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Texts that arrive in pieces
+
+FRAGMENTS = [
+    " ", "\t", "\u00a0", "a", "b's", "Oslo", "<b>", "</b>", "<", ">", "<br />", "<br", "&lt;", "lt;", "&amp;", "&ampT",
+    "#39;s", " #39;", "s", "quot;", "\\", ";", ".", "''", "\u0391\u03a3", "<unk>", "\u2028", "\r", "&#x3c;", "&nbsp;",
+    "#",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "clean"), [("basic_english", True), ("whitespace", True), ("basic_english", False)]
+)
+@settings(database=None, deadline=None, derandomize=True)
+@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=30), size=st.integers(1, 9))
+def test_a_text_in_pieces_has_the_tokens_of_the_whole(
+    tokenizer: str, clean: bool, fragments: list[str], size: int
+) -> None:
+    section = TextSection.model_validate({"tokenizer": tokenizer, "clean": clean, "max_tokens": 12})
+    text = "".join(fragments)
+    line, found = LineTokens(section), list[str]()
+    for start in range(0, len(text), size):
+        num_kept, new = line.feed(text[start : start + size])
+        found = found[:num_kept] + new
+    num_kept, new = line.feed("", is_last=True)
+    assert found[:num_kept] + new == line.tokens == build_tokenizer(section)(text)
+
+
+def test_a_word_counts_once_a_space_follows_it() -> None:
+    line = LineTokens(TextSection())
+    fed = [line.feed(part) for part in ["Os", "lo", " me", "et ", "", "now"]]
+    assert fed == [(0, []), (0, []), (0, ["oslo"]), (1, ["meet"]), (2, []), (2, [])]
+    assert line.feed("", is_last=True) == (2, ["now"])
+
+
+def test_the_end_of_a_tag_takes_words_back() -> None:
+    line = LineTokens(TextSection())
+    assert line.feed("oslo <b meet ") == (0, ["oslo", "<b", "meet"])
+    assert line.feed("> now ") == (1, ["now"])
+
+
+def test_a_text_has_begun_once_anything_has_come() -> None:
+    line = LineTokens(TextSection())
+    assert not line.has_begun
+    line.feed(" ")
+    assert line.has_begun
