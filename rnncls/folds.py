@@ -87,6 +87,11 @@ class CrossValidation:
         predictions = self.logits.argmax(axis=1)
         return score(count_confusion(self.labels, predictions, len(self.label_names)), loss, self.label_names)
 
+    def probs(self) -> npt.NDArray[np.float64]:
+        """Return the probability of each row's classes to a model that has not seen the row. [N, C]."""
+        probs: npt.NDArray[np.float64] = torch.from_numpy(self.logits).double().softmax(dim=1).numpy()
+        return probs
+
     def spread(self) -> dict[str, tuple[float, float]]:
         """Return the mean and the standard deviation over the folds of each of their scores."""
         columns = {name: [fold.scores[name] for fold in self.folds] for name in self.folds[0].scores}

@@ -179,7 +179,15 @@ class Judgement:
 def judge(
     path: Path, *, split: Split = "test", data: Path | None = None, device: str | None = None, use_cache: bool = True
 ) -> Judgement:
-    """Let a run judge labelled texts.
+    """Let a run judge labelled texts; the arguments and errors are those of `open_rows`."""
+    run, rows, origin = open_rows(path, split=split, data=data, device=device, use_cache=use_cache)
+    return Judgement(run, rows, origin, compute_logits(run.model, rows.texts))
+
+
+def open_rows(
+    path: Path, *, split: Split = "test", data: Path | None = None, device: str | None = None, use_cache: bool = True
+) -> tuple[Run, EncodedSplit, dict[str, Any]]:
+    """Return a run with its model on the device, labelled rows encoded for it, and where these come from.
 
     Args:
         path: The run folder.
@@ -192,11 +200,11 @@ def judge(
         RnnclsError: The run, the data or the device is wrong.
     """
     run = load_run(path)
-    target = resolve_device(device or run.config.device)
+    run.model.to(resolve_device(device or run.config.device))
     rows, origin = load_split(run.config, split, run.vocab, run.label_names, data, use_cache=use_cache)
     if data is None and (split != "test" or run.config.data.test_fraction is not None):
         _check_same_rows(path, origin)
-    return Judgement(run, rows, origin, compute_logits(run.model.to(target), rows.texts))
+    return run, rows, origin
 
 
 def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:

@@ -518,7 +518,7 @@ def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: boo
 def run_to_end(trainer: Trainer, path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
     clock = SaveClock(trainer.section.save_every * 60)
-    tokens_per_text = trainer.tokens_per_epoch / trainer.num_texts
+    tokens_per_text = float(trainer.data.train.texts.lengths.mean())
     events = path / checkpoint.EVENTS if trainer.section.tensorboard else None
     with (
         tracking.event_log(events, trainer.step + 1) as add_event,

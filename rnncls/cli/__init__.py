@@ -13,19 +13,25 @@ from typing import Annotated
 import typer
 
 from rnncls import __version__
+from rnncls.cli.anytime import anytime_command
 from rnncls.cli.benchmark import app as benchmark_app
+from rnncls.cli.check import check_command
 from rnncls.cli.compare import compare_command
 from rnncls.cli.config import app as config_app
 from rnncls.cli.crossval import crossval_command
 from rnncls.cli.distill import distill_command
 from rnncls.cli.doctor import doctor_command
 from rnncls.cli.eval import eval_command
+from rnncls.cli.explain import explain_command
+from rnncls.cli.flags import flags_command
+from rnncls.cli.gates import gates_command
 from rnncls.cli.init import init_command
 from rnncls.cli.inspect import inspect_command
 from rnncls.cli.plot import plot_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
 from rnncls.cli.report import report_command
+from rnncls.cli.stream import stream_command
 from rnncls.cli.train import train_command
 from rnncls.cli.tune import tune_command
 from rnncls.errors import DataError, RnnclsError
@@ -50,6 +56,12 @@ app.command("tune")(tune_command)
 app.command("report")(report_command)
 app.command("compare")(compare_command)
 app.command("plot")(plot_command)
+app.command("stream")(stream_command)
+app.command("explain")(explain_command)
+app.command("anytime")(anytime_command)
+app.command("gates")(gates_command)
+app.command("flags")(flags_command)
+app.command("check")(check_command)
 app.add_typer(config_app, name="config")
 app.add_typer(benchmark_app, name="benchmark")
 

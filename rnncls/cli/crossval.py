@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnncls.cli.eval import print_scores
 from rnncls.cli.options import ConfigOption, DeviceOption, JsonOption, NoCacheOption, SetOption
+from rnncls.cli.screen import print_tables
 from rnncls.cli.train import new_run_path
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def crossval_command(
     checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
 
     from rnncls.folds import cross_validate
+    from rnncls.report import class_table, confusion_table, score_lines
     from rnncls.runtime import collect_again
     from rnncls.trainer import check_run_folder
 
@@ -47,7 +48,9 @@ def crossval_command(
     if json_:
         typer.echo(json.dumps(result))
         return
-    print_scores(found.scores(), f"{path}: {folds} folds of {found.source['path']}")
+    scores = found.scores()
+    origin = f"{path}: {folds} folds of {found.source['path']}"
+    print_tables(score_lines(scores, origin), [class_table(scores), confusion_table(scores)])
     print_folds(found)
 
 
@@ -98,9 +101,8 @@ def save(found: "CrossValidation", config: "Config", path: Path) -> dict[str, An
 def predictions_csv(found: "CrossValidation") -> str:
     """Return a line of CSV a row of the training file: its number from 1, fold, label, prediction and probabilities."""
     import numpy as np
-    import torch
 
-    probs = torch.from_numpy(found.logits).softmax(dim=1).numpy()
+    probs = found.probs()
     folds = np.empty(len(found.rows), dtype=np.int64)
     for fold in found.folds:
         folds[np.searchsorted(found.rows, fold.rows)] = fold.number

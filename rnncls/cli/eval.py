@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, complete_runs
+from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, RunArgument
 from rnncls.cli.screen import print_tables
 from rnncls.errors import ConfigError
 
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from rnncls.metrics import Scores
 
 SplitName = Literal["train", "valid", "test"]
-RunArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
-    ),
-]
 SplitOption = Annotated[
     SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)
 ]

@@ -52,6 +52,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Read and tokenise the data files anew, and keep nothing of it.")
 ]
+RunArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+    ),
+]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+    ),
+]
+PlotOption = Annotated[Path | None, typer.Option(help="Draw it there, as a PNG.", show_default=False, metavar="FILE")]
+NumTextsOption = Annotated[int, typer.Option("--texts", min=1, help="Look at so many texts, evenly spread over all.")]
 
 
 def check_changes(*, resume: bool, with_changes: bool) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.eval import ISSUES, DataOption, RunArgument, SplitName, SplitOption, check_source
-from rnncls.cli.options import DeviceOption, NoCacheOption
+from rnncls.cli.eval import ISSUES, DataOption, SplitName, SplitOption, check_source
+from rnncls.cli.options import DeviceOption, NoCacheOption, RunArgument
 
 
 def report_command(

@@ -1,0 +1,48 @@
+"""`rnncls anytime`: how good the verdicts are when only the first words are read."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.eval import SplitName
+from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, PlotOption, RunArgument
+
+
+def anytime_command(
+    run: RunArgument = None,
+    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    plot: PlotOption = None,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with its intervals."""
+    from rich.console import Console
+
+    from rnncls.checkpoint import find_run
+    from rnncls.runtime import collect_again
+    from rnncls.trajectory import describe_anytime, measure_anytime
+    from rnncls.views import anytime_table, print_sentence
+
+    collect_again()
+    from rnncls.judgement import open_rows
+
+    loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
+    points = measure_anytime(loaded.model, rows)
+    title = f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,} rows"
+    if plot is not None:
+        from rnncls.figures import draw_anytime
+        from rnncls.picture import save_picture
+
+        save_picture(plot, draw_anytime(points, title))
+        typer.echo(f"{plot}: written", err=True)
+    if json_:
+        found = {"points": [asdict(point) for point in points], "data": origin, "meaning": describe_anytime(points)}
+        typer.echo(json.dumps(found))
+    else:
+        console = Console(highlight=False)
+        console.print(anytime_table(points, title))
+        print_sentence(console, describe_anytime(points))

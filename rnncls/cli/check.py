@@ -1,0 +1,76 @@
+"""`rnncls check`: whether anything changes a run's predictions that must not."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnncls.cli.eval import SplitName
+from rnncls.cli.options import JsonOption, NoCacheOption, NumTextsOption, RunArgument
+from rnncls.cli.predict import STDIN, read_texts
+from rnncls.errors import DataError
+
+if TYPE_CHECKING:
+    from rnncls.batching import EncodedTexts
+    from rnncls.checkpoint import Run
+
+
+def check_command(
+    run: RunArgument = None,
+    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    input_: Annotated[
+        str | None, typer.Option("--input", help="Other texts, as for 'rnncls predict'; - is stdin.", metavar="FILE")
+    ] = None,
+    num_texts: NumTextsOption = 256,
+    json_: JsonOption = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Print what padding, batches, threads, the device and the number type change; leave with 1 if it is too much."""
+    from rich.console import Console
+
+    from rnncls.batching import spread_rows
+    from rnncls.checkpoint import find_run
+    from rnncls.invariance import check_invariance, describe_checks
+    from rnncls.runtime import collect_again
+    from rnncls.views import check_table, print_sentence
+
+    collect_again()
+    loaded, texts, source = open_texts(find_run(run), split, input_, use_cache=not no_cache)
+    chosen = texts.select(spread_rows(len(texts), num_texts))
+    checks = check_invariance(loaded.model, chosen)
+    meaning = describe_checks(checks, len(chosen))
+    holds = all(check.holds for check in checks)
+    if json_:
+        rows = [check.to_dict() for check in checks]
+        typer.echo(
+            json.dumps({"holds": holds, "checks": rows, "data": source, "num_texts": len(chosen), "meaning": meaning})
+        )
+    else:
+        console = Console(highlight=False)
+        console.print(check_table(checks, f"{loaded.path.name} on {len(chosen):,} texts of {source}"))
+        print_sentence(console, meaning)
+    if not holds:
+        raise typer.Exit(1)
+
+
+def open_texts(path: Path, split: SplitName, input_: str | None, *, use_cache: bool) -> "tuple[Run, EncodedTexts, str]":
+    """Return a run on the CPU, texts encoded for it, and where these come from.
+
+    Raises:
+        RnnclsError: The run or the texts are wrong, or there are none.
+    """
+    from rnncls.batching import encode_texts
+    from rnncls.checkpoint import load_run
+    from rnncls.tokenizer import tokenize_texts
+
+    if input_ is None:
+        from rnncls.judgement import open_rows
+
+        run, rows, origin = open_rows(path, split=split, device="cpu", use_cache=use_cache)
+        return run, rows.texts, origin["path"]
+    run = load_run(path)
+    texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
+    if not texts:
+        raise DataError(f"{input_}: no text in it: give one at least")
+    return run, encode_texts(tokenize_texts(texts, run.config.text), run.vocab), "stdin" if input_ == STDIN else input_

@@ -1,0 +1,102 @@
+"""`rnncls explain`: which words speak for a label, and after which the verdict stands."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+from rnncls.cli.predict import STDIN, read_texts
+from rnncls.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnncls.checkpoint import Run
+
+
+def explain_command(
+    texts: Annotated[list[str], typer.Argument(help="The texts; - reads one a line from stdin.", show_default=False)],
+    run: RunOption = None,
+    label: Annotated[
+        str | None, typer.Option(help="Explain this class; default: the predicted one.", show_default=False)
+    ] = None,
+    trajectory: Annotated[
+        bool, typer.Option("--trajectory", help="Show the verdict after each token instead, and which decided.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page there too.", show_default=False, metavar="FILE")
+    ] = None,
+    plot: PlotOption = None,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+) -> None:
+    """Show what each token adds to a class's logit (Integrated Gradients), and what is lost without it (occlusion)."""
+    if trajectory and label is not None:
+        raise ConfigError("--label: a trajectory shows all classes; leave one of the two out")
+    if plot is not None and (not trajectory or len(texts) > 1 or texts == [STDIN]):
+        raise ConfigError("--plot: draws the trajectory of one text: rnncls explain --trajectory --plot FILE TEXT")
+
+    from rnncls.checkpoint import find_run, load_run
+    from rnncls.runtime import collect_again, resolve_device
+
+    collect_again()
+    loaded = load_run(find_run(run))
+    if texts == [STDIN]:
+        texts = [text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk]
+    loaded.model.to(resolve_device(device or loaded.config.device))
+    if trajectory:
+        show_trajectories(loaded, texts, html=html, plot=plot, json_=json_)
+    else:
+        show_explanations(loaded, texts, label, html=html, json_=json_)
+
+
+def show_explanations(run: "Run", texts: list[str], label: str | None, *, html: Path | None, json_: bool) -> None:
+    """Print why each text gets a label, or the one that is predicted, and write a page of it where one is wanted."""
+    from rich.console import Console
+
+    from rnncls.explain import explain
+    from rnncls.page import save_page
+    from rnncls.views import explanation_parts, print_explanation
+
+    console, parts = Console(highlight=False), []
+    for text in texts:
+        explanation = explain(run, text, label)
+        if json_:
+            typer.echo(json.dumps(explanation.to_dict()))
+        else:
+            print_explanation(console, explanation)
+        parts += explanation_parts(explanation)
+    if html is not None:
+        save_page(html, f"Why {run.path.name} says so", parts)
+        typer.echo(f"{html}: written", err=True)
+
+
+def show_trajectories(run: "Run", texts: list[str], *, html: Path | None, plot: Path | None, json_: bool) -> None:
+    """Print the verdict on each text after each of its tokens; draw it and write a page of it where that is wanted."""
+    from rich.console import Console
+
+    from rnncls.trajectory import trace_verdicts
+    from rnncls.views import print_sentence, trajectory_parts, trajectory_table
+
+    console, parts = Console(highlight=False), []
+    for text in texts:
+        trajectory = trace_verdicts(run, text)
+        if plot is not None or html is not None:
+            from rnncls.figures import draw_trajectory
+            from rnncls.picture import save_picture, to_png
+
+            figure = draw_trajectory(trajectory)
+            parts += trajectory_parts(trajectory, to_png(figure))
+            if plot is not None:
+                save_picture(plot, figure)
+                typer.echo(f"{plot}: written", err=True)
+        if json_:
+            typer.echo(json.dumps(trajectory.to_dict()))
+        else:
+            console.print(trajectory_table(trajectory))
+            print_sentence(console, trajectory.meaning())
+    if html is not None:
+        from rnncls.page import save_page
+
+        save_page(html, f"How {run.path.name} comes to its verdict", parts)
+        typer.echo(f"{html}: written", err=True)

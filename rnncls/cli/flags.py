@@ -1,0 +1,45 @@
+"""`rnncls flags`: the units that a word switches on and that stay on."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.eval import SplitName
+from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, NumTextsOption, RunArgument
+
+
+def flags_command(
+    run: RunArgument = None,
+    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    num_texts: NumTextsOption = 2000,
+    top: Annotated[int, typer.Option(min=1, help="How many flags to show, the best first.")] = 10,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Rank the units of the last layer that switch on at a token and stay on, with the words that flip them."""
+    from rich.console import Console
+
+    from rnncls.batching import spread_rows
+    from rnncls.checkpoint import find_run
+    from rnncls.gates import describe_flags, find_flags
+    from rnncls.runtime import collect_again
+    from rnncls.views import flag_table, print_sentence
+
+    collect_again()
+    from rnncls.judgement import open_rows
+
+    loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
+    chosen = rows.select(spread_rows(len(rows.texts), num_texts))
+    flags = find_flags(loaded, chosen)
+    if json_:
+        shown = [asdict(flag) for flag in flags[:top]]
+        found = {"flags": shown, "data": origin, "num_texts": len(chosen.labels), "meaning": describe_flags(flags)}
+        typer.echo(json.dumps(found))
+        return
+    console = Console(highlight=False)
+    title = f"{loaded.path.name} on {len(chosen.labels):,} of {origin['num_rows']:,} rows of {origin['path']}"
+    console.print(flag_table(flags[:top], title))
+    print_sentence(console, describe_flags(flags))

@@ -1,0 +1,45 @@
+"""`rnncls gates`: what a recurrent layer holds and lets pass at each token."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+
+
+def gates_command(
+    text: Annotated[str, typer.Argument(help="The text.", show_default=False)],
+    run: RunOption = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(min=1, help="The layer, from 1 above the words; default: the last.", show_default=False),
+    ] = None,
+    plot: PlotOption = None,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+) -> None:
+    """Print how much each token moves the state, the cell and the gates of an rnn, lstm or gru; --plot draws them."""
+    from rich.console import Console
+
+    from rnncls.checkpoint import find_run, load_run
+    from rnncls.gates import trace_gates
+    from rnncls.runtime import collect_again, resolve_device
+    from rnncls.views import print_sentence, trace_tables
+
+    collect_again()
+    loaded = load_run(find_run(run))
+    loaded.model.to(resolve_device(device or loaded.config.device))
+    trace = trace_gates(loaded, text, layer)
+    if plot is not None:
+        from rnncls.figures import draw_trace
+        from rnncls.picture import save_picture
+
+        save_picture(plot, draw_trace(trace))
+        typer.echo(f"{plot}: written", err=True)
+    if json_:
+        typer.echo(json.dumps(trace.to_dict()))
+    else:
+        console = Console(highlight=False)
+        console.print(*trace_tables(trace), sep="\n")
+        print_sentence(console, trace.meaning())

@@ -1,0 +1,58 @@
+"""`rnncls stream`: a verdict that sharpens with each word that arrives."""
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from rnncls.cli.options import DeviceOption, JsonOption, RunOption
+
+if TYPE_CHECKING:
+    from rnncls.trajectory import Verdict
+
+
+def stream_command(
+    run: RunOption = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Leave a text as soon as a label is so probable.", show_default=False),
+    ] = None,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+) -> None:
+    """Read texts from stdin, one a line, and judge each anew after every token, at the same cost for each."""
+    from rnncls.checkpoint import find_run, load_run
+    from rnncls.readers import read_pieces
+    from rnncls.runtime import collect_again, resolve_device
+    from rnncls.trajectory import Stream
+
+    collect_again()
+    loaded = load_run(find_run(run))
+    loaded.model.to(resolve_device(device or loaded.config.device))
+    stream = Stream(loaded, min_confidence)
+    width = max(map(len, loaded.label_names))
+    show = verdict_json if json_ else lambda verdict: verdict_line(verdict, width)
+    for piece in read_pieces(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin"):
+        for verdict in stream.feed(piece):
+            typer.echo(show(verdict))
+    for verdict in stream.finish():
+        typer.echo(show(verdict))
+
+
+def verdict_json(verdict: "Verdict") -> str:
+    """Return one object on one line."""
+    from dataclasses import asdict
+
+    return json.dumps(asdict(verdict) | {"label": verdict.label, "prob": verdict.prob})
+
+
+def verdict_line(verdict: "Verdict", width: int) -> str:
+    """Return label, probability and the token that was read, or that the text is judged."""
+    from rnncls.views import shown
+
+    said = f"{verdict.num_tokens:>5}  {shown(verdict.label):<{width}}  {verdict.prob:7.2%}"
+    if not verdict.is_final:
+        return f"{said}  {shown(verdict.token)}"
+    return f"{said}  = verdict{', before the end' if verdict.is_early else ''}\n"
