@@ -82,7 +82,8 @@ def draw_trace(trace: Trace) -> Figure:
             axes = grid[row, column]
             _draw_heat(figure, axes, values[name][order], is_signed=name in STATES)
             axes.set_title(f"{name}{' state' if name in STATES else ' gate'}, {way}")
-            axes.set_ylabel("unit")
+            if column == 0:
+                axes.set_ylabel("units, by last value")
         _name_tokens(grid[-1, column], trace.tokens)
     return figure
 
