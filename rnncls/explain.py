@@ -4,12 +4,13 @@ Two opinions that stand on different ground: Integrated Gradients (Sundararajan,
 attribution for deep networks"), which share out the whole difference to a text without any known word, and occlusion,
 which takes one word away at a time. Dropout is off and one text has no padding, so both are the same each time.
 
-Shapes: T tokens of the text, E embedding_dim, K points on the path, C classes.
+Shapes: T tokens of the text, E embedding_dim, K pieces of the path, B points at once, C classes.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ from rnncls.vocab import UNK_ID
 
 MAX_RESIDUAL = 0.01
 """The largest share of the logit difference by which the contributions may miss it."""
-FIRST_POINTS, MOST_POINTS = 64, 2048
-"""Points on the path: doubled from the one to the other until the residual is small enough."""
+FIRST_PIECES, MOST_POINTS = 64, 2048
+"""Equal pieces that the path is cut into at first, and how many points of it are looked at at the most."""
 _POINTS_AT_ONCE = 64
+Climb = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""`climb` with all but the places on the path given."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Explanation:
         logit: Its logit.
         baseline_logit: That of the baseline, a text of as many `<unk>`.
         tokens: One entry a token.
-        num_points: Points on the path from the baseline to the text.
+        num_points: Points of the path from the baseline to the text that were looked at.
         residual: The contributions' sum less the difference of the two logits.
     """
 
@@ -134,7 +137,7 @@ def explain(run: Run, text: str, label: str | None = None) -> Explanation:
     logits = compute_logits(run.model, encoded)[0]  # [C]
     target = int(logits.argmax()) if label is None else find_label(label, run.label_names)
     logit, baseline_logit = float(logits[target]), float(compute_logits(run.model, baseline)[0, target])
-    integral = integrate_gradients(run.model, torch.from_numpy(ids), target, logit - baseline_logit)
+    integral = integrate_gradients(run.model, torch.from_numpy(ids), target)
     losses = logit - occlude(run.model, encoded)[:, target]  # [T]
     attention = find_attention(run.model, encoded)[0] if run.model.has_attention else [None] * len(tokens)
     known = (ids != UNK_ID).tolist()
@@ -142,7 +145,8 @@ def explain(run: Run, text: str, label: str | None = None) -> Explanation:
     opinions = [TokenOpinion(*row) for row in zip(*columns, strict=True)]
     probs = dict(zip(run.label_names, logits.softmax(dim=0).tolist(), strict=True))
     name = run.label_names[target]
-    return Explanation(text, probs, name, logit, baseline_logit, opinions, integral.num_points, integral.residual)
+    residual = integral.contributions.sum().item() - (logit - baseline_logit)
+    return Explanation(text, probs, name, logit, baseline_logit, opinions, integral.num_points, residual)
 
 
 def find_label(label: str, label_names: Sequence[str]) -> int:
@@ -158,53 +162,110 @@ def find_label(label: str, label_names: Sequence[str]) -> int:
     raise ConfigError(f"--label: the run has no label '{label}', only {', '.join(label_names)}{hint}")
 
 
-def integrate_gradients(model: TextClassifier, token_ids: torch.Tensor, target: int, difference: float) -> Integral:
+def integrate_gradients(model: TextClassifier, token_ids: torch.Tensor, target: int) -> Integral:
     """Return what each token adds to a logit on the straight path from `<unk>`'s vector to its own.
+
+    The gradient is taken in the middle of each piece of the path. How much the logit really rises over a piece is
+    known from its ends, and one in which the gradient tells otherwise is halved: a long text may turn from one verdict
+    to another within a thousandth of the path. It ends once the contributions add up to the difference of the logits
+    within `MAX_RESIDUAL` of it, or after `MOST_POINTS`.
 
     Args:
         model: The model, on any device.
         token_ids: [T] int64, of one text.
         target: The class.
-        difference: Of the class's logit between the text and as many `<unk>`; the points are doubled until the
-            contributions add up to it within `MAX_RESIDUAL`, or are `MOST_POINTS`.
     """
-    vectors = model.embedding.weight.detach()
-    ids = token_ids.to(vectors.device).long()
-    path = vectors[ids] - vectors[UNK_ID]  # [T, E]
-    num_points = FIRST_POINTS
+    climb_to = partial(climb, model, token_ids, target)
+    edges = torch.linspace(0, 1, FIRST_PIECES + 1, dtype=torch.float64)
+    heights, _ = climb_to(edges)  # [K + 1]
+    difference = (heights[-1] - heights[0]).item()
+    pieces = _measure(climb_to, edges[:-1], edges.diff(), heights[:-1], heights.diff())
+    num_points = len(edges) + FIRST_PIECES
     while True:
-        slope = average_gradient(model, ids, path, target, num_points)  # [T, E]
-        contributions = (slope * path).double().sum(dim=1).cpu()  # [T]
+        contributions = pieces.shares.sum(dim=0)  # [T]
         residual = contributions.sum().item() - difference
         if abs(residual) <= MAX_RESIDUAL * abs(difference) or num_points >= MOST_POINTS:
             return Integral(contributions, num_points, residual)
-        num_points *= 2
+        errors = (pieces.rises - pieces.shares.sum(dim=1)).abs()  # [K]
+        order = errors.argsort(descending=True, stable=True)
+        count = int((errors > MAX_RESIDUAL * abs(difference) / (2 * len(errors))).sum().clamp(1, FIRST_PIECES // 2))
+        halves = _halve(climb_to, pieces.of(order[:count]))
+        pieces = pieces.of(order[count:]).with_more(halves)
+        num_points += 2 * count
 
 
-def average_gradient(
-    model: TextClassifier, token_ids: torch.Tensor, path: torch.Tensor, target: int, num_points: int
-) -> torch.Tensor:
-    """Return the mean gradient of a logit in the word vectors over the middles of K equal parts of a path.
+@dataclass(frozen=True)
+class _Pieces:
+    """K pieces of a path, all float64 on the CPU.
+
+    Attributes:
+        starts, widths: [K], where each begins, and how long it is.
+        lows, rises: [K], the logit at its beginning, and how much higher it is at its end.
+        middles: [K], the logit in its middle.
+        shares: [K, T], what each token adds to the logit within it, by the gradient in its middle.
+    """
+
+    starts: torch.Tensor
+    widths: torch.Tensor
+    lows: torch.Tensor
+    rises: torch.Tensor
+    middles: torch.Tensor
+    shares: torch.Tensor
+
+    def of(self, places: torch.Tensor) -> "_Pieces":
+        """Return some of the pieces."""
+        return _Pieces(*(getattr(self, each.name)[places] for each in fields(self)))
+
+    def with_more(self, others: "_Pieces") -> "_Pieces":
+        """Return these pieces and others."""
+        return _Pieces(*(torch.cat([getattr(self, each.name), getattr(others, each.name)]) for each in fields(self)))
+
+
+def _measure(
+    climb_to: Climb, starts: torch.Tensor, widths: torch.Tensor, lows: torch.Tensor, rises: torch.Tensor
+) -> _Pieces:
+    middles, slopes = climb_to(starts + widths / 2)  # [K], [K, T]
+    return _Pieces(starts, widths, lows, rises, middles, slopes * widths[:, None])
+
+
+def _halve(climb_to: Climb, pieces: _Pieces) -> _Pieces:
+    """Return the two halves of each piece."""
+    half, first_rises = pieces.widths / 2, pieces.middles - pieces.lows
+    return _measure(
+        climb_to,
+        starts=torch.cat([pieces.starts, pieces.starts + half]),
+        widths=torch.cat([half, half]),
+        lows=torch.cat([pieces.lows, pieces.middles]),
+        rises=torch.cat([first_rises, pieces.rises - first_rises]),
+    )
+
+
+def climb(
+    model: TextClassifier, token_ids: torch.Tensor, target: int, places: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a logit at places of the path, and how fast each token makes it rise there.
 
     Args:
         model: The model.
         token_ids: [T] int64, of the text at the path's end.
-        path: [T, E] float32, from the baseline's word vectors to the text's.
         target: The class.
-        num_points: K.
+        places: [K] float64, from 0, where all words are `<unk>`, to 1.
 
     Returns:
-        [T, E] float32.
+        [K] and [K, T], float64 on the CPU.
     """
-    total = torch.zeros_like(path)
-    places = (torch.arange(num_points, device=path.device) + 0.5) / num_points  # [K]
-    for part in torch.split(places, _POINTS_AT_ONCE):
-        shift = ((part - 1)[:, None] * path[:, None]).requires_grad_()  # [T, B, E]
-        lengths = torch.full((len(part),), len(token_ids), device=path.device)
-        logits = model(token_ids.expand(len(part), -1), lengths, is_ragged=False, shift=shift)  # [B, C]
-        (gradient,) = torch.autograd.grad(logits[:, target].sum(), shift)  # [T, B, E]
-        total += gradient.sum(dim=1)
-    return total / num_points
+    vectors = model.embedding.weight.detach()
+    ids = token_ids.to(vectors.device).long()
+    path = (vectors[ids] - vectors[UNK_ID])[:, None]  # [T, 1, E]
+    logits, slopes = [], []
+    for part in torch.split(places.to(vectors), _POINTS_AT_ONCE):
+        shift = ((part - 1)[:, None] * path).requires_grad_()  # [T, B, E]
+        lengths = torch.full((len(part),), len(ids), device=ids.device)
+        found = model(ids.expand(len(part), -1), lengths, is_ragged=False, shift=shift)[:, target]  # [B]
+        (gradient,) = torch.autograd.grad(found.sum(), shift)  # [T, B, E]
+        logits.append(found.detach().cpu().double())
+        slopes.append((gradient * path).sum(dim=2).t().cpu().double())  # [B, T]
+    return torch.cat(logits), torch.cat(slopes)
 
 
 def occlude(model: TextClassifier, text: EncodedTexts) -> torch.Tensor:

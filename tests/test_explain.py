@@ -11,6 +11,7 @@ from rnncls.checkpoint import Run
 from rnncls.config import parse_config
 from rnncls.errors import ConfigError
 from rnncls.explain import MOST_POINTS, Explanation, TokenOpinion, explain, integrate_gradients
+from rnncls.gates import encoder_of
 from rnncls.model import TextClassifier
 from rnncls.predictor import Predictor
 from rnncls.vocab import UNK_ID, Vocab
@@ -82,9 +83,22 @@ def test_contributions_add_up_to_the_difference_of_the_logits(cell: str, bidirec
     assert found.residual == pytest.approx(total - found.difference, abs=1e-9)
 
 
-def test_points_are_added_until_there_are_enough() -> None:
-    found = integrate_gradients(build().model, torch.tensor([3, 4]), 0, difference=1e6)
-    assert found.num_points == MOST_POINTS
+def test_pieces_are_halved_where_the_logit_jumps() -> None:
+    run = build("rnn", pooling="[last]")
+    with torch.no_grad():
+        for weights in encoder_of(run.model).rnn.all_weights:
+            weights[1].mul_(2)  # a state that turns over at once: equal pieces would need many more points
+    found = explain(run, "rovers meet oslo again " * 6)
+    assert found.is_complete
+    assert 129 < found.num_points < MOST_POINTS
+
+
+def test_no_more_points_are_taken_than_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnncls.explain.MAX_RESIDUAL", 0.0)
+    monkeypatch.setattr("rnncls.explain.MOST_POINTS", 300)
+    found = integrate_gradients(build().model, torch.tensor([3, 4, 5, 2]), 0)
+    assert 300 <= found.num_points <= 364
+    assert found.residual != 0.0
 
 
 def test_a_sum_that_misses_the_difference_is_said_to() -> None:
