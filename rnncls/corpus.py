@@ -46,7 +46,7 @@ class EncodedSplit:
 
     def select(self, rows: npt.NDArray[np.int64]) -> "EncodedSplit":
         """Return the texts with these numbers, in this order, and their labels."""
-        return EncodedSplit(self.texts.select(rows), self.labels[rows])
+        return EncodedSplit(self.texts.select(rows), self.labels[rows], self.rows[rows])
 
 
 @dataclass(frozen=True)

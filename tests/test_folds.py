@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, f1_score
 
 from rnncls import folds
-from rnncls.checkpoint import load_run
+from rnncls.checkpoint import load_uncalibrated
 from rnncls.config import Config
 from rnncls.corpus import load_sources, load_split
 from rnncls.errors import ConfigError, DataError, Interrupted
@@ -89,7 +89,7 @@ def test_a_fold_is_judged_as_by_a_run_on_a_file_without_it(make_config: MakeConf
     for name, part in (("left", found.folds[1].rows), ("held", found.folds[0].rows)):
         Path(f"{name}.csv").write_text("\n".join([header, *(lines[row] for row in part)]) + "\n", encoding="utf-8")
     summary = train(make_config("model.dropout=0.3", "train.average=0.5", "data.train=left.csv"), Path("run"))
-    run = load_run(Path("run"))
+    run = load_uncalibrated(Path("run"))
     held, _ = load_split(run.config, "test", run.vocab, run.label_names, Path("held.csv"))
     np.testing.assert_allclose(found.folds[0].logits, compute_logits(run.model, held.texts), rtol=1e-5, atol=1e-6)
     assert found.folds[0].best_epoch == summary["best_epoch"]

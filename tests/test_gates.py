@@ -176,7 +176,9 @@ def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
     run = build_flag()
     texts = ["oslo rovers meet oslo", "again meet", "rovers again", "oslo meet again", "meet rovers rovers", "zzz"]
     labels = np.array([0, 1, 0, 0, 1, 1])
-    split = EncodedSplit(encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels)
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels, np.arange(len(labels))
+    )
     (flag,) = find_flags(run, split)
     assert (flag.direction, flag.unit, flag.side) == ("forward", 1, -1)
     assert (flag.share_texts, flag.kept, flag.sharpness) == pytest.approx((0.5, 1.0, 1.0), abs=1e-4)
@@ -191,7 +193,9 @@ def test_a_flag_that_falls_again_is_kept_less() -> None:
     with torch.no_grad():
         bias[2:4] = -5.0  # the cell is forgotten at the next token
     texts = ["rovers oslo meet oslo again"]
-    split = EncodedSplit(encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0]))
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+    )
     (flag,) = find_flags(run, split)
     assert (flag.kept, flag.share_of_label, flag.words) == (0.0, 0.0, [])
 
@@ -206,7 +210,9 @@ def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
         run.model.embedding.weight.zero_()
         run.model.embedding.weight[3, 0] = 1.0
     texts = ["rovers meet oslo", "oslo oslo meet rovers", "meet"]
-    split = EncodedSplit(encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0, 1, 1]))
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0, 1, 1]), np.arange(len([0, 1, 1]))
+    )
     flags = {flag.direction: flag for flag in find_flags(run, split)}
     assert set(flags) == {"forward", "backward"}
     assert all((flag.unit, flag.side, flag.kept) == (1, -1, 1.0) for flag in flags.values())
@@ -214,7 +220,9 @@ def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
 
 def test_flags_need_a_cell_with_units() -> None:
     run = build("none")
-    split = EncodedSplit(encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab), np.array([0]))
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+    )
     with pytest.raises(ConfigError, match="none cannot be looked into"):
         find_flags(run, split)
 

@@ -166,7 +166,9 @@ def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(bidirecti
     run = build(bidirectional=bidirectional)
     texts = ["rovers meet oslo", "oslo meet", "again", "meet again oslo rovers meet oslo", "rovers again " * 5]
     labels = np.array([0, 1, 2, 1, 0])
-    split = EncodedSplit(encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels)
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels, np.arange(len(labels))
+    )
     points = measure_anytime(run.model, split)
     assert [point.num_tokens for point in points] == [1, 2, 4, 8, 10]
     for point in points:
@@ -178,7 +180,11 @@ def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(bidirecti
 
 def test_texts_of_one_token_have_one_point() -> None:
     run = build()
-    split = EncodedSplit(encode_texts(tokenize_texts(["oslo", "meet"], run.config.text), run.vocab), np.array([0, 1]))
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(["oslo", "meet"], run.config.text), run.vocab),
+        np.array([0, 1]),
+        np.arange(len([0, 1])),
+    )
     points = measure_anytime(run.model, split)
     assert [(point.num_tokens, point.share_whole) for point in points] == [(1, 1.0)]
     assert describe_anytime(points).startswith("After 1 token the accuracy is")
