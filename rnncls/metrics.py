@@ -79,7 +79,7 @@ def macro_f1_of(confusion: npt.NDArray[np.int64]) -> float:
     return float(np.mean(2 * np.diag(confusion) / np.maximum(sums, 1)))
 
 
-def wilson_interval(num_right: int, num_rows: int) -> tuple[float, float]:
+def wilson_interval(num_right: float, num_rows: int) -> tuple[float, float]:
     """Return the 95 % interval of a share (Wilson 1927); a formula, for SciPy's takes half a second to import."""
     z = NormalDist().inv_cdf(0.975)
     share, extra = num_right / num_rows, z**2 / num_rows

@@ -25,8 +25,10 @@ from rnncls.cli.eval import eval_command
 from rnncls.cli.explain import explain_command
 from rnncls.cli.flags import flags_command
 from rnncls.cli.gates import gates_command
+from rnncls.cli.gradient import gradient_command
 from rnncls.cli.init import init_command
 from rnncls.cli.inspect import inspect_command
+from rnncls.cli.order import order_command
 from rnncls.cli.plot import plot_command
 from rnncls.cli.predict import predict_command
 from rnncls.cli.pretrain import pretrain_command
@@ -62,6 +64,8 @@ app.command("anytime")(anytime_command)
 app.command("gates")(gates_command)
 app.command("flags")(flags_command)
 app.command("check")(check_command)
+app.command("gradient")(gradient_command)
+app.command("order")(order_command)
 app.add_typer(config_app, name="config")
 app.add_typer(benchmark_app, name="benchmark")
 

@@ -1,0 +1,213 @@
+"""`rnncls gradient`: how far back the loss reaches, in runs as they are and as they began, or in fresh networks."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rnncls.cli.eval import SplitName
+from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnncls.checkpoint import Run
+    from rnncls.config import Config
+    from rnncls.gradients import Measured
+    from rnncls.model import TextClassifier
+    from rnncls.vocab import Vocab
+
+SHOWN = (1, 5, 10, 20, 40)
+"""The distances that the table has."""
+NUM_ROWS = 1_000
+
+
+def gradient_command(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders; default: the newest finished run.", show_default=False)
+    ] = None,
+    cells: Annotated[
+        str | None,
+        typer.Option(help="Fresh networks of --config instead, one a cell: rnn,lstm,gru.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The YAML config for --cells.", show_default=False, metavar="FILE"),
+    ] = None,
+    set_: SetOption = None,
+    split: Annotated[SplitName, typer.Option(help="Which rows of the data.")] = "test",
+    rows: Annotated[int, typer.Option(min=1, help="At most so many of them, drawn by the seed.")] = NUM_ROWS,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the curves into this PNG.", show_default=False, metavar="FILE.png")
+    ] = None,
+    json_: JsonOption = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Print how the gradient of the loss with respect to a state shrinks with the distance from the text's end."""
+    if (cells is None) != (config is None) or (cells is not None and runs):
+        raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
+    if set_ and cells is None:
+        raise ConfigError("--set changes the config of --cells: a run has its own")
+
+    from rnncls.checkpoint import find_run
+    from rnncls.runtime import collect_again
+
+    collect_again()
+    if cells is not None and config is not None:
+        configs = configs_of(cells, config, set_ or [])
+        measured, origin = measure_fresh(configs, split, rows, use_cache=not no_cache)
+    else:
+        paths = [find_run(path) for path in runs] if runs else [find_run(None)]
+        measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
+    if picture is not None:
+        from rnncls.gradients import draw_curves
+        from rnncls.picture import save_picture
+
+        save_picture(picture, draw_curves(measured))
+    if json_:
+        typer.echo(json.dumps({**origin, "networks": [each.to_dict() for each in measured]}))
+    else:
+        print_curves(measured, origin)
+
+
+def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
+    """Return a config a cell.
+
+    Raises:
+        ConfigError: A cell is none of those that have a state, or the config is wrong.
+    """
+    from rnncls.config import load_config
+
+    names = [name.strip() for name in cells.split(",")]
+    for name in names:
+        if name not in ("rnn", "lstm", "gru"):
+            raise ConfigError(f"--cells: expected some of rnn,lstm,gru, found '{name}'")
+    return [load_config(path, [*overrides, f"model.cell={name}"]) for name in names]
+
+
+def measure_fresh(
+    configs: "list[Config]", split: SplitName, num_rows: int, *, use_cache: bool = True
+) -> "tuple[list[Measured], dict[str, Any]]":
+    """Return the curves of fresh networks, and what they were measured on.
+
+    Raises:
+        RnnclsError: The data or a config is wrong.
+    """
+    from rnncls.corpus import load_split, load_training_data
+    from rnncls.gradients import choose_rows, measure_network
+
+    first = configs[0]
+    data = load_training_data(first, use_cache=use_cache)
+    rows, origin = load_split(first, split, data.vocab, data.label_names, use_cache=use_cache)
+    chosen = choose_rows(rows, num_rows, first.seed)
+    measured = []
+    for config in configs:
+        model = first_model(config, data.vocab, data.label_names)
+        measured += measure_network(config.model.cell, "first", model, chosen)
+    return measured, _origin(origin, len(chosen.labels))
+
+
+def measure_runs(
+    paths: list[Path], split: SplitName, num_rows: int, *, use_cache: bool = True
+) -> "tuple[list[Measured], dict[str, Any]]":
+    """Return the curves of runs, as each began and as it is, and what they were measured on.
+
+    Raises:
+        RnnclsError: A run or its data is wrong.
+        ConfigError: The runs have different rows.
+    """
+    from rnncls.checkpoint import load_run
+    from rnncls.corpus import load_split
+    from rnncls.gradients import choose_rows, measure_network
+
+    measured: list[Measured] = []
+    found: dict[str, Any] = {}
+    for path in paths:
+        run = load_run(path)
+        rows, origin = load_split(run.config, split, run.vocab, run.label_names, use_cache=use_cache)
+        if found and origin["sha256"] != found["sha256"]:
+            raise ConfigError(f"{path}: has its rows from {origin['path']}, {paths[0]} from {found['path']}")
+        found = found or origin
+        chosen = choose_rows(rows, num_rows, seed=0)
+        for weights, model in (("first", first_weights(run)), ("trained", run.model)):
+            measured += measure_network(path.name, weights, model, chosen)
+    return measured, _origin(found, len(chosen.labels))
+
+
+def first_weights(run: "Run") -> "TextClassifier":
+    """Return a run's network as it began."""
+    return first_model(run.config, run.vocab, run.label_names)
+
+
+def first_model(config: "Config", vocab: "Vocab", label_names: list[str]) -> "TextClassifier":
+    """Return the network with which a training of this config starts.
+
+    Raises:
+        RnnclsError: The pretrained model or vectors that it starts from are not there any more.
+    """
+    from rnncls.checkpoint import load_pretrained
+    from rnncls.model import TextClassifier
+    from rnncls.runtime import seed_everything
+    from rnncls.trainer import use_vectors
+
+    pretrained = load_pretrained(config) if config.model.pretrained else None
+    seed_everything(config.seed)
+    model = TextClassifier(config.model, len(vocab), len(label_names)).eval()
+    if pretrained is not None:
+        model.load_state_dict(pretrained.weights, strict=False)
+    elif config.text.vectors is not None:
+        use_vectors(model.embedding, config, vocab)
+    return model
+
+
+def _origin(origin: dict[str, Any], num_measured: int) -> dict[str, Any]:
+    from rnncls.gradients import FLOOR
+
+    return {"data": origin, "num_measured": num_measured, "floor": FLOOR}
+
+
+def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
+    """Print a table of the curves, the memory of each, and what is measured."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    console = Console()
+    data = origin["data"]
+    console.print(
+        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of {data['path']}. |dL/dh| at so many tokens\n"
+        f"before the last one read, by that at the last; memory: the least distance in\n"
+        f"tokens at which it is below {origin['floor']:.0%}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table("network", Column("weights", no_wrap=True))
+    for name in ("memory", *map(str, SHOWN)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in measured:
+        shares = each.curve.shares
+        cells = [f"{shares[distance]:.1g}" if distance < len(shares) else "" for distance in SHOWN]
+        table.add_row(escape(each.label), each.weights, each.memory_shown, *cells)
+    console.print(table)
+    for line in explain_curves(measured):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def explain_curves(measured: "list[Measured]") -> list[str]:
+    """Return what the memories say, and what the curves of other poolings than the last state take in."""
+    ordered = sorted(measured, key=lambda each: (each.curve.memory is None, each.curve.memory or 0))
+    first, last = ordered[0], ordered[-1]
+    lines = []
+    if first.memory_shown != last.memory_shown:
+        lines.append(
+            f"Shortest memory: {first.memory_shown} tokens ({first.label}, {first.weights} weights); "
+            f"longest: {last.memory_shown} ({last.label}, {last.weights} weights)."
+        )
+    others = dict.fromkeys(each.name for each in measured if each.pooling != ("last",))
+    if others:
+        lines.append(
+            f"The loss of {', '.join(others)} reads each state itself too, through its pooling: the curve is not that "
+            "of the vanishing gradient alone. Train with --set 'model.pooling=[last]' for that."
+        )
+    return lines

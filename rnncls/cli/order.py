@@ -1,0 +1,189 @@
+"""`rnncls order`: how much the order of words counts on a run's data."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rnncls.cli.eval import SplitName
+from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnncls.checkpoint import Run
+    from rnncls.config import Config
+    from rnncls.order import Reading
+
+BAG_FOLDER = "bag-of-words"
+
+
+def order_command(
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="The run folder; default: the newest finished run.", show_default=False),
+    ] = None,
+    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    draws: Annotated[int, typer.Option(min=1, help="How often the words are shuffled.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the orders.")] = 0,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="A run with cell: none; default: one is trained, and kept in RUN.", show_default=False),
+    ] = None,
+    set_: SetOption = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the accuracies into this PNG.", show_default=False, metavar="FILE.png")
+    ] = None,
+    json_: JsonOption = False,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Print the accuracy with the words as written, reversed, sorted and shuffled, and that of a bag of words.
+
+    The bag of words is trained from the run's own config with model.cell: none, and what --set changes.
+    """
+    if baseline is not None and set_:
+        raise ConfigError("--set changes the config of the bag of words that is trained: leave it out with --baseline")
+
+    from rnncls.checkpoint import find_run, load_run
+    from rnncls.runtime import collect_again
+
+    collect_again()
+    loaded = load_run(find_run(run))
+    if loaded.config.model.cell == "none":
+        raise ConfigError(f"{loaded.path}: is a bag of words itself: give a run of a recurrent network")
+    bag = load_run(find_run(baseline)) if baseline else find_bag(loaded, set_ or [], use_cache=not no_cache)
+    readings, origin = audit_order(loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache)
+    if picture is not None:
+        from rnncls.order import draw_readings
+        from rnncls.picture import save_picture
+
+        save_picture(picture, draw_readings(readings))
+    if json_:
+        typer.echo(json.dumps({"run": str(loaded.path), "baseline": str(bag.path), **describe_order(readings, origin)}))
+    else:
+        print_order(readings, f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows")
+
+
+def audit_order(
+    run: "Run", bag: "Run", split: SplitName, *, draws: int = 5, seed: int = 0, use_cache: bool = True
+) -> "tuple[list[Reading], dict[str, Any]]":
+    """Return how a run judges the rows of a split in each order, and how a bag of words does; and which rows these are.
+
+    Raises:
+        ConfigError: The baseline is no bag of words, or has other rows or classes.
+        RnnclsError: The data is wrong.
+    """
+    from rnncls.corpus import load_split
+    from rnncls.order import BAG, compare_reading, is_right, judge_orders
+
+    if bag.config.model.cell != "none":
+        raise ConfigError(f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none")
+    rows, origin = load_split(run.config, split, run.vocab, run.label_names, use_cache=use_cache)
+    own_rows, own = load_split(bag.config, split, bag.vocab, bag.label_names, use_cache=use_cache)
+    if (own["sha256"], bag.label_names) != (origin["sha256"], run.label_names) or len(rows.labels) != len(
+        own_rows.labels
+    ):
+        raise ConfigError(f"{bag.path}: has other rows or classes than {run.path}: {own['path']}")
+    readings = judge_orders(run.model, rows, run.vocab, draws, seed)
+    written = is_right(run.model, rows)
+    readings.append(compare_reading(BAG, [is_right(bag.model, own_rows)], written))
+    return readings, origin
+
+
+def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Run":
+    """Return the bag of words that is kept in a run's folder, trained first where none of that config is there.
+
+    Raises:
+        RnnclsError: The config or the data is wrong, or the folder cannot be written to.
+    """
+    from rnncls.checkpoint import CONFIG, MODEL, load_run
+    from rnncls.config import load_config
+
+    config = bag_config(run, overrides)
+    path = run.path / BAG_FOLDER
+    if (path / MODEL).exists() and load_config(path / CONFIG) == config:
+        return load_run(path)
+    train_bag(config, path, use_cache=use_cache)
+    return load_run(path)
+
+
+def bag_config(run: "Run", overrides: list[str]) -> "Config":
+    """Return a run's config as one of a bag of words: no cell, no language model to start from, no teachers."""
+    from rnncls.config import dump_config, parse_config
+
+    own = ["model.cell=none", "model.pretrained=null", "train.teachers=[]", "train.precision=float32"]
+    return parse_config(dump_config(run.config), str(run.path / "config.yaml"), [*own, *overrides, "model.cell=none"])
+
+
+def train_bag(config: "Config", path: Path, *, use_cache: bool) -> None:
+    """Train a bag of words and leave the four files that predict at `path`, in place of what was there.
+
+    Raises:
+        RnnclsError: The config or the data is wrong, or the folder cannot be written to.
+    """
+    import logging
+    import shutil
+    import tempfile
+
+    from rnncls.checkpoint import create_run, save_model
+    from rnncls.corpus import load_training_data
+    from rnncls.errors import RunError
+    from rnncls.trainer import Trainer, build_model, start_torch
+
+    logging.getLogger(__name__).info("training a bag of words of the same embedding, kept in %s", path)
+    device = start_torch(config)
+    data = load_training_data(config, use_cache=use_cache)
+    trainer = Trainer(config.train, build_model(config, data).to(device), data, config.seed)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
+            unfinished = Path(name) / BAG_FOLDER
+            create_run(unfinished, config, data.vocab, data.label_names)
+            for step in trainer.steps():
+                if step.validation is not None and step.validation["is_best"]:
+                    save_model(unfinished, trainer.kept_model)
+            shutil.rmtree(path, ignore_errors=True)
+            unfinished.rename(path)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror}: train a run with cell: none elsewhere, and name "
+            "it with --baseline"
+        ) from error
+
+
+def describe_order(readings: "list[Reading]", origin: dict[str, Any]) -> dict[str, Any]:
+    """Return all as plain values."""
+    from rnncls.order import explain_order
+
+    return {
+        "data": origin,
+        "num_rows": origin["num_rows"],
+        "readings": [asdict(reading) for reading in readings],
+        "meaning": explain_order(readings),
+    }
+
+
+def print_order(readings: "list[Reading]", title: str) -> None:
+    """Print a table of the readings, and what they say."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from rnncls.order import AS_WRITTEN, explain_order
+
+    console = Console()
+    num_draws = max(len(reading.draws) for reading in readings)
+    draws = f", shuffled {num_draws} times" if num_draws > 1 else ""
+    console.print(f"{title}{draws}", highlight=False, markup=False, soft_wrap=True)
+    table = Table("words")
+    for name in ("accuracy", "95 % interval", "lost, points", "95 % interval"):
+        table.add_column(name, justify="right")
+    for reading in readings:
+        low, high = reading.interval
+        cells = [f"{reading.accuracy:.2%}", f"{low:.2%} to {high:.2%}"]
+        if reading.name != AS_WRITTEN:
+            low, high = reading.loss_interval
+            cells += [f"{100 * reading.loss:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
+        table.add_row(reading.name, *cells)
+    console.print(table)
+    for line in explain_order(readings):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

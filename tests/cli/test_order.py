@@ -1,0 +1,95 @@
+"""`rnncls order`: a run that knows the order of the words beside a bag of words that cannot."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnncls.config import load_config
+from rnncls.trainer import train
+from tests.cli.conftest import Cli
+
+pytestmark = pytest.mark.usefixtures("run_path")
+
+
+def audit(cli: Cli, *arguments: str) -> dict[str, Any]:
+    exit_code, stdout, _ = cli("order", *arguments, "--json")
+    assert exit_code == 0
+    result: dict[str, Any] = json.loads(stdout)
+    return result
+
+
+def test_the_toy_data_needs_order_and_the_run_leans_on_it(cli: Cli) -> None:
+    result = audit(cli, "--draws", "3")
+    found = {each["name"]: each for each in result["readings"]}
+    assert list(found) == ["as written", "reversed", "sorted", "shuffled", "bag of words"]
+    assert found["as written"]["accuracy"] == json.loads(cli("eval", "--json").stdout)["accuracy"]
+    assert found["as written"]["accuracy"] > 0.9
+    assert found["bag of words"]["accuracy"] == 0.5  # each bag is there once in each class
+    assert len(found["shuffled"]["draws"]) == 3
+    assert result["meaning"][0].startswith("Order is worth")
+    assert result["meaning"][1].startswith("The run leans on it")
+
+
+def test_the_bag_of_words_is_trained_once(cli: Cli) -> None:
+    first = audit(cli)
+    path = Path("runs/toy/bag-of-words/model.safetensors")
+    written = path.stat().st_mtime_ns
+    assert audit(cli) == first
+    assert path.stat().st_mtime_ns == written
+    assert sorted(each.name for each in Path("runs/toy").glob(".bag-*")) == []
+
+
+def test_the_newest_run_stays_the_newest(cli: Cli) -> None:
+    audit(cli)
+    assert Path("runs/latest").resolve() == Path("runs/toy").resolve()
+
+
+def test_set_changes_the_bag_of_words(cli: Cli) -> None:
+    audit(cli)
+    audit(cli, "--set", "train.lr=0.01")
+    config = load_config("runs/toy/bag-of-words/config.yaml")
+    assert (config.model.cell, config.train.lr) == ("none", 0.01)
+
+
+def test_a_bag_of_words_can_be_named(cli: Cli) -> None:
+    train(load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]), Path("runs/bag"))
+    assert audit(cli, "runs/toy", "--baseline", "runs/bag")["baseline"] == "runs/bag"
+    assert not Path("runs/toy/bag-of-words").exists()
+
+
+def test_people_get_a_table_and_two_sentences(cli: Cli) -> None:
+    stdout = cli("order").stdout
+    assert stdout.startswith("toy on toy.csv: 96 rows, shuffled 5 times\n")
+    assert "Order is worth 50.0 points here" in stdout
+    assert max(map(len, stdout.splitlines()[:12])) <= 80
+
+
+def test_the_picture_is_written(cli: Cli) -> None:
+    assert cli("order", "--picture", "order.png").exit_code == 0
+    assert Path("order.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["runs/toy", "--baseline", "runs/toy"], "runs/toy: has the cell lstm: a bag of words has none"),
+        (["--baseline", "runs/toy", "--set", "train.lr=0.1"], "--set changes the config of the bag of words"),
+    ],
+)
+def test_a_wrong_baseline_leaves_with_2(cli: Cli, arguments: list[str], message: str) -> None:
+    exit_code, stdout, stderr = cli("order", *arguments)
+    assert (exit_code, stdout) == (2, "")
+    assert message in stderr
+
+
+@pytest.mark.parametrize("of_run", [True, False], ids=["run", "rows"])
+def test_bags_of_words_and_runs_do_not_mix(cli: Cli, *, of_run: bool) -> None:
+    text = Path("toy.csv").read_text(encoding="utf-8")
+    Path("other.csv").write_text(text + "sport,rovers win,again\n", encoding="utf-8")
+    train(load_config("toy.yaml", ["model.cell=none", "data.test=other.csv", "train.max_epochs=1"]), Path("runs/bag"))
+    arguments = ["runs/bag"] if of_run else ["runs/toy", "--baseline", "runs/bag"]
+    exit_code, _, stderr = cli("order", *arguments)
+    assert exit_code == 2
+    assert ("is a bag of words itself" if of_run else "has other rows or classes than runs/toy") in stderr
