@@ -22,7 +22,7 @@ from rnncls.gradients import (
     state_gradients,
 )
 from rnncls.model import TextClassifier
-from rnncls.recurrent import Encoder
+from rnncls.recurrent import CELLS, Encoder
 
 TEXTS = [[2, 3, 4, 5, 2], [4, 2], [5, 5, 3], [3]]
 LABELS = torch.tensor([0, 2, 1, 1])
@@ -51,8 +51,8 @@ def batch_of(texts: list[list[int]]) -> Batch:
 
 def test_an_rnns_gradient_is_the_product_of_its_jacobians() -> None:
     model = build("rnn")
-    assert model.encoder is not None
-    w, u, b, d = (weight.detach().numpy() for weight in model.encoder.rnn.all_weights[0])  # type: ignore[union-attr]
+    assert isinstance(model.encoder, Encoder)
+    w, u, b, d = (weight.detach().numpy() for weight in model.encoder.rnn.all_weights[0])
     h, states = np.zeros(4), []
     for word in TEXTS[0]:
         h = np.tanh(w @ model.embedding.weight.detach().numpy()[word] + b + u @ h + d)
@@ -74,7 +74,7 @@ def test_it_is_the_gradient_of_what_torchs_module_makes_of_the_rest_of_the_text(
     model = build(cell, num_layers=2)
     assert isinstance(model.encoder, Encoder)
     rnn = model.encoder.rnn
-    below, top = (type(rnn)(size, 4).double() for size in (3, 4))
+    below, top = (CELLS[cell](size, 4).double() for size in (3, 4))
     for module, layer in ((below, 0), (top, 1)):
         names = ("weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l")
         module.load_state_dict({f"{name}0": getattr(rnn, f"{name}{layer}") for name in names})
@@ -172,7 +172,7 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
         model.embedding.weight *= 0.001
     (kept,) = measure_gradient(model, EncodedSplit(encode(text), label))
     with torch.no_grad():
-        model.encoder.rnn.weight_hh_l0 *= 0.5
+        model.encoder.recurrent_weights()[0].mul_(0.5)
     (lost,) = measure_gradient(model, EncodedSplit(encode(text), label))
     assert kept.memory is None
     assert lost.memory == math.ceil(math.log(0.01) / math.log(0.5))
