@@ -45,8 +45,30 @@ NAMES = {
     "capacity_1x2": "one direction, two layers",
     "capacity_1x3": "one direction, three layers",
 }
+CLAIMS = (
+    (
+        1,
+        "where order decides, a network that reads it beats a bag of words (quickstart)",
+        "quickstart",
+        "quickstart_bag",
+    ),
+    (1, "on AG News too the LSTM beats a bag of words", "lstm_packed", "bag"),
+    (3, "the last state of an RNN, which has read all words in order, beats their mean", "rnn_last", "bag"),
+    (3, "the mean of an RNN's states beats its last one, which must carry everything", "rnn", "rnn_last"),
+    (6, "by its last state an LSTM classifies better than an RNN", "lstm_packed", "rnn_last"),
+    (7, "a GRU is better than an LSTM, with fewer parameters", "gru", "lstm_packed"),
+    (8, "a second direction of the same hidden size helps", "bidirectional", "lstm_packed"),
+    (8, "a second direction helps at the same number of parameters", "capacity_2x1", "capacity_1x1"),
+    (9, "a second layer of the same hidden size helps", "two_layers", "lstm_packed"),
+    (9, "a second layer helps at the same number of parameters", "capacity_1x2", "capacity_1x1"),
+    (9, "three layers help at the same number of parameters", "capacity_1x3", "capacity_1x1"),
+    (10, "the last state before the padding is better than the one after it", "lstm_packed", "lstm_padded"),
+)
+"""In which section it is claimed that which network is better than which other."""
 CELLS = {"rnn_last": "RNN", "lstm_packed": "LSTM", "gru": "GRU"}
-TORCHS, OURS, TRAINED = "torch's first weights", "first weights here", "after training"
+MUCH = 0.05
+"""What a data set that needs order loses at least, as a share of its rows, when nothing but words is seen."""
+TORCHS, OURS, TRAINED = "torch's first weights", "the first weights here", "after training"
 FEWEST_USES, CLEAR_SHARE, NUM_NEIGHBOURS = 50, 0.6, 3
 
 
@@ -104,6 +126,15 @@ def compare(one: Sequence[Result], other: Sequence[Result]) -> Comparison:
 VERDICTS = {1: "holds", 0: "cannot be told", -1: "is the other way round"}
 
 
+def judge_claims(results: dict[str, list[Result]], section: int) -> list[str]:
+    """Return the claims of a section, what was found, and what the intervals say of each."""
+    return [
+        judge_claim(claim, compare(results[better], results[worse]))
+        for number, claim, better, worse in CLAIMS
+        if number == section
+    ]
+
+
 def judge_claim(claim: str, found: Comparison) -> str:
     """Return a claim, what was found, and what the intervals say of it."""
     seeds, rows = (f"{low:+.1f} to {high:+.1f}" for low, high in (found.by_seed, found.by_row))
@@ -111,6 +142,15 @@ def judge_claim(claim: str, found: Comparison) -> str:
         f"Claim: {claim}. Measured: {found.points:+.1f} points (95 % interval {seeds} over seeds, {rows} over test "
         f"rows): the claim **{VERDICTS[found.sign]}** here."
     )
+
+
+def list_claims(results: dict[str, list[Result]]) -> str:
+    """Return all claims at a glance."""
+    rows = []
+    for number, claim, better, worse in CLAIMS:
+        found = compare(results[better], results[worse])
+        rows.append([claim, str(number), f"{found.points:+.1f}", VERDICTS[found.sign]])
+    return table(["claim", "section", "points", "here it"], rows)
 
 
 def write_page(findings: Findings, out: Path) -> None:
@@ -155,6 +195,7 @@ def tell_start(findings: Findings) -> list[str]:
         "A claim that one network is better than another **holds** where both 95 % intervals of the difference lie "
         "above zero: that over seeds (Student's, pooled) and that over test rows (paired bootstrap). It **is the "
         "other way round** where both lie below, and **cannot be told** in all other cases.",
+        list_claims(results),
         picture("accuracy", "Test accuracies of the lesson's networks: a dot a seed, a bar at their mean."),
     ]
 
@@ -176,20 +217,20 @@ def tell_bag(findings: Findings) -> list[str]:
         ]
         parts.append(f"**{data}**, one run and one bag of words of the same embedding:")
         parts.append(table(["words", "test accuracy", "95 % interval", "points lost (95 % interval)"], rows))
-        worth = "does not need" if bag.loss_interval[0] <= 0 else "needs"
-        parts.append(f"{' '.join(explain_order(readings))} So {data} {worth} order, as far as this run has learnt it.")
+        parts.append(f"{' '.join(explain_order(readings))} {say_need(data, bag)}")
     if "movie reviews" not in findings.orders:
         parts.append("The film reviews were not at hand (`movie_reviews/all.csv`).")
-    parts.append(
-        judge_claim(
-            "where order decides, a network that reads it beats a bag of words (quickstart)",
-            compare(results["quickstart"], results["quickstart_bag"]),
-        )
-    )
-    parts.append(
-        judge_claim("it also does on AG News (the lesson's LSTM)", compare(results["lstm_packed"], results["bag"]))
-    )
-    return parts
+    return parts + judge_claims(results, 1)
+
+
+def say_need(data: str, bag: Reading) -> str:
+    """Return how much a data set needs order, as far as a run has learnt it."""
+    low, high = bag.loss_interval
+    if low > MUCH:
+        return f"So {data} needs order."
+    if low > 0:
+        return f"So {data} gains from order, by {100 * low:.1f} to {100 * high:.1f} points: most needs words alone."
+    return f"So no need of order is seen in {data}; that this run has not learnt it does not say that there is none."
 
 
 def tell_embeddings(findings: Findings) -> list[str]:
@@ -224,13 +265,7 @@ def tell_rnn(findings: Findings) -> list[str]:
     return [
         "## 3. The simple RNN cell: a state that carries what was read",
         result_table(results, ["bag", "rnn", "rnn_last"]),
-        judge_claim(
-            "a state that has read the words in order beats their mean", compare(results["rnn_last"], results["bag"])
-        ),
-        judge_claim(
-            "the mean of all states is better than the last one alone, which must carry everything",
-            compare(results["rnn"], results["rnn_last"]),
-        ),
+        *judge_claims(results, 3),
     ]
 
 
@@ -266,7 +301,7 @@ def tell_vanishing(findings: Findings) -> list[str]:
         f"{findings.curves[0].curve.num_texts[0]:,} test texts (`rnncls gradient RUN …`). The effective memory is the "
         f"least distance at which it is below {FLOOR:.0%}. All three networks classify by their last state alone.",
         picture("gradients", "The gradient's length by distance from the end; dotted: the floor of the memory."),
-        table(["cell", *(f"{state}: memory in tokens" for state in (TORCHS, OURS, TRAINED))], rows),
+        table(["cell", *(f"{state}: memory, tokens" for state in (TORCHS, OURS, TRAINED))], rows),
         *(tell_memory(findings, state) for state in (TORCHS, OURS, TRAINED)),
     ]
 
@@ -295,9 +330,9 @@ def tell_memory(findings: Findings, state: str) -> str:
     own, other = (math.inf if each.curve.memory is None else each.curve.memory for each in (lstm, rnn))
     words = "is **confirmed**" if own > other else "is **not confirmed**" if own == other else "is **contradicted**"
     return (
-        f"With {state}, that an LSTM remembers longer than an RNN {words}: {lstm.memory_shown} tokens against "
-        f"{rnn.memory_shown}; {far} tokens from the end {lstm.curve.shares[far]:.2g} of the LSTM's gradient is left, "
-        f"and {rnn.curve.shares[far]:.2g} of the RNN's."
+        f"{'After training' if state == TRAINED else f'With {state}'}, that an LSTM remembers longer than an RNN "
+        f"{words}: {lstm.memory_shown} tokens against {rnn.memory_shown}; {far} tokens from the end "
+        f"{lstm.curve.shares[far]:.2g} of the LSTM's gradient is left, and {rnn.curve.shares[far]:.2g} of the RNN's."
     )
 
 
@@ -306,13 +341,10 @@ def tell_lstm(findings: Findings) -> list[str]:
     results = findings.results
     return [
         "## 6. LSTM: gates that keep, write and show",
-        "The forget gates start open here (a bias of one), and recurrent weights orthogonal, in all cells; that is "
-        "what sets the second column of the table above apart from the first.",
+        "Here an LSTM's forget gates start open (a bias of one), and the recurrent weights of every cell orthogonal: "
+        "that is what sets the second column of the table above apart from the first.",
         result_table(results, ["rnn_last", "lstm_packed"]),
-        judge_claim(
-            "an LSTM classifies better by its last state than an RNN",
-            compare(results["lstm_packed"], results["rnn_last"]),
-        ),
+        *judge_claims(results, 6),
     ]
 
 
@@ -324,28 +356,23 @@ def tell_gru(findings: Findings) -> list[str]:
         "## 7. GRU: two gates instead of three",
         result_table(results, ["lstm_packed", "gru"]),
         f"Without the embedding it has {gru[0].num_inner:,} parameters, {gru[0].num_inner / lstm[0].num_inner:.0%} of "
-        f"the LSTM's {lstm[0].num_inner:,}. "
-        + judge_claim("with fewer parameters it is better than the LSTM", compare(gru, lstm)),
+        f"the LSTM's {lstm[0].num_inner:,}.",
+        *judge_claims(results, 7),
     ]
 
 
 def tell_directions(findings: Findings) -> list[str]:
     """Return what a second direction brings, with more parameters and with as many."""
     results = findings.results
+    same, matched = judge_claims(results, 8)
     return [
         "## 8. Two directions",
         result_table(results, ["lstm_packed", "bidirectional"]),
-        judge_claim(
-            "a second direction of the same hidden size helps",
-            compare(results["bidirectional"], results["lstm_packed"]),
-        ),
+        same,
         "That network has more parameters. With as many (the embedding left out, within 1 %):",
         capacity_table(results),
         picture("capacity", "Networks of one size: test accuracy by directions and layers, a dot a seed."),
-        judge_claim(
-            "a second direction helps at the same number of parameters",
-            compare(results["capacity_2x1"], results["capacity_1x1"]),
-        ),
+        matched,
     ]
 
 
@@ -355,34 +382,23 @@ def tell_layers(findings: Findings) -> list[str]:
     return [
         "## 9. Stacked layers",
         result_table(results, ["lstm_packed", "two_layers"]),
-        judge_claim(
-            "a second layer of the same hidden size helps", compare(results["two_layers"], results["lstm_packed"])
-        ),
-        *(
-            judge_claim(
-                f"{name} help at the same number of parameters (table of section 8)",
-                compare(results[key], results["capacity_1x1"]),
-            )
-            for name, key in (("two layers", "capacity_1x2"), ("three layers", "capacity_1x3"))
-        ),
+        "Networks of one size are in the table of section 8.",
+        *judge_claims(results, 9),
     ]
 
 
 def tell_padding(findings: Findings) -> list[str]:
     """Return what it costs that the last state is the one after the padding."""
     results = findings.results
-    said = [read_header(name) for name in ("lstm", "lstm_packed")]
     return [
         "## 10. Padded and packed sequences",
         "In a padded batch the last state is the one after the padding. No network of this program reads padding; to "
         "measure what that is worth, one was given texts in which a word stands for it, as many times as the lesson's "
         "batches of 16 would pad them, in training and in test.",
-        *(f"The lesson: {text}" for text in said),
+        "The lesson's own figures:",
+        "\n".join(f"- `configs/lesson/{name}.yaml`: {read_header(name)}" for name in ("lstm", "lstm_packed")),
         result_table(results, ["lstm_padded", "lstm_packed"]),
-        judge_claim(
-            "the last state before the padding is better than the one after it",
-            compare(results["lstm_packed"], results["lstm_padded"]),
-        ),
+        *judge_claims(results, 10),
     ]
 
 
