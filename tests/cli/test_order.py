@@ -20,7 +20,7 @@ def audit(cli: Cli, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def test_the_toy_data_needs_order_and_the_run_leans_on_it(cli: Cli) -> None:
+def test_the_toy_data_needs_order(cli: Cli) -> None:
     result = audit(cli, "--draws", "3")
     found = {each["name"]: each for each in result["readings"]}
     assert list(found) == ["as written", "reversed", "sorted", "shuffled", "bag of words"]
@@ -28,8 +28,8 @@ def test_the_toy_data_needs_order_and_the_run_leans_on_it(cli: Cli) -> None:
     assert found["as written"]["accuracy"] > 0.9
     assert found["bag of words"]["accuracy"] == 0.5  # each bag is there once in each class
     assert len(found["shuffled"]["draws"]) == 3
-    assert result["meaning"][0].startswith("Order is worth")
-    assert result["meaning"][1].startswith("The run leans on it")
+    assert "order is worth" in result["meaning"][0]
+    assert result["meaning"][1].startswith("The bag of words is 50.0 points below the run")
 
 
 def test_the_bag_of_words_is_trained_once(cli: Cli) -> None:
@@ -62,7 +62,7 @@ def test_a_bag_of_words_can_be_named(cli: Cli) -> None:
 def test_people_get_a_table_and_two_sentences(cli: Cli) -> None:
     stdout = cli("order").stdout
     assert stdout.startswith("toy on toy.csv: 96 rows, shuffled 5 times\n")
-    assert "Order is worth 50.0 points here" in stdout
+    assert "order is worth" in stdout
     assert max(map(len, stdout.splitlines()[:10])) <= 80
 
 
