@@ -135,7 +135,7 @@ def measure_runs(
 
 
 def first_weights(run: "Run") -> "TextClassifier":
-    """Return a run's network as it began."""
+    """Return a run's network as it began; of a run that had teachers, another draw of such weights."""
     return first_model(run.config, run.vocab, run.label_names)
 
 
@@ -175,9 +175,10 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
     console = Console()
     data = origin["data"]
     console.print(
-        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of {data['path']}. |dL/dh| at so many tokens\n"
-        f"before the last one read, by that at the last; memory: the least distance in\n"
-        f"tokens at which it is below {origin['floor']:.0%}.",
+        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of {data['path']}\n"
+        "Length of the gradient of the loss with respect to the state so many tokens before\n"
+        "the last one read, by that at the last (median of the texts). Memory: the least\n"
+        f"distance in tokens at which it is below {origin['floor']:.0%}.",
         highlight=False,
         markup=False,
         soft_wrap=True,
