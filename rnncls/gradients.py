@@ -234,7 +234,7 @@ def choose_rows(split: EncodedSplit, num_rows: int, seed: int) -> EncodedSplit:
     if len(split.labels) <= num_rows:
         return split
     rows = np.sort(np.random.default_rng(seed).permutation(len(split.labels))[:num_rows])
-    return EncodedSplit(split.texts.select(rows), split.labels[rows])
+    return split.select(rows)
 
 
 def draw_curves(measured: Sequence[Measured]) -> "Figure":

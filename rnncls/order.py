@@ -9,7 +9,7 @@ Shapes: N texts, M tokens in all of them, V words.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def judge_orders(model: TextClassifier, split: EncodedSplit, vocab: Vocab, num_d
     }
     readings = [compare_reading(AS_WRITTEN, [written], written)]
     for name, found in ways.items():
-        draws = [is_right(model, EncodedSplit(each, split.labels)) for each in found]
+        draws = [is_right(model, replace(split, texts=each)) for each in found]
         readings.append(compare_reading(name, draws, written))
     return readings
 

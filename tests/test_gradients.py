@@ -144,7 +144,9 @@ def test_another_pooling_reads_each_state_itself() -> None:
 def test_a_curve_has_the_means_and_medians_of_the_texts_that_reach_so_far() -> None:
     model = build("rnn")
     labels = LABELS.numpy()
-    (curve,) = measure_gradient(model, EncodedSplit(encode(TEXTS[:3]).select(np.array([2, 0, 1])), labels[[2, 0, 1]]))
+    (curve,) = measure_gradient(
+        model, EncodedSplit(encode(TEXTS[:3]).select(np.array([2, 0, 1])), labels[[2, 0, 1]], np.arange(3))
+    )
     (norms,) = state_gradients(model, batch_of(TEXTS[:3]), LABELS[:3])
     own = [norms[: len(text), place].numpy()[::-1] for place, text in enumerate(TEXTS[:3])]
     assert curve.direction == "forward"
@@ -170,10 +172,10 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
     assert isinstance(model.encoder, Encoder)
     with torch.no_grad():
         model.embedding.weight *= 0.001
-    (kept,) = measure_gradient(model, EncodedSplit(encode(text), label))
+    (kept,) = measure_gradient(model, EncodedSplit(encode(text), label, np.arange(len(label))))
     with torch.no_grad():
         model.encoder.recurrent_weights()[0].mul_(0.5)
-    (lost,) = measure_gradient(model, EncodedSplit(encode(text), label))
+    (lost,) = measure_gradient(model, EncodedSplit(encode(text), label, np.arange(len(label))))
     assert kept.memory is None
     assert lost.memory == math.ceil(math.log(0.01) / math.log(0.5))
     assert lost.shares[3] == pytest.approx(1 / 8, rel=1e-3)
@@ -182,17 +184,17 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
 @pytest.mark.parametrize("cell", ["none", "grid_lstm"])
 def test_a_network_without_one_state_is_refused(cell: str) -> None:
     with pytest.raises(ConfigError, match=f"model.cell: {cell} has no states to follow"):
-        measure_gradient(build(cell), EncodedSplit(encode(TEXTS), LABELS.numpy()))
+        measure_gradient(build(cell), EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS))))
 
 
 def test_no_gradient_is_left_in_the_model() -> None:
     model = build("lstm")
-    measure_gradient(model, EncodedSplit(encode(TEXTS), LABELS.numpy()))
+    measure_gradient(model, EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS))))
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_rows_are_drawn_by_the_seed_and_keep_their_labels() -> None:
-    split = EncodedSplit(encode(TEXTS), np.arange(4))
+    split = EncodedSplit(encode(TEXTS), np.arange(4), np.arange(4))
     drawn = choose_rows(split, 3, seed=1)
     assert [len(TEXTS[label]) for label in drawn.labels] == drawn.texts.lengths.tolist()
     assert choose_rows(split, 3, seed=1).labels.tolist() == drawn.labels.tolist()
@@ -200,7 +202,7 @@ def test_rows_are_drawn_by_the_seed_and_keep_their_labels() -> None:
 
 
 def test_the_picture_has_a_line_a_curve_and_one_for_the_floor() -> None:
-    split = EncodedSplit(encode(TEXTS), LABELS.numpy())
+    split = EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS)))
     measured = [
         each
         for weights in ("first", "trained")

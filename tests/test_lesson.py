@@ -107,7 +107,9 @@ def test_words_of_one_class_are_found_with_their_class() -> None:
     lengths = np.full(len(texts), 2)
     encoded = EncodedTexts(np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths)
     labels = np.array([0] * 60 + [1] * 61)
-    words, classes = find_clear_words(EncodedSplit(encoded, labels), vocab_size=6, num_classes=2)
+    words, classes = find_clear_words(
+        EncodedSplit(encoded, labels, np.arange(len(labels))), vocab_size=6, num_classes=2
+    )
     assert (words.tolist(), classes.tolist()) == ([2, 3], [0, 1])  # 4 stands in both, 5 is rare
 
 

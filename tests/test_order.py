@@ -81,7 +81,7 @@ def build(cell: str) -> TextClassifier:
 
 
 def test_a_bag_of_words_loses_nothing_in_any_order() -> None:
-    split = EncodedSplit(TEXTS, np.array([0, 1, 1]))
+    split = EncodedSplit(TEXTS, np.array([0, 1, 1]), np.arange(3))
     readings = judge_orders(build("none"), split, VOCAB, num_draws=2, seed=0)
     assert [reading.name for reading in readings] == ["as written", "reversed", "sorted", "shuffled"]
     assert [reading.loss for reading in readings] == [0.0] * 4
@@ -98,7 +98,7 @@ def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() ->
         model.encoder.rnn.weight_ih_l0.fill_diagonal_(1.0)  # type: ignore[union-attr, operator]
         model.linear.weight.zero_()
         model.linear.weight[0, 0], model.linear.weight[1, 0] = 1.0, -1.0
-    split = EncodedSplit(encode([5, 4, 3], [3, 4, 5]), np.array([0, 1]))
+    split = EncodedSplit(encode([5, 4, 3], [3, 4, 5]), np.array([0, 1]), np.arange(2))
     written, backwards, by_alphabet, shuffled = judge_orders(model, split, VOCAB, num_draws=200, seed=0)
     assert (written.accuracy, backwards.accuracy, backwards.loss) == (1.0, 0.0, 1.0)
     assert by_alphabet.accuracy == 0.5  # bank club sues: the last says nothing, and a tie goes to the first class

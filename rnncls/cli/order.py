@@ -132,7 +132,7 @@ def train_bag(config: "Config", path: Path, *, use_cache: bool) -> None:
     from rnncls.trainer import Trainer, build_model, start_torch
 
     logging.getLogger(__name__).info("training a bag of words of the same embedding, kept in %s", path)
-    device = start_torch(config)
+    device = start_torch(config, config.train, config.model)
     data = load_training_data(config, use_cache=use_cache)
     trainer = Trainer(config.train, build_model(config, data).to(device), data, config.seed)
     try:
