@@ -11,7 +11,7 @@ import math
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -603,8 +603,10 @@ def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> Non
         raise RunError(f"{path / checkpoint.VOCAB}: not the words that this version finds in the data: cannot resume")
     if trainer.label_names is not None and (found := checkpoint.load_labels(path)) != trainer.label_names:
         raise RunError(f"{path / checkpoint.LABELS}: has the classes {found}, the data has {trainer.label_names}")
-    if saved.place.best_epoch:
-        checkpoint.load_sealed(path, trainer.file)  # nothing else has the best weights so far
+    if saved.place.best_epoch:  # nothing else has the best weights so far
+        best, *_ = checkpoint.load_sealed(path, trainer.file)
+        if _shapes_of(best) != _shapes_of(trainer.model.state_dict()):
+            raise RunError(f"{path / trainer.file}: damaged, or not the weights of this run")
     trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
     tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256)
     if differing or trainer.steps_per_epoch != saved.steps_per_epoch:
@@ -628,6 +630,10 @@ def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedSta
         return tensors, SavedState.model_validate(meta)
     except ValidationError as error:
         raise RunError(f"{path / checkpoint.STATE}: damaged: not the state of a training: {error}") from error
+
+
+def _shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 _HOW_TO_CHANGE = "--with-changes goes on all the same"
