@@ -29,6 +29,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from rnncls.config import Config, dump_config, load_config
@@ -299,6 +300,36 @@ def load_labels(path: Path) -> list[str]:
     return labels
 
 
+class _File(BaseModel):
+    sha256: str
+
+
+class _Data(BaseModel):
+    files: dict[str, _File]
+    split: dict[str, int | float] = {}
+
+
+class _Summary(BaseModel):
+    weights_sha256: str
+    data: _Data
+
+
+def load_data_seal(path: Path) -> tuple[dict[str, str], dict[str, int | float]]:
+    """Return which files a finished run was trained on, by split, as checksums, and how its rows were split.
+
+    Raises:
+        RunError: The summary is missing or damaged, or that of other weights.
+    """
+    file = LANGUAGE_MODEL if (path / LANGUAGE_MODEL).exists() else MODEL
+    try:
+        summary = _Summary.model_validate(read_json(path / SUMMARY))
+    except ValidationError as error:
+        raise RunError(f"{path / SUMMARY}: damaged: not the summary of a run") from error
+    if summary.weights_sha256 != sha256_of(read_bytes(path / file)):
+        raise RunError(f"{path / SUMMARY}: damaged, or not from the run that wrote {file}")
+    return {split: each.sha256 for split, each in summary.data.files.items()}, summary.data.split
+
+
 def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) -> None:
     """See that the run at `path` has not learnt from rows that are for validation here.
 
@@ -313,13 +344,12 @@ def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) 
     """
     if not (path / SUMMARY).is_file():
         raise RunError(f"{path}: not finished: go on with --resume --out {path} first")
-    found = read_json(path / SUMMARY)["data"]
-    own, other = (
-        [each["files"].get(split, {}).get("sha256") for split in ("train", "valid")] for each in (fingerprint, found)
-    )
+    files, split = load_data_seal(path)
+    own = [fingerprint["files"].get(name, {}).get("sha256") for name in ("train", "valid")]
+    other = [files.get(name) for name in ("train", "valid")]
     if own[0] != other[0] and may_differ:  # the training files
         logger.info("%s has learnt from another file than this one's: see that no validation row is in it", path)
-    elif own != other or fingerprint["split"] != found.get("split"):
+    elif own != other or fingerprint["split"] != split:
         raise ConfigError(
             f"{path} may have seen the rows that are for validation here: "
             "train it on the same files, with the same data.valid_fraction and data.split_seed (or seed)"

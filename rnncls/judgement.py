@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from rnncls import calibration, error_analysis
 from rnncls.calibration import Bin, Coverage
-from rnncls.checkpoint import SUMMARY, Run, load_run
+from rnncls.checkpoint import SUMMARY, Run, load_data_seal, load_run
 from rnncls.corpus import EncodedSplit, load_split
 from rnncls.dataset import Split, columns_of
 from rnncls.error_analysis import Slice
@@ -24,7 +24,6 @@ from rnncls.evaluator import compute_logits
 from rnncls.metrics import Scores, count_confusion, score
 from rnncls.readers import find_texts
 from rnncls.runtime import resolve_device
-from rnncls.storage import read_json
 
 NUM_MISTAKES = 20
 """The most confident mistakes that are kept."""
@@ -209,8 +208,7 @@ def open_rows(
 
 def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
     """See that a file from which the run's own rows are drawn is still the one that it was trained on."""
-    files = read_json(path / SUMMARY)["data"]["files"].values() if (path / SUMMARY).exists() else []
-    if files and origin["sha256"] not in {file["sha256"] for file in files}:
+    if (path / SUMMARY).exists() and origin["sha256"] not in load_data_seal(path)[0].values():
         raise DataError(
             f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more: "
             "restore it, or name a file with --data"

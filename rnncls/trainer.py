@@ -603,11 +603,11 @@ def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> Non
         raise RunError(f"{path / checkpoint.VOCAB}: not the words that this version finds in the data: cannot resume")
     if trainer.label_names is not None and (found := checkpoint.load_labels(path)) != trainer.label_names:
         raise RunError(f"{path / checkpoint.LABELS}: has the classes {found}, the data has {trainer.label_names}")
+    trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
     if saved.place.best_epoch:  # nothing else has the best weights so far
         best, *_ = checkpoint.load_sealed(path, trainer.file)
         if _shapes_of(best) != _shapes_of(trainer.model.state_dict()):
             raise RunError(f"{path / trainer.file}: damaged, or not the weights of this run")
-    trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
     tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256)
     if differing or trainer.steps_per_epoch != saved.steps_per_epoch:
         logger.info("the data or the batches have changed: epoch %d begins anew", trainer.num_validations + 1)
@@ -687,6 +687,7 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "num_parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "train_s": round(trainer.elapsed_s, 3),
         "data": trainer.data.fingerprint,
+        "weights_sha256": checksum(path / trainer.file, "sha256"),
         "seed": trainer.seed,
         "precision": str(trainer.dtype).removeprefix("torch."),
         "device": str(trainer.device),

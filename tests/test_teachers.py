@@ -13,6 +13,7 @@ from rnncls.batching import assemble
 from rnncls.checkpoint import load_run, save_model
 from rnncls.config import Config
 from rnncls.corpus import load_training_data
+from rnncls.dataset import checksum
 from rnncls.errors import ConfigError, RunError
 from rnncls.predictor import Predictor
 from rnncls.runtime import seed_everything
@@ -122,6 +123,10 @@ def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig) -> None:
     labels, run = read_json(Path("one/labels.json"))["labels"], load_run(Path("one"))
     write_json(Path("one/labels.json"), {"labels": ["other", *labels[1:]]})
     save_model(Path("one"), run.model)
+    summary = read_json(Path("one/summary.json"))
+    write_json(
+        Path("one/summary.json"), summary | {"weights_sha256": checksum(Path("one/model.safetensors"), "sha256")}
+    )
     with pytest.raises(ConfigError, match=r"one knows the classes \['other', 'world'\], not \['sport', 'world'\]"):
         train(make_config("train.teachers=[one]"), Path("run"))
 

@@ -1,5 +1,6 @@
 """Damage to any file of a run or of the cache: it is named, or does not matter; never a traceback or another result."""
 
+import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,14 +10,15 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from rnncls.checkpoint import METRICS, MODEL, find_run, load_run
+from rnncls.checkpoint import METRICS, MODEL, create_run, find_run, load_run, seal
 from rnncls.cli.eval import evaluate_run
 from rnncls.config import Config, parse_config
 from rnncls.errors import RunError
 from rnncls.predictor import Predictor
-from rnncls.storage import write_json
+from rnncls.storage import load_tensors, save_tensors, write_json
 from rnncls.tracking import read_rows
 from rnncls.trainer import train
+from rnncls.vocab import Vocab
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -134,6 +136,37 @@ def sweep(site: Site, name: str, number: int) -> int:
 def test_a_little_damage_is_told_or_does_not_matter(name: str, tmp_path: Path) -> None:
     told = sweep(make_site(tmp_path), name, 6)
     assert (told > 0) == (name not in {"README.md", "eval-test.json", "last/lock", "cache"})
+
+
+@pytest.mark.parametrize("other", ["labels.json", "../other/summary.json", "eval-test.json"])
+def test_a_sealed_file_of_another_kind_or_run_is_no_summary(tmp_path: Path, other: str) -> None:
+    site = make_site(tmp_path)
+    shutil.copy(site.path / "pristine" / "run" / other, "run/summary.json")
+    with pytest.raises(RunError, match=r"run/summary\.json: damaged"):
+        READERS["eval"](site.config)
+
+
+@pytest.mark.parametrize("number", [2**40, 2**62])
+def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "model.safetensors"
+    header = json.dumps({"a": {"dtype": "F32", "shape": [number], "data_offsets": [0, 4 * number]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"data")
+    with pytest.raises(RunError, match=r"model\.safetensors: damaged"):
+        load_tensors(path)
+    path.write_bytes(number.to_bytes(8, "little") + header)
+    with pytest.raises(RunError, match=r"model\.safetensors: damaged"):
+        load_tensors(path)
+
+
+@pytest.mark.parametrize("override", ["hidden_size=1000000", "embedding_dim=10000000", "num_layers=1000000"])
+def test_a_config_that_claims_a_huge_network_takes_no_memory(tmp_path: Path, override: str) -> None:
+    config = parse_config(toy_yaml(tmp_path / "toy.csv"), "toy.yaml", [f"model.{override}"])
+    create_run(Path("huge"), config, Vocab(["<pad>", "<unk>", "a"]), ["sport", "world"])
+    save_tensors(Path("huge") / MODEL, {"a": torch.zeros(3)}, {"files": seal(Path("huge"), MODEL)})
+    with pytest.raises(
+        RunError, match=r"model\.safetensors: the weights do not fit the config: [\d,]+ or more expected"
+    ):
+        load_run(Path("huge"))
 
 
 @pytest.mark.slow
