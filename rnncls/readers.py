@@ -341,7 +341,7 @@ def _read_parquet(path: Path, columns: Columns) -> Iterator[Rows]:
             _check_columns(path, columns, file.schema_arrow.names)
             batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(columns.wanted))
             yield from _rows_of_batches(batches, str(path), columns)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # a column's name may be no UTF-8
         raise DataError(f"{path}: not a readable Parquet file: {_shorten(str(error))}") from error
 
 

@@ -41,7 +41,7 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (OSError, SafetensorError, UnicodeError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:  # a shape too large for torch too
         raise _unreadable(path, error) from error
     seal, _, text = header.get("rnncls", "").partition(" ")
     if seal != _digest(tensors, text):
@@ -155,7 +155,7 @@ def read_bytes(path: Path) -> bytes:
 def _unreadable(path: Path, error: Exception) -> RunError:
     if isinstance(error, FileNotFoundError):
         return RunError(f"{path}: missing")
-    return RunError(f"{path}: damaged or not readable: {error}")
+    return RunError(f"{path}: damaged or not readable: {str(error).partition(chr(10))[0]}")
 
 
 def _check_version(path: Path, meta: object) -> None:

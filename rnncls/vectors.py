@@ -112,7 +112,7 @@ def _load_file(path: Path, words: Sequence[str]) -> tuple[torch.Tensor, torch.Te
         try:
             table = _torchtext_vectors(excerpt, Path(folder))
         except (RuntimeError, ValueError, TypeError) as error:
-            raise DataError(f"{path}: not a text file of vectors: {error}") from error
+            raise DataError(f"{path}: not a text file of vectors: {str(error)[:200]}") from error
     rows = [table.stoi.get(word, -1) for word in words]
     found = torch.tensor(rows) >= 0
     vectors = torch.zeros(len(words), table.dim)

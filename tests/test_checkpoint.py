@@ -285,6 +285,13 @@ def test_sealed_metadata_that_is_no_object_is_refused(tmp_path: Path, text: str)
         load_tensors(tmp_path / "x")
 
 
+def test_a_shape_too_large_for_torch_is_refused(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "x").write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(RunError, match=r"x: damaged or not readable: .*\Z"):
+        load_tensors(tmp_path / "x")
+
+
 @pytest.mark.parametrize("files", [None, [], "config.yaml", {"config.yaml": 1}])
 def test_weights_that_name_no_files_are_refused(run: Path, files: object) -> None:
     tensors, _ = load_tensors(run / "model.safetensors")

@@ -298,6 +298,12 @@ def test_a_parquet_column_of_nulls_is_empty_texts() -> None:
     assert read(write_column(pa.nulls(2)))[0] == ["", ""]
 
 
+def test_a_parquet_file_with_a_name_that_is_not_utf_8_is_named() -> None:
+    path = write_parquet([{"text": "a", "label": "b", "other": "c"}])
+    path.write_bytes(path.read_bytes().replace(b"other", b"oth\xffr"))
+    assert error_of(path).startswith("not a readable Parquet file: ")
+
+
 def test_a_parquet_column_may_have_a_dot_in_its_name() -> None:
     path = write_parquet([{"my.text": "a", "label": "b"}])
     assert read(path, Columns(("my.text",), "label"))[0] == ["a"]

@@ -122,6 +122,12 @@ def test_a_file_that_holds_no_vectors_is_named(lines: list[str], said: str) -> N
     assert str(caught.value) == f"glove.txt: not a text file of vectors: {said}"
 
 
+def test_no_message_holds_a_whole_line_of_a_file_that_holds_no_vectors() -> None:
+    with pytest.raises(DataError) as caught:
+        load_vectors(write("glove.txt", [f"cat {'x' * 5000} 2 3"]), WORDS)
+    assert len(str(caught.value)) < 300
+
+
 def test_a_name_too_long_for_a_file_is_no_vectors() -> None:
     with pytest.raises(ConfigError, match="no such file or installed package"):
         load_vectors("x" * 5000, WORDS)
