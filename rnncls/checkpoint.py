@@ -29,7 +29,6 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from rnncls.config import Config, dump_config, load_config
@@ -300,20 +299,6 @@ def load_labels(path: Path) -> list[str]:
     return labels
 
 
-class _File(BaseModel):
-    sha256: str
-
-
-class _Data(BaseModel):
-    files: dict[str, _File]
-    split: dict[str, int | float] = {}
-
-
-class _Summary(BaseModel):
-    weights_sha256: str
-    data: _Data
-
-
 def load_data_seal(path: Path) -> tuple[dict[str, str], dict[str, int | float]]:
     """Return which files a finished run was trained on, by split, as checksums, and how its rows were split.
 
@@ -321,13 +306,15 @@ def load_data_seal(path: Path) -> tuple[dict[str, str], dict[str, int | float]]:
         RunError: The summary is missing or damaged, or that of other weights.
     """
     file = LANGUAGE_MODEL if (path / LANGUAGE_MODEL).exists() else MODEL
+    summary = read_json(path / SUMMARY)
     try:
-        summary = _Summary.model_validate(read_json(path / SUMMARY))
-    except ValidationError as error:
+        files = {split: str(each["sha256"]) for split, each in summary["data"]["files"].items()}
+        drawn = dict(summary["data"].get("split", {}))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise RunError(f"{path / SUMMARY}: damaged: not the summary of a run") from error
-    if summary.weights_sha256 != sha256_of(read_bytes(path / file)):
+    if summary.get("weights_sha256") != sha256_of(read_bytes(path / file)):
         raise RunError(f"{path / SUMMARY}: damaged, or not from the run that wrote {file}")
-    return {split: each.sha256 for split, each in summary.data.files.items()}, summary.data.split
+    return files, drawn
 
 
 def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) -> None:

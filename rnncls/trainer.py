@@ -606,6 +606,7 @@ def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> Non
     trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
     if saved.place.best_epoch:  # nothing else has the best weights so far
         best, *_ = checkpoint.load_sealed(path, trainer.file)
+        checkpoint.load_temperature(best, path)
         if _shapes_of(best) != _shapes_of(trainer.model.state_dict()):
             raise RunError(f"{path / trainer.file}: damaged, or not the weights of this run")
     tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256)
@@ -641,12 +642,12 @@ _HOW_TO_CHANGE = "--with-changes goes on all the same"
 
 def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest; return the summary."""
-    summary = summarise(trainer, path, ("accuracy", "macro_f1", "loss"))
+    temperature = calibrate(trainer, path)  # which is kept with the weights, whose checksum the summary has
+    summary = {**summarise(trainer, path, ("accuracy", "macro_f1", "loss")), "temperature": temperature}
     num_valid_rows = len(trainer.data.valid.labels)
     num_right = round(summary["valid"]["accuracy"] * num_valid_rows)
     summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
     summary["label_names"] = trainer.data.label_names
-    summary["temperature"] = calibrate(trainer, path)
     storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
     try:
         checkpoint.point_latest_at(path)
