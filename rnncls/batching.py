@@ -171,11 +171,21 @@ def number_words(batch: Batch, vocab_size: int) -> tuple[torch.Tensor, Batch]:
     return words, replace(batch, token_ids=numbers[batch.token_ids])
 
 
-def share_out(num_texts: int, num_parts: int) -> list[slice]:
-    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a part would be too small."""
-    num_parts = max(1, min(num_parts, num_texts // SMALLEST_PART))
-    ends = [number * num_texts // num_parts for number in range(num_parts + 1)]
-    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+def share_out(num_texts: int, num_parts: int, *, first: int = 0, every: int = 1) -> list[slice]:
+    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a part would be too small.
+
+    Of texts in the order of their length, `every`th ones are as many tokens as any others but for about one text.
+
+    Args:
+        num_texts: B.
+        num_parts: How many parts.
+        first: The first of the texts that are shared out.
+        every: Only every so many of them.
+    """
+    own = range(first, num_texts, every)
+    num_parts = max(1, min(num_parts, len(own) // SMALLEST_PART))
+    ends = [first + every * (number * len(own) // num_parts) for number in range(num_parts + 1)]
+    return [slice(start, end, every) for start, end in itertools.pairwise(ends)]
 
 
 def _draw_balanced(labels: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@
     last/state.safetensors   all that an exact resume needs
     last/lock           held by the process that trains here
     events/             the rows for TensorBoard, where asked for
+    last/launch         which call of torchrun trains here, if one does
 
 A folder of `rnncls pretrain` has `language_model.safetensors` instead of the model, and no labels or card.
 
@@ -53,7 +54,7 @@ LATEST = "latest"
 CONFIG, VOCAB, LABELS, MODEL = "config.yaml", "vocab.txt", "labels.json", "model.safetensors"
 LANGUAGE_MODEL = "language_model.safetensors"
 METRICS, SUMMARY, CARD, STATE = "metrics.jsonl", "summary.json", "README.md", "last/state.safetensors"
-LOCK, EVENTS = "last/lock", "events"
+LOCK, LAUNCH, EVENTS = "last/lock", "last/launch", "events"
 SEALED = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
 """The files that the weights are sealed together with, and the state too."""
 TEMPERATURE = "temperature"
@@ -119,6 +120,13 @@ def is_untouched(path: Path) -> bool:
     """Return whether a folder has nothing but what a run has before its first save, or is empty."""
     names = {item.relative_to(path).as_posix() for item in path.rglob("*") if not item.match(TEMPORARY)}
     return path.is_dir() and names <= {CONFIG, VOCAB, LABELS, Path(LOCK).parent.as_posix(), LOCK}
+
+
+def find_begun(launch: str | None, out: Path | None) -> Path | None:
+    """Return the run that a call of torchrun has already begun, at `out` or else under `runs/`; None: none."""
+    folders = RUNS_DIR.glob("*/") if out is None else [out]
+    begun = [path / LAUNCH for path in folders if not path.is_symlink() and (path / LAUNCH).is_file()]
+    return next((note.parent.parent for note in begun if note.read_text("utf-8") == launch), None)
 
 
 def create_run(path: Path, config: Config, vocab: Vocab, label_names: list[str] | None) -> None:

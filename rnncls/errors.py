@@ -2,6 +2,7 @@
 
 RnnclsError
 ├── DivergedError   1   a loss is no finite number any more
+├── ProcessLostError 1   one of several processes has gone
 ├── ConfigError   2   the command line or the config is wrong
 ├── DataError     3   a data file is missing or wrong
 ├── RunError      4   a run folder is missing, unfinished or damaged
@@ -46,6 +47,10 @@ class DeviceError(RnnclsError):
 
 class DivergedError(RnnclsError):
     """Training has left the numbers: a loss is not finite."""
+
+
+class ProcessLostError(RnnclsError):
+    """Another process, which worked on the same run, has gone or cannot be reached."""
 
 
 class Interrupted(RnnclsError):  # noqa: N818 - what the user wanted is no error

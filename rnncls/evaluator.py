@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from rnncls.batching import EncodedTexts, assemble, plan_in_order_of_length
 from rnncls.corpus import EncodedSplit
+from rnncls.distributed import ALONE, Processes
 from rnncls.metrics import count_confusion
 from rnncls.model import TextClassifier
 from rnncls.runtime import start_workers
@@ -53,9 +54,16 @@ def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[floa
     return found
 
 
-def evaluate(model: TextClassifier, split: EncodedSplit) -> tuple[npt.NDArray[np.int64], float]:
-    """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over all N texts."""
-    logits = compute_logits(model, split.texts)
-    loss = F.cross_entropy(logits.double(), torch.from_numpy(split.labels)).item()
-    predictions = logits.argmax(dim=1).numpy()
-    return count_confusion(split.labels, predictions, logits.shape[1]), loss
+def evaluate(
+    model: TextClassifier, split: EncodedSplit, processes: Processes = ALONE
+) -> tuple[npt.NDArray[np.int64], float]:
+    """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over all N texts.
+
+    Each process reads its share of the texts; what they count is added up.
+    """
+    rows = np.argsort(split.texts.lengths, kind="stable")[processes.number :: processes.count]
+    logits, labels = compute_logits(model, split.texts.select(rows)), split.labels[rows]
+    loss = F.cross_entropy(logits.double(), torch.from_numpy(labels), reduction="sum")  # []
+    confusion = torch.from_numpy(count_confusion(labels, logits.argmax(dim=1).numpy(), logits.shape[1]))  # [C, C]
+    processes.add_up([confusion, loss], torch.float64)
+    return confusion.numpy(), loss.item() / len(split.labels)

@@ -154,8 +154,9 @@ class StopRequest:
     """Whether the user has asked to stop: raised by SIGINT or SIGTERM, looked at between two steps."""
 
     def __init__(self) -> None:
-        """Start with no request."""
+        """Start with no request; one is told on stderr."""
         self.requested = False
+        self.tells = True
 
     def request(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
         """Ask to stop; a second Ctrl-C ends at once."""
@@ -164,13 +165,19 @@ class StopRequest:
         self.requested = True
         # Not through logging or sys.stderr: this may interrupt a write of theirs, which cannot be entered twice.
         with contextlib.suppress(OSError):
-            os.write(2, b"\nstopping after this step, and saving; press Ctrl-C again to leave at once\n")
+            if self.tells:
+                os.write(2, b"\nstopping after this step, and saving; press Ctrl-C again to leave at once\n")
 
 
 @contextlib.contextmanager
-def stop_on_signal() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request to stop between two steps, so that no step is torn apart."""
+def stop_on_signal(*, tells: bool = True) -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a request to stop between two steps, so that no step is torn apart.
+
+    Args:
+        tells: Whether to say so on stderr.
+    """
     stop = StopRequest()
+    stop.tells = tells
     before = {number: signal.signal(number, stop.request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop

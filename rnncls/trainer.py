@@ -33,6 +33,7 @@ from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, ModelSection, TrainSection, dump_config, load_config
 from rnncls.corpus import TrainingData, load_split, load_training_data
 from rnncls.dataset import checksum
+from rnncls.distributed import find_launch, find_processes
 from rnncls.divergence import GradientWatch, describe_explosion, has_exploded
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.evaluator import compute_logits, evaluate
@@ -115,6 +116,7 @@ class Trainer:
         self.seed = seed
         self.device = model.embedding.weight.device
         self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
+        self.processes = find_processes()
         self.workers = start_workers(self.device)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
@@ -157,7 +159,8 @@ class Trainer:
     def train_step(self, batch: Batch) -> torch.Tensor:
         """Move the weights once, along the gradient of the mean loss of one batch, and return that loss.
 
-        Every random draw is a function of the seed and the number of the step alone.
+        Every random draw is a function of the seed and the number of the step alone. The texts are shared out among
+        processes, where there are several, and in each of them among threads.
         """
         lr = self.section.lr * lr_factor(self.step, self.num_steps, self.section.schedule, self.section.warmup_fraction)
         generator = generator_of(self.device, self.seed, self.step)
@@ -178,14 +181,19 @@ class Trainer:
                 torch.autograd.grad(losses / num_targets, weights, materialize_grads=True),
             )
 
-        parts = self.workers.map(differentiate, share_out(len(batch), self.workers.num_threads))
+        number, count = self.processes.number, self.processes.count
+        parts = self.workers.map(
+            differentiate, share_out(len(batch), self.workers.num_threads, first=number, every=count)
+        )
         losses, num_correct, gradients = zip(*parts, strict=True)
-        self.optimizer.step(add_up(words, gradients), lr)
+        total, loss, correct = add_up(words, gradients), torch.stack(losses).sum(), torch.stack(num_correct).sum()
+        self.processes.add_up([total.rows, *total.network, loss, correct])
+        self.optimizer.step(total, lr)
         self.step += 1
         if self.average is not None and self.step % self.average.EVERY == 0:
             self.average.update_parameters(self.model)
-        self.epoch_loss += (loss := torch.stack(losses).sum())
-        self.epoch_correct += torch.stack(num_correct).sum()
+        self.epoch_loss += loss
+        self.epoch_correct += correct
         return loss / num_targets
 
     def check_losses(self) -> None:
@@ -257,7 +265,7 @@ class Trainer:
 
     def score(self) -> dict[str, float]:
         """Return the scores of the validation rows: the loss, and what `train.monitor` may name."""
-        confusion, loss = evaluate(self.kept_model, self.data.valid)
+        confusion, loss = evaluate(self.kept_model, self.data.valid, self.processes)
         return {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
 
     def validate(self) -> dict[str, Any]:
@@ -450,12 +458,32 @@ def train(
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
-    resume = check_run_folder(config, path, resume=resume, may_change=may_change)
+    processes = find_processes()
+    resume = processes.from_first(lambda: check_run_folder(config, path, resume=resume, may_change=may_change))
+    with processes.together():
+        device = start_torch(config, config.train, config.model)
     if config.model.cell == "none":
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers, bidirectional and pooling do nothing"
         )
-    device = start_torch(config, config.train, config.model)
+    with processes.together(goes_first=processes.local_number == 0):  # its work is in the cache for the others
+        trainer = build_trainer(config, path, device, resume=resume, may_change=may_change, use_cache=use_cache)
+    with hold_run(trainer, config, path, resume=resume, may_change=may_change):
+        run_to_end(trainer, path)
+        with processes.together(goes_first=processes.is_first):
+            if not processes.is_first:
+                return storage.read_json(path / checkpoint.SUMMARY)
+            return finish_run(trainer, config, path)
+
+
+def build_trainer(
+    config: Config, path: Path, device: torch.device, *, resume: bool, may_change: bool, use_cache: bool
+) -> Trainer:
+    """Read the data and build the model of a run at `path`, with its first weights.
+
+    Raises:
+        RnnclsError: The config, the data or the run folder is wrong.
+    """
     pretrained, vocab = None, None
     if resume and (config.model.pretrained or may_change):
         vocab = checkpoint.load_vocab(path)  # all else has come over
@@ -467,12 +495,27 @@ def train(
         checkpoint.check_rows(Path(config.model.pretrained or ""), data.fingerprint, may_differ=True)
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
-    model = build_model(config, data, pretrained).to(device)
-    trainer = Trainer(config.train, model, data, config.seed)
-    with checkpoint.hold(path):
-        start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
-        run_to_end(trainer, path)
-        return finish_run(trainer, config, path)
+    return Trainer(config.train, build_model(config, data, pretrained).to(device), data, config.seed)
+
+
+@contextlib.contextmanager
+def hold_run(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_change: bool = False) -> Iterator[None]:
+    """Hold a run folder, in which a trainer starts or resumes; of several processes the first one holds and writes it.
+
+    Raises:
+        ConfigError: The folder has been taken since it was looked at.
+        RunError: Another training is at it, or the run cannot be gone on with.
+    """
+    is_first = trainer.processes.is_first
+    with contextlib.ExitStack() as held:
+        with trainer.processes.together(goes_first=is_first):
+            if is_first:
+                held.enter_context(checkpoint.hold(path))
+            # The others take over what the first one has written: so all of them stand at the same point.
+            start_or_resume(trainer, config, path, resume=resume or not is_first, may_change=may_change)
+            if is_first and (launch := find_launch()):
+                storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
+        yield
 
 
 def start_torch(config: Config, train: TrainSection, model: ModelSection) -> torch.device:
@@ -487,7 +530,7 @@ def start_torch(config: Config, train: TrainSection, model: ModelSection) -> tor
         DeviceError: The device is not there.
         ConfigError: It cannot compute as the config wants.
     """
-    device = resolve_device(config.device)
+    device = find_processes().own_device(resolve_device(config.device))
     resolve_precision(train.precision, device, model.cell)
     use_deterministic_kernels(wanted=config.deterministic)
     keep_freed_memory()
@@ -519,26 +562,35 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
     clock = SaveClock(trainer.section.save_every * 60)
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
-    events = path / checkpoint.EVENTS if trainer.section.tensorboard else None
+    is_first = trainer.processes.is_first
+    events = path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
     with (
         tracking.event_log(events, trainer.step + 1) as add_event,
-        stop_on_signal() as stop,
+        stop_on_signal(tells=is_first) as stop,
         tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs, tokens_per_text) as bar,
     ):
         bar.resume_at(trainer.num_texts_seen)
         for step in trainer.steps():
             bar.update(step.epoch, step.num_texts, step.loss)
-            if step.validation is not None:
-                tracking.append_row(path / checkpoint.METRICS, step.validation)
-                add_event(step.validation)
-                bar.show_row(step.validation)
-                if step.validation["is_best"]:
-                    checkpoint.save_model(path, trainer.kept_model, trainer.file)
-            if step.validation is not None or stop.requested or clock.is_time:
-                with clock.saving():
-                    save_state(trainer, path)
-            if stop.requested:
-                raise Interrupted(f"stopped in epoch {step.epoch}; all is saved: go on with --resume --out {path}")
+            must_stop = trainer.processes.any_wishes(own=stop.requested)
+            if is_first:
+                if step.validation is not None:
+                    record(step.validation, trainer, path)
+                    add_event(step.validation)
+                    bar.show_row(step.validation)
+                if step.validation is not None or must_stop or clock.is_time:
+                    with clock.saving():
+                        save_state(trainer, path)
+            if must_stop:
+                with trainer.processes.together():  # none leaves before the first one has saved
+                    raise Interrupted(f"stopped in epoch {step.epoch}; all is saved: go on with --resume --out {path}")
+
+
+def record(row: dict[str, Any], trainer: Trainer, path: Path) -> None:
+    """Write the row of a validation, and the weights if they are the best so far."""
+    tracking.append_row(path / checkpoint.METRICS, row)
+    if row["is_best"]:
+        checkpoint.save_model(path, trainer.kept_model, trainer.file)
 
 
 class SaveClock:
@@ -693,6 +745,7 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "precision": str(trainer.dtype).removeprefix("torch."),
         "device": str(trainer.device),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "num_processes": trainer.processes.count,
         "num_threads": trainer.workers.num_threads,
         "versions": {
             "rnncls": rnncls.__version__,

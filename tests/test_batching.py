@@ -212,4 +212,4 @@ def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(num
 
 
 def test_as_many_parts_as_asked_for_where_there_are_texts_enough() -> None:
-    assert share_out(2 * SMALLEST_PART, 2) == [slice(0, SMALLEST_PART), slice(SMALLEST_PART, 2 * SMALLEST_PART)]
+    assert share_out(2 * SMALLEST_PART, 2) == [slice(0, SMALLEST_PART, 1), slice(SMALLEST_PART, 2 * SMALLEST_PART, 1)]

@@ -3,11 +3,14 @@
 A command imports what it needs when it runs, so that `rnncls --help` and a config error never load torch.
 """
 
+import contextlib
 import io
 import logging
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +39,10 @@ from rnncls.cli.report import report_command
 from rnncls.cli.stream import stream_command
 from rnncls.cli.train import train_command
 from rnncls.cli.tune import tune_command
-from rnncls.errors import DataError, RnnclsError
+from rnncls.errors import ConfigError, DataError, RnnclsError
+
+TOGETHER = {"train", "distill", "predict"}
+"""The commands that several processes of torchrun can work on."""
 
 app = typer.Typer(
     name="rnncls",
@@ -98,12 +104,15 @@ def run() -> None:
     _print_anything()
     try:
         try:
+            _check_command(own)
             rest = [argument for argument in own if argument != "--debug"] + arguments[len(own) :]
-            app(args=rest, prog_name="rnncls")  # which shells complete, however it was started
+            with _only_the_first_one_heard():
+                app(args=rest, prog_name="rnncls")  # which shells complete, however it was started
         finally:
             sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
     except RnnclsError as error:
-        _show_error(error, "interrupted" if error.exit_code == 130 else "error", debug=debug)
+        if _place("LOCAL_RANK") == 0:  # processes that work together fail together: one tells, on each machine
+            _show_error(error, "interrupted" if error.exit_code == 130 else "error", debug=debug)
         sys.exit(error.exit_code)
     except OSError as error:  # files have errors of their own: this one is of the output
         _drop_output()
@@ -116,6 +125,31 @@ def run() -> None:
             raise
         _drop_output()
         sys.exit(0)
+
+
+def _place(name: str) -> int:
+    """Return a number that torchrun gives to each process it starts, such as RANK; 0 without torchrun."""
+    return int(os.environ[name]) if "TORCHELASTIC_RUN_ID" in os.environ else 0
+
+
+def _check_command(arguments: list[str]) -> None:
+    command = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if _place("WORLD_SIZE") > 1 and command not in {*TOGETHER, None}:
+        raise ConfigError(f"{command}: is work for one process: start it without torchrun")
+
+
+@contextlib.contextmanager
+def _only_the_first_one_heard() -> Iterator[None]:
+    """Let all that a command prints go nowhere, in every process that torchrun has started but the first."""
+    if _place("RANK") == 0:
+        yield
+        return
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def _show_error(error: Exception, kind: str, *, debug: bool) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,6 +16,9 @@ from rnncls.cli.options import (
     WithChangesOption,
     check_changes,
 )
+
+if TYPE_CHECKING:
+    from rnncls.config import Config
 
 
 def train_command(
@@ -33,11 +37,13 @@ def train_command(
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)
 
+    from rnncls.distributed import find_processes
     from rnncls.runtime import collect_again
-    from rnncls.trainer import find_unfinished, train
+    from rnncls.trainer import train
 
     collect_again()
-    path = out or (find_unfinished(checked) if resume else new_run_path(config))
+    name, resume = find_processes().from_first(lambda: find_place(config, checked, out, resume=resume))
+    path = Path(name)
     summary = train(checked, path, resume=resume, may_change=with_changes, use_cache=not no_cache)
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
@@ -47,6 +53,22 @@ def train_command(
         f"macro-F1 {valid['macro_f1']:.2%}, "
         f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s"
     )
+
+
+def find_place(file: Path, config: "Config", out: Path | None, *, resume: bool) -> tuple[str, bool]:
+    """Return the folder to train in, and whether to go on there: also where torchrun has started this training anew.
+
+    Raises:
+        RunError: There is nothing to go on with.
+    """
+    from rnncls.checkpoint import find_begun
+    from rnncls.distributed import find_launch
+    from rnncls.trainer import find_unfinished
+
+    begun = find_begun(find_launch(), out)
+    if begun is not None:
+        return str(begun), True
+    return str(out or (find_unfinished(config) if resume else new_run_path(file))), resume
 
 
 def new_run_path(config: Path, folder: Path = Path("runs")) -> Path:
