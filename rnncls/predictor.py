@@ -5,17 +5,25 @@ Shapes: N texts, C classes.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, tee
 
 import torch
 
 from rnncls.batching import encode_texts
 from rnncls.checkpoint import Run
-from rnncls.errors import ConfigError
+from rnncls.distributed import Processes
+from rnncls.errors import ConfigError, DataError, RnnclsError
 from rnncls.evaluator import compute_logits, find_attention
-from rnncls.tokenizer import TokenizedTexts, join_texts, tokenize_stream, tokenize_texts
+from rnncls.tokenizer import (
+    TEXTS_A_PIECE,
+    TokenizedTexts,
+    join_texts,
+    regroup,
+    tokenize_stream,
+    tokenize_texts,
+)
 
 PIECES_A_WINDOW = 4
 """Pieces of 4,096 texts in one window: in a larger one texts are closer in length, but results come later."""
@@ -90,6 +98,38 @@ class Predictor:
 
         Within a window texts are read in the order of their length; the next windows are tokenised meanwhile.
         """
+        for texts, tokenized in self._tokenize(chunks):
+            yield self._judge(texts, tokenized)
+
+    def stream_together(self, chunks: Iterable[list[str]], processes: Processes) -> Iterator[list[Prediction]]:
+        """Yield what `stream` does, in the first of several processes, while the others `read_along`.
+
+        They take turns at the windows; each is given all texts.
+
+        Raises:
+            DataError: They were not given the same texts.
+        """
+        if processes.count == 1:
+            yield from self.stream(chunks)
+            return
+        windows, ahead = tee(regroup(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
+        own = self.stream(islice(ahead, 0, None, processes.count))
+        for number, texts in enumerate(windows):
+            sender = number % processes.count
+            yield self._label(texts, processes.receive(sender)) if sender else next(own)
+
+    def read_along(self, chunks: Iterable[list[str]], processes: Processes) -> None:
+        """Read this process's windows for `stream_together` of the first one, which gets an error of this one too."""
+        windows = regroup(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
+        try:
+            for _, tokenized in self._tokenize(islice(windows, processes.number, None, processes.count)):
+                processes.send(self._find_probs(tokenized))
+        except RnnclsError as error:
+            processes.send_error(error)
+            raise
+
+    def _tokenize(self, chunks: Iterable[list[str]]) -> Iterator[tuple[list[str], TokenizedTexts]]:
+        """Yield the texts of each window, and the same tokenised."""
         texts: deque[str] = deque()
 
         def noted() -> Iterator[list[str]]:
@@ -100,15 +140,23 @@ class Predictor:
         parts = tokenize_stream(noted(), self.run.config.text)
         while window := list(islice(parts, PIECES_A_WINDOW)):
             tokenized = join_texts(window)
-            yield self._judge([texts.popleft() for _ in tokenized.lengths], tokenized)
+            yield [texts.popleft() for _ in tokenized.lengths], tokenized
+
+    def _find_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
+        """Return the probabilities of the classes. [N, C] float32 on the CPU."""
+        return compute_logits(self.model, encode_texts(tokenized, self.run.vocab)).softmax(dim=1)
+
+    def _label(self, texts: list[str], probs: torch.Tensor) -> list[Prediction]:
+        if len(texts) != len(probs):
+            raise DataError(f"one process was given {len(texts)} texts, another {len(probs)} in their place")
+        labelled = (dict(zip(self.run.label_names, row, strict=True)) for row in probs.tolist())
+        return list(map(partial(Prediction, min_confidence=self.min_confidence), texts, labelled))
 
     def _judge(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
-        encoded = encode_texts(tokenized, self.run.vocab)
-        probs = compute_logits(self.model, encoded).softmax(dim=1).tolist()  # [N, C]
-        labelled = [dict(zip(self.run.label_names, row, strict=True)) for row in probs]
-        say = partial(Prediction, min_confidence=self.min_confidence)
+        predictions = self._label(texts, self._find_probs(tokenized))
         if not self.attention:
-            return list(map(say, texts, labelled))
+            return predictions
         tokens = (tokenized.types[number] for number in tokenized.type_ids)
-        attention = [[(next(tokens), weight) for weight in own] for own in find_attention(self.model, encoded)]
-        return list(map(say, texts, labelled, attention))
+        found = find_attention(self.model, encode_texts(tokenized, self.run.vocab))
+        attention = [[(next(tokens), weight) for weight in own] for own in found]
+        return [replace(prediction, attention=own) for prediction, own in zip(predictions, attention, strict=True)]

@@ -157,7 +157,7 @@ def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iter
     A stream of one piece, or a machine of one core, needs no process.
     """
     settings = (section.tokenizer, section.clean, section.max_tokens)
-    pieces = _pieces(chunks)
+    pieces = regroup(chunks, TEXTS_A_PIECE)
     first = list(islice(pieces, 2))
     num_processes = _num_cores()
     if len(first) < 2 or num_processes == 1:
@@ -197,13 +197,14 @@ def number_by_appearance() -> defaultdict[str, int]:
     return numbers
 
 
-def _pieces(chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+def regroup(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
+    """Yield the texts of all chunks in their order, so many at a time, and what is left at the end."""
     waiting: list[str] = []
     for chunk in chunks:
         waiting += chunk
-        while len(waiting) >= TEXTS_A_PIECE:
-            yield waiting[:TEXTS_A_PIECE]
-            del waiting[:TEXTS_A_PIECE]
+        while len(waiting) >= num_texts:
+            yield waiting[:num_texts]
+            del waiting[:num_texts]
     if waiting:
         yield waiting
 

@@ -1,7 +1,7 @@
 """`rnncls predict`: labels for texts from the command line, from stdin or from a file."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
     from rnncls.config import DataSection
-    from rnncls.predictor import Prediction, Predictor
+    from rnncls.predictor import Prediction
 
 STDIN = "-"
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
@@ -61,23 +61,48 @@ def predict_command(
     _check_form(top_k, output, json_=json_, attention=attention, min_confidence=min_confidence)
 
     from rnncls.checkpoint import find_run, load_run
+    from rnncls.distributed import find_processes
     from rnncls.predictor import Predictor
-    from rnncls.report import prediction_json, prediction_line, save_predictions
     from rnncls.runtime import collect_again, resolve_device
 
     collect_again()
-    loaded = load_run(find_run(run))
-    target = resolve_device(device or loaded.config.device)
-    predictor = Predictor(loaded, target, attention=attention, min_confidence=min_confidence)
-    source = STDIN if texts == [STDIN] else input_
+    source, processes = STDIN if texts == [STDIN] else input_, find_processes()
+    with processes.together():
+        if processes.count > 1:
+            check_sharing(source, attention=attention)
+        loaded = load_run(find_run(run))
+        own_device = processes.own_device(resolve_device(device or loaded.config.device))
+        predictor = Predictor(loaded, own_device, attention=attention, min_confidence=min_confidence)
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
-    predictions = (prediction for chunk in show_progress(predictor, chunks, source) for prediction in chunk)
+    if not processes.is_first:
+        predictor.read_along(chunks, processes)
+        return
+    windows = show_progress(predictor.stream_together(chunks, processes), source)
+    write_predictions((prediction for window in windows for prediction in window), output, top_k, as_json=json_)
+
+
+def check_sharing(source: str | None, *, attention: bool) -> None:
+    """See that several processes can share the work.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if source == STDIN or (source is not None and Path(source).exists() and not Path(source).is_file()):
+        raise ConfigError("--input: several processes cannot share stdin or a pipe: give a file")
+    if attention:
+        raise ConfigError("--attention: is work for one process: start it without torchrun")
+
+
+def write_predictions(predictions: "Iterator[Prediction]", output: Path | None, top_k: int, *, as_json: bool) -> None:
+    """Write predictions as they come, to a file or else to stdout."""
+    from rnncls.report import prediction_json, prediction_line, save_predictions
+
     if output is not None:
         num_rows = save_predictions(output, predictions, top_k)
         typer.echo(f"{output}: {num_rows:,} predictions")
         return
     for prediction in predictions:
-        sys.stdout.write((prediction_json(prediction) if json_ else prediction_line(prediction, top_k)) + "\n")
+        sys.stdout.write((prediction_json(prediction) if as_json else prediction_line(prediction, top_k)) + "\n")
 
 
 def _check_form(top_k: int, output: Path | None, *, json_: bool, attention: bool, min_confidence: float) -> None:
@@ -95,12 +120,10 @@ def _check_form(top_k: int, output: Path | None, *, json_: bool, attention: bool
         raise ConfigError("--attention is for plain lines, --json and .jsonl: a table has no room for it")
 
 
-def show_progress(
-    predictor: "Predictor", chunks: Iterable[list[str]], source: str | None
-) -> "Iterator[list[Prediction]]":
-    """Yield what the predictor says of all chunks, with a bar and its time left on a terminal."""
+def show_progress(windows: "Iterator[list[Prediction]]", source: str | None) -> "Iterator[list[Prediction]]":
+    """Yield the predictions, with a bar and its time left on a terminal where their number can be known."""
     if source is None:
-        yield from predictor.stream(chunks)
+        yield from windows
         return
     from tqdm import tqdm
 
@@ -108,7 +131,7 @@ def show_progress(
 
     total = None if source == STDIN else count_rows(Path(source))
     with tqdm(total=total, desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
-        for window in predictor.stream(chunks):
+        for window in windows:
             bar.update(len(window))
             yield window
 
