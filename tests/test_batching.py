@@ -211,5 +211,17 @@ def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(num
     assert len(parts) <= num_parts
 
 
+@pytest.mark.parametrize("num_texts", [0, 1, 2, 3, 100, 257])
+def test_what_several_processes_share_out_is_every_text_once_and_as_long_for_each(num_texts: int) -> None:
+    lengths = np.arange(num_texts) // 4 + 1  # in order, as in a batch
+    shares = [
+        [text for part in share_out(num_texts, 2, first=first, every=3) for text in range(num_texts)[part]]
+        for first in range(3)
+    ]
+    assert sorted(chain(*shares)) == list(range(num_texts))
+    tokens = [int(lengths[share].sum()) for share in shares]
+    assert max(tokens) - min(tokens) <= max(lengths, default=0)
+
+
 def test_as_many_parts_as_asked_for_where_there_are_texts_enough() -> None:
     assert share_out(2 * SMALLEST_PART, 2) == [slice(0, SMALLEST_PART, 1), slice(SMALLEST_PART, 2 * SMALLEST_PART, 1)]

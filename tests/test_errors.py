@@ -4,7 +4,15 @@ import pytest
 
 from rnncls import errors
 
-EXIT_CODES = {"DivergedError": 1, "ConfigError": 2, "DataError": 3, "RunError": 4, "DeviceError": 5, "Interrupted": 130}
+EXIT_CODES = {
+    "DivergedError": 1,
+    "ProcessLostError": 1,
+    "ConfigError": 2,
+    "DataError": 3,
+    "RunError": 4,
+    "DeviceError": 5,
+    "Interrupted": 130,
+}
 
 
 @pytest.mark.parametrize(("name", "exit_code"), EXIT_CODES.items())
