@@ -4,76 +4,33 @@ A command imports what it needs when it runs, so that `rnncls --help` and a conf
 """
 
 import contextlib
+import importlib
 import io
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rnncls import __version__
-from rnncls.cli.anytime import anytime_command
-from rnncls.cli.benchmark import app as benchmark_app
-from rnncls.cli.check import check_command
-from rnncls.cli.compare import compare_command
-from rnncls.cli.config import app as config_app
-from rnncls.cli.crossval import crossval_command
-from rnncls.cli.distill import distill_command
-from rnncls.cli.doctor import doctor_command
-from rnncls.cli.eval import eval_command
-from rnncls.cli.explain import explain_command
-from rnncls.cli.flags import flags_command
-from rnncls.cli.gates import gates_command
-from rnncls.cli.gradient import gradient_command
-from rnncls.cli.init import init_command
-from rnncls.cli.inspect import inspect_command
-from rnncls.cli.order import order_command
-from rnncls.cli.plot import plot_command
-from rnncls.cli.predict import predict_command
-from rnncls.cli.pretrain import pretrain_command
-from rnncls.cli.report import report_command
-from rnncls.cli.stream import stream_command
-from rnncls.cli.train import train_command
-from rnncls.cli.tune import tune_command
 from rnncls.errors import ConfigError, DataError, RnnclsError
 
 TOGETHER = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can work on."""
 
-app = typer.Typer(
-    name="rnncls",
-    help="Train, evaluate and use recurrent text classifiers.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("init")(init_command)
-app.command("inspect")(inspect_command)
-app.command("train")(train_command)
-app.command("pretrain")(pretrain_command)
-app.command("distill")(distill_command)
-app.command("eval")(eval_command)
-app.command("predict")(predict_command)
-app.command("doctor")(doctor_command)
-app.command("crossval")(crossval_command)
-app.command("tune")(tune_command)
-app.command("report")(report_command)
-app.command("compare")(compare_command)
-app.command("plot")(plot_command)
-app.command("stream")(stream_command)
-app.command("explain")(explain_command)
-app.command("anytime")(anytime_command)
-app.command("gates")(gates_command)
-app.command("flags")(flags_command)
-app.command("check")(check_command)
-app.command("gradient")(gradient_command)
-app.command("order")(order_command)
-app.add_typer(config_app, name="config")
-app.add_typer(benchmark_app, name="benchmark")
+PANELS = {
+    "Your data": ("init", "inspect"),
+    "Train": ("train", "pretrain", "distill", "crossval", "tune"),
+    "Judge": ("eval", "report", "compare", "plot"),
+    "Use": ("predict", "stream"),
+    "Look inside": ("explain", "anytime", "gates", "flags", "gradient", "order", "check"),
+    "The program": ("config", "benchmark", "doctor"),
+}
+"""The commands as the help shows them; each is `NAME_command`, or for one of several verbs `app`, in its own module."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -82,7 +39,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _main(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True)
@@ -93,6 +49,34 @@ def _main(
 ) -> None:
     # Nothing is left to do: --version has its callback, and run() has taken --debug away from wherever it stood.
     pass
+
+
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that the arguments name; with all where they name none, as for help."""
+    app = typer.Typer(
+        name="rnncls",
+        help="Train, evaluate, explain and use recurrent text classifiers.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_main)
+    named = _named_command(arguments)
+    is_known = any(named in names for names in PANELS.values())
+    for panel, names in PANELS.items():
+        for name in names:
+            if is_known and name != named:
+                continue
+            module = importlib.import_module(f"rnncls.cli.{name}")
+            if hasattr(module, "app"):
+                app.add_typer(module.app, name=name, rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(getattr(module, f"{name}_command"))
+    return app
+
+
+def _named_command(arguments: Sequence[str]) -> str | None:
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
 
 
 def run() -> None:
@@ -107,7 +91,7 @@ def run() -> None:
             _check_command(own)
             rest = [argument for argument in own if argument != "--debug"] + arguments[len(own) :]
             with _only_the_first_one_heard():
-                app(args=rest, prog_name="rnncls")  # which shells complete, however it was started
+                build_app(own)(args=rest, prog_name="rnncls")  # which shells complete, however it was started
         finally:
             sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
     except RnnclsError as error:
@@ -133,7 +117,7 @@ def _place(name: str) -> int:
 
 
 def _check_command(arguments: list[str]) -> None:
-    command = next((argument for argument in arguments if not argument.startswith("-")), None)
+    command = _named_command(arguments)
     if _place("WORLD_SIZE") > 1 and command not in {*TOGETHER, None}:
         raise ConfigError(f"{command}: is work for one process: start it without torchrun")
 
