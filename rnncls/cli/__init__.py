@@ -23,14 +23,43 @@ TOGETHER = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can work on."""
 
 PANELS = {
-    "Your data": ("init", "inspect"),
-    "Train": ("train", "pretrain", "distill", "crossval", "tune"),
-    "Judge": ("eval", "report", "compare", "plot"),
-    "Use": ("predict", "stream"),
-    "Look inside": ("explain", "anytime", "gates", "flags", "gradient", "order", "check"),
-    "The program": ("config", "benchmark", "doctor"),
+    "Your data": {
+        "init": "Look at your data and write a config that trains at once.",
+        "inspect": "Look at the data: classes, lengths, copies, odd texts.",
+    },
+    "Train": {
+        "train": "Train a classifier; Ctrl-C saves, --resume goes on.",
+        "pretrain": "Train a language model on texts without labels.",
+        "distill": "Train one classifier on what several runs say.",
+        "crossval": "Judge each row by a model that has not seen it.",
+        "tune": "Search for better settings within minutes or trials.",
+    },
+    "Judge": {
+        "eval": "Print how good a run is, and where it errs.",
+        "report": "Write one page on a run, with pictures.",
+        "compare": "Set runs beside one another: is it more than chance?",
+        "plot": "Show loss and score over the epochs.",
+    },
+    "Use": {
+        "predict": "Print label and probability of texts, or of a file.",
+        "stream": "Judge texts from stdin anew after every token.",
+    },
+    "Look inside": {
+        "explain": "Show what each token adds to a class.",
+        "anytime": "Print the accuracy after 1, 2, 4, 8, … tokens.",
+        "gates": "Show what each token does to state, cell and gates.",
+        "flags": "Find the units that a word switches on for good.",
+        "gradient": "Print how far back the gradient reaches.",
+        "order": "Print how much the order of the words counts.",
+        "check": "See that padding, batches and threads change nothing.",
+    },
+    "The program": {
+        "config": "Show, check and describe configs.",
+        "benchmark": "Measure training, prediction and start-up.",
+        "doctor": "Show versions, devices, data folders and extras.",
+    },
 }
-"""The commands as the help shows them; each is `NAME_command`, or for one of several verbs `app`, in its own module."""
+"""The commands as the help lists them, for which none need be loaded; `rnncls NAME --help` says more."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -52,7 +81,7 @@ def _main(
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """Return the program with the command that the arguments name; with all where they name none, as for help."""
+    """Return the program with the command that the arguments name; of the others it has what help lists alone."""
     app = typer.Typer(
         name="rnncls",
         help="Train, evaluate, explain and use recurrent text classifiers.",
@@ -62,17 +91,30 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_main)
     named = _named_command(arguments)
-    is_known = any(named in names for names in PANELS.values())
-    for panel, names in PANELS.items():
-        for name in names:
-            if is_known and name != named:
-                continue
-            module = importlib.import_module(f"rnncls.cli.{name}")
-            if hasattr(module, "app"):
-                app.add_typer(module.app, name=name, rich_help_panel=panel)
+    for panel, texts in PANELS.items():
+        for name, text in texts.items():
+            if name == named:
+                _add_command(app, name)
             else:
-                app.command(name, rich_help_panel=panel)(getattr(module, f"{name}_command"))
+                app.command(name, help=text, rich_help_panel=panel)(_stand_in)
     return app
+
+
+def _stand_in() -> None:
+    """Do nothing: this stands for a command that is not loaded."""
+
+
+def _add_command(app: typer.Typer, name: str) -> None:
+    module = importlib.import_module(f"rnncls.cli.{name}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        app.command(name)(getattr(module, f"{name}_command"))
+
+
+def _words_to_complete() -> list[str]:
+    """Return what a shell that asks for a completion has on its line after the program's name."""
+    return (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")).split()[1:]
 
 
 def _named_command(arguments: Sequence[str]) -> str | None:
@@ -91,7 +133,9 @@ def run() -> None:
             _check_command(own)
             rest = [argument for argument in own if argument != "--debug"] + arguments[len(own) :]
             with _only_the_first_one_heard():
-                build_app(own)(args=rest, prog_name="rnncls")  # which shells complete, however it was started
+                build_app(_words_to_complete() or own)(
+                    args=rest, prog_name="rnncls"
+                )  # which shells complete, however it was started
         finally:
             sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
     except RnnclsError as error:
