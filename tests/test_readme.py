@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
     (yaml,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "reviews.yaml").write_text(yaml, encoding="utf-8")
+    (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")
     return tmp_path
 
 
