@@ -18,8 +18,23 @@ os.environ["OMP_NUM_THREADS"] = "1"
 _CACHE = tempfile.TemporaryDirectory()
 os.environ["RNNCLS_CACHE"] = _CACHE.name
 
+# So that Hypothesis leaves nothing behind either.
+_EXAMPLES = tempfile.TemporaryDirectory()
+
 SHARED = Path(__file__).parents[2] / "shared"
 CITIES, TEAMS = ["oslo", "lima", "cairo", "quito"], ["rovers", "united", "wolves", "city"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many cases a property of tests/fuzz is checked on: a few, always the same, or with `-m slow` many."""
+    from hypothesis import HealthCheck, Phase, configuration, settings
+
+    configuration.set_hypothesis_home_dir(_EXAMPLES.name)
+    common = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
+    common = settings(common, phases=set(Phase) - {Phase.explain})  # which takes minutes
+    settings.register_profile("short", common, derandomize=True, max_examples=5)
+    settings.register_profile("long", common, derandomize=False, max_examples=200)
+    settings.load_profile("long" if config.option.markexpr == "slow" else "short")
 
 
 @pytest.fixture(autouse=True)

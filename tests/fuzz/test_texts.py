@@ -1,0 +1,200 @@
+"""Any text has tokens and a prediction, which depend on nothing but the text."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from rnncls.checkpoint import Run, load_vocab
+from rnncls.config import Config, parse_config
+from rnncls.model import TextClassifier
+from rnncls.predictor import Prediction, Predictor
+from rnncls.readers import Columns, read_rows
+from rnncls.report import prediction_line, save_predictions
+from rnncls.tokenizer import build_tokenizer, join_texts, mend, tokenize_texts
+from rnncls.vocab import PAD_ID, UNK_ID, Vocab, build_vocab
+from tests.fuzz.cases import fuzz, texts
+
+WORDS = ["<pad>", "<unk>", "a", "again", "tag", "quoted", "'", ".", "\u200d", "\0"]
+LABELS = ["sport", "world", "weather"]
+any_texts = st.lists(texts(surrogates=True), min_size=1, max_size=6)
+tokenizers = st.sampled_from(["basic_english", "whitespace"])
+
+
+def configure(*overrides: str) -> Config:
+    return parse_config("data: {train: none.csv}", "fuzz.yaml", overrides)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    """A model with fresh weights, far enough from 0 that texts get different answers."""
+    pooling = "model.pooling=[last, max, mean, attention]"
+    config = configure("model.embedding_dim=6", "model.hidden_size=5", "text.max_tokens=64", pooling)
+    torch.manual_seed(0)
+    model = TextClassifier(config.model, len(WORDS), len(LABELS)).eval()
+    with torch.no_grad():
+        model.embedding.weight.mul_(10)
+        model.linear.weight.mul_(5)
+    return Predictor(Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"), attention=True)
+
+
+def probs_of(predictions: list[Prediction]) -> torch.Tensor:
+    return torch.tensor([list(prediction.probs.values()) for prediction in predictions])
+
+
+# Tokens
+
+
+@fuzz(text=texts(surrogates=True), name=tokenizers, clean=st.booleans(), limit=st.integers(1, 9))
+def test_a_text_has_one_token_or_more_and_no_white_space_in_them(text: str, name: str, clean: bool, limit: int) -> None:
+    section = configure(f"text.tokenizer={name}", f"text.clean={clean}", f"text.max_tokens={limit}").text
+    tokens = build_tokenizer(section)(text)
+    assert 1 <= len(tokens) <= limit
+    assert all(token.split() == [token] for token in tokens)
+
+
+@fuzz(text=texts(surrogates=True))
+def test_tokens_of_white_space_are_the_same_when_they_are_tokenised_again(text: str) -> None:
+    tokenize = build_tokenizer(configure("text.tokenizer=whitespace", "text.clean=false").text)
+    assert tokenize(" ".join(tokenize(text))) == tokenize(text)
+
+
+@fuzz(text=texts(surrogates=True, without=";\\<"))
+def test_a_text_without_marks_of_damage_is_not_mended(text: str) -> None:
+    assert mend(text) == text
+
+
+@fuzz(text=texts(surrogates=True))
+def test_a_mended_text_has_no_tag_and_no_backslash(text: str) -> None:
+    assert "\\" not in mend(text)
+    assert "<b>" not in mend(text)
+
+
+@fuzz(parts=st.lists(any_texts, max_size=4), name=tokenizers)
+def test_parts_tokenised_apart_are_the_whole(parts: list[list[str]], name: str) -> None:
+    section = configure(f"text.tokenizer={name}").text
+    joined = join_texts(tokenize_texts(part, section) for part in parts)
+    whole = tokenize_texts([text for part in parts for text in part], section)
+    assert joined.types == whole.types
+    np.testing.assert_array_equal(joined.type_ids, whole.type_ids)
+    np.testing.assert_array_equal(joined.lengths, whole.lengths)
+
+
+@fuzz(rows=any_texts, chosen=st.sets(st.integers(0, 5)))
+def test_types_are_counted_as_by_hand(rows: list[str], chosen: set[int]) -> None:
+    section = configure().text
+    picked = sorted(row for row in chosen if row < len(rows))
+    tokens = [token for row in picked for token in build_tokenizer(section)(rows[row])]
+    found = tokenize_texts(rows, section)
+    counts = found.counts(np.array(picked, dtype=np.int64))
+    assert counts.tolist() == [tokens.count(word) for word in found.types]
+
+
+# Vocabulary
+
+
+@fuzz(rows=any_texts, order=st.randoms(use_true_random=False), min_freq=st.integers(1, 3))
+def test_the_order_of_the_rows_does_not_change_the_vocabulary(rows: list[str], order: object, min_freq: int) -> None:
+    shuffled = list(rows)
+    order.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
+    first, second = (
+        build_vocab(found.types, found.counts(), min_freq=min_freq, max_vocab=None)
+        for found in (tokenize_texts(each, configure().text) for each in (rows, shuffled))
+    )
+    assert first.words == second.words
+
+
+@fuzz(rows=any_texts)
+def test_a_word_has_its_place_as_its_id_and_any_other_is_unknown(rows: list[str]) -> None:
+    found = tokenize_texts(rows, configure().text)
+    vocab = build_vocab(found.types, found.counts(), min_freq=2, max_vocab=20)
+    ids = vocab.encode(found.types).tolist()
+    assert [vocab.words[token_id] for token_id in ids if token_id != UNK_ID] == [
+        word for word in found.types if word in vocab.words[2:]
+    ]
+    assert PAD_ID not in ids
+
+
+@fuzz(rows=st.lists(texts(), min_size=1, max_size=6), name=tokenizers)
+def test_words_are_the_same_when_they_have_been_written_and_read(rows: list[str], name: str) -> None:
+    found = tokenize_texts(rows, configure(f"text.tokenizer={name}").text)
+    vocab = build_vocab(found.types, found.counts(), min_freq=1, max_vocab=None)
+    Path("vocab.txt").write_bytes("".join(f"{word}\n" for word in vocab.words).encode())
+    assert load_vocab(Path()).words == vocab.words
+
+
+# Predictions
+
+
+@fuzz(rows=any_texts)
+def test_any_texts_have_probabilities_in_their_order(predictor: Predictor, rows: list[str]) -> None:
+    found = predictor.predict(rows)
+    assert [prediction.text for prediction in found] == rows
+    torch.testing.assert_close(probs_of(found).sum(dim=1), torch.ones(len(rows)))
+    for prediction in found:
+        assert prediction.attention is not None
+        assert sum(weight for _, weight in prediction.attention) == pytest.approx(1, abs=1e-4)
+
+
+@fuzz(rows=any_texts, more=any_texts)
+def test_neither_padding_nor_the_other_texts_change_a_prediction(
+    predictor: Predictor, rows: list[str], more: list[str]
+) -> None:
+    alone = probs_of([predictor.predict([text])[0] for text in rows])
+    beside = probs_of(predictor.predict([*more, *rows, *more])[len(more) : len(more) + len(rows)])
+    torch.testing.assert_close(beside, alone, rtol=0, atol=1e-5)
+
+
+@fuzz(rows=any_texts, order=st.randoms(use_true_random=False))
+def test_the_order_of_the_texts_does_not_change_a_prediction(
+    predictor: Predictor, rows: list[str], order: object
+) -> None:
+    places = list(range(len(rows)))
+    order.shuffle(places)  # type: ignore[attr-defined]  # a random.Random
+    shuffled = probs_of(predictor.predict([rows[place] for place in places]))
+    torch.testing.assert_close(shuffled, probs_of(predictor.predict(rows))[places], rtol=0, atol=1e-5)
+
+
+@fuzz(chunks=st.lists(any_texts, max_size=4))
+def test_a_stream_of_texts_has_the_predictions_of_a_list(predictor: Predictor, chunks: list[list[str]]) -> None:
+    rows = [text for chunk in chunks for text in chunk]
+    streamed = [prediction for window in predictor.stream(chunks) for prediction in window]
+    assert [prediction.text for prediction in streamed] == rows
+    if rows:
+        torch.testing.assert_close(probs_of(streamed), probs_of(predictor.predict(rows)), rtol=0, atol=1e-5)
+
+
+@fuzz(rows=any_texts)
+def test_a_plain_line_is_one_line(predictor: Predictor, rows: list[str]) -> None:
+    for prediction in predictor.predict(rows):
+        assert len(prediction_line(prediction, 3).splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+@fuzz(share=0.25, rows=any_texts)
+def test_saved_predictions_are_read_back_in_their_order(predictor: Predictor, ending: str, rows: list[str]) -> None:
+    predictions = predictor.predict(rows)
+    path = Path(f"out{ending}")
+    assert save_predictions(path, predictions, 1) == len(rows)
+    labels = [prediction.label for prediction in predictions]
+    readable = [text.encode("utf-8", "replace").decode() for text in rows]
+    if ending == ".jsonl":
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert [(row["text"], row["label"]) for row in found] == list(zip(rows, labels, strict=True))
+    elif ending == ".tsv":
+        table = csv.DictReader(io.StringIO(path.read_bytes().decode(), newline=""), delimiter="\t")
+        assert [(row["text"], row["label"]) for row in table] == list(zip(readable, labels, strict=True))
+    else:
+        chunks = list(read_rows(path, Columns(("text",), "label")))
+        assert [text for chunk in chunks for text in chunk.texts] == readable
+        assert [label for chunk in chunks for label in chunk.labels] == labels
+
+
+def test_a_text_of_ten_megabytes_has_a_prediction(predictor: Predictor) -> None:
+    [prediction] = predictor.predict(["again " * (10_000_000 // 6)])
+    assert sum(prediction.probs.values()) == pytest.approx(1)
