@@ -12,6 +12,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rnncls import checkpoint
 from rnncls.batching import EncodedTexts, assemble, plan_epoch, plan_in_order_of_length
 from rnncls.config import Config, ModelSection
 from rnncls.corpus import TrainingData
@@ -31,9 +33,10 @@ from rnncls.model import TextClassifier
 from rnncls.predictor import Predictor
 from rnncls.recurrent import CELLS, Encoder
 from rnncls.runtime import start_workers
-from rnncls.trainer import Trainer
+from rnncls.trainer import SaveClock, Trainer, save_state
 
 NUM_PAIRS = 15
+NUM_SAVES = 7
 STEPS_A_PAIR = 10
 VOCAB_SIZE, TIMES_AS_MANY = 40_000, 10
 TEXTS_A_PAIR, NUM_PAIRS_OF_TEXTS = 32_768, 5
@@ -62,6 +65,24 @@ class Comparison:
     samples_per_s: float
     padding_share: float
     peak_memory_mib: float
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What it costs to keep a run safe.
+
+    Attributes:
+        save_s: Median seconds to write all that an exact resume needs, verified and on the disk.
+        save_best_s: Median seconds to write the weights of a new best epoch.
+        save_mib: What an exact resume needs, in MiB.
+        save_share: Share of an epoch's time that goes into saving: at its end, its weights as the best so far, and
+            within it every `train.save_every` minutes.
+    """
+
+    save_s: float
+    save_best_s: float
+    save_mib: float
+    save_share: float
 
 
 class BareCell:
@@ -125,6 +146,34 @@ def compare_vocabularies(config: Config, data: TrainingData) -> tuple[float, flo
     seconds = [[step_s(trainer, batches) for trainer in trainers] for batches in [*pairs, *pairs]][NUM_PAIRS:]
     ratios = [many_s / few_s for few_s, many_s in seconds]
     return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def measure_saving(trainer: Trainer, config: Config, tokens_per_s: float) -> Saving:
+    """Save a run between training steps, on the disk of the current folder, and weigh that against an epoch's time.
+
+    Args:
+        trainer: Whose state and weights are saved.
+        config: All settings.
+        tokens_per_s: Its speed without saving.
+    """
+    texts, plan = trainer.data.train.texts, _endless_plan(trainer.data.train.texts, config.train.batch_size)
+    state_s, model_s = [], []
+    with tempfile.TemporaryDirectory(prefix=".rnncls-benchmark-", dir=".") as folder:
+        path = Path(folder)
+        checkpoint.create_run(path, config, trainer.data.vocab, trainer.label_names)
+        trainer.num_validations = 0  # no metrics rows belong to this state
+        for batches in (list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_SAVES)):
+            for rows in batches:
+                trainer.train_step(assemble(texts, rows))
+            (path / checkpoint.STATE).parent.mkdir(exist_ok=True)
+            state_s.append(_seconds(lambda: save_state(trainer, path)))
+            model_s.append(_seconds(lambda: checkpoint.save_model(path, trainer.kept_model)))
+        size = (path / checkpoint.STATE).stat().st_size
+    save_s, best_s = statistics.median(state_s), statistics.median(model_s)
+    train_s = int(trainer.data.train.texts.lengths.sum()) / tokens_per_s
+    num_saves = 1 + int(train_s / SaveClock.spacing(config.train.save_every, save_s))
+    spent_s = num_saves * save_s + best_s  # each epoch may be the best so far
+    return Saving(save_s, best_s, size / (1 << 20), spent_s / (train_s + spent_s))
 
 
 def compare_prediction(predictor: Predictor, texts: list[str], encoded: EncodedTexts) -> Comparison:

@@ -23,7 +23,7 @@ import logging
 import math
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,20 +166,24 @@ def seal(path: Path, file: str) -> dict[str, str]:
     return {name: sha256_of(read_bytes(path / name)) for name in SEALED[file]}
 
 
-def check_seal(path: Path, file: str, meta: Mapping[str, Any]) -> None:
+def check_seal(path: Path, source: str, names: Sequence[str], meta: Mapping[str, Any]) -> None:
     """See that the files of a run folder are those that one of them was sealed with.
 
     Args:
         path: The run folder.
-        file: The one.
-        meta: What was written into it.
+        source: The one.
+        names: The others.
+        meta: What was written into the one.
 
     Raises:
         RunError: One is missing or damaged.
     """
-    for name in SEALED[file]:
-        if sha256_of(read_bytes(path / name)) not in _accepted(meta, name):
-            raise RunError(f"{path / name}: damaged, or not from the run that wrote {file}")
+    for name in names:
+        accepted = _accepted(meta, name)
+        if not accepted:
+            raise RunError(f"{path / source}: damaged: not sealed with {name}")
+        if sha256_of(read_bytes(path / name)) not in accepted:
+            raise RunError(f"{path / name}: damaged, or not from the run that wrote {source}")
 
 
 def save_temperature(path: Path, temperature: float) -> None:
@@ -261,7 +265,7 @@ def load_sealed(path: Path, file: str) -> tuple[dict[str, torch.Tensor], Config,
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
     tensors, meta = load_tensors(path / file)
-    check_seal(path, file, meta)
+    check_seal(path, file, SEALED[file], meta)
     try:
         config = load_config(path / CONFIG)
     except ConfigError as error:

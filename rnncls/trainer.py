@@ -560,7 +560,7 @@ def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: boo
 
 def run_to_end(trainer: Trainer, path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
-    clock = SaveClock(trainer.section.save_every * 60)
+    clock = SaveClock(trainer.section.save_every)
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
     is_first = trainer.processes.is_first
     events = path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
@@ -598,16 +598,21 @@ class SaveClock:
 
     SHARE = 0.02
 
-    def __init__(self, every_s: float) -> None:
-        """Start counting."""
-        self.every_s = every_s
+    def __init__(self, save_every: float) -> None:
+        """Start counting, for a save every so many minutes."""
+        self.save_every = save_every
         self.saved_at = time.monotonic()
         self.save_s = 0.0
+
+    @classmethod
+    def spacing(cls, save_every: float, save_s: float) -> float:
+        """Return the seconds from one save to the next, where one takes `save_s`."""
+        return max(60 * save_every, save_s / cls.SHARE)
 
     @property
     def is_time(self) -> bool:
         """Whether a save is due."""
-        return time.monotonic() - self.saved_at >= max(self.every_s, self.save_s / self.SHARE)
+        return time.monotonic() - self.saved_at >= self.spacing(self.save_every, self.save_s)
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:
@@ -678,7 +683,7 @@ def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedSta
         RunError: A file is missing or damaged.
     """
     tensors, meta = storage.load_tensors(path / checkpoint.STATE)
-    checkpoint.check_seal(path, file, meta)
+    checkpoint.check_seal(path, checkpoint.STATE, checkpoint.SEALED[file], meta)
     try:
         return tensors, SavedState.model_validate(meta)
     except ValidationError as error:

@@ -8,7 +8,14 @@ import torch
 
 from rnncls import benchmark
 from rnncls.batching import encode_texts
-from rnncls.benchmark import BareCell, compare_commands, compare_prediction, compare_training, compare_vocabularies
+from rnncls.benchmark import (
+    BareCell,
+    compare_commands,
+    compare_prediction,
+    compare_training,
+    compare_vocabularies,
+    measure_saving,
+)
 from rnncls.checkpoint import Run
 from rnncls.config import Config, ModelSection
 from rnncls.corpus import load_training_data
@@ -35,6 +42,21 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
     assert result.ratio_spread[0] <= result.ratio <= result.ratio_spread[1]
     assert result.tokens_per_s > result.samples_per_s > 0
     assert 0 <= result.padding_share < 0.5
+
+
+@pytest.mark.parametrize(("tokens_per_s", "num_saves"), [(1e6, 1), (0.1, 4)])
+def test_what_saving_costs_is_its_share_of_an_epoch(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, tokens_per_s: float, num_saves: int
+) -> None:
+    config = make_config("train.save_every=100.0")
+    data = load_training_data(config)
+    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    monkeypatch.setattr(trainer, "tokens_per_epoch", 2000)  # at 0.1 a second: 20,000 s, which is 3 times 100 minutes
+    found = measure_saving(trainer, config, tokens_per_s)
+    spent_s = num_saves * found.save_s + found.save_best_s
+    assert found.save_share == pytest.approx(spent_s / (2000 / tokens_per_s + spent_s))
+    assert found.save_mib > 0
+    assert not list(Path().glob(".rnncls-benchmark*"))
 
 
 def test_more_words_are_the_same_texts_in_more_rows(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.runtime import Workers, has_amx, seed_everything
-from rnncls.trainer import Trainer, build_model, find_unfinished, save_state, train
+from rnncls.trainer import SaveClock, Trainer, build_model, find_unfinished, save_state, train
 from rnncls.vocab import UNK_ID
 
 MakeConfig = Callable[..., Config]
@@ -482,3 +482,24 @@ def test_the_temperature_makes_the_validation_rows_more_probable(make_config: Ma
 
 def test_a_run_that_is_not_to_be_calibrated_has_the_temperature_one(make_config: MakeConfig) -> None:
     assert train(make_config("train.calibrate=false", "train.max_epochs=1"), Path("run"))["temperature"] == 1.0
+
+
+def test_a_save_is_due_after_so_many_minutes_but_never_takes_over_a_fiftieth_of_the_time() -> None:
+    assert SaveClock.spacing(10.0, save_s=0.5) == 600.0
+    assert SaveClock.spacing(10.0, save_s=30.0) == 1500.0
+    clock = SaveClock(1e-6)
+    clock.saved_at -= 1.0
+    assert clock.is_time
+    with clock.saving():
+        clock.save_s = 100.0
+    assert not SaveClock(1.0).is_time
+    assert clock.save_s < 1.0
+
+
+def test_a_save_that_took_long_puts_the_next_one_off() -> None:
+    clock = SaveClock(1e-6)
+    clock.save_s = 1.0
+    clock.saved_at -= 49.0
+    assert not clock.is_time
+    clock.saved_at -= 2.0
+    assert clock.is_time

@@ -43,8 +43,8 @@ def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOpt
 
 
 def benchmark_training(config: "Config") -> dict[str, Any]:
-    """Return the speed beside the bare cell, over ten times the words, and beside the loop of the textbooks."""
-    from rnncls.benchmark import compare_training, compare_vocabularies
+    """Return the speed beside the bare cell, over ten times the words, beside the textbooks' loop, and saving's cost."""
+    from rnncls.benchmark import compare_training, compare_vocabularies, measure_saving
     from rnncls.corpus import load_training_data
     from rnncls.runtime import collect_again, keep_freed_memory, seed_everything
     from rnncls.trainer import Trainer, build_model
@@ -55,6 +55,7 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     result = asdict(compare_training(trainer, config.model))
+    result |= asdict(measure_saving(trainer, config, result["tokens_per_s"]))
     ratio, lowest, highest = compare_vocabularies(config, data)
     result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
     path = Path(data.fingerprint["files"]["train"]["path"])

@@ -17,7 +17,9 @@ def test_json_has_the_promised_figures(cli: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(benchmark, "VOCAB_SIZE", 50)
     outcome = cli("benchmark", name, "--config", "toy.yaml", "--json")
     assert outcome.exit_code == 0
-    assert {"ratio", "tokens_per_s", "bare_tokens_per_s", "padding_share"} <= json.loads(outcome.stdout).keys()
+    found = json.loads(outcome.stdout).keys()
+    assert {"ratio", "tokens_per_s", "bare_tokens_per_s", "padding_share"} <= found
+    assert (name == "train") == ({"save_s", "save_best_s", "save_mib", "save_share"} <= found)
 
 
 def test_startup_times_three_commands(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

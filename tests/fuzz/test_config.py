@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from rnncls.config import SECTIONS, Config, _YamlDumper, dump_config, load_config, parse_config
 from rnncls.errors import ConfigError
+from rnncls.section import annotations_of
 from tests.fuzz.cases import attempt, damaged, fuzz, texts, written
 
-KEYS = ["seed", "device", *(f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields)]
+KEYS = ["seed", "device", *(f"{name}.{key}" for name, section in SECTIONS.items() for key in annotations_of(section))]
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
