@@ -119,7 +119,7 @@ def hold(path: Path) -> Iterator[None]:
 def is_untouched(path: Path) -> bool:
     """Return whether a folder has nothing but what a run has before its first save, or is empty."""
     names = {item.relative_to(path).as_posix() for item in path.rglob("*") if not item.match(TEMPORARY)}
-    return path.is_dir() and names <= {CONFIG, VOCAB, LABELS, Path(LOCK).parent.as_posix(), LOCK}
+    return path.is_dir() and names <= {CONFIG, VOCAB, LABELS, Path(LOCK).parent.as_posix(), LOCK, LAUNCH}
 
 
 def find_begun(launch: str | None, out: Path | None) -> Path | None:

@@ -511,10 +511,10 @@ def hold_run(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_
         with trainer.processes.together(goes_first=is_first):
             if is_first:
                 held.enter_context(checkpoint.hold(path))
+                if launch := find_launch():
+                    storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
             # The others take over what the first one has written: so all of them stand at the same point.
             start_or_resume(trainer, config, path, resume=resume or not is_first, may_change=may_change)
-            if is_first and (launch := find_launch()):
-                storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
         yield
 
 
