@@ -43,7 +43,7 @@ def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOpt
 
 
 def benchmark_training(config: "Config") -> dict[str, Any]:
-    """Return the speed beside the bare cell, over ten times the words, beside the textbooks' loop; and saving's cost."""
+    """Return the speed beside the bare cell, over ten times the words and beside the textbooks' loop; saving's cost."""
     from rnncls.benchmark import compare_training, compare_vocabularies, measure_saving
     from rnncls.corpus import load_training_data
     from rnncls.runtime import collect_again, keep_freed_memory, seed_everything
