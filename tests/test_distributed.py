@@ -88,7 +88,7 @@ def run_to_end(command: list[str]) -> str:
     """Return what a command that succeeds has on stderr."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            stderr = process.communicate(timeout=120)[1]
+            stderr = process.communicate(timeout=300)[1]
         except subprocess.TimeoutExpired:
             process.terminate()  # torchrun ends its processes then, which a kill would leave alone
             raise
