@@ -53,8 +53,19 @@ class Reading:
     loss_interval: tuple[float, float]
 
 
-def judge_orders(model: TextClassifier, split: EncodedSplit, vocab: Vocab, num_draws: int, seed: int) -> list[Reading]:
-    """Return how a model judges the rows of a split as written, reversed, sorted by the alphabet and shuffled."""
+def judge_orders(
+    model: TextClassifier, split: EncodedSplit, vocab: Vocab, *, bag: Shares | None = None, num_draws: int, seed: int
+) -> list[Reading]:
+    """Return how a model judges the rows of a split as written, reversed, sorted by the alphabet and shuffled.
+
+    Args:
+        model: The network.
+        split: The rows.
+        vocab: The words.
+        bag: [N], which of the rows a bag of words judges right, to be compared too.
+        num_draws: How often the words are shuffled.
+        seed: Draws the orders.
+    """
     generator = np.random.default_rng(seed)
     texts = split.texts
     written = is_right(model, split)
@@ -67,6 +78,8 @@ def judge_orders(model: TextClassifier, split: EncodedSplit, vocab: Vocab, num_d
     for name, found in ways.items():
         draws = [is_right(model, replace(split, texts=each)) for each in found]
         readings.append(compare_reading(name, draws, written))
+    if bag is not None:
+        readings.append(compare_reading(BAG, [bag], written))
     return readings
 
 

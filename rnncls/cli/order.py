@@ -75,7 +75,7 @@ def audit_order(
         RnnclsError: The data is wrong.
     """
     from rnncls.corpus import load_split
-    from rnncls.order import BAG, compare_reading, is_right, judge_orders
+    from rnncls.order import is_right, judge_orders
 
     if bag.config.model.cell != "none":
         raise ConfigError(f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none")
@@ -85,10 +85,8 @@ def audit_order(
         own_rows.labels
     ):
         raise ConfigError(f"{bag.path}: has other rows or classes than {run.path}: {own['path']}")
-    readings = judge_orders(run.model, rows, run.vocab, draws, seed)
-    written = is_right(run.model, rows)
-    readings.append(compare_reading(BAG, [is_right(bag.model, own_rows)], written))
-    return readings, origin
+    right = is_right(bag.model, own_rows)
+    return judge_orders(run.model, rows, run.vocab, bag=right, num_draws=draws, seed=seed), origin
 
 
 def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Run":
