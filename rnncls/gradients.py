@@ -153,7 +153,7 @@ def state_gradients(model: TextClassifier, batch: Batch, labels: torch.Tensor) -
     assert isinstance(model.encoder, Encoder)
     inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
     states, handed_on = read_step_by_step(model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged)
-    logits = model.linear(model.pooling(states, batch.lengths, is_ragged=batch.is_ragged))  # [B, C]
+    logits = model.classify(model.pooling(states, batch.lengths, is_ragged=batch.is_ragged))  # [B, C]
     loss = F.cross_entropy(logits, labels, reduction="sum")  # a text's states touch its own loss alone
     flat = [part for steps in handed_on for state in steps for part in state]
     found = torch.autograd.grad(loss, flat, allow_unused=True, materialize_grads=True)

@@ -76,7 +76,11 @@ class TextClassifier(nn.Module):
         if self.encoder is not None:
             states = self.encoder(inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype)
         pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
-        logits: torch.Tensor = self.linear(pooled * dropout.last if dropout else pooled)  # [B, C]
+        return self.classify(pooled * dropout.last if dropout else pooled)
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return the logits of pooled states, calibrated where the model is. [..., P * S] -> [..., C]."""
+        logits: torch.Tensor = self.linear(pooled)
         return logits / self.temperature
 
     @property

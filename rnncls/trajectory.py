@@ -88,8 +88,7 @@ class PrefixReader:
         if self._model.encoder is not None:
             states, self._carried = self._model.encoder.step(state[None], self._carried)
             state = states[0]  # [S]
-        logits: torch.Tensor = self._model.linear(self._pooled.add(state))  # [C]
-        return logits
+        return self._model.classify(self._pooled.add(state))
 
 
 @dataclass(frozen=True)

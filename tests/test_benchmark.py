@@ -46,13 +46,13 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
 
 @pytest.mark.parametrize(("tokens_per_s", "num_saves"), [(1e6, 1), (0.1, 4)])
 def test_what_saving_costs_is_its_share_of_an_epoch(
-    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, tokens_per_s: float, num_saves: int
+    make_config: MakeConfig, tokens_per_s: float, num_saves: int
 ) -> None:
     config = make_config("train.save_every=100.0")
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
-    monkeypatch.setattr(trainer, "tokens_per_epoch", 2000)  # at 0.1 a second: 20,000 s, which is 3 times 100 minutes
-    found = measure_saving(trainer, config, tokens_per_s)
+    # As for an epoch of 2,000 tokens: at 0.1 a second 20,000 s, which is 3 times 100 minutes.
+    found = measure_saving(trainer, config, tokens_per_s * int(data.train.texts.lengths.sum()) / 2000)
     spent_s = num_saves * found.save_s + found.save_best_s
     assert found.save_share == pytest.approx(spent_s / (2000 / tokens_per_s + spent_s))
     assert found.save_mib > 0

@@ -296,7 +296,9 @@ def test_a_shape_too_large_for_torch_is_refused(tmp_path: Path) -> None:
 def test_weights_that_name_no_files_are_refused(run: Path, files: object) -> None:
     tensors, _ = load_tensors(run / "model.safetensors")
     save_tensors(run / "model.safetensors", tensors, {"files": files})
-    with pytest.raises(RunError, match=r"config\.yaml: damaged, or not from the run"):
+    with pytest.raises(
+        RunError, match=r"config\.yaml: damaged, or not from the run|damaged: not sealed with config\.yaml"
+    ):
         load_run(run)
 
 

@@ -91,6 +91,8 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "save_every": 10.0,
         "patience": 3,
         "monitor": "accuracy",
+        "calibrate": True,
+        "tensorboard": False,
         "precision": "float32",
     },
     "pretrain": {"max_epochs": 10, "batch_size": 128, "lr": 0.003, "dropout": 0.1, "word_dropout": 0.1},

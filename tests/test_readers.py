@@ -182,7 +182,10 @@ def test_empty_lines_before_the_header_of_one_column_are_no_texts(end: str) -> N
 
 def test_a_wrong_row_after_empty_lines_and_the_header_of_one_column_is_named() -> None:
     path = write("data.csv", '\n\ntext\na\n"b\nc"\nx,y\n')
-    assert error_of(path, TEXT_ONLY) == "row 3: expected 1 columns, found 2: x,y"
+    assert (
+        error_of(path, TEXT_ONLY)
+        == "row 3: expected 1 columns, found 2: x,y; put a text that holds the delimiter in quotation marks"
+    )
 
 
 def test_a_header_that_is_not_utf_8_is_named() -> None:
@@ -384,7 +387,10 @@ def test_a_first_field_that_is_far_too_long_is_named() -> None:
 
 def test_a_row_with_the_wrong_number_of_fields_that_is_not_utf_8_is_named() -> None:
     path = write("data.csv", b"text,label\na,b\n\xc3,b,c\n")
-    assert error_of(path) == "row 2: expected 2 columns, found 3: \ufffd,b,c"
+    assert (
+        error_of(path)
+        == "row 2: expected 2 columns, found 3: \ufffd,b,c; put a text that holds the delimiter in quotation marks"
+    )
 
 
 @pytest.mark.usefixtures("small_blocks")

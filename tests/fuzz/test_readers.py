@@ -155,7 +155,10 @@ def test_a_missing_label_is_named_with_its_row(ending: str, table: list[Row], pl
     row = place % len(table)
     table[row] = (table[row][0], blank)
     result = attempt(lambda: read(written(f"data{ending}", WRITERS[ending](table))), DataError)
-    assert str(result) == f"data{ending}: row {row + 1}: the label (column 'label') is missing"
+    assert (
+        str(result)
+        == f"data{ending}: row {row + 1}: the label (column 'label') is missing: fill it in, or take the row out"
+    )
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
