@@ -17,6 +17,8 @@ from rnncls import storage
 from rnncls.checkpoint import (
     create_run,
     find_run,
+    hold,
+    is_untouched,
     load_run,
     load_uncalibrated,
     load_weights,
@@ -501,6 +503,38 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, name: str) -
     (tmp_path / "folder").mkdir()
     with pytest.raises(RunError, match=rf"{name}: cannot be written: "):
         write_atomic(tmp_path / name, b"")
+
+
+def test_a_disk_that_gives_back_other_bytes_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomic(tmp_path / "x", b"old")
+    fsync = os.fsync
+
+    def spoil(file: int) -> None:
+        os.pwrite(file, b"N", 0)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    with pytest.raises(RunError, match=r"x: not written: what was read back differs; is the disk sound\?"):
+        write_atomic(tmp_path / "x", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+
+
+@pytest.mark.parametrize("data", [b"", b"abc" * 1_000_000])
+def test_files_of_any_size_are_written_whole(tmp_path: Path, data: bytes) -> None:
+    write_atomic(tmp_path / "x", data)
+    assert (tmp_path / "x").read_bytes() == data
+
+
+# The lock
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> None:
+    with hold(tmp_path / "run"):
+        with pytest.raises(RunError, match="run: another process is training here"), hold(tmp_path / "run"):
+            pass
+        assert is_untouched(tmp_path / "run")
+    with hold(tmp_path / "run"):
+        pass
 
 
 # Finding runs

@@ -200,6 +200,27 @@ def test_a_run_is_not_resumed_with_another_config(train: Callable[..., Outcome])
     )
 
 
+def test_a_run_goes_on_with_changes_when_asked_for(train: Callable[..., Outcome]) -> None:
+    train("--out", "runs/a")
+    more = "--out", "runs/a", "--set", "train.lr=0.1", "--set", "train.max_epochs=3"
+    outcome = train(*more, "--resume", "--with-changes")
+    assert (outcome.exit_code, outcome.stdout.split(" ")[5]) == (0, "3,")
+    assert yaml.safe_load(Path("runs/a/config.yaml").read_text())["train"]["lr"] == 0.1
+
+
+def test_with_changes_is_for_a_run_that_goes_on(train: Callable[..., Outcome]) -> None:
+    exit_code, _, stderr = train("--out", "runs/a", "--with-changes")
+    assert (exit_code, stderr) == (2, "error: --with-changes is for a run that goes on: give --resume too\n")
+
+
+def test_a_run_that_diverges_leaves_with_1_and_names_rows(train: Callable[..., Outcome]) -> None:
+    options = "train.optimizer=sgd", "train.lr=1e38", "train.clip_norm=null", "train.warmup_fraction=0"
+    exit_code, stdout, stderr = train("--out", "runs/a", *(part for each in options for part in ("--set", each)))
+    assert (exit_code, stdout) == (1, "")
+    (line,) = stderr.splitlines()
+    assert re.match(r"error: the loss or its gradient is not finite in step \d+ \(epoch 1\), .* rows \d+, ", line)
+
+
 LONG = ("--set", "train.max_epochs=12", "--set", "train.batch_size=2", "--set", "train.patience=null")
 
 
