@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
@@ -259,22 +260,57 @@ def run_kernel(mode: str, inputs: torch.Tensor, weights: list[torch.Tensor], dty
         weights: [G * H, E], [G * H, H], [G * H], [G * H].
         dtype: What to compute in; None: what the inputs are.
     """
-    dtype = dtype or inputs.dtype
-    zeros = inputs.new_zeros(1, inputs.shape[1], weights[1].shape[1], dtype=dtype)  # [1, B, H]
+    own, dtype = inputs.dtype, dtype or inputs.dtype
+    inputs, weights = inputs.to(dtype), [weight.to(dtype) for weight in weights]
+    if mode == "RNN_TANH" and inputs.device.type == "cpu" and torch.is_grad_enabled():
+        return _TanhRnn.apply(inputs, *weights).to(own)  # type: ignore[no-any-return, no-untyped-call]
+    zeros = inputs.new_zeros(1, inputs.shape[1], weights[1].shape[1])  # [1, B, H]
     initial = (zeros, zeros) if mode == "LSTM" else zeros
     has_biases, num_layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
+    is_training = torch.is_grad_enabled()
     states = _KERNELS[mode](
-        inputs.to(dtype),
-        initial,
-        [weight.to(dtype) for weight in weights],
-        has_biases,
-        num_layers,
-        dropout,
-        torch.is_grad_enabled(),
-        bidirectional,
-        batch_first,
+        inputs, initial, weights, has_biases, num_layers, dropout, is_training, bidirectional, batch_first
     )[0]
-    return states.to(inputs.dtype)
+    return states.to(own)
+
+
+class _TanhRnn(torch.autograd.Function):
+    """A plain RNN's layer, with a gradient of its own.
+
+    autograd multiplies and adds up for the gradient of the weights at every step; here one product over all steps does,
+    and the recursion back through time is left with two operations a step (docs/performance.md).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: torch.Tensor,
+        from_inputs: torch.Tensor,
+        from_states: torch.Tensor,
+        *biases: torch.Tensor,
+    ) -> torch.Tensor:
+        states = F.linear(inputs, from_inputs, biases[0] + biases[1])  # [T, B, H], of the inputs alone so far
+        before, *others = states.unbind()
+        before.tanh_()
+        for state in others:
+            before = state.addmm_(before, from_states.t()).tanh_()
+        ctx.save_for_backward(inputs, from_inputs, from_states, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        inputs, from_inputs, from_states, states = ctx.saved_tensors
+        slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)  # [T, B, H], of tanh
+        sums = gradient.clone()  # [T, B, H], the gradient of what goes into tanh, once it is through
+        after, *others = reversed(list(zip(sums.unbind(), slopes.unbind(), strict=True)))
+        later = after[0].mul_(after[1])
+        for own, slope in others:
+            later = own.addmm_(later, from_states).mul_(slope)
+        flat = sums.flatten(0, 1)  # [T * B, H]
+        of_states = sums[1:].flatten(0, 1).t() @ states[:-1].flatten(0, 1)  # [H, H]
+        of_biases = flat.sum(dim=0)  # [H]
+        return sums @ from_inputs, flat.t() @ inputs.flatten(0, 1), of_states, of_biases, of_biases.clone()
 
 
 def _drop_recurrent(weights: list[nn.Parameter], dropout: Dropout | None, number: int) -> list[torch.Tensor]:

@@ -12,7 +12,7 @@ from rnncls.batching import Batch, number_words
 from rnncls.config import ModelSection
 from rnncls.model import Attention, Pooling, TextClassifier, least_weights, pool, start_from_vectors
 from rnncls.recurrent import CELLS as KINDS
-from rnncls.recurrent import Dropout, Encoder, GridLstm, States, reversal
+from rnncls.recurrent import Dropout, Encoder, GridLstm, States, reversal, run_kernel
 from rnncls.vocab import PAD_ID, UNK_ID
 
 CELLS = ["rnn", "lstm", "gru", "grid_lstm", "none"]
@@ -138,6 +138,22 @@ def test_gradients_equal_those_of_a_packed_sequence(cell: str) -> None:
     states = model.encoder(embedded, lengths)
     pooled = model.pooling(states, lengths, is_ragged=is_ragged)
     torch.testing.assert_close(torch.autograd.grad(pooled.square().sum(), parameters), expected)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 9])
+def test_the_gradient_of_a_plain_rnn_is_torchs_own(num_steps: int) -> None:
+    torch.manual_seed(0)
+    cell = nn.RNN(4, 3).double()
+    inputs = torch.randn(num_steps, 5, 4, dtype=torch.float64, requires_grad=True)
+    wanted = [inputs, *cell.all_weights[0]]
+    states, expected = run_kernel("RNN_TANH", inputs, cell.all_weights[0], None), cell(inputs)[0]  # [T, B, H]
+    torch.testing.assert_close(states, expected)
+    outer = torch.randn_like(states)
+    found = torch.autograd.grad(states, wanted, outer)
+    for own, theirs in zip(found, torch.autograd.grad(expected, wanted, outer), strict=True):
+        torch.testing.assert_close(own, theirs)
+    # A step adds up gradients and clips them in place.
+    assert len({own.data_ptr() for own in found}) == len(found)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
