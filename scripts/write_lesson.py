@@ -72,7 +72,10 @@ def find_orders(results: dict[str, list[Result]]) -> dict[str, list[Reading]]:
     for name, data in AUDITED.items():
         if name in results:
             run = load_run(results[name][0].path)
-            found[data] = audit_order(run, find_bag(run, ["train.lr=0.01"] if name == "quickstart" else []), "test")[0]
+            section = run.config.train
+            lr = 0.01 if name == "quickstart" else section.lr
+            bag = find_bag(run, [f"train.batch_size={section.batch_size}", f"train.lr={lr}"])
+            found[data] = audit_order(run, bag, "test", draws=5)[0]
     return found
 
 

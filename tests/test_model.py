@@ -146,7 +146,7 @@ def test_the_gradient_of_a_plain_rnn_is_torchs_own(num_steps: int) -> None:
     cell = nn.RNN(4, 3).double()
     inputs = torch.randn(num_steps, 5, 4, dtype=torch.float64, requires_grad=True)
     wanted = [inputs, *cell.all_weights[0]]
-    states, expected = run_kernel("RNN_TANH", inputs, cell.all_weights[0], None), cell(inputs)[0]  # [T, B, H]
+    states, expected = run_kernel("RNN_TANH", inputs, [*cell.all_weights[0]], None), cell(inputs)[0]  # [T, B, H]
     torch.testing.assert_close(states, expected)
     outer = torch.randn_like(states)
     found = torch.autograd.grad(states, wanted, outer)

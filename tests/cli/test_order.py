@@ -1,12 +1,16 @@
 """`rnncls order`: a run that knows the order of the words beside a bag of words that cannot."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rnncls.checkpoint import load_run
+from rnncls.cli.order import bag_config
 from rnncls.config import load_config
+from rnncls.storage import write_json
 from rnncls.trainer import train
 from tests.cli.conftest import Cli
 
@@ -61,7 +65,7 @@ def test_a_bag_of_words_can_be_named(cli: Cli) -> None:
 
 def test_people_get_a_table_and_two_sentences(cli: Cli) -> None:
     stdout = cli("order").stdout
-    assert stdout.startswith("toy on toy.csv: 96 rows, shuffled 5 times\n")
+    assert stdout.startswith("toy on toy.csv: 96 rows, shuffled 3 times\n")
     assert "order is worth" in stdout
     assert max(map(len, stdout.splitlines()[:10])) <= 80
 
@@ -93,3 +97,22 @@ def test_bags_of_words_and_runs_do_not_mix(cli: Cli, *, of_run: bool) -> None:
     exit_code, _, stderr = cli("order", *arguments)
     assert exit_code == 2
     assert ("is a bag of words itself" if of_run else "has other rows or classes than runs/toy") in stderr
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "expected"), [(100 * 4 * 16, (64, 0.02)), (100 * 4 * 16 - 1, (16, 0.01)), (None, (16, 0.01))]
+)
+def test_a_bag_of_many_rows_takes_more_of_them_a_step(num_rows: int | None, expected: tuple[int, float]) -> None:
+    path = Path("runs/toy")
+    config = load_config("toy.yaml", ["train.batch_size=16", "train.lr=0.01"])
+    run = replace(load_run(path), config=config)
+    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    (path / "summary.json").unlink()
+    if num_rows is not None:
+        del summary["sha256"]
+        summary["data"]["num_train_rows"] = num_rows
+        write_json(path / "summary.json", summary)
+    bag = bag_config(run, [])
+    assert (bag.train.batch_size, bag.train.lr) == expected
+    own = bag_config(run, ["train.batch_size=8", "train.lr=0.5"])
+    assert (own.train.batch_size, own.train.lr) == (8, 0.5)
