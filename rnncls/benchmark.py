@@ -33,7 +33,8 @@ from rnncls.model import TextClassifier
 from rnncls.predictor import Predictor
 from rnncls.recurrent import CELLS, Encoder
 from rnncls.runtime import start_workers
-from rnncls.trainer import SaveClock, Trainer, save_state
+from rnncls.trainer import Trainer
+from rnncls.training import SaveClock, save_state
 
 NUM_PAIRS = 15
 NUM_SAVES = 7

@@ -20,15 +20,8 @@ from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.objective import Draws
 from rnncls.section import default_of
-from rnncls.trainer import (
-    Trainer,
-    check_run_folder,
-    run_to_end,
-    start_or_resume,
-    start_torch,
-    summarise,
-    use_vectors,
-)
+from rnncls.trainer import Trainer, start_torch, use_vectors
+from rnncls.training import check_run_folder, run_to_end, start_or_resume, summarise
 
 
 class LanguageTrainer(Trainer):

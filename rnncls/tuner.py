@@ -32,7 +32,8 @@ from rnncls.model import TextClassifier
 from rnncls.runtime import StopRequest, seed_everything, stop_on_signal
 from rnncls.search_space import build_space, change, draw, read_value
 from rnncls.storage import read_bytes, write_atomic, write_json
-from rnncls.trainer import Step, Trainer, build_model, check_run_folder, start_torch
+from rnncls.trainer import Step, Trainer, build_model, start_torch
+from rnncls.training import check_run_folder
 from rnncls.vocab import Vocab
 
 if TYPE_CHECKING:

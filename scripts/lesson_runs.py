@@ -24,7 +24,7 @@ from rnncls.dataset import checksum, load_labelled, locate, split_rows
 from rnncls.errors import RunError
 from rnncls.evaluator import compute_logits
 from rnncls.storage import read_json, write_atomic, write_json
-from rnncls.trainer import train
+from rnncls.training import train
 
 ROOT = Path(__file__).parents[1]
 LESSON = ROOT / "configs" / "lesson"

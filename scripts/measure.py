@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnncls.cli.eval import evaluate_run
 from rnncls.config import load_config
-from rnncls.trainer import train
+from rnncls.training import train
 
 HEAD = "| config | training rows | parameters | epochs | s an epoch | test rows | test accuracy (95 % interval) |"
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rnncls import trainer
 from rnncls.batching import plan_epoch
 from rnncls.config import load_config
+from rnncls.training import train
 
 Plan = list[npt.NDArray[np.int64]]
 
@@ -30,7 +31,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             config = load_config(arguments.config, [*arguments.set, f"seed={seed}"])
             with tempfile.TemporaryDirectory() as folder:
-                summary = trainer.train(config, Path(folder))
+                summary = train(config, Path(folder))
             accuracies.append(summary["valid"]["accuracy"])
             seconds.append(summary["train_s"])
         shown = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)

@@ -85,7 +85,7 @@ def toy_yaml(path: Path) -> str:
 @pytest.fixture
 def toy_run(make_config: Callable[..., Config], tmp_path: Path) -> Path:
     """A finished run on the toy file."""
-    from rnncls.trainer import train
+    from rnncls.training import train
 
     path = tmp_path / "toy-run"
     train(make_config(), path)

@@ -11,7 +11,7 @@ from rnncls.comparison import Comparison, compare, differ, find_differing, mcnem
 from rnncls.config import Config, load_config
 from rnncls.errors import ConfigError, RunError
 from rnncls.storage import read_json
-from rnncls.trainer import train
+from rnncls.training import train
 
 MakeConfig = Callable[..., Config]
 

@@ -16,7 +16,7 @@ from rnncls.config import load_config
 from rnncls.distributed import ALONE, Processes, find_launch, find_processes
 from rnncls.errors import ConfigError, DataError, DeviceError
 from rnncls.predictor import Predictor
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 KILL_AT = 9

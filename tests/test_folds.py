@@ -18,7 +18,7 @@ from rnncls.errors import ConfigError, DataError, Interrupted
 from rnncls.evaluator import compute_logits
 from rnncls.folds import cross_validate, draw_folds, hold_out
 from rnncls.runtime import StopRequest
-from rnncls.trainer import train
+from rnncls.training import train
 from rnncls.vocab import Vocab
 
 MakeConfig = Callable[..., Config]

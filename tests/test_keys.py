@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from rnncls import trainer
+from rnncls import training
 from rnncls.config import iter_keys, parse_config
 from rnncls.corpus import load_split
 from rnncls.errors import RnnclsError
 from rnncls.evaluator import compute_logits
 from rnncls.pretrainer import pretrain
-from rnncls.trainer import train
+from rnncls.trainer import Trainer
+from rnncls.training import train
 from tests.conftest import toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -90,13 +91,13 @@ PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
 def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
     """Return a function from overrides to all that a run shows, or to the error that it ends with."""
     saves: list[Path] = []
-    save = trainer.save_state
+    save = training.save_state
 
-    def save_and_count(own: trainer.Trainer, path: Path) -> None:
+    def save_and_count(own: Trainer, path: Path) -> None:
         saves.append(path)
         save(own, path)
 
-    monkeypatch.setattr(trainer, "save_state", save_and_count)
+    monkeypatch.setattr(training, "save_state", save_and_count)
     text = toy_csv.read_text(encoding="utf-8").replace("the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;.")
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")

@@ -10,7 +10,7 @@ from rnncls.checkpoint import load_run
 from rnncls.config import Config
 from rnncls.errors import ConfigError
 from rnncls.label_issues import find_label_issues
-from rnncls.trainer import train
+from rnncls.training import train
 
 MakeConfig = Callable[..., Config]
 FLIPPED = [7, 52, 101, 160]

@@ -19,7 +19,8 @@ from rnncls.language_model import LanguageModel
 from rnncls.pretrainer import LanguageTrainer, pretrain
 from rnncls.runtime import StopRequest
 from rnncls.tracking import read_rows
-from rnncls.trainer import build_model, find_unfinished, train
+from rnncls.trainer import build_model
+from rnncls.training import find_unfinished, train
 
 MakeConfig = Callable[..., Config]
 QUICK = "pretrain.max_epochs=3", "pretrain.batch_size=16", "pretrain.lr=0.02"

@@ -18,7 +18,8 @@ from rnncls.errors import ConfigError, RunError
 from rnncls.predictor import Predictor
 from rnncls.runtime import seed_everything
 from rnncls.storage import read_json, write_json
-from rnncls.trainer import Trainer, ask_teachers, build_model, train
+from rnncls.trainer import Trainer, ask_teachers, build_model
+from rnncls.training import train
 
 MakeConfig = Callable[..., Config]
 CPU = torch.device("cpu")

@@ -19,7 +19,8 @@ from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate
 from rnncls.runtime import Workers, has_amx, seed_everything
-from rnncls.trainer import SaveClock, Trainer, build_model, find_unfinished, save_state, train
+from rnncls.trainer import Trainer, build_model
+from rnncls.training import SaveClock, find_unfinished, save_state, train
 from rnncls.vocab import UNK_ID
 
 MakeConfig = Callable[..., Config]
@@ -449,7 +450,7 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
 ) -> None:
     path = Path("killed")
     with monkeypatch.context() as patch:
-        patch.setattr("rnncls.trainer.run_to_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("rnncls.training.run_to_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train(make_config(), path)
     train(make_config(), path, resume=True)

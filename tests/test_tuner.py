@@ -16,7 +16,8 @@ from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.runtime import StopRequest
 from rnncls.storage import read_json
-from rnncls.trainer import Step, build_model, train
+from rnncls.trainer import Step, build_model
+from rnncls.training import train
 from rnncls.tuner import Budget, Goal, count_parameters, mend_journal, tune
 
 MakeConfig = Callable[..., Config]

@@ -38,7 +38,7 @@ def crossval_command(
     from rnncls.folds import cross_validate
     from rnncls.report import class_table, confusion_table, score_lines
     from rnncls.runtime import collect_again
-    from rnncls.trainer import check_run_folder
+    from rnncls.training import check_run_folder
 
     collect_again()
     path = out or new_run_path(config, Path("crossval"))

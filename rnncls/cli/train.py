@@ -39,7 +39,7 @@ def train_command(
 
     from rnncls.distributed import find_processes
     from rnncls.runtime import collect_again
-    from rnncls.trainer import train
+    from rnncls.training import train
 
     collect_again()
     name, resume = find_processes().from_first(lambda: find_place(config, checked, out, resume=resume))
@@ -63,7 +63,7 @@ def find_place(file: Path, config: "Config", out: Path | None, *, resume: bool) 
     """
     from rnncls.checkpoint import find_begun
     from rnncls.distributed import find_launch
-    from rnncls.trainer import find_unfinished
+    from rnncls.training import find_unfinished
 
     begun = find_begun(find_launch(), out)
     if begun is not None:

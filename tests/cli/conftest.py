@@ -12,7 +12,7 @@ import pytest
 
 from rnncls.cli import run
 from rnncls.config import load_config
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 Cli = Callable[..., "Outcome"]

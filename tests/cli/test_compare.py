@@ -7,7 +7,7 @@ import pytest
 
 from rnncls.comparison_report import draw_strip, shorten
 from rnncls.config import load_config
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.cli.conftest import Cli
 from tests.test_page import Reader
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.config import Config
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -12,7 +12,8 @@ from rnncls.cli.gradient import first_weights
 from rnncls.config import load_config
 from rnncls.corpus import load_training_data
 from rnncls.runtime import seed_everything
-from rnncls.trainer import build_model, train
+from rnncls.trainer import build_model
+from rnncls.training import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

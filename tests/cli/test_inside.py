@@ -8,7 +8,7 @@ import pytest
 
 from rnncls import invariance
 from rnncls.config import Config
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

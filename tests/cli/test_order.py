@@ -11,7 +11,7 @@ from rnncls.checkpoint import load_run
 from rnncls.cli.order import bag_config
 from rnncls.config import load_config
 from rnncls.storage import write_json
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -14,7 +14,7 @@ import pytest
 
 from rnncls.cli.predict import read_texts
 from rnncls.config import Config, DataSection
-from rnncls.trainer import train
+from rnncls.training import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -17,7 +17,7 @@ from rnncls.errors import RunError
 from rnncls.predictor import Predictor
 from rnncls.storage import load_tensors, save_tensors, write_json
 from rnncls.tracking import read_rows
-from rnncls.trainer import train
+from rnncls.training import train
 from rnncls.vocab import Vocab
 from tests.conftest import CITIES, TEAMS, toy_yaml
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls import checkpoint, storage, tracking
-from rnncls import trainer as trainer_module
+from rnncls import checkpoint, storage, tracking, training
 from rnncls.checkpoint import hold, load_run
 from rnncls.config import Config
 from rnncls.errors import ConfigError, RunError
 from rnncls.pretrainer import pretrain
 from rnncls.storage import load_tensors, save_tensors, write_json
-from rnncls.trainer import find_unfinished, train
+from rnncls.trainer import build_model
+from rnncls.training import find_unfinished, train
 
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -241,15 +241,15 @@ def test_a_second_process_is_told_that_the_folder_is_taken(make_config: MakeConf
 def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, build = make_config("train.max_epochs=1"), trainer_module.build_model
+    config, build = make_config("train.max_epochs=1"), build_model
     with monkeypatch.context() as patch:  # the other one begins and ends while this one is reading its data
 
         def train_in_between(*arguments: Any) -> Any:
-            patch.setattr(trainer_module, "build_model", build)
+            patch.setattr(training, "build_model", build)
             train(config, Path("run"))
             return build(*arguments)
 
-        patch.setattr(trainer_module, "build_model", train_in_between)
+        patch.setattr(training, "build_model", train_in_between)
         with pytest.raises(ConfigError, match="run: another process has just begun a run here"):
             train(config, Path("run"))
     load_run(Path("run"))

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls import checkpoint, tracking
-from rnncls import trainer as trainer_module
+from rnncls import checkpoint, tracking, training
 from rnncls.batching import encode_texts
 from rnncls.cli.eval import evaluate_run
 from rnncls.config import Config
@@ -21,7 +20,8 @@ from rnncls.predictor import Predictor
 from rnncls.runtime import seed_everything
 from rnncls.storage import load_tensors
 from rnncls.tokenizer import tokenize_texts
-from rnncls.trainer import Trainer, build_model, save_state, train
+from rnncls.trainer import Trainer, build_model
+from rnncls.training import save_state, train
 
 MakeConfig = Callable[..., Config]
 Row = dict[str, Any]
@@ -179,7 +179,7 @@ def test_patience_is_not_forgotten_when_a_training_resumes(make_config: MakeConf
 
 
 @pytest.mark.parametrize(
-    "module_and_name", [(tracking, "append_row"), (checkpoint, "save_model"), (trainer_module, "save_state")]
+    "module_and_name", [(tracking, "append_row"), (checkpoint, "save_model"), (training, "save_state")]
 )
 def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
     make_config: MakeConfig, module_and_name: tuple[ModuleType, str], monkeypatch: pytest.MonkeyPatch
