@@ -23,7 +23,7 @@ from rnncls.config import Config
 from rnncls.dataset import LabelledTexts, checksum, load_labelled, note_if_not_canonical
 from rnncls.errors import RunError
 from rnncls.storage import TEMPORARY, load_tensors, save_tensors
-from rnncls.tokenizer import TokenizedTexts
+from rnncls.tokenizer import Settings, TokenizedTexts
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _key(path: Path, sha256: str, config: Config) -> str:
         "sha256": sha256,
         "form": path.suffix.lower(),
         "columns": [data.name, data.text, data.label, data.delimiter, data.columns],
-        "text": [text.tokenizer, text.clean, text.max_tokens],
+        "text": Settings.of(text),
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
         "code": [checksum(Path(str(module.__file__)), "sha256") for module in (dataset, readers, tokenizer)],
     }

@@ -83,6 +83,11 @@ class TextSection(Section):
     """`basic_english`: torchtext's (lower case, punctuation apart); `whitespace`: for text already tokenised."""
     clean: bool = True
     """Mend broken entities (`#39;` `quot;` `&lt;b&gt;`) and drop tags before tokenising."""
+    mark_case: bool = False
+    """Read `xxup` before a word in capitals and `xxmaj` before one with a first capital, as fastai does (Howard and
+    Gugger 2020): `basic_english` makes all lower case."""
+    same_digits: bool = False
+    """Read every digit as 0 (Lample et al. 2016): `2004` and `1998` are then one word."""
     min_freq: Count = 2
     """Words seen less often in the training rows become `<unk>`."""
     max_vocab: Annotated[int, Ge(3)] | None = None

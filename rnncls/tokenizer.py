@@ -15,11 +15,11 @@ from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,8 @@ _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNOR
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
 _NEEDS_MENDING = re.compile(r"[;\\<]")
 _MAY_CHANGE_OTHERS = re.compile(r"[;\\<&#]")
+_MAY_BE_CAPITAL = re.compile(r"(?<!\S)[^\w\s]*([^\W\d_a-z][^\W\d_]*)")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,45 @@ def mend(text: str) -> str:
     return _TAG.sub(" ", text).replace("\\", " ")
 
 
+def mark_case(text: str) -> str:
+    """Return `text` with `xxup` before each word in capitals and `xxmaj` before each that begins with one.
+
+    These are the marks of fastai (Howard and Gugger 2020). What counts is the first run of letters of whatever stands
+    between two spaces, and one letter by itself is no word in capitals.
+    """
+
+    def mark(word: re.Match[str]) -> str:
+        letters = word[1]
+        if len(letters) > 1 and letters.isupper():
+            return f"xxup {word[0]}"
+        return f"xxmaj {word[0]}" if letters[0].isupper() else word[0]
+
+    return _MAY_BE_CAPITAL.sub(mark, text)
+
+
+class Settings(NamedTuple):
+    """Those settings of a text section that decide about a text's tokens: what other processes and the cache get."""
+
+    tokenizer: str
+    clean: bool
+    mark_case: bool
+    same_digits: bool
+    max_tokens: int
+
+    @classmethod
+    def of(cls, section: "TextSection") -> "Settings":
+        """Return those of a section."""
+        return cls(*(getattr(section, name) for name in cls._fields))
+
+
 def build_tokenizer(section: "TextSection") -> Tokenizer:
     """Return a function from a text to its first tokens; a text without any becomes one `<unk>`."""
-    return _tokenizer(section.tokenizer, section.clean, section.max_tokens)
+    return _tokenizer(Settings.of(section))
 
 
 def tokenize_texts(texts: list[str], section: "TextSection") -> TokenizedTexts:
     """Tokenise each text once and number the types."""
-    return _tokenize(texts, section.tokenizer, section.clean, section.max_tokens)
+    return _tokenize(texts, Settings.of(section))
 
 
 class LineTokens:
@@ -156,12 +189,12 @@ def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iter
 
     A stream of one piece, or a machine of one core, needs no process.
     """
-    settings = (section.tokenizer, section.clean, section.max_tokens)
+    settings = Settings.of(section)
     pieces = regroup(chunks, TEXTS_A_PIECE)
     first = list(islice(pieces, 2))
     num_processes = _num_cores()
     if len(first) < 2 or num_processes == 1:
-        yield from (_tokenize(piece, *settings) for piece in chain(first, pieces))
+        yield from (_tokenize(piece, settings) for piece in chain(first, pieces))
         return
     from loky import get_reusable_executor
 
@@ -169,7 +202,7 @@ def tokenize_stream(chunks: Iterable[list[str]], section: "TextSection") -> Iter
     waiting: deque[Future[TokenizedTexts]] = deque()
     try:
         for piece in chain(first, pieces):
-            waiting.append(executor.submit(_tokenize, piece, *settings))
+            waiting.append(executor.submit(_tokenize, piece, settings))
             if len(waiting) > PIECES_AHEAD * num_processes:
                 yield waiting.popleft().result()
         while waiting:
@@ -216,17 +249,29 @@ def _num_cores() -> int:
 
 
 @cache
-def _tokenizer(name: str, clean: bool, max_tokens: int) -> Tokenizer:  # noqa: FBT001 - handed on to processes
-    split: Tokenizer = _torchtext_utils().get_tokenizer("basic_english") if name == "basic_english" else str.split
+def _tokenizer(settings: Settings) -> Tokenizer:
+    is_basic = settings.tokenizer == "basic_english"
+    split: Tokenizer = _torchtext_utils().get_tokenizer("basic_english") if is_basic else str.split
+    changes = [
+        change
+        for change, is_wanted in (
+            (mend, settings.clean),
+            (mark_case, settings.mark_case),
+            (partial(_DIGIT.sub, "0"), settings.same_digits),
+        )
+        if is_wanted
+    ]
 
     def tokenize(text: str) -> list[str]:
-        return split(mend(text) if clean else text)[:max_tokens] or [UNK]
+        for change in changes:
+            text = change(text)
+        return split(text)[: settings.max_tokens] or [UNK]
 
     return tokenize
 
 
-def _tokenize(texts: list[str], name: str, clean: bool, max_tokens: int) -> TokenizedTexts:  # noqa: FBT001 - likewise
-    tokenize = _tokenizer(name, clean, max_tokens)
+def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:
+    tokenize = _tokenizer(settings)
     numbers = number_by_appearance()
     type_ids, lengths = array("i"), array("q")
     for text in texts:

@@ -49,6 +49,8 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
     "text": {
         "tokenizer": "basic_english",
         "clean": True,
+        "mark_case": False,
+        "same_digits": False,
         "min_freq": 2,
         "max_vocab": None,
         "max_tokens": 256,
@@ -225,7 +227,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, line: int
             DATA + "text:\n  zzz: 1\n",
             3,
             "text.zzz",
-            "tokenizer, clean, min_freq, max_vocab, max_tokens, vectors",
+            "tokenizer, clean, mark_case, same_digits, min_freq, max_vocab, max_tokens, vectors",
         ),
         ("no: 1\n" + DATA, 1, "no", "seed, device, deterministic, data, text, model, train, pretrain"),
         ("1: 2\n" + DATA, 1, "1", "seed, device, deterministic, data, text, model, train, pretrain"),
@@ -520,7 +522,14 @@ def test_a_dumped_config_with_no_default_left_reads_back_the_same() -> None:
         device="cpu",
         data=DataSection(name="quickstart", root="/a b", text=["title"], label="class", valid_fraction=1e-7),
         text=TextSection(
-            tokenizer="whitespace", clean=False, min_freq=1, max_vocab=3, max_tokens=1, vectors="glove.6B.50d"
+            tokenizer="whitespace",
+            clean=False,
+            mark_case=True,
+            same_digits=True,
+            min_freq=1,
+            max_vocab=3,
+            max_tokens=1,
+            vectors="glove.6B.50d",
         ),
         model=ModelSection(
             cell="none",

@@ -36,6 +36,8 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.test_fraction": ("0.3", ["data.test=null"]),
     "text.tokenizer": ("whitespace", []),
     "text.clean": ("false", []),
+    "text.mark_case": ("true", []),
+    "text.same_digits": ("true", ["text.clean=false"]),
     "text.min_freq": ("60", []),
     "text.max_vocab": ("6", []),
     "text.max_tokens": ("2", []),

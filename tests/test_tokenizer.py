@@ -19,6 +19,7 @@ from rnncls.tokenizer import (
     TokenizedTexts,
     build_tokenizer,
     join_texts,
+    mark_case,
     mend,
     tokenize_stream,
     tokenize_texts,
@@ -150,6 +151,39 @@ def test_whitespace_splits_at_white_space_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("Apple sues the US", "xxmaj Apple sues the xxup US"),
+        ("an Apple (AP) - I'm OK", "an xxmaj Apple xxup (AP) - xxmaj I'm xxup OK"),
+        ("U.S. iPod A1 3G eBay-Inc", "xxmaj U.S. iPod xxmaj A1 3G eBay-Inc"),  # the first letters decide
+        ("McDONALD'S \u00c9tats \u00c9TATS \u00e9tat", "xxmaj McDONALD'S xxmaj \u00c9tats xxup \u00c9TATS \u00e9tat"),
+        ("no case \u4e2d\u6587 \u00df 12", "no case \u4e2d\u6587 \u00df 12"),
+        ("  A\tB\n", "  xxmaj A\txxmaj B\n"),
+        ("", ""),
+    ],
+)
+def test_words_in_capitals_and_with_a_capital_are_marked(text: str, marked: str) -> None:
+    assert mark_case(text) == marked
+
+
+@given(text=st.text(max_size=40))
+def test_marks_are_all_that_marking_adds(text: str) -> None:
+    marked = mark_case(text).replace("xxmaj ", "").replace("xxup ", "")
+    assert marked == text.replace("xxmaj ", "").replace("xxup ", "")
+
+
+def test_marked_words_are_then_made_lower_case() -> None:
+    tokenize = build_tokenizer(TextSection(mark_case=True))
+    assert tokenize("Wall St. &lt;B&gt;UP") == ["xxmaj", "wall", "xxmaj", "st", ".", "xxup", "up"]
+
+
+@pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace"])
+def test_digits_are_made_alike_once_entities_are_mended(tokenizer: str) -> None:
+    section = TextSection.model_validate({"tokenizer": tokenizer, "same_digits": True})
+    assert build_tokenizer(section)("in 1998 a 3g for #36;5 \u0663") == ["in", "0000", "a", "0g", "for", "$0", "0"]
+
+
+@pytest.mark.parametrize(
     ("max_tokens", "tokens"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"]), (4, ["a", "b", "c"])]
 )
 def test_long_texts_are_cut(max_tokens: int, tokens: list[str]) -> None:
@@ -258,19 +292,21 @@ def test_basic_english_comes_without_torch() -> None:
 FRAGMENTS = [
     " ", "\t", "\u00a0", "a", "b's", "Oslo", "<b>", "</b>", "<", ">", "<br />", "<br", "&lt;", "lt;", "&amp;", "&ampT",
     "#39;s", " #39;", "s", "quot;", "\\", ";", ".", "''", "\u0391\u03a3", "<unk>", "\u2028", "\r", "&#x3c;", "&nbsp;",
-    "#",
+    "#", "USA", "7",
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("changes", [False, True], ids=["plain", "marks"])
 @pytest.mark.parametrize(
     ("tokenizer", "clean"), [("basic_english", True), ("whitespace", True), ("basic_english", False)]
 )
 @settings(database=None, deadline=None, derandomize=True)
 @given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=30), size=st.integers(1, 9))
 def test_a_text_in_pieces_has_the_tokens_of_the_whole(
-    tokenizer: str, clean: bool, fragments: list[str], size: int
+    tokenizer: str, clean: bool, changes: bool, fragments: list[str], size: int
 ) -> None:
-    section = TextSection.model_validate({"tokenizer": tokenizer, "clean": clean, "max_tokens": 12})
+    values = {"tokenizer": tokenizer, "clean": clean, "max_tokens": 12, "mark_case": changes, "same_digits": changes}
+    section = TextSection.model_validate(values)
     text = "".join(fragments)
     line, found = LineTokens(section), list[str]()
     for start in range(0, len(text), size):

@@ -50,9 +50,12 @@ def probs_of(predictions: list[Prediction]) -> torch.Tensor:
 # Tokens
 
 
-@fuzz(text=texts(surrogates=True), name=tokenizers, clean=st.booleans(), limit=st.integers(1, 9))
-def test_a_text_has_one_token_or_more_and_no_white_space_in_them(text: str, name: str, clean: bool, limit: int) -> None:
-    section = configure(f"text.tokenizer={name}", f"text.clean={clean}", f"text.max_tokens={limit}").text
+@fuzz(text=texts(surrogates=True), name=tokenizers, clean=st.booleans(), marks=st.booleans(), limit=st.integers(1, 9))
+def test_a_text_has_one_token_or_more_and_no_white_space_in_them(
+    text: str, name: str, clean: bool, marks: bool, limit: int
+) -> None:
+    changes = f"text.clean={clean}", f"text.mark_case={marks}", f"text.same_digits={marks}"
+    section = configure(f"text.tokenizer={name}", *changes, f"text.max_tokens={limit}").text
     tokens = build_tokenizer(section)(text)
     assert 1 <= len(tokens) <= limit
     assert all(token.split() == [token] for token in tokens)
