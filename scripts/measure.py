@@ -7,8 +7,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from rnncls.cli.eval import evaluate_run
 from rnncls.config import load_config
+from rnncls.judgement import judge
 from rnncls.training import train
 
 HEAD = "| config | training rows | parameters | epochs | s an epoch | test rows | test accuracy (95 % interval) |"
@@ -31,7 +31,7 @@ def measure(path: Path, overrides: list[str], run: Path) -> str:
     config = load_config(path)
     own = [override for override in overrides if config.data.name == "ag_news" or "data." not in override]
     summary = train(load_config(path, own), run)
-    scores, _ = evaluate_run(run)
+    scores = judge(run).scores()
     low, high = scores.accuracy_interval
     cells = [
         f"`{path}`",

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -114,21 +114,3 @@ SHOWN_MISTAKES, SHOWN_ISSUES = 5, 10
 """Of the surest mistakes and the likeliest wrong labels; --json and the report have more."""
 ISSUES = "label-issues.json"
 """The file of a run folder that keeps them."""
-
-
-def evaluate_run(
-    path: Path,
-    *,
-    split: SplitName = "test",
-    data: Path | None = None,
-    device: str | None = None,
-    use_cache: bool = True,
-) -> "tuple[Scores, dict[str, Any]]":
-    """Return the scores of a run folder, and the file, checksum, split and row count that they were measured on.
-
-    The arguments and errors are those of `rnncls.judgement.judge`.
-    """
-    from rnncls.judgement import judge
-
-    judgement = judge(path, split=split, data=data, device=device, use_cache=use_cache)
-    return judgement.scores(), judgement.origin

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from rnncls.checkpoint import METRICS, MODEL, create_run, find_run, load_run, seal
-from rnncls.cli.eval import evaluate_run
 from rnncls.config import Config, parse_config
 from rnncls.errors import RunError
+from rnncls.judgement import judge
 from rnncls.predictor import Predictor
 from rnncls.storage import load_tensors, save_tensors, write_json
 from rnncls.tracking import read_rows
@@ -64,7 +64,7 @@ def resume(config: Config) -> Any:
 
 READERS: dict[str, Callable[[Config], Any]] = {
     "predict": lambda _: Predictor(load_run(find_run(Path("run"))), torch.device("cpu")).predict(TEXTS),
-    "eval": lambda _: evaluate_run(Path("run"), split="valid")[0].to_dict(),
+    "eval": lambda _: judge(Path("run"), split="valid").scores().to_dict(),
     "resume": resume,  # last: it writes
 }
 

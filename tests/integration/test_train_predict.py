@@ -12,10 +12,10 @@ import torch
 
 from rnncls import checkpoint, tracking, training
 from rnncls.batching import encode_texts
-from rnncls.cli.eval import evaluate_run
 from rnncls.config import Config
 from rnncls.corpus import load_training_data
 from rnncls.evaluator import compute_logits
+from rnncls.judgement import judge
 from rnncls.predictor import Predictor
 from rnncls.runtime import seed_everything
 from rnncls.storage import load_tensors
@@ -234,7 +234,7 @@ def test_the_weights_of_the_best_epoch_are_kept(make_config: MakeConfig, monitor
     values = [row[f"valid_{monitor}"] for row in rows]
     best = values.index(min(values) if monitor == "loss" else max(values))
     assert summary["best_epoch"] == best + 1
-    scores, _ = evaluate_run(Path("run"), split="valid")
+    scores = judge(Path("run"), split="valid").scores()
     assert scores.accuracy == rows[best]["valid_accuracy"]
     assert scores.loss == pytest.approx(rows[best]["valid_loss"], rel=1e-6)
     assert scores.loss != pytest.approx(rows[-1]["valid_loss"], rel=1e-3)
@@ -246,12 +246,12 @@ def test_the_weights_of_the_best_epoch_are_kept(make_config: MakeConfig, monitor
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_a_recurrent_network_learns_what_only_the_order_of_the_words_tells(make_config: MakeConfig, cell: str) -> None:
     train(make_config(f"model.cell={cell}", "train.max_epochs=12", "train.batch_size=8"), Path("run"))
-    scores, _ = evaluate_run(Path("run"))
+    scores = judge(Path("run")).scores()
     assert scores.accuracy > 0.97
 
 
 def test_the_mean_of_the_words_cannot_learn_their_order(make_config: MakeConfig) -> None:
     train(make_config("model.cell=none", "train.max_epochs=12", "train.batch_size=8"), Path("run"))
-    scores, _ = evaluate_run(Path("run"))
+    scores = judge(Path("run")).scores()
     # Each sport row has a world row of the same words: of two equal answers one is right.
     assert scores.accuracy == pytest.approx(0.5, abs=0.03)
