@@ -54,12 +54,14 @@ class Batch:
         lengths: [B] int64, at least 1.
         is_ragged: Whether any text is shorter than T; known on the host, so that nobody has to ask the device.
         rows: [B] int64 on the host, the texts' numbers among those that were batched.
+        numbers: [B] int64, the same where the tokens are.
     """
 
     token_ids: torch.Tensor
     lengths: torch.Tensor
     is_ragged: bool
     rows: npt.NDArray[np.int64]
+    numbers: torch.Tensor
 
     def __len__(self) -> int:
         """Return B."""
@@ -67,13 +69,15 @@ class Batch:
 
     def of(self, texts: slice) -> "Batch":
         """Return some of the texts, as wide as before."""
-        return Batch(self.token_ids[texts], self.lengths[texts], self.is_ragged, self.rows[texts])
+        token_ids, lengths, numbers = (each[texts] for each in (self.token_ids, self.lengths, self.numbers))
+        return Batch(token_ids, lengths, self.is_ragged, self.rows[texts], numbers)
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         if self.token_ids.device == device:
             return self
-        return Batch(self.token_ids.to(device), self.lengths.to(device), self.is_ragged, self.rows)
+        token_ids, lengths, numbers = (each.to(device) for each in (self.token_ids, self.lengths, self.numbers))
+        return Batch(token_ids, lengths, self.is_ragged, self.rows, numbers)
 
 
 def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
@@ -145,7 +149,39 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
         torch.from_numpy(lengths),
         shortest < longest,
         rows,
+        torch.from_numpy(rows),
     )
+
+
+class ResidentTexts:
+    """Encoded texts that stay on a device: its batches are put together there, and the host never waits for one."""
+
+    def __init__(self, texts: EncodedTexts, device: torch.device) -> None:
+        """Bring the texts over."""
+        self.texts = texts
+        self.token_ids = torch.from_numpy(texts.token_ids).to(device)  # [M]
+        self.lengths = torch.from_numpy(texts.lengths).to(device)  # [N]
+        self.starts = torch.from_numpy(texts.starts).to(device)  # [N]
+
+    def iter_batches(self, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
+        """Yield what the function of this name does; the plan's row numbers come over in one piece."""
+        if not plan:
+            return
+        numbers = torch.from_numpy(np.concatenate(plan)).to(self.token_ids.device)
+        sizes = [len(rows) for rows in plan]
+        for rows, own in zip(plan, torch.split(numbers, sizes), strict=True):
+            yield self._assemble(rows, own)
+
+    def _assemble(self, rows: npt.NDArray[np.int64], numbers: torch.Tensor) -> Batch:
+        on_host = self.texts.lengths[rows]
+        longest, is_ragged = int(on_host.max()), bool(on_host.min() < on_host.max())
+        positions = torch.arange(longest, device=numbers.device)  # [T]
+        lengths = self.lengths[numbers]  # [B]
+        places = self.starts[numbers][:, None] + positions  # [B, T]
+        token_ids = self.token_ids[places.clamp_(max=len(self.token_ids) - 1)].long()
+        if is_ragged:
+            token_ids = torch.where(positions < lengths[:, None], token_ids, PAD_ID)
+        return Batch(token_ids, lengths, is_ragged, rows, numbers)
 
 
 def drop_words(batch: Batch, share: float, generator: torch.Generator) -> Batch:
@@ -158,14 +194,24 @@ def drop_words(batch: Batch, share: float, generator: torch.Generator) -> Batch:
     return replace(batch, token_ids=batch.token_ids.masked_fill(dropped, UNK_ID))
 
 
-def number_words(batch: Batch, vocab_size: int) -> tuple[torch.Tensor, Batch]:
+def number_words(batch: Batch, vocab_size: int, *, may_wait: bool = True) -> tuple[torch.Tensor, Batch]:
     """Return the R distinct words of a batch, [R] int64, and the batch with its words numbered 0..R-1 in their order.
 
     So the vectors of those words are all that a step has to look at.
+
+    Args:
+        batch: B texts.
+        vocab_size: V.
+        may_wait: Whether the host may wait for the device to say what R is. If not, R is the most that it could be, and
+            `PAD_ID`, whose vector is zero and stays so, fills the rest.
     """
     seen = torch.zeros(vocab_size, dtype=torch.bool, device=batch.token_ids.device)
     seen[batch.token_ids] = True
-    words = seen.nonzero().squeeze(1)  # [R]
+    if may_wait:
+        words = seen.nonzero().squeeze(1)  # [R]
+    else:
+        at_most = min(vocab_size, batch.token_ids.numel())
+        words = seen.nonzero_static(size=at_most, fill_value=PAD_ID).squeeze(1)  # [R]
     numbers = torch.empty(vocab_size, dtype=torch.int64, device=words.device)
     numbers[words] = torch.arange(len(words), device=words.device)
     return words, replace(batch, token_ids=numbers[batch.token_ids])

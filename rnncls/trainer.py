@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from torch import nn
 
 from rnncls import checkpoint
-from rnncls.batching import Batch, drop_words, iter_batches, number_words, plan_epoch, share_out
+from rnncls.batching import Batch, ResidentTexts, drop_words, iter_batches, number_words, plan_epoch, share_out
 from rnncls.checkpoint import Pretrained
 from rnncls.config import Config, ModelSection, TrainSection
 from rnncls.corpus import TrainingData, load_split
@@ -99,6 +99,9 @@ class Trainer:
         self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
         self.processes = find_processes()
         self.workers = start_workers(self.device)
+        texts = data.train.texts
+        on_gpu = self.device.type == "cuda"
+        self.iter_batches = ResidentTexts(texts, self.device).iter_batches if on_gpu else partial(iter_batches, texts)
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
         self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
         weights = find_class_weights(section, data.train.labels, data.label_names)
@@ -119,7 +122,7 @@ class Trainer:
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
             plan = self.plan(epoch)
-            for batch in iter_batches(self.data.train.texts, plan[position:]):
+            for batch in self.iter_batches(plan[position:]):
                 start = time.perf_counter()
                 loss = self.train_step(batch)
                 self.watch.add(self.step - 1, loss, self.optimizer.norm)
@@ -148,7 +151,8 @@ class Trainer:
         whole = batch.to(self.device)
         read = drop_words(whole, self.model.section.word_dropout, generator)
         draws = self.draw(whole, generator)
-        words, read = number_words(read, self.model.embedding.num_embeddings)  # [R]
+        may_wait = self.device.type != "cuda"  # which would stand still until the host has gone on
+        words, read = number_words(read, self.model.embedding.num_embeddings, may_wait=may_wait)  # [R]
         table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
         num_targets = self.count_targets(batch.rows)
         self.optimizer.thaw(self.step // self.steps_per_epoch)
@@ -231,7 +235,7 @@ class Trainer:
             table: [R, E] float32, the vectors of the words.
             draws: What chance decides for these texts.
         """
-        rows = torch.from_numpy(whole.rows).to(self.device)  # [B]
+        rows = whole.numbers  # [B]
         judge = partial(
             self.model, read.token_ids, read.lengths, is_ragged=read.is_ragged, table=table, dtype=self.dtype
         )

@@ -10,9 +10,11 @@ from rnncls.batching import (
     SMALLEST_PART,
     Batch,
     EncodedTexts,
+    ResidentTexts,
     assemble,
     drop_words,
     encode_texts,
+    iter_batches,
     number_words,
     plan_epoch,
     plan_in_order_of_length,
@@ -141,7 +143,7 @@ def test_a_batch_stays_where_it_is_on_its_own_device() -> None:
 
 def test_a_batch_moves_to_another_device() -> None:
     moved: Batch = assemble(encoded("a"), np.array([0])).to(torch.device("meta"))
-    assert moved.token_ids.device.type == moved.lengths.device.type == "meta"
+    assert {each.device.type for each in (moved.token_ids, moved.lengths, moved.numbers)} == {"meta"}
 
 
 def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
@@ -149,9 +151,26 @@ def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
     part = batch.of(slice(2, 4))
     assert part.token_ids.tolist() == [[3, UNK_ID, 0], [2, 0, 0]]
     assert part.lengths.tolist() == [2, 1]
-    assert part.rows.tolist() == [2, 3]
+    assert part.rows.tolist() == part.numbers.tolist() == [2, 3]
     assert part.is_ragged
     assert len(part) == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 100])
+def test_texts_on_a_device_make_the_same_batches(batch_size: int) -> None:
+    texts = encoded("a b c", "c", "b zzz", "a a", "c c c", "b b", "a c").select(np.array([6, 0, 3, 2, 4]))
+    plan = plan_epoch(texts.lengths, batch_size, seed=0, epoch=0)
+    found = list(ResidentTexts(texts, torch.device("cpu")).iter_batches(plan))
+    for batch, expected in zip(found, iter_batches(texts, plan), strict=True):
+        assert torch.equal(batch.token_ids, expected.token_ids)
+        assert batch.token_ids.dtype == batch.numbers.dtype == torch.int64
+        assert torch.equal(batch.lengths, expected.lengths)
+        assert batch.is_ragged == expected.is_ragged
+        assert batch.rows.tolist() == batch.numbers.tolist() == expected.numbers.tolist()
+
+
+def test_texts_on_a_device_make_no_batch_of_an_empty_plan() -> None:
+    assert list(ResidentTexts(encoded("a"), torch.device("cpu")).iter_batches([])) == []
 
 
 def big_batch() -> Batch:
@@ -198,6 +217,19 @@ def test_numbered_words_are_the_words_of_before() -> None:
     assert numbered.lengths is batch.lengths
     assert numbered.rows is batch.rows
     assert numbered.is_ragged == batch.is_ragged
+
+
+@pytest.mark.parametrize(("texts", "expected"), [(["a c", "c"], [0, 2, 4, 0]), (["a a", "c c"], [2, 4, 0, 0])])
+def test_numbered_without_a_wait_words_are_filled_up_with_padding(texts: list[str], expected: list[int]) -> None:
+    batch = assemble(encoded(*texts), np.arange(2))
+    words, numbered = number_words(batch, len(VOCAB), may_wait=False)
+    assert words.tolist() == expected
+    assert torch.equal(words[numbered.token_ids], batch.token_ids)
+
+
+def test_there_are_never_more_numbered_words_than_words() -> None:
+    batch = assemble(encoded("a b c a b c a b", "c"), np.arange(2))
+    assert len(number_words(batch, len(VOCAB), may_wait=False)[0]) == len(VOCAB)
 
 
 @pytest.mark.parametrize("num_texts", [1, SMALLEST_PART - 1, SMALLEST_PART, 2 * SMALLEST_PART - 1, 32, 33, 100, 257])

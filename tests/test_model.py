@@ -298,7 +298,9 @@ def test_the_gradient_of_a_table_is_that_of_all_words_at_its_rows(
     token_ids, lengths, is_ragged = pad(texts())
     expected_logits = model(token_ids, lengths, is_ragged=is_ragged)
     (expected,) = torch.autograd.grad(expected_logits.square().sum(), [model.embedding.weight])
-    words, batch = number_words(Batch(token_ids, lengths, is_ragged, np.arange(len(lengths))), 30)
+    words, batch = number_words(
+        Batch(token_ids, lengths, is_ragged, np.arange(len(lengths)), torch.arange(len(lengths))), 30
+    )
     table = model.embedding.weight.detach()[words].requires_grad_()
     logits = model(batch.token_ids, lengths, is_ragged=is_ragged, table=table)
     torch.testing.assert_close(logits, expected_logits)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import checkpoint
-from rnncls.batching import assemble
+from rnncls.batching import ResidentTexts, assemble, number_words
 from rnncls.config import Config
 from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
@@ -21,7 +21,7 @@ from rnncls.evaluator import compute_logits, evaluate
 from rnncls.runtime import Workers, has_amx, seed_everything
 from rnncls.trainer import Trainer, build_model
 from rnncls.training import SaveClock, find_unfinished, save_state, train
-from rnncls.vocab import UNK_ID
+from rnncls.vocab import PAD_ID, UNK_ID
 
 MakeConfig = Callable[..., Config]
 
@@ -71,6 +71,22 @@ def test_word_dropout_replaces_words_by_unk_in_training_only(make_config: MakeCo
     as_unk = trainer.model(torch.full_like(batch.token_ids, UNK_ID), batch.lengths, is_ragged=batch.is_ragged).detach()
     assert not torch.allclose(compute_logits(trainer.model, texts), as_unk)
     torch.testing.assert_close(trainer.train_step(batch), F.cross_entropy(as_unk, labels))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    config = make_config("train.max_epochs=2", f"train.optimizer={optimizer}", "train.weight_decay=0.01")
+    expected, found = start(config), start(config)
+    rows_of(expected)
+    # As on a GPU: what a step needs lies there, and nobody asks how many words a batch has.
+    resident = ResidentTexts(found.data.train.texts, found.device)
+    monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
+    monkeypatch.setattr("rnncls.trainer.number_words", lambda *batch, **_: number_words(*batch, may_wait=False))
+    rows_of(found)
+    torch.testing.assert_close(found.model.state_dict(), expected.model.state_dict())
+    assert not found.model.embedding.weight[PAD_ID].any()
 
 
 def first_loss(config: Config, step: int = 0) -> float:
