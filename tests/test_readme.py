@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rnncls import benchmark
 from rnncls.cli import run
 from rnncls.config import describe_keys
 from tests.test_configs import write_ag_news
@@ -45,6 +46,8 @@ def test_every_command_runs(
 ) -> None:
     # One test, not one a command: later ones use the runs of earlier ones.
     monkeypatch.chdir(checkout)
+    monkeypatch.setattr(benchmark, "NUM_PAIRS", 2)  # fewer measurements than the command's own
+    monkeypatch.setattr(benchmark, "STEPS_A_PAIR", 2)
     done = []
     for command in COMMANDS:
         words = shlex.split(command)
