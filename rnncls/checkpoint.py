@@ -367,7 +367,7 @@ def load_pretrained(config: Config) -> Pretrained:
         raise RunError(f"{path}: has no {LANGUAGE_MODEL}: make one with 'rnncls pretrain --config … --out {path}'")
     tensors, other, vocab = load_sealed(path, LANGUAGE_MODEL)
     keys = {
-        "text": ("tokenizer", "clean"),
+        "text": ("tokenizer", "clean", "mark_case", "same_digits"),
         "model": ("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional"),
     }
     for section, names in keys.items():

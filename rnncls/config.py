@@ -84,8 +84,8 @@ class TextSection(Section):
     clean: bool = True
     """Mend broken entities (`#39;` `quot;` `&lt;b&gt;`) and drop tags before tokenising."""
     mark_case: bool = False
-    """Read `xxup` before a word in capitals and `xxmaj` before one with a first capital, as fastai does (Howard and
-    Gugger 2020): `basic_english` makes all lower case."""
+    """Read `xxup` before a word in capitals and `xxmaj` before one with a first capital, much as fastai does (Howard
+    and Gugger 2020): `basic_english` makes all lower case. A mark is a token, before a word and its punctuation."""
     same_digits: bool = False
     """Read every digit as 0 (Lample et al. 2016): `2004` and `1998` are then one word."""
     min_freq: Count = 2
@@ -124,8 +124,8 @@ class ModelSection(Section):
     recurrent_dropout: Probability = 0.0
     """Of the weights from state to state, drawn anew each step (Merity, Keskar and Socher 2018)."""
     pretrained: Annotated[str, MinLen(1)] | None = None
-    """A folder of `rnncls pretrain` with the same tokenizer, cell and sizes: its words, embedding and recurrent weights
-    to start from. `min_freq`, `max_vocab` and `vectors` then do nothing more."""
+    """A folder of `rnncls pretrain` with the same reading of texts, cell and sizes: its words, embedding and recurrent
+    weights to start from. `min_freq`, `max_vocab` and `vectors` then do nothing more."""
 
     def check(self) -> None:
         """See that no pooling is named twice."""

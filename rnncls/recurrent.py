@@ -3,7 +3,7 @@
 Padding stands after a text, where the forward direction has already passed by; the backward direction reads each text
 reversed within its own length, so that it too meets the padding last. Each direction is a call of its own of torch's
 dense kernel: on a CPU that is faster than the kernel for both, and more than three times as fast as a ragged
-`PackedSequence` (docs/performance.md).
+`PackedSequence` (docs/performance.md). Only a plain RNN that trains on a CPU has a kernel of its own, `_TanhRnn`.
 
 All is laid out step by step, [T, B, …], which is how the cells read and write.
 
@@ -11,6 +11,7 @@ Shapes: B texts, T tokens in the longest of them, E embedding_dim, H hidden_size
 state, G gates of a cell, P poolings.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -260,18 +261,18 @@ def run_kernel(mode: str, inputs: torch.Tensor, weights: list[torch.Tensor], dty
         weights: [G * H, E], [G * H, H], [G * H], [G * H].
         dtype: What to compute in; None: what the inputs are.
     """
-    own, dtype = inputs.dtype, dtype or inputs.dtype
+    outside, dtype = inputs.dtype, dtype or inputs.dtype
     inputs, weights = inputs.to(dtype), [weight.to(dtype) for weight in weights]
-    if mode == "RNN_TANH" and inputs.device.type == "cpu" and torch.is_grad_enabled():
-        return _TanhRnn.apply(inputs, *weights).to(own)  # type: ignore[no-any-return, no-untyped-call]
+    is_training = torch.is_grad_enabled()
+    if mode == "RNN_TANH" and inputs.device.type == "cpu" and is_training:
+        return _TanhRnn.apply(inputs, *weights).to(outside)  # type: ignore[no-any-return, no-untyped-call]
     zeros = inputs.new_zeros(1, inputs.shape[1], weights[1].shape[1])  # [1, B, H]
     initial = (zeros, zeros) if mode == "LSTM" else zeros
     has_biases, num_layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
-    is_training = torch.is_grad_enabled()
     states = _KERNELS[mode](
         inputs, initial, weights, has_biases, num_layers, dropout, is_training, bidirectional, batch_first
     )[0]
-    return states.to(own)
+    return states.to(outside)
 
 
 class _TanhRnn(torch.autograd.Function):
@@ -287,13 +288,14 @@ class _TanhRnn(torch.autograd.Function):
         inputs: torch.Tensor,
         from_inputs: torch.Tensor,
         from_states: torch.Tensor,
-        *biases: torch.Tensor,
+        bias: torch.Tensor,
+        other_bias: torch.Tensor,
     ) -> torch.Tensor:
-        states = F.linear(inputs, from_inputs, biases[0] + biases[1])  # [T, B, H], of the inputs alone so far
-        before, *others = states.unbind()
-        before.tanh_()
-        for state in others:
-            before = state.addmm_(before, from_states.t()).tanh_()
+        states = F.linear(inputs, from_inputs, bias + other_bias)  # [T, B, H], of the inputs alone so far
+        steps = states.unbind()
+        steps[0].tanh_()
+        for before, state in itertools.pairwise(steps):
+            state.addmm_(before, from_states.t()).tanh_()
         ctx.save_for_backward(inputs, from_inputs, from_states, states)
         return states
 
@@ -302,15 +304,16 @@ class _TanhRnn(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         inputs, from_inputs, from_states, states = ctx.saved_tensors
         slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)  # [T, B, H], of tanh
-        sums = gradient.clone()  # [T, B, H], the gradient of what goes into tanh, once it is through
-        after, *others = reversed(list(zip(sums.unbind(), slopes.unbind(), strict=True)))
-        later = after[0].mul_(after[1])
-        for own, slope in others:
-            later = own.addmm_(later, from_states).mul_(slope)
+        sums = gradient.clone()  # [T, B, H], in the end the gradient of what goes into tanh
+        steps, slope_of = sums.unbind(), slopes.unbind()
+        steps[-1].mul_(slope_of[-1])
+        for step in reversed(range(len(steps) - 1)):
+            steps[step].addmm_(steps[step + 1], from_states).mul_(slope_of[step])
         flat = sums.flatten(0, 1)  # [T * B, H]
         of_states = sums[1:].flatten(0, 1).t() @ states[:-1].flatten(0, 1)  # [H, H]
-        of_biases = flat.sum(dim=0)  # [H]
-        return sums @ from_inputs, flat.t() @ inputs.flatten(0, 1), of_states, of_biases, of_biases.clone()
+        of_bias = flat.sum(dim=0)  # [H]
+        # Each bias gets a gradient of its own: a step adds up and clips them in place.
+        return sums @ from_inputs, flat.t() @ inputs.flatten(0, 1), of_states, of_bias, of_bias.clone()
 
 
 def _drop_recurrent(weights: list[nn.Parameter], dropout: Dropout | None, number: int) -> list[torch.Tensor]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 import rnncls
 from rnncls import checkpoint, storage, tracking
 from rnncls.calibration import fit_temperature
-from rnncls.config import Config, dump_config, load_config
+from rnncls.config import Config, load_config
 from rnncls.corpus import load_training_data
 from rnncls.dataset import checksum
 from rnncls.distributed import find_launch, find_processes
@@ -394,8 +394,6 @@ _NOT_IN_THE_WEIGHTS = (
     *("train.max_epochs", "pretrain.max_epochs", "train.patience"),
     *("train.save_every", "train.tensorboard", "train.calibrate"),
 )
-
-
 """What may always be another when a run goes on: how long, how often it is saved, and what is made of it at the end."""
 
 
@@ -406,17 +404,24 @@ def find_unfinished(config: Config) -> Path:
         RunError: There is none.
     """
     configs = [path for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.CONFIG}") if not path.parent.is_symlink()]
-    wanted = dump_config(config).encode()
     runs = [
         path.parent
         for path in configs
         if (path.parent / checkpoint.LABELS).exists()
         and not (path.parent / checkpoint.SUMMARY).exists()
-        and path.read_bytes() == wanted
+        and _holds(path, config)
     ]
     if not runs:
         raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
     return max(runs, key=_changed_at)
+
+
+def _holds(path: Path, config: Config) -> bool:
+    """Return whether a file is this config, whichever version of rnncls wrote it."""
+    try:
+        return load_config(path) == config
+    except ConfigError:
+        return False
 
 
 def _changed_at(path: Path) -> float:

@@ -65,7 +65,16 @@ def test_without_the_cache_nothing_is_kept() -> None:
     assert not cache_dir().exists()
 
 
-@pytest.mark.parametrize("override", ["text.max_tokens=2", "text.clean=false", "text.tokenizer=whitespace"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "text.max_tokens=2",
+        "text.clean=false",
+        "text.tokenizer=whitespace",
+        "text.mark_case=true",
+        "text.same_digits=true",
+    ],
+)
 def test_another_way_of_reading_is_another_entry(override: str) -> None:
     load()
     load(override)

@@ -151,6 +151,8 @@ def test_a_run_from_a_pretrained_model_predicts_without_it(make_config: MakeConf
         ("model.hidden_size=9", r"model\.hidden_size: .* was pretrained with 8, the config has 9"),
         ("model.bidirectional=false", r"model\.bidirectional: .* was pretrained with True, the config has False"),
         ("text.clean=false", r"text\.clean: .* was pretrained with True, the config has False"),
+        ("text.mark_case=true", r"text\.mark_case: .* was pretrained with False, the config has True"),
+        ("text.same_digits=true", r"text\.same_digits: .* was pretrained with False, the config has True"),
     ],
 )
 def test_another_shape_is_refused(make_config: MakeConfig, pretrained: Path, override: str, message: str) -> None:

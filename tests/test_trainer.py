@@ -455,6 +455,16 @@ def test_the_newest_unfinished_run_of_the_same_config_is_found(make_config: Make
     assert find_unfinished(make_config()) == Path("runs/new")
 
 
+def test_an_unfinished_run_from_before_a_key_existed_is_found(make_config: MakeConfig) -> None:
+    for name in ("old", "damaged"):
+        train(make_config(), Path("runs") / name)
+        (Path("runs") / name / checkpoint.SUMMARY).unlink()
+    path = Path("runs/old") / checkpoint.CONFIG
+    path.write_text(path.read_text(encoding="utf-8").replace("  mark_case: false\n", ""), encoding="utf-8")
+    (Path("runs/damaged") / checkpoint.CONFIG).write_text("text: [", encoding="utf-8")
+    assert find_unfinished(make_config()) == Path("runs/old")
+
+
 def test_a_run_whose_best_weights_are_lost_is_not_resumed(make_config: MakeConfig, toy_run: Path) -> None:
     (toy_run / checkpoint.MODEL).unlink()
     with pytest.raises(RunError, match=r"model\.safetensors: missing"):

@@ -1,16 +1,14 @@
 """`rnncls order`: a run that knows the order of the words beside a bag of words that cannot."""
 
 import json
-from dataclasses import replace
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rnncls.checkpoint import load_run
-from rnncls.cli.order import bag_config
+from rnncls.cli import order
 from rnncls.config import load_config
-from rnncls.storage import write_json
 from rnncls.training import train
 from tests.cli.conftest import Cli
 
@@ -99,20 +97,18 @@ def test_bags_of_words_and_runs_do_not_mix(cli: Cli, *, of_run: bool) -> None:
     assert ("is a bag of words itself" if of_run else "has other rows or classes than runs/toy") in stderr
 
 
-@pytest.mark.parametrize(
-    ("num_rows", "expected"), [(100 * 4 * 16, (64, 0.02)), (100 * 4 * 16 - 1, (16, 0.01)), (None, (16, 0.01))]
-)
-def test_a_bag_of_many_rows_takes_more_of_them_a_step(num_rows: int | None, expected: tuple[int, float]) -> None:
-    path = Path("runs/toy")
-    config = load_config("toy.yaml", ["train.batch_size=16", "train.lr=0.01"])
-    run = replace(load_run(path), config=config)
-    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    (path / "summary.json").unlink()
-    if num_rows is not None:
-        del summary["sha256"]
-        summary["data"]["num_train_rows"] = num_rows
-        write_json(path / "summary.json", summary)
-    bag = bag_config(run, [])
-    assert (bag.train.batch_size, bag.train.lr) == expected
-    own = bag_config(run, ["train.batch_size=8", "train.lr=0.5"])
-    assert (own.train.batch_size, own.train.lr) == (8, 0.5)
+def test_a_bag_of_many_rows_takes_more_of_them_a_step(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load_config("runs/toy/config.yaml").train
+
+    def pace(*overrides: str) -> tuple[int, float]:
+        audit(cli, *overrides)
+        section = load_config("runs/toy/bag-of-words/config.yaml").train
+        return section.batch_size, section.lr
+
+    assert pace() == (own.batch_size, own.lr)  # few rows
+    monkeypatch.setattr(order, "FEWEST_STEPS", 1)
+    assert pace() == (own.batch_size, own.lr)  # the one that is kept
+    shutil.rmtree("runs/toy/bag-of-words")
+    assert pace() == (4 * own.batch_size, 2 * own.lr)
+    assert pace("--set", "train.lr=0.25") == (own.batch_size, 0.25)
+    assert pace("--set", f"train.batch_size={own.batch_size}") == (own.batch_size, own.lr)

@@ -108,7 +108,12 @@ def valid_documents(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "seed": draw(st.integers(0, 2**63 - 1)),
         "data": {"train": train, "text": text, "label": label, "split_seed": split_seed, "unlabelled": text},
-        "text": {"clean": draw(st.booleans()), "max_tokens": draw(COUNTS), "vectors": draw(st.none() | NAMES)},
+        "text": {
+            "clean": draw(st.booleans()),
+            "mark_case": draw(st.booleans()),
+            "max_tokens": draw(COUNTS),
+            "vectors": draw(st.none() | NAMES),
+        },
         "model": {
             "cell": draw(st.sampled_from(["rnn", "lstm", "gru", "grid_lstm", "none"])),
             "dropout": draw(PROBABILITIES),
