@@ -16,6 +16,9 @@ from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 from torch.optim.swa_utils import AveragedModel
 
 from rnncls.config import TrainSection
@@ -72,7 +75,7 @@ def add_up(words: torch.Tensor, parts: Sequence[Sequence[torch.Tensor]]) -> Grad
 
 
 class Optimizer:
-    """One optimiser for the whole model: torch's fused one for the network, a row-wise one for the embedding."""
+    """One optimiser for the whole model: torch's fused kernels for the network, a row-wise one for the embedding."""
 
     def __init__(
         self, embedding: nn.Embedding, network: Iterable[nn.Parameter], depths: Sequence[int], section: TrainSection
@@ -86,18 +89,10 @@ class Optimizer:
         self.weight_decay = section.weight_decay
         self.clip_norm = section.clip_norm
         self.frozen_epochs = section.freeze_encoder, section.freeze_embedding
-        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[section.optimizer]
+        self.factors = [section.layer_lr_decay**depth for depth in self.depths]
+        self.states: list[dict[str, torch.Tensor]] = [{} for _ in self.network]
         # Fused kernels exist for every device but MPS.
-        fused = embedding.weight.device.type != "mps"
-        factors = [section.layer_lr_decay**depth for depth in self.depths]
-        groups = [
-            {
-                "params": [weight for weight, own in zip(self.network, factors, strict=True) if own == factor],
-                "of": factor,
-            }
-            for factor in sorted(set(factors))
-        ]
-        self.dense = kind(groups, lr=section.lr, weight_decay=section.weight_decay, fused=fused)
+        self.fused = embedding.weight.device.type != "mps"
         self.rows_factor = section.layer_lr_decay ** (max(self.depths) + 1)
         self.rows = None if section.optimizer == "sgd" else RowMoments(embedding.weight)
         self.norm = torch.zeros((), device=embedding.weight.device)
@@ -108,8 +103,12 @@ class Optimizer:
         """Let those weights move that are not, or no longer, frozen in this epoch, from 0."""
         encoder, embedding = self.frozen_epochs
         self.moves_rows = epoch >= embedding
-        pairs = zip(self.network, self.depths, strict=True)
-        self.moving = [weight for weight, depth in pairs if depth == 0 or epoch >= encoder]
+        self.moving_numbers = [number for number, depth in enumerate(self.depths) if depth == 0 or epoch >= encoder]
+
+    @property
+    def moving(self) -> list[nn.Parameter]:
+        """Those of the network's parameters that move."""
+        return [self.network[number] for number in self.moving_numbers]
 
     def step(self, gradients: Gradients, lr: float) -> None:
         """Clip the gradients, in place, and update every parameter that moves by them."""
@@ -117,21 +116,46 @@ class Optimizer:
         self.norm = torch.nn.utils.get_total_norm(moving)
         if self.clip_norm is not None:
             clip(moving, self.norm, self.clip_norm)
-        for parameter, gradient in zip(self.moving, gradients.network, strict=True):
-            parameter.grad = gradient
-        for group in self.dense.param_groups:
-            group["lr"] = lr * group["of"]
+        update = partial(self._update_network, gradients.network, lr)
         num_parts = self.workers.num_threads if len(gradients.words) >= ROWS_WORTH_SHARING else 1
         parts = zip(gradients.words.chunk(num_parts), gradients.rows.chunk(num_parts), strict=True)
         updates = [partial(self._update_rows, words, rows, lr * self.rows_factor) for words, rows in parts]
         if not self.moves_rows:
-            self.dense.step()
+            update()
         elif num_parts == 1:
-            self.dense.step()
+            update()
             updates[0]()
         else:
-            self.workers.map(lambda update: update(), [self.dense.step, *updates])
-        self.dense.zero_grad()
+            self.workers.map(lambda work: work(), [update, *updates])
+
+    @torch.no_grad()
+    def _update_network(self, gradients: Sequence[torch.Tensor], lr: float) -> None:
+        """Update the parameters that move, those of one rate together, by the functions behind torch's optimisers.
+
+        The optimisers themselves import torch's compiler in their first step, which takes a second.
+        """
+        for factor in sorted({self.factors[number] for number in self.moving_numbers}):
+            pairs = zip(self.moving_numbers, gradients, strict=True)
+            numbers, own = zip(*(pair for pair in pairs if self.factors[pair[0]] == factor), strict=True)
+            weights: list[torch.Tensor] = [self.network[number] for number in numbers]
+            settings: dict[str, Any] = {"lr": lr * factor, "weight_decay": self.weight_decay, "fused": self.fused}
+            settings["maximize"] = False
+            if self.name == "sgd":
+                no_momentum: list[torch.Tensor | None] = [None] * len(own)
+                sgd(weights, [*own], no_momentum, **settings, momentum=0.0, dampening=0.0, nesterov=False)
+                continue
+            states = [self.states[number] or self._first_state(number) for number in numbers]
+            means, squares, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
+            update = adamw if self.name == "adamw" else adam
+            betas: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPSILON, "amsgrad": False}
+            update(weights, [*own], means, squares, [], steps, **settings, **betas)
+
+    def _first_state(self, number: int) -> dict[str, torch.Tensor]:
+        """Return Adam's state of a parameter that has not moved yet."""
+        weight = self.network[number]
+        moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
+        self.states[number] = {"step": torch.zeros((), device=weight.device if self.fused else "cpu"), **moments}
+        return self.states[number]
 
     @torch.no_grad()
     def _update_rows(self, rows: torch.Tensor, gradient: torch.Tensor, lr: float) -> None:
@@ -148,20 +172,19 @@ class Optimizer:
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return all that a resumed run needs, by name."""
         state: dict[str, torch.Tensor] = {}
-        for number, parameter in enumerate(self.network):
-            for name, value in self.dense.state.get(parameter, {}).items():
-                state[f"dense.{number}.{name}"] = value
+        for number, own in enumerate(self.states):
+            state |= {f"dense.{number}.{name}": value for name, value in own.items()}
         if self.rows is not None:
             state |= {f"rows.{name}": value for name, value in self.rows.state_dict().items()}
         return state
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Take back what `state_dict` returned."""
-        for number, parameter in enumerate(self.network):
+        for number in range(len(self.network)):
             prefix = f"dense.{number}."
-            own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-            if own:
-                self.dense.state[parameter] = own
+            self.states[number] = {
+                name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+            }
         if self.rows is not None:
             self.rows.load_state_dict({name: state[f"rows.{name}"] for name in self.rows.state_dict()})
 

@@ -80,7 +80,8 @@ def use_deterministic_kernels(*, wanted: bool) -> None:
     """Let torch use none but kernels whose result is the same each time, or any again."""
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS asks for
-    torch.use_deterministic_algorithms(wanted)
+    if wanted != torch.are_deterministic_algorithms_enabled():  # asking is free, telling imports a second of torch
+        torch.use_deterministic_algorithms(wanted)
     # Every step would pay for it, and none reads such memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch makes it later
 

@@ -1,13 +1,16 @@
 """The optimiser: equal to torch's dense ones where each row sees every step, and to one a row where it does not."""
 
 import math
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import chain
 
 import pytest
 import torch
 from torch import nn
 
-from rnncls.config import TrainSection
+from rnncls.config import Config, TrainSection, dump_config
 from rnncls.optim import Gradients, Optimizer, RunningMean, add_up, build_optimizer, clip, lr_factor
 from rnncls.runtime import Workers
 
@@ -255,3 +258,16 @@ def test_the_running_mean_follows_the_weights_ever_more_slowly() -> None:
         expected = fade * expected + (1 - fade) * model.linear.bias.item()
         assert kept.item() == pytest.approx(expected)
     assert kept.item() < model.linear.bias.item()
+
+
+def test_a_training_does_not_import_torchs_compiler(make_config: Callable[..., Config]) -> None:
+    script = """
+import sys
+from pathlib import Path
+from rnncls.config import parse_config
+from rnncls.training import train
+
+train(parse_config(sys.argv[1], "toy"), Path("run"))
+assert "torch._dynamo" not in sys.modules, "which takes a second"
+"""
+    subprocess.run([sys.executable, "-c", script, dump_config(make_config("train.max_epochs=1"))], check=True)
