@@ -82,7 +82,8 @@ def _load_package(matrix: Path, index: Path, words: Sequence[str]) -> tuple[torc
     import pyarrow.parquet
 
     try:
-        known = pyarrow.parquet.read_table(index).column(0).to_pylist()
+        with pyarrow.parquet.ParquetFile(index) as file:  # `read_table` imports what reads whole folders, 0.2 s of it
+            known = file.read().column(0).to_pylist()
         table = np.load(matrix, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{matrix.parent}: the package's vectors cannot be read: {error}") from error
