@@ -45,6 +45,7 @@ from rnncls.storage import (
     write_atomic,
     write_json,
 )
+from rnncls.tokenizer import Settings
 from rnncls.vocab import Vocab
 
 logger = logging.getLogger(__name__)
@@ -367,7 +368,7 @@ def load_pretrained(config: Config) -> Pretrained:
         raise RunError(f"{path}: has no {LANGUAGE_MODEL}: make one with 'rnncls pretrain --config … --out {path}'")
     tensors, other, vocab = load_sealed(path, LANGUAGE_MODEL)
     keys = {
-        "text": ("tokenizer", "clean", "mark_case", "same_digits"),
+        "text": tuple(name for name in Settings._fields if name != "max_tokens"),  # how much is read, not how
         "model": ("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional"),
     }
     for section, names in keys.items():
