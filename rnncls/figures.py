@@ -76,14 +76,15 @@ def draw_trace(trace: Trace) -> Figure:
     grid = figure.subplots(len(names), len(ways), squeeze=False, sharex=True)
     for column, way in enumerate(ways):
         values = {name: np.array(each).T for name, each in trace.directions[way].items()}  # [H, T]
-        memory = values.get("cell", values["hidden"])
+        kept = "cell" if "cell" in values else "hidden"
+        memory = values[kept]
         order = np.argsort(memory[:, -1 if way == "forward" else 0], kind="stable")
         for row, name in enumerate(names):
             axes = grid[row, column]
             _draw_heat(figure, axes, values[name][order], is_signed=name in STATES)
             axes.set_title(f"{name}{' state' if name in STATES else ' gate'}, {way}")
             if column == 0:
-                axes.set_ylabel("units, by last value")
+                axes.set_ylabel(f"units, by last {kept} state")
         _name_tokens(grid[-1, column], trace.tokens)
     return figure
 

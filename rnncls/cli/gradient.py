@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def gradient_command(
     set_: SetOption = None,
     split: Annotated[SplitName, typer.Option(help="Which rows of the data.")] = "test",
     rows: Annotated[int, typer.Option(min=1, help="At most so many of them, drawn by the seed.")] = NUM_ROWS,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw the curves into this PNG.", show_default=False, metavar="FILE.png")
-    ] = None,
+    plot: PlotOption = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
@@ -59,11 +57,12 @@ def gradient_command(
     else:
         paths = [find_run(path) for path in runs] if runs else [find_run(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
-    if picture is not None:
+    if plot is not None:
         from rnncls.gradients import draw_curves
         from rnncls.picture import save_picture
 
-        save_picture(picture, draw_curves(measured))
+        save_picture(plot, draw_curves(measured))
+        typer.echo(f"{plot}: written", err=True)
     if json_:
         typer.echo(json.dumps({**origin, "networks": [each.to_dict() for each in measured]}))
     else:

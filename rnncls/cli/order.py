@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def order_command(
         typer.Option(help="A run with cell: none; default: one is trained, and kept in RUN.", show_default=False),
     ] = None,
     set_: SetOption = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw the accuracies into this PNG.", show_default=False, metavar="FILE.png")
-    ] = None,
+    plot: PlotOption = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
@@ -60,11 +58,12 @@ def order_command(
         raise ConfigError(f"{loaded.path}: is a bag of words itself: give a run of a recurrent network")
     bag = load_run(find_run(baseline)) if baseline else find_bag(loaded, set_ or [], use_cache=not no_cache)
     readings, origin = audit_order(loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache)
-    if picture is not None:
+    if plot is not None:
         from rnncls.order import draw_readings
         from rnncls.picture import save_picture
 
-        save_picture(picture, draw_readings(readings))
+        save_picture(plot, draw_readings(readings))
+        typer.echo(f"{plot}: written", err=True)
     if json_:
         typer.echo(json.dumps({"run": str(loaded.path), "baseline": str(bag.path), **describe_order(readings, origin)}))
     else:

@@ -70,7 +70,7 @@ def test_people_get_the_memories_and_what_is_measured(cli: Cli) -> None:
 
 
 def test_the_picture_is_written(cli: Cli) -> None:
-    assert cli("gradient", "--picture", "curves.png").exit_code == 0
+    assert cli("gradient", "--plot", "curves.png").exit_code == 0
     assert Path("curves.png").read_bytes().startswith(b"\x89PNG")
 
 

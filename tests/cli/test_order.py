@@ -69,7 +69,7 @@ def test_people_get_a_table_and_two_sentences(cli: Cli) -> None:
 
 
 def test_the_picture_is_written(cli: Cli) -> None:
-    assert cli("order", "--picture", "order.png").exit_code == 0
+    assert cli("order", "--plot", "order.png").exit_code == 0
     assert Path("order.png").read_bytes().startswith(b"\x89PNG")
 
 
