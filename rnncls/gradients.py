@@ -239,7 +239,7 @@ def choose_rows(split: EncodedSplit, num_rows: int, seed: int) -> EncodedSplit:
 
 def draw_curves(measured: Sequence[Measured]) -> "Figure":
     """Return a picture of the shares, a line a curve; dashed are first weights."""
-    from rnncls.picture import COLORS, new_figure
+    from rnncls.picture import COLORS, new_figure, use_log_scale
 
     figure = new_figure()
     axes = figure.add_subplot()
@@ -249,7 +249,8 @@ def draw_curves(measured: Sequence[Measured]) -> "Figure":
         axes.plot(each.curve.shares, style, color=color, label=f"{each.label}, {each.weights} weights")
     axes.axhline(FLOOR, color="#666666", linewidth=0.8, linestyle=":")
     lowest = min(min(each.curve.shares) for each in measured)
-    axes.set(yscale="log", ylim=(max(1e-6, lowest / 2), 2), xlabel="distance from the last token read (tokens)")
+    use_log_scale(axes)
+    axes.set(ylim=(max(1e-6, lowest / 2), 2), xlabel="distance from the last token read (tokens)")
     axes.set_ylabel("length of the gradient by that\nat distance 0, median of the texts")
     axes.legend(fontsize="small")
     return figure

@@ -8,8 +8,10 @@ import io
 import warnings
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import NullFormatter
 
 from rnncls.storage import write_atomic
 
@@ -22,6 +24,13 @@ HEAT, SIGNED = "cividis", "PuOr"
 def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
     """Return an empty figure of that size in inches, laid out so that no label is cut."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def use_log_scale(axes: Axes) -> None:
+    """Scale the y axis by powers of ten, labelled as plain numbers: matplotlib's own labels are formulas."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def to_png(figure: Figure) -> bytes:

@@ -26,7 +26,7 @@ from rnncls.dataset import BUILT_INS
 from rnncls.gradients import FLOOR, Measured
 from rnncls.metrics import wilson_interval
 from rnncls.order import AS_WRITTEN, BAG, Reading, explain_order, find_best_blind, resample_mean
-from rnncls.picture import COLORS, new_figure, save_picture
+from rnncls.picture import COLORS, new_figure, save_picture, use_log_scale
 from rnncls.storage import write_atomic
 from rnncls.vocab import Vocab
 
@@ -563,7 +563,8 @@ def draw_gradients(findings: Findings) -> Figure:
         for color, style, cell, each in zip(COLORS, ("-", "--", "-."), CELLS.values(), own, strict=False):
             axes.plot(each.curve.shares, style, color=color, label=cell)
         axes.axhline(FLOOR, color="#666666", linewidth=0.8, linestyle=":")
-        axes.set(title=state, yscale="log", ylim=(1e-6, 3), xlabel="tokens before the last")
+        use_log_scale(axes)
+        axes.set(title=state, ylim=(1e-6, 3), xlabel="tokens before the last")
     panels[0].set_ylabel("gradient's length by that\nat the last token (median)")
     panels[0].legend()
     return figure

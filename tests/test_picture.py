@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnncls.errors import RunError
-from rnncls.picture import COLORS, new_figure, save_picture, to_png
+from rnncls.picture import COLORS, new_figure, save_picture, to_png, use_log_scale
 
 
 def draw(title: str = "loss") -> Figure:
@@ -42,6 +42,17 @@ def test_a_label_of_anything_is_drawn(label: str) -> None:
 def test_dollars_are_not_taken_for_a_formula() -> None:
     assert to_png(draw("$x$")) != to_png(draw("x"))
     assert to_png(draw("$x$")) != to_png(draw("$ x $"))  # a formula has no spaces
+
+
+def test_the_labels_of_a_log_scale_are_plain_numbers() -> None:
+    figure = new_figure()
+    axes = figure.add_subplot()
+    axes.plot([1.0, 0.03, 1e-5])
+    use_log_scale(axes)
+    to_png(figure)
+    labels = [label.get_text() for label in axes.get_yticklabels(which="both") if label.get_text()]
+    assert {"1", "0.01", "0.0001"} < set(labels)
+    assert not any("$" in label for label in labels)
 
 
 def test_a_picture_is_written_whole(tmp_path: Path) -> None:
