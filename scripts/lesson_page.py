@@ -82,12 +82,14 @@ class Findings:
         curves: Gradients through time, of first and trained weights.
         torchs: The same with torch's own first weights.
         orders: By data set, how its rows are judged in each order.
+        command: What writes the page again.
     """
 
     results: dict[str, list[Result]]
     curves: list[Measured]
     torchs: list[Measured]
     orders: dict[str, list[Reading]]
+    command: str
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def tell_start(findings: Findings) -> list[str]:
     return [
         "# A lesson on recurrent networks, measured",
         "Each section takes a claim of the lesson that this program grew out of and measures it. The page is written "
-        "by `scripts/lesson DATA_ROOT`, numbers and verdicts included; nothing in it is typed by hand.",
+        f"by `{findings.command}`, numbers and verdicts included; nothing in it is typed by hand.",
         f"The lesson's networks (`configs/lesson/`) learn for one epoch from {lstm.num_rows:,} rows of AG News, of "
         f"{published:,} in the published file, and judge {len(lstm.right):,} test rows; the networks of equal size "
         f"learn from {small.num_rows:,}. Fewer rows than the published ones make other figures than the published "

@@ -43,7 +43,8 @@ def main() -> None:
         write_files(root, work, arguments.rows)
         results = run_all(list_experiments(work), work)
         print("measuring gradients and orders", flush=True)
-        findings = Findings(results, find_curves(results), find_torchs_curve(results), find_orders(results))
+        command = "scripts/lesson DATA_ROOT" + (f" --rows {arguments.rows}" if arguments.rows else "")
+        findings = Findings(results, find_curves(results), find_torchs_curve(results), find_orders(results), command)
     write_page(findings, out)
     print(f"{out / 'lesson.md'} written, {time.monotonic() - start:.0f} s in all")
 
