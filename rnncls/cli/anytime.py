@@ -9,6 +9,7 @@ import typer
 
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, PlotOption, RunArgument
+from rnncls.cli.screen import save_plot
 
 
 def anytime_command(
@@ -35,10 +36,8 @@ def anytime_command(
     title = f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,} rows"
     if plot is not None:
         from rnncls.figures import draw_anytime
-        from rnncls.picture import save_picture
 
-        save_picture(plot, draw_anytime(points, title))
-        typer.echo(f"{plot}: written", err=True)
+        save_plot(plot, draw_anytime(points, title))
     if json_:
         found = {"points": [asdict(point) for point in points], "data": origin, "meaning": describe_anytime(points)}
         typer.echo(json.dumps(found))

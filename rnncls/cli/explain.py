@@ -8,6 +8,7 @@ import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
 from rnncls.cli.predict import STDIN, read_texts
+from rnncls.cli.screen import save_plot
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -83,13 +84,12 @@ def show_trajectories(run: "Run", texts: list[str], *, html: Path | None, plot: 
         trajectory = trace_verdicts(run, text)
         if plot is not None or html is not None:
             from rnncls.figures import draw_trajectory
-            from rnncls.picture import save_picture, to_png
+            from rnncls.picture import to_png
 
             figure = draw_trajectory(trajectory)
             parts += trajectory_parts(trajectory, to_png(figure))
             if plot is not None:
-                save_picture(plot, figure)
-                typer.echo(f"{plot}: written", err=True)
+                save_plot(plot, figure)
         if json_:
             typer.echo(json.dumps(trajectory.to_dict()))
         else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+from rnncls.cli.screen import save_plot
 
 
 def gates_command(
@@ -33,10 +34,8 @@ def gates_command(
     trace = trace_gates(loaded, text, layer)
     if plot is not None:
         from rnncls.figures import draw_trace
-        from rnncls.picture import save_picture
 
-        save_picture(plot, draw_trace(trace))
-        typer.echo(f"{plot}: written", err=True)
+        save_plot(plot, draw_trace(trace))
     if json_:
         typer.echo(json.dumps(trace.to_dict()))
     else:

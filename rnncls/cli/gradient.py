@@ -8,6 +8,7 @@ import typer
 
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
+from rnncls.cli.screen import save_plot
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,10 +60,8 @@ def gradient_command(
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
     if plot is not None:
         from rnncls.gradients import draw_curves
-        from rnncls.picture import save_picture
 
-        save_picture(plot, draw_curves(measured))
-        typer.echo(f"{plot}: written", err=True)
+        save_plot(plot, draw_curves(measured))
     if json_:
         typer.echo(json.dumps({**origin, "networks": [each.to_dict() for each in measured]}))
     else:

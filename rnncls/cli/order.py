@@ -9,6 +9,7 @@ import typer
 
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
+from rnncls.cli.screen import save_plot
 from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ def order_command(
     readings, origin = audit_order(loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache)
     if plot is not None:
         from rnncls.order import draw_readings
-        from rnncls.picture import save_picture
 
-        save_picture(plot, draw_readings(readings))
-        typer.echo(f"{plot}: written", err=True)
+        save_plot(plot, draw_readings(readings))
     if json_:
         typer.echo(json.dumps({"run": str(loaded.path), "baseline": str(bag.path), **describe_order(readings, origin)}))
     else:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls.cli.screen import save_plot
+
 if TYPE_CHECKING:
     from rnncls.curves import Curve
 
@@ -25,9 +27,8 @@ def plot_command(
         typer.echo(line)
     if output is not None:
         from rnncls.charts import draw_curves
-        from rnncls.picture import save_picture
 
-        save_picture(output, draw_curves(curves))
+        save_plot(output, draw_curves(curves))
 
 
 def load_curves(runs: list[Path]) -> "list[Curve]":

@@ -1,10 +1,26 @@
 """Lines and tables on the screen of a person, or in a pipe."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.table import Table
+
+
+def save_plot(path: Path, figure: "Figure") -> None:
+    """Write a figure as PNG and say so on stderr, for stdout may be a table or JSON.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    from rnncls.picture import save_picture
+
+    save_picture(path, figure)
+    typer.echo(f"{path}: written", err=True)
 
 
 def print_tables(lines: Iterable[str], tables: Sequence["Table"], *, fit: bool = False) -> None:

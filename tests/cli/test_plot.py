@@ -19,7 +19,8 @@ def test_a_run_has_a_chart_of_loss_and_one_of_accuracy(cli: Cli, run_path: Path)
 
 def test_several_runs_share_a_chart(cli: Cli, run_path: Path) -> None:
     shutil.copytree(run_path, "runs/other")
-    stdout = cli("plot", str(run_path), "runs/other", "--output", "curves.png").stdout
+    _, stdout, stderr = cli("plot", str(run_path), "runs/other", "--output", "curves.png")
+    assert stderr == "curves.png: written\n"
     assert "1  toy" in stdout
     assert "2  other" in stdout
     assert Path("curves.png").read_bytes().startswith(b"\x89PNG")
