@@ -86,8 +86,7 @@ def draw_slices(by_length: Sequence[Slice], by_unknown_share: Sequence[Slice]) -
         (right, by_unknown_share, "{:.1%}", "unknown words"),
     ):
         _draw_intervals(axes, range(len(slices)), slices, COLORS[0])
-        ranges = [f"{form.format(each.low)} to {form.format(each.high)}" for each in slices]
-        axes.set_xticks(range(len(slices)), ranges, rotation=30, ha="right")
+        axes.set_xticks(range(len(slices)), [each.describe(form) for each in slices], rotation=30, ha="right")
         axes.set_xlabel(name)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     left.set_ylabel("accuracy")

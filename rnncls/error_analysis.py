@@ -34,6 +34,11 @@ class Slice:
     accuracy: float
     interval: tuple[float, float]
 
+    def describe(self, form: str) -> str:
+        """Return the range as words, its ends written as in `form` (`{:.1%}`), or the one value that it is."""
+        low, high = form.format(self.low), form.format(self.high)
+        return low if low == high else f"{low} to {high}"
+
 
 def find_slices(values: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]) -> list[Slice]:
     """Return the accuracy over at most `NUM_SLICES` ranges of a value, cut at its quantiles, from two arrays [N].

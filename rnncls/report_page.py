@@ -175,7 +175,7 @@ def _coverage_rows(coverages: Sequence[Coverage]) -> list[list[str]]:
 
 
 def _slice_rows(slices: Sequence[Slice], form: str) -> list[list[str]]:
-    return [[f"{form.format(each.low)} to {form.format(each.high)}", *_accuracy_cells(each)] for each in slices]
+    return [[each.describe(form), *_accuracy_cells(each)] for each in slices]
 
 
 def _accuracy_cells(found: Slice | Coverage) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from rnncls.batching import EncodedTexts
-from rnncls.error_analysis import find_slices, surest_mistakes, unknown_shares
+from rnncls.error_analysis import Slice, find_slices, surest_mistakes, unknown_shares
 
 
 def test_slices_are_cut_at_the_quantiles() -> None:
@@ -63,3 +63,10 @@ def test_the_surest_mistake_comes_first() -> None:
     is_right = np.array([False, True, True, False, False])
     assert surest_mistakes(confidences, is_right, 2).tolist() == [4, 0]
     assert surest_mistakes(confidences, is_right, 9).tolist() == [4, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"), [(0.0, 0.0, "0.0%"), (0.01, 0.0104, "1.0%"), (0.0, 0.031, "0.0% to 3.1%")]
+)
+def test_a_range_whose_ends_read_alike_is_one_value(low: float, high: float, words: str) -> None:
+    assert Slice(low, high, 3, 1.0, (0.4, 1.0)).describe("{:.1%}") == words
