@@ -330,29 +330,38 @@ def load_data_seal(path: Path) -> tuple[dict[str, str], dict[str, int | float]]:
     return files, drawn
 
 
-def check_rows(path: Path, fingerprint: Mapping[str, Any], *, may_differ: bool) -> None:
-    """See that the run at `path` has not learnt from rows that are for validation here.
+def check_rows(path: Path, fingerprint: Mapping[str, Any], test_file: Path | None = None, *, may_differ: bool) -> None:
+    """See that the run at `path` has not learnt from rows that are for validation or testing here.
 
     Args:
         path: A finished run, of a teacher or a language model.
         fingerprint: That of the data at hand.
+        test_file: That of the data at hand, which stays closed.
         may_differ: Whether it may have learnt from another file altogether, which cannot be looked into.
 
     Raises:
         RunError: It is not finished.
-        ConfigError: It has another split of the same file, or other files.
+        ConfigError: It has another split of the same file, or other files, or has read one of these without its labels.
     """
     if not (path / SUMMARY).is_file():
         raise RunError(f"{path}: not finished: go on with --resume --out {path} first")
     files, split = load_data_seal(path)
     own = [fingerprint["files"].get(name, {}).get("sha256") for name in ("train", "valid")]
     other = [files.get(name) for name in ("train", "valid")]
+    for name, sha256 in files.items():
+        kind, _, file = name.partition(":")
+        is_test = test_file is not None and Path(file).resolve() == test_file.resolve()
+        if kind == "unlabelled" and (is_test or sha256 in own):
+            role = "test" if is_test else "training or validation"
+            raise ConfigError(
+                f"{path} has read {file} as data.unlabelled, which is the {role} file here: pretrain without it"
+            )
     if own[0] != other[0] and may_differ:  # the training files
         logger.info("%s has learnt from another file than this one's: see that no validation row is in it", path)
     elif own != other or fingerprint["split"] != split:
         raise ConfigError(
-            f"{path} may have seen the rows that are for validation here: "
-            "train it on the same files, with the same data.valid_fraction and data.split_seed (or seed)"
+            f"{path} may have seen the rows that are for validation or testing here: train it on the same files, with "
+            "the same data.label, data.valid_fraction, data.test_fraction and data.split_seed (or seed)"
         )
 
 

@@ -192,12 +192,15 @@ def describe_file(source: LabelledTexts) -> dict[str, Any]:
 def _fingerprint(
     config: Config, sources: dict[str, LabelledTexts], train: EncodedSplit, valid: EncodedSplit, vocab: Vocab
 ) -> dict[str, Any]:
-    split: dict[str, Any] = {}  # what is drawn
+    split: dict[str, Any] = {}  # what is drawn, and which rows that gave: it depends on the labels too
     if sources["valid"] is sources["train"]:
         split = {"seed": split_seed(config), "valid_fraction": config.data.valid_fraction}
+        split["valid_rows_sha256"] = sha256_of(valid.rows.tobytes())
         del sources["valid"]
     if config.data.test_fraction is not None:
+        _, test_rows = split_test_rows(sources["train"].labels, config.data.test_fraction)
         split["test_fraction"] = config.data.test_fraction
+        split["test_rows_sha256"] = sha256_of(test_rows.tobytes())
     return {
         "files": {split: describe_file(source) for split, source in sources.items()},
         "split": split,

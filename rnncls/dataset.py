@@ -73,7 +73,7 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 """What `data.delimiter` calls them."""
 TEST_SEED = 20_151_121
 """Draws the rows of `data.test_fraction`, and nothing that a config says does: no other seed moves a test row into the
-training rows of another run."""
+training rows of another run. Other labels of the same file draw other rows (see corpus.py: its fingerprint)."""
 _BUILT_IN_COLUMNS = ("label", "title", "description")
 
 

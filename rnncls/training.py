@@ -23,7 +23,7 @@ from rnncls import checkpoint, storage, tracking
 from rnncls.calibration import fit_temperature
 from rnncls.config import Config, load_config
 from rnncls.corpus import load_training_data
-from rnncls.dataset import checksum
+from rnncls.dataset import checksum, find_test_file
 from rnncls.distributed import find_launch, find_processes
 from rnncls.errors import ConfigError, Interrupted, RunError
 from rnncls.evaluator import compute_logits
@@ -84,7 +84,8 @@ def build_trainer(
         vocab = pretrained.vocab
     data = load_training_data(config, vocab, use_cache=use_cache)
     if pretrained is not None:
-        checkpoint.check_rows(Path(config.model.pretrained or ""), data.fingerprint, may_differ=True)
+        path = Path(config.model.pretrained or "")
+        checkpoint.check_rows(path, data.fingerprint, find_test_file(config.data), may_differ=True)
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
     return Trainer(config.train, build_model(config, data, pretrained).to(device), data, config.seed)

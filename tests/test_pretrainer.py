@@ -85,9 +85,33 @@ def test_texts_of_one_word_leave_nothing_to_guess(make_config: MakeConfig) -> No
 
 def test_another_split_of_the_same_file_is_refused(make_config: MakeConfig, pretrained: Path) -> None:
     for override in ("seed=1", "data.valid_fraction=0.3"):
-        with pytest.raises(ConfigError, match="may have seen the rows that are for validation here"):
+        with pytest.raises(ConfigError, match="may have seen the rows that are for validation or testing here"):
             train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
     train(make_config(f"model.pretrained={pretrained}", "seed=1", "data.split_seed=0"), Path("run"))
+
+
+@pytest.mark.parametrize("overrides", [[], ["data.test=null", "data.test_fraction=0.2"]])
+def test_other_labels_of_the_same_file_draw_other_rows_and_are_refused(
+    make_config: MakeConfig, toy_csv: Path, overrides: list[str]
+) -> None:
+    header, *rows = toy_csv.read_text(encoding="utf-8").splitlines()
+    text = "\n".join(f"{row},{'ab'[number % 3 == 0]}" for number, row in enumerate(rows))
+    toy_csv.write_text(f"{header},other\n{text}\n", encoding="utf-8")
+    pretrain(make_config(*QUICK, *overrides), Path("pretrained"))
+    with pytest.raises(ConfigError, match=r"may have seen the rows .* the same data\.label"):
+        train(make_config("model.pretrained=pretrained", *overrides, "data.label=other"), Path("run"))
+
+
+@pytest.mark.parametrize("key", ["data.train", "data.valid", "data.test"])
+def test_a_language_model_that_has_read_a_labelled_file_is_refused(
+    make_config: MakeConfig, toy_csv: Path, key: str
+) -> None:
+    Path("more.csv").write_text(toy_csv.read_text(encoding="utf-8"), encoding="utf-8")
+    rows = toy_csv.read_text(encoding="utf-8").splitlines()
+    toy_csv.write_text("\n".join(rows[:-10]), encoding="utf-8")
+    pretrain(make_config(*QUICK, "data.unlabelled=[more.csv]"), Path("pretrained"))
+    with pytest.raises(ConfigError, match=r"^pretrained has read more\.csv as data\.unlabelled"):
+        train(make_config("model.pretrained=pretrained", f"{key}=more.csv"), Path("run"))
 
 
 def test_a_language_model_of_other_texts_is_taken_with_a_note(

@@ -89,7 +89,7 @@ def test_a_student_is_one_run_that_needs_no_teacher(make_config: MakeConfig, tea
 
 def test_a_teacher_that_may_have_seen_the_validation_rows_is_refused(make_config: MakeConfig) -> None:
     train(make_config("seed=1", "train.max_epochs=1"), Path("one"))
-    with pytest.raises(ConfigError, match=r"^one may have seen the rows that are for validation here"):
+    with pytest.raises(ConfigError, match=r"^one may have seen the rows that are for validation or testing here"):
         train(make_config("seed=2", "train.teachers=[one]"), Path("run"))
     with pytest.raises(ConfigError, match=r"^one may have seen"):
         train(make_config("seed=1", "data.valid_fraction=0.3", "train.teachers=[one]"), Path("run"))
