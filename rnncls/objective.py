@@ -180,5 +180,8 @@ def divergence(logits: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 def scale_to(change: torch.Tensor, length: float) -> torch.Tensor:
     """Return each text's change with this 2-norm over all its words; a change of zero stays. [T, B, E]."""
-    norms = change.square().sum(dim=(0, 2), keepdim=True).sqrt()  # [1, B, 1]
-    return change * (length / norms.clamp_min(torch.finfo(change.dtype).tiny))
+    tiny = torch.finfo(change.dtype).tiny
+    # By its largest number first: the squares of small ones would be zero.
+    change = change / change.abs().amax(dim=(0, 2), keepdim=True).clamp_min(tiny)
+    norms = change.square().sum(dim=(0, 2), keepdim=True).sqrt()  # [1, B, 1], 0 or at least 1
+    return change * (length / norms.clamp_min(1.0))

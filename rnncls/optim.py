@@ -229,20 +229,22 @@ class RunningMean(AveragedModel):
     """A copy of a model that holds the running mean of its weights, looked at every few steps."""
 
     EVERY = 10
-    """Steps from one look to the next: the mean is as good as of all steps, and costs a tenth."""
+    """Steps from one look to the next, if an epoch has as many: the mean is as good as of all, and costs a tenth."""
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, steps_per_epoch: int) -> None:
         """Start with the weights as they are.
 
         Args:
             model: Whose weights.
             decay: What an earlier step's weights fade by in a step, in the end; at the start they fade faster.
+            steps_per_epoch: So that it has looked once before it is validated.
         """
+        self.every = min(self.EVERY, steps_per_epoch)
 
         @torch.no_grad()
         def update(kept: Any, new: Any, num_looks: Any) -> None:
             looks = int(num_looks)
-            fade = min(decay**self.EVERY, (1 + looks) / (10 + looks))
+            fade = min(decay**self.every, (1 + looks) / (10 + looks))
             torch._foreach_lerp_(list(kept), list(new), 1 - fade)
 
         super().__init__(model, multi_avg_fn=update)

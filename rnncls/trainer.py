@@ -107,8 +107,8 @@ class Trainer:
         weights = find_class_weights(section, data.train.labels, data.label_names)
         self.weights = None if weights is None else weights.to(self.device)[self.labels]  # [N]
         self.optimizer = build_optimizer(model, section)
-        self.average = RunningMean(model, section.average) if section.average else None
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
+        self.average = RunningMean(model, section.average, self.steps_per_epoch) if section.average else None
         self.step = 0
         self.num_tokens = 0
         self.elapsed_s = 0.0
@@ -175,7 +175,7 @@ class Trainer:
         self.processes.add_up([total.rows, *total.network, loss, correct])
         self.optimizer.step(total, lr)
         self.step += 1
-        if self.average is not None and self.step % self.average.EVERY == 0:
+        if self.average is not None and self.step % self.average.every == 0:
             self.average.update_parameters(self.model)
         self.epoch_loss += loss
         self.epoch_correct += correct

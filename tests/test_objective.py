@@ -177,6 +177,14 @@ def test_a_change_has_the_length_asked_for_and_zero_stays_zero() -> None:
     torch.testing.assert_close(F.cosine_similarity(scaled[:, 0].flatten(), change[:, 0].flatten(), dim=0).item(), 1.0)
 
 
+@pytest.mark.parametrize(("size", "length"), [(1e-20, 0.5), (1e-30, 5.0), (1e30, 5.0)])
+def test_a_change_of_any_size_gets_its_length(size: float, length: float) -> None:
+    change = torch.randn(4, 3, 2) * size
+    change[:, 1] = 0
+    norms = scale_to(change, length).transpose(0, 1).flatten(1).norm(dim=1)
+    torch.testing.assert_close(norms, torch.tensor([length, 0.0, length]))
+
+
 # Classes that count more than others
 
 

@@ -247,7 +247,7 @@ def test_frozen_weights_stay_and_then_move_like_fresh_ones(name: str, clip_norm:
 
 def test_the_running_mean_follows_the_weights_ever_more_slowly() -> None:
     model = Words()
-    mean = RunningMean(model, decay=0.9)
+    mean = RunningMean(model, decay=0.9, steps_per_epoch=20)
     kept = mean.module.get_parameter("linear.bias")
     expected = model.linear.bias.item()
     for look in range(40):

@@ -18,6 +18,7 @@ from rnncls.config import Config
 from rnncls.corpus import load_training_data
 from rnncls.errors import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.evaluator import compute_logits, evaluate
+from rnncls.optim import RunningMean
 from rnncls.runtime import Workers, has_amx, seed_everything
 from rnncls.trainer import Trainer, build_model
 from rnncls.training import SaveClock, find_unfinished, save_state, train
@@ -168,6 +169,15 @@ def test_the_averaged_weights_are_validated_and_saved(make_config: MakeConfig, t
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
     saved = checkpoint.load_uncalibrated(tmp_path / "run").model.state_dict()
     torch.testing.assert_close(saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0)
+
+
+def test_an_average_over_short_epochs_is_of_trained_weights(make_config: MakeConfig) -> None:
+    options = "train.average=0.9", "train.batch_size=100", "train.monitor=loss"
+    trainer = start(make_config(*options))
+    assert trainer.steps_per_epoch < RunningMean.EVERY
+    first = weights_of(trainer)
+    next(step for step in trainer.steps() if step.validation is not None)
+    assert not torch.equal(trainer.kept_model.linear.weight, first["linear.weight"])
 
 
 def test_frozen_weights_stay_for_as_many_epochs_as_asked(make_config: MakeConfig) -> None:
