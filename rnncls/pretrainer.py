@@ -20,7 +20,7 @@ from rnncls.evaluator import BATCH_SIZE
 from rnncls.language_model import LanguageModel
 from rnncls.objective import Draws
 from rnncls.section import default_of
-from rnncls.trainer import Trainer, start_torch, use_vectors
+from rnncls.trainer import Trainer, explain_sizes, start_torch, use_vectors
 from rnncls.training import check_run_folder, run_to_end, start_or_resume, summarise
 
 
@@ -88,11 +88,14 @@ def pretrain(
     """
     file = checkpoint.LANGUAGE_MODEL
     resume = check_run_folder(config, path, resume=resume, may_change=may_change, file=file)
+    if config.model.pretrained and Path(config.model.pretrained).resolve() != path.resolve():
+        raise ConfigError(f"model.pretrained: a language model starts afresh: leave it out, or name --out, {path}")
     section, model_section = _sections(config)
     device = start_torch(config, section, model_section)
     vocab = checkpoint.load_vocab(path) if resume and may_change else None
     data = load_language_data(config, vocab, use_cache=use_cache)
-    model = LanguageModel(model_section, len(data.vocab))
+    with explain_sizes():
+        model = LanguageModel(model_section, len(data.vocab))
     if config.text.vectors is not None and not resume:
         use_vectors(model.embedding, config, data.vocab)
     trainer = LanguageTrainer(section, model.to(device), data, config.seed)

@@ -5,6 +5,7 @@
 Shapes: N training texts, B texts in a batch, C classes.
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -346,7 +347,10 @@ class Trainer:
 
         checkpoint.load_weights(self.model, part("model"), source)
         if self.average is not None:
-            checkpoint.load_weights(self.average, part("average"), source)
+            if average := part("average"):
+                checkpoint.load_weights(self.average, average, source)
+            else:  # averaging is what has changed: it begins here
+                self.average.module.load_state_dict(self.model.state_dict())
         try:
             self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
             self.watch.load_state_dict(part("gradients"))
@@ -370,22 +374,41 @@ class Trainer:
         self.epoch_s = 0.0
 
 
-def build_model(config: Config, data: TrainingData, pretrained: Pretrained | None = None) -> TextClassifier:
+def build_model(
+    config: Config, data: TrainingData, pretrained: Pretrained | None = None, *, is_fresh: bool = True
+) -> TextClassifier:
     """Return the network with its first weights, those of a pretrained model or of pretrained vectors included.
+
+    Args:
+        config: All settings.
+        data: For the number of words and of classes.
+        pretrained: Where it starts.
+        is_fresh: Whether it needs first weights: a run that goes on has its own.
 
     Raises:
         ConfigError: The network is larger than the memory, or the vectors are wider than the embedding.
     """
-    try:
+    with explain_sizes():
         model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
+    if pretrained is not None:
+        model.load_state_dict(pretrained.weights, strict=False)
+    elif config.text.vectors is not None and is_fresh:
+        use_vectors(model.embedding, config, data.vocab)
+    return model
+
+
+@contextlib.contextmanager
+def explain_sizes() -> Iterator[None]:
+    """Name the config where a network is built that no memory holds.
+
+    Raises:
+        ConfigError: It is larger than the memory, or than torch can count.
+    """
+    try:
+        yield
     except (RuntimeError, OverflowError, TypeError, ValueError, MemoryError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"model: the network cannot be built: its sizes are too large: {first}") from error
-    if pretrained is not None:
-        model.load_state_dict(pretrained.weights, strict=False)
-    elif config.text.vectors is not None:
-        use_vectors(model.embedding, config, data.vocab)
-    return model
 
 
 def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
@@ -418,7 +441,8 @@ def ask_teachers(config: Config, data: TrainingData, device: torch.device, *, us
         seals.append(checksum(run.path / checkpoint.MODEL, "sha256"))
         if run.label_names != data.label_names:
             raise ConfigError(f"train.teachers: {name} knows the classes {run.label_names}, not {data.label_names}")
-        seen_as = config.model_copy(update={"text": run.config.text})
+        columns = config.data.model_copy(update={"text": run.config.data.text})
+        seen_as = config.model_copy(update={"data": columns, "text": run.config.text})
         split, _ = load_split(seen_as, "train", run.vocab, run.label_names, use_cache=use_cache)
         opinions.append(compute_logits(run.model.to(device), split.texts).softmax(dim=1))  # [N, C]
     labels = F.one_hot(torch.from_numpy(data.train.labels), len(data.label_names)).float()  # [N, C]

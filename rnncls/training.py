@@ -88,7 +88,8 @@ def build_trainer(
         checkpoint.check_rows(path, data.fingerprint, find_test_file(config.data), may_differ=True)
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
-    return Trainer(config.train, build_model(config, data, pretrained).to(device), data, config.seed)
+    model = build_model(config, data, pretrained, is_fresh=not resume)
+    return Trainer(config.train, model.to(device), data, config.seed)
 
 
 @contextlib.contextmanager

@@ -114,6 +114,18 @@ def test_a_language_model_that_has_read_a_labelled_file_is_refused(
         train(make_config("model.pretrained=pretrained", f"{key}=more.csv"), Path("run"))
 
 
+def test_a_language_model_starts_from_no_other(make_config: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match=r"^model\.pretrained: a language model starts afresh"):
+        pretrain(make_config("model.pretrained=other"), Path("pretrained"))
+    assert not Path("pretrained").exists()
+    pretrain(make_config(*QUICK, "model.pretrained=./pretrained"), Path("pretrained"))
+
+
+def test_a_language_model_larger_than_the_memory_is_refused(make_config: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match=r"^model: the network cannot be built: its sizes are too large"):
+        pretrain(make_config("model.hidden_size=1000000000"), Path("pretrained"))
+
+
 def test_a_language_model_of_other_texts_is_taken_with_a_note(
     make_config: MakeConfig, pretrained: Path, toy_csv: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

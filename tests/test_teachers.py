@@ -64,6 +64,15 @@ def texts_of(config: Config, starts: np.ndarray) -> list[str]:
     return [texts[places[int(start)]] for start in starts]
 
 
+def test_a_teacher_reads_its_own_columns(make_config: MakeConfig) -> None:
+    train(make_config("data.text=[title]", "train.max_epochs=4"), Path("one"))
+    config = make_config("data.text=[description]", "train.teachers=[one]", "train.teacher_weight=1.0")
+    data = load_training_data(config)
+    opinions = ask_teachers(config, data, CPU).targets
+    assert opinions is not None
+    assert (opinions.argmax(axis=1) == data.train.labels).mean() > 0.9  # the descriptions say nothing
+
+
 def test_the_loss_is_that_against_the_targets(make_config: MakeConfig, teachers: list[str]) -> None:
     config = make_config(SPLIT, f"train.teachers={teachers}", "model.dropout=0", "train.label_smoothing=0.2")
     data = load_training_data(config)

@@ -190,6 +190,22 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     assert load_run(Path("run")).config == changed
 
 
+def test_weights_are_averaged_from_where_that_is_asked_for(make_config: MakeConfig) -> None:
+    train(make_config("train.max_epochs=1"), Path("run"))
+    config = make_config("train.max_epochs=2", "train.average=0.9")
+    train(config, Path("run"), resume=True, may_change=True)
+    rows = tracking.read_rows(Path("run") / checkpoint.METRICS)
+    assert rows[1]["valid_loss"] < rows[0]["valid_loss"]
+
+
+def test_a_run_goes_on_when_its_vectors_have_gone(make_config: MakeConfig) -> None:
+    Path("vectors.txt").write_text("the 0.1 0.2 0.3\ncrowd 0.3 0.1 0.2\n", encoding="utf-8")
+    train(make_config("train.max_epochs=1", "text.vectors=vectors.txt"), Path("run"))
+    Path("vectors.txt").unlink()
+    train(make_config("train.max_epochs=2", "text.vectors=vectors.txt"), Path("run"), resume=True)
+    assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
+
+
 def test_a_config_that_does_not_fit_the_weights_is_refused(make_config: MakeConfig) -> None:
     train(make_config("train.max_epochs=1", "train.optimizer=sgd"), Path("run"))
     before = result_of(Path("run"))
