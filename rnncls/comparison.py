@@ -3,7 +3,6 @@
 Shapes: N texts, R runs.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -161,7 +160,10 @@ def differ(name: str, baseline: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_
 def mcnemar(gained: int, lost: int) -> float:
     """Return how probable so uneven a split of the rows judged differently is, were either outcome as likely (1947)."""
     num_differing, fewer = gained + lost, min(gained, lost)
-    tail = sum(math.comb(num_differing, k) for k in range(fewer + 1))
+    ways = tail = 1
+    for k in range(fewer):  # each binomial coefficient from the last one: a fresh one costs as much as all before it
+        ways = ways * (num_differing - k) // (k + 1)
+        tail += ways
     return min(1.0, tail / 2 ** (num_differing - 1)) if num_differing else 1.0
 
 

@@ -19,6 +19,8 @@ from rnncls.vocab import PAD_ID
 
 CUTOFFS = 1_000, 3_000, 9_000, 20_000
 """Where the adaptive softmax cuts the words, the most frequent ones first, into its head and its tails."""
+NARROWEST = 4
+"""Numbers that a word is guessed from at least: each tail has half as many as the one before."""
 
 
 class LanguageModel(nn.Module):
@@ -33,9 +35,12 @@ class LanguageModel(nn.Module):
             self.embedding.weight *= EMBEDDING_STD
         self.encoder = build_encoder(section)
         # Words are numbered by their frequency, as the adaptive softmax (Grave et al. 2017) wants them.
-        cutoffs = [cutoff for cutoff in CUTOFFS if cutoff < vocab_size] or [vocab_size - 1]
+        width = section.hidden_size
+        cutoffs = [
+            cutoff for tail, cutoff in enumerate(CUTOFFS, 1) if cutoff < vocab_size and width >= NARROWEST * 2**tail
+        ] or [vocab_size - 1]
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
-            section.hidden_size, vocab_size, cutoffs, div_value=2.0, head_bias=True
+            width, vocab_size, cutoffs, div_value=2.0 if width > 1 else 1.0, head_bias=True
         )
 
     def forward(  # noqa: PLR0913 - a batch is three of them

@@ -26,7 +26,9 @@ def runs(make_config: MakeConfig) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (1, 0), (5, 5), (3, 12), (195, 115), (400, 300)])
+@pytest.mark.parametrize(
+    ("gained", "lost"), [(0, 0), (1, 0), (5, 5), (3, 12), (195, 115), (400, 300), (20_100, 19_900)]
+)
 def test_mcnemars_test_is_scipys_exact_binomial_test(gained: int, lost: int) -> None:
     expected = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     assert mcnemar(gained, lost) == pytest.approx(expected)

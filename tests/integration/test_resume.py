@@ -260,10 +260,10 @@ def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
     config, build = make_config("train.max_epochs=1"), build_model
     with monkeypatch.context() as patch:  # the other one begins and ends while this one is reading its data
 
-        def train_in_between(*arguments: Any) -> Any:
+        def train_in_between(*arguments: Any, **options: Any) -> Any:
             patch.setattr(training, "build_model", build)
             train(config, Path("run"))
-            return build(*arguments)
+            return build(*arguments, **options)
 
         patch.setattr(training, "build_model", train_in_between)
         with pytest.raises(ConfigError, match="run: another process has just begun a run here"):
