@@ -216,7 +216,7 @@ class PretrainSection(Section):
 
     max_epochs: Count = 10
     """Passes over the texts."""
-    batch_size: Count = 128
+    batch_size: Count = 32
     """Texts a step."""
     lr: Positive = 0.003
     """The highest learning rate of its one cycle."""

@@ -98,7 +98,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "tensorboard": False,
         "precision": "float32",
     },
-    "pretrain": {"max_epochs": 10, "batch_size": 128, "lr": 0.003, "dropout": 0.1, "word_dropout": 0.1},
+    "pretrain": {"max_epochs": 10, "batch_size": 32, "lr": 0.003, "dropout": 0.1, "word_dropout": 0.1},
 }
 
 
