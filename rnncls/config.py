@@ -151,8 +151,8 @@ class TrainSection(Section):
     layer_lr_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
     """What the rate is multiplied by from a layer to the one below, down to the embedding (Howard and Ruder 2018)."""
     freeze_encoder: Epochs = 0
-    """For so many epochs the recurrent layers stay as they start, with `model.pretrained` as they were. The embedding below
-    moves, unless `freeze_embedding` is set too, as where one unfreezes from the top (the same)."""
+    """For so many epochs the recurrent layers stay as they start, with `model.pretrained` as they were. The embedding
+    below moves, unless `freeze_embedding` is set too, as where one unfreezes from the top (the same)."""
     freeze_embedding: Epochs = 0
     """For so many epochs the embedding stays as it starts, with `text.vectors` as they are."""
     weight_decay: Weight = 0.0
