@@ -84,8 +84,8 @@ def build_trainer(
         vocab = pretrained.vocab
     data = load_training_data(config, vocab, use_cache=use_cache)
     if pretrained is not None:
-        path = Path(config.model.pretrained or "")
-        checkpoint.check_rows(path, data.fingerprint, find_test_file(config.data), may_differ=True)
+        start = Path(config.model.pretrained or "")
+        checkpoint.check_rows(start, data.fingerprint, find_test_file(config.data), may_differ=True)
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained, is_fresh=not resume)
