@@ -9,6 +9,7 @@ Only numbers and JSON go from one process to another; nothing is pickled. Withou
 nothing here does anything.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -211,6 +212,8 @@ def find_processes() -> Processes:
         # After a restart torchrun's store still has the addresses of processes that are gone: begin a page of our own.
         page = PrefixStore(f"rnncls-{os.environ['TORCHELASTIC_RESTART_COUNT']}-{count}", store)
         dist.init_process_group(backend, store=page, rank=number, world_size=count, timeout=_PATIENCE)
+    # gloo's threads hold tensors of Python's: one that drops them when the interpreter is half gone aborts the process.
+    atexit.register(dist.destroy_process_group)
     return processes
 
 

@@ -123,6 +123,12 @@ def test_two_processes_have_the_loss_curve_of_one(work: Work) -> None:
 
 
 @together
+def test_the_group_is_gone_before_the_interpreter(work: Work) -> None:
+    """Where it is not, about one process in ten is aborted as it leaves."""
+    assert [json.loads((work.path / f"group-{rank}.json").read_text()) for rank in (0, 1)] == [False, False]
+
+
+@together
 def test_counts_over_two_processes_are_those_of_one(work: Work) -> None:
     names = ("step", "epoch", "num_tokens", "train_accuracy", "valid_accuracy", "valid_macro_f1", "is_best")
     one, two = ([[row[name] for name in names] for row in work.rows(run)] for run in ("out/one", "out/two"))

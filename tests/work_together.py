@@ -4,6 +4,7 @@ The arguments are a file with the commands, a list of lists in JSON in which RAN
 at which the second process is killed in the last command, before torchrun starts all of them anew.
 """
 
+import atexit
 import contextlib
 import io
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from rnncls import predictor
 from rnncls.batching import Batch
@@ -24,6 +26,7 @@ RANK, IS_AGAIN = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"] !=
 
 
 def main(commands: list[list[str]], kill_at: int) -> None:
+    atexit.register(note_group)  # before the program's own, which then is called first
     predictor.PIECES_A_WINDOW = 1  # several windows of few texts
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # a second thread would only slow these networks down
@@ -52,6 +55,11 @@ def outcome_of(command: list[str]) -> tuple[int, str, str]:
     except SystemExit as leaving:
         return int(leaving.code or 0), stdout.getvalue(), stderr.getvalue()
     return 0, stdout.getvalue(), stderr.getvalue()
+
+
+def note_group() -> None:
+    """Note whether the interpreter goes with the processes' group still there."""
+    Path(f"group-{RANK}.json").write_text(json.dumps(dist.is_initialized()))
 
 
 def watch_steps(kill_at: int) -> None:
