@@ -21,6 +21,10 @@ CUTOFFS = 1_000, 3_000, 9_000, 20_000
 """Where the adaptive softmax cuts the words, the most frequent ones first, into its head and its tails."""
 NARROWEST = 4
 """Numbers that a word is guessed from at least: each tail has half as many as the one before."""
+ROWS = 64
+"""Rare words are guessed in multiples of so many rows: oneDNN compiles its bfloat16 products anew for each shape."""
+NO_WORD = -100
+"""Where there is nothing to guess, as torch's `cross_entropy` has it."""
 
 
 class LanguageModel(nn.Module):
@@ -77,10 +81,10 @@ class LanguageModel(nn.Module):
             ahead = ahead * dropout.last[:, : ahead.shape[2]]
             back = None if back is None else back * dropout.last[:, ahead.shape[2] :]
         has_next = torch.arange(1, len(inputs), device=lengths.device)[:, None] < lengths  # [T - 1, B]
-        loss: torch.Tensor = self._surprise(ahead[:-1][has_next], words.t()[1:][has_next], dtype)
+        loss = self._surprise(ahead[:-1], words.t()[1:].masked_fill(~has_next, NO_WORD), dtype)
         if back is not None and states.order is not None:
             turned = reorder(words.t(), states.order)  # [T, B]
-            loss += self._surprise(back[:-1][has_next], turned[1:][has_next], dtype)
+            loss = loss + self._surprise(back[:-1], turned[1:].masked_fill(~has_next, NO_WORD), dtype)
         return loss
 
     def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
@@ -96,19 +100,24 @@ class LanguageModel(nn.Module):
         return [[*self.softmax.parameters()], *self.encoder.layers()]
 
     def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-        """Return the summed negative log-likelihood of the words. [G, H], [G] -> [].
+        """Return the summed negative log-likelihood of the words but `NO_WORD`. [T - 1, B, H], [T - 1, B] -> [].
 
         It is what torch's own module computes, but in any dtype, and by several threads at once.
         """
+
+        def surprises(logits: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(logits, words, ignore_index=NO_WORD, reduction="none").to(states.dtype)
+
         dtype = dtype or states.dtype
-        inputs, head = states.to(dtype), self.softmax.head
+        inputs, words, head = states.to(dtype).flatten(0, 1), words.flatten(), self.softmax.head  # [G, H], [G]
         classes, loss = words.clone(), states.new_zeros(())  # [G], []
         for number, (first, end) in enumerate(itertools.pairwise(self.softmax.cutoffs)):
             rare = ((words >= first) & (words < end)).nonzero().squeeze(1)
             classes[rare] = self.softmax.cutoffs[0] + number
-            logits = inputs[rare]
+            targets = F.pad(words[rare] - first, (0, -len(rare) % ROWS), value=NO_WORD)
+            logits = F.pad(inputs[rare], (0, 0, 0, -len(rare) % ROWS))
             for weight in self.softmax.tail[number].parameters():  # two matrices, no bias
                 logits = F.linear(logits, weight.to(dtype))
-            loss = loss + F.cross_entropy(logits, words[rare] - first, reduction="none").to(states.dtype).sum()
+            loss = loss + surprises(logits, targets).sum()
         logits = F.linear(inputs, head.weight.to(dtype), head.bias.to(dtype))
-        return loss + F.cross_entropy(logits, classes, reduction="none").to(states.dtype).sum()
+        return loss + surprises(logits, classes).sum()
