@@ -3,7 +3,8 @@
 What it has learnt from texts without labels is where a classifier of the same shape can start (Dai and Le 2015; Howard
 and Ruder 2018, ULMFiT).
 
-Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, S width of a state, R distinct words, G guesses.
+Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, D directions, S width of a state, R distinct words,
+G guesses.
 """
 
 import itertools
@@ -76,16 +77,16 @@ class LanguageModel(nn.Module):
         if dropout is not None and dropout.inputs is not None:
             inputs = inputs * dropout.inputs
         states = self.encoder(inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype)
-        ahead, back = states.ahead, states.back  # [T, B, H]
+        directions, read = [states.ahead], [words.t()]  # [T, B, H], [T, B]
+        if states.back is not None and states.order is not None:
+            directions.append(states.back)
+            read.append(reorder(words.t(), states.order))
+        given = torch.cat(directions, dim=1)[:-1]  # [T - 1, D * B, H]
         if dropout is not None:
-            ahead = ahead * dropout.last[:, : ahead.shape[2]]
-            back = None if back is None else back * dropout.last[:, ahead.shape[2] :]
+            given = given * torch.cat(torch.split(dropout.last, given.shape[2], dim=1))  # [D * B, H]
         has_next = torch.arange(1, len(inputs), device=lengths.device)[:, None] < lengths  # [T - 1, B]
-        loss = self._surprise(ahead[:-1], words.t()[1:].masked_fill(~has_next, NO_WORD), dtype)
-        if back is not None and states.order is not None:
-            turned = reorder(words.t(), states.order)  # [T, B]
-            loss = loss + self._surprise(back[:-1], turned[1:].masked_fill(~has_next, NO_WORD), dtype)
-        return loss
+        guessed = torch.cat(read, dim=1)[1:].masked_fill(~has_next.repeat(1, len(read)), NO_WORD)
+        return self._surprise(given, guessed, dtype)
 
     def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Draw what a training step drops from each of its texts."""
@@ -100,7 +101,7 @@ class LanguageModel(nn.Module):
         return [[*self.softmax.parameters()], *self.encoder.layers()]
 
     def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-        """Return the summed negative log-likelihood of the words but `NO_WORD`. [T - 1, B, H], [T - 1, B] -> [].
+        """Return the summed negative log-likelihood of the words but `NO_WORD`. [T, B, H], [T, B] -> [].
 
         It is what torch's own module computes, but in any dtype, and by several threads at once.
         """
