@@ -85,6 +85,14 @@ def test_frequent_words_are_in_the_head_of_the_softmax(vocab_size: int, hidden_s
     torch.testing.assert_close(total, torch.ones(()).double())
 
 
+def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
+    model = build("lstm", bidirectional=True, vocab_size=7_000, hidden_size=16)
+    rare = [torch.tensor([5, 999, 1_000, 2_999, 3_000, 6_999]), torch.tensor([6_999, 4]), torch.tensor([4, 5, 4])]
+    expected = sum(surprise(model, text, backwards=backwards) for text in rare for backwards in (False, True))
+    torch.testing.assert_close(loss_of(model, rare), torch.as_tensor(expected))
+    torch.testing.assert_close(loss_of(model, [rare[2]]), loss_of(model, rare) - loss_of(model, rare[:2]))
+
+
 def test_a_text_of_one_word_has_nothing_to_guess() -> None:
     model = build("lstm", bidirectional=True)
     loss = loss_of(model, [torch.tensor([5])])
