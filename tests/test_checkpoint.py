@@ -643,6 +643,7 @@ SUMMARY: dict[str, Any] = {
         "num_valid_rows": 6_000,
     },
     "versions": {"rnncls": "9.8.7"},
+    "temperature": 0.7284,
 }
 
 
@@ -658,6 +659,7 @@ SUMMARY: dict[str, Any] = {
         "- train: `toy.csv`, 120,000 rows",
         "114,000 rows were trained on, 6,000 picked the best epoch.",
         "Validation, epoch 3 of 5: accuracy 91.24%\n(95 % interval 90.50% to 91.93%), macro-F1 90.13%, loss 0.2346",
+        "Probabilities are of the logits divided by 0.728, which",
         "rnncls predict \"a text\" --run 'runs/my run'\n",
     ],
 )
@@ -667,6 +669,13 @@ def test_the_model_card_says(fact: str) -> None:
     model: {cell: gru, embedding_dim: 7, hidden_size: 9, num_layers: 2, bidirectional: false}
     """
     assert fact in model_card(parse_config(text, "test.yaml"), SUMMARY, Path("runs/my run"))
+
+
+def test_the_model_card_says_where_probabilities_are_not_calibrated() -> None:
+    card = model_card(
+        parse_config("data: {train: none.csv}", "test.yaml"), {**SUMMARY, "temperature": 1.0}, Path("run")
+    )
+    assert "\nProbabilities are not calibrated.\n" in card
 
 
 def test_the_model_card_of_a_run_whose_name_is_no_utf8_can_be_written() -> None:
