@@ -450,11 +450,8 @@ def model_card(config: Config, summary: Mapping[str, Any], path: Path) -> str:
     recurrent = f"hidden size {model.hidden_size}, {model.num_layers} layer(s), {directions}"
     low, high = valid["accuracy_interval"]
     temperature = summary["temperature"]
-    calibration = (
-        f"Probabilities are of the logits divided by {temperature:.3f}, which fits the labels of these rows best."
-    )
-    if temperature == 1:
-        calibration = "Probabilities are not calibrated."
+    divided = f"of the logits divided by {temperature:.3f}, which fits the labels of these rows best"
+    calibration = f"Probabilities are {'not calibrated' if temperature == 1 else divided}."
     text = f"""# {path.name}
 
 A text classifier made by rnncls {summary["versions"]["rnncls"]}: cell `{model.cell}`,
@@ -472,8 +469,8 @@ Classes: {", ".join(summary["label_names"])}.
 ## Scores
 
 Validation, epoch {summary["best_epoch"]} of {summary["num_epochs"]}: accuracy {valid["accuracy"]:.2%}
-(95 % interval {low:.2%} to {high:.2%}), macro-F1 {valid["macro_f1"]:.2%}, loss {valid["loss"]:.4f} nats. These rows
-picked the epoch, so a test file says more: `rnncls eval`.
+(95 % interval {low:.2%} to {high:.2%}), macro-F1 {valid["macro_f1"]:.2%}, loss {valid["loss"]:.4f} nats before
+calibration. These rows picked the epoch, so a test file says more: `rnncls eval`.
 
 {calibration}
 

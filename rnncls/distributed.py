@@ -212,8 +212,7 @@ def find_processes() -> Processes:
         # After a restart torchrun's store still has the addresses of processes that are gone: begin a page of our own.
         page = PrefixStore(f"rnncls-{os.environ['TORCHELASTIC_RESTART_COUNT']}-{count}", store)
         dist.init_process_group(backend, store=page, rank=number, world_size=count, timeout=_PATIENCE)
-    # gloo's threads hold tensors of Python's: one that drops them when the interpreter is half gone aborts the process.
-    atexit.register(dist.destroy_process_group)
+    atexit.register(_leave_group)
     return processes
 
 
@@ -239,12 +238,20 @@ def _take_share_of_cores(num_processes: int) -> None:
     torch.set_num_threads(share)
 
 
+def _leave_group() -> None:
+    """End gloo's threads, which hold tensors: one that drops them in a half gone interpreter aborts the process."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 @contextlib.contextmanager
 def _talking() -> Iterator[None]:
     """Say of an error of the connection what it means."""
     try:
         yield
     except RuntimeError as error:  # what torch.distributed raises
+        if torch.cuda.is_available():
+            atexit.unregister(_leave_group)  # NCCL would wait for the one that has gone
         raise ProcessLostError(
             "another process of this run has gone, or cannot be reached; if it had something to say, it stands above"
         ) from error

@@ -4,7 +4,7 @@ What it has learnt from texts without labels is where a classifier of the same s
 and Ruder 2018, ULMFiT).
 
 Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, D directions, S width of a state, R distinct words,
-G guesses.
+G positions to guess at.
 """
 
 import itertools
@@ -77,16 +77,16 @@ class LanguageModel(nn.Module):
         if dropout is not None and dropout.inputs is not None:
             inputs = inputs * dropout.inputs
         states = self.encoder(inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype)
-        directions, read = [states.ahead], [words.t()]  # [T, B, H], [T, B]
+        states_of, words_of = [states.ahead], [words.t()]  # [T, B, H], [T, B] of each direction, as it reads
         if states.back is not None and states.order is not None:
-            directions.append(states.back)
-            read.append(reorder(words.t(), states.order))
-        given = torch.cat(directions, dim=1)[:-1]  # [T - 1, D * B, H]
+            states_of.append(states.back)
+            words_of.append(reorder(words.t(), states.order))
+        given = torch.cat(states_of, dim=1)[:-1]  # [T - 1, D * B, H]
         if dropout is not None:
             given = given * torch.cat(torch.split(dropout.last, given.shape[2], dim=1))  # [D * B, H]
         has_next = torch.arange(1, len(inputs), device=lengths.device)[:, None] < lengths  # [T - 1, B]
-        guessed = torch.cat(read, dim=1)[1:].masked_fill(~has_next.repeat(1, len(read)), NO_WORD)
-        return self._surprise(given, guessed, dtype)
+        guessed = torch.cat(words_of, dim=1)[1:].masked_fill(~has_next.repeat(1, len(words_of)), NO_WORD)
+        return self._surprise(given.flatten(0, 1), guessed.flatten(), dtype)
 
     def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Draw what a training step drops from each of its texts."""
@@ -101,16 +101,16 @@ class LanguageModel(nn.Module):
         return [[*self.softmax.parameters()], *self.encoder.layers()]
 
     def _surprise(self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-        """Return the summed negative log-likelihood of the words but `NO_WORD`. [T, B, H], [T, B] -> [].
+        """Return the summed negative log-likelihood of the words but `NO_WORD`. [G, H], [G] -> [].
 
         It is what torch's own module computes, but in any dtype, and by several threads at once.
         """
 
-        def surprises(logits: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-            return F.cross_entropy(logits, words, ignore_index=NO_WORD, reduction="none").to(states.dtype)
+        def surprises(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(logits, targets, ignore_index=NO_WORD, reduction="none").to(states.dtype)
 
         dtype = dtype or states.dtype
-        inputs, words, head = states.to(dtype).flatten(0, 1), words.flatten(), self.softmax.head  # [G, H], [G]
+        inputs, head = states.to(dtype), self.softmax.head
         classes, loss = words.clone(), states.new_zeros(())  # [G], []
         for number, (first, end) in enumerate(itertools.pairwise(self.softmax.cutoffs)):
             rare = ((words >= first) & (words < end)).nonzero().squeeze(1)

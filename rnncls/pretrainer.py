@@ -62,7 +62,8 @@ class LanguageTrainer(Trainer):
             loss: torch.Tensor = self.language_model(ids, ids, lengths, is_ragged=batch.is_ragged)
             return loss.item()
 
-        batches = list(iter_batches(texts, plan_in_order_of_length(texts.lengths, BATCH_SIZE)))[::-1]
+        num_texts = BATCH_SIZE // 2  # for there are logits of the head's words at each position, in both directions
+        batches = list(iter_batches(texts, plan_in_order_of_length(texts.lengths, num_texts)))[::-1]
         loss = math.fsum(self.workers.map(read, batches)) / self._count(texts.lengths)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 

@@ -90,7 +90,24 @@ def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
     rare = [torch.tensor([5, 999, 1_000, 2_999, 3_000, 6_999]), torch.tensor([6_999, 4]), torch.tensor([4, 5, 4])]
     expected = sum(surprise(model, text, backwards=backwards) for text in rare for backwards in (False, True))
     torch.testing.assert_close(loss_of(model, rare), torch.as_tensor(expected))
-    torch.testing.assert_close(loss_of(model, [rare[2]]), loss_of(model, rare) - loss_of(model, rare[:2]))
+    many = [torch.arange(2_000, 2_000 + num) for num in (66, 65, 33)]  # 65, 64 and 32 to guess, all in one tail
+    for batch in ([rare[2]], [many[0]], [many[1]], many):
+        expected = sum(surprise(model, text, backwards=backwards) for text in batch for backwards in (False, True))
+        torch.testing.assert_close(loss_of(model, batch), torch.as_tensor(expected))
+    coarse = model.float()
+    token_ids, lengths, is_ragged = pad(many)
+    found = coarse(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16)
+    torch.testing.assert_close(found, loss_of(coarse, many), rtol=0.02, atol=0.0)
+
+
+def test_gradients_of_a_ragged_batch_are_the_sum_of_those_of_its_texts() -> None:
+    model = build("lstm", bidirectional=True, vocab_size=7_000, hidden_size=16)
+    batch = [torch.tensor([5, 1_000, 6_999]), torch.tensor([3]), torch.tensor([999, 2_000, 8, 9, 4_000])]
+    weights = list(model.parameters())
+    found = torch.autograd.grad(loss_of(model, batch), weights)
+    alone = [torch.autograd.grad(loss_of(model, [text]), weights, materialize_grads=True) for text in batch]
+    for gradient, parts in zip(found, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(gradient, sum(parts, torch.zeros(())))
 
 
 def test_a_text_of_one_word_has_nothing_to_guess() -> None:
