@@ -106,8 +106,8 @@ class LanguageModel(nn.Module):
         It is what torch's own module computes, but in any dtype, and by several threads at once.
         """
 
-        def surprises(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            return F.cross_entropy(logits, targets, ignore_index=NO_WORD, reduction="none").to(states.dtype)
+        def surprise(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(logits, targets, ignore_index=NO_WORD, reduction="none").to(states.dtype).sum()
 
         dtype = dtype or states.dtype
         inputs, head = states.to(dtype), self.softmax.head
@@ -119,6 +119,6 @@ class LanguageModel(nn.Module):
             logits = F.pad(inputs[rare], (0, 0, 0, -len(rare) % ROWS))
             for weight in self.softmax.tail[number].parameters():  # two matrices, no bias
                 logits = F.linear(logits, weight.to(dtype))
-            loss = loss + surprises(logits, targets).sum()
+            loss = loss + surprise(logits, targets)
         logits = F.linear(inputs, head.weight.to(dtype), head.bias.to(dtype))
-        return loss + surprises(logits, classes).sum()
+        return loss + surprise(logits, classes)
