@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from rnncls.config import load_config
-from rnncls.dataset import columns_of
-from rnncls.readers import read_rows
-from rnncls.tokenizer import build_tokenizer
+from rnncls.config.schema import load_config
+from rnncls.data.datasets import columns_of
+from rnncls.data.readers import read_rows
+from rnncls.text.tokenizer import build_tokenizer
 
 FASTTEXT = """
 import sys, fasttext

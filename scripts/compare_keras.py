@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.batching import EncodedTexts, assemble, plan_epoch
-from rnncls.config import Config, load_config
-from rnncls.corpus import TrainingData, load_training_data
+from rnncls.config.schema import Config, load_config
+from rnncls.data.loading import TrainingData, load_training_data
+from rnncls.text.batching import EncodedTexts, assemble, plan_epoch
 
 SIDES = ("rnncls", "keras_shuffled", "keras_bucketed")
 WARM_UP_STEPS = 60
@@ -59,8 +59,8 @@ def run_side(side: str) -> float:
 
 
 def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
-    from rnncls.runtime import keep_freed_memory, seed_everything
-    from rnncls.trainer import Trainer, build_model
+    from rnncls.machine.runtime import keep_freed_memory, seed_everything
+    from rnncls.training.trainer import Trainer, build_model
 
     seed_everything(config.seed)
     keep_freed_memory()

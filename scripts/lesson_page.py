@@ -19,16 +19,23 @@ from lesson_runs import LESSON, SEEDS, SHAPES, Result, list_epochs
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
-from rnncls.checkpoint import load_run
 from rnncls.cli.gradient import first_weights
-from rnncls.corpus import EncodedSplit, load_split
-from rnncls.dataset import BUILT_INS
-from rnncls.gradients import FLOOR, Measured
-from rnncls.metrics import wilson_interval
-from rnncls.order import AS_WRITTEN, BAG, Reading, explain_order, find_best_blind, resample_mean
-from rnncls.picture import COLORS, new_figure, save_picture, use_log_scale
-from rnncls.storage import write_atomic
-from rnncls.vocab import Vocab
+from rnncls.data.datasets import BUILT_INS
+from rnncls.data.loading import EncodedSplit, load_split
+from rnncls.evaluation.metrics import wilson_interval
+from rnncls.inference.insight.gradients import FLOOR, Measured
+from rnncls.inference.insight.word_order import (
+    AS_WRITTEN,
+    BAG,
+    Reading,
+    explain_order,
+    find_best_blind,
+    resample_mean,
+)
+from rnncls.machine.files import write_atomic
+from rnncls.reporting.plotting import COLORS, new_figure, save_picture, use_log_scale
+from rnncls.runs.checkpoint import load_run
+from rnncls.text.vocab import Vocab
 
 NAMES = {
     "bag": "bag of words",

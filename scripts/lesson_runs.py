@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.checkpoint import CONFIG, METRICS, STATE, SUMMARY, load_run
-from rnncls.config import Config, load_config
-from rnncls.corpus import load_split
-from rnncls.dataset import checksum, load_labelled, locate, split_rows
-from rnncls.errors import RunError
-from rnncls.evaluator import compute_logits
-from rnncls.storage import read_json, write_atomic, write_json
-from rnncls.training import train
+from rnncls import RunError
+from rnncls.config.schema import Config, load_config
+from rnncls.data.datasets import checksum, load_labelled, locate, split_rows
+from rnncls.data.loading import load_split
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.machine.files import read_json, write_atomic, write_json
+from rnncls.runs.checkpoint import CONFIG, METRICS, STATE, SUMMARY, load_run
+from rnncls.training.run import train
 
 ROOT = Path(__file__).parents[1]
 LESSON = ROOT / "configs" / "lesson"

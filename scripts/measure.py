@@ -7,9 +7,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from rnncls.config import load_config
-from rnncls.judgement import judge
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.evaluation.run_evaluation import judge
+from rnncls.training.run import train
 
 HEAD = "| config | training rows | parameters | epochs | s an epoch | test rows | test accuracy (95 % interval) |"
 

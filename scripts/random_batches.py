@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rnncls import trainer
-from rnncls.batching import plan_epoch
-from rnncls.config import load_config
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.text.batching import plan_epoch
+from rnncls.training import trainer
+from rnncls.training.run import train
 
 Plan = list[npt.NDArray[np.int64]]
 

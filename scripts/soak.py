@@ -27,10 +27,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from rnncls.checkpoint import CONFIG, LABELS, METRICS, MODEL, STATE, VOCAB
-from rnncls.config import load_config
-from rnncls.storage import TEMPORARY, load_tensors
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.machine.files import TEMPORARY, load_tensors
+from rnncls.runs.checkpoint import CONFIG, LABELS, METRICS, MODEL, STATE, VOCAB
+from rnncls.training.run import train
 
 TIMES = {"elapsed_s", "tokens_per_s", "epoch_s"}
 _FORKS = multiprocessing.get_context("forkserver")
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args()
-    _FORKS.set_forkserver_preload(["rnncls.training"])
+    _FORKS.set_forkserver_preload(["rnncls.training.run"])
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
         try:

@@ -13,13 +13,13 @@ from pathlib import Path
 from lesson_page import Findings, write_page
 from lesson_runs import ROOT, Result, list_experiments, run_all, write_files
 
-from rnncls.checkpoint import load_run
 from rnncls.cli.gradient import first_weights, measure_runs
 from rnncls.cli.order import audit_order, find_bag
-from rnncls.corpus import load_split
-from rnncls.gradients import Measured, choose_rows, measure_network
-from rnncls.order import Reading
-from rnncls.recurrent import Encoder
+from rnncls.data.loading import load_split
+from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
+from rnncls.inference.insight.word_order import Reading
+from rnncls.nn.recurrent import Encoder
+from rnncls.runs.checkpoint import load_run
 
 GRADIENT_ROWS = 1_000
 GRADIENTS = ("rnn_last", "lstm_packed", "gru")

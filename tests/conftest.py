@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rnncls.config import Config, parse_config
+from rnncls.config.schema import Config, parse_config
 
 # Before torch is loaded, and for the programs that tests start too: toy networks gain nothing from a second thread,
 # and threads that wait for each other on a busy machine make them many times slower.
@@ -85,7 +85,7 @@ def toy_yaml(path: Path) -> str:
 @pytest.fixture
 def toy_run(make_config: Callable[..., Config], tmp_path: Path) -> Path:
     """A finished run on the toy file."""
-    from rnncls.training import train
+    from rnncls.training.run import train
 
     path = tmp_path / "toy-run"
     train(make_config(), path)

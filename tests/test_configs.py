@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.config import load_config
-from rnncls.corpus import load_training_data
-from rnncls.trainer import Trainer, build_model
+from rnncls.config.schema import load_config
+from rnncls.data.loading import load_training_data
+from rnncls.training.trainer import Trainer, build_model
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnncls import errors
+import rnncls as errors
 
 EXIT_CODES = {
     "DivergedError": 1,

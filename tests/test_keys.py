@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from rnncls import training
-from rnncls.config import iter_keys, parse_config
-from rnncls.corpus import load_split
-from rnncls.errors import RnnclsError
-from rnncls.evaluator import compute_logits
-from rnncls.pretrainer import pretrain
-from rnncls.trainer import Trainer
-from rnncls.training import train
+from rnncls import RnnclsError
+from rnncls.config.schema import iter_keys, parse_config
+from rnncls.data.loading import load_split
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.training import run as training
+from rnncls.training.pretraining import pretrain
+from rnncls.training.run import train
+from rnncls.training.trainer import Trainer
 from tests.conftest import toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -124,9 +124,9 @@ def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 def describe(path: Path) -> Any:
     """Return the metrics rows, the best score, the words, the logits on the test file, and which kernels were used."""
-    from rnncls.checkpoint import STATE, load_run
-    from rnncls.storage import load_tensors, read_json
-    from rnncls.tracking import read_rows
+    from rnncls.machine.files import load_tensors, read_json
+    from rnncls.runs.checkpoint import STATE, load_run
+    from rnncls.runs.tracking import read_rows
 
     loaded = load_run(path)
     split, _ = load_split(loaded.config, "test", loaded.vocab, loaded.label_names)

@@ -7,14 +7,30 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from lesson_page import compare, find_clear_words, find_neighbours, judge_claim, read_header, table
-from lesson_runs import SHAPES, Experiment, Result, count_inner, draw_rows, match_sizes, pad_rows, run_all
+from lesson_page import (
+    compare,
+    find_clear_words,
+    find_neighbours,
+    judge_claim,
+    read_header,
+    table,
+)
+from lesson_runs import (
+    SHAPES,
+    Experiment,
+    Result,
+    count_inner,
+    draw_rows,
+    match_sizes,
+    pad_rows,
+    run_all,
+)
 from scipy.stats import ttest_ind
 
-from rnncls.batching import EncodedTexts
-from rnncls.config import Config, ModelSection, load_config
-from rnncls.corpus import EncodedSplit
-from rnncls.model import TextClassifier
+from rnncls.config.schema import Config, ModelSection, load_config
+from rnncls.data.loading import EncodedSplit
+from rnncls.nn.classifier import TextClassifier
+from rnncls.text.batching import EncodedTexts
 from tests.conftest import toy_yaml
 from tests.test_configs import write_ag_news
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rnncls import benchmark
 from rnncls.cli import run
-from rnncls.config import describe_keys
+from rnncls.config.schema import describe_keys
+from rnncls.reporting import benchmark
 from tests.test_configs import write_ag_news
 
 ROOT = Path(__file__).parents[1]

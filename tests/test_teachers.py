@@ -9,17 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rnncls.batching import assemble
-from rnncls.checkpoint import load_run, save_model
-from rnncls.config import Config
-from rnncls.corpus import load_training_data
-from rnncls.dataset import checksum
-from rnncls.errors import ConfigError, RunError
-from rnncls.predictor import Predictor
-from rnncls.runtime import seed_everything
-from rnncls.storage import read_json, write_json
-from rnncls.trainer import Trainer, ask_teachers, build_model
-from rnncls.training import train
+from rnncls import ConfigError, RunError
+from rnncls.config.schema import Config
+from rnncls.data.datasets import checksum
+from rnncls.data.loading import load_training_data
+from rnncls.inference.predictor import Predictor
+from rnncls.machine.files import read_json, write_json
+from rnncls.machine.runtime import seed_everything
+from rnncls.runs.checkpoint import load_run, save_model
+from rnncls.text.batching import assemble
+from rnncls.training.run import train
+from rnncls.training.trainer import Trainer, ask_teachers, build_model
 
 MakeConfig = Callable[..., Config]
 CPU = torch.device("cpu")
@@ -54,9 +54,9 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(make_config: MakeCon
 
 def texts_of(config: Config, starts: np.ndarray) -> list[str]:
     """Return the training texts, found by where they start in the flat array of tokens."""
-    from rnncls.dataset import columns_of
-    from rnncls.readers import read_rows
-    from rnncls.tokenizer import tokenize_texts
+    from rnncls.data.datasets import columns_of
+    from rnncls.data.readers import read_rows
+    from rnncls.text.tokenizer import tokenize_texts
 
     texts = [text for rows in read_rows(Path(str(config.data.train)), columns_of(config.data)) for text in rows.texts]
     lengths = tokenize_texts(texts, config.text).lengths

@@ -16,8 +16,7 @@ from typing import Annotated
 
 import typer
 
-from rnncls import __version__
-from rnncls.errors import ConfigError, DataError, RnnclsError
+from rnncls import ConfigError, DataError, RnnclsError, __version__
 
 TOGETHER = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can work on."""
@@ -122,7 +121,7 @@ def _named_command(arguments: Sequence[str]) -> str | None:
 
 
 def run() -> None:
-    """Run the command line; leave with 0, or with the exit code of the error that ended it (see rnncls.errors)."""
+    """Run the command line; leave with 0, or with the exit code of the error that ended it (see `rnncls`)."""
     arguments = sys.argv[1:]
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in own

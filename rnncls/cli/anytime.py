@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, PlotOption, RunArgument
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    PlotOption,
+    RunArgument,
+)
 from rnncls.cli.screen import save_plot
 
 
@@ -23,19 +29,19 @@ def anytime_command(
     """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with its intervals."""
     from rich.console import Console
 
-    from rnncls.checkpoint import find_run
-    from rnncls.runtime import collect_again
-    from rnncls.trajectory import describe_anytime, measure_anytime
-    from rnncls.views import anytime_table, print_sentence
+    from rnncls.inference.insight.trajectory import describe_anytime, measure_anytime
+    from rnncls.machine.runtime import collect_again
+    from rnncls.reporting.insight_tables import anytime_table, print_sentence
+    from rnncls.runs.checkpoint import find_run
 
     collect_again()
-    from rnncls.judgement import open_rows
+    from rnncls.evaluation.run_evaluation import open_rows
 
     loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
     points = measure_anytime(loaded.model, rows)
     title = f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,} rows"
     if plot is not None:
-        from rnncls.figures import draw_anytime
+        from rnncls.reporting.insight_plots import draw_anytime
 
         save_plot(plot, draw_anytime(points, title))
     if json_:

@@ -12,7 +12,7 @@ import typer
 from rnncls.cli.options import ConfigOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
-    from rnncls.config import Config
+    from rnncls.config.schema import Config
 
 app = typer.Typer(help="Measure the speed of training, prediction and start-up.", no_args_is_help=True)
 TEXTBOOK = Path(__file__).parents[2] / "scripts" / "textbook_loop.py"
@@ -21,7 +21,7 @@ TEXTBOOK = Path(__file__).parents[2] / "scripts" / "textbook_loop.py"
 @app.command("train")
 def train_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
     """Alternate full training steps with the bare cell's forward and backward; time the textbook's loop too."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     _show(benchmark_training(load_config(config, set_ or [])), json_=json_)
 
@@ -29,7 +29,7 @@ def train_command(config: ConfigOption, set_: SetOption = None, json_: JsonOptio
 @app.command("predict")
 def predict_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
     """Alternate whole predictions with the bare cell's forward pass."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     _show(benchmark_prediction(load_config(config, set_ or [])), json_=json_)
 
@@ -37,17 +37,21 @@ def predict_command(config: ConfigOption, set_: SetOption = None, json_: JsonOpt
 @app.command("startup")
 def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
     """Alternate short commands, each a whole process, with the bare import that they stand on."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     _show(benchmark_startup(config, load_config(config, set_ or [])), json_=json_)
 
 
 def benchmark_training(config: "Config") -> dict[str, Any]:
     """Return the speed beside the bare cell, over ten times the words and beside the textbooks' loop; saving's cost."""
-    from rnncls.benchmark import compare_training, compare_vocabularies, measure_saving
-    from rnncls.corpus import load_training_data
-    from rnncls.runtime import collect_again, keep_freed_memory, seed_everything
-    from rnncls.trainer import Trainer, build_model
+    from rnncls.data.loading import load_training_data
+    from rnncls.machine.runtime import collect_again, keep_freed_memory, seed_everything
+    from rnncls.reporting.benchmark import (
+        compare_training,
+        compare_vocabularies,
+        measure_saving,
+    )
+    from rnncls.training.trainer import Trainer, build_model
 
     collect_again()
     seed_everything(config.seed)
@@ -70,16 +74,21 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
 
 def benchmark_prediction(config: "Config") -> dict[str, Any]:
     """Return the speed of prediction beside the bare forward pass; the weights are fresh, which costs the same."""
-    from rnncls.batching import encode_texts
-    from rnncls.benchmark import compare_prediction
-    from rnncls.checkpoint import Run
-    from rnncls.corpus import load_training_data
-    from rnncls.dataset import columns_of, locate
-    from rnncls.predictor import Predictor
-    from rnncls.readers import read_rows
-    from rnncls.runtime import collect_again, keep_freed_memory, resolve_device, seed_everything
-    from rnncls.tokenizer import join_texts, tokenize_stream
-    from rnncls.trainer import build_model
+    from rnncls.data.datasets import columns_of, locate
+    from rnncls.data.loading import load_training_data
+    from rnncls.data.readers import read_rows
+    from rnncls.inference.predictor import Predictor
+    from rnncls.machine.runtime import (
+        collect_again,
+        keep_freed_memory,
+        resolve_device,
+        seed_everything,
+    )
+    from rnncls.reporting.benchmark import compare_prediction
+    from rnncls.runs.checkpoint import Run
+    from rnncls.text.batching import encode_texts
+    from rnncls.text.tokenizer import join_texts, tokenize_stream
+    from rnncls.training.trainer import build_model
 
     collect_again()
     seed_everything(config.seed)
@@ -97,10 +106,10 @@ def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
     """Return the seconds of short commands as whole processes, and their ratios to the bare imports."""
     import tempfile
 
-    from rnncls.benchmark import compare_commands, startup_commands
-    from rnncls.checkpoint import create_run, save_model
-    from rnncls.corpus import load_training_data
-    from rnncls.trainer import build_model
+    from rnncls.data.loading import load_training_data
+    from rnncls.reporting.benchmark import compare_commands, startup_commands
+    from rnncls.runs.checkpoint import create_run, save_model
+    from rnncls.training.trainer import build_model
 
     data = load_training_data(config)
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +129,7 @@ def _machine() -> dict[str, Any]:
 
     import torch
 
-    from rnncls.runtime import start_workers
+    from rnncls.machine.runtime import start_workers
 
     return {
         "machine": platform.processor() or platform.machine(),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls import DataError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, NumTextsOption, RunArgument
 from rnncls.cli.predict import STDIN, read_texts
-from rnncls.errors import DataError
 
 if TYPE_CHECKING:
-    from rnncls.batching import EncodedTexts
-    from rnncls.checkpoint import Run
+    from rnncls.runs.checkpoint import Run
+    from rnncls.text.batching import EncodedTexts
 
 
 def check_command(
@@ -29,11 +29,11 @@ def check_command(
     """Print what padding, batches, threads, the device and the number type change; leave with 1 if it is too much."""
     from rich.console import Console
 
-    from rnncls.batching import spread_rows
-    from rnncls.checkpoint import find_run
-    from rnncls.invariance import check_invariance, describe_checks
-    from rnncls.runtime import collect_again
-    from rnncls.views import check_table, print_sentence
+    from rnncls.inference.insight.invariance import check_invariance, describe_checks
+    from rnncls.machine.runtime import collect_again
+    from rnncls.reporting.insight_tables import check_table, print_sentence
+    from rnncls.runs.checkpoint import find_run
+    from rnncls.text.batching import spread_rows
 
     collect_again()
     loaded, texts, source = open_texts(find_run(run), split, input_, use_cache=not no_cache)
@@ -60,12 +60,12 @@ def open_texts(path: Path, split: SplitName, input_: str | None, *, use_cache: b
     Raises:
         RnnclsError: The run or the texts are wrong, or there are none.
     """
-    from rnncls.batching import encode_texts
-    from rnncls.checkpoint import load_run
-    from rnncls.tokenizer import tokenize_texts
+    from rnncls.runs.checkpoint import load_run
+    from rnncls.text.batching import encode_texts
+    from rnncls.text.tokenizer import tokenize_texts
 
     if input_ is None:
-        from rnncls.judgement import open_rows
+        from rnncls.evaluation.run_evaluation import open_rows
 
         run, rows, origin = open_rows(path, split=split, device="cpu", use_cache=use_cache)
         return run, rows.texts, origin["path"]

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
 from rnncls.cli.screen import print_tables
-from rnncls.errors import ConfigError
 
 SHOWN_DISAGREEMENTS = 5
 """--json and --html have more."""
@@ -30,16 +30,16 @@ def compare_command(
     if len(runs) < 2:
         raise ConfigError("name two runs or more: rnncls compare RUN RUN")
 
-    from rnncls.checkpoint import find_run
-    from rnncls.comparison import compare
-    from rnncls.comparison_report import (
+    from rnncls.evaluation.comparison import compare
+    from rnncls.machine.runtime import collect_again
+    from rnncls.reporting.comparison_report import (
         comparison_tables,
         disagreement_table,
         save_comparison,
         setting_table,
         spread_line,
     )
-    from rnncls.runtime import collect_again
+    from rnncls.runs.checkpoint import find_run
 
     collect_again()
     found = compare([find_run(run) for run in runs], split=split, device=device, use_cache=not no_cache)

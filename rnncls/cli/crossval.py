@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnncls.cli.options import ConfigOption, DeviceOption, JsonOption, NoCacheOption, SetOption
+from rnncls.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    SetOption,
+)
 from rnncls.cli.screen import print_tables
 from rnncls.cli.train import new_run_path
 
 if TYPE_CHECKING:
-    from rnncls.config import Config
-    from rnncls.folds import CrossValidation
+    from rnncls.config.schema import Config
+    from rnncls.training.cross_validation import CrossValidation
 
 SCORES, PREDICTIONS = "crossval.json", "predictions.csv"
 
@@ -31,14 +37,18 @@ def crossval_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Judge each training row by a model that has not seen it; the test file stays closed."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
 
-    from rnncls.folds import cross_validate
-    from rnncls.report import class_table, confusion_table, score_lines
-    from rnncls.runtime import collect_again
-    from rnncls.training import check_run_folder
+    from rnncls.machine.runtime import collect_again
+    from rnncls.reporting.evaluation_tables import (
+        class_table,
+        confusion_table,
+        score_lines,
+    )
+    from rnncls.training.cross_validation import cross_validate
+    from rnncls.training.run import check_run_folder
 
     collect_again()
     path = out or new_run_path(config, Path("crossval"))
@@ -79,8 +89,8 @@ def cells(scores: "dict[str, float]") -> tuple[str, str, str]:
 
 def save(found: "CrossValidation", config: "Config", path: Path) -> dict[str, Any]:
     """Write the scores and the predictions of all rows into a folder; return the scores."""
-    from rnncls.config import dump_config
-    from rnncls.storage import write_atomic, write_json
+    from rnncls.config.schema import dump_config
+    from rnncls.machine.files import write_atomic, write_json
 
     result = {
         **found.scores().to_dict(),

@@ -80,7 +80,7 @@ def find_cpu() -> dict[str, Any]:
 
     import torch
 
-    from rnncls.runtime import has_amx
+    from rnncls.machine.runtime import has_amx
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
@@ -98,9 +98,9 @@ def find_data() -> dict[str, Any]:
     """Return which built-in data sets lie where a config without data.root looks for them."""
     from pathlib import Path
 
-    from rnncls.config import DataSection
-    from rnncls.dataset import BUILT_INS
-    from rnncls.section import default_of
+    from rnncls.config.schema import DataSection
+    from rnncls.config.section import default_of
+    from rnncls.data.datasets import BUILT_INS
 
     root = Path(default_of(DataSection, "root"))
     found: dict[str, Any] = {"folder": str(root.resolve())}
@@ -114,8 +114,8 @@ def find_storage() -> dict[str, Any]:
     import shutil
     from pathlib import Path
 
-    from rnncls.cache import MAX_BYTES, cache_dir
-    from rnncls.checkpoint import LATEST, RUNS_DIR
+    from rnncls.data.cache import MAX_BYTES, cache_dir
+    from rnncls.runs.checkpoint import LATEST, RUNS_DIR
 
     entries = [file.stat().st_size for file in cache_dir().glob("*.safetensors")]
     existing = next(folder for folder in (cache_dir(), *cache_dir().absolute().parents) if folder.is_dir())

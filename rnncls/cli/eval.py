@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, RunArgument
 from rnncls.cli.screen import print_tables
-from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnncls.judgement import Diagnosis
-    from rnncls.label_issues import LabelIssue
-    from rnncls.metrics import Scores
+    from rnncls.evaluation.metrics import Scores
+    from rnncls.evaluation.run_evaluation import Diagnosis
+    from rnncls.training.label_issues import LabelIssue
 
 SplitName = Literal["train", "valid", "test"]
 SplitOption = Annotated[
@@ -42,10 +42,10 @@ def eval_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Print how good a run is, how far its probabilities can be trusted and where it errs; keep it in the run."""
-    from rnncls.checkpoint import find_run
-    from rnncls.judgement import judge
-    from rnncls.runtime import collect_again
-    from rnncls.storage import write_json
+    from rnncls.evaluation.run_evaluation import judge
+    from rnncls.machine.files import write_json
+    from rnncls.machine.runtime import collect_again
+    from rnncls.runs.checkpoint import find_run
 
     collect_again()
     check_source(split, data)
@@ -55,7 +55,7 @@ def eval_command(
     result = {**scores.to_dict(), **diagnosis.to_dict(), "data": judgement.origin, "run": str(path)}
     issues = []
     if label_issues:
-        from rnncls.label_issues import find_label_issues
+        from rnncls.training.label_issues import find_label_issues
 
         issues = find_label_issues(judgement.run, num_folds=folds, use_cache=not no_cache)
         result["label_issues"] = [asdict(issue) for issue in issues]
@@ -77,7 +77,7 @@ def check_source(split: SplitName | None, data: Path | None) -> None:
 
 def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
     """Print the scores over all classes, those of each class, and what they do not say."""
-    from rnncls.report import (
+    from rnncls.reporting.evaluation_tables import (
         calibration_lines,
         class_table,
         confusion_table,
@@ -101,7 +101,7 @@ def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
 
 def print_issues(issues: "list[LabelIssue]") -> None:
     """Print the training rows whose label is least probable."""
-    from rnncls.report import text_table
+    from rnncls.reporting.evaluation_tables import text_table
 
     rows = [[f"{each.row:,}", each.label, f"{each.prob:.4f}", each.suggested, each.text] for each in issues]
     title = f"Training rows that are likely mislabelled ({len(rows)} found; {ISSUES} in the run folder has them)"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
-from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnncls.checkpoint import Run
+    from rnncls.runs.checkpoint import Run
 
 
 def explain_command(
@@ -37,8 +37,8 @@ def explain_command(
     if plot is not None and (not trajectory or len(texts) > 1 or texts == [STDIN]):
         raise ConfigError("--plot: draws the trajectory of one text: rnncls explain --trajectory --plot FILE TEXT")
 
-    from rnncls.checkpoint import find_run, load_run
-    from rnncls.runtime import collect_again, resolve_device
+    from rnncls.machine.runtime import collect_again, resolve_device
+    from rnncls.runs.checkpoint import find_run, load_run
 
     collect_again()
     loaded = load_run(find_run(run))
@@ -55,9 +55,9 @@ def show_explanations(run: "Run", texts: list[str], label: str | None, *, html: 
     """Print why each text gets a label, or the one that is predicted, and write a page of it where one is wanted."""
     from rich.console import Console
 
-    from rnncls.explain import explain
-    from rnncls.page import save_page
-    from rnncls.views import explanation_parts, print_explanation
+    from rnncls.inference.insight.explanation import explain
+    from rnncls.reporting.html import save_page
+    from rnncls.reporting.insight_tables import explanation_parts, print_explanation
 
     console, parts = Console(highlight=False), []
     for text in texts:
@@ -76,15 +76,19 @@ def show_trajectories(run: "Run", texts: list[str], *, html: Path | None, plot: 
     """Print the verdict on each text after each of its tokens; draw it and write a page of it where that is wanted."""
     from rich.console import Console
 
-    from rnncls.trajectory import trace_verdicts
-    from rnncls.views import print_sentence, trajectory_parts, trajectory_table
+    from rnncls.inference.insight.trajectory import trace_verdicts
+    from rnncls.reporting.insight_tables import (
+        print_sentence,
+        trajectory_parts,
+        trajectory_table,
+    )
 
     console, parts = Console(highlight=False), []
     for text in texts:
         trajectory = trace_verdicts(run, text)
         if plot is not None or html is not None:
-            from rnncls.figures import draw_trajectory
-            from rnncls.picture import to_png
+            from rnncls.reporting.insight_plots import draw_trajectory
+            from rnncls.reporting.plotting import to_png
 
             figure = draw_trajectory(trajectory)
             parts += trajectory_parts(trajectory, to_png(figure))
@@ -96,7 +100,7 @@ def show_trajectories(run: "Run", texts: list[str], *, html: Path | None, plot: 
             console.print(trajectory_table(trajectory))
             print_sentence(console, trajectory.meaning())
     if html is not None:
-        from rnncls.page import save_page
+        from rnncls.reporting.html import save_page
 
         save_page(html, f"How {run.path.name} comes to its verdict", parts)
         typer.echo(f"{html}: written", err=True)

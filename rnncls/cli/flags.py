@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, NumTextsOption, RunArgument
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    NumTextsOption,
+    RunArgument,
+)
 
 
 def flags_command(
@@ -22,14 +28,14 @@ def flags_command(
     """Rank the units of the last layer that switch on at a token and stay on, with the words that flip them."""
     from rich.console import Console
 
-    from rnncls.batching import spread_rows
-    from rnncls.checkpoint import find_run
-    from rnncls.gates import describe_flags, find_flags
-    from rnncls.runtime import collect_again
-    from rnncls.views import flag_table, print_sentence
+    from rnncls.inference.insight.gates import describe_flags, find_flags
+    from rnncls.machine.runtime import collect_again
+    from rnncls.reporting.insight_tables import flag_table, print_sentence
+    from rnncls.runs.checkpoint import find_run
+    from rnncls.text.batching import spread_rows
 
     collect_again()
-    from rnncls.judgement import open_rows
+    from rnncls.evaluation.run_evaluation import open_rows
 
     loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
     chosen = rows.select(spread_rows(len(rows.texts), num_texts))

@@ -23,17 +23,17 @@ def gates_command(
     """Print how much each token moves the state, the cell and the gates of an rnn, lstm or gru; --plot draws them."""
     from rich.console import Console
 
-    from rnncls.checkpoint import find_run, load_run
-    from rnncls.gates import trace_gates
-    from rnncls.runtime import collect_again, resolve_device
-    from rnncls.views import print_sentence, trace_tables
+    from rnncls.inference.insight.gates import trace_gates
+    from rnncls.machine.runtime import collect_again, resolve_device
+    from rnncls.reporting.insight_tables import print_sentence, trace_tables
+    from rnncls.runs.checkpoint import find_run, load_run
 
     collect_again()
     loaded = load_run(find_run(run))
     loaded.model.to(resolve_device(device or loaded.config.device))
     trace = trace_gates(loaded, text, layer)
     if plot is not None:
-        from rnncls.figures import draw_trace
+        from rnncls.reporting.insight_plots import draw_trace
 
         save_plot(plot, draw_trace(trace))
     if json_:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.cli.screen import save_plot
-from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnncls.checkpoint import Run
-    from rnncls.config import Config
-    from rnncls.gradients import Measured
-    from rnncls.model import TextClassifier
-    from rnncls.vocab import Vocab
+    from rnncls.config.schema import Config
+    from rnncls.inference.insight.gradients import Measured
+    from rnncls.nn.classifier import TextClassifier
+    from rnncls.runs.checkpoint import Run
+    from rnncls.text.vocab import Vocab
 
 SHOWN = (1, 5, 10, 20, 40)
 """The distances that the table has."""
@@ -48,8 +48,8 @@ def gradient_command(
     if set_ and cells is None:
         raise ConfigError("--set changes the config of --cells: a run has its own")
 
-    from rnncls.checkpoint import find_run
-    from rnncls.runtime import collect_again
+    from rnncls.machine.runtime import collect_again
+    from rnncls.runs.checkpoint import find_run
 
     collect_again()
     if cells is not None and config is not None:
@@ -59,9 +59,9 @@ def gradient_command(
         paths = [find_run(path) for path in runs] if runs else [find_run(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
     if plot is not None:
-        from rnncls.gradients import draw_curves
+        from rnncls.reporting.insight_plots import draw_gradients
 
-        save_plot(plot, draw_curves(measured))
+        save_plot(plot, draw_gradients(measured))
     if json_:
         typer.echo(json.dumps({**origin, "networks": [each.to_dict() for each in measured]}))
     else:
@@ -74,7 +74,7 @@ def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
     Raises:
         ConfigError: A cell is none of those that have a state, or the config is wrong.
     """
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     names = [name.strip() for name in cells.split(",")]
     for name in names:
@@ -91,8 +91,8 @@ def measure_fresh(
     Raises:
         RnnclsError: The data or a config is wrong.
     """
-    from rnncls.corpus import load_split, load_training_data
-    from rnncls.gradients import choose_rows, measure_network
+    from rnncls.data.loading import load_split, load_training_data
+    from rnncls.inference.insight.gradients import choose_rows, measure_network
 
     first = configs[0]
     data = load_training_data(first, use_cache=use_cache)
@@ -114,9 +114,9 @@ def measure_runs(
         RnnclsError: A run or its data is wrong.
         ConfigError: The runs have different rows.
     """
-    from rnncls.checkpoint import load_run
-    from rnncls.corpus import load_split
-    from rnncls.gradients import choose_rows, measure_network
+    from rnncls.data.loading import load_split
+    from rnncls.inference.insight.gradients import choose_rows, measure_network
+    from rnncls.runs.checkpoint import load_run
 
     measured: list[Measured] = []
     found: dict[str, Any] = {}
@@ -143,10 +143,10 @@ def first_model(config: "Config", vocab: "Vocab", label_names: list[str]) -> "Te
     Raises:
         RnnclsError: The pretrained model or vectors that it starts from are not there any more.
     """
-    from rnncls.checkpoint import load_pretrained
-    from rnncls.model import TextClassifier
-    from rnncls.runtime import seed_everything
-    from rnncls.trainer import use_vectors
+    from rnncls.machine.runtime import seed_everything
+    from rnncls.nn.classifier import TextClassifier
+    from rnncls.runs.checkpoint import load_pretrained
+    from rnncls.training.trainer import use_vectors
 
     pretrained = load_pretrained(config) if config.model.pretrained else None
     seed_everything(config.seed)
@@ -159,7 +159,7 @@ def first_model(config: "Config", vocab: "Vocab", label_names: list[str]) -> "Te
 
 
 def _origin(origin: dict[str, Any], num_measured: int) -> dict[str, Any]:
-    from rnncls.gradients import FLOOR
+    from rnncls.inference.insight.gradients import FLOOR
 
     return {"data": origin, "num_measured": num_measured, "floor": FLOOR}
 

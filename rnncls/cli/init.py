@@ -9,7 +9,7 @@ import typer
 from rnncls.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from rnncls.draft import Draft
+    from rnncls.data.init_config import Draft
 
 
 def init_command(
@@ -62,7 +62,7 @@ def init_config(source: str, out: Path, text: list[str], label: str | None, *, o
     Raises:
         RnnclsError: The data is wrong, or a file is there already.
     """
-    from rnncls.draft import check_absent, draft_config, save_draft
+    from rnncls.data.init_config import check_absent, draft_config, save_draft
 
     check_absent(out, overwrite=overwrite)
     draft = draft_config(source, out, text, label, overwrite=overwrite)

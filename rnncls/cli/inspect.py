@@ -8,7 +8,7 @@ import typer
 from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
 
 if TYPE_CHECKING:
-    from rnncls.inspector import Inspection
+    from rnncls.data.inspection import Inspection
 
 
 def inspect_command(
@@ -34,7 +34,7 @@ def inspect_command(
 
     inspection = inspect_source(source, set_ or [], use_cache=not no_cache)
     if html is not None:
-        from rnncls.datasheet import save_datasheet
+        from rnncls.reporting.data_report import save_datasheet
 
         save_datasheet(html, inspection, f"The data of {source}")
     if json_:
@@ -53,15 +53,15 @@ def inspect_source(source: Path, overrides: list[str], *, use_cache: bool = True
     """
     import tempfile
 
-    from rnncls.config import load_config, parse_config
+    from rnncls.config.schema import load_config, parse_config
 
     if source.suffix.lower() in {".yaml", ".yml"}:
         config = load_config(source, overrides)
-        from rnncls.inspector import inspect_data
+        from rnncls.data.inspection import inspect_data
 
         return inspect_data(config, use_cache=use_cache)
-    from rnncls.draft import draft_config
-    from rnncls.inspector import inspect_data
+    from rnncls.data.init_config import draft_config
+    from rnncls.data.inspection import inspect_data
 
     with tempfile.TemporaryDirectory() as folder:
         draft = draft_config(str(source), Path(folder) / "config.yaml")
@@ -76,7 +76,14 @@ def print_inspection(inspection: "Inspection") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from rnncls.datasheet import SPLIT_NOTE, class_table, finding_lines, length_table, split_table, summary_lines
+    from rnncls.reporting.data_report import (
+        SPLIT_NOTE,
+        class_table,
+        finding_lines,
+        length_table,
+        split_table,
+        summary_lines,
+    )
 
     console = Console()
     is_ascii = console.options.ascii_only

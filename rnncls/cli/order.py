@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.cli.screen import save_plot
-from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnncls.checkpoint import Run
-    from rnncls.config import Config
-    from rnncls.order import Reading
+    from rnncls.config.schema import Config
+    from rnncls.inference.insight.word_order import Reading
+    from rnncls.runs.checkpoint import Run
 
 BAG_FOLDER = "bag-of-words"
 TIMES_THE_TEXTS = 4
@@ -50,8 +50,8 @@ def order_command(
     if baseline is not None and set_:
         raise ConfigError("--set changes the config of the bag of words that is trained: leave it out with --baseline")
 
-    from rnncls.checkpoint import find_run, load_run
-    from rnncls.runtime import collect_again
+    from rnncls.machine.runtime import collect_again
+    from rnncls.runs.checkpoint import find_run, load_run
 
     collect_again()
     loaded = load_run(find_run(run))
@@ -60,9 +60,9 @@ def order_command(
     bag = load_run(find_run(baseline)) if baseline else find_bag(loaded, set_ or [], use_cache=not no_cache)
     readings, origin = audit_order(loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache)
     if plot is not None:
-        from rnncls.order import draw_readings
+        from rnncls.reporting.insight_plots import draw_word_order
 
-        save_plot(plot, draw_readings(readings))
+        save_plot(plot, draw_word_order(readings))
     if json_:
         typer.echo(json.dumps({"run": str(loaded.path), "baseline": str(bag.path), **describe_order(readings, origin)}))
     else:
@@ -78,8 +78,8 @@ def audit_order(
         ConfigError: The baseline is no bag of words, or has other rows or classes.
         RnnclsError: The data is wrong.
     """
-    from rnncls.corpus import load_split
-    from rnncls.order import is_right, judge_orders
+    from rnncls.data.loading import load_split
+    from rnncls.inference.insight.word_order import is_right, judge_orders
 
     if bag.config.model.cell != "none":
         raise ConfigError(f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none")
@@ -99,8 +99,8 @@ def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Ru
     Raises:
         RnnclsError: The config or the data is wrong, or the folder cannot be written to.
     """
-    from rnncls.checkpoint import CONFIG, MODEL, load_run
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
+    from rnncls.runs.checkpoint import CONFIG, MODEL, load_run
 
     config = bag_config(run, overrides)
     may_hurry = not {each.partition("=")[0].strip() for each in overrides} & {"train.batch_size", "train.lr"}
@@ -113,7 +113,7 @@ def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Ru
 
 def bag_config(run: "Run", overrides: list[str]) -> "Config":
     """Return a run's config as one of a bag of words: no cell, no language model to start from, no teachers."""
-    from rnncls.config import dump_config, parse_config
+    from rnncls.config.schema import dump_config, parse_config
 
     own = ["model.cell=none", "model.pretrained=null", "train.teachers=[]", "train.precision=float32"]
     return parse_config(dump_config(run.config), str(run.path / "config.yaml"), [*own, *overrides, "model.cell=none"])
@@ -140,10 +140,10 @@ def train_bag(config: "Config", path: Path, *, may_hurry: bool, use_cache: bool)
     import shutil
     import tempfile
 
-    from rnncls.checkpoint import create_run, save_model
-    from rnncls.corpus import load_training_data
-    from rnncls.errors import RunError
-    from rnncls.trainer import Trainer, build_model, start_torch
+    from rnncls import RunError
+    from rnncls.data.loading import load_training_data
+    from rnncls.runs.checkpoint import create_run, save_model
+    from rnncls.training.trainer import Trainer, build_model, start_torch
 
     logging.getLogger(__name__).info("training a bag of words of the same embedding, kept in %s", path)
     device = start_torch(config, config.train, config.model)
@@ -169,7 +169,7 @@ def train_bag(config: "Config", path: Path, *, may_hurry: bool, use_cache: bool)
 
 def describe_order(readings: "list[Reading]", origin: dict[str, Any]) -> dict[str, Any]:
     """Return all as plain values."""
-    from rnncls.order import explain_order
+    from rnncls.inference.insight.word_order import explain_order
 
     return {
         "data": origin,
@@ -184,7 +184,7 @@ def print_order(readings: "list[Reading]", title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rnncls.order import AS_WRITTEN, explain_order
+    from rnncls.inference.insight.word_order import AS_WRITTEN, explain_order
 
     console = Console()
     num_draws = max(len(reading.draws) for reading in readings)

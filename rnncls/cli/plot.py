@@ -8,7 +8,7 @@ import typer
 from rnncls.cli.screen import save_plot
 
 if TYPE_CHECKING:
-    from rnncls.curves import Curve
+    from rnncls.reporting.terminal_chart import Curve
 
 
 def plot_command(
@@ -20,13 +20,13 @@ def plot_command(
     ] = None,
 ) -> None:
     """Show loss and score over the epochs, of one run or of several, finished or not."""
-    from rnncls.curves import chart_lines
+    from rnncls.reporting.terminal_chart import chart_lines
 
     curves = load_curves(runs or [])
     for line in chart_lines(curves):
         typer.echo(line)
     if output is not None:
-        from rnncls.charts import draw_curves
+        from rnncls.reporting.evaluation_plots import draw_curves
 
         save_plot(output, draw_curves(curves))
 
@@ -37,11 +37,11 @@ def load_curves(runs: list[Path]) -> "list[Curve]":
     Raises:
         RunError: A folder has no rows, or they are damaged.
     """
-    from rnncls.checkpoint import METRICS, find_run
-    from rnncls.comparison_report import shorten
-    from rnncls.curves import Curve
-    from rnncls.errors import RunError
-    from rnncls.tracking import read_rows
+    from rnncls import RunError
+    from rnncls.reporting.comparison_report import shorten
+    from rnncls.reporting.terminal_chart import Curve
+    from rnncls.runs.checkpoint import METRICS, find_run
+    from rnncls.runs.tracking import read_rows
 
     paths = runs or [find_run(None)]
     found = [read_rows(path / METRICS) for path in paths]

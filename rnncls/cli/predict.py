@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
-from rnncls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnncls.config import DataSection
-    from rnncls.predictor import Prediction
+    from rnncls.config.schema import DataSection
+    from rnncls.inference.predictor import Prediction
 
 STDIN = "-"
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
@@ -60,10 +60,10 @@ def predict_command(
         raise ConfigError("- reads all texts from stdin: give it alone")
     _check_form(top_k, output, json_=json_, attention=attention, min_confidence=min_confidence)
 
-    from rnncls.checkpoint import find_run, load_run
-    from rnncls.distributed import find_processes
-    from rnncls.predictor import Predictor
-    from rnncls.runtime import collect_again, resolve_device
+    from rnncls.inference.predictor import Predictor
+    from rnncls.machine.processes import find_processes
+    from rnncls.machine.runtime import collect_again, resolve_device
+    from rnncls.runs.checkpoint import find_run, load_run
 
     collect_again()
     source, processes = STDIN if texts == [STDIN] else input_, find_processes()
@@ -95,7 +95,11 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
 
 def write_predictions(predictions: "Iterator[Prediction]", output: Path | None, top_k: int, *, as_json: bool) -> None:
     """Write predictions as they come, to a file or else to stdout."""
-    from rnncls.report import prediction_json, prediction_line, save_predictions
+    from rnncls.reporting.evaluation_tables import (
+        prediction_json,
+        prediction_line,
+        save_predictions,
+    )
 
     if output is not None:
         num_rows = save_predictions(output, predictions, top_k)
@@ -127,7 +131,7 @@ def show_progress(windows: "Iterator[list[Prediction]]", source: str | None) -> 
         return
     from tqdm import tqdm
 
-    from rnncls.readers import count_rows
+    from rnncls.data.readers import count_rows
 
     total = None if source == STDIN else count_rows(Path(source))
     with tqdm(total=total, desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
@@ -144,8 +148,8 @@ def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
     """
     from dataclasses import replace
 
-    from rnncls.dataset import columns_of
-    from rnncls.readers import read_lines, read_rows
+    from rnncls.data.datasets import columns_of
+    from rnncls.data.readers import read_lines, read_rows
 
     if source == STDIN:
         rows = read_lines(sys.stdin.buffer, "stdin")

@@ -26,13 +26,13 @@ def pretrain_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a language model on the training texts, without their labels, and on data.unlabelled."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
     checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
 
-    from rnncls.pretrainer import pretrain
-    from rnncls.runtime import collect_again
+    from rnncls.machine.runtime import collect_again
+    from rnncls.training.pretraining import pretrain
 
     collect_again()
     summary = pretrain(checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache)

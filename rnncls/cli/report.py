@@ -23,8 +23,8 @@ def report_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Write one self-contained page on a run: scores, calibration, errors and learning curves, with pictures."""
-    from rnncls.checkpoint import find_run
-    from rnncls.runtime import collect_again
+    from rnncls.machine.runtime import collect_again
+    from rnncls.runs.checkpoint import find_run
 
     collect_again()
     check_source(split, data)
@@ -53,16 +53,16 @@ def report_run(
         data: Another labelled file instead.
         pictures: A folder for the pictures, which is made where it is missing.
         device: Instead of the config's.
-        use_cache: Keep and take tokenised files (see rnncls.cache).
+        use_cache: Keep and take tokenised files (see rnncls.data.cache).
 
     Raises:
         RnnclsError: The run, the data or the device is wrong, or a file cannot be written.
     """
-    from rnncls.checkpoint import METRICS, SUMMARY
-    from rnncls.judgement import judge
-    from rnncls.report_page import Report, save_report
-    from rnncls.storage import make_folder, read_json, write_atomic
-    from rnncls.tracking import read_rows
+    from rnncls.evaluation.run_evaluation import judge
+    from rnncls.machine.files import make_folder, read_json, write_atomic
+    from rnncls.reporting.evaluation_page import Report, save_report
+    from rnncls.runs.checkpoint import METRICS, SUMMARY
+    from rnncls.runs.tracking import read_rows
 
     judgement = judge(path, split=split, data=data, device=device, use_cache=use_cache)
     rows = read_rows(path / METRICS) if (path / METRICS).exists() else []

@@ -17,7 +17,7 @@ def save_plot(path: Path, figure: "Figure") -> None:
     Raises:
         RunError: The file cannot be written.
     """
-    from rnncls.picture import save_picture
+    from rnncls.reporting.plotting import save_picture
 
     save_picture(path, figure)
     typer.echo(f"{path}: written", err=True)

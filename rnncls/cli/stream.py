@@ -10,7 +10,7 @@ import typer
 from rnncls.cli.options import DeviceOption, JsonOption, RunOption
 
 if TYPE_CHECKING:
-    from rnncls.trajectory import Verdict
+    from rnncls.inference.insight.trajectory import Verdict
 
 
 def stream_command(
@@ -23,10 +23,10 @@ def stream_command(
     device: DeviceOption = None,
 ) -> None:
     """Read texts from stdin, one a line, and judge each anew after every token, at the same cost for each."""
-    from rnncls.checkpoint import find_run, load_run
-    from rnncls.readers import read_pieces
-    from rnncls.runtime import collect_again, resolve_device
-    from rnncls.trajectory import Stream
+    from rnncls.data.readers import read_pieces
+    from rnncls.inference.insight.trajectory import Stream
+    from rnncls.machine.runtime import collect_again, resolve_device
+    from rnncls.runs.checkpoint import find_run, load_run
 
     collect_again()
     loaded = load_run(find_run(run))
@@ -50,7 +50,7 @@ def verdict_json(verdict: "Verdict") -> str:
 
 def verdict_line(verdict: "Verdict", width: int) -> str:
     """Return label, probability and the token that was read, or that the text is judged."""
-    from rnncls.views import shown
+    from rnncls.reporting.insight_tables import shown
 
     said = f"{verdict.num_tokens:>5}  {shown(verdict.label):<{width}}  {verdict.prob:7.2%}"
     if not verdict.is_final:

@@ -18,7 +18,7 @@ from rnncls.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rnncls.config import Config
+    from rnncls.config.schema import Config
 
 
 def train_command(
@@ -31,15 +31,15 @@ def train_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)
 
-    from rnncls.distributed import find_processes
-    from rnncls.runtime import collect_again
-    from rnncls.training import train
+    from rnncls.machine.processes import find_processes
+    from rnncls.machine.runtime import collect_again
+    from rnncls.training.run import train
 
     collect_again()
     name, resume = find_processes().from_first(lambda: find_place(config, checked, out, resume=resume))
@@ -61,9 +61,9 @@ def find_place(file: Path, config: "Config", out: Path | None, *, resume: bool) 
     Raises:
         RunError: There is nothing to go on with.
     """
-    from rnncls.checkpoint import find_begun
-    from rnncls.distributed import find_launch
-    from rnncls.training import find_unfinished
+    from rnncls.machine.processes import find_launch
+    from rnncls.runs.checkpoint import find_begun
+    from rnncls.training.run import find_unfinished
 
     begun = find_begun(find_launch(), out)
     if begun is not None:

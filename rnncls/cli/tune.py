@@ -47,12 +47,12 @@ def tune_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Search for better settings; Ctrl-C saves and leaves, --resume goes on. The test file stays closed."""
-    from rnncls.config import load_config
+    from rnncls.config.schema import load_config
 
     checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
 
-    from rnncls.runtime import collect_again
-    from rnncls.tuner import BEST, Budget, Goal, tune
+    from rnncls.machine.runtime import collect_again
+    from rnncls.training.tuning import BEST, Budget, Goal, tune
 
     collect_again()
     budget = Budget(trials, DEFAULT_MINUTES if minutes is None and trials is None else minutes)

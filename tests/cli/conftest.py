@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from rnncls.cli import run
-from rnncls.config import load_config
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 Cli = Callable[..., "Outcome"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rnncls import benchmark
+from rnncls.reporting import benchmark
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.comparison_report import draw_strip, shorten
-from rnncls.config import load_config
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.reporting.comparison_report import draw_strip, shorten
+from rnncls.training.run import train
 from tests.cli.conftest import Cli
-from tests.test_page import Reader
+from tests.reporting.test_html import Reader
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rnncls.storage import read_json
+from rnncls.machine.files import read_json
 from tests.cli.conftest import Cli
-from tests.test_checkpoint import write_run
+from tests.runs.test_checkpoint import write_run
 
 pytestmark = pytest.mark.usefixtures("run_path")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.config import Config
-from rnncls.training import train
+from rnncls.config.schema import Config
+from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls.checkpoint import load_run
 from rnncls.cli.gradient import first_weights
-from rnncls.config import load_config
-from rnncls.corpus import load_training_data
-from rnncls.runtime import seed_everything
-from rnncls.trainer import build_model
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.data.loading import load_training_data
+from rnncls.machine.runtime import seed_everything
+from rnncls.runs.checkpoint import load_run
+from rnncls.training.run import train
+from rnncls.training.trainer import build_model
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rnncls.cli import order
-from rnncls.config import load_config
-from rnncls.training import train
+from rnncls.config.schema import load_config
+from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

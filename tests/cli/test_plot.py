@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.curves import Curve, Series, chart_lines, draw
+from rnncls.reporting.terminal_chart import Curve, Series, chart_lines, draw
 from tests.cli.conftest import Cli
 
 

@@ -13,8 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from rnncls.cli.predict import read_texts
-from rnncls.config import Config, DataSection
-from rnncls.training import train
+from rnncls.config.schema import Config, DataSection
+from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

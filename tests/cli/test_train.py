@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rnncls.cache import cache_dir
 from rnncls.cli.train import new_run_path
+from rnncls.data.cache import cache_dir
 from tests.cli.conftest import Cli, Outcome, start
 
 TIMES = {"elapsed_s", "tokens_per_s"}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rnncls.cli.tune import show
-from rnncls.tuner import DIVERGED
+from rnncls.training.tuning import DIVERGED
 from tests.cli.conftest import Cli, start
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -15,7 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncls.errors import ConfigError, DataError, DeviceError, DivergedError, RnnclsError, RunError
+from rnncls import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    DivergedError,
+    RnnclsError,
+    RunError,
+)
 
 CASES: Counter[str] = Counter()
 """Cases checked by property, for the line at the end of the run."""

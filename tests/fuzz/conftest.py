@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnncls import readers
+from rnncls.data import readers
 from tests.fuzz.cases import CASES
 
 

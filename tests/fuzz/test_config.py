@@ -6,9 +6,16 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from rnncls.config import SECTIONS, Config, _YamlDumper, dump_config, load_config, parse_config
-from rnncls.errors import ConfigError
-from rnncls.section import annotations_of
+from rnncls import ConfigError
+from rnncls.config.schema import (
+    SECTIONS,
+    Config,
+    _YamlDumper,
+    dump_config,
+    load_config,
+    parse_config,
+)
+from rnncls.config.section import annotations_of
 from tests.fuzz.cases import attempt, damaged, fuzz, texts, written
 
 KEYS = ["seed", "device", *(f"{name}.{key}" for name, section in SECTIONS.items() for key in annotations_of(section))]

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from rnncls.config import parse_config
-from rnncls.dataset import load_labelled
-from rnncls.errors import DataError
-from rnncls.readers import Columns, read_lines, read_rows
-from rnncls.tokenizer import build_tokenizer
+from rnncls import DataError
+from rnncls.config.schema import parse_config
+from rnncls.data.datasets import load_labelled
+from rnncls.data.readers import Columns, read_lines, read_rows
+from rnncls.text.tokenizer import build_tokenizer
 from tests.fuzz.cases import attempt, damaged, fuzz, labels, texts, written
 
 COLUMNS = Columns(("text",), "label")

@@ -13,14 +13,14 @@ import safetensors.torch
 import torch
 from hypothesis import strategies as st
 
-from rnncls.cache import cache_dir, load_cached
-from rnncls.checkpoint import create_run, load_run, save_model
-from rnncls.config import Config, parse_config
-from rnncls.dataset import load_labelled
-from rnncls.errors import RunError
-from rnncls.model import TextClassifier
-from rnncls.storage import load_tensors, read_json, save_tensors, write_json
-from rnncls.vocab import Vocab
+from rnncls import RunError
+from rnncls.config.schema import Config, parse_config
+from rnncls.data.cache import cache_dir, load_cached
+from rnncls.data.datasets import load_labelled
+from rnncls.machine.files import load_tensors, read_json, save_tensors, write_json
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.checkpoint import create_run, load_run, save_model
+from rnncls.text.vocab import Vocab
 from tests.fuzz.cases import attempt, damaged, flip, fuzz, places, texts, written
 
 FOUR = ["config.yaml", "labels.json", "model.safetensors", "vocab.txt"]

@@ -10,14 +10,14 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from rnncls.checkpoint import Run, load_vocab
-from rnncls.config import Config, parse_config
-from rnncls.model import TextClassifier
-from rnncls.predictor import Prediction, Predictor
-from rnncls.readers import Columns, read_rows
-from rnncls.report import prediction_line, save_predictions
-from rnncls.tokenizer import build_tokenizer, join_texts, mend, tokenize_texts
-from rnncls.vocab import PAD_ID, UNK_ID, Vocab, build_vocab
+from rnncls.config.schema import Config, parse_config
+from rnncls.data.readers import Columns, read_rows
+from rnncls.inference.predictor import Prediction, Predictor
+from rnncls.nn.classifier import TextClassifier
+from rnncls.reporting.evaluation_tables import prediction_line, save_predictions
+from rnncls.runs.checkpoint import Run, load_vocab
+from rnncls.text.tokenizer import build_tokenizer, join_texts, mend, tokenize_texts
+from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab, build_vocab
 from tests.fuzz.cases import fuzz, texts
 
 WORDS = ["<pad>", "<unk>", "a", "again", "tag", "quoted", "'", ".", "\u200d", "\0"]

@@ -6,8 +6,8 @@ import struct
 import torch
 from hypothesis import strategies as st
 
-from rnncls.errors import ConfigError, DataError
-from rnncls.vectors import load_vectors
+from rnncls import ConfigError, DataError
+from rnncls.text.vectors import load_vectors
 from tests.fuzz.cases import attempt, damaged, fuzz, texts, written
 
 WORDS = ["<pad>", "<unk>", "a", "b", "the", "naïve", "\u200d"]

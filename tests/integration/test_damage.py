@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from rnncls.checkpoint import METRICS, MODEL, create_run, find_run, load_run, seal
-from rnncls.config import Config, parse_config
-from rnncls.errors import RunError
-from rnncls.judgement import judge
-from rnncls.predictor import Predictor
-from rnncls.storage import load_tensors, save_tensors, write_json
-from rnncls.tracking import read_rows
-from rnncls.training import train
-from rnncls.vocab import Vocab
+from rnncls import RunError
+from rnncls.config.schema import Config, parse_config
+from rnncls.evaluation.run_evaluation import judge
+from rnncls.inference.predictor import Predictor
+from rnncls.machine.files import load_tensors, save_tensors, write_json
+from rnncls.runs.checkpoint import METRICS, MODEL, create_run, find_run, load_run, seal
+from rnncls.runs.tracking import read_rows
+from rnncls.text.vocab import Vocab
+from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}

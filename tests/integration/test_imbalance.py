@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
-from rnncls.config import parse_config
-from rnncls.corpus import load_training_data
-from rnncls.evaluator import compute_logits
-from rnncls.runtime import seed_everything
-from rnncls.trainer import Trainer, build_model
+from rnncls.config.schema import parse_config
+from rnncls.data.loading import load_training_data
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.machine.runtime import seed_everything
+from rnncls.training.trainer import Trainer, build_model
 
 CONFIG = """
 device: cpu

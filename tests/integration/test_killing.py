@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from rnncls.checkpoint import METRICS, STATE
-from rnncls.storage import TEMPORARY
+from rnncls.machine.files import TEMPORARY
+from rnncls.runs.checkpoint import METRICS, STATE
 from tests.conftest import toy_yaml
 
 ROOT = Path(__file__).parents[2]

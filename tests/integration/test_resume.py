@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls import checkpoint, storage, tracking, training
-from rnncls.checkpoint import hold, load_run
-from rnncls.config import Config
-from rnncls.errors import ConfigError, RunError
-from rnncls.pretrainer import pretrain
-from rnncls.storage import load_tensors, save_tensors, write_json
-from rnncls.trainer import build_model
-from rnncls.training import find_unfinished, train
+from rnncls import ConfigError, RunError
+from rnncls.config.schema import Config
+from rnncls.machine import files as storage
+from rnncls.machine.files import load_tensors, save_tensors, write_json
+from rnncls.runs import checkpoint, tracking
+from rnncls.runs.checkpoint import hold, load_run
+from rnncls.training import run as training
+from rnncls.training.pretraining import pretrain
+from rnncls.training.run import find_unfinished, train
+from rnncls.training.trainer import build_model
 
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls import checkpoint, tracking, training
-from rnncls.batching import encode_texts
-from rnncls.config import Config
-from rnncls.corpus import load_training_data
-from rnncls.evaluator import compute_logits
-from rnncls.judgement import judge
-from rnncls.predictor import Predictor
-from rnncls.runtime import seed_everything
-from rnncls.storage import load_tensors
-from rnncls.tokenizer import tokenize_texts
-from rnncls.trainer import Trainer, build_model
-from rnncls.training import save_state, train
+from rnncls.config.schema import Config
+from rnncls.data.loading import load_training_data
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.run_evaluation import judge
+from rnncls.inference.predictor import Predictor
+from rnncls.machine.files import load_tensors
+from rnncls.machine.runtime import seed_everything
+from rnncls.runs import checkpoint, tracking
+from rnncls.text.batching import encode_texts
+from rnncls.text.tokenizer import tokenize_texts
+from rnncls.training import run as training
+from rnncls.training.run import save_state, train
+from rnncls.training.trainer import Trainer, build_model
 
 MakeConfig = Callable[..., Config]
 Row = dict[str, Any]

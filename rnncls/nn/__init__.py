@@ -1,0 +1,4 @@
+"""The networks: recurrent layers, classifier, language model.
+
+May import: `text`, `config`, `machine`.
+"""

@@ -1,0 +1,97 @@
+"""Self-contained HTML pages: one file without scripts, fonts or addresses of elsewhere, in which every text is escaped.
+
+A page is a list of parts, each made by a function here: whatever goes through them stays text, `<script>` too. What a
+picture shows stands beside it in words or a table, for those who do not see it.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from rnncls.machine.files import write_atomic
+
+_ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+_PAGE = _ENVIRONMENT.from_string("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --line: #c9d1d9; --soft: #f3f5f7; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --paper: #14171a; --line: #3d444d; --soft: #20252a; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; color: var(--ink); background: var(--paper);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: max-content; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+caption { text-align: left; font-weight: 600; padding: .3rem 0; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { overflow-wrap: normal; max-width: min(34rem, 55vw); }
+td.number, th.number { text-align: right; white-space: nowrap; }
+thead th { background: var(--soft); }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
+figcaption { font-size: .9rem; }
+.tokens span { padding: .05rem .2rem; border-radius: .2rem; }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+{% for part in parts %}
+{{ part }}
+{% endfor %}
+</main>
+</body>
+</html>
+""")
+
+_TABLE = _ENVIRONMENT.from_string("""\
+<div class="scroll" tabindex="0" role="region" aria-label="{{ caption }}"><table>
+<caption>{{ caption }}</caption>
+<thead><tr>{% for name in header %}<th scope="col"{{ numeric[loop.index0] }}>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in rows %}
+<tr>{% for cell in row %}<td{{ numeric[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>""")
+
+_NUMERIC = {True: Markup(' class="number"'), False: ""}
+
+
+def save_page(path: Path, title: str, parts: Sequence[Markup]) -> None:
+    """Write a page of these parts, whole or not at all.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    text = _PAGE.render(title=title, parts=parts)
+    write_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
+def heading(text: str) -> Markup:
+    """Return the title of a section."""
+    return Markup("<h2>{}</h2>").format(text)
+
+
+def paragraph(text: str) -> Markup:
+    """Return a paragraph of plain text."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], num_texts: int = 1) -> Markup:
+    """Return a table, a cell as `str` shows it; all columns but the first `num_texts` hold numbers."""
+    numeric = [_NUMERIC[place >= num_texts] for place in range(len(header))]
+    return Markup(_TABLE.render(caption=caption, header=header, rows=rows, numeric=numeric))
+
+
+def picture(png: bytes, caption: str, alt: str) -> Markup:
+    """Return a picture that is part of the page, its caption, and in words what it shows."""
+    source = f"data:image/png;base64,{b64encode(png).decode()}"
+    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(source, alt, caption)

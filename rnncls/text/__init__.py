@@ -1,0 +1,4 @@
+"""From text to token ids: tokenizers, vocabulary, word vectors, batches.
+
+May import: `config`, `machine`.
+"""

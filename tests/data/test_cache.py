@@ -1,0 +1,241 @@
+"""The cache of tokenised files: the same as reading anew, verified, bounded, and out of the way when it fails."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rnncls import DataError
+from rnncls.config.schema import Config, parse_config
+from rnncls.data import cache
+from rnncls.data.cache import cache_dir, load_cached
+from rnncls.data.datasets import LabelledTexts, load_labelled
+from rnncls.machine.files import load_tensors, save_tensors
+
+CONFIG = "data: {train: own.csv, text: [text], label: label}\n"
+
+
+def configure(*overrides: str) -> Config:
+    return parse_config(CONFIG, "own.yaml", overrides)
+
+
+@pytest.fixture(autouse=True)
+def own_file() -> Path:
+    path = Path("own.csv")
+    path.write_text("text,label\nUne élève,b\nthe cat's hat,a\nthe end,b\n", encoding="utf-8")
+    return path
+
+
+def load(*overrides: str) -> LabelledTexts:
+    return load_cached(Path("own.csv"), configure(*overrides), use_cache=True)
+
+
+def entries() -> list[Path]:
+    return sorted(cache_dir().glob("*.safetensors"))
+
+
+def assert_same(found: LabelledTexts, expected: LabelledTexts) -> None:
+    assert (found.path, found.sha256, found.label_names) == (expected.path, expected.sha256, expected.label_names)
+    assert found.texts.types == expected.texts.types
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.texts.type_ids, expected.texts.type_ids)
+    np.testing.assert_array_equal(found.texts.lengths, expected.texts.lengths)
+
+
+def test_the_second_time_gives_what_the_first_gave() -> None:
+    first = load()
+    assert len(entries()) == 1
+    assert_same(load(), first)
+
+
+def test_the_second_time_does_not_read_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    load()
+    monkeypatch.setattr(cache, "load_labelled", None)
+    load()
+
+
+def test_without_the_cache_nothing_is_kept() -> None:
+    load_cached(Path("own.csv"), configure(), use_cache=False)
+    assert not cache_dir().exists()
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "text.max_tokens=2",
+        "text.clean=false",
+        "text.tokenizer=whitespace",
+        "text.mark_case=true",
+        "text.same_digits=true",
+    ],
+)
+def test_another_way_of_reading_is_another_entry(override: str) -> None:
+    load()
+    load(override)
+    assert len(entries()) == 2
+
+
+def test_a_change_that_does_not_touch_the_tokens_uses_the_same_entry() -> None:
+    load()
+    load("text.min_freq=3", "model.hidden_size=4", "seed=9")
+    assert len(entries()) == 1
+
+
+def test_a_changed_file_is_read_anew(own_file: Path) -> None:
+    load()
+    own_file.write_text("text,label\nnew,a\n", encoding="utf-8")
+    assert load().texts.types == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("type_ids", lambda values: values + 99),
+        ("type_ids", lambda values: values - 99),
+        ("type_ids", lambda values: values[:-1]),
+        ("lengths", lambda values: values[:-1]),
+        ("lengths", lambda values: values - values.min()),
+        ("labels", lambda values: values + 9),
+        ("labels", lambda values: values.float()),
+        ("types", lambda values: values[:0]),
+        ("types", lambda values: values | 255),
+    ],
+)
+def test_a_sealed_entry_whose_parts_do_not_fit_together_is_made_anew(
+    name: str, change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    first = load()
+    tensors, meta = load_tensors(entries()[0])
+    save_tensors(entries()[0], {**tensors, name: change(tensors[name])}, meta)
+    assert_same(load(), first)
+
+
+def test_a_sealed_entry_of_something_else_is_made_anew() -> None:
+    first = load()
+    save_tensors(entries()[0], {}, {})
+    assert_same(load(), first)
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
+def test_a_damaged_entry_is_told_of_and_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    first = load()
+    whole = entries()[0].read_bytes()
+    flipped = whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:]
+    entries()[0].write_bytes({"flip": flipped, "truncate": whole[:-9], "empty": b""}[damage])
+    with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
+        assert_same(load(), first)
+    assert "cache: made anew" in caplog.text
+    assert entries()[0].read_bytes() == whole
+
+
+def test_a_place_that_cannot_be_written_to_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RNNCLS_CACHE", "own.csv/folder")
+    with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
+        load()
+    assert "cache: not kept" in caplog.text
+
+
+def test_the_entry_used_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    load()
+    (first,) = entries()
+    load("text.max_tokens=3")
+    (second,) = set(entries()) - {first}
+    os.utime(first, (1, 1))
+    load()  # used again: now the second is the oldest
+    os.utime(second, (2, 2))
+    monkeypatch.setattr(cache, "MAX_BYTES", first.stat().st_size + second.stat().st_size)
+    load("text.max_tokens=4")
+    assert first in entries()
+    assert second not in entries()
+
+
+def test_an_entry_too_large_for_the_cache_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_BYTES", 100)
+    load()
+    assert entries() == []
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(DataError, match=r"^none\.csv: no such file$"):
+        load_cached(Path("none.csv"), configure(), use_cache=True)
+
+
+def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RNNCLS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")
+    assert cache_dir() == Path("elsewhere/rnncls")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_dir() == Path.home() / ".cache" / "rnncls"
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(own_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load_labelled
+
+    def change_and_load(*arguments: Any) -> LabelledTexts:
+        own_file.write_text("text,label\nnew,a\n", encoding="utf-8")
+        return plain(*arguments)
+
+    monkeypatch.setattr(cache, "load_labelled", change_and_load)
+    load()
+    assert entries() == []
+
+
+def test_an_entry_under_the_name_of_another_is_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+    expected = load()
+    (first,) = entries()
+    load("text.max_tokens=1")
+    (second,) = set(entries()) - {first}
+    first.write_bytes(second.read_bytes())
+    with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
+        found = load()
+    assert "damaged: the entry of another file" in caplog.text
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("type_ids", lambda ids: ids + 1000),
+        ("type_ids", lambda ids: ids - 1000),
+        ("type_ids", lambda ids: ids.long()),
+        ("type_ids", lambda ids: ids[1:]),
+        ("lengths", lambda lengths: lengths * 0),
+        ("lengths", lambda lengths: lengths[1:]),
+        ("labels", lambda labels: labels + 1),
+        ("labels", lambda labels: labels[:0]),
+        ("types", lambda types: types[:0]),
+        ("types", lambda types: types.float()),
+        ("types", None),
+    ],
+)
+def test_a_sealed_entry_of_another_form_is_made_anew(
+    name: str, change: Callable[[torch.Tensor], torch.Tensor] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = load()
+    (entry,) = entries()
+    tensors, meta = load_tensors(entry)
+    changed = {} if change is None else {name: change(tensors.pop(name))}
+    tensors.pop(name, None)
+    save_tensors(entry, tensors | changed, meta)
+    with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
+        found = load()
+    assert "cache: made anew: " in caplog.text
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize(("age_s", "stays"), [(0.0, True), (7200.0, False)])
+def test_what_a_killed_process_was_writing_goes_after_a_while(age_s: float, stays: bool) -> None:
+    cache_dir().mkdir(parents=True)
+    half = cache_dir() / ".abc.safetensors.part-xyz"
+    half.write_bytes(b"half")
+    os.utime(half, (time.time() - age_s,) * 2)
+    load()
+    assert half.exists() == stays

@@ -1,0 +1,247 @@
+"""Gates and flags: against torch's own modules and cells, and on weights set by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rnncls import ConfigError
+from rnncls.config.schema import parse_config
+from rnncls.data.loading import EncodedSplit
+from rnncls.inference.insight.gates import (
+    Flag,
+    FlagWord,
+    describe_flags,
+    encoder_of,
+    find_flags,
+    trace_gates,
+    unroll,
+    unroll_layer,
+)
+from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.recurrent import reorder
+from rnncls.runs.checkpoint import Run
+from rnncls.text.batching import assemble, encode_texts
+from rnncls.text.tokenizer import tokenize_texts
+from rnncls.text.vocab import Vocab
+
+WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
+TEXTS = ["rovers meet oslo again", "oslo", "meet again rovers again oslo meet", "rovers meet"]
+MODULES: dict[str, Callable[..., nn.RNNBase]] = {"RNN_TANH": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+
+
+def build(cell: str = "lstm", num_layers: int = 1, *, bidirectional: bool = True, size: int = 5) -> Run:
+    config = parse_config(
+        f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, num_layers: {num_layers}, bidirectional: {bidirectional}, "
+        f"embedding_dim: 6, hidden_size: {size}}}",
+        "test.yaml",
+    )
+    torch.manual_seed(0)
+    model = TextClassifier(config.model, len(WORDS), 2)
+    with torch.no_grad():
+        model.embedding.weight.mul_(15)
+    return Run(Path("nowhere"), config, Vocab(WORDS), ["sport", "world"], model)
+
+
+def sigmoid(values: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
+    return 1 / (1 + np.exp(-values))
+
+
+# Gates
+
+
+@pytest.mark.parametrize("mode", MODULES)
+def test_states_equal_those_of_the_module(mode: str) -> None:
+    torch.manual_seed(0)
+    module = MODULES[mode](6, 5)
+    inputs = 3 * torch.randn(9, 4, 6)
+    found = unroll(mode, inputs, module.all_weights[0])
+    torch.testing.assert_close(found["hidden"], module(inputs)[0], rtol=0, atol=1e-5)
+
+
+def test_cells_equal_those_of_an_lstm_cell() -> None:
+    torch.manual_seed(0)
+    module, cell = nn.LSTM(6, 5), nn.LSTMCell(6, 5)
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in module.state_dict().items()})
+    inputs = 3 * torch.randn(9, 4, 6)
+    found = unroll("LSTM", inputs, module.all_weights[0])
+    state = None
+    for step, seen in enumerate(inputs):
+        state = cell(seen, state)
+        torch.testing.assert_close((found["hidden"][step], found["cell"][step]), state, rtol=0, atol=1e-5)
+
+
+def test_gates_of_an_lstm_are_the_textbook_s() -> None:
+    torch.manual_seed(0)
+    module = nn.LSTM(3, 2)
+    inputs = 3 * torch.randn(4, 1, 3)
+    found = {name: each[:, 0].detach().numpy() for name, each in unroll("LSTM", inputs, module.all_weights[0]).items()}
+    weight, recurrent, bias, other = (each.detach().numpy().astype(np.float64) for each in module.all_weights[0])
+    hidden = module(inputs)[0][:, 0].detach().numpy()
+    before = np.vstack([np.zeros(2), hidden[:-1]])
+    sums = inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other  # [T, 4 * H]
+    for name, start in {"input": 0, "forget": 2, "output": 6}.items():
+        np.testing.assert_allclose(found[name], sigmoid(sums[:, start : start + 2]), atol=1e-5)
+
+
+def test_gates_of_a_gru_are_the_textbook_s() -> None:
+    torch.manual_seed(0)
+    module = nn.GRU(3, 2)
+    inputs = 3 * torch.randn(4, 1, 3)
+    found = {name: each[:, 0].detach().numpy() for name, each in unroll("GRU", inputs, module.all_weights[0]).items()}
+    weight, recurrent, bias, other = (each.detach().numpy().astype(np.float64) for each in module.all_weights[0])
+    before = np.vstack([np.zeros(2), module(inputs)[0][:-1, 0].detach().numpy()])
+    sums = inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other  # [T, 3 * H]
+    np.testing.assert_allclose(found["reset"], sigmoid(sums[:, :2]), atol=1e-5)
+    np.testing.assert_allclose(found["update"], sigmoid(sums[:, 2:4]), atol=1e-5)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_states_of_a_ragged_batch_equal_the_model_s(cell: str, num_layers: int, bidirectional: bool) -> None:
+    run = build(cell, num_layers, bidirectional=bidirectional)
+    texts = encode_texts(tokenize_texts(TEXTS, run.config.text), run.vocab)
+    batch = assemble(texts, np.arange(len(texts)))
+    found = unroll_layer(run.model, batch, num_layers - 1)
+    expected = encoder_of(run.model)(run.model.embedding(batch.token_ids.t()), batch.lengths)
+    inside = batch.token_ids.t() != 0
+    torch.testing.assert_close(found[0]["hidden"][inside], expected.ahead[inside], rtol=0, atol=1e-5)
+    assert len(found) == 1 + bidirectional
+    if bidirectional:
+        torch.testing.assert_close(found[1]["hidden"][inside], expected.back[inside], rtol=0, atol=1e-5)
+
+
+def test_a_trace_is_in_the_order_of_the_text() -> None:
+    run = build("lstm")
+    trace = trace_gates(run, TEXTS[0])
+    texts = encode_texts(tokenize_texts(TEXTS[:1], run.config.text), run.vocab)
+    batch = assemble(texts, np.arange(1))
+    states = encoder_of(run.model)(run.model.embedding(batch.token_ids.t()), batch.lengths)
+    assert states.order is not None
+    back = reorder(states.back, states.order)[:, 0]
+    np.testing.assert_allclose(trace.directions["backward"]["hidden"], back.detach(), atol=1e-5)
+    np.testing.assert_allclose(trace.directions["forward"]["hidden"], states.ahead[:, 0].detach(), atol=1e-5)
+    assert trace.tokens == TEXTS[0].split()
+    assert list(trace.directions["forward"]) == ["hidden", "cell", "input", "forget", "output"]
+
+
+def test_means_and_jumps_are_worked_out_from_the_values() -> None:
+    trace = trace_gates(build("lstm"), TEXTS[0])
+    for way, step in (("forward", 1), ("backward", -1)):
+        cell = np.array(trace.directions[way]["cell"])[::step]
+        lengths = [
+            float(np.sqrt(((now - then) ** 2).sum())) for now, then in zip(cell, [cell[0] * 0, *cell], strict=False)
+        ]
+        assert trace.jumps(way)[::step] == pytest.approx(lengths)
+        assert trace.means(way)["cell"][::step] == pytest.approx([float(np.mean(np.abs(row))) for row in cell])
+
+
+@pytest.mark.parametrize(("cell", "kept"), [("rnn", ""), ("lstm", "forget"), ("gru", "update")])
+def test_a_trace_says_what_it_means(cell: str, kept: str) -> None:
+    trace = trace_gates(build(cell, bidirectional=False), TEXTS[0])
+    place = int(np.argmax(trace.jumps("forward")))
+    meaning = trace.meaning()
+    assert f"changes it most at token {place + 1}, '{trace.tokens[place]}'" in meaning
+    if kept:
+        assert f"keeps {np.mean(trace.directions['forward'][kept]):.0%} of its memory" in meaning
+    else:
+        assert "keeps" not in meaning
+
+
+@pytest.mark.parametrize("cell", ["grid_lstm", "none"])
+def test_a_cell_without_such_gates_is_refused_by_name(cell: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.cell: {cell} cannot be looked into .* rnn, lstm and gru can"):
+        trace_gates(build(cell), "oslo")
+
+
+def test_a_layer_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="--layer: expected 1 to 2, found 3"):
+        trace_gates(build("gru", num_layers=2), "oslo", 3)
+
+
+# Flags
+
+
+def build_flag() -> Run:
+    """An LSTM of two units in one direction: unit 1 goes to -1 at "rovers" and keeps it; unit 0 stays at 0."""
+    run = build("lstm", bidirectional=False, size=2)
+    weight, recurrent, bias, other = encoder_of(run.model).rnn.all_weights[0]
+    with torch.no_grad():
+        run.model.embedding.weight.zero_()
+        run.model.embedding.weight[3, 0] = 1.0  # rovers
+        for each in (weight, recurrent, bias, other):
+            each.zero_()
+        weight[1, 0], bias[1] = 40.0, -20.0  # the input gate opens for rovers alone
+        bias[2:4] = 20.0  # the forget gate keeps all
+        weight[5, 0] = -20.0  # what is written is -1
+    return run
+
+
+def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
+    run = build_flag()
+    texts = ["oslo rovers meet oslo", "again meet", "rovers again", "oslo meet again", "meet rovers rovers", "zzz"]
+    labels = np.array([0, 1, 0, 0, 1, 1])
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels, np.arange(len(labels))
+    )
+    (flag,) = find_flags(run, split)
+    assert (flag.direction, flag.unit, flag.side) == ("forward", 1, -1)
+    assert (flag.share_texts, flag.kept, flag.sharpness) == pytest.approx((0.5, 1.0, 1.0), abs=1e-4)
+    assert flag.score == pytest.approx(1.0, abs=1e-4)
+    assert (flag.label, flag.share_of_label, flag.share_of_others) == pytest.approx(("sport", 2 / 3, 1 / 3))
+    assert flag.words == [FlagWord("rovers", 3, 4)]
+
+
+def test_a_flag_that_falls_again_is_kept_less() -> None:
+    run = build_flag()
+    bias = encoder_of(run.model).rnn.all_weights[0][2]
+    with torch.no_grad():
+        bias[2:4] = -5.0  # the cell is forgotten at the next token
+    texts = ["rovers oslo meet oslo again"]
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+    )
+    (flag,) = find_flags(run, split)
+    assert (flag.kept, flag.share_of_label, flag.words) == (0.0, 0.0, [])
+
+
+def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
+    run = build("lstm", size=2)
+    for own in encoder_of(run.model).rnn.all_weights:
+        with torch.no_grad():
+            for each, hand in zip(own, encoder_of(build_flag().model).rnn.all_weights[0], strict=True):
+                each.copy_(hand)
+    with torch.no_grad():
+        run.model.embedding.weight.zero_()
+        run.model.embedding.weight[3, 0] = 1.0
+    texts = ["rovers meet oslo", "oslo oslo meet rovers", "meet"]
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0, 1, 1]), np.arange(len([0, 1, 1]))
+    )
+    flags = {flag.direction: flag for flag in find_flags(run, split)}
+    assert set(flags) == {"forward", "backward"}
+    assert all((flag.unit, flag.side, flag.kept) == (1, -1, 1.0) for flag in flags.values())
+
+
+def test_flags_need_a_cell_with_units() -> None:
+    run = build("none")
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+    )
+    with pytest.raises(ConfigError, match="none cannot be looked into"):
+        find_flags(run, split)
+
+
+def test_what_the_best_flag_tells_is_a_sentence() -> None:
+    flag = Flag(
+        "backward", 7, 1, 0.4, 0.5, 0.9, 0.8, "sport", 0.75, 0.1, [FlagWord("cup", 3, 4), FlagWord("nfl", 3, 9)]
+    )
+    assert describe_flags([flag]) == (
+        "The best flag is backward unit 7, above zero: 'cup', 'nfl' switch it on, it is on at 90% of the tokens that "
+        "follow, and at the end of 75% of the sport texts and 10% of the others."
+    )
+    assert describe_flags([]) == "No unit ever leaves zero by 0.5: this model keeps no flags."

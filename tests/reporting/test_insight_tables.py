@@ -1,0 +1,162 @@
+"""What a person reads: marks and colours that say the same, and texts that stay texts."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rnncls.inference.insight.explanation import Explanation, TokenOpinion
+from rnncls.inference.insight.gates import Flag, FlagWord
+from rnncls.inference.insight.invariance import Check
+from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
+from rnncls.reporting.html import save_page
+from rnncls.reporting.insight_tables import (
+    AGAINST,
+    FOR,
+    anytime_table,
+    check_table,
+    explanation_parts,
+    flag_table,
+    marks_of,
+    print_explanation,
+    shown,
+    signed,
+    trajectory_parts,
+    trajectory_table,
+)
+
+NASTY = "<script>alert(1)</script>[red]\x1b[31m"
+
+
+def explain(*shares: float, token: str = "w", attention: float | None = None) -> Explanation:
+    opinions = [
+        TokenOpinion(f"{token}{place}", is_known=True, contribution=share, occlusion=share / 2, attention=attention)
+        for place, share in enumerate(shares)
+    ]
+    probs = {"sport": 0.75, "world": 0.25}
+    return Explanation(token, probs, "sport", sum(shares), 0.0, opinions, 64, 0.0)
+
+
+def printed(explanation: Explanation, *, color: str | None) -> str:
+    stream = io.StringIO()
+    system = {"color_system": color, "force_terminal": True} if color else {"color_system": None}
+    print_explanation(Console(file=stream, width=80, highlight=False, **system), explanation)
+    return stream.getvalue()
+
+
+def test_marks_are_shares_of_the_strongest_contribution() -> None:
+    assert marks_of(explain(2.0, -1.4, 0.7, -0.2, 0.19, 0.0)) == [3, -3, 2, -1, 0, 0]
+
+
+def test_tokens_that_add_nothing_have_no_marks() -> None:
+    assert marks_of(explain(0.0, 0.0)) == [0, 0]
+
+
+def test_without_colours_signs_say_what_speaks_for_and_against() -> None:
+    text = printed(explain(1.0, -0.5, 0.0), color=None)
+    assert "w0[+++] w1[--] w2" in text
+    assert "\x1b" not in text
+
+
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "w0[+++] w1[--] w2" in printed(explain(1.0, -0.5, 0.0), color="truecolor")
+
+
+def test_colours_bring_that_of_the_letters_along() -> None:
+    text = printed(explain(1.0, -1.0), color="truecolor")
+    assert "\x1b[38;2;255;255;255;48;2;33;113;181mw0" in text
+    assert "\x1b[38;2;255;255;255;48;2;184;60;0mw1" in text
+
+
+@pytest.mark.parametrize(("background", "ink"), [*FOR, *AGAINST])
+def test_letters_stand_out_from_their_background(background: str, ink: str) -> None:
+    def luminance(color: str) -> float:
+        parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(background), luminance(ink)))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2.1, 1.4.3
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert shown("a\x1b[31m\u202eb\udcff\u00e9") == "a\\x1b[31m\\u202eb\\udcff\u00e9"
+    assert "\x1b" not in printed(explain(1.0, token=NASTY), color=None)
+
+
+def test_square_brackets_are_no_markup() -> None:
+    assert "[red]" in printed(explain(1.0, token="[red]"), color=None)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.5, "+0.5000"), (-0.5, "-0.5000"), (-1e-9, "+0.0000")])
+def test_a_contribution_has_its_sign(value: float, expected: str) -> None:
+    assert signed(value) == expected
+
+
+def test_attention_has_a_column_where_there_is_any() -> None:
+    assert "attention" in printed(explain(1.0, attention=0.25), color=None)
+    assert "attention" not in printed(explain(1.0), color=None)
+
+
+def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
+    assert "Occlusion has 2 of these 2 strongest tokens" in printed(explain(1.0, 0.5), color=None)
+
+
+def test_a_text_stays_a_text_on_a_page(tmp_path: Path) -> None:
+    explanation = explain(1.0, -0.4, token=NASTY)
+    trajectory = Trajectory(NASTY, ["<b>", "b"], [NASTY], [[0.4, 0.6]], is_reread=False)
+    save_page(tmp_path / "page.html", "why", [*explanation_parts(explanation), *trajectory_parts(trajectory, b"png")])
+    text = (tmp_path / "page.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "\x1b" not in text
+    assert "<b>" not in text
+
+
+def test_a_page_has_every_token_s_figures() -> None:
+    text = "".join(explanation_parts(explain(*(0.5 + place for place in range(12)))))
+    assert text.count("<tr>") == 13
+    assert "+11.5000" in text
+
+
+def test_a_trajectory_marks_the_token_that_decides() -> None:
+    trajectory = Trajectory("x y", ["a", "b"], ["x", "y"], [[0.75, 0.25], [0.1, 0.9]], is_reread=False)
+    text = render(trajectory_table(trajectory))
+    first, second = text.splitlines()[-2:]
+    assert first.split() == ["x", "1", "a", "75.00%", "=" * 15]
+    assert second.split() == ["y", "2", "b", "90.00%", "=" * 18, "decides"]
+
+
+def test_a_table_of_accuracies_has_a_row_a_point() -> None:
+    text = render(anytime_table([AnytimePoint(8, 0.5, (0.25, 0.75), 0.125)], "t"))
+    assert text.splitlines()[-1].split() == ["8", "50.00%", "25.00%", "to", "75.00%", "12%"]
+
+
+def test_a_table_of_flags_names_unit_side_and_words() -> None:
+    flag = Flag("forward", 7, -1, 0.4, 0.5, 0.9, 0.8, "sport", 0.75, 0.1, [FlagWord("cup", 3, 4)])
+    row = render(flag_table([flag], "t")).splitlines()[-1].split()
+    assert row == ["forward", "7", "-", "0.40", "50%", "90%", "75%", "sport,", "10%", "others", "cup"]
+
+
+def test_a_table_of_checks_says_what_fails() -> None:
+    checks = [
+        Check("order", "x", 1e-4, 1e-6, 0),
+        Check("padding", "x", 1e-4, 0.25, 3),
+        Check("device", "x", 1e-2, None, 0),
+        Check("type", "x", None, 0.5, 1),
+    ]
+    rows = [line.split() for line in render(check_table(checks, "t")).splitlines()[-4:]]
+    assert rows == [
+        ["order", "x", "1.0e-06", "1e-04", "0", "holds"],
+        ["padding", "x", "2.5e-01", "1e-04", "3", "FAILS"],
+        ["device", "x", "-", "1e-02", "-", "not", "tried"],
+        ["type", "x", "5.0e-01", "none", "1", "reported"],
+    ]
+
+
+def render(table: object) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(table)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

@@ -1,0 +1,48 @@
+"""Mislabelled training rows are found by networks that have not seen them."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnncls import ConfigError
+from rnncls.config.schema import Config
+from rnncls.runs.checkpoint import load_run
+from rnncls.training.label_issues import find_label_issues
+from rnncls.training.run import train
+
+MakeConfig = Callable[..., Config]
+FLIPPED = [7, 52, 101, 160]
+
+
+@pytest.fixture
+def noisy(toy_csv: Path) -> Path:
+    """The toy file, with some labels turned round."""
+    lines = toy_csv.read_text(encoding="utf-8").splitlines()
+    for row in FLIPPED:
+        label, text = lines[row].split(",", 1)
+        lines[row] = f"{'world' if label == 'sport' else 'sport'},{text}"
+    toy_csv.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return toy_csv
+
+
+@pytest.mark.usefixtures("noisy")
+def test_rows_whose_labels_were_turned_round_are_found(make_config: MakeConfig) -> None:
+    pytest.importorskip("cleanlab", reason="extra clean")
+    config = make_config("train.max_epochs=5", "data.valid_fraction=0.1")
+    train(config, Path("run"))
+    issues = find_label_issues(load_run(Path("run")), num_folds=3)
+    assert {issue.row for issue in issues} == set(FLIPPED)
+    lines = Path("toy.csv").read_text(encoding="utf-8").splitlines()
+    for issue in issues:
+        assert lines[issue.row].startswith(f"{issue.label},")
+        assert issue.suggested != issue.label
+        assert issue.prob < 0.5
+    assert [issue.prob for issue in issues] == sorted(issue.prob for issue in issues)
+
+
+def test_without_cleanlab_the_error_says_what_to_install(toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    with pytest.raises(ConfigError, match=r"pip install 'rnncls\[clean\]'"):
+        find_label_issues(load_run(toy_run))

@@ -1,0 +1,287 @@
+"""What a step minimises: each part by hand, and blind to padding and to how the texts are shared out."""
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.utils.class_weight import compute_class_weight
+
+from rnncls import ConfigError
+from rnncls.config.schema import TrainSection
+from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.recurrent import Dropout
+from rnncls.training.loss import (
+    Draws,
+    Judge,
+    divergence,
+    find_class_weights,
+    find_losses,
+    focal_loss,
+    scale_to,
+)
+from tests.nn.test_classifier import build, pad, texts
+
+LABELS = torch.tensor([0, 1, 2, 0, 1])
+OPTIONS: list[dict[str, Any]] = [
+    {"adversarial": 0.5}, {"virtual_adversarial": 0.5}, {"r_drop": 2.0},
+    {"class_weights": "balanced"}, {"class_weights": [1, 2, 9]}, {"focal_gamma": 0.5},
+]  # fmt: skip
+ALL = {
+    "adversarial": 0.5, "virtual_adversarial": 0.5, "r_drop": 2.0, "class_weights": [1, 2, 9], "focal_gamma": 2.0,
+    "label_smoothing": 0.1,
+}  # fmt: skip
+
+
+def section(**values: Any) -> TrainSection:
+    return TrainSection.model_validate({"label_smoothing": 0.0} | values)
+
+
+def judge_of(model: TextClassifier, rows: slice = slice(None), longest: int | None = None) -> tuple[Judge, torch.Size]:
+    token_ids, lengths, is_ragged = pad(texts()[rows], longest)
+    judge = partial(model, token_ids, lengths, is_ragged=is_ragged)
+    return judge, torch.Size((*token_ids.t().shape, 6))
+
+
+def draws_for(model: TextClassifier, wanted: TrainSection, longest: int | None = None) -> Draws:
+    """Return draws for the five texts, alike for each of their words however wide the batch is."""
+    token_ids, lengths, _ = pad(texts(), longest)
+    generator = torch.Generator().manual_seed(3)
+    dropout, again = (model.draw_dropout(len(lengths), generator) for _ in range(2))
+    inside = torch.arange(token_ids.shape[1])[:, None] < lengths
+    noise = torch.randn(12, 5, 6, generator=generator).double()[: token_ids.shape[1]]
+    probe = noise * inside[..., None] if wanted.virtual_adversarial else None
+    return Draws(dropout, again if wanted.r_drop else None, probe)
+
+
+def network(**other: Any) -> TextClassifier:
+    return build("lstm", bidirectional=True, num_layers=2, pooling=["last", "max", "mean"], **other)
+
+
+def losses_of(
+    model: TextClassifier, wanted: TrainSection, rows: slice = slice(None), longest: int | None = None
+) -> torch.Tensor:
+    judge, inputs = judge_of(model, rows, longest)
+    draws = draws_for(model, wanted, longest).of(rows)
+    return find_losses(wanted, judge, LABELS[rows], draws, inputs, weights_for(wanted, rows))[0]
+
+
+def weights_for(wanted: TrainSection, rows: slice) -> torch.Tensor | None:
+    found = find_class_weights(wanted, LABELS.numpy(), ["a", "b", "c"])
+    return None if found is None else found.double()[LABELS[rows]]
+
+
+def list_weights(wanted: TrainSection, labels: npt.NDArray[np.int64]) -> list[float]:
+    found = find_class_weights(wanted, labels, ["a", "b", "c"])
+    assert found is not None
+    return found.tolist()
+
+
+def test_alone_it_is_the_cross_entropy() -> None:
+    model, wanted = network(dropout=0.5), section(label_smoothing=0.2)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
+    torch.testing.assert_close(logits, judge(dropout=draws.dropout))
+    torch.testing.assert_close(losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum"))
+
+
+def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
+    model, wanted = network(), section(adversarial=0.5)
+    expected = torch.zeros(()).double()
+    for row, text in enumerate(texts()):
+        vectors = model.embedding(text).detach()[:, None].requires_grad_()
+        shift = torch.zeros_like(vectors)
+        judge = partial(model, torch.arange(len(text))[None], torch.tensor([len(text)]), is_ragged=False)
+        plain = F.cross_entropy(judge(table=vectors[:, 0]), LABELS[row, None])
+        (gradient,) = torch.autograd.grad(plain, vectors)
+        shift = 0.5 * gradient / torch.linalg.vector_norm(gradient)
+        hurt = F.cross_entropy(judge(table=vectors[:, 0], shift=shift), LABELS[row, None])
+        assert hurt > plain
+        expected = expected + plain + hurt
+    torch.testing.assert_close(losses_of(model, wanted), expected)
+
+
+def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
+    model, wanted = network(), section(adversarial=0.5)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    shifts = []
+
+    def spy(*, dropout: Dropout, shift: torch.Tensor | None = None) -> torch.Tensor:
+        shifts.append(shift)
+        return judge(dropout=dropout, shift=shift)
+
+    losses, _ = find_losses(wanted, spy, LABELS, draws, inputs)
+    assert shifts[1] is not None
+    assert not shifts[1].requires_grad
+    found = torch.autograd.grad(losses, list(model.parameters()))
+    both = torch.cat([judge(dropout=draws.dropout), judge(dropout=draws.dropout, shift=shifts[1])])
+    expected = torch.autograd.grad(F.cross_entropy(both, LABELS.repeat(2), reduction="sum"), list(model.parameters()))
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None:
+    model, wanted = network(), section(virtual_adversarial=0.5)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
+    moved = losses - F.cross_entropy(logits, LABELS, reduction="sum")
+    assert draws.probe is not None
+    at_random = divergence(logits, judge(dropout=draws.dropout, shift=scale_to(draws.probe, 0.5)))
+    assert moved > 1.5 * at_random > 0
+
+
+def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
+    model, wanted = network(dropout=0.5), section(r_drop=2.0)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    assert draws.again is not None
+    first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
+    p, q = first.softmax(dim=1), second.softmax(dim=1)
+    apart = (p * (p / q).log() + q * (q / p).log()).sum()
+    expected = sum(F.cross_entropy(each, LABELS, reduction="sum") for each in (first, second)) + apart
+    torch.testing.assert_close(find_losses(wanted, judge, LABELS, draws, inputs)[0], expected)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_each_option_changes_the_gradient(options: dict[str, Any]) -> None:
+    model = network(dropout=0.5)
+    plain, other = (
+        torch.autograd.grad(losses_of(model, wanted), list(model.parameters()))
+        for wanted in (section(), section(**options))
+    )
+    assert all(not torch.allclose(a, b) for a, b in zip(plain, other, strict=True))
+
+
+@pytest.mark.parametrize("options", [*OPTIONS, ALL])
+def test_padding_and_sharing_out_do_not_change_the_losses(options: dict[str, Any]) -> None:
+    model, wanted = network(dropout=0.5, input_dropout=0.3), section(**options)
+    whole = losses_of(model, wanted)
+    torch.testing.assert_close(losses_of(model, wanted, longest=12), whole)
+    parts = losses_of(model, wanted, slice(0, 2)) + losses_of(model, wanted, slice(2, 5))
+    torch.testing.assert_close(parts, whole)
+
+
+def test_soft_targets_are_learnt_too() -> None:
+    model, wanted = network(), section(adversarial=0.5)
+    judge, inputs = judge_of(model)
+    hard, soft = (
+        find_losses(wanted, judge, targets, draws_for(model, wanted), inputs)[0]
+        for targets in (LABELS, F.one_hot(LABELS, 3).double())
+    )
+    torch.testing.assert_close(hard, soft)
+
+
+def test_a_change_has_the_length_asked_for_and_zero_stays_zero() -> None:
+    change = torch.randn(4, 3, 2)
+    change[:, 1] = 0
+    scaled = scale_to(change, 0.7)
+    torch.testing.assert_close(scaled.transpose(0, 1).flatten(1).norm(dim=1), torch.tensor([0.7, 0.0, 0.7]))
+    torch.testing.assert_close(F.cosine_similarity(scaled[:, 0].flatten(), change[:, 0].flatten(), dim=0).item(), 1.0)
+
+
+@pytest.mark.parametrize(("size", "length"), [(1e-20, 0.5), (1e-30, 5.0), (1e30, 5.0)])
+def test_a_change_of_any_size_gets_its_length(size: float, length: float) -> None:
+    change = torch.randn(4, 3, 2) * size
+    change[:, 1] = 0
+    norms = scale_to(change, length).transpose(0, 1).flatten(1).norm(dim=1)
+    torch.testing.assert_close(norms, torch.tensor([length, 0.0, length]))
+
+
+# Classes that count more than others
+
+
+MANY = np.repeat([0, 1, 2], [70, 25, 5])
+
+
+def test_weighted_losses_are_those_of_torch() -> None:
+    model, wanted = network(dropout=0.5), section()
+    judge, inputs = judge_of(model)
+    draws, weights = draws_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
+    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])
+    torch.testing.assert_close(losses, F.cross_entropy(logits, LABELS, weights, reduction="sum"))
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
+    model, wanted, weights = network(), section(label_smoothing=0.2), torch.tensor([0.2, 1.0, 3.0]).double()[LABELS]
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
+    losses, logits = find_losses(wanted, judge, targets, draws, inputs, weights)
+    each = F.cross_entropy(logits, targets, label_smoothing=0.2, reduction="none")
+    torch.testing.assert_close(losses, (each * weights).sum())
+
+
+def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -> None:
+    model, weights = network(dropout=0.5), torch.tensor([0.2, 1.0, 3.0]).double()
+    wanted = section(r_drop=2.0)
+    judge, inputs = judge_of(model)
+    draws = draws_for(model, wanted)
+    assert draws.again is not None
+    first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
+    missed = sum(F.cross_entropy(each, LABELS, weights, reduction="sum") for each in (first, second))
+    expected = missed + divergence(first, second) + divergence(second, first)
+    torch.testing.assert_close(find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])[0], expected)
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=MANY)
+    assert list_weights(section(class_weights="balanced"), MANY) == pytest.approx(expected.tolist())
+
+
+def test_no_weights_are_none() -> None:
+    assert find_class_weights(section(), MANY, ["a", "b", "c"]) is None
+
+
+def test_own_weights_keep_their_ratios_and_weigh_one_in_the_mean() -> None:
+    # 0.70 * 1 + 0.25 * 2 + 0.05 * 10 = 1.7
+    assert list_weights(section(class_weights=[1, 2, 10]), MANY) == pytest.approx([1 / 1.7, 2 / 1.7, 10 / 1.7])
+
+
+def test_own_weights_weigh_one_in_the_mean_of_a_balanced_epoch_too() -> None:
+    # (1 + 2 + 9) / 3 = 4
+    found = list_weights(section(class_weights=[1, 2, 9], sampling="balanced"), MANY)
+    assert found == pytest.approx([0.25, 0.5, 2.25])
+
+
+def test_a_class_without_a_training_row_does_no_harm() -> None:
+    found = list_weights(section(class_weights="balanced"), np.array([0, 0, 1]))
+    assert found[:2] == pytest.approx([0.75, 1.5])
+    assert math.isfinite(found[2])
+
+
+def test_there_must_be_a_weight_for_each_class() -> None:
+    with pytest.raises(
+        ConfigError, match=r"class_weights: found 2 for 3 classes: expected one for each of a, b, c, in"
+    ):
+        find_class_weights(section(class_weights=[1, 2]), MANY, ["a", "b", "c"])
+
+
+def test_the_focal_loss_of_a_text_worked_by_hand() -> None:
+    # Two classes of probability 0.8 and 0.2: the right one is missed by 0.2, so that with a gamma of 2 its loss of
+    # -log 0.8 = 0.2231436 counts 0.04.
+    logits = torch.tensor([[0.8, 0.2]]).double().log()
+    assert focal_loss(logits, torch.tensor([[1.0, 0.0]]).double(), 2.0).item() == pytest.approx(0.04 * 0.2231436)
+    # With smoothing by 0.2 the target is 0.9 and 0.1; the wrong class is missed by 0.8, and -log 0.2 = 1.6094379:
+    # 0.9 * 0.04 * 0.2231436 + 0.1 * 0.64 * 1.6094379 = 0.1110372.
+    found = focal_loss(logits, torch.tensor([[0.9, 0.1]]).double(), 2.0)
+    assert found.item() == pytest.approx(0.1110372, abs=1e-7)
+
+
+def test_the_focal_loss_nears_the_cross_entropy_as_gamma_nears_zero() -> None:
+    wanted, focal = section(label_smoothing=0.2), section(label_smoothing=0.2, focal_gamma=1e-9)
+    model = network(dropout=0.5)
+    torch.testing.assert_close(losses_of(model, focal), losses_of(model, wanted))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_a_text_that_is_judged_right_without_doubt_has_a_gradient_of_zero(gamma: float) -> None:
+    logits = torch.tensor([[200.0, 0.0, 0.0]]).requires_grad_()
+    loss = focal_loss(logits, torch.tensor([[1.0, 0.0, 0.0]]), gamma).sum()
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(1, 3))
