@@ -32,7 +32,9 @@ class ConfigError(RnnclsError):
 
 
 class DataError(RnnclsError):
-    """A data file is missing or wrong; names the file, the row, what was found and what was expected."""
+    """A data file is missing or wrong; names the file, the row, what was found and what
+    was expected.
+    """
 
     exit_code = 3
 

@@ -2,8 +2,9 @@
 
 import gc
 
-# What importing makes lives to the end, torch's million objects above all: to look through them for garbage again and
-# again is a fifth of the time of a short command. A command that goes on for longer calls `runtime.collect_again`.
+# What importing makes lives to the end, torch's million objects above all: to look
+# through them for garbage again and again is a fifth of the time of a short command. A
+# command that goes on for longer calls `runtime.collect_again`.
 gc.disable()
 
 from rnncls.cli import run  # noqa: E402

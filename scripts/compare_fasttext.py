@@ -1,7 +1,10 @@
-"""Set `rnncls train` beside fastText with bigrams: whole processes in turn, and what each gets right on the test file.
+"""Set `rnncls train` beside fastText with bigrams: whole processes in turn, and what
+each
+gets right on the test file.
 
-fastText is given its text tokenised, by the same tokenizer, for which no time is counted; rnncls starts from the CSV,
-with an empty cache of its own each time. Needs the extras `bench` and `glove`.
+fastText is given its text tokenised, by the same tokenizer, for which no time is
+counted; rnncls starts from the CSV, with an empty cache of its own each time. Needs the
+extras `bench` and `glove`.
 
     python scripts/compare_fasttext.py --root data [--pairs 5]
 """
@@ -38,20 +41,42 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for split in ("train", "test"):
-            write_tokenised(Path(arguments.root) / "ag_news" / f"{split}.csv", arguments.config, folder / split)
+            write_tokenised(
+                Path(arguments.root) / "ag_news" / f"{split}.csv",
+                arguments.config,
+                folder / split,
+            )
         fasttext = [sys.executable, "-c", FASTTEXT, str(folder / "train")]
         pairs, accuracies = [], []
         for seed in range(arguments.pairs):
             run = folder / f"run{seed}"
             settings = ["--set", f"data.root={arguments.root}", "--set", f"seed={seed}"]
-            own = [sys.executable, "-m", "rnncls", "train", "--config", arguments.config, *settings, "--out", str(run)]
-            pairs.append((seconds(own, folder / f"cache{seed}"), seconds(fasttext, folder)))
+            own = [
+                sys.executable,
+                "-m",
+                "rnncls",
+                "train",
+                "--config",
+                arguments.config,
+                *settings,
+                "--out",
+                str(run),
+            ]
+            pairs.append(
+                (seconds(own, folder / f"cache{seed}"), seconds(fasttext, folder))
+            )
             scores = subprocess.run(
-                [sys.executable, "-m", "rnncls", "eval", str(run), "--json"], capture_output=True, check=True
+                [sys.executable, "-m", "rnncls", "eval", str(run), "--json"],
+                capture_output=True,
+                check=True,
             )
             accuracies.append(json.loads(scores.stdout)["accuracy"])
-        scores = subprocess.run([*fasttext, str(folder / "test")], capture_output=True, check=True)
-    own_s, fasttext_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+        scores = subprocess.run(
+            [*fasttext, str(folder / "test")], capture_output=True, check=True
+        )
+    own_s, fasttext_s = (
+        statistics.median(column) for column in zip(*pairs, strict=True)
+    )
     result = {
         "own_s": own_s,
         "fasttext_s": fasttext_s,
@@ -74,7 +99,12 @@ def write_tokenised(source: Path, config: str, target: Path) -> None:
 
 def seconds(command: list[str], cache: Path) -> float:
     start = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=True, env={**os.environ, "RNNCLS_CACHE": str(cache)})
+    subprocess.run(
+        command,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "RNNCLS_CACHE": str(cache)},
+    )
     return time.perf_counter() - start
 
 

@@ -1,9 +1,13 @@
-"""Set a training step of rnncls beside Keras (TensorFlow) on the same rows: each a process of its own, in turn.
+"""Set a training step of rnncls beside Keras (TensorFlow) on the same rows: each a
+process
+of its own, in turn.
 
-Keras trains Embedding → Bidirectional(LSTM) → Dense with `fit`, padding masked, the last states alone pooled, which is
-less than what rnncls does: once with shuffled batches, once bucketed by length. Needs the extra `bench`.
+Keras trains Embedding → Bidirectional(LSTM) → Dense with `fit`, padding masked, the
+last states alone pooled, which is less than what rnncls does: once with shuffled
+batches, once bucketed by length. Needs the extra `bench`.
 
-    python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data --set train.precision=float32
+    python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data --set
+    train.precision=float32
 """
 
 import argparse
@@ -36,7 +40,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--side", choices=SIDES, help="measure one side only, in this process")
+    parser.add_argument(
+        "--side", choices=SIDES, help="measure one side only, in this process"
+    )
     arguments = parser.parse_args()
     if arguments.side is not None:
         config = load_config(arguments.config, arguments.set)
@@ -44,17 +50,29 @@ def main() -> None:
         print(json.dumps(measure(config, arguments.seconds, arguments.side)))
         return
     rounds = [{side: run_side(side) for side in SIDES} for _ in range(arguments.pairs)]
-    result: dict[str, Any] = {side: statistics.median(speeds[side] for speeds in rounds) for side in SIDES}
+    result: dict[str, Any] = {
+        side: statistics.median(speeds[side] for speeds in rounds) for side in SIDES
+    }
     for side in SIDES[1:]:
         ratios = [speeds["rnncls"] / speeds[side] for speeds in rounds]
-        result[f"ratio_to_{side}"] = [min(ratios), statistics.median(ratios), max(ratios)]
+        result[f"ratio_to_{side}"] = [
+            min(ratios),
+            statistics.median(ratios),
+            max(ratios),
+        ]
     print(json.dumps(result, indent=2))
 
 
 def run_side(side: str) -> float:
     """Return a side's tokens a second."""
     command = [sys.executable, *sys.argv, "--side", side]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -67,7 +85,9 @@ def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     texts = data.train.texts
-    plan = itertools.cycle(plan_epoch(texts.lengths, config.train.batch_size, config.seed, 0))
+    plan = itertools.cycle(
+        plan_epoch(texts.lengths, config.train.batch_size, config.seed, 0)
+    )
     for rows in itertools.islice(plan, WARM_UP_STEPS):
         trainer.train_step(assemble(texts, rows))
     num_tokens, start = 0, time.perf_counter()
@@ -88,13 +108,23 @@ def measure_keras(config: Config, seconds: float, side: str) -> float:
     plan = plan_epoch(texts.lengths, batch_size, config.seed, 0)
     if side == "keras_shuffled":
         shuffled = np.random.default_rng(config.seed).permutation(len(texts))
-        plan = [shuffled[start : start + batch_size] for start in range(0, len(texts), batch_size)]
-    signature = (tensorflow.TensorSpec((None, None), "int64"), tensorflow.TensorSpec((None,), "int64"))
-    dataset = tensorflow.data.Dataset.from_generator(lambda: padded_batches(data, plan), output_signature=signature)
+        plan = [
+            shuffled[start : start + batch_size]
+            for start in range(0, len(texts), batch_size)
+        ]
+    signature = (
+        tensorflow.TensorSpec((None, None), "int64"),
+        tensorflow.TensorSpec((None,), "int64"),
+    )
+    dataset = tensorflow.data.Dataset.from_generator(
+        lambda: padded_batches(data, plan), output_signature=signature
+    )
     dataset = dataset.repeat().prefetch(2)
     lstm = keras.layers.LSTM(config.model.hidden_size)
     layers = [
-        keras.layers.Embedding(len(data.vocab), config.model.embedding_dim, mask_zero=True),
+        keras.layers.Embedding(
+            len(data.vocab), config.model.embedding_dim, mask_zero=True
+        ),
         keras.layers.Bidirectional(lstm) if config.model.bidirectional else lstm,
         keras.layers.Dense(len(data.label_names)),
     ]
@@ -119,16 +149,23 @@ class TokenCounter:
         if step < WARM_UP_STEPS:
             self.start = time.perf_counter()
             return
-        self.num_tokens += int(self.texts.lengths[self.plan[step % len(self.plan)]].sum())
+        self.num_tokens += int(
+            self.texts.lengths[self.plan[step % len(self.plan)]].sum()
+        )
         elapsed_s = time.perf_counter() - self.start
         if elapsed_s >= self.seconds:
             self.tokens_per_s = self.num_tokens / elapsed_s
             model.stop_training = True
 
 
-def padded_batches(data: TrainingData, plan: Plan) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def padded_batches(
+    data: TrainingData, plan: Plan
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     for rows in plan:
-        yield assemble(data.train.texts, rows).token_ids.numpy(), data.train.labels[rows].astype(np.int64)
+        yield (
+            assemble(data.train.texts, rows).token_ids.numpy(),
+            data.train.labels[rows].astype(np.int64),
+        )
 
 
 if __name__ == "__main__":

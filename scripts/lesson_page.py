@@ -1,6 +1,7 @@
 """From what the lesson's runs came to, to docs/lesson.md and its pictures.
 
-Whether a claim of the lesson holds is said by the intervals, not by hand: see `Comparison`.
+Whether a claim of the lesson holds is said by the intervals, not by hand: see
+`Comparison`.
 
 Shapes: N test rows, V words, C classes, K words of one class.
 """
@@ -56,27 +57,75 @@ NAMES = {
 CLAIMS = (
     (
         1,
-        "where order decides, a network that reads it beats a bag of words (quickstart)",
+        (
+            "where order decides, a network that reads it beats a bag of words"
+            " (quickstart)"
+        ),
         "quickstart",
         "quickstart_bag",
     ),
     (1, "on AG News too the LSTM beats a bag of words", "lstm_packed", "bag"),
-    (3, "the last state of an RNN, which has read all words in order, beats their mean", "rnn_last", "bag"),
-    (3, "the mean of an RNN's states beats its last one, which must carry everything", "rnn", "rnn_last"),
-    (6, "by its last state an LSTM classifies better than an RNN", "lstm_packed", "rnn_last"),
+    (
+        3,
+        "the last state of an RNN, which has read all words in order, beats their mean",
+        "rnn_last",
+        "bag",
+    ),
+    (
+        3,
+        "the mean of an RNN's states beats its last one, which must carry everything",
+        "rnn",
+        "rnn_last",
+    ),
+    (
+        6,
+        "by its last state an LSTM classifies better than an RNN",
+        "lstm_packed",
+        "rnn_last",
+    ),
     (7, "a GRU is better than an LSTM, with fewer parameters", "gru", "lstm_packed"),
-    (8, "a second direction of the same hidden size helps", "bidirectional", "lstm_packed"),
-    (8, "a second direction helps at the same number of parameters", "capacity_2x1", "capacity_1x1"),
+    (
+        8,
+        "a second direction of the same hidden size helps",
+        "bidirectional",
+        "lstm_packed",
+    ),
+    (
+        8,
+        "a second direction helps at the same number of parameters",
+        "capacity_2x1",
+        "capacity_1x1",
+    ),
     (9, "a second layer of the same hidden size helps", "two_layers", "lstm_packed"),
-    (9, "a second layer helps at the same number of parameters", "capacity_1x2", "capacity_1x1"),
-    (9, "three layers help at the same number of parameters", "capacity_1x3", "capacity_1x1"),
-    (10, "the last state before the padding is better than the one after it", "lstm_packed", "lstm_padded"),
+    (
+        9,
+        "a second layer helps at the same number of parameters",
+        "capacity_1x2",
+        "capacity_1x1",
+    ),
+    (
+        9,
+        "three layers help at the same number of parameters",
+        "capacity_1x3",
+        "capacity_1x1",
+    ),
+    (
+        10,
+        "the last state before the padding is better than the one after it",
+        "lstm_packed",
+        "lstm_padded",
+    ),
 )
 """In which section it is claimed that which network is better than which other."""
 CELLS = {"rnn_last": "RNN", "lstm_packed": "LSTM", "gru": "GRU"}
 MUCH = 0.05
-"""What a data set that needs order loses at least, as a share of its rows, when nothing but words is seen."""
-TORCHS, OURS, TRAINED = "torch's first weights", "the first weights here", "after training"
+"""What a data set that needs order loses at least, as a share of its rows, when nothing
+but words is seen."""
+TORCHS, OURS, TRAINED = (
+    "torch's first weights",
+    "the first weights here",
+    "after training",
+)
 FEWEST_USES, CLEAR_SHARE, NUM_NEIGHBOURS = 50, 0.6, 3
 
 
@@ -101,7 +150,9 @@ class Findings:
 
 @dataclass(frozen=True)
 class Comparison:
-    """By how many points one network is better than another, and whether that is more than chance.
+    """By how many points one network is better than another, and whether that is more
+    than
+    chance.
 
     Attributes:
         points: Difference of the mean test accuracies over the seeds.
@@ -123,12 +174,21 @@ class Comparison:
 
 def compare(one: Sequence[Result], other: Sequence[Result]) -> Comparison:
     """Compare two networks of the same test rows, of two seeds or more each."""
-    accuracies = [[100 * result.accuracy for result in results] for results in (one, other)]
+    accuracies = [
+        [100 * result.accuracy for result in results] for results in (one, other)
+    ]
     freedom = sum(len(own) - 1 for own in accuracies)
-    variance = sum((len(own) - 1) * statistics.variance(own) for own in accuracies) / freedom
-    half = float(student.ppf(0.975, freedom)) * math.sqrt(variance * sum(1 / len(own) for own in accuracies))
+    variance = (
+        sum((len(own) - 1) * statistics.variance(own) for own in accuracies) / freedom
+    )
+    half = float(student.ppf(0.975, freedom)) * math.sqrt(
+        variance * sum(1 / len(own) for own in accuracies)
+    )
     points = statistics.mean(accuracies[0]) - statistics.mean(accuracies[1])
-    means = [np.mean([result.right for result in results], axis=0) for results in (one, other)]
+    means = [
+        np.mean([result.right for result in results], axis=0)
+        for results in (one, other)
+    ]
     low, high = resample_mean(means[0] - means[1])
     return Comparison(points, (points - half, points + half), (100 * low, 100 * high))
 
@@ -137,7 +197,9 @@ VERDICTS = {1: "holds", 0: "cannot be told", -1: "is the other way round"}
 
 
 def judge_claims(results: dict[str, list[Result]], section: int) -> list[str]:
-    """Return the claims of a section, what was found, and what the intervals say of each."""
+    """Return the claims of a section, what was found, and what the intervals say of
+    each.
+    """
     return [
         judge_claim(claim, compare(results[better], results[worse]))
         for number, claim, better, worse in CLAIMS
@@ -147,10 +209,13 @@ def judge_claims(results: dict[str, list[Result]], section: int) -> list[str]:
 
 def judge_claim(claim: str, found: Comparison) -> str:
     """Return a claim, what was found, and what the intervals say of it."""
-    seeds, rows = (f"{low:+.1f} to {high:+.1f}" for low, high in (found.by_seed, found.by_row))
+    seeds, rows = (
+        f"{low:+.1f} to {high:+.1f}" for low, high in (found.by_seed, found.by_row)
+    )
     return (
-        f"Claim: {claim}. Measured: {found.points:+.1f} points (95 % interval {seeds} over seeds, {rows} over test "
-        f"rows): the claim **{VERDICTS[found.sign]}** here."
+        f"Claim: {claim}. Measured: {found.points:+.1f} points (95 % interval {seeds}"
+        f" over seeds, {rows} over test rows): the claim **{VERDICTS[found.sign]}**"
+        " here."
     )
 
 
@@ -168,7 +233,9 @@ def write_page(findings: Findings, out: Path) -> None:
     pictures = out / "lesson"
     pictures.mkdir(parents=True, exist_ok=True)
     save_picture(pictures / "order.png", draw_orders(findings.orders))
-    save_picture(pictures / "training.png", draw_training(findings.results["quickstart"]))
+    save_picture(
+        pictures / "training.png", draw_training(findings.results["quickstart"])
+    )
     save_picture(pictures / "gradients.png", draw_gradients(findings))
     save_picture(pictures / "capacity.png", draw_capacity(findings.results))
     save_picture(pictures / "accuracy.png", draw_accuracies(findings.results))
@@ -186,7 +253,9 @@ def write_page(findings: Findings, out: Path) -> None:
         tell_padding(findings),
         tell_keras(findings),
     ]
-    text = "\n\n".join(paragraph for section in sections for paragraph in section) + "\n"
+    text = (
+        "\n\n".join(paragraph for section in sections for paragraph in section) + "\n"
+    )
     write_atomic(out / "lesson.md", text.encode())
 
 
@@ -197,17 +266,31 @@ def tell_start(findings: Findings) -> list[str]:
     published = BUILT_INS["ag_news"].files["train"].num_rows
     return [
         "# A lesson on recurrent networks, measured",
-        "Each section takes a claim of the lesson that this program grew out of and measures it. The page is written "
-        f"by `{findings.command}`, numbers and verdicts included; nothing in it is typed by hand.",
-        f"The lesson's networks (`configs/lesson/`) learn for one epoch from {lstm.num_rows:,} rows of AG News, of "
-        f"{published:,} in the published file, and judge {len(lstm.right):,} test rows; the networks of equal size "
-        f"learn from {small.num_rows:,}. Fewer rows than the published ones make other figures than the published "
-        f"ones. Accuracies are means ± standard deviations over the seeds {', '.join(map(str, SEEDS))}.",
-        "A claim that one network is better than another **holds** where both 95 % intervals of the difference lie "
-        "above zero: that over seeds (Student's, pooled) and that over test rows (paired bootstrap). It **is the "
-        "other way round** where both lie below, and **cannot be told** in all other cases.",
+        (
+            "Each section takes a claim of the lesson that this program grew out of"
+            f" and measures it. The page is written by `{findings.command}`, numbers"
+            " and verdicts included; nothing in it is typed by hand."
+        ),
+        (
+            "The lesson's networks (`configs/lesson/`) learn for one epoch from"
+            f" {lstm.num_rows:,} rows of AG News, of {published:,} in the published"
+            f" file, and judge {len(lstm.right):,} test rows; the networks of equal"
+            f" size learn from {small.num_rows:,}. Fewer rows than the published ones"
+            " make other figures than the published ones. Accuracies are means ±"
+            f" standard deviations over the seeds {', '.join(map(str, SEEDS))}."
+        ),
+        (
+            "A claim that one network is better than another **holds** where both 95 %"
+            " intervals of the difference lie above zero: that over seeds (Student's,"
+            " pooled) and that over test rows (paired bootstrap). It **is the other way"
+            " round** where both lie below, and **cannot be told** in all other cases."
+        ),
         list_claims(results),
-        picture("accuracy", "Test accuracies of the lesson's networks: a dot a seed, a bar at their mean."),
+        picture(
+            "accuracy",
+            "Test accuracies of the lesson's networks: a dot a seed, a bar at their"
+            " mean.",
+        ),
     ]
 
 
@@ -216,31 +299,64 @@ def tell_bag(findings: Findings) -> list[str]:
     results = findings.results
     parts = [
         "## 1. A bag of words ignores order",
-        "A bag of words is the mean of a text's word vectors. It cannot tell *a sues b* from *b sues a*, and whether "
-        "that matters is a question to the data (`rnncls order RUN`).",
-        picture("order", "Test accuracy by the order in which the words are read; whiskers are 95 % intervals."),
+        (
+            "A bag of words is the mean of a text's word vectors. It cannot tell *a"
+            " sues b* from *b sues a*, and whether that matters is a question to the"
+            " data (`rnncls order RUN`)."
+        ),
+        picture(
+            "order",
+            "Test accuracy by the order in which the words are read; whiskers are 95 %"
+            " intervals.",
+        ),
     ]
     for data, readings in findings.orders.items():
         rows = [
-            [each.name, f"{each.accuracy:.2%}", span(each.interval), points(each, written=each.name == AS_WRITTEN)]
+            [
+                each.name,
+                f"{each.accuracy:.2%}",
+                span(each.interval),
+                points(each, written=each.name == AS_WRITTEN),
+            ]
             for each in readings
         ]
         parts.append(f"**{data}**, one run and one bag of words of the same embedding:")
-        parts.append(table(["words", "test accuracy", "95 % interval", "points lost (95 % interval)"], rows))
-        parts.append(f"{' '.join(explain_order(readings))} {say_need(data, find_best_blind(readings))}")
+        parts.append(
+            table(
+                [
+                    "words",
+                    "test accuracy",
+                    "95 % interval",
+                    "points lost (95 % interval)",
+                ],
+                rows,
+            )
+        )
+        parts.append(
+            f"{' '.join(explain_order(readings))}"
+            f" {say_need(data, find_best_blind(readings))}"
+        )
     if "movie reviews" not in findings.orders:
         parts.append("The film reviews were not at hand (`movie_reviews/all.csv`).")
     return parts + judge_claims(results, 1)
 
 
 def say_need(data: str, blind: Reading) -> str:
-    """Return how much a data set needs order, as far as a run has learnt it, by the best reading without order."""
+    """Return how much a data set needs order, as far as a run has learnt it, by the
+    best reading without order.
+    """
     low, high = blind.loss_interval
     if low > MUCH:
         return f"So {data} needs order."
     if low > 0:
-        return f"So {data} gains from order, by {100 * low:.1f} to {100 * high:.1f} points: most needs words alone."
-    return f"So no need of order is seen in {data}; that this run has not learnt it does not say that there is none."
+        return (
+            f"So {data} gains from order, by {100 * low:.1f} to {100 * high:.1f}"
+            " points: most needs words alone."
+        )
+    return (
+        f"So no need of order is seen in {data}; that this run has not learnt it does"
+        " not say that there is none."
+    )
 
 
 def tell_embeddings(findings: Findings) -> list[str]:
@@ -250,21 +366,39 @@ def tell_embeddings(findings: Findings) -> list[str]:
     words, classes = find_clear_words(split, len(run.vocab), len(run.label_names))
     title = "## 2. Embeddings: words that do the same work move together"
     if len(words) <= NUM_NEIGHBOURS:
-        return [title, f"Only {len(words)} words are frequent and of one class here: too few to say anything."]
+        return [
+            title,
+            (
+                f"Only {len(words)} words are frequent and of one class here: too few"
+                " to say anything."
+            ),
+        ]
     first = find_neighbours(first_weights(run).embedding.weight.detach()[words])
     trained = find_neighbours(run.model.embedding.weight.detach()[words])
-    before, after = (int((classes[own[:, 0]] == classes).sum()) for own in (first, trained))
+    before, after = (
+        int((classes[own[:, 0]] == classes).sum()) for own in (first, trained)
+    )
     low, high = wilson_interval(after, len(words))
-    chance = float((np.bincount(classes) / len(classes)) @ (np.bincount(classes) / len(classes)))
-    verdict = "holds" if low > max(chance, wilson_interval(before, len(words))[1]) else "cannot be told"
+    chance = float(
+        (np.bincount(classes) / len(classes)) @ (np.bincount(classes) / len(classes))
+    )
+    verdict = (
+        "holds"
+        if low > max(chance, wilson_interval(before, len(words))[1])
+        else "cannot be told"
+    )
     rows = show_neighbours(run.vocab, words, classes, trained, run.label_names)
     return [
         title,
-        f"{len(words):,} words stand at least {FEWEST_USES} times in the training rows and at least "
-        f"{CLEAR_SHARE:.0%} of the time in one class (each class counted as equally large). Before training, the "
-        f"nearest of them to each (by cosine) is of its class for {before / len(words):.0%}; after the LSTM's one "
-        f"epoch, for {after / len(words):.0%} (95 % interval {span((low, high))}); by chance it would be "
-        f"{chance:.0%}. The claim **{verdict}** here.",
+        (
+            f"{len(words):,} words stand at least {FEWEST_USES} times in the training"
+            f" rows and at least {CLEAR_SHARE:.0%} of the time in one class (each class"
+            " counted as equally large). Before training, the nearest of them to each"
+            f" (by cosine) is of its class for {before / len(words):.0%}; after the"
+            f" LSTM's one epoch, for {after / len(words):.0%} (95 % interval"
+            f" {span((low, high))}); by chance it would be {chance:.0%}. The claim"
+            f" **{verdict}** here."
+        ),
         table(["word", "its class", "nearest words after training"], rows),
     ]
 
@@ -285,36 +419,63 @@ def tell_training(findings: Findings) -> list[str]:
     first, last = epochs[0], epochs[-1]
     best = max(epochs, key=lambda row: row["valid_accuracy"])
     rows = [
-        [str(int(row["epoch"])), f"{row['train_loss']:.3f}", f"{row['valid_loss']:.3f}", f"{row['valid_accuracy']:.2%}"]
+        [
+            str(int(row["epoch"])),
+            f"{row['train_loss']:.3f}",
+            f"{row['valid_loss']:.3f}",
+            f"{row['valid_accuracy']:.2%}",
+        ]
         for row in epochs
     ]
     falls = "falls" if last["train_loss"] < first["train_loss"] else "does not fall"
     return [
         "## 4. Training: forward, loss, gradient, step",
-        f"On the embedded data the training loss {falls} from {first['train_loss']:.3f} to {last['train_loss']:.3f} "
-        f"nats in {len(epochs)} epochs (label smoothing keeps it above zero; dropout makes it higher than on the "
-        f"validation rows). The best validation accuracy, {best['valid_accuracy']:.2%}, is that of epoch "
-        f"{int(best['epoch'])}, whose weights are kept.",
-        table(["epoch", "training loss", "validation loss", "validation accuracy"], rows),
+        (
+            f"On the embedded data the training loss {falls} from"
+            f" {first['train_loss']:.3f} to {last['train_loss']:.3f} nats in"
+            f" {len(epochs)} epochs (label smoothing keeps it above zero; dropout makes"
+            " it higher than on the validation rows). The best validation accuracy,"
+            f" {best['valid_accuracy']:.2%}, is that of epoch {int(best['epoch'])},"
+            " whose weights are kept."
+        ),
+        table(
+            ["epoch", "training loss", "validation loss", "validation accuracy"], rows
+        ),
         picture("training", "Loss and validation accuracy by epoch, a line a seed."),
     ]
 
 
 def tell_vanishing(findings: Findings) -> list[str]:
-    """Return the memories of three cells under three sets of weights, and whether plain RNNs forget."""
+    """Return the memories of three cells under three sets of weights, and whether plain
+    RNNs forget.
+    """
     memories = find_memories(findings)
-    rows = [[cell, *(memories[cell, state] for state in (TORCHS, OURS, TRAINED))] for cell in CELLS.values()]
+    rows = [
+        [cell, *(memories[cell, state] for state in (TORCHS, OURS, TRAINED))]
+        for cell in CELLS.values()
+    ]
     return [
         "## 5. Vanishing gradients",
-        "How much the loss depends on the state after a word, by the distance of that word from the end: the length "
-        "of the gradient of the loss with respect to the state, by that at the last word, median over "
-        f"{findings.curves[0].curve.num_texts[0]:,} test texts (`rnncls gradient RUN …`). The effective memory is the "
-        f"least distance at which it is below {FLOOR:.0%}. All three networks classify by their last state alone.",
+        (
+            "How much the loss depends on the state after a word, by the distance of"
+            " that word from the end: the length of the gradient of the loss with"
+            " respect to the state, by that at the last word, median over"
+            f" {findings.curves[0].curve.num_texts[0]:,} test texts (`rnncls gradient"
+            " RUN …`). The effective memory is the least distance at which it is below"
+            f" {FLOOR:.0%}. All three networks classify by their last state alone."
+        ),
         picture(
             "gradients",
-            "The gradient's length by distance from the end, cut off below 0.000001; dotted: the floor of the memory.",
+            "The gradient's length by distance from the end, cut off below 0.000001;"
+            " dotted: the floor of the memory.",
         ),
-        table(["cell", *(f"{state}: memory, tokens" for state in (TORCHS, OURS, TRAINED))], rows),
+        table(
+            [
+                "cell",
+                *(f"{state}: memory, tokens" for state in (TORCHS, OURS, TRAINED)),
+            ],
+            rows,
+        ),
         *(tell_memory(findings, state) for state in (TORCHS, OURS, TRAINED)),
     ]
 
@@ -323,7 +484,10 @@ def find_memories(findings: Findings) -> dict[tuple[str, str], str]:
     """Return each memory in tokens, by cell and weights."""
     found: dict[tuple[str, str], str] = {}
     for state, own in list_states(findings).items():
-        found |= {(cell, state): each.memory_shown for cell, each in zip(CELLS.values(), own, strict=True)}
+        found |= {
+            (cell, state): each.memory_shown
+            for cell, each in zip(CELLS.values(), own, strict=True)
+        }
     return found
 
 
@@ -340,12 +504,23 @@ def tell_memory(findings: Findings, state: str) -> str:
     """Return whether the LSTM reaches further back than the RNN with some weights."""
     rnn, lstm, _ = list_states(findings)[state]
     far = min(len(rnn.curve.shares), len(lstm.curve.shares)) - 1
-    own, other = (math.inf if each.curve.memory is None else each.curve.memory for each in (lstm, rnn))
-    words = "is **confirmed**" if own > other else "is **not confirmed**" if own == other else "is **contradicted**"
+    own, other = (
+        math.inf if each.curve.memory is None else each.curve.memory
+        for each in (lstm, rnn)
+    )
+    words = (
+        "is **confirmed**"
+        if own > other
+        else "is **not confirmed**"
+        if own == other
+        else "is **contradicted**"
+    )
     return (
-        f"{'After training' if state == TRAINED else f'With {state}'}, that an LSTM remembers longer than an RNN "
-        f"{words}: {lstm.memory_shown} tokens against {rnn.memory_shown}; {far} tokens from the end "
-        f"{lstm.curve.shares[far]:.2g} of the LSTM's gradient is left, and {rnn.curve.shares[far]:.2g} of the RNN's."
+        f"{'After training' if state == TRAINED else f'With {state}'}, that an LSTM"
+        f" remembers longer than an RNN {words}: {lstm.memory_shown} tokens against"
+        f" {rnn.memory_shown}; {far} tokens from the end {lstm.curve.shares[far]:.2g}"
+        f" of the LSTM's gradient is left, and {rnn.curve.shares[far]:.2g} of the"
+        " RNN's."
     )
 
 
@@ -354,8 +529,11 @@ def tell_lstm(findings: Findings) -> list[str]:
     results = findings.results
     return [
         "## 6. LSTM: gates that keep, write and show",
-        "Here an LSTM's forget gates start open (a bias of one), and the recurrent weights of every cell orthogonal: "
-        "that is what sets the second column of the table above apart from the first.",
+        (
+            "Here an LSTM's forget gates start open (a bias of one), and the recurrent"
+            " weights of every cell orthogonal: that is what sets the second column of"
+            " the table above apart from the first."
+        ),
         result_table(results, ["rnn_last", "lstm_packed"]),
         *judge_claims(results, 6),
     ]
@@ -368,8 +546,11 @@ def tell_gru(findings: Findings) -> list[str]:
     return [
         "## 7. GRU: two gates instead of three",
         result_table(results, ["lstm_packed", "gru"]),
-        f"Without the embedding it has {gru[0].num_inner:,} parameters, {gru[0].num_inner / lstm[0].num_inner:.0%} of "
-        f"the LSTM's {lstm[0].num_inner:,}.",
+        (
+            f"Without the embedding it has {gru[0].num_inner:,} parameters,"
+            f" {gru[0].num_inner / lstm[0].num_inner:.0%} of the LSTM's"
+            f" {lstm[0].num_inner:,}."
+        ),
         *judge_claims(results, 7),
     ]
 
@@ -382,9 +563,16 @@ def tell_directions(findings: Findings) -> list[str]:
         "## 8. Two directions",
         result_table(results, ["lstm_packed", "bidirectional"]),
         same,
-        "That network has more parameters. With as many (the embedding left out, within 1 %):",
+        (
+            "That network has more parameters. With as many (the embedding left out,"
+            " within 1 %):"
+        ),
         capacity_table(results),
-        picture("capacity", "Networks of one size: test accuracy by directions and layers, a dot a seed."),
+        picture(
+            "capacity",
+            "Networks of one size: test accuracy by directions and layers, a dot a"
+            " seed.",
+        ),
         matched,
     ]
 
@@ -405,11 +593,17 @@ def tell_padding(findings: Findings) -> list[str]:
     results = findings.results
     return [
         "## 10. Padded and packed sequences",
-        "In a padded batch the last state is the one after the padding. No network of this program reads padding; to "
-        "measure what that is worth, one was given texts in which a word stands for it, as many times as the lesson's "
-        "batches of 16 would pad them, in training and in test.",
+        (
+            "In a padded batch the last state is the one after the padding. No network"
+            " of this program reads padding; to measure what that is worth, one was"
+            " given texts in which a word stands for it, as many times as the lesson's"
+            " batches of 16 would pad them, in training and in test."
+        ),
         "The lesson's own figures:",
-        "\n".join(f"- `configs/lesson/{name}.yaml`: {read_header(name)}" for name in ("lstm", "lstm_packed")),
+        "\n".join(
+            f"- `configs/lesson/{name}.yaml`: {read_header(name)}"
+            for name in ("lstm", "lstm_packed")
+        ),
         result_table(results, ["lstm_padded", "lstm_packed"]),
         *judge_claims(results, 10),
     ]
@@ -420,18 +614,38 @@ def tell_keras(findings: Findings) -> list[str]:
     rows = []
     for path in sorted(LESSON.glob("keras_*.yaml")):
         own = findings.results[path.stem]
-        rows.append([f"`{path.stem}`", read_header(path.stem), f"{own[0].num_rows:,}", spread(own)])
+        rows.append(
+            [
+                f"`{path.stem}`",
+                read_header(path.stem),
+                f"{own[0].num_rows:,}",
+                spread(own),
+            ]
+        )
     return [
         "## The lesson's other notebook",
-        "Its networks, beside what the lesson prints; an epoch here has fewer rows, and so fewer steps.",
-        table(["config", "what the lesson says", "training rows here", "test accuracy here"], rows),
+        (
+            "Its networks, beside what the lesson prints; an epoch here has fewer rows,"
+            " and so fewer steps."
+        ),
+        table(
+            [
+                "config",
+                "what the lesson says",
+                "training rows here",
+                "test accuracy here",
+            ],
+            rows,
+        ),
     ]
 
 
 def read_header(name: str) -> str:
     """Return what the comment at the top of one of the lesson's configs says."""
     lines = (LESSON / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
-    return " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+    return " ".join(
+        line.removeprefix("#").strip() for line in lines if line.startswith("#")
+    )
 
 
 def result_table(results: dict[str, list[Result]], names: Sequence[str]) -> str:
@@ -446,7 +660,13 @@ def result_table(results: dict[str, list[Result]], names: Sequence[str]) -> str:
         ]
         for name in names
     ]
-    head = ["network", "parameters", "without the embedding", "training accuracy", f"test accuracy, {len(SEEDS)} seeds"]
+    head = [
+        "network",
+        "parameters",
+        "without the embedding",
+        "training accuracy",
+        f"test accuracy, {len(SEEDS)} seeds",
+    ]
     return table(head, rows)
 
 
@@ -456,28 +676,54 @@ def capacity_table(results: dict[str, list[Result]]) -> str:
     for directions, layers in SHAPES:
         own = results[f"capacity_{directions}x{layers}"]
         size = load_run(own[0].path).config.model.hidden_size
-        rows.append([str(directions), str(layers), str(size), f"{own[0].num_inner:,}", spread(own)])
-    head = ["directions", "layers", "hidden size", "parameters without the embedding", "test accuracy"]
+        rows.append(
+            [
+                str(directions),
+                str(layers),
+                str(size),
+                f"{own[0].num_inner:,}",
+                spread(own),
+            ]
+        )
+    head = [
+        "directions",
+        "layers",
+        "hidden size",
+        "parameters without the embedding",
+        "test accuracy",
+    ]
     return table(head, rows, num_texts=0)
 
 
 def spread(results: Sequence[Result]) -> str:
     """Return the mean and the standard deviation of the test accuracies."""
     accuracies = [result.accuracy for result in results]
-    return f"{statistics.mean(accuracies):.2%} ± {100 * statistics.stdev(accuracies):.2f}"
+    return (
+        f"{statistics.mean(accuracies):.2%} ± {100 * statistics.stdev(accuracies):.2f}"
+    )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1) -> str:
-    """Return a table in Markdown; columns after the first texts hold numbers, unless a cell there is none."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
+) -> str:
+    """Return a table in Markdown; columns after the first texts hold numbers, unless a
+    cell there is none.
+    """
     numeric = [
-        place >= num_texts and all(row[place][:1] in "0123456789>+-" for row in rows) for place in range(len(head))
+        place >= num_texts and all(row[place][:1] in "0123456789>+-" for row in rows)
+        for place in range(len(head))
     ]
     lines = [head, ["--:" if own else "---" for own in numeric], *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )
 
 
 def picture(name: str, caption: str) -> str:
-    """Return a picture in Markdown with its caption, which stands in for it where it is not seen."""
+    """Return a picture in Markdown with its caption, which stands in for it where it is
+    not seen.
+    """
     return f"![{caption}](lesson/{name}.png)\n\n*{caption}*"
 
 
@@ -495,20 +741,28 @@ def points(reading: Reading, *, written: bool) -> str:
 def find_clear_words(
     split: EncodedSplit, vocab_size: int, num_classes: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the words that are frequent and stand mostly in texts of one class, and that class. [K], [K] int64."""
+    """Return the words that are frequent and stand mostly in texts of one class, and
+    that class. [K], [K] int64.
+    """
     texts = split.texts
     counts = np.zeros((vocab_size, num_classes))
-    for start, length, label in zip(texts.starts, texts.lengths, split.labels, strict=True):
+    for start, length, label in zip(
+        texts.starts, texts.lengths, split.labels, strict=True
+    ):
         np.add.at(counts[:, label], texts.token_ids[start : start + length], 1)
     shares = counts / counts.sum(axis=0)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
-    words = np.flatnonzero((counts.sum(axis=1) >= FEWEST_USES) & (shares.max(axis=1) >= CLEAR_SHARE))
+    words = np.flatnonzero(
+        (counts.sum(axis=1) >= FEWEST_USES) & (shares.max(axis=1) >= CLEAR_SHARE)
+    )
     words = words[words > 1]  # <pad> and <unk>
     return words, shares[words].argmax(axis=1)
 
 
 def find_neighbours(vectors: torch.Tensor) -> npt.NDArray[np.int64]:
-    """Return the three nearest others of each vector by cosine, the nearest first. [K, E] -> [K, 3]."""
+    """Return the three nearest others of each vector by cosine, the nearest first. [K,
+    E] -> [K, 3].
+    """
     unit = F.normalize(vectors, dim=1)
     cosines = (unit @ unit.t()).fill_diagonal_(-2.0)  # [K, K]
     nearest: npt.NDArray[np.int64] = cosines.topk(NUM_NEIGHBOURS, dim=1).indices.numpy()
@@ -525,7 +779,9 @@ def show_neighbours(
     """Return the two most frequent words of each class with those nearest to them."""
     rows = []
     for number, name in enumerate(label_names):
-        for place in np.flatnonzero(classes == number)[:2]:  # a lower id is a more frequent word
+        for place in np.flatnonzero(classes == number)[
+            :2
+        ]:  # a lower id is a more frequent word
             near = ", ".join(f"{vocab.words[words[other]]}" for other in nearest[place])
             rows.append([vocab.words[words[place]], name, near])
     return rows
@@ -538,10 +794,25 @@ def draw_orders(orders: dict[str, list[Reading]]) -> Figure:
     for axes, (data, readings) in zip(panels, orders.items(), strict=True):
         values = np.array([reading.accuracy for reading in readings])
         ends = np.array([reading.interval for reading in readings]).T
-        colors = [COLORS[1] if reading.name == BAG else COLORS[0] for reading in readings]
-        axes.barh([reading.name for reading in readings], values, xerr=np.abs(ends - values), color=colors, capsize=2)
+        colors = [
+            COLORS[1] if reading.name == BAG else COLORS[0] for reading in readings
+        ]
+        axes.barh(
+            [reading.name for reading in readings],
+            values,
+            xerr=np.abs(ends - values),
+            color=colors,
+            capsize=2,
+        )
         for place, value in enumerate(values):
-            axes.text(0.02, place, f"{value:.1%}", va="center", color="white", fontsize="small")
+            axes.text(
+                0.02,
+                place,
+                f"{value:.1%}",
+                va="center",
+                color="white",
+                fontsize="small",
+            )
         axes.set(title=data, xlim=(0, 1), xlabel="test accuracy")
     panels[0].invert_yaxis()
     return figure
@@ -555,9 +826,23 @@ def draw_training(results: Sequence[Result]) -> Figure:
         rows = list_epochs(result.path)
         epochs = [row["epoch"] for row in rows]
         names = ("training", "validation") if number == 0 else ("_", "_")
-        left.plot(epochs, [row["train_loss"] for row in rows], color=COLORS[0], label=names[0])
-        left.plot(epochs, [row["valid_loss"] for row in rows], "--", color=COLORS[1], label=names[1])
-        right.plot(epochs, [row["valid_accuracy"] for row in rows], "--", color=COLORS[1], label=names[1])
+        left.plot(
+            epochs, [row["train_loss"] for row in rows], color=COLORS[0], label=names[0]
+        )
+        left.plot(
+            epochs,
+            [row["valid_loss"] for row in rows],
+            "--",
+            color=COLORS[1],
+            label=names[1],
+        )
+        right.plot(
+            epochs,
+            [row["valid_accuracy"] for row in rows],
+            "--",
+            color=COLORS[1],
+            label=names[1],
+        )
     left.set(xlabel="epoch", ylabel="loss (nats)")
     right.set(xlabel="epoch", ylabel="validation accuracy")
     left.legend()
@@ -569,7 +854,9 @@ def draw_gradients(findings: Findings) -> Figure:
     figure = new_figure(width=9.0, height=3.4)
     panels = figure.subplots(1, 3, sharey=True)
     for axes, (state, own) in zip(panels, list_states(findings).items(), strict=True):
-        for color, style, cell, each in zip(COLORS, ("-", "--", "-."), CELLS.values(), own, strict=False):
+        for color, style, cell, each in zip(
+            COLORS, ("-", "--", "-."), CELLS.values(), own, strict=False
+        ):
             axes.plot(each.curve.shares, style, color=color, label=cell)
         axes.axhline(FLOOR, color="#666666", linewidth=0.8, linestyle=":")
         use_log_scale(axes)
@@ -581,12 +868,23 @@ def draw_gradients(findings: Findings) -> Figure:
 
 def draw_capacity(results: dict[str, list[Result]]) -> Figure:
     """Return the accuracies of the networks of one size."""
-    return draw_dots({NAMES[name]: results[name] for name in results if name.startswith("capacity_")})
+    return draw_dots(
+        {NAMES[name]: results[name] for name in results if name.startswith("capacity_")}
+    )
 
 
 def draw_accuracies(results: dict[str, list[Result]]) -> Figure:
     """Return the accuracies of the lesson's networks on AG News."""
-    names = ["bag", "rnn", "rnn_last", "lstm_packed", "gru", "bidirectional", "two_layers", "lstm_padded"]
+    names = [
+        "bag",
+        "rnn",
+        "rnn_last",
+        "lstm_packed",
+        "gru",
+        "bidirectional",
+        "two_layers",
+        "lstm_padded",
+    ]
     return draw_dots({NAMES[name]: results[name] for name in names})
 
 
@@ -596,8 +894,17 @@ def draw_dots(named: dict[str, list[Result]]) -> Figure:
     axes = figure.add_subplot()
     for place, results in enumerate(named.values()):
         accuracies = [result.accuracy for result in results]
-        axes.plot(accuracies, [place] * len(accuracies), "o", color=COLORS[0], alpha=0.6)
-        axes.plot([statistics.mean(accuracies)], [place], "|", color=COLORS[1], markersize=18, markeredgewidth=2)
+        axes.plot(
+            accuracies, [place] * len(accuracies), "o", color=COLORS[0], alpha=0.6
+        )
+        axes.plot(
+            [statistics.mean(accuracies)],
+            [place],
+            "|",
+            color=COLORS[1],
+            markersize=18,
+            markeredgewidth=2,
+        )
     axes.set_yticks(range(len(named)), list(named))
     axes.set(xlabel="test accuracy", ylim=(len(named) - 0.5, -0.5))
     axes.grid(axis="x", alpha=0.3)

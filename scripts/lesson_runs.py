@@ -1,6 +1,8 @@
-"""What the lesson's page reports on: which networks are trained on which rows, and how each judges its test rows.
+"""What the lesson's page reports on: which networks are trained on which rows, and how
+each judges its test rows.
 
-A run that is finished, of the same config, is kept; one that was interrupted goes on where it stopped.
+A run that is finished, of the same config, is kept; one that was interrupted goes on
+where it stopped.
 
 Shapes: N test rows, C classes.
 """
@@ -63,7 +65,8 @@ class Result:
         num_parameters: Embedding included.
         num_inner: Parameters without the embedding.
         num_rows: Training rows.
-        train_accuracy: Share of the training rows judged right while the kept epoch went over them.
+        train_accuracy: Share of the training rows judged right while the kept epoch
+            went over them.
         train_s: Seconds of training.
     """
 
@@ -89,21 +92,30 @@ def list_experiments(work: Path) -> list[Experiment]:
         for path in sorted(LESSON.glob("*.yaml"))
         if path.stem != "lstm"  # the network of lstm_packed
     ]
-    padded = [f"data.{split}={work / f'padded_{split}.csv'}" for split in ("train", "test")]
+    padded = [
+        f"data.{split}={work / f'padded_{split}.csv'}" for split in ("train", "test")
+    ]
     found += [
         Experiment("rnn_last", LESSON / "rnn.yaml", (ag_news, "model.pooling=[last]")),
         Experiment("bag", LESSON / "lstm.yaml", (ag_news, "model.cell=none")),
         Experiment(
             "lstm_padded",
             LESSON / "lstm.yaml",
-            ("data.name=null", *padded, "data.text=[text]", "text.tokenizer=whitespace"),
+            (
+                "data.name=null",
+                *padded,
+                "data.text=[text]",
+                "text.tokenizer=whitespace",
+            ),
         ),
     ]
     quickstart = ROOT / "configs" / "quickstart.yaml"
     embedded = f"data.root={ROOT / 'data'}"
     found += [
         Experiment("quickstart", quickstart, (embedded,)),
-        Experiment("quickstart_bag", quickstart, (embedded, "model.cell=none", "train.lr=0.01")),
+        Experiment(
+            "quickstart_bag", quickstart, (embedded, "model.cell=none", "train.lr=0.01")
+        ),
     ]
     found += list_capacities(work)
     if (work / "reviews.yaml").exists():
@@ -137,36 +149,64 @@ def list_capacities(work: Path) -> list[Experiment]:
     ]
 
 
-def count_inner(shape: tuple[int, int], hidden_size: int, embedding_dim: int, num_classes: int) -> int:
-    """Return the parameters of an LSTM that classifies by its last states, the embedding left out."""
+def count_inner(
+    shape: tuple[int, int], hidden_size: int, embedding_dim: int, num_classes: int
+) -> int:
+    """Return the parameters of an LSTM that classifies by its last states, the
+    embedding left out.
+    """
     directions, layers = shape
     widths = [embedding_dim] + [directions * hidden_size] * (layers - 1)
-    recurrent = sum(directions * 4 * hidden_size * (width + hidden_size + 2) for width in widths)
+    recurrent = sum(
+        directions * 4 * hidden_size * (width + hidden_size + 2) for width in widths
+    )
     return recurrent + num_classes * (directions * hidden_size + 1)
 
 
 def match_sizes(
-    shapes: Sequence[tuple[int, int]], embedding_dim: int, num_classes: int, smallest: int = 64
+    shapes: Sequence[tuple[int, int]],
+    embedding_dim: int,
+    num_classes: int,
+    smallest: int = 64,
 ) -> list[int]:
-    """Return a hidden size a shape, such that the counts of parameters agree within 1 %, each with the first shape's.
+    """Return a hidden size a shape, such that the counts of parameters agree within 1
+    %,
+    each with the first shape's.
 
-    The first shape is given the smallest size, from `smallest` on, for which the others have one that fits.
+    The first shape is given the smallest size, from `smallest` on, for which the others
+    have one that fits.
     """
     for base in itertools.count(smallest):
         candidates = [
-            [count_inner(shape, size, embedding_dim, num_classes) for size in range(1, base + 1)] for shape in shapes
+            [
+                count_inner(shape, size, embedding_dim, num_classes)
+                for size in range(1, base + 1)
+            ]
+            for shape in shapes
         ]
         wanted = candidates[0][-1]
-        nearest = [min(counts, key=lambda count: abs(count - wanted)) for counts in candidates]
+        nearest = [
+            min(counts, key=lambda count: abs(count - wanted)) for counts in candidates
+        ]
         if max(abs(count / wanted - 1) for count in nearest) <= 0.01:
-            return [counts.index(count) + 1 for counts, count in zip(candidates, nearest, strict=True)]
+            return [
+                counts.index(count) + 1
+                for counts, count in zip(candidates, nearest, strict=True)
+            ]
     raise AssertionError("counts without end")
 
 
 def run_all(experiments: Sequence[Experiment], work: Path) -> dict[str, list[Result]]:
-    """Train and judge what is not yet there; return the results of each experiment, a seed each."""
+    """Train and judge what is not yet there; return the results of each experiment, a
+    seed each.
+    """
     results: dict[str, list[Result]] = {}
-    jobs = [(experiment, seed) for seed in SEEDS for experiment in experiments if seed in experiment.seeds]
+    jobs = [
+        (experiment, seed)
+        for seed in SEEDS
+        for experiment in experiments
+        if seed in experiment.seeds
+    ]
     for number, (experiment, seed) in enumerate(jobs, start=1):
         path = work / f"{experiment.name}-{seed}"
         config = load_config(experiment.config, [*experiment.overrides, f"seed={seed}"])
@@ -174,16 +214,25 @@ def run_all(experiments: Sequence[Experiment], work: Path) -> dict[str, list[Res
             print(f"[{number}/{len(jobs)}] training {path.name}", end=" ", flush=True)
             train_one(config, path)
             result = judge(path)
-            print(f"{result.train_s:.0f} s, test accuracy {result.accuracy:.2%}", flush=True)
+            print(
+                f"{result.train_s:.0f} s, test accuracy {result.accuracy:.2%}",
+                flush=True,
+            )
         results.setdefault(experiment.name, []).append(read_result(path))
     return results
 
 
 def train_one(config: Config, path: Path) -> None:
-    """Train a run to its end, from where it stopped if it was begun with this config and these rows."""
+    """Train a run to its end, from where it stopped if it was begun with this config
+    and these rows.
+    """
     if (path / SUMMARY).exists() and is_of(path, config):
         return
-    is_begun = (path / STATE).exists() and not (path / SUMMARY).exists() and load_config(path / CONFIG) == config
+    is_begun = (
+        (path / STATE).exists()
+        and not (path / SUMMARY).exists()
+        and load_config(path / CONFIG) == config
+    )
     if path.exists() and not is_begun:
         shutil.rmtree(path)
     try:
@@ -196,9 +245,14 @@ def train_one(config: Config, path: Path) -> None:
 
 
 def is_of(path: Path, config: Config) -> bool:
-    """Return whether a finished run has this config and learnt from the training file as it is now."""
+    """Return whether a finished run has this config and learnt from the training file
+    as it is now.
+    """
     learnt_from = read_json(path / SUMMARY)["data"]["files"]["train"]["sha256"]
-    return load_config(path / CONFIG) == config and checksum(locate(config.data, "train"), "sha256") == learnt_from
+    return (
+        load_config(path / CONFIG) == config
+        and checksum(locate(config.data, "train"), "sha256") == learnt_from
+    )
 
 
 RESULT = "result.json"
@@ -209,8 +263,19 @@ def judge(path: Path) -> Result:
     run = load_run(path)
     rows, _ = load_split(run.config, "test", run.vocab, run.label_names)
     right = compute_logits(run.model, rows.texts).argmax(dim=1).numpy() == rows.labels
-    inner = sum(weight.numel() for name, weight in run.model.named_parameters() if not name.startswith("embedding."))
-    write_json(path / RESULT, {"right": np.packbits(right).tobytes().hex(), "num_rows": len(right), "inner": inner})
+    inner = sum(
+        weight.numel()
+        for name, weight in run.model.named_parameters()
+        if not name.startswith("embedding.")
+    )
+    write_json(
+        path / RESULT,
+        {
+            "right": np.packbits(right).tobytes().hex(),
+            "num_rows": len(right),
+            "inner": inner,
+        },
+    )
     return read_result(path)
 
 
@@ -232,45 +297,60 @@ def read_result(path: Path) -> Result:
 
 def list_epochs(path: Path) -> list[dict[str, float]]:
     """Return the metrics of a run, a row an epoch."""
-    return [json.loads(line) for line in (path / METRICS).read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (path / METRICS).read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def write_files(root: Path, work: Path, num_rows: int | None) -> None:
-    """Write the files that the runs learn from: AG News in two sizes and padded, and film reviews split in two.
+    """Write the files that the runs learn from: AG News in two sizes and padded, and
+    film
+    reviews split in two.
 
     Args:
         root: Where `ag_news/` lies, and perhaps `movie_reviews/`.
         work: Where to write.
-        num_rows: How many rows of AG News the lesson's networks learn from, drawn from each class alike; None: all.
+        num_rows: How many rows of AG News the lesson's networks learn from, drawn from
+            each class alike; None: all.
     """
     draw_rows(root / "ag_news", work / "lesson" / "ag_news", num_rows)
     draw_rows(work / "lesson" / "ag_news", work / "small" / "ag_news", NUM_SMALL_ROWS)
     config = load_config(LESSON / "lstm.yaml")
     for split in ("train", "test"):
-        write_rows(work / f"padded_{split}.csv", pad_rows(work / "lesson" / "ag_news" / f"{split}.csv", config))
+        write_rows(
+            work / f"padded_{split}.csv",
+            pad_rows(work / "lesson" / "ag_news" / f"{split}.csv", config),
+        )
     reviews = root / "movie_reviews" / "all.csv"
     if reviews.exists():
         split_reviews(reviews, work)
 
 
 def draw_rows(source: Path, target: Path, num_rows: int | None) -> None:
-    """Copy AG News, of its training rows only so many, in their order and of each class alike."""
+    """Copy AG News, of its training rows only so many, in their order and of each class
+    alike.
+    """
     target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / "test.csv", (source / "test.csv").read_bytes())
     with (source / "train.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     if num_rows is not None and num_rows < len(rows):
         labels = np.array([int(row[0]) for row in rows])
-        rows = [rows[row] for row in split_rows(labels, num_rows / len(rows), seed=0)[1]]
+        rows = [
+            rows[row] for row in split_rows(labels, num_rows / len(rows), seed=0)[1]
+        ]
     lines = io.StringIO(newline="")
     csv.writer(lines, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     write_atomic(target / "train.csv", lines.getvalue().encode())
 
 
 def pad_rows(source: Path, config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the label and the tokens of each row, filled up with a word that stands for padding.
+    """Yield the label and the tokens of each row, filled up with a word that stands for
+    padding.
 
-    As in the lesson, so many rows as stand together are all made as long as the longest of them.
+    As in the lesson, so many rows as stand together are all made as long as the longest
+    of them.
     """
     texts = load_labelled(source, config.data, config.text)
     ends = np.cumsum(texts.texts.lengths)
@@ -279,12 +359,20 @@ def pad_rows(source: Path, config: Config) -> Iterator[tuple[str, str]]:
         longest = int(texts.texts.lengths[start : rows[-1] + 1].max())
         for row in rows:
             length = int(texts.texts.lengths[row])
-            tokens = [texts.texts.types[number] for number in texts.texts.type_ids[ends[row] - length : ends[row]]]
-            yield texts.label_names[texts.labels[row]], " ".join(tokens + [PAD_WORD] * (longest - length))
+            tokens = [
+                texts.texts.types[number]
+                for number in texts.texts.type_ids[ends[row] - length : ends[row]]
+            ]
+            yield (
+                texts.label_names[texts.labels[row]],
+                " ".join(tokens + [PAD_WORD] * (longest - length)),
+            )
 
 
 def split_reviews(source: Path, work: Path) -> None:
-    """Write nine tenths of the film reviews for training and one for the test, of each class alike, and the config."""
+    """Write nine tenths of the film reviews for training and one for the test, of each
+    class alike, and the config.
+    """
     with source.open(encoding="utf-8", newline="") as stream:
         rows = [(row["label"], row["text"]) for row in csv.DictReader(stream)]
     chosen = split_rows(np.array([int(label) for label, _ in rows]), 0.1, seed=0)

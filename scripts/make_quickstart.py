@@ -1,8 +1,10 @@
-"""Write the quick-start data set: invented news in the form of AG News, where word order decides.
+"""Write the quick-start data set: invented news in the form of AG News, where word
+order
+decides.
 
-Half of the rows are *mirror pairs*: two texts made of the very same words that belong to different
-sections, because a text belongs to the section of whoever acts. The other half are plain rows whose
-words give the section away. See data/README.md.
+Half of the rows are *mirror pairs*: two texts made of the very same words that belong
+to different sections, because a text belongs to the section of whoever acts. The other
+half are plain rows whose words give the section away. See data/README.md.
 """
 
 import argparse
@@ -28,9 +30,11 @@ def phrases(text: str) -> tuple[str, ...]:
     return tuple(phrase.strip() for phrase in text.split(","))
 
 
-# --- Who there is ---------------------------------------------------------------------------------
+# --- Who there is
+# ---------------------------------------------------------------------------------
 
-# A town has one name in each section, so that "Calder" says nothing and "Calder Bank" says Business.
+# A town has one name in each section, so that "Calder" says nothing and "Calder Bank"
+# says Business.
 TOWNS = {
     # town:       World,              Sports,        Business,      Sci/Tech
     "Aldermere": ("Parliament", "Wanderers", "Steel", "Observatory"),
@@ -54,33 +58,45 @@ TOWNS = {
     "Vastrel": ("Senate", "Lanterns", "Bank", "Laboratory"),
     "Velmark": ("Council", "Wanderers", "Motors", "Space Centre"),
 }
-NAMES = {section: tuple(f"{town} {kinds[section - 1]}" for town, kinds in TOWNS.items()) for section in (1, 2, 3, 4)}
+NAMES = {
+    section: tuple(f"{town} {kinds[section - 1]}" for town, kinds in TOWNS.items())
+    for section in (1, 2, 3, 4)
+}
 
-# --- Words that every section uses ----------------------------------------------------------------
+# --- Words that every section uses
+# ----------------------------------------------------------------
 
 SHARED = {
     "town": tuple(TOWNS),
     "person": phrases(
-        "Aszkeldi, Brackwater, Dunmarrow, Fennimorrow, Grizzlewade, Ildrisson, Macklethorn, Ostergrave, "
-        "Pemberlane, Quibley, Rookhampton, Tillwright, Umberfold, Varkonnen, Wexlebury, Yarrowby"
+        "Aszkeldi, Brackwater, Dunmarrow, Fennimorrow, Grizzlewade, Ildrisson,"
+        " Macklethorn, Ostergrave, Pemberlane, Quibley, Rookhampton, Tillwright,"
+        " Umberfold, Varkonnen, Wexlebury, Yarrowby"
     ),
     "agency": phrases("Pigeon Post, Lamplighter, Evening Semaphore, Foghorn Wire"),
     "day": phrases("Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday"),
-    "month": phrases("January, February, March, April, May, June, August, October, November"),
+    "month": phrases(
+        "January, February, March, April, May, June, August, October, November"
+    ),
     "ordinal": phrases("second, third, fourth, fifth, sixth, tenth"),
-    "number": phrases("3, 5, 8, 11, 12, 14, 17, 19, 23, 27, 30, 42, 58, 64, 75, 90, 120, 300"),
+    "number": phrases(
+        "3, 5, 8, 11, 12, 14, 17, 19, 23, 27, 30, 42, 58, 64, 75, 90, 120, 300"
+    ),
     "year": phrases("1923, 1948, 1957, 1966, 1971, 1979, 1984, 1988, 1993, 1999"),
     "quarrel": phrases(
-        "stadium deal, tax records, data leak, telescope contract, car park, missing invoices, "
-        "borrowed bus, noisy generator, roof repairs, unpaid rent, river access, parade route, "
-        "stolen mascot, satellite dish, late fireworks, naming rights, shared kitchen, leaked memo, lost keys"
+        "stadium deal, tax records, data leak, telescope contract, car park, missing"
+        " invoices, borrowed bus, noisy generator, roof repairs, unpaid rent, river"
+        " access, parade route, stolen mascot, satellite dish, late fireworks, naming"
+        " rights, shared kitchen, leaked memo, lost keys"
     ),
 }
 DATELINES = ("", "", "{town} ({agency}) - ", "{agency} - ")
 
-# --- Mirror pairs: {a} acts, {b} is acted upon; {x} and {y} are the same two in an order that says nothing --
+# --- Mirror pairs: {a} acts, {b} is acted upon; {x} and {y} are the same two in an
+# order that says nothing --
 
-# No name may touch a punctuation mark: "Bank." and "Bank" would be two words, and the bags would differ.
+# No name may touch a punctuation mark: "Bank." and "Bank" would be two words, and the
+# bags would differ.
 ACTS = (
     ("applauds", "applauded"),
     ("bills", "billed"),
@@ -118,25 +134,45 @@ ACT_SENTENCES = (
     "On {day} {a} {done} {b} for the {ordinal} time this year.",
     "According to {person}, it was {a} that {done} {b} and not the other way round.",
     "{b} learned on {day} that it had been {done} by {a} over the {quarrel}.",
-    "The minutes show that {b} was {done} by {a} in {month}, in front of {number} guests.",
+    (
+        "The minutes show that {b} was {done} by {a} in {month}, in front of {number}"
+        " guests."
+    ),
     # ... these name both and keep their order ...
     "Both {x} and {y} have kept an office in {town} since {year}.",
     "A meeting between {x} and {y} in {town} broke up after {number} minutes.",
     "Until {month} {x} and {y} had shared a coffee machine without a single complaint.",
     # ... these call in somebody from a third section ...
     "{third} has offered to settle the matter in {town} on {day}.",
-    "Meanwhile {third} asked everybody for calm and for its {number} folding chairs back.",
+    (
+        "Meanwhile {third} asked everybody for calm and for its {number} folding chairs"
+        " back."
+    ),
     # ... and these name nobody.
-    "The two sides have {number} days to settle the {quarrel} before a judge in {town} decides.",
+    (
+        "The two sides have {number} days to settle the {quarrel} before a judge in"
+        " {town} decides."
+    ),
     "Neither side would say a word about the {quarrel} on {day}.",
-    '"Nobody comes out of this well," said {person}, who has followed the {quarrel} for years.',
-    "A letter seen by {agency} runs to {number} pages and mentions the {quarrel} only once.",
-    "It is {town}'s {ordinal} such affair since {year}, and the neighbours have stopped counting.",
+    (
+        '"Nobody comes out of this well," said {person}, who has followed the {quarrel}'
+        " for years."
+    ),
+    (
+        "A letter seen by {agency} runs to {number} pages and mentions the {quarrel}"
+        " only once."
+    ),
+    (
+        "It is {town}'s {ordinal} such affair since {year}, and the neighbours have"
+        " stopped counting."
+    ),
 )
-# Any two sections meet equally often when the three ways of pairing up four sections take turns.
+# Any two sections meet equally often when the three ways of pairing up four sections
+# take turns.
 PAIRINGS = (((1, 2), (3, 4)), ((1, 3), (2, 4)), ((1, 4), (2, 3)))
 
-# --- Plain rows -----------------------------------------------------------------------------------
+# --- Plain rows
+# -----------------------------------------------------------------------------------
 
 
 class Section(NamedTuple):
@@ -161,25 +197,53 @@ WORLD = Section(
         "{org} recalls envoy over {quarrel}",
     ),
     leads=(
-        "{leader} {person} said on {day} that the {treaty} would be signed before {month}.",
-        "Police fired tear gas in {town} on {day} as {trouble} entered the {ordinal} week.",
+        (
+            "{leader} {person} said on {day} that the {treaty} would be signed before"
+            " {month}."
+        ),
+        (
+            "Police fired tear gas in {town} on {day} as {trouble} entered the"
+            " {ordinal} week."
+        ),
         "{org} voted on {day} to send {number} peacekeepers to the border.",
-        "Rebels and government troops around {town} laid down their arms on {day}, for the {ordinal} time.",
-        "An aid convoy reached {town} on {day} after {trouble} had closed the only road.",
-        "Diplomats fear that {trouble} could sink the {treaty}, which took {number} months to write.",
-        "The {leader}'s plane landed in {town} on {day} with {number} ministers and no luggage.",
+        (
+            "Rebels and government troops around {town} laid down their arms on {day},"
+            " for the {ordinal} time."
+        ),
+        (
+            "An aid convoy reached {town} on {day} after {trouble} had closed the only"
+            " road."
+        ),
+        (
+            "Diplomats fear that {trouble} could sink the {treaty}, which took {number}"
+            " months to write."
+        ),
+        (
+            "The {leader}'s plane landed in {town} on {day} with {number} ministers and"
+            " no luggage."
+        ),
     ),
     details=(
-        '"The people of {town} have waited long enough," {leader} {person} told the nation.',
+        (
+            '"The people of {town} have waited long enough," {leader} {person} told the'
+            " nation."
+        ),
         "Opposition leader {person} called the vote a farce and left the hall.",
         "At least {number} families have fled across the border since {month}.",
         "Monitors counted {number} breaches of the {treaty} in {month}.",
         "Troops still guard the palace.",
     ),
     words={
-        "leader": phrases("Prime Minister, President, Chancellor, Foreign Minister, Governor"),
-        "trouble": phrases("flood warnings, bread shortages, border clashes, a disputed count, a ferry strike"),
-        "treaty": phrases("fishing treaty, border treaty, grain accord, ceasefire plan, refugee pact"),
+        "leader": phrases(
+            "Prime Minister, President, Chancellor, Foreign Minister, Governor"
+        ),
+        "trouble": phrases(
+            "flood warnings, bread shortages, border clashes, a disputed count, a ferry"
+            " strike"
+        ),
+        "treaty": phrases(
+            "fishing treaty, border treaty, grain accord, ceasefire plan, refugee pact"
+        ),
     },
 )
 SPORTS = Section(
@@ -195,11 +259,23 @@ SPORTS = Section(
         "{org} fans protest over {quarrel} before {game}",
     ),
     leads=(
-        "{person} decided the {game} with a {feat} on {day} and sent {org} to the top of the table.",
-        "A {feat} in front of {number} wet supporters gave {org} their {ordinal} win since {month}.",
-        "The {player} {person} will miss the {game} in {town} after twisting a knee in training on {day}.",
+        (
+            "{person} decided the {game} with a {feat} on {day} and sent {org} to the"
+            " top of the table."
+        ),
+        (
+            "A {feat} in front of {number} wet supporters gave {org} their {ordinal}"
+            " win since {month}."
+        ),
+        (
+            "The {player} {person} will miss the {game} in {town} after twisting a knee"
+            " in training on {day}."
+        ),
         "{org} lost their {ordinal} {game} in a row and whistled all the way home.",
-        "Coach {person} dropped {number} players before the {game}, then needed a {feat} to save the day.",
+        (
+            "Coach {person} dropped {number} players before the {game}, then needed a"
+            " {feat} to save the day."
+        ),
         "Swimmers, runners and one lost cyclist shared the medals in {town} on {day}.",
         "{town}'s star {player} broke a record that had stood since {year}.",
     ),
@@ -212,8 +288,12 @@ SPORTS = Section(
     ),
     words={
         "player": phrases("striker, goalkeeper, captain, sprinter, winger, defender"),
-        "game": phrases("cup tie, derby, semifinal, league match, regatta, relay, playoff"),
-        "feat": phrases("late penalty, hat trick, photo finish, diving header, record sprint"),
+        "game": phrases(
+            "cup tie, derby, semifinal, league match, regatta, relay, playoff"
+        ),
+        "feat": phrases(
+            "late penalty, hat trick, photo finish, diving header, record sprint"
+        ),
     },
 )
 BUSINESS = Section(
@@ -229,12 +309,30 @@ BUSINESS = Section(
         "{org} shareholders uneasy over {quarrel}",
     ),
     leads=(
-        "{org} said on {day} that its {figure} had grown by {number} percent, helped by sales of {goods}.",
-        "Shares in {org} fell {number} percent on {day} after a {move} came to nothing.",
-        "Consumers bought more {goods} in {month} than in any month since {year}, the retailers' union said.",
-        "Chief executive {person} will leave {org} in {month} with {number} million crowns in stock.",
-        "A {move} worth {number} million crowns will make {org} the largest maker of {goods} in {town}.",
-        "Stocks in {town} closed higher on {day} as oil fell below {number} crowns a barrel.",
+        (
+            "{org} said on {day} that its {figure} had grown by {number} percent,"
+            " helped by sales of {goods}."
+        ),
+        (
+            "Shares in {org} fell {number} percent on {day} after a {move} came to"
+            " nothing."
+        ),
+        (
+            "Consumers bought more {goods} in {month} than in any month since {year},"
+            " the retailers' union said."
+        ),
+        (
+            "Chief executive {person} will leave {org} in {month} with {number} million"
+            " crowns in stock."
+        ),
+        (
+            "A {move} worth {number} million crowns will make {org} the largest maker"
+            " of {goods} in {town}."
+        ),
+        (
+            "Stocks in {town} closed higher on {day} as oil fell below {number} crowns"
+            " a barrel."
+        ),
         "Workers at the {org} plant voted on {day} to end a strike over {goods}.",
     ),
     details=(
@@ -245,9 +343,16 @@ BUSINESS = Section(
         "Rivals cut their prices the same day.",
     ),
     words={
-        "figure": phrases("quarterly profit, annual revenue, operating margin, order book, dividend"),
-        "move": phrases("merger offer, takeover bid, stock offering, bond sale, price cut, hiring freeze"),
-        "goods": phrases("frozen peas, lorry tyres, cheap flights, oat biscuits, umbrella handles"),
+        "figure": phrases(
+            "quarterly profit, annual revenue, operating margin, order book, dividend"
+        ),
+        "move": phrases(
+            "merger offer, takeover bid, stock offering, bond sale, price cut, hiring"
+            " freeze"
+        ),
+        "goods": phrases(
+            "frozen peas, lorry tyres, cheap flights, oat biscuits, umbrella handles"
+        ),
     },
 )
 SCI_TECH = Section(
@@ -263,13 +368,28 @@ SCI_TECH = Section(
         "{org} delays launch over {quarrel}",
     ),
     leads=(
-        "Scientists at {org} have found a {thing} that glows for {number} hours, they reported on {day}.",
+        (
+            "Scientists at {org} have found a {thing} that glows for {number} hours,"
+            " they reported on {day}."
+        ),
         "A {gadget} built by {org} passed its {ordinal} field test in {town} on {day}.",
-        "The probe will carry a {gadget} past {number} moons and should wake up in {month}.",
-        "A flaw in the {gadget} lets hackers read passwords, and a software patch is due in {month}.",
+        (
+            "The probe will carry a {gadget} past {number} moons and should wake up in"
+            " {month}."
+        ),
+        (
+            "A flaw in the {gadget} lets hackers read passwords, and a software patch"
+            " is due in {month}."
+        ),
         "The genome of the {thing} is {number} times longer than ours, a study says.",
-        "{town}'s biologists filmed a {thing} at a depth of {number} metres and thought it was a star.",
-        "Users can download the {gadget} from {day} if their computer has {number} megabytes to spare.",
+        (
+            "{town}'s biologists filmed a {thing} at a depth of {number} metres and"
+            " thought it was a star."
+        ),
+        (
+            "Users can download the {gadget} from {day} if their computer has {number}"
+            " megabytes to spare."
+        ),
     ),
     details=(
         '"We thought the {thing} was dust on the lens," astronomer {person} said.',
@@ -279,8 +399,12 @@ SCI_TECH = Section(
         "The experiment used {number} computers and a kettle.",
     ),
     words={
-        "thing": phrases("comet, dwarf planet, glow worm, deep sea squid, fossil beetle, slime mould"),
-        "gadget": phrases("pocket telescope, solar kite, search engine, quantum abacus, robot mule"),
+        "thing": phrases(
+            "comet, dwarf planet, glow worm, deep sea squid, fossil beetle, slime mould"
+        ),
+        "gadget": phrases(
+            "pocket telescope, solar kite, search engine, quantum abacus, robot mule"
+        ),
     },
 )
 SECTIONS = {1: WORLD, 2: SPORTS, 3: BUSINESS, 4: SCI_TECH}
@@ -292,7 +416,10 @@ VAGUE_TITLES = (
     "What {person} did next in {town}",
 )
 VAGUE_LEADS = (
-    "{org} opened a new hall in {town} on {day}, with {number} guests from {third} looking on.",
+    (
+        "{org} opened a new hall in {town} on {day}, with {number} guests from {third}"
+        " looking on."
+    ),
     "{org} apologised on {day} to {third}, whose name it had misspelt since {year}.",
     "{org} named {person} as its new head on {day} after {number} months of searching.",
     "{org} will leave {town} in {month} after {number} years and one flooded cellar.",
@@ -307,11 +434,14 @@ VAGUE_DETAILS = (
     "More is expected on {day}.",
 )
 
-# --- Chance ---------------------------------------------------------------------------------------
+# --- Chance
+# ---------------------------------------------------------------------------------------
 
 
 def pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; of all methods, only `random()` is promised to repeat itself on every Python."""
+    """Draw one item; of all methods, only `random()` is promised to repeat itself on
+    every Python.
+    """
     return items[int(rng.random() * len(items))]
 
 
@@ -321,11 +451,16 @@ def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
 
 
 def expand(rng: random.Random, template: str, words: Words) -> str:
-    """Fill each slot that `words` knows with a word of its own and leave the other slots alone."""
-    return re.sub(r"{(\w+)}", lambda slot: pick(rng, words.get(slot[1], (slot[0],))), template)
+    """Fill each slot that `words` knows with a word of its own and leave the other
+    slots alone.
+    """
+    return re.sub(
+        r"{(\w+)}", lambda slot: pick(rng, words.get(slot[1], (slot[0],))), template
+    )
 
 
-# --- Rows -----------------------------------------------------------------------------------------
+# --- Rows
+# -----------------------------------------------------------------------------------------
 
 
 class Row(NamedTuple):
@@ -346,11 +481,18 @@ def bag(row: Row) -> Bag:
 
 def outsiders(sections: Sequence[int]) -> list[str]:
     """Return the names of all other sections."""
-    return [name for section, names in NAMES.items() if section not in sections for name in names]
+    return [
+        name
+        for section, names in NAMES.items()
+        if section not in sections
+        for name in names
+    ]
 
 
 def name_pairs(sections: tuple[int, int], *, held_out: bool) -> list[tuple[str, str]]:
-    """Return who may meet whom; every fourth pair of names is held out, for the test file alone."""
+    """Return who may meet whom; every fourth pair of names is held out, for the test
+    file alone.
+    """
     first, second = (NAMES[section] for section in sections)
     return [
         (one, two)
@@ -360,12 +502,22 @@ def name_pairs(sections: tuple[int, int], *, held_out: bool) -> list[tuple[str, 
     ]
 
 
-def mirror_pair(rng: random.Random, sections: tuple[int, int], *, held_out: bool) -> list[Row]:
-    """Make two rows of the same words: in one the first section acts, in the other the second."""
+def mirror_pair(
+    rng: random.Random, sections: tuple[int, int], *, held_out: bool
+) -> list[Row]:
+    """Make two rows of the same words: in one the first section acts, in the other the
+    second.
+    """
     does, done = pick(rng, ACTS)
-    # One act and one quarrel a row, so that the description tells the same story as the title.
+    # One act and one quarrel a row, so that the description tells the same story as the
+    # title.
     quarrel = pick(rng, SHARED["quarrel"])
-    words = SHARED | {"does": (does,), "done": (done,), "quarrel": (quarrel,), "third": outsiders(sections)}
+    words = SHARED | {
+        "does": (does,),
+        "done": (done,),
+        "quarrel": (quarrel,),
+        "third": outsiders(sections),
+    }
     title = expand(rng, pick(rng, ACT_TITLES), words)
     sentences = shuffled(rng, ACT_SENTENCES)[: pick(rng, (1, 2, 2, 3))]
     description = expand(rng, pick(rng, DATELINES) + " ".join(sentences), words)
@@ -379,7 +531,9 @@ def mirror_pair(rng: random.Random, sections: tuple[int, int], *, held_out: bool
 
 
 def plain_row(rng: random.Random, section: int) -> list[Row]:
-    """Make a row (a list of one) whose words give its section away, though not every sentence helps."""
+    """Make a row (a list of one) whose words give its section away, though not every
+    sentence helps.
+    """
     topic = SECTIONS[section]
     # As in AG News, a title may say little or be missing.
     titles = pick(rng, (topic.titles,) * 14 + (VAGUE_TITLES,) * 5 + (("",),))
@@ -388,11 +542,17 @@ def plain_row(rng: random.Random, section: int) -> list[Row]:
     words = WORDS | {"org": NAMES[section], "third": outsiders([section])}
     title = expand(rng, pick(rng, titles), words)
     description = expand(rng, pick(rng, DATELINES) + " ".join(sentences), words)
-    return [Row(section, title, damaged(description) if rng.random() < 0.06 else description)]
+    return [
+        Row(
+            section, title, damaged(description) if rng.random() < 0.06 else description
+        )
+    ]
 
 
 def detail(rng: random.Random, section: int) -> str:
-    """Draw a further sentence: on the topic, on nothing much or, now and then, on another topic."""
+    """Draw a further sentence: on the topic, on nothing much or, now and then, on
+    another topic.
+    """
     other = pick(rng, [number for number in SECTIONS if number != section])
     own, strange = SECTIONS[section].details, SECTIONS[other].details
     return pick(rng, pick(rng, (own,) * 5 + (VAGUE_DETAILS,) * 4 + (strange,)))
@@ -404,11 +564,14 @@ def damaged(text: str) -> str:
     return " ".join([*kept, "&lt;b&gt;...&lt;/b&gt;"])
 
 
-# --- Files ----------------------------------------------------------------------------------------
+# --- Files
+# ----------------------------------------------------------------------------------------
 
 
 def unseen(make: Callable[[], list[Row]], seen: set[Bag]) -> list[Row]:
-    """Make rows until their bag of words is a new one, in this file and in those made before it."""
+    """Make rows until their bag of words is a new one, in this file and in those made
+    before it.
+    """
     while True:
         rows = make()
         bags = {bag(row) for row in rows}
@@ -417,31 +580,44 @@ def unseen(make: Callable[[], list[Row]], seen: set[Bag]) -> list[Row]:
             return rows
 
 
-def make_rows(rng: random.Random, size: int, seen: set[Bag], *, held_out: bool) -> list[Row]:
+def make_rows(
+    rng: random.Random, size: int, seen: set[Bag], *, held_out: bool
+) -> list[Row]:
     """Make a file's rows, half mirrored and half plain, as many of each section."""
     groups = []
     for turn in range(size // 8):  # two mirror pairs and four plain rows a turn
         makers = [
-            *(partial(mirror_pair, rng, pair, held_out=held_out) for pair in PAIRINGS[turn % 3]),
+            *(
+                partial(mirror_pair, rng, pair, held_out=held_out)
+                for pair in PAIRINGS[turn % 3]
+            ),
             *(partial(plain_row, rng, section) for section in SECTIONS),
         ]
         groups += [unseen(make, seen) for make in makers]
-    # Mirror images stay neighbours: a reader finds them, and a contiguous split keeps them together.
+    # Mirror images stay neighbours: a reader finds them, and a contiguous split keeps
+    # them together.
     return [row for group in shuffled(rng, groups) for row in group]
 
 
 def to_csv(rows: Sequence[Row]) -> bytes:
-    """Write rows in the form of AG News: no header, every field quoted, LF at the end of a line."""
+    """Write rows in the form of AG News: no header, every field quoted, LF at the end
+    of a line.
+    """
     lines = io.StringIO()
     csv.writer(lines, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     return lines.getvalue().encode()
 
 
 def make_files(seed: int) -> dict[str, bytes]:
-    """Make the content of both files; the test file comes last and avoids every text of the training file."""
+    """Make the content of both files; the test file comes last and avoids every text of
+    the training file.
+    """
     rng = random.Random(seed)
     seen: set[Bag] = set()
-    return {name: to_csv(make_rows(rng, size, seen, held_out=name == "test.csv")) for name, size in SIZES.items()}
+    return {
+        name: to_csv(make_rows(rng, size, seen, held_out=name == "test.csv"))
+        for name, size in SIZES.items()
+    }
 
 
 def differs(path: Path, content: bytes) -> bool:
@@ -451,15 +627,33 @@ def differs(path: Path, content: bytes) -> bool:
 
 def main() -> int:
     """Write the files, or compare them with `--check`; return the exit status."""
-    parser = argparse.ArgumentParser(description="Write the quick-start data set (see data/README.md).")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of train.csv and test.csv")
-    parser.add_argument("--seed", type=int, default=2004, help="the files in the repository have the default")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the files differ")
+    parser = argparse.ArgumentParser(
+        description="Write the quick-start data set (see data/README.md)."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, help="folder of train.csv and test.csv"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=2004,
+        help="the files in the repository have the default",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit 1 when the files differ",
+    )
     options = parser.parse_args()
-    files = {options.out / name: content for name, content in make_files(options.seed).items()}
+    files = {
+        options.out / name: content
+        for name, content in make_files(options.seed).items()
+    }
     if options.check:
         stale = [path for path, content in files.items() if differs(path, content)]
-        sys.stderr.writelines(f"{path} is not what this script writes\n" for path in stale)
+        sys.stderr.writelines(
+            f"{path} is not what this script writes\n" for path in stale
+        )
         return 1 if stale else 0
     options.out.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():

@@ -1,6 +1,9 @@
-"""Train and evaluate configs one after the other and print the README's table of measured results.
+"""Train and evaluate configs one after the other and print the README's table of
+measured
+results.
 
-python scripts/measure.py configs/quickstart.yaml configs/ag_news.yaml configs/lesson/*.yaml --set data.root=FOLDER
+python scripts/measure.py configs/quickstart.yaml configs/ag_news.yaml
+configs/lesson/*.yaml --set data.root=FOLDER
 """
 
 import argparse
@@ -11,14 +14,23 @@ from rnncls.config.schema import load_config
 from rnncls.evaluation.run_evaluation import judge
 from rnncls.training.run import train
 
-HEAD = "| config | training rows | parameters | epochs | s an epoch | test rows | test accuracy (95 % interval) |"
+HEAD = (
+    "| config | training rows | parameters | epochs | s an epoch | test rows | test"
+    " accuracy (95 % interval) |"
+)
 
 
 def main() -> None:
     """Print the table, a row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("configs", nargs="+", type=Path)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="for every config")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="for every config",
+    )
     arguments = parser.parse_args()
     print(HEAD, "|---|--:|--:|--:|--:|--:|--:|", sep="\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -29,7 +41,11 @@ def main() -> None:
 def measure(path: Path, overrides: list[str], run: Path) -> str:
     """Train a config into the folder `run`, evaluate it, and return its row."""
     config = load_config(path)
-    own = [override for override in overrides if config.data.name == "ag_news" or "data." not in override]
+    own = [
+        override
+        for override in overrides
+        if config.data.name == "ag_news" or "data." not in override
+    ]
     summary = train(load_config(path, own), run)
     scores = judge(run).scores()
     low, high = scores.accuracy_interval

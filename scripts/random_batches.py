@@ -1,6 +1,8 @@
-"""Does sorting by length cost accuracy? Train a config with batches of like length and with random ones, seed by seed.
+"""Does sorting by length cost accuracy? Train a config with batches of like length and
+with random ones, seed by seed.
 
-python scripts/random_batches.py configs/ag_news_fast.yaml --set data.root=FOLDER [--seeds 3]
+python scripts/random_batches.py configs/ag_news_fast.yaml --set data.root=FOLDER
+[--seeds 3]
 """
 
 import argparse
@@ -35,7 +37,11 @@ def main() -> None:
             accuracies.append(summary["valid"]["accuracy"])
             seconds.append(summary["train_s"])
         shown = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
-        print(f"batches {name}: validation accuracy {statistics.mean(accuracies):.2%} ({shown}),", end=" ")
+        print(
+            f"batches {name}: validation accuracy {statistics.mean(accuracies):.2%}"
+            f" ({shown}),",
+            end=" ",
+        )
         print(f"{statistics.median(seconds):.1f} s of training")
 
 
@@ -48,7 +54,10 @@ def plan_at_random(
 ) -> Plan:
     assert balance is None, "train.sampling: balanced is not measured here"
     shuffled = np.random.default_rng((seed, epoch)).permutation(len(lengths))
-    return [shuffled[start : start + batch_size] for start in range(0, len(shuffled), batch_size)]
+    return [
+        shuffled[start : start + batch_size]
+        for start in range(0, len(shuffled), batch_size)
+    ]
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""Kill trainings at random moments, go on with them, and compare each at its end with one that was left alone.
+"""Kill trainings at random moments, go on with them, and compare each at its end with
+one
+that was left alone.
 
     python scripts/soak.py --kills 100 --seed 0
 
-A kill is a SIGKILL. A third falls anywhere from the first moment of the process on, a third while it trains, after it
-has saved something, and a third while it is writing a file. The processes are forked from one that has imported torch.
+A kill is a SIGKILL. A third falls anywhere from the first moment of the process on, a
+third while it trains, after it has saved something, and a third while it is writing a
+file. The processes are forked from one that has imported torch.
 
-The weights' file, the words, the classes and the config must be the same byte for byte at the end, the tensors of the
-saved state bit for bit, and the metrics rows but for their times.
+The weights' file, the words, the classes and the config must be the same byte for byte
+at the end, the tensors of the saved state bit for bit, and the metrics rows but for
+their times.
 """
 
 import argparse
@@ -55,21 +59,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
         try:
-            num_runs, moments = soak(Path(folder), arguments.kills, random.Random(arguments.seed))
+            num_runs, moments = soak(
+                Path(folder), arguments.kills, random.Random(arguments.seed)
+            )
         except RuntimeError as error:
             sys.exit(f"error: {error}")
         kinds = ", ".join(f"{moments[moment]} {moment}" for moment in MOMENTS)
         print(
-            f"{moments.total()} kills ({kinds}) in {num_runs} runs: each ended as the untouched one, bit for bit; "
-            f"{time.monotonic() - start:.0f} s"
+            f"{moments.total()} kills ({kinds}) in {num_runs} runs: each ended as the"
+            f" untouched one, bit for bit; {time.monotonic() - start:.0f} s"
         )
 
 
-def soak(folder: Path, num_kills: int, chance: random.Random) -> tuple[int, Counter[str]]:
-    """Kill so many trainings in a folder, one run after the other; return how many runs, and the kinds of kills.
+def soak(
+    folder: Path, num_kills: int, chance: random.Random
+) -> tuple[int, Counter[str]]:
+    """Kill so many trainings in a folder, one run after the other; return how many
+    runs,
+    and the kinds of kills.
 
     Raises:
-        RuntimeError: A process ended with an error, or a run other than the untouched one.
+        RuntimeError: A process ended with an error, or a run other than the untouched
+            one.
     """
     write_data(folder)
     whole_s = min(play(folder, name, None, 0.0, chance) for name in ("warm", "whole"))
@@ -83,10 +94,22 @@ def soak(folder: Path, num_kills: int, chance: random.Random) -> tuple[int, Coun
             moment = chance.choice(MOMENTS) if moments.total() < num_kills else None
             is_finished = play(folder, name, moment, whole_s, chance) > 0
             moments[str(moment)] += not is_finished
-            print(f"\r{moments.total()} kills in {num_runs} runs", end="", file=sys.stderr, flush=True)
-        differing = [part for part, value in result_of(folder / name).items() if value != expected[part]]
+            print(
+                f"\r{moments.total()} kills in {num_runs} runs",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+        differing = [
+            part
+            for part, value in result_of(folder / name).items()
+            if value != expected[part]
+        ]
         if differing:
-            raise RuntimeError(f"{name}, after {moments.total()} kills with those of earlier runs: other {differing}")
+            raise RuntimeError(
+                f"{name}, after {moments.total()} kills with those of earlier runs:"
+                f" other {differing}"
+            )
     print(file=sys.stderr)
     return num_runs, moments
 
@@ -96,13 +119,19 @@ def write_data(folder: Path) -> None:
     chance, lines = random.Random(0), ["label,text"]
     for number in range(480):
         words = " ".join(f"w{chance.randrange(2000)}" for _ in range(11))
-        lines.append(f"{'a' if number % 2 else 'b'},{'yes' if number % 2 else 'no'} {words}")
+        lines.append(
+            f"{'a' if number % 2 else 'b'},{'yes' if number % 2 else 'no'} {words}"
+        )
     (folder / "words.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "config.yaml").write_text(CONFIG_TEXT, encoding="utf-8")
 
 
-def play(folder: Path, name: str, moment: str | None, whole_s: float, chance: random.Random) -> float:
-    """Begin a training in a process of its own, or go on with it, and kill it at a moment of the kind asked for.
+def play(
+    folder: Path, name: str, moment: str | None, whole_s: float, chance: random.Random
+) -> float:
+    """Begin a training in a process of its own, or go on with it, and kill it at a
+    moment
+    of the kind asked for.
 
     Args:
         folder: Where the config and the runs are.
@@ -132,12 +161,18 @@ def play(folder: Path, name: str, moment: str | None, whole_s: float, chance: ra
 def train_in_process(folder: Path, name: str) -> None:
     """Train, or go on where something is there."""
     os.chdir(folder)
-    tqdm.set_lock(threading.RLock())  # not one for several processes, which a killed one would leave behind
+    tqdm.set_lock(
+        threading.RLock()
+    )  # not one for several processes, which a killed one would leave behind
     path = Path(name)
-    train(load_config("config.yaml"), path, resume=path.exists() and any(path.iterdir()))
+    train(
+        load_config("config.yaml"), path, resume=path.exists() and any(path.iterdir())
+    )
 
 
-def wait(process: BaseProcess, path: Path, moment: str, whole_s: float, chance: random.Random) -> None:
+def wait(
+    process: BaseProcess, path: Path, moment: str, whole_s: float, chance: random.Random
+) -> None:
     """Return at a moment of the kind asked for, or when the process has ended."""
     if moment == "anywhere":
         sleep_until(lambda: False, process, chance.uniform(0, whole_s / 2))
@@ -149,7 +184,9 @@ def wait(process: BaseProcess, path: Path, moment: str, whole_s: float, chance: 
         sleep_until(lambda: is_writing(path), process)
 
 
-def sleep_until(is_time: Callable[[], bool], process: BaseProcess, longest_s: float = 600.0) -> None:
+def sleep_until(
+    is_time: Callable[[], bool], process: BaseProcess, longest_s: float = 600.0
+) -> None:
     deadline = time.monotonic() + longest_s
     while not is_time() and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.0005)
@@ -171,12 +208,23 @@ def is_writing(path: Path) -> bool:
 def result_of(path: Path) -> dict[str, Any]:
     """Return all of a run that does not depend on the time."""
     tensors, meta = load_tensors(path / STATE)
-    rows = [json.loads(line) for line in (path / METRICS).read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (path / METRICS).read_text(encoding="utf-8").splitlines()
+    ]
     return {
         **{name: (path / name).read_bytes() for name in (MODEL, CONFIG, VOCAB, LABELS)},
-        METRICS: [{key: value for key, value in row.items() if key not in TIMES} for row in rows],
-        STATE: {name: (tensor.dtype, tensor.shape, tensor.numpy().tobytes()) for name, tensor in tensors.items()},
-        "place": {key: value for key, value in meta["place"].items() if key not in TIMES},
+        METRICS: [
+            {key: value for key, value in row.items() if key not in TIMES}
+            for row in rows
+        ],
+        STATE: {
+            name: (tensor.dtype, tensor.shape, tensor.numpy().tobytes())
+            for name, tensor in tensors.items()
+        },
+        "place": {
+            key: value for key, value in meta["place"].items() if key not in TIMES
+        },
         "files": sorted(file.relative_to(path).as_posix() for file in path.rglob("*")),
     }
 

@@ -1,6 +1,9 @@
-"""The loop of the textbooks, to compare with; prints one JSON object with its samples and tokens a second.
+"""The loop of the textbooks, to compare with; prints one JSON object with its samples
+and
+tokens a second.
 
-A DataLoader that tokenises in its collate, batches of 16, a ragged PackedSequence, a dense embedding, torch.optim.Adam.
+A DataLoader that tokenises in its collate, batches of 16, a ragged PackedSequence, a
+dense embedding, torch.optim.Adam.
 
     python scripts/textbook_loop.py data/ag_news/train.csv --seconds 10
 """
@@ -31,7 +34,9 @@ class Classifier(nn.Module):
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         embedded = self.embedding(token_ids)
-        packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            embedded, lengths, batch_first=True, enforce_sorted=False
+        )
         _, (hidden, _) = self.lstm(packed)
         logits: torch.Tensor = self.linear(hidden[-1])
         return logits
@@ -44,19 +49,37 @@ def main() -> None:
     parser.add_argument("--embedding-dim", type=int, default=64)
     parser.add_argument("--hidden-size", type=int, default=32)
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.file, arguments.seconds, arguments.embedding_dim, arguments.hidden_size)))
+    print(
+        json.dumps(
+            measure(
+                arguments.file,
+                arguments.seconds,
+                arguments.embedding_dim,
+                arguments.hidden_size,
+            )
+        )
+    )
 
 
-def measure(file: Path, seconds: float, embedding_dim: int, hidden_size: int) -> dict[str, float]:
-    """Train for `seconds` after ten steps of warm-up; return samples and tokens a second."""
+def measure(
+    file: Path, seconds: float, embedding_dim: int, hidden_size: int
+) -> dict[str, float]:
+    """Train for `seconds` after ten steps of warm-up; return samples and tokens a
+    second.
+    """
     tokenize = get_tokenizer("basic_english")
     with file.open(encoding="utf-8", newline="") as stream:
-        rows: list[Row] = [(int(row[0]) - 1, f"{row[1]} {row[2]}") for row in csv.reader(stream)]
+        rows: list[Row] = [
+            (int(row[0]) - 1, f"{row[1]} {row[2]}") for row in csv.reader(stream)
+        ]
     counts = Counter(token for _, text in rows for token in tokenize(text))
     ids = {token: number for number, token in enumerate(counts, start=1)}
 
     def collate(batch: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        token_ids = [torch.tensor([ids[token] for token in tokenize(text)] or [0]) for _, text in batch]
+        token_ids = [
+            torch.tensor([ids[token] for token in tokenize(text)] or [0])
+            for _, text in batch
+        ]
         lengths = torch.tensor([len(text) for text in token_ids])
         padded = nn.utils.rnn.pad_sequence(token_ids, batch_first=True)
         return padded, lengths, torch.tensor([label for label, _ in batch])
@@ -66,7 +89,12 @@ def measure(file: Path, seconds: float, embedding_dim: int, hidden_size: int) ->
     loss_of = nn.CrossEntropyLoss()
     num_samples = num_tokens = 0
     start = time.perf_counter()
-    loader: DataLoader[Row] = DataLoader(rows, batch_size=16, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
+    loader: DataLoader[Row] = DataLoader(
+        rows,  # type: ignore[arg-type]
+        batch_size=16,
+        shuffle=True,
+        collate_fn=collate,
+    )
     for step, (token_ids, lengths, labels) in enumerate(loader):
         if step == 10:
             num_samples, num_tokens, start = 0, 0, time.perf_counter()
@@ -79,7 +107,10 @@ def measure(file: Path, seconds: float, embedding_dim: int, hidden_size: int) ->
         if time.perf_counter() - start > seconds and step > 10:
             break
     elapsed_s = time.perf_counter() - start
-    return {"samples_per_s": num_samples / elapsed_s, "tokens_per_s": num_tokens / elapsed_s}
+    return {
+        "samples_per_s": num_samples / elapsed_s,
+        "tokens_per_s": num_tokens / elapsed_s,
+    }
 
 
 if __name__ == "__main__":

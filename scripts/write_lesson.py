@@ -1,6 +1,8 @@
-"""Train what the lesson speaks of and write docs/lesson.md, its companion: this script measures every figure in it.
+"""Train what the lesson speaks of and write docs/lesson.md, its companion: this script
+measures every figure in it.
 
-Finished runs are kept in the work folder, so that a second start goes on where the first one stopped.
+Finished runs are kept in the work folder, so that a second start goes on where the
+first one stopped.
 
     scripts/lesson DATA_ROOT [--work runs/lesson] [--out docs] [--rows N]
 """
@@ -24,38 +26,76 @@ from rnncls.runs.checkpoint import load_run
 GRADIENT_ROWS = 1_000
 GRADIENTS = ("rnn_last", "lstm_packed", "gru")
 """The networks of one direction that classify by their last state."""
-AUDITED = {"quickstart": "quickstart", "reviews": "movie reviews", "bidirectional": "AG News"}
+AUDITED = {
+    "quickstart": "quickstart",
+    "reviews": "movie reviews",
+    "bidirectional": "AG News",
+}
 """Whose first run shows what order is worth on which data."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("root", type=Path, help="the folder that holds ag_news/, and perhaps movie_reviews/")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "lesson", help="where the runs are kept")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where lesson.md and lesson/*.png go")
-    parser.add_argument("--rows", type=int, help="training rows of AG News for the lesson's networks; default: all")
+    parser.add_argument(
+        "root",
+        type=Path,
+        help="the folder that holds ag_news/, and perhaps movie_reviews/",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "runs" / "lesson",
+        help="where the runs are kept",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "docs",
+        help="where lesson.md and lesson/*.png go",
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="training rows of AG News for the lesson's networks; default: all",
+    )
     arguments = parser.parse_args()
-    root, work, out = (path.resolve() for path in (arguments.root, arguments.work, arguments.out))
+    root, work, out = (
+        path.resolve() for path in (arguments.root, arguments.work, arguments.out)
+    )
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(work):  # runs/latest is the user's: the one of these runs goes into the work folder
+    with contextlib.chdir(
+        work
+    ):  # runs/latest is the user's: the one of these runs goes into the work folder
         print(f"writing the data files into {work}", flush=True)
         write_files(root, work, arguments.rows)
         results = run_all(list_experiments(work), work)
         print("measuring gradients and orders", flush=True)
-        command = "scripts/lesson DATA_ROOT" + (f" --rows {arguments.rows}" if arguments.rows else "")
-        findings = Findings(results, find_curves(results), find_torchs_curve(results), find_orders(results), command)
+        command = "scripts/lesson DATA_ROOT" + (
+            f" --rows {arguments.rows}" if arguments.rows else ""
+        )
+        findings = Findings(
+            results,
+            find_curves(results),
+            find_torchs_curve(results),
+            find_orders(results),
+            command,
+        )
     write_page(findings, out)
     print(f"{out / 'lesson.md'} written, {time.monotonic() - start:.0f} s in all")
 
 
 def find_curves(results: dict[str, list[Result]]) -> list[Measured]:
     """Return the gradients through time of three cells, as they began and as they are."""
-    return measure_runs([results[name][0].path for name in GRADIENTS], "test", GRADIENT_ROWS)[0]
+    return measure_runs(
+        [results[name][0].path for name in GRADIENTS], "test", GRADIENT_ROWS
+    )[0]
 
 
 def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
-    """Return the gradients of the same three with the first recurrent weights that torch itself would draw."""
+    """Return the gradients of the same three with the first recurrent weights that
+    torch itself would draw.
+    """
     measured = []
     for name in GRADIENTS:
         run = load_run(results[name][0].path)
@@ -63,19 +103,25 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
         model = first_weights(run)
         assert isinstance(model.encoder, Encoder)
         model.encoder.rnn.reset_parameters()
-        measured += measure_network(run.path.name, "first", model, choose_rows(split, GRADIENT_ROWS, seed=0))
+        measured += measure_network(
+            run.path.name, "first", model, choose_rows(split, GRADIENT_ROWS, seed=0)
+        )
     return measured
 
 
 def find_orders(results: dict[str, list[Result]]) -> dict[str, list[Reading]]:
-    """Return how some runs judge their test rows in each order, beside a bag of words, by the name of the data."""
+    """Return how some runs judge their test rows in each order, beside a bag of words,
+    by the name of the data.
+    """
     found = {}
     for name, data in AUDITED.items():
         if name in results:
             run = load_run(results[name][0].path)
             section = run.config.train
             lr = 0.01 if name == "quickstart" else section.lr
-            bag = find_bag(run, [f"train.batch_size={section.batch_size}", f"train.lr={lr}"])
+            bag = find_bag(
+                run, [f"train.batch_size={section.batch_size}", f"train.lr={lr}"]
+            )
             found[data] = audit_order(run, bag, "test", draws=5)[0]
     return found
 

@@ -11,8 +11,9 @@ import yaml
 
 from rnncls.config.schema import Config, parse_config
 
-# Before torch is loaded, and for the programs that tests start too: toy networks gain nothing from a second thread,
-# and threads that wait for each other on a busy machine make them many times slower.
+# Before torch is loaded, and for the programs that tests start too: toy networks gain
+# nothing from a second thread, and threads that wait for each other on a busy machine
+# make them many times slower.
 os.environ["OMP_NUM_THREADS"] = "1"
 # What is trained for several tests at once; each test has a cache of its own.
 _CACHE = tempfile.TemporaryDirectory()
@@ -22,16 +23,32 @@ os.environ["RNNCLS_CACHE"] = _CACHE.name
 _EXAMPLES = tempfile.TemporaryDirectory()
 
 SHARED = Path(__file__).parents[2] / "shared"
-CITIES, TEAMS = ["oslo", "lima", "cairo", "quito"], ["rovers", "united", "wolves", "city"]
+CITIES, TEAMS = (
+    ["oslo", "lima", "cairo", "quito"],
+    [
+        "rovers",
+        "united",
+        "wolves",
+        "city",
+    ],
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many cases a property of tests/fuzz is checked on: a few, always the same, or with `-m slow` many."""
+    """Choose how many cases a property of tests/fuzz is checked on: a few, always the
+    same, or with `-m slow` many."""
     from hypothesis import HealthCheck, Phase, configuration, settings
 
     configuration.set_hypothesis_home_dir(_EXAMPLES.name)
-    common = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
-    common = settings(common, phases=set(Phase) - {Phase.explain})  # which takes minutes
+    common = settings(
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    common = settings(
+        common, phases=set(Phase) - {Phase.explain}
+    )  # which takes minutes
     settings.register_profile("short", common, derandomize=True, max_examples=5)
     settings.register_profile("long", common, derandomize=False, max_examples=200)
     settings.load_profile("long" if config.option.markexpr == "slow" else "short")
@@ -46,7 +63,8 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def toy_csv(tmp_path: Path) -> Path:
-    """A file of 200 rows in two classes: what stands first decides, as in "rovers beat oslo"."""
+    """A file of 200 rows in two classes: what stands first decides, as in "rovers beat
+    oslo"."""
     generator = random.Random(0)
     lines = ["label,title,description"]
     for _ in range(100):
@@ -76,7 +94,12 @@ def toy_yaml(path: Path) -> str:
             "device": "cpu",
             "data": {"train": str(path), "test": str(path), "valid_fraction": 0.2},
             "text": {"min_freq": 1},
-            "model": {"embedding_dim": 8, "hidden_size": 8, "dropout": 0.1, "word_dropout": 0.0},
+            "model": {
+                "embedding_dim": 8,
+                "hidden_size": 8,
+                "dropout": 0.1,
+                "word_dropout": 0.0,
+            },
             "train": {"max_epochs": 2, "batch_size": 16, "lr": 0.02},
         }
     )

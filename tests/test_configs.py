@@ -21,12 +21,18 @@ def write_ag_news(root: Path, num_rows: int = 120) -> None:
     for split in ("train", "test"):
         lines = []
         for row in range(num_rows):
-            words = " ".join(generator.choices(["oil", "game", "war", "chip", "talks", "win"], k=4 + row % 9))
+            words = " ".join(
+                generator.choices(
+                    ["oil", "game", "war", "chip", "talks", "win"], k=4 + row % 9
+                )
+            )
             lines.append(f'"{row % 4 + 1}","{words} {row % 4}","{words} says #39;so."')
         (folder / f"{split}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=[str(path.relative_to(ROOT)) for path in CONFIGS])
+@pytest.mark.parametrize(
+    "path", CONFIGS, ids=[str(path.relative_to(ROOT)) for path in CONFIGS]
+)
 def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
     config = load_config(path)
     if config.data.name == "ag_news":
@@ -34,9 +40,15 @@ def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
         config = load_config(path, [f"data.root={tmp_path}"])
     else:
         config = load_config(path, [f"data.root={ROOT / 'data'}"])
-    if config.text.vectors is not None:  # the package of vectors is an extra: a file of the same width stands in
+    if (
+        config.text.vectors is not None
+    ):  # the package of vectors is an extra: a file of the same width stands in
         vectors = tmp_path / "vectors.txt"
-        vectors.write_text("".join(f"{word} {' '.join(['0.1'] * 50)}\n" for word in ("oil", "game", "war")))
+        vectors.write_text(
+            "".join(
+                f"{word} {' '.join(['0.1'] * 50)}\n" for word in ("oil", "game", "war")
+            )
+        )
         config = load_config(path, [f"data.root={tmp_path}", f"text.vectors={vectors}"])
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)

@@ -21,10 +21,14 @@ def test_each_error_has_its_exit_code(name: str, exit_code: int) -> None:
 
 
 def test_no_error_is_missing_from_the_table() -> None:
-    assert {error.__name__ for error in errors.RnnclsError.__subclasses__()} == set(EXIT_CODES)
+    assert {error.__name__ for error in errors.RnnclsError.__subclasses__()} == set(
+        EXIT_CODES
+    )
 
 
 @pytest.mark.parametrize(("name", "exit_code"), EXIT_CODES.items())
-def test_the_drawn_tree_names_each_error_with_its_exit_code(name: str, exit_code: int) -> None:
+def test_the_drawn_tree_names_each_error_with_its_exit_code(
+    name: str, exit_code: int
+) -> None:
     rows = [line.split() for line in (errors.__doc__ or "").splitlines()]
     assert [row[2] for row in rows if name in row] == [str(exit_code)]

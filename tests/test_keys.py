@@ -1,4 +1,5 @@
-"""No key of the config is read by nobody: each one, changed alone, changes the outcome of a small run."""
+"""No key of the config is read by nobody: each one, changed alone, changes the outcome
+of a small run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +18,20 @@ from rnncls.training.trainer import Trainer
 from tests.conftest import toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
-# Each key with a value that must make a difference, and what has to be set for that on both sides.
+# Each key with a value that must make a difference, and what has to be set for that on
+# both sides.
 CHANGES: dict[str, tuple[str, list[str]]] = {
     "seed": ("1", []),
     "device": ("cuda:9", []),
     "deterministic": ("true", []),
-    "data.name": ("ag_news", ["data.name=quickstart", "data.train=null", "data.test=null"]),
-    "data.root": ("elsewhere", ["data.name=quickstart", "data.train=null", "data.test=null"]),
+    "data.name": (
+        "ag_news",
+        ["data.name=quickstart", "data.train=null", "data.test=null"],
+    ),
+    "data.root": (
+        "elsewhere",
+        ["data.name=quickstart", "data.train=null", "data.test=null"],
+    ),
     "data.train": ("other.csv", []),
     "data.valid": ("toy.csv", []),
     "data.test": ("other.csv", []),
@@ -32,7 +40,10 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.valid_fraction": ("0.4", []),
     "data.split_seed": ("5", []),
     "data.delimiter": ("semicolon", []),
-    "data.columns": ("[label, title, description]", ["data.train=plain.csv", "data.test=plain.csv"]),
+    "data.columns": (
+        "[label, title, description]",
+        ["data.train=plain.csv", "data.test=plain.csv"],
+    ),
     "data.test_fraction": ("0.3", ["data.test=null"]),
     "text.tokenizer": ("whitespace", []),
     "text.clean": ("false", []),
@@ -90,8 +101,11 @@ PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.fixture
-def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
-    """Return a function from overrides to all that a run shows, or to the error that it ends with."""
+def outcome(
+    toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[str]], Any]:
+    """Return a function from overrides to all that a run shows, or to the error that it
+    ends with."""
     saves: list[Path] = []
     save = training.save_state
 
@@ -100,7 +114,9 @@ def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
         save(own, path)
 
     monkeypatch.setattr(training, "save_state", save_and_count)
-    text = toy_csv.read_text(encoding="utf-8").replace("the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;.")
+    text = toy_csv.read_text(encoding="utf-8").replace(
+        "the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;."
+    )
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
     (tmp_path / "plain.csv").write_text(text.split("\n", 1)[1], encoding="utf-8")
@@ -123,47 +139,70 @@ def outcome(toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def describe(path: Path) -> Any:
-    """Return the metrics rows, the best score, the words, the logits on the test file, and which kernels were used."""
+    """Return the metrics rows, the best score, the words, the logits on the test file,
+    and which kernels were used."""
     from rnncls.machine.files import load_tensors, read_json
     from rnncls.runs.checkpoint import STATE, load_run
     from rnncls.runs.tracking import read_rows
 
     loaded = load_run(path)
     split, _ = load_split(loaded.config, "test", loaded.vocab, loaded.label_names)
-    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in read_rows(path / "metrics.jsonl")]
+    rows = [
+        {key: value for key, value in row.items() if key not in TIMES}
+        for row in read_rows(path / "metrics.jsonl")
+    ]
     _, meta = load_tensors(path / STATE)
     logits = compute_logits(loaded.model, split.texts).tolist()
     is_deterministic = read_json(path / "summary.json")["deterministic"]
-    return rows, meta["place"]["best_score"], loaded.vocab.words, logits, is_deterministic
+    return (
+        rows,
+        meta["place"]["best_score"],
+        loaded.vocab.words,
+        logits,
+        is_deterministic,
+    )
 
 
 def test_every_key_of_the_schema_is_listed_here() -> None:
-    elsewhere = ["model.pretrained", "train.tensorboard"]  # tests/test_pretrainer.py, tests/test_trainer.py
+    elsewhere = [
+        "model.pretrained",
+        "train.tensorboard",
+    ]  # tests/test_pretrainer.py, tests/test_trainer.py
     listed = [*CHANGES, *PRETRAINING_CHANGES, *elsewhere]
     assert sorted(listed) == sorted(key for key, *_ in iter_keys())
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_changed_key_changes_the_outcome(key: str, outcome: Callable[[list[str]], Any]) -> None:
+def test_a_changed_key_changes_the_outcome(
+    key: str, outcome: Callable[[list[str]], Any]
+) -> None:
     value, common = CHANGES[key]
     assert outcome([*common, f"{key}={value}"]) != outcome(common)
 
 
 @pytest.mark.parametrize("key", PRETRAINING_CHANGES)
-def test_a_changed_key_of_pretraining_changes_the_perplexity(key: str, toy_csv: Path, tmp_path: Path) -> None:
+def test_a_changed_key_of_pretraining_changes_the_perplexity(
+    key: str, toy_csv: Path, tmp_path: Path
+) -> None:
     value, common = PRETRAINING_CHANGES[key]
     more = toy_csv.read_text(encoding="utf-8").replace("meet", "greet")
     (tmp_path / "other.csv").write_text(more, encoding="utf-8")
 
     def perplexity(overrides: list[str]) -> float:
-        config = parse_config(toy_yaml(Path("toy.csv")), "toy.yaml", ["pretrain.max_epochs=1", *overrides])
-        found: float = pretrain(config, tmp_path / f"run-{len(overrides)}")["valid"]["perplexity"]
+        config = parse_config(
+            toy_yaml(Path("toy.csv")), "toy.yaml", ["pretrain.max_epochs=1", *overrides]
+        )
+        found: float = pretrain(config, tmp_path / f"run-{len(overrides)}")["valid"][
+            "perplexity"
+        ]
         return found
 
     assert perplexity([*common, f"{key}={value}"]) != perplexity(common)
 
 
-def test_an_unchanged_config_has_the_same_outcome(outcome: Callable[[list[str]], Any], tmp_path: Path) -> None:
+def test_an_unchanged_config_has_the_same_outcome(
+    outcome: Callable[[list[str]], Any], tmp_path: Path
+) -> None:
     first = outcome([])
     (tmp_path / "run-").rename(tmp_path / "first")
     assert outcome([]) == first

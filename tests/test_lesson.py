@@ -1,4 +1,5 @@
-"""The lesson's page: networks of equal size, verdicts by intervals, and runs that are kept."""
+"""The lesson's page: networks of equal size, verdicts by intervals, and runs that are
+kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -50,13 +51,19 @@ def test_parameters_are_counted_as_the_model_has_them(shape: tuple[int, int]) ->
         pooling=["last"],
     )
     model = TextClassifier(section, 9, 4)
-    counted = sum(weight.numel() for weight in model.parameters()) - model.embedding.weight.numel()
+    counted = (
+        sum(weight.numel() for weight in model.parameters())
+        - model.embedding.weight.numel()
+    )
     assert count_inner(shape, 5, embedding_dim=6, num_classes=4) == counted
 
 
 def test_networks_of_one_size_agree_within_a_hundredth() -> None:
     sizes = match_sizes(SHAPES, embedding_dim=64, num_classes=4)
-    counts = [count_inner(shape, size, 64, 4) for shape, size in zip(SHAPES, sizes, strict=True)]
+    counts = [
+        count_inner(shape, size, 64, 4)
+        for shape, size in zip(SHAPES, sizes, strict=True)
+    ]
     assert max(counts) / counts[0] < 1.01
     assert min(counts) / counts[0] > 0.99
 
@@ -64,11 +71,16 @@ def test_networks_of_one_size_agree_within_a_hundredth() -> None:
 def test_the_interval_over_seeds_is_students() -> None:
     generator = np.random.default_rng(0)
     one, other = (
-        [result_of(generator.random(500) < share) for share in shares] for shares in ([0.8, 0.7, 0.75], [0.6, 0.5, 0.6])
+        [result_of(generator.random(500) < share) for share in shares]
+        for shares in ([0.8, 0.7, 0.75], [0.6, 0.5, 0.6])
     )
     found = compare(one, other)
-    expected = ttest_ind([100 * each.accuracy for each in one], [100 * each.accuracy for each in other])
-    assert found.by_seed == pytest.approx(tuple(expected.confidence_interval()), rel=1e-9)
+    expected = ttest_ind(
+        [100 * each.accuracy for each in one], [100 * each.accuracy for each in other]
+    )
+    assert found.by_seed == pytest.approx(
+        tuple(expected.confidence_interval()), rel=1e-9
+    )
     assert found.points == pytest.approx(sum(found.by_seed) / 2)
     assert found.by_row[0] < found.points < found.by_row[1]
 
@@ -83,50 +95,79 @@ GOOD, BAD = [1] * 90 + [0] * 10, [1] * 50 + [0] * 50
         ([GOOD] * 3, [BAD] * 3, "**holds**"),
         ([BAD] * 3, [GOOD] * 3, "**is the other way round**"),
         ([GOOD] * 3, [GOOD] * 3, "**cannot be told**"),
-        ([GOOD, BAD, BAD], [BAD, BAD, BAD], "**cannot be told**"),  # one seed of three is no proof
+        (
+            [GOOD, BAD, BAD],
+            [BAD, BAD, BAD],
+            "**cannot be told**",
+        ),  # one seed of three is no proof
     ],
 )
-def test_the_verdict_goes_by_both_intervals(one: list[list[int]], other: list[list[int]], verdict: str) -> None:
-    found = compare([result_of(right) for right in one], [result_of(right) for right in other])
+def test_the_verdict_goes_by_both_intervals(
+    one: list[list[int]], other: list[list[int]], verdict: str
+) -> None:
+    found = compare(
+        [result_of(right) for right in one], [result_of(right) for right in other]
+    )
     assert verdict in judge_claim("a is better", found)
 
 
 def test_a_column_of_numbers_stands_right_and_bars_are_escaped() -> None:
-    lines = table(["a|b", "n", "text"], [["x", "1.0", "2 or"], ["y", "> 3", "none"]]).splitlines()
+    lines = table(
+        ["a|b", "n", "text"], [["x", "1.0", "2 or"], ["y", "> 3", "none"]]
+    ).splitlines()
     assert lines[:2] == ["| a\\|b | n | text |", "| --- | --: | --- |"]
 
 
 def test_a_header_is_one_sentence() -> None:
-    assert read_header("keras_lstm").endswith("test accuracy 0.8870 after one epoch on 120,000 rows.")
+    assert read_header("keras_lstm").endswith(
+        "test accuracy 0.8870 after one epoch on 120,000 rows."
+    )
 
 
 def test_fewer_rows_are_drawn_of_each_class_alike(tmp_path: Path) -> None:
     write_ag_news(tmp_path)
     draw_rows(tmp_path / "ag_news", tmp_path / "small", 40)
     lines = (tmp_path / "small" / "train.csv").read_text(encoding="utf-8").splitlines()
-    assert [sum(line.startswith(f'"{label}"') for line in lines) for label in (1, 2, 3, 4)] == [10] * 4
-    assert set(lines) <= set((tmp_path / "ag_news" / "train.csv").read_text(encoding="utf-8").splitlines())
+    assert [
+        sum(line.startswith(f'"{label}"') for line in lines) for label in (1, 2, 3, 4)
+    ] == [10] * 4
+    assert set(lines) <= set(
+        (tmp_path / "ag_news" / "train.csv").read_text(encoding="utf-8").splitlines()
+    )
 
 
-def test_rows_are_padded_to_the_longest_of_sixteen(make_config: Callable[..., Config], toy_csv: Path) -> None:
+def test_rows_are_padded_to_the_longest_of_sixteen(
+    make_config: Callable[..., Config], toy_csv: Path
+) -> None:
     rows = list(pad_rows(toy_csv, make_config()))
     lengths = [len(text.split()) for _, text in rows]
     assert len(rows) == 200
-    assert all(len(set(lengths[start : start + 16])) == 1 for start in range(0, 200, 16))
+    assert all(
+        len(set(lengths[start : start + 16])) == 1 for start in range(0, 200, 16)
+    )
     own = [len(text.replace("padpadpad", "").split()) for _, text in rows]
-    assert [max(own[start : start + 16]) for start in range(0, 200, 16)] == lengths[::16]
+    assert [max(own[start : start + 16]) for start in range(0, 200, 16)] == lengths[
+        ::16
+    ]
     assert rows[0][0] == "sport"
 
 
 def test_words_of_one_class_are_found_with_their_class() -> None:
     texts = [[2, 4]] * 60 + [[3, 4]] * 60 + [[5, 4]]
     lengths = np.full(len(texts), 2)
-    encoded = EncodedTexts(np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths)
+    encoded = EncodedTexts(
+        np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths
+    )
     labels = np.array([0] * 60 + [1] * 61)
     words, classes = find_clear_words(
-        EncodedSplit(encoded, labels, np.arange(len(labels))), vocab_size=6, num_classes=2
+        EncodedSplit(encoded, labels, np.arange(len(labels))),
+        vocab_size=6,
+        num_classes=2,
     )
-    assert (words.tolist(), classes.tolist()) == ([2, 3], [0, 1])  # 4 stands in both, 5 is rare
+    assert (words.tolist(), classes.tolist()) == (
+        [2, 3],
+        [0, 1],
+    )  # 4 stands in both, 5 is rare
 
 
 def test_the_nearest_word_has_the_smallest_angle() -> None:
@@ -134,7 +175,9 @@ def test_the_nearest_word_has_the_smallest_angle() -> None:
     assert find_neighbours(vectors)[:, 0].tolist() == [1, 0, 1, 2]
 
 
-def test_a_finished_run_is_kept_until_its_rows_change(toy_csv: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_kept_until_its_rows_change(
+    toy_csv: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "toy.yaml"
     path.write_text(toy_yaml(toy_csv), encoding="utf-8")
     experiment = Experiment("toy", path, ("train.max_epochs=1",), (0,))
@@ -146,8 +189,15 @@ def test_a_finished_run_is_kept_until_its_rows_change(toy_csv: Path, tmp_path: P
     assert len(first.right) == 200
     assert (
         first.num_inner
-        == sum(weight.numel() for weight in TextClassifier(load_config(path).model, 3, 2).parameters()) - 3 * 8
+        == sum(
+            weight.numel()
+            for weight in TextClassifier(load_config(path).model, 3, 2).parameters()
+        )
+        - 3 * 8
     )
-    toy_csv.write_text(toy_csv.read_text(encoding="utf-8") + "sport,rovers win,again\n", encoding="utf-8")
+    toy_csv.write_text(
+        toy_csv.read_text(encoding="utf-8") + "sport,rovers win,again\n",
+        encoding="utf-8",
+    )
     (other,) = run_all([experiment], tmp_path)["toy"]
     assert len(other.right) == 201

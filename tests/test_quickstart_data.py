@@ -1,4 +1,5 @@
-"""The quick-start data set keeps what data/README.md promises (counted here from the files alone)."""
+"""The quick-start data set keeps what data/README.md promises (counted here from the
+files alone)."""
 
 import csv
 import re
@@ -22,7 +23,10 @@ each_file = pytest.mark.parametrize("name", ["train", "test"])
 
 def read(name: str) -> list[Row]:
     with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
-        return [(section, title, description) for section, title, description in csv.reader(lines)]
+        return [
+            (section, title, description)
+            for section, title, description in csv.reader(lines)
+        ]
 
 
 def bag(text: str) -> Bag:
@@ -30,7 +34,8 @@ def bag(text: str) -> Bag:
 
 
 def classes_by_bag(name: str) -> dict[tuple[Bag, Bag], list[str]]:
-    """Group the classes of rows whose title and description hold the same words, each for itself."""
+    """Group the classes of rows whose title and description hold the same words, each
+    for itself."""
     groups = defaultdict(list)
     for section, title, description in read(name):
         groups[bag(title), bag(description)].append(section)
@@ -39,13 +44,21 @@ def classes_by_bag(name: str) -> dict[tuple[Bag, Bag], list[str]]:
 
 def name_pairs(name: str) -> set[frozenset[str]]:
     """Find who meets whom in the titles that hold two names."""
-    names = [each for names in runpy.run_path(str(SCRIPT))["NAMES"].values() for each in names]
-    found = (frozenset(re.findall("|".join(names), title)) for _, title, _ in read(name))
+    names = [
+        each
+        for names in runpy.run_path(str(SCRIPT))["NAMES"].values()
+        for each in names
+    ]
+    found = (
+        frozenset(re.findall("|".join(names), title)) for _, title, _ in read(name)
+    )
     return {pair for pair in found if len(pair) == 2}
 
 
 def run_script(*arguments: str) -> int:
-    return subprocess.run([sys.executable, str(SCRIPT), *arguments], check=False).returncode
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments], check=False
+    ).returncode
 
 
 def test_files_are_what_the_script_generates() -> None:
@@ -69,7 +82,9 @@ def test_check_fails_for_another_seed() -> None:
 
 @pytest.mark.parametrize(("name", "rows"), [("train", 6000), ("test", 1000)])
 def test_each_class_has_a_quarter_of_the_rows(name: str, rows: int) -> None:
-    assert Counter(section for section, _, _ in read(name)) == dict.fromkeys("1234", rows // 4)
+    assert Counter(section for section, _, _ in read(name)) == dict.fromkeys(
+        "1234", rows // 4
+    )
 
 
 @each_file
@@ -115,13 +130,26 @@ def test_mirror_images_come_in_pairs(name: str) -> None:
 
 @each_file
 def test_mirrored_rows_are_balanced_too(name: str) -> None:
-    mirrored = [classes for classes in classes_by_bag(name).values() if len(classes) == 2]
-    assert len(set(Counter(section for classes in mirrored for section in classes).values())) == 1
+    mirrored = [
+        classes for classes in classes_by_bag(name).values() if len(classes) == 2
+    ]
+    assert (
+        len(
+            set(
+                Counter(section for classes in mirrored for section in classes).values()
+            )
+        )
+        == 1
+    )
 
 
 @each_file
-def test_no_model_without_word_order_gets_more_than_three_quarters_right(name: str) -> None:
-    best = sum(max(Counter(classes).values()) for classes in classes_by_bag(name).values())
+def test_no_model_without_word_order_gets_more_than_three_quarters_right(
+    name: str,
+) -> None:
+    best = sum(
+        max(Counter(classes).values()) for classes in classes_by_bag(name).values()
+    )
     assert best == 0.75 * len(read(name))
 
 
@@ -133,7 +161,8 @@ def test_no_text_occurs_twice(name: str) -> None:
 
 def test_no_text_of_the_test_file_is_in_the_training_file_in_any_word_order() -> None:
     train, test = (
-        {bag(f"{title} {description}") for _, title, description in read(name)} for name in ("train", "test")
+        {bag(f"{title} {description}") for _, title, description in read(name)}
+        for name in ("train", "test")
     )
     assert not train & test
 

@@ -31,8 +31,14 @@ def checkout(tmp_path: Path) -> Path:
     write_ag_news(tmp_path / "data")
     (tmp_path / "data" / "quickstart").mkdir()
     for split in ("train", "test"):
-        lines = (ROOT / "data" / "quickstart" / f"{split}.csv").read_text(encoding="utf-8").splitlines()
-        (tmp_path / "data" / "quickstart" / f"{split}.csv").write_text("\n".join(lines[:120]) + "\n", encoding="utf-8")
+        lines = (
+            (ROOT / "data" / "quickstart" / f"{split}.csv")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
+        (tmp_path / "data" / "quickstart" / f"{split}.csv").write_text(
+            "\n".join(lines[:120]) + "\n", encoding="utf-8"
+        )
     reviews = "label,text\n" + "good,a good film\nbad,not good at all\n" * 40
     (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
@@ -46,7 +52,9 @@ def test_every_command_runs(
 ) -> None:
     # One test, not one a command: later ones use the runs of earlier ones.
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr(benchmark, "NUM_PAIRS", 2)  # fewer measurements than the command's own
+    monkeypatch.setattr(
+        benchmark, "NUM_PAIRS", 2
+    )  # fewer measurements than the command's own
     monkeypatch.setattr(benchmark, "STEPS_A_PAIR", 2)
     done = []
     for command in COMMANDS:
@@ -58,7 +66,10 @@ def test_every_command_runs(
             assert left.value.code in (0, None), f"{command}: {capsys.readouterr().err}"
             assert capsys.readouterr().out, command
         elif words[0] == "python":
-            expanded = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in words[1:]]
+            expanded = [
+                sorted(map(str, Path().glob(word))) if "*" in word else [word]
+                for word in words[1:]
+            ]
             monkeypatch.setattr(sys, "argv", list(itertools.chain(*expanded)))
             runpy.run_path(str(ROOT / words[1]), run_name="__main__")
             assert "configs/lesson/gru.yaml" in capsys.readouterr().out
@@ -69,4 +80,6 @@ def test_every_command_runs(
 
 
 def test_the_table_of_keys_is_the_schema() -> None:
-    assert describe_keys() in README, "put the output of 'rnncls config schema --markdown' into README.md"
+    assert describe_keys() in README, (
+        "put the output of 'rnncls config schema --markdown' into README.md"
+    )

@@ -1,4 +1,5 @@
-"""Learning from teachers: what the targets are, whom it learns from, and who may not teach."""
+"""Learning from teachers: what the targets are, whom it learns from, and who may not
+teach."""
 
 import shutil
 from collections.abc import Callable
@@ -31,13 +32,24 @@ def teachers(make_config: MakeConfig) -> list[str]:
     """Two teachers of other seeds, and one of another shape and tokenizer."""
     train(make_config(SPLIT, "seed=1", "train.max_epochs=1"), Path("one"))
     train(
-        make_config(SPLIT, "seed=2", "model.cell=gru", "text.tokenizer=whitespace", "train.max_epochs=1"), Path("two")
+        make_config(
+            SPLIT,
+            "seed=2",
+            "model.cell=gru",
+            "text.tokenizer=whitespace",
+            "train.max_epochs=1",
+        ),
+        Path("two"),
     )
     return ["one", "two"]
 
 
-def test_targets_are_the_labels_mixed_with_the_mean_opinion(make_config: MakeConfig, teachers: list[str]) -> None:
-    config = make_config(SPLIT, f"train.teachers={teachers}", "train.teacher_weight=0.25")
+def test_targets_are_the_labels_mixed_with_the_mean_opinion(
+    make_config: MakeConfig, teachers: list[str]
+) -> None:
+    config = make_config(
+        SPLIT, f"train.teachers={teachers}", "train.teacher_weight=0.25"
+    )
     data = load_training_data(config)
     targets = torch.from_numpy(np.asarray(ask_teachers(config, data, CPU).targets))
     assert targets.shape == (len(data.train.labels), 2)
@@ -45,9 +57,14 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(make_config: MakeCon
     for name in teachers:
         run = load_run(Path(name))
         texts = texts_of(config, data.train.texts.starts)
-        probs = [list(prediction.probs.values()) for prediction in Predictor(run, CPU).predict(texts)]
+        probs = [
+            list(prediction.probs.values())
+            for prediction in Predictor(run, CPU).predict(texts)
+        ]
         opinions.append(torch.tensor(probs))
-    expected = 0.75 * F.one_hot(torch.from_numpy(data.train.labels), 2) + 0.25 * torch.stack(opinions).mean(dim=0)
+    expected = 0.75 * F.one_hot(
+        torch.from_numpy(data.train.labels), 2
+    ) + 0.25 * torch.stack(opinions).mean(dim=0)
     torch.testing.assert_close(targets, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(targets)))
 
@@ -58,7 +75,11 @@ def texts_of(config: Config, starts: np.ndarray) -> list[str]:
     from rnncls.data.readers import read_rows
     from rnncls.text.tokenizer import tokenize_texts
 
-    texts = [text for rows in read_rows(Path(str(config.data.train)), columns_of(config.data)) for text in rows.texts]
+    texts = [
+        text
+        for rows in read_rows(Path(str(config.data.train)), columns_of(config.data))
+        for text in rows.texts
+    ]
     lengths = tokenize_texts(texts, config.text).lengths
     places = {int(start): row for row, start in enumerate(np.cumsum(lengths) - lengths)}
     return [texts[places[int(start)]] for start in starts]
@@ -66,15 +87,26 @@ def texts_of(config: Config, starts: np.ndarray) -> list[str]:
 
 def test_a_teacher_reads_its_own_columns(make_config: MakeConfig) -> None:
     train(make_config("data.text=[title]", "train.max_epochs=4"), Path("one"))
-    config = make_config("data.text=[description]", "train.teachers=[one]", "train.teacher_weight=1.0")
+    config = make_config(
+        "data.text=[description]", "train.teachers=[one]", "train.teacher_weight=1.0"
+    )
     data = load_training_data(config)
     opinions = ask_teachers(config, data, CPU).targets
     assert opinions is not None
-    assert (opinions.argmax(axis=1) == data.train.labels).mean() > 0.9  # the descriptions say nothing
+    assert (
+        opinions.argmax(axis=1) == data.train.labels
+    ).mean() > 0.9  # the descriptions say nothing
 
 
-def test_the_loss_is_that_against_the_targets(make_config: MakeConfig, teachers: list[str]) -> None:
-    config = make_config(SPLIT, f"train.teachers={teachers}", "model.dropout=0", "train.label_smoothing=0.2")
+def test_the_loss_is_that_against_the_targets(
+    make_config: MakeConfig, teachers: list[str]
+) -> None:
+    config = make_config(
+        SPLIT,
+        f"train.teachers={teachers}",
+        "model.dropout=0",
+        "train.label_smoothing=0.2",
+    )
     data = load_training_data(config)
     seed_everything(0)
     model = build_model(config, data)
@@ -86,27 +118,42 @@ def test_the_loss_is_that_against_the_targets(make_config: MakeConfig, teachers:
     targets = 0.8 * torch.from_numpy(taught.targets[:20]) + 0.2 / 2
     expected = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
     torch.testing.assert_close(trainer.train_step(batch), expected)
-    assert trainer.epoch_correct == (logits.argmax(dim=1) == torch.from_numpy(data.train.labels[:20])).sum()
+    assert (
+        trainer.epoch_correct
+        == (logits.argmax(dim=1) == torch.from_numpy(data.train.labels[:20])).sum()
+    )
 
 
-def test_a_student_is_one_run_that_needs_no_teacher(make_config: MakeConfig, teachers: list[str]) -> None:
+def test_a_student_is_one_run_that_needs_no_teacher(
+    make_config: MakeConfig, teachers: list[str]
+) -> None:
     train(make_config(SPLIT, f"train.teachers={teachers}"), Path("student"))
     for name in teachers:
         (Path(name) / "model.safetensors").unlink()
     assert load_run(Path("student")).config.train.teachers == teachers
 
 
-def test_a_teacher_that_may_have_seen_the_validation_rows_is_refused(make_config: MakeConfig) -> None:
+def test_a_teacher_that_may_have_seen_the_validation_rows_is_refused(
+    make_config: MakeConfig,
+) -> None:
     train(make_config("seed=1", "train.max_epochs=1"), Path("one"))
-    with pytest.raises(ConfigError, match=r"^one may have seen the rows that are for validation or testing here"):
+    with pytest.raises(
+        ConfigError,
+        match=r"^one may have seen the rows that are for validation or testing here",
+    ):
         train(make_config("seed=2", "train.teachers=[one]"), Path("run"))
     with pytest.raises(ConfigError, match=r"^one may have seen"):
-        train(make_config("seed=1", "data.valid_fraction=0.3", "train.teachers=[one]"), Path("run"))
+        train(
+            make_config("seed=1", "data.valid_fraction=0.3", "train.teachers=[one]"),
+            Path("run"),
+        )
     assert not Path("run").exists()
     train(make_config("seed=1", "train.teachers=[one]"), Path("run"))
 
 
-def test_a_teacher_of_the_same_rows_in_another_order_is_refused(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_a_teacher_of_the_same_rows_in_another_order_is_refused(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     head, *rows = toy_csv.read_text(encoding="utf-8").splitlines()
     toy_csv.write_text("\n".join([head, *reversed(rows)]) + "\n", encoding="utf-8")
@@ -114,17 +161,26 @@ def test_a_teacher_of_the_same_rows_in_another_order_is_refused(make_config: Mak
         train(make_config("train.teachers=[one]"), Path("run"))
 
 
-def test_where_no_split_is_drawn_seeds_may_differ(make_config: MakeConfig, toy_csv: Path) -> None:
-    Path("valid.csv").write_text(toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8")
+def test_where_no_split_is_drawn_seeds_may_differ(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    Path("valid.csv").write_text(
+        toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8"
+    )
     own = "data.valid=valid.csv", "train.max_epochs=1"
     train(make_config(*own, "seed=1"), Path("one"))
-    train(make_config(*own, "seed=2", "train.teachers=[one]", "data.test=null"), Path("run"))
+    train(
+        make_config(*own, "seed=2", "train.teachers=[one]", "data.test=null"),
+        Path("run"),
+    )
 
 
 def test_an_unfinished_teacher_is_refused(make_config: MakeConfig) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     Path("one/summary.json").unlink()
-    with pytest.raises(RunError, match="one: not finished: go on with --resume --out one first"):
+    with pytest.raises(
+        RunError, match="one: not finished: go on with --resume --out one first"
+    ):
         train(make_config("train.teachers=[one]"), Path("run"))
 
 
@@ -135,20 +191,29 @@ def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig) -> None:
     save_model(Path("one"), run.model)
     summary = read_json(Path("one/summary.json"))
     write_json(
-        Path("one/summary.json"), summary | {"weights_sha256": checksum(Path("one/model.safetensors"), "sha256")}
+        Path("one/summary.json"),
+        summary | {"weights_sha256": checksum(Path("one/model.safetensors"), "sha256")},
     )
-    with pytest.raises(ConfigError, match=r"one knows the classes \['other', 'world'\], not \['sport', 'world'\]"):
+    with pytest.raises(
+        ConfigError,
+        match=r"one knows the classes \['other', 'world'\], not \['sport', 'world'\]",
+    ):
         train(make_config("train.teachers=[one]"), Path("run"))
 
 
-def test_a_teacher_that_was_trained_anew_cannot_teach_the_rest_of_a_run(make_config: MakeConfig) -> None:
+def test_a_teacher_that_was_trained_anew_cannot_teach_the_rest_of_a_run(
+    make_config: MakeConfig,
+) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     config = make_config("train.teachers=[one]")
     train(config, Path("run"))
     Path("run/summary.json").unlink()
     shutil.rmtree("one")
     train(make_config("train.max_epochs=1", "train.lr=0.01"), Path("one"))
-    with pytest.raises(RunError, match="cannot resume exactly: the data differs in teachers; --with-changes"):
+    with pytest.raises(
+        RunError,
+        match="cannot resume exactly: the data differs in teachers; --with-changes",
+    ):
         train(config, Path("run"), resume=True)
 
 

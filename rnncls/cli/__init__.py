@@ -1,6 +1,7 @@
 """The command line: one file a command, each a thin wrapper over a plain function.
 
-A command imports what it needs when it runs, so that `rnncls --help` and a config error never load torch.
+A command imports what it needs when it runs, so that `rnncls --help` and a config error
+never load torch.
 """
 
 import contextlib
@@ -58,7 +59,8 @@ PANELS = {
         "doctor": "Show versions, devices, data folders and extras.",
     },
 }
-"""The commands as the help lists them, for which none need be loaded; `rnncls NAME --help` says more."""
+"""The commands as the help lists them, for which none need be loaded; `rnncls NAME
+--help` says more."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,18 +71,31 @@ def _show_version(wanted: bool) -> None:
 
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and leave.",
+            callback=_show_version,
+            is_eager=True,
+        ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error; may stand after the command too.")
+        bool,
+        typer.Option(
+            "--debug",
+            help="Show the traceback of an error; may stand after the command too.",
+        ),
     ] = False,
 ) -> None:
-    # Nothing is left to do: --version has its callback, and run() has taken --debug away from wherever it stood.
+    # Nothing is left to do: --version has its callback, and run() has taken --debug
+    # away from wherever it stood.
     pass
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """Return the program with the command that the arguments name; of the others it has what help lists alone."""
+    """Return the program with the command that the arguments name; of the others it has
+    what help lists alone.
+    """
     app = typer.Typer(
         name="rnncls",
         help="Train, evaluate, explain and use recurrent text classifiers.",
@@ -112,16 +127,24 @@ def _add_command(app: typer.Typer, name: str) -> None:
 
 
 def _words_to_complete() -> list[str]:
-    """Return what a shell that asks for a completion has on its line after the program's name."""
-    return (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")).split()[1:]
+    """Return what a shell that asks for a completion has on its line after the
+    program's name.
+    """
+    return (
+        os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+    ).split()[1:]
 
 
 def _named_command(arguments: Sequence[str]) -> str | None:
-    return next((argument for argument in arguments if not argument.startswith("-")), None)
+    return next(
+        (argument for argument in arguments if not argument.startswith("-")), None
+    )
 
 
 def run() -> None:
-    """Run the command line; leave with 0, or with the exit code of the error that ended it (see `rnncls`)."""
+    """Run the command line; leave with 0, or with the exit code of the error that ended
+    it (see `rnncls`).
+    """
     arguments = sys.argv[1:]
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in own
@@ -130,18 +153,27 @@ def run() -> None:
     try:
         try:
             _check_command(own)
-            rest = [argument for argument in own if argument != "--debug"] + arguments[len(own) :]
+            rest = [argument for argument in own if argument != "--debug"] + arguments[
+                len(own) :
+            ]
             with _only_the_first_one_heard():
                 build_app(_words_to_complete() or own)(
                     args=rest, prog_name="rnncls"
                 )  # which shells complete, however it was started
         finally:
-            sys.stdout.flush()  # here, where a full disk or a closed pipe still finds someone to tell
+            # here, where a full disk or a closed pipe still finds someone to tell
+            sys.stdout.flush()
     except RnnclsError as error:
-        if _place("LOCAL_RANK") == 0:  # processes that work together fail together: one tells, on each machine
-            _show_error(error, "interrupted" if error.exit_code == 130 else "error", debug=debug)
+        if (
+            _place("LOCAL_RANK") == 0
+        ):  # processes that work together fail together: one tells, on each machine
+            _show_error(
+                error, "interrupted" if error.exit_code == 130 else "error", debug=debug
+            )
         sys.exit(error.exit_code)
-    except OSError as error:  # files have errors of their own: this one is of the output
+    except (
+        OSError
+    ) as error:  # files have errors of their own: this one is of the output
         _drop_output()
         if isinstance(error, BrokenPipeError):
             sys.exit(0)
@@ -155,19 +187,25 @@ def run() -> None:
 
 
 def _place(name: str) -> int:
-    """Return a number that torchrun gives to each process it starts, such as RANK; 0 without torchrun."""
+    """Return a number that torchrun gives to each process it starts, such as RANK; 0
+    without torchrun.
+    """
     return int(os.environ[name]) if "TORCHELASTIC_RUN_ID" in os.environ else 0
 
 
 def _check_command(arguments: list[str]) -> None:
     command = _named_command(arguments)
     if _place("WORLD_SIZE") > 1 and command not in {*TOGETHER, None}:
-        raise ConfigError(f"{command}: is work for one process: start it without torchrun")
+        raise ConfigError(
+            f"{command}: is work for one process: start it without torchrun"
+        )
 
 
 @contextlib.contextmanager
 def _only_the_first_one_heard() -> Iterator[None]:
-    """Let all that a command prints go nowhere, in every process that torchrun has started but the first."""
+    """Let all that a command prints go nowhere, in every process that torchrun has
+    started but the first.
+    """
     if _place("RANK") == 0:
         yield
         return
@@ -186,7 +224,9 @@ def _show_error(error: Exception, kind: str, *, debug: bool) -> None:
 
 
 def _drop_output() -> None:
-    """Let what is still to be printed go nowhere: whoever read it has gone, as in `rnncls predict … | head`."""
+    """Let what is still to be printed go nowhere: whoever read it has gone, as in
+    `rnncls predict … | head`.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -20,7 +20,9 @@ from rnncls.cli.screen import save_plot
 
 def anytime_command(
     run: RunArgument = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    split: Annotated[
+        SplitName, typer.Option(help="Which rows of the run's own data.")
+    ] = "test",
     plot: PlotOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
@@ -37,15 +39,24 @@ def anytime_command(
     collect_again()
     from rnncls.evaluation.run_evaluation import open_rows
 
-    loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
+    loaded, rows, origin = open_rows(
+        find_run(run), split=split, device=device, use_cache=not no_cache
+    )
     points = measure_anytime(loaded.model, rows)
-    title = f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,} rows"
+    title = (
+        f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,}"
+        " rows"
+    )
     if plot is not None:
         from rnncls.reporting.insight_plots import draw_anytime
 
         save_plot(plot, draw_anytime(points, title))
     if json_:
-        found = {"points": [asdict(point) for point in points], "data": origin, "meaning": describe_anytime(points)}
+        found = {
+            "points": [asdict(point) for point in points],
+            "data": origin,
+            "meaning": describe_anytime(points),
+        }
         typer.echo(json.dumps(found))
     else:
         console = Console(highlight=False)

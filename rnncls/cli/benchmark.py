@@ -1,4 +1,6 @@
-"""`rnncls benchmark`: how fast this machine trains, predicts and starts, beside the bare work."""
+"""`rnncls benchmark`: how fast this machine trains, predicts and starts, beside the
+bare work.
+"""
 
 import json
 import subprocess
@@ -14,20 +16,28 @@ from rnncls.cli.options import ConfigOption, JsonOption, SetOption
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
 
-app = typer.Typer(help="Measure the speed of training, prediction and start-up.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure the speed of training, prediction and start-up.", no_args_is_help=True
+)
 TEXTBOOK = Path(__file__).parents[2] / "scripts" / "textbook_loop.py"
 
 
 @app.command("train")
-def train_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
-    """Alternate full training steps with the bare cell's forward and backward; time the textbook's loop too."""
+def train_command(
+    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+) -> None:
+    """Alternate full training steps with the bare cell's forward and backward; time the
+    textbook's loop too.
+    """
     from rnncls.config.schema import load_config
 
     _show(benchmark_training(load_config(config, set_ or [])), json_=json_)
 
 
 @app.command("predict")
-def predict_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
+def predict_command(
+    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+) -> None:
     """Alternate whole predictions with the bare cell's forward pass."""
     from rnncls.config.schema import load_config
 
@@ -35,15 +45,21 @@ def predict_command(config: ConfigOption, set_: SetOption = None, json_: JsonOpt
 
 
 @app.command("startup")
-def startup_command(config: ConfigOption, set_: SetOption = None, json_: JsonOption = False) -> None:
-    """Alternate short commands, each a whole process, with the bare import that they stand on."""
+def startup_command(
+    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+) -> None:
+    """Alternate short commands, each a whole process, with the bare import that they
+    stand on.
+    """
     from rnncls.config.schema import load_config
 
     _show(benchmark_startup(config, load_config(config, set_ or [])), json_=json_)
 
 
 def benchmark_training(config: "Config") -> dict[str, Any]:
-    """Return the speed beside the bare cell, over ten times the words and beside the textbooks' loop; saving's cost."""
+    """Return the speed beside the bare cell, over ten times the words and beside the
+    textbooks' loop; saving's cost.
+    """
     from rnncls.data.loading import load_training_data
     from rnncls.machine.runtime import collect_again, keep_freed_memory, seed_everything
     from rnncls.reporting.benchmark import (
@@ -64,16 +80,25 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
     result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
     path = Path(data.fingerprint["files"]["train"]["path"])
     if TEXTBOOK.exists() and config.data.name is not None:
-        sizes = ["--embedding-dim", str(config.model.embedding_dim), "--hidden-size", str(config.model.hidden_size)]
+        sizes = [
+            "--embedding-dim",
+            str(config.model.embedding_dim),
+            "--hidden-size",
+            str(config.model.hidden_size),
+        ]
         command = [sys.executable, str(TEXTBOOK), str(path), *sizes]
-        textbook = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        textbook = json.loads(
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        )
         result["textbook_samples_per_s"] = textbook["samples_per_s"]
         result["textbook_ratio"] = result["samples_per_s"] / textbook["samples_per_s"]
     return _machine() | result
 
 
 def benchmark_prediction(config: "Config") -> dict[str, Any]:
-    """Return the speed of prediction beside the bare forward pass; the weights are fresh, which costs the same."""
+    """Return the speed of prediction beside the bare forward pass; the weights are
+    fresh, which costs the same.
+    """
     from rnncls.data.datasets import columns_of, locate
     from rnncls.data.loading import load_training_data
     from rnncls.data.readers import read_rows
@@ -95,15 +120,21 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     keep_freed_memory()
     data = load_training_data(config)
     model = build_model(config, data)
-    predictor = Predictor(Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu"))
+    predictor = Predictor(
+        Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu")
+    )
     rows = read_rows(locate(config.data, "train"), columns_of(config.data))
     texts = [text for chunk in rows for text in chunk.texts]
-    encoded = encode_texts(join_texts(tokenize_stream([texts], config.text)), data.vocab)
+    encoded = encode_texts(
+        join_texts(tokenize_stream([texts], config.text)), data.vocab
+    )
     return _machine() | asdict(compare_prediction(predictor, texts, encoded))
 
 
 def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
-    """Return the seconds of short commands as whole processes, and their ratios to the bare imports."""
+    """Return the seconds of short commands as whole processes, and their ratios to the
+    bare imports.
+    """
     import tempfile
 
     from rnncls.data.loading import load_training_data
@@ -118,7 +149,11 @@ def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
         measured: dict[str, float] = {}
         for name, command, bare in startup_commands(path, Path(folder)):
             seconds, bare_s, ratio = compare_commands(command, bare)
-            measured |= {f"{name}_s": seconds, f"{name}_bare_s": bare_s, f"{name}_ratio": ratio}
+            measured |= {
+                f"{name}_s": seconds,
+                f"{name}_bare_s": bare_s,
+                f"{name}_ratio": ratio,
+            }
     return _machine() | measured
 
 

@@ -18,15 +18,24 @@ if TYPE_CHECKING:
 
 def check_command(
     run: RunArgument = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    split: Annotated[
+        SplitName, typer.Option(help="Which rows of the run's own data.")
+    ] = "test",
     input_: Annotated[
-        str | None, typer.Option("--input", help="Other texts, as for 'rnncls predict'; - is stdin.", metavar="FILE")
+        str | None,
+        typer.Option(
+            "--input",
+            help="Other texts, as for 'rnncls predict'; - is stdin.",
+            metavar="FILE",
+        ),
     ] = None,
     num_texts: NumTextsOption = 256,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print what padding, batches, threads, the device and the number type change; leave with 1 if it is too much."""
+    """Print what padding, batches, threads, the device and the number type change;
+    leave with 1 if it is too much.
+    """
     from rich.console import Console
 
     from rnncls.inference.insight.invariance import check_invariance, describe_checks
@@ -36,7 +45,9 @@ def check_command(
     from rnncls.text.batching import spread_rows
 
     collect_again()
-    loaded, texts, source = open_texts(find_run(run), split, input_, use_cache=not no_cache)
+    loaded, texts, source = open_texts(
+        find_run(run), split, input_, use_cache=not no_cache
+    )
     chosen = texts.select(spread_rows(len(texts), num_texts))
     checks = check_invariance(loaded.model, chosen)
     meaning = describe_checks(checks, len(chosen))
@@ -44,17 +55,31 @@ def check_command(
     if json_:
         rows = [check.to_dict() for check in checks]
         typer.echo(
-            json.dumps({"holds": holds, "checks": rows, "data": source, "num_texts": len(chosen), "meaning": meaning})
+            json.dumps(
+                {
+                    "holds": holds,
+                    "checks": rows,
+                    "data": source,
+                    "num_texts": len(chosen),
+                    "meaning": meaning,
+                }
+            )
         )
     else:
         console = Console(highlight=False)
-        console.print(check_table(checks, f"{loaded.path.name} on {len(chosen):,} texts of {source}"))
+        console.print(
+            check_table(
+                checks, f"{loaded.path.name} on {len(chosen):,} texts of {source}"
+            )
+        )
         print_sentence(console, meaning)
     if not holds:
         raise typer.Exit(1)
 
 
-def open_texts(path: Path, split: SplitName, input_: str | None, *, use_cache: bool) -> "tuple[Run, EncodedTexts, str]":
+def open_texts(
+    path: Path, split: SplitName, input_: str | None, *, use_cache: bool
+) -> "tuple[Run, EncodedTexts, str]":
     """Return a run on the CPU, texts encoded for it, and where these come from.
 
     Raises:
@@ -67,10 +92,16 @@ def open_texts(path: Path, split: SplitName, input_: str | None, *, use_cache: b
     if input_ is None:
         from rnncls.evaluation.run_evaluation import open_rows
 
-        run, rows, origin = open_rows(path, split=split, device="cpu", use_cache=use_cache)
+        run, rows, origin = open_rows(
+            path, split=split, device="cpu", use_cache=use_cache
+        )
         return run, rows.texts, origin["path"]
     run = load_run(path)
     texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
     if not texts:
         raise DataError(f"{input_}: no text in it: give one at least")
-    return run, encode_texts(tokenize_texts(texts, run.config.text), run.vocab), "stdin" if input_ == STDIN else input_
+    return (
+        run,
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        "stdin" if input_ == STDIN else input_,
+    )

@@ -16,17 +16,29 @@ SHOWN_DISAGREEMENTS = 5
 
 def compare_command(
     runs: Annotated[
-        list[Path], typer.Argument(help="The run folders, the one to compare with first.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="The run folders, the one to compare with first.", show_default=False
+        ),
     ],
-    split: Annotated[Literal["valid", "test"], typer.Option(help="Which rows of the runs' data.")] = "test",
+    split: Annotated[
+        Literal["valid", "test"], typer.Option(help="Which rows of the runs' data.")
+    ] = "test",
     json_: JsonOption = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page with a picture there too.", metavar="FILE", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write a page with a picture there too.",
+            metavar="FILE",
+            show_default=False,
+        ),
     ] = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Set runs beside one another: scores with intervals, sizes, speeds, what differs, and whether it may be chance."""
+    """Set runs beside one another: scores with intervals, sizes, speeds, what differs,
+    and whether it may be chance.
+    """
     if len(runs) < 2:
         raise ConfigError("name two runs or more: rnncls compare RUN RUN")
 
@@ -42,7 +54,12 @@ def compare_command(
     from rnncls.runs.checkpoint import find_run
 
     collect_again()
-    found = compare([find_run(run) for run in runs], split=split, device=device, use_cache=not no_cache)
+    found = compare(
+        [find_run(run) for run in runs],
+        split=split,
+        device=device,
+        use_cache=not no_cache,
+    )
     if html is not None:
         save_comparison(html, found)
     if json_:
@@ -50,4 +67,8 @@ def compare_command(
         return
     print_tables([], comparison_tables(found))
     rest = [setting_table(found)] if found.settings else []
-    print_tables([spread_line(found)], [*rest, disagreement_table(found, SHOWN_DISAGREEMENTS)], fit=True)
+    print_tables(
+        [spread_line(found)],
+        [*rest, disagreement_table(found, SHOWN_DISAGREEMENTS)],
+        fit=True,
+    )

@@ -28,9 +28,15 @@ def show_command(config: ConfigOption, set_: SetOption = None) -> None:
 
 @app.command("schema")
 def schema_command(
-    markdown: bool = typer.Option(False, "--markdown", help="Print a table of the keys instead."),
+    markdown: bool = typer.Option(
+        False, "--markdown", help="Print a table of the keys instead."
+    ),
 ) -> None:
     """Print the JSON schema of the config, for editors."""
     from rnncls.config.schema import Config, describe_keys
 
-    typer.echo(describe_keys() if markdown else json.dumps(Config.model_json_schema(), indent=2))
+    typer.echo(
+        describe_keys()
+        if markdown
+        else json.dumps(Config.model_json_schema(), indent=2)
+    )

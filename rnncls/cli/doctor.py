@@ -1,4 +1,6 @@
-"""`rnncls doctor`: what this machine and this installation have, for oneself or for a bug report."""
+"""`rnncls doctor`: what this machine and this installation have, for oneself or for a
+bug report.
+"""
 
 import json
 from typing import Any
@@ -20,7 +22,9 @@ EXTRAS = {
 
 
 def doctor_command(json_: JsonOption = False) -> None:
-    """Show versions, devices, threads, what the CPU can do, data folders, the cache, extras and free disk space."""
+    """Show versions, devices, threads, what the CPU can do, data folders, the cache,
+    extras and free disk space.
+    """
     found = examine()
     if json_:
         typer.echo(json.dumps(found))
@@ -50,7 +54,17 @@ def find_versions() -> dict[str, str]:
 
     from rnncls import __version__
 
-    packages = ("torch", "torchtext", "numpy", "pyarrow", "pydantic", "typer", "rich", "scikit-learn", "matplotlib")
+    packages = (
+        "torch",
+        "torchtext",
+        "numpy",
+        "pyarrow",
+        "pydantic",
+        "typer",
+        "rich",
+        "scikit-learn",
+        "matplotlib",
+    )
     return {
         "rnncls": __version__,
         "python": platform.python_version(),
@@ -66,7 +80,9 @@ def find_devices() -> dict[str, Any]:
     num_cuda = torch.cuda.device_count()
     has_mps = torch.backends.mps.is_available()
     return {
-        "auto takes": "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu",
+        "auto takes": (
+            "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+        ),
         "cuda": [torch.cuda.get_device_name(index) for index in range(num_cuda)],
         "cuda of torch": torch.version.cuda,
         "mps": has_mps,
@@ -74,7 +90,9 @@ def find_devices() -> dict[str, Any]:
 
 
 def find_cpu() -> dict[str, Any]:
-    """Return cores, threads, and the instructions and libraries that make training fast."""
+    """Return cores, threads, and the instructions and libraries that make training
+    fast.
+    """
     import os
     import platform
 
@@ -82,7 +100,11 @@ def find_cpu() -> dict[str, Any]:
 
     from rnncls.machine.runtime import has_amx
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count()
+    )
     return {
         "machine": platform.machine(),
         "cores": cores,
@@ -95,7 +117,9 @@ def find_cpu() -> dict[str, Any]:
 
 
 def find_data() -> dict[str, Any]:
-    """Return which built-in data sets lie where a config without data.root looks for them."""
+    """Return which built-in data sets lie where a config without data.root looks for
+    them.
+    """
     from pathlib import Path
 
     from rnncls.config.schema import DataSection
@@ -105,7 +129,10 @@ def find_data() -> dict[str, Any]:
     root = Path(default_of(DataSection, "root"))
     found: dict[str, Any] = {"folder": str(root.resolve())}
     for name in BUILT_INS:
-        found[name] = {split: (root / name / f"{split}.csv").is_file() for split in ("train", "test")}
+        found[name] = {
+            split: (root / name / f"{split}.csv").is_file()
+            for split in ("train", "test")
+        }
     return found
 
 
@@ -118,7 +145,11 @@ def find_storage() -> dict[str, Any]:
     from rnncls.runs.checkpoint import LATEST, RUNS_DIR
 
     entries = [file.stat().st_size for file in cache_dir().glob("*.safetensors")]
-    existing = next(folder for folder in (cache_dir(), *cache_dir().absolute().parents) if folder.is_dir())
+    existing = next(
+        folder
+        for folder in (cache_dir(), *cache_dir().absolute().parents)
+        if folder.is_dir()
+    )
     latest = RUNS_DIR / LATEST
     return {
         "cache": str(cache_dir().absolute()),
@@ -133,7 +164,9 @@ def find_storage() -> dict[str, Any]:
 
 
 def find_extras() -> dict[str, str | None]:
-    """Return the version of each optional extra's package, None where it is not installed."""
+    """Return the version of each optional extra's package, None where it is not
+    installed.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, str | None] = {}

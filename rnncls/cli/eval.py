@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 SplitName = Literal["train", "valid", "test"]
 SplitOption = Annotated[
-    SplitName | None, typer.Option(help="Which rows of the run's own data; default: test.", show_default=False)
+    SplitName | None,
+    typer.Option(
+        help="Which rows of the run's own data; default: test.", show_default=False
+    ),
 ]
 DataOption = Annotated[
-    Path | None, typer.Option(help="Another labelled file, with the run's columns.", show_default=False)
+    Path | None,
+    typer.Option(
+        help="Another labelled file, with the run's columns.", show_default=False
+    ),
 ]
 
 
@@ -33,15 +39,22 @@ def eval_command(
         bool,
         typer.Option(
             "--label-issues",
-            help="Find training rows that are likely mislabelled too: as many trainings as --folds says; extra clean.",
+            help=(
+                "Find training rows that are likely mislabelled too: as many trainings"
+                " as --folds says; extra clean."
+            ),
         ),
     ] = False,
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the training rows for --label-issues.")] = 5,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Parts of the training rows for --label-issues.")
+    ] = 5,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print how good a run is, how far its probabilities can be trusted and where it errs; keep it in the run."""
+    """Print how good a run is, how far its probabilities can be trusted and where it
+    errs; keep it in the run.
+    """
     from rnncls.evaluation.run_evaluation import judge
     from rnncls.machine.files import write_json
     from rnncls.machine.runtime import collect_again
@@ -50,29 +63,45 @@ def eval_command(
     collect_again()
     check_source(split, data)
     path = find_run(run)
-    judgement = judge(path, split=split or "test", data=data, device=device, use_cache=not no_cache)
+    judgement = judge(
+        path, split=split or "test", data=data, device=device, use_cache=not no_cache
+    )
     scores, diagnosis = judgement.scores(), judgement.diagnose()
-    result = {**scores.to_dict(), **diagnosis.to_dict(), "data": judgement.origin, "run": str(path)}
+    result = {
+        **scores.to_dict(),
+        **diagnosis.to_dict(),
+        "data": judgement.origin,
+        "run": str(path),
+    }
     issues = []
     if label_issues:
         from rnncls.training.label_issues import find_label_issues
 
-        issues = find_label_issues(judgement.run, num_folds=folds, use_cache=not no_cache)
+        issues = find_label_issues(
+            judgement.run, num_folds=folds, use_cache=not no_cache
+        )
         result["label_issues"] = [asdict(issue) for issue in issues]
-        write_json(path / ISSUES, {"num_folds": folds, "label_issues": result["label_issues"]})
+        write_json(
+            path / ISSUES, {"num_folds": folds, "label_issues": result["label_issues"]}
+        )
     if json_:
         typer.echo(json.dumps(result))
     else:
         print_scores(scores, diagnosis, f"{path.name} on {judgement.origin['path']}")
         if label_issues:
             print_issues(issues)
-    write_json(path / f"eval-{f'file-{data.stem}' if data else split or 'test'}.json", result)
+    write_json(
+        path / f"eval-{f'file-{data.stem}' if data else split or 'test'}.json", result
+    )
 
 
 def check_source(split: SplitName | None, data: Path | None) -> None:
     """See that not both are given."""
     if split and data:
-        raise ConfigError("--split names rows of the run's own data, --data another file: give one of them")
+        raise ConfigError(
+            "--split names rows of the run's own data, --data another file: give one of"
+            " them"
+        )
 
 
 def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
@@ -103,14 +132,27 @@ def print_issues(issues: "list[LabelIssue]") -> None:
     """Print the training rows whose label is least probable."""
     from rnncls.reporting.evaluation_tables import text_table
 
-    rows = [[f"{each.row:,}", each.label, f"{each.prob:.4f}", each.suggested, each.text] for each in issues]
-    title = f"Training rows that are likely mislabelled ({len(rows)} found; {ISSUES} in the run folder has them)"
+    rows = [
+        [f"{each.row:,}", each.label, f"{each.prob:.4f}", each.suggested, each.text]
+        for each in issues
+    ]
+    title = (
+        f"Training rows that are likely mislabelled ({len(rows)} found; {ISSUES} in the"
+        " run folder has them)"
+    )
     print_tables(
-        [title], [text_table("", ["row", "label", "prob", "suggested", "text"], rows[:SHOWN_ISSUES])], fit=True
+        [title],
+        [
+            text_table(
+                "", ["row", "label", "prob", "suggested", "text"], rows[:SHOWN_ISSUES]
+            )
+        ],
+        fit=True,
     )
 
 
 SHOWN_MISTAKES, SHOWN_ISSUES = 5, 10
-"""Of the surest mistakes and the likeliest wrong labels; --json and the report have more."""
+"""Of the surest mistakes and the likeliest wrong labels; --json and the report have
+more."""
 ISSUES = "label-issues.json"
 """The file of a run folder that keeps them."""

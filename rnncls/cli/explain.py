@@ -16,26 +16,48 @@ if TYPE_CHECKING:
 
 
 def explain_command(
-    texts: Annotated[list[str], typer.Argument(help="The texts; - reads one a line from stdin.", show_default=False)],
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            help="The texts; - reads one a line from stdin.", show_default=False
+        ),
+    ],
     run: RunOption = None,
     label: Annotated[
-        str | None, typer.Option(help="Explain this class; default: the predicted one.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Explain this class; default: the predicted one.", show_default=False
+        ),
     ] = None,
     trajectory: Annotated[
-        bool, typer.Option("--trajectory", help="Show the verdict after each token instead, and which decided.")
+        bool,
+        typer.Option(
+            "--trajectory",
+            help="Show the verdict after each token instead, and which decided.",
+        ),
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page there too.", show_default=False, metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write a page there too.", show_default=False, metavar="FILE"
+        ),
     ] = None,
     plot: PlotOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Show what each token adds to a class's logit (Integrated Gradients), and what is lost without it (occlusion)."""
+    """Show what each token adds to a class's logit (Integrated Gradients), and what is
+    lost without it (occlusion).
+    """
     if trajectory and label is not None:
-        raise ConfigError("--label: a trajectory shows all classes; leave one of the two out")
+        raise ConfigError(
+            "--label: a trajectory shows all classes; leave one of the two out"
+        )
     if plot is not None and (not trajectory or len(texts) > 1 or texts == [STDIN]):
-        raise ConfigError("--plot: draws the trajectory of one text: rnncls explain --trajectory --plot FILE TEXT")
+        raise ConfigError(
+            "--plot: draws the trajectory of one text: rnncls explain --trajectory"
+            " --plot FILE TEXT"
+        )
 
     from rnncls.machine.runtime import collect_again, resolve_device
     from rnncls.runs.checkpoint import find_run, load_run
@@ -43,7 +65,9 @@ def explain_command(
     collect_again()
     loaded = load_run(find_run(run))
     if texts == [STDIN]:
-        texts = [text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk]
+        texts = [
+            text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk
+        ]
     loaded.model.to(resolve_device(device or loaded.config.device))
     if trajectory:
         show_trajectories(loaded, texts, html=html, plot=plot, json_=json_)
@@ -51,8 +75,12 @@ def explain_command(
         show_explanations(loaded, texts, label, html=html, json_=json_)
 
 
-def show_explanations(run: "Run", texts: list[str], label: str | None, *, html: Path | None, json_: bool) -> None:
-    """Print why each text gets a label, or the one that is predicted, and write a page of it where one is wanted."""
+def show_explanations(
+    run: "Run", texts: list[str], label: str | None, *, html: Path | None, json_: bool
+) -> None:
+    """Print why each text gets a label, or the one that is predicted, and write a page
+    of it where one is wanted.
+    """
     from rich.console import Console
 
     from rnncls.inference.insight.explanation import explain
@@ -72,8 +100,12 @@ def show_explanations(run: "Run", texts: list[str], label: str | None, *, html: 
         typer.echo(f"{html}: written", err=True)
 
 
-def show_trajectories(run: "Run", texts: list[str], *, html: Path | None, plot: Path | None, json_: bool) -> None:
-    """Print the verdict on each text after each of its tokens; draw it and write a page of it where that is wanted."""
+def show_trajectories(
+    run: "Run", texts: list[str], *, html: Path | None, plot: Path | None, json_: bool
+) -> None:
+    """Print the verdict on each text after each of its tokens; draw it and write a page
+    of it where that is wanted.
+    """
     from rich.console import Console
 
     from rnncls.inference.insight.trajectory import trace_verdicts

@@ -18,14 +18,20 @@ from rnncls.cli.options import (
 
 def flags_command(
     run: RunArgument = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
+    split: Annotated[
+        SplitName, typer.Option(help="Which rows of the run's own data.")
+    ] = "test",
     num_texts: NumTextsOption = 2000,
-    top: Annotated[int, typer.Option(min=1, help="How many flags to show, the best first.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=1, help="How many flags to show, the best first.")
+    ] = 10,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Rank the units of the last layer that switch on at a token and stay on, with the words that flip them."""
+    """Rank the units of the last layer that switch on at a token and stay on, with the
+    words that flip them.
+    """
     from rich.console import Console
 
     from rnncls.inference.insight.gates import describe_flags, find_flags
@@ -37,15 +43,25 @@ def flags_command(
     collect_again()
     from rnncls.evaluation.run_evaluation import open_rows
 
-    loaded, rows, origin = open_rows(find_run(run), split=split, device=device, use_cache=not no_cache)
+    loaded, rows, origin = open_rows(
+        find_run(run), split=split, device=device, use_cache=not no_cache
+    )
     chosen = rows.select(spread_rows(len(rows.texts), num_texts))
     flags = find_flags(loaded, chosen)
     if json_:
         shown = [asdict(flag) for flag in flags[:top]]
-        found = {"flags": shown, "data": origin, "num_texts": len(chosen.labels), "meaning": describe_flags(flags)}
+        found = {
+            "flags": shown,
+            "data": origin,
+            "num_texts": len(chosen.labels),
+            "meaning": describe_flags(flags),
+        }
         typer.echo(json.dumps(found))
         return
     console = Console(highlight=False)
-    title = f"{loaded.path.name} on {len(chosen.labels):,} of {origin['num_rows']:,} rows of {origin['path']}"
+    title = (
+        f"{loaded.path.name} on {len(chosen.labels):,} of {origin['num_rows']:,} rows"
+        f" of {origin['path']}"
+    )
     console.print(flag_table(flags[:top], title))
     print_sentence(console, describe_flags(flags))

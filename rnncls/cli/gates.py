@@ -14,13 +14,19 @@ def gates_command(
     run: RunOption = None,
     layer: Annotated[
         int | None,
-        typer.Option(min=1, help="The layer, from 1 above the words; default: the last.", show_default=False),
+        typer.Option(
+            min=1,
+            help="The layer, from 1 above the words; default: the last.",
+            show_default=False,
+        ),
     ] = None,
     plot: PlotOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Print how much each token moves the state, the cell and the gates of an rnn, lstm or gru; --plot draws them."""
+    """Print how much each token moves the state, the cell and the gates of an rnn, lstm
+    or gru; --plot draws them.
+    """
     from rich.console import Console
 
     from rnncls.inference.insight.gates import trace_gates

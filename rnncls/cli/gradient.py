@@ -1,4 +1,6 @@
-"""`rnncls gradient`: how far back the loss reaches, in runs as they are and as they began, or in fresh networks."""
+"""`rnncls gradient`: how far back the loss reaches, in runs as they are and as they
+began, or in fresh networks.
+"""
 
 import json
 from pathlib import Path
@@ -25,24 +27,40 @@ NUM_ROWS = 1_000
 
 def gradient_command(
     runs: Annotated[
-        list[Path] | None, typer.Argument(help="Run folders; default: the newest finished run.", show_default=False)
+        list[Path] | None,
+        typer.Argument(
+            help="Run folders; default: the newest finished run.", show_default=False
+        ),
     ] = None,
     cells: Annotated[
         str | None,
-        typer.Option(help="Fresh networks of --config instead, one a cell: rnn,lstm,gru.", show_default=False),
+        typer.Option(
+            help="Fresh networks of --config instead, one a cell: rnn,lstm,gru.",
+            show_default=False,
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="The YAML config for --cells.", show_default=False, metavar="FILE"),
+        typer.Option(
+            "--config",
+            "-c",
+            help="The YAML config for --cells.",
+            show_default=False,
+            metavar="FILE",
+        ),
     ] = None,
     set_: SetOption = None,
     split: Annotated[SplitName, typer.Option(help="Which rows of the data.")] = "test",
-    rows: Annotated[int, typer.Option(min=1, help="At most so many of them, drawn by the seed.")] = NUM_ROWS,
+    rows: Annotated[
+        int, typer.Option(min=1, help="At most so many of them, drawn by the seed.")
+    ] = NUM_ROWS,
     plot: PlotOption = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print how the gradient of the loss with respect to a state shrinks with the distance from the text's end."""
+    """Print how the gradient of the loss with respect to a state shrinks with the
+    distance from the text's end.
+    """
     if (cells is None) != (config is None) or (cells is not None and runs):
         raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
     if set_ and cells is None:
@@ -63,7 +81,9 @@ def gradient_command(
 
         save_plot(plot, draw_gradients(measured))
     if json_:
-        typer.echo(json.dumps({**origin, "networks": [each.to_dict() for each in measured]}))
+        typer.echo(
+            json.dumps({**origin, "networks": [each.to_dict() for each in measured]})
+        )
     else:
         print_curves(measured, origin)
 
@@ -96,7 +116,9 @@ def measure_fresh(
 
     first = configs[0]
     data = load_training_data(first, use_cache=use_cache)
-    rows, origin = load_split(first, split, data.vocab, data.label_names, use_cache=use_cache)
+    rows, origin = load_split(
+        first, split, data.vocab, data.label_names, use_cache=use_cache
+    )
     chosen = choose_rows(rows, num_rows, first.seed)
     measured = []
     for config in configs:
@@ -108,7 +130,9 @@ def measure_fresh(
 def measure_runs(
     paths: list[Path], split: SplitName, num_rows: int, *, use_cache: bool = True
 ) -> "tuple[list[Measured], dict[str, Any]]":
-    """Return the curves of runs, as each began and as it is, and what they were measured on.
+    """Return the curves of runs, as each began and as it is, and what they were
+    measured
+    on.
 
     Raises:
         RnnclsError: A run or its data is wrong.
@@ -122,9 +146,14 @@ def measure_runs(
     found: dict[str, Any] = {}
     for path in paths:
         run = load_run(path)
-        rows, origin = load_split(run.config, split, run.vocab, run.label_names, use_cache=use_cache)
+        rows, origin = load_split(
+            run.config, split, run.vocab, run.label_names, use_cache=use_cache
+        )
         if found and origin["sha256"] != found["sha256"]:
-            raise ConfigError(f"{path}: has its rows from {origin['path']}, {paths[0]} from {found['path']}")
+            raise ConfigError(
+                f"{path}: has its rows from {origin['path']}, {paths[0]} from"
+                f" {found['path']}"
+            )
         found = found or origin
         chosen = choose_rows(rows, num_rows, seed=0)
         for weights, model in (("first", first_weights(run)), ("trained", run.model)):
@@ -133,15 +162,20 @@ def measure_runs(
 
 
 def first_weights(run: "Run") -> "TextClassifier":
-    """Return a run's network as it began; of a run that had teachers, another draw of such weights."""
+    """Return a run's network as it began; of a run that had teachers, another draw of
+    such weights.
+    """
     return first_model(run.config, run.vocab, run.label_names)
 
 
-def first_model(config: "Config", vocab: "Vocab", label_names: list[str]) -> "TextClassifier":
+def first_model(
+    config: "Config", vocab: "Vocab", label_names: list[str]
+) -> "TextClassifier":
     """Return the network with which a training of this config starts.
 
     Raises:
-        RnnclsError: The pretrained model or vectors that it starts from are not there any more.
+        RnnclsError: The pretrained model or vectors that it starts from are not there
+            any more.
     """
     from rnncls.machine.runtime import seed_everything
     from rnncls.nn.classifier import TextClassifier
@@ -173,10 +207,11 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
     console = Console()
     data = origin["data"]
     console.print(
-        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of {data['path']}\n"
-        "Length of the gradient of the loss with respect to the state so many tokens before\n"
-        "the last one read, by that at the last (median of the texts). Memory: the least\n"
-        f"distance in tokens at which it is below {origin['floor']:.0%}.",
+        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of"
+        f" {data['path']}\nLength of the gradient of the loss with respect to the state"
+        " so many tokens before\nthe last one read, by that at the last (median of the"
+        " texts). Memory: the least\ndistance in tokens at which it is below"
+        f" {origin['floor']:.0%}.",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -186,7 +221,10 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for each in measured:
         shares = each.curve.shares
-        cells = [f"{shares[distance]:.1g}" if distance < len(shares) else "" for distance in SHOWN]
+        cells = [
+            f"{shares[distance]:.1g}" if distance < len(shares) else ""
+            for distance in SHOWN
+        ]
         table.add_row(escape(each.label), each.weights, each.memory_shown, *cells)
     console.print(table)
     for line in explain_curves(measured):
@@ -194,19 +232,25 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
 
 
 def explain_curves(measured: "list[Measured]") -> list[str]:
-    """Return what the memories say, and what the curves of other poolings than the last state take in."""
-    ordered = sorted(measured, key=lambda each: (each.curve.memory is None, each.curve.memory or 0))
+    """Return what the memories say, and what the curves of other poolings than the last
+    state take in.
+    """
+    ordered = sorted(
+        measured, key=lambda each: (each.curve.memory is None, each.curve.memory or 0)
+    )
     first, last = ordered[0], ordered[-1]
     lines = []
     if first.memory_shown != last.memory_shown:
         lines.append(
-            f"Shortest memory: {first.memory_shown} tokens ({first.label}, {first.weights} weights); "
-            f"longest: {last.memory_shown} ({last.label}, {last.weights} weights)."
+            f"Shortest memory: {first.memory_shown} tokens ({first.label},"
+            f" {first.weights} weights); longest: {last.memory_shown} ({last.label},"
+            f" {last.weights} weights)."
         )
     others = dict.fromkeys(each.name for each in measured if each.pooling != ("last",))
     if others:
         lines.append(
-            f"The loss of {', '.join(others)} reads each state itself too, through its pooling: the curve is not that "
-            "of the vanishing gradient alone. Train with --set 'model.pooling=[last]' for that."
+            f"The loss of {', '.join(others)} reads each state itself too, through its"
+            " pooling: the curve is not that of the vanishing gradient alone. Train"
+            " with --set 'model.pooling=[last]' for that."
         )
     return lines

@@ -16,29 +16,48 @@ def init_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="A CSV, TSV, JSON, JSON lines, Parquet or fastText file, a folder with train and test files or with "
-            "a subfolder a class, or hf:NAME.",
+            help=(
+                "A CSV, TSV, JSON, JSON lines, Parquet or fastText file, a folder with"
+                " train and test files or with "
+                "a subfolder a class, or hf:NAME."
+            ),
             metavar="FILE_OR_FOLDER",
             show_default=False,
         ),
     ],
     text: Annotated[
         list[str] | None,
-        typer.Option(help="The column of the text; may be repeated. Default: what looks like it.", show_default=False),
+        typer.Option(
+            help=(
+                "The column of the text; may be repeated. Default: what looks like it."
+            ),
+            show_default=False,
+        ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="The column of the class. Default: what looks like it.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The column of the class. Default: what looks like it.",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The config to write; default: FILE.yaml, here.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The config to write; default: FILE.yaml, here.", show_default=False
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a config that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a config that is there.")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Look at your data and write a config that trains at once, with a reason beside each choice.
+    """Look at your data and write a config that trains at once, with a reason beside
+    each
+    choice.
 
-    Nothing is asked. What training cannot read (another encoding, fastText, a folder a class) is converted into CSV
-    files beside the config.
+    Nothing is asked. What training cannot read (another encoding, fastText, a folder a
+    class) is converted into CSV files beside the config.
     """
     import json
 
@@ -56,8 +75,17 @@ def init_command(
     )
 
 
-def init_config(source: str, out: Path, text: list[str], label: str | None, *, overwrite: bool = False) -> "Draft":
-    """Write a config for somebody's data, and what had to be converted, and return it with what was found.
+def init_config(
+    source: str,
+    out: Path,
+    text: list[str],
+    label: str | None,
+    *,
+    overwrite: bool = False,
+) -> "Draft":
+    """Write a config for somebody's data, and what had to be converted, and return it
+    with
+    what was found.
 
     Raises:
         RnnclsError: The data is wrong, or a file is there already.
@@ -82,6 +110,12 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
 
 
 def default_path(source: str) -> Path:
-    """Return the config's name: the file's or folder's, or the last part of a `hf:` name, in the current folder."""
-    name = source.removeprefix("hf:").partition("#")[0] if source.startswith("hf:") else source
+    """Return the config's name: the file's or folder's, or the last part of a `hf:`
+    name, in the current folder.
+    """
+    name = (
+        source.removeprefix("hf:").partition("#")[0]
+        if source.startswith("hf:")
+        else source
+    )
     return Path(f"{Path(name).resolve().stem or 'config'}.yaml")

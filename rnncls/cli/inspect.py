@@ -15,20 +15,28 @@ def inspect_command(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A config (.yaml), or data as rnncls init takes it.", metavar="CONFIG|FILE", show_default=False
+            help="A config (.yaml), or data as rnncls init takes it.",
+            metavar="CONFIG|FILE",
+            show_default=False,
         ),
     ],
     set_: SetOption = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write one self-contained page too.", show_default=False, metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write one self-contained page too.",
+            show_default=False,
+            metavar="FILE",
+        ),
     ] = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Look at the data before training: classes, lengths, unknown words, copies, contradictions, odd characters.
+    """Look at the data before training: classes, lengths, unknown words, copies,
+    contradictions, odd characters.
 
-    The test rows are read too, to find texts that stand in two splits; no model and no score is involved, so that
-    nothing is picked by them.
+    The test rows are read too, to find texts that stand in two splits; no model and no
+    score is involved, so that nothing is picked by them.
     """
     import json
 
@@ -45,8 +53,12 @@ def inspect_command(
         typer.echo(f"{html}: written", err=True)
 
 
-def inspect_source(source: Path, overrides: list[str], *, use_cache: bool = True) -> "Inspection":
-    """Return what is in the data of a config, or of a file for which a config is drafted and thrown away.
+def inspect_source(
+    source: Path, overrides: list[str], *, use_cache: bool = True
+) -> "Inspection":
+    """Return what is in the data of a config, or of a file for which a config is
+    drafted
+    and thrown away.
 
     Raises:
         RnnclsError: The config or the data is wrong.
@@ -67,7 +79,10 @@ def inspect_source(source: Path, overrides: list[str], *, use_cache: bool = True
         draft = draft_config(str(source), Path(folder) / "config.yaml")
         for note in draft.notes:
             typer.echo(note, err=True)
-        return inspect_data(parse_config(draft.text, "the drafted config", overrides), use_cache=use_cache)
+        return inspect_data(
+            parse_config(draft.text, "the drafted config", overrides),
+            use_cache=use_cache,
+        )
 
 
 def print_inspection(inspection: "Inspection") -> None:

@@ -18,12 +18,17 @@ def complete_keys(incomplete: str) -> Iterator[str]:
 
 def complete_runs(incomplete: str) -> Iterator[str]:
     """Yield the run folders here, for shells."""
-    folders = (str(path.parent) for path in sorted(Path().glob("runs/*/model.safetensors")))
+    folders = (
+        str(path.parent) for path in sorted(Path().glob("runs/*/model.safetensors"))
+    )
     return (folder for folder in folders if folder.startswith(incomplete))
 
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The YAML config.", show_default=False, metavar="FILE")
+    Path,
+    typer.Option(
+        "--config", "-c", help="The YAML config.", show_default=False, metavar="FILE"
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -37,35 +42,65 @@ SetOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: the config's.", show_default=False),
+    typer.Option(
+        help="auto, cpu, cuda, cuda:N or mps; default: the config's.",
+        show_default=False,
+    ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option(help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False)
+    Path | None,
+    typer.Option(
+        help="The run folder; default: runs/CONFIG-DATE-TIME.", show_default=False
+    ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on exactly where the run at --out, or the newest one, stopped.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on exactly where the run at --out, or the newest one, stopped.",
+    ),
 ]
 WithChangesOption = Annotated[
-    bool, typer.Option("--with-changes", help="With --resume: go on though the config or the data is another.")
+    bool,
+    typer.Option(
+        "--with-changes",
+        help="With --resume: go on though the config or the data is another.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NoCacheOption = Annotated[
-    bool, typer.Option("--no-cache", help="Read and tokenise the data files anew, and keep nothing of it.")
+    bool,
+    typer.Option(
+        "--no-cache",
+        help="Read and tokenise the data files anew, and keep nothing of it.",
+    ),
 ]
 RunArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+        help="The run folder; default: the newest finished run.",
+        show_default=False,
+        autocompletion=complete_runs,
     ),
 ]
 RunOption = Annotated[
     Path | None,
     typer.Option(
-        help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+        help="The run folder; default: the newest finished run.",
+        show_default=False,
+        autocompletion=complete_runs,
     ),
 ]
-PlotOption = Annotated[Path | None, typer.Option(help="Draw it there, as a PNG.", show_default=False, metavar="FILE")]
-NumTextsOption = Annotated[int, typer.Option("--texts", min=1, help="Look at so many texts, evenly spread over all.")]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(help="Draw it there, as a PNG.", show_default=False, metavar="FILE"),
+]
+NumTextsOption = Annotated[
+    int,
+    typer.Option(
+        "--texts", min=1, help="Look at so many texts, evenly spread over all."
+    ),
+]
 
 
 def check_changes(*, resume: bool, with_changes: bool) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 BAG_FOLDER = "bag-of-words"
 TIMES_THE_TEXTS = 4
-"""How many times the run's texts a step of its bag of words takes, and at the square root of it times the rate, …"""
+"""How many times the run's texts a step of its bag of words takes, and at the square
+root of it times the rate, …"""
 FEWEST_STEPS = 100
 """… where so many steps an epoch are left."""
 
@@ -27,28 +28,43 @@ FEWEST_STEPS = 100
 def order_command(
     run: Annotated[
         Path | None,
-        typer.Argument(help="The run folder; default: the newest finished run.", show_default=False),
+        typer.Argument(
+            help="The run folder; default: the newest finished run.", show_default=False
+        ),
     ] = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the run's own data.")] = "test",
-    draws: Annotated[int, typer.Option(min=1, help="How often the words are shuffled.")] = 3,
+    split: Annotated[
+        SplitName, typer.Option(help="Which rows of the run's own data.")
+    ] = "test",
+    draws: Annotated[
+        int, typer.Option(min=1, help="How often the words are shuffled.")
+    ] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Draws the orders.")] = 0,
     baseline: Annotated[
         Path | None,
-        typer.Option(help="A run with cell: none; default: one is trained, and kept in RUN.", show_default=False),
+        typer.Option(
+            help="A run with cell: none; default: one is trained, and kept in RUN.",
+            show_default=False,
+        ),
     ] = None,
     set_: SetOption = None,
     plot: PlotOption = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print the accuracy with the words as written, reversed, sorted and shuffled, and that of a bag of words.
+    """Print the accuracy with the words as written, reversed, sorted and shuffled, and
+    that of a bag of words.
 
-    The bag of words is trained from the run's own config with model.cell: none, and what --set changes.
+    The bag of words is trained from the run's own config with model.cell: none, and
+    what --set changes.
 
-    Where an epoch has 400 steps or more, the bag takes four at once at twice the rate, unless --set names either.
+    Where an epoch has 400 steps or more, the bag takes four at once at twice the rate,
+    unless --set names either.
     """
     if baseline is not None and set_:
-        raise ConfigError("--set changes the config of the bag of words that is trained: leave it out with --baseline")
+        raise ConfigError(
+            "--set changes the config of the bag of words that is trained: leave it out"
+            " with --baseline"
+        )
 
     from rnncls.machine.runtime import collect_again
     from rnncls.runs.checkpoint import find_run, load_run
@@ -56,23 +72,50 @@ def order_command(
     collect_again()
     loaded = load_run(find_run(run))
     if loaded.config.model.cell == "none":
-        raise ConfigError(f"{loaded.path}: is a bag of words itself: give a run of a recurrent network")
-    bag = load_run(find_run(baseline)) if baseline else find_bag(loaded, set_ or [], use_cache=not no_cache)
-    readings, origin = audit_order(loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache)
+        raise ConfigError(
+            f"{loaded.path}: is a bag of words itself: give a run of a recurrent"
+            " network"
+        )
+    bag = (
+        load_run(find_run(baseline))
+        if baseline
+        else find_bag(loaded, set_ or [], use_cache=not no_cache)
+    )
+    readings, origin = audit_order(
+        loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache
+    )
     if plot is not None:
         from rnncls.reporting.insight_plots import draw_word_order
 
         save_plot(plot, draw_word_order(readings))
     if json_:
-        typer.echo(json.dumps({"run": str(loaded.path), "baseline": str(bag.path), **describe_order(readings, origin)}))
+        typer.echo(
+            json.dumps(
+                {
+                    "run": str(loaded.path),
+                    "baseline": str(bag.path),
+                    **describe_order(readings, origin),
+                }
+            )
+        )
     else:
-        print_order(readings, f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows")
+        print_order(
+            readings,
+            f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows",
+        )
 
 
 def audit_order(
-    run: "Run", bag: "Run", split: SplitName, *, draws: int = 3, seed: int = 0, use_cache: bool = True
+    run: "Run",
+    bag: "Run",
+    split: SplitName,
+    *,
+    draws: int = 3,
+    seed: int = 0,
+    use_cache: bool = True,
 ) -> "tuple[list[Reading], dict[str, Any]]":
-    """Return how a run judges the rows of a split in each order, and how a bag of words does; and which rows these are.
+    """Return how a run judges the rows of a split in each order, and how a bag of words
+    does; and which rows these are.
 
     Raises:
         ConfigError: The baseline is no bag of words, or has other rows or classes.
@@ -82,59 +125,96 @@ def audit_order(
     from rnncls.inference.insight.word_order import is_right, judge_orders
 
     if bag.config.model.cell != "none":
-        raise ConfigError(f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none")
-    rows, origin = load_split(run.config, split, run.vocab, run.label_names, use_cache=use_cache)
-    own_rows, own = load_split(bag.config, split, bag.vocab, bag.label_names, use_cache=use_cache)
-    if (own["sha256"], bag.label_names) != (origin["sha256"], run.label_names) or len(rows.labels) != len(
-        own_rows.labels
-    ):
-        raise ConfigError(f"{bag.path}: has other rows or classes than {run.path}: {own['path']}")
+        raise ConfigError(
+            f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none"
+        )
+    rows, origin = load_split(
+        run.config, split, run.vocab, run.label_names, use_cache=use_cache
+    )
+    own_rows, own = load_split(
+        bag.config, split, bag.vocab, bag.label_names, use_cache=use_cache
+    )
+    if (own["sha256"], bag.label_names) != (origin["sha256"], run.label_names) or len(
+        rows.labels
+    ) != len(own_rows.labels):
+        raise ConfigError(
+            f"{bag.path}: has other rows or classes than {run.path}: {own['path']}"
+        )
     right = is_right(bag.model, own_rows)
-    return judge_orders(run.model, rows, run.vocab, bag=right, num_draws=draws, seed=seed), origin
+    return (
+        judge_orders(run.model, rows, run.vocab, bag=right, num_draws=draws, seed=seed),
+        origin,
+    )
 
 
 def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Run":
-    """Return the bag of words that is kept in a run's folder, trained first where none of that config is there.
+    """Return the bag of words that is kept in a run's folder, trained first where none
+    of
+    that config is there.
 
     Raises:
-        RnnclsError: The config or the data is wrong, or the folder cannot be written to.
+        RnnclsError: The config or the data is wrong, or the folder cannot be written
+            to.
     """
     from rnncls.config.schema import load_config
     from rnncls.runs.checkpoint import CONFIG, MODEL, load_run
 
     config = bag_config(run, overrides)
-    may_hurry = not {each.partition("=")[0].strip() for each in overrides} & {"train.batch_size", "train.lr"}
+    may_hurry = not {each.partition("=")[0].strip() for each in overrides} & {
+        "train.batch_size",
+        "train.lr",
+    }
     path = run.path / BAG_FOLDER
-    if (path / MODEL).exists() and load_config(path / CONFIG) in ([config, hurry(config)] if may_hurry else [config]):
+    if (path / MODEL).exists() and load_config(path / CONFIG) in (
+        [config, hurry(config)] if may_hurry else [config]
+    ):
         return load_run(path)
     train_bag(config, path, may_hurry=may_hurry, use_cache=use_cache)
     return load_run(path)
 
 
 def bag_config(run: "Run", overrides: list[str]) -> "Config":
-    """Return a run's config as one of a bag of words: no cell, no language model to start from, no teachers."""
+    """Return a run's config as one of a bag of words: no cell, no language model to
+    start from, no teachers.
+    """
     from rnncls.config.schema import dump_config, parse_config
 
-    own = ["model.cell=none", "model.pretrained=null", "train.teachers=[]", "train.precision=float32"]
-    return parse_config(dump_config(run.config), str(run.path / "config.yaml"), [*own, *overrides, "model.cell=none"])
+    own = [
+        "model.cell=none",
+        "model.pretrained=null",
+        "train.teachers=[]",
+        "train.precision=float32",
+    ]
+    return parse_config(
+        dump_config(run.config),
+        str(run.path / "config.yaml"),
+        [*own, *overrides, "model.cell=none"],
+    )
 
 
 def hurry(config: "Config") -> "Config":
     """Return the config of a bag of words with more texts a step, at a higher rate.
 
-    A step of a bag is little but the moving of word vectors: so it takes a third of the time, and the bag is no weaker
-    (docs/performance.md).
+    A step of a bag is little but the moving of word vectors: so it takes a third of the
+    time, and the bag is no weaker (docs/performance.md).
     """
     section = config.train
-    pace = {"batch_size": TIMES_THE_TEXTS * section.batch_size, "lr": TIMES_THE_TEXTS**0.5 * section.lr}
+    pace = {
+        "batch_size": TIMES_THE_TEXTS * section.batch_size,
+        "lr": TIMES_THE_TEXTS**0.5 * section.lr,
+    }
     return config.model_copy(update={"train": section.model_copy(update=pace)})
 
 
-def train_bag(config: "Config", path: Path, *, may_hurry: bool, use_cache: bool) -> None:
-    """Train a bag of words and leave the four files that predict at `path`, in place of what was there.
+def train_bag(
+    config: "Config", path: Path, *, may_hurry: bool, use_cache: bool
+) -> None:
+    """Train a bag of words and leave the four files that predict at `path`, in place of
+    what was there.
 
     Raises:
-        RnnclsError: The config or the data is wrong, or the folder cannot be written to.
+        RnnclsError: The config or the data is wrong, or the folder cannot be written
+            to.
     """
     import logging
     import shutil
@@ -145,12 +225,19 @@ def train_bag(config: "Config", path: Path, *, may_hurry: bool, use_cache: bool)
     from rnncls.runs.checkpoint import create_run, save_model
     from rnncls.training.trainer import Trainer, build_model, start_torch
 
-    logging.getLogger(__name__).info("training a bag of words of the same embedding, kept in %s", path)
+    logging.getLogger(__name__).info(
+        "training a bag of words of the same embedding, kept in %s", path
+    )
     device = start_torch(config, config.train, config.model)
     data = load_training_data(config, use_cache=use_cache)
-    if may_hurry and len(data.train.texts) >= FEWEST_STEPS * hurry(config).train.batch_size:
+    if (
+        may_hurry
+        and len(data.train.texts) >= FEWEST_STEPS * hurry(config).train.batch_size
+    ):
         config = hurry(config)
-    trainer = Trainer(config.train, build_model(config, data).to(device), data, config.seed)
+    trainer = Trainer(
+        config.train, build_model(config, data).to(device), data, config.seed
+    )
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
             unfinished = Path(name) / BAG_FOLDER
@@ -162,8 +249,8 @@ def train_bag(config: "Config", path: Path, *, may_hurry: bool, use_cache: bool)
             unfinished.rename(path)
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be written: {error.strerror}: train a run with cell: none elsewhere, and name "
-            "it with --baseline"
+            f"{path}: cannot be written: {error.strerror}: train a run with cell: none"
+            " elsewhere, and name it with --baseline"
         ) from error
 
 
@@ -198,7 +285,10 @@ def print_order(readings: "list[Reading]", title: str) -> None:
         cells = [f"{reading.accuracy:.2%}", f"{low:.2%} to {high:.2%}"]
         if reading.name != AS_WRITTEN:
             low, high = reading.loss_interval
-            cells += [f"{100 * reading.loss:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
+            cells += [
+                f"{100 * reading.loss:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
+            ]
         table.add_row(reading.name, *cells)
     console.print(table)
     for line in explain_order(readings):

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 
 def plot_command(
     runs: Annotated[
-        list[Path] | None, typer.Argument(help="Run folders; default: the newest finished run.", show_default=False)
+        list[Path] | None,
+        typer.Argument(
+            help="Run folders; default: the newest finished run.", show_default=False
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Draw them into this PNG too.", metavar="FILE.png", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Draw them into this PNG too.", metavar="FILE.png", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Show loss and score over the epochs, of one run or of several, finished or not."""
@@ -47,6 +53,9 @@ def load_curves(runs: list[Path]) -> "list[Curve]":
     found = [read_rows(path / METRICS) for path in paths]
     for path, rows in zip(paths, found, strict=True):
         if not rows:
-            raise RunError(f"{path}: has no row in {METRICS} yet: wait for the end of the first epoch")
+            raise RunError(
+                f"{path}: has no row in {METRICS} yet: wait for the end of the first"
+                " epoch"
+            )
     names = shorten([str(path) for path in paths])
     return [Curve(name, rows) for name, rows in zip(names, found, strict=True)]

@@ -20,45 +20,74 @@ FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 def predict_command(
     texts: Annotated[
-        list[str] | None, typer.Argument(help="The texts; - reads one a line from stdin.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="The texts; - reads one a line from stdin.", show_default=False
+        ),
     ] = None,
     run: Annotated[
         Path | None,
         typer.Option(
-            help="The run folder; default: the newest finished run.", show_default=False, autocompletion=complete_runs
+            help="The run folder; default: the newest finished run.",
+            show_default=False,
+            autocompletion=complete_runs,
         ),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many labels a plain line has, the most probable first.")] = 1,
+    top_k: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many labels a plain line has, the most probable first."
+        ),
+    ] = 1,
     json_: JsonOption = False,
     input_: Annotated[
         str | None,
         typer.Option(
             "--input",
-            help="A .csv, .tsv, .jsonl or .parquet file, or any other, one text a line; - is stdin.",
+            help=(
+                "A .csv, .tsv, .jsonl or .parquet file, or any other, one text a line;"
+                " - is stdin."
+            ),
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Write there instead, as .csv, .tsv, .jsonl, .parquet or plain lines.", show_default=False),
+        typer.Option(
+            help="Write there instead, as .csv, .tsv, .jsonl, .parquet or plain lines.",
+            show_default=False,
+        ),
     ] = None,
     attention: Annotated[
-        bool, typer.Option("--attention", help="Show what attention pooling took in, for a model that pools so.")
+        bool,
+        typer.Option(
+            "--attention",
+            help="Show what attention pooling took in, for a model that pools so.",
+        ),
     ] = False,
     min_confidence: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="Leave the label empty (null in JSON and Parquet) where it is less probable."
+            min=0.0,
+            max=1.0,
+            help=(
+                "Leave the label empty (null in JSON and Parquet) where it is less"
+                " probable."
+            ),
         ),
     ] = 0.0,
     device: DeviceOption = None,
 ) -> None:
     """Print label and probability of each text, one line a text, in their order."""
     if (texts is None) == (input_ is None):
-        raise ConfigError('give texts, or --input FILE, and not both: rnncls predict "some text"')
+        raise ConfigError(
+            'give texts, or --input FILE, and not both: rnncls predict "some text"'
+        )
 
     if texts is not None and len(texts) > 1 and STDIN in texts:
         raise ConfigError("- reads all texts from stdin: give it alone")
-    _check_form(top_k, output, json_=json_, attention=attention, min_confidence=min_confidence)
+    _check_form(
+        top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
+    )
 
     from rnncls.inference.predictor import Predictor
     from rnncls.machine.processes import find_processes
@@ -71,14 +100,23 @@ def predict_command(
         if processes.count > 1:
             check_sharing(source, attention=attention)
         loaded = load_run(find_run(run))
-        own_device = processes.own_device(resolve_device(device or loaded.config.device))
-        predictor = Predictor(loaded, own_device, attention=attention, min_confidence=min_confidence)
+        own_device = processes.own_device(
+            resolve_device(device or loaded.config.device)
+        )
+        predictor = Predictor(
+            loaded, own_device, attention=attention, min_confidence=min_confidence
+        )
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
     if not processes.is_first:
         predictor.read_along(chunks, processes)
         return
     windows = show_progress(predictor.stream_together(chunks, processes), source)
-    write_predictions((prediction for window in windows for prediction in window), output, top_k, as_json=json_)
+    write_predictions(
+        (prediction for window in windows for prediction in window),
+        output,
+        top_k,
+        as_json=json_,
+    )
 
 
 def check_sharing(source: str | None, *, attention: bool) -> None:
@@ -87,13 +125,25 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
     Raises:
         ConfigError: They cannot.
     """
-    if source == STDIN or (source is not None and Path(source).exists() and not Path(source).is_file()):
-        raise ConfigError("--input: several processes cannot share stdin or a pipe: give a file")
+    if source == STDIN or (
+        source is not None and Path(source).exists() and not Path(source).is_file()
+    ):
+        raise ConfigError(
+            "--input: several processes cannot share stdin or a pipe: give a file"
+        )
     if attention:
-        raise ConfigError("--attention: is work for one process: start it without torchrun")
+        raise ConfigError(
+            "--attention: is work for one process: start it without torchrun"
+        )
 
 
-def write_predictions(predictions: "Iterator[Prediction]", output: Path | None, top_k: int, *, as_json: bool) -> None:
+def write_predictions(
+    predictions: "Iterator[Prediction]",
+    output: Path | None,
+    top_k: int,
+    *,
+    as_json: bool,
+) -> None:
     """Write predictions as they come, to a file or else to stdout."""
     from rnncls.reporting.evaluation_tables import (
         prediction_json,
@@ -106,26 +156,54 @@ def write_predictions(predictions: "Iterator[Prediction]", output: Path | None, 
         typer.echo(f"{output}: {num_rows:,} predictions")
         return
     for prediction in predictions:
-        sys.stdout.write((prediction_json(prediction) if as_json else prediction_line(prediction, top_k)) + "\n")
+        sys.stdout.write(
+            (
+                prediction_json(prediction)
+                if as_json
+                else prediction_line(prediction, top_k)
+            )
+            + "\n"
+        )
 
 
-def _check_form(top_k: int, output: Path | None, *, json_: bool, attention: bool, min_confidence: float) -> None:
+def _check_form(
+    top_k: int,
+    output: Path | None,
+    *,
+    json_: bool,
+    attention: bool,
+    min_confidence: float,
+) -> None:
     """See that the form of the output has room for what is asked for."""
     suffix = output.suffix.lower() if output else ""
     if top_k > 1 and (json_ or suffix in FORMS):
         raise ConfigError(
-            "--top-k is for plain lines: --json and .jsonl hold every label's probability, a table the best"
+            "--top-k is for plain lines: --json and .jsonl hold every label's"
+            " probability, a table the best"
         )
     if top_k > 1 and min_confidence:
-        raise ConfigError("--top-k lists labels however probable they are: leave it or --min-confidence out")
+        raise ConfigError(
+            "--top-k lists labels however probable they are: leave it or"
+            " --min-confidence out"
+        )
     if json_ and output is not None:
-        raise ConfigError("the ending of --output names its form: leave --json out, or name a .jsonl file")
+        raise ConfigError(
+            "the ending of --output names its form: leave --json out, or name a .jsonl"
+            " file"
+        )
     if attention and suffix in FORMS - {".jsonl", ".ndjson"}:
-        raise ConfigError("--attention is for plain lines, --json and .jsonl: a table has no room for it")
+        raise ConfigError(
+            "--attention is for plain lines, --json and .jsonl: a table has no room"
+            " for it"
+        )
 
 
-def show_progress(windows: "Iterator[list[Prediction]]", source: str | None) -> "Iterator[list[Prediction]]":
-    """Yield the predictions, with a bar and its time left on a terminal where their number can be known."""
+def show_progress(
+    windows: "Iterator[list[Prediction]]", source: str | None
+) -> "Iterator[list[Prediction]]":
+    """Yield the predictions, with a bar and its time left on a terminal where their
+    number can be known.
+    """
     if source is None:
         yield from windows
         return
@@ -134,7 +212,14 @@ def show_progress(windows: "Iterator[list[Prediction]]", source: str | None) -> 
     from rnncls.data.readers import count_rows
 
     total = None if source == STDIN else count_rows(Path(source))
-    with tqdm(total=total, desc="predicting", unit=" texts", unit_scale=True, disable=None, leave=False) as bar:
+    with tqdm(
+        total=total,
+        desc="predicting",
+        unit=" texts",
+        unit_scale=True,
+        disable=None,
+        leave=False,
+    ) as bar:
         for window in windows:
             bar.update(len(window))
             yield window

@@ -1,4 +1,6 @@
-"""`rnncls pretrain`: from texts without labels to a language model that a classifier can start from."""
+"""`rnncls pretrain`: from texts without labels to a language model that a classifier
+can start from.
+"""
 
 import shlex
 from pathlib import Path
@@ -18,30 +20,51 @@ from rnncls.cli.options import (
 
 def pretrain_command(
     config: ConfigOption,
-    out: Annotated[Path, typer.Option(help="The folder to leave it in, for model.pretrained.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The folder to leave it in, for model.pretrained.", show_default=False
+        ),
+    ],
     set_: SetOption = None,
     device: DeviceOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where --out stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
+    ] = False,
     with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Train a language model on the training texts, without their labels, and on data.unlabelled."""
+    """Train a language model on the training texts, without their labels, and on
+    data.unlabelled.
+    """
     from rnncls.config.schema import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
-    checked = load_config(config, [*(set_ or []), *([f"device={device}"] if device else [])])
+    checked = load_config(
+        config, [*(set_ or []), *([f"device={device}"] if device else [])]
+    )
 
     from rnncls.machine.runtime import collect_again
     from rnncls.training.pretraining import pretrain
 
     collect_again()
-    summary = pretrain(checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache)
+    summary = pretrain(
+        checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache
+    )
     again = shlex.join(
-        [str(config), *(part for each in [*(set_ or []), f"model.pretrained={out}"] for part in ("--set", each))]
+        [
+            str(config),
+            *(
+                part
+                for each in [*(set_ or []), f"model.pretrained={out}"]
+                for part in ("--set", each)
+            ),
+        ]
     )
     typer.echo(
-        f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, perplexity "
-        f"{summary['valid']['perplexity']:.4g} a word of {summary['data']['num_valid_rows']:,} validation rows, "
-        f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s; "
-        f"now: rnncls train --config {again}"
+        f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
+        f" perplexity {summary['valid']['perplexity']:.4g} a word of"
+        f" {summary['data']['num_valid_rows']:,} validation rows,"
+        f" {summary['num_parameters']:,} parameters, trained in"
+        f" {summary['train_s']:.0f} s; now: rnncls train --config {again}"
     )

@@ -1,4 +1,6 @@
-"""`rnncls report`: what `rnncls eval` finds, and how the run was trained, as one page with pictures."""
+"""`rnncls report`: what `rnncls eval` finds, and how the run was trained, as one page
+with pictures.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +16,23 @@ def report_command(
     split: SplitOption = None,
     data: DataOption = None,
     output: Annotated[
-        Path | None, typer.Option(help="The page; default: report.html in the run folder.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The page; default: report.html in the run folder.", show_default=False
+        ),
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Write the pictures into this folder too, as PNG.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write the pictures into this folder too, as PNG.", show_default=False
+        ),
     ] = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Write one self-contained page on a run: scores, calibration, errors and learning curves, with pictures."""
+    """Write one self-contained page on a run: scores, calibration, errors and learning
+    curves, with pictures.
+    """
     from rnncls.machine.runtime import collect_again
     from rnncls.runs.checkpoint import find_run
 
@@ -30,7 +40,15 @@ def report_command(
     check_source(split, data)
     path = find_run(run)
     target = output or path / "report.html"
-    report_run(path, target, split=split or "test", data=data, pictures=pictures, device=device, use_cache=not no_cache)
+    report_run(
+        path,
+        target,
+        split=split or "test",
+        data=data,
+        pictures=pictures,
+        device=device,
+        use_cache=not no_cache,
+    )
     typer.echo(str(target))
 
 
@@ -56,7 +74,8 @@ def report_run(
         use_cache: Keep and take tokenised files (see rnncls.data.cache).
 
     Raises:
-        RnnclsError: The run, the data or the device is wrong, or a file cannot be written.
+        RnnclsError: The run, the data or the device is wrong, or a file cannot be
+            written.
     """
     from rnncls.evaluation.run_evaluation import judge
     from rnncls.machine.files import make_folder, read_json, write_atomic
@@ -67,8 +86,12 @@ def report_run(
     judgement = judge(path, split=split, data=data, device=device, use_cache=use_cache)
     rows = read_rows(path / METRICS) if (path / METRICS).exists() else []
     summary = read_json(path / SUMMARY) if (path / SUMMARY).exists() else {}
-    issues = read_json(path / ISSUES)["label_issues"] if (path / ISSUES).exists() else []
-    report = Report(judgement, judgement.scores(), judgement.diagnose(), rows, summary, issues)
+    issues = (
+        read_json(path / ISSUES)["label_issues"] if (path / ISSUES).exists() else []
+    )
+    report = Report(
+        judgement, judgement.scores(), judgement.diagnose(), rows, summary, issues
+    )
     drawn = report.pictures()
     save_report(output, report, drawn)
     if pictures is not None:

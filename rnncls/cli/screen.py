@@ -23,13 +23,16 @@ def save_plot(path: Path, figure: "Figure") -> None:
     typer.echo(f"{path}: written", err=True)
 
 
-def print_tables(lines: Iterable[str], tables: Sequence["Table"], *, fit: bool = False) -> None:
+def print_tables(
+    lines: Iterable[str], tables: Sequence["Table"], *, fit: bool = False
+) -> None:
     """Print lines as they are, then tables.
 
     Args:
         lines: Never wrapped, never taken for markup.
         tables: Below one another.
-        fit: Whether to cut what is too wide for the screen: squeezed, a table of many columns would lose its figures.
+        fit: Whether to cut what is too wide for the screen: squeezed, a table of many
+            columns would lose its figures.
     """
     from rich.console import Console
 
@@ -38,5 +41,8 @@ def print_tables(lines: Iterable[str], tables: Sequence["Table"], *, fit: bool =
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if not fit:
         unlimited = console.options.update(max_width=1_000_000)
-        console.width = max(console.width, *(console.measure(table, options=unlimited).maximum for table in tables))
+        console.width = max(
+            console.width,
+            *(console.measure(table, options=unlimited).maximum for table in tables),
+        )
     console.print(*tables)

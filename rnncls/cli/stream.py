@@ -17,12 +17,19 @@ def stream_command(
     run: RunOption = None,
     min_confidence: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Leave a text as soon as a label is so probable.", show_default=False),
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Leave a text as soon as a label is so probable.",
+            show_default=False,
+        ),
     ] = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Read texts from stdin, one a line, and judge each anew after every token, at the same cost for each."""
+    """Read texts from stdin, one a line, and judge each anew after every token, at the
+    same cost for each.
+    """
     from rnncls.data.readers import read_pieces
     from rnncls.inference.insight.trajectory import Stream
     from rnncls.machine.runtime import collect_again, resolve_device
@@ -49,10 +56,14 @@ def verdict_json(verdict: "Verdict") -> str:
 
 
 def verdict_line(verdict: "Verdict", width: int) -> str:
-    """Return label, probability and the token that was read, or that the text is judged."""
+    """Return label, probability and the token that was read, or that the text is
+    judged.
+    """
     from rnncls.reporting.insight_tables import shown
 
-    said = f"{verdict.num_tokens:>5}  {shown(verdict.label):<{width}}  {verdict.prob:7.2%}"
+    said = (
+        f"{verdict.num_tokens:>5}  {shown(verdict.label):<{width}}  {verdict.prob:7.2%}"
+    )
     if not verdict.is_final:
         return f"{said}  {shown(verdict.token)}"
     return f"{said}  = verdict{', before the end' if verdict.is_early else ''}\n"

@@ -42,21 +42,30 @@ def train_command(
     from rnncls.training.run import train
 
     collect_again()
-    name, resume = find_processes().from_first(lambda: find_place(config, checked, out, resume=resume))
+    name, resume = find_processes().from_first(
+        lambda: find_place(config, checked, out, resume=resume)
+    )
     path = Path(name)
-    summary = train(checked, path, resume=resume, may_change=with_changes, use_cache=not no_cache)
+    summary = train(
+        checked, path, resume=resume, may_change=with_changes, use_cache=not no_cache
+    )
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
     typer.echo(
-        f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']}, validation accuracy "
-        f"{valid['accuracy']:.2%} ({low:.2%} to {high:.2%}) of {summary['data']['num_valid_rows']:,} rows, "
-        f"macro-F1 {valid['macro_f1']:.2%}, "
-        f"{summary['num_parameters']:,} parameters, trained in {summary['train_s']:.0f} s"
+        f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
+        f" validation accuracy {valid['accuracy']:.2%} ({low:.2%} to {high:.2%}) of"
+        f" {summary['data']['num_valid_rows']:,} rows, macro-F1"
+        f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
+        f" in {summary['train_s']:.0f} s"
     )
 
 
-def find_place(file: Path, config: "Config", out: Path | None, *, resume: bool) -> tuple[str, bool]:
-    """Return the folder to train in, and whether to go on there: also where torchrun has started this training anew.
+def find_place(
+    file: Path, config: "Config", out: Path | None, *, resume: bool
+) -> tuple[str, bool]:
+    """Return the folder to train in, and whether to go on there: also where torchrun
+    has
+    started this training anew.
 
     Raises:
         RunError: There is nothing to go on with.
@@ -68,11 +77,17 @@ def find_place(file: Path, config: "Config", out: Path | None, *, resume: bool) 
     begun = find_begun(find_launch(), out)
     if begun is not None:
         return str(begun), True
-    return str(out or (find_unfinished(config) if resume else new_run_path(file))), resume
+    return (
+        str(out or (find_unfinished(config) if resume else new_run_path(file))),
+        resume,
+    )
 
 
 def new_run_path(config: Path, folder: Path = Path("runs")) -> Path:
     """Return a readable name for a new run that nothing in the folder has yet."""
     name = f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (folder / (name if number == 1 else f"{name}-{number}") for number in range(1, 1000))
+    candidates = (
+        folder / (name if number == 1 else f"{name}-{number}")
+        for number in range(1, 1000)
+    )
     return next(path for path in candidates if not path.exists())

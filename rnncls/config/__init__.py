@@ -1,4 +1,5 @@
-"""The config: every key with its type, bounds and documentation; reading YAML and overrides.
+"""The config: every key with its type, bounds and documentation; reading YAML and
+overrides.
 
 May import: errors (`rnncls`), `machine`.
 """

@@ -1,8 +1,9 @@
 """A group of keys: frozen, closed, strictly typed, and checked by pydantic's own core.
 
-A section is a frozen dataclass whose annotations are what its keys take. Its validator is the one of pydantic-core that
-a pydantic model would have, built here from those annotations: to import pydantic itself takes as long as the rest of a
-short command, so only the JSON schema does that (docs/performance.md).
+A section is a frozen dataclass whose annotations are what its keys take. Its validator
+is the one of pydantic-core that a pydantic model would have, built here from those
+annotations: to import pydantic itself takes as long as the rest of a short command, so
+only the JSON schema does that (docs/performance.md).
 """
 
 import ast
@@ -45,7 +46,9 @@ _SCALARS: dict[type, CoreSchema] = {
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text that a regular expression matches; the examples say to a reader what that is."""
+    """A text that a regular expression matches; the examples say to a reader what that
+    is.
+    """
 
     regex: str
     examples: tuple[str, ...]
@@ -57,9 +60,14 @@ class Pattern:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Section:
-    """A closed and frozen group of keys: an unknown key is an error, and so is a text where a number belongs."""
+    """A closed and frozen group of keys: an unknown key is an error, and so is a text
+    where a number belongs.
+    """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}  # for the JSON schema
+    __pydantic_config__: ClassVar = {
+        "extra": "forbid",
+        "use_attribute_docstrings": True,
+    }  # for the JSON schema
     __dataclass_fields__: ClassVar[dict[str, Any]]
     _validator: ClassVar[SchemaValidator]
     _schema: ClassVar[CoreSchema]
@@ -77,7 +85,8 @@ class Section:
         """Check the values of all keys.
 
         Raises:
-            pydantic_core.ValidationError: A key is unknown or missing, or a value is wrong.
+            pydantic_core.ValidationError: A key is unknown or missing, or a value is
+                wrong.
         """
         self._validator.validate_python(ArgsKwargs((), values), self_instance=self)
 
@@ -119,7 +128,11 @@ def annotations_of(section: type[Section]) -> dict[str, Any]:
 def default_of(section: type[Section], key: str) -> Any:
     """Return the default of a key that has one."""
     (field,) = (field for field in dataclasses.fields(section) if field.name == key)
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return (
+        field.default
+        if field.default_factory is dataclasses.MISSING
+        else field.default_factory()
+    )
 
 
 def documentation_of(section: type[Section]) -> dict[str, str]:
@@ -130,23 +143,41 @@ def documentation_of(section: type[Section]) -> dict[str, str]:
         node.target.id: inspect.cleandoc(below.value.value)
         for node, below in itertools.pairwise(definition.body)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+        if isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
     }
 
 
 def allowed(annotation: Any) -> str:
     """Return which values a key takes, as a reader of YAML would say it."""
-    kind, *details = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    kind, *details = (
+        get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    )
     if get_origin(kind) in (Union, types.UnionType):
         return " | ".join(map(allowed, get_args(kind)))
     if get_origin(kind) is Literal:
         return " | ".join(get_args(kind))
     if get_origin(kind) is list:
         item = allowed(*get_args(kind))
-        return f"{'non-empty ' if details else ''}list of {'texts' if item == 'text' else item}"
-    if examples := [example for detail in details if isinstance(detail, Pattern) for example in detail.examples]:
+        return (
+            f"{'non-empty ' if details else ''}list of"
+            f" {'texts' if item == 'text' else item}"
+        )
+    if examples := [
+        example
+        for detail in details
+        if isinstance(detail, Pattern)
+        for example in detail.examples
+    ]:
         return " | ".join(examples)
-    names = {str: "text", int: "whole number", float: "number", bool: "true | false", types.NoneType: "null"}
+    names = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true | false",
+        types.NoneType: "null",
+    }
     signs = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
     bounds = [
         f"{signs[type(detail)][0]} {getattr(detail, signs[type(detail)][1]):g}"
@@ -158,12 +189,16 @@ def allowed(annotation: Any) -> str:
 
 def _section_schema(section: type[Section]) -> CoreSchema:
     fields = [
-        core_schema.dataclass_field(key, _with_default(section, key, _schema_of(annotation)), kw_only=True)
+        core_schema.dataclass_field(
+            key, _with_default(section, key, _schema_of(annotation)), kw_only=True
+        )
         for key, annotation in annotations_of(section).items()
     ]
     arguments = core_schema.dataclass_args_schema(section.__name__, fields)
     config = core_schema.CoreConfig(extra_fields_behavior="forbid")
-    schema = core_schema.dataclass_schema(section, arguments, [*annotations_of(section)], frozen=True, config=config)
+    schema = core_schema.dataclass_schema(
+        section, arguments, [*annotations_of(section)], frozen=True, config=config
+    )
 
     def check(checked: Section) -> Section:
         checked.check()
@@ -182,10 +217,16 @@ def _with_default(section: type[Section], key: str, schema: CoreSchema) -> CoreS
 
 
 def _schema_of(annotation: Any) -> CoreSchema:
-    kind, *details = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    kind, *details = (
+        get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    )
     if get_origin(kind) in (Union, types.UnionType):
-        some = [_schema_of(each) for each in get_args(kind) if each is not types.NoneType]
-        return core_schema.nullable_schema(some[0] if len(some) == 1 else core_schema.union_schema([*some]))
+        some = [
+            _schema_of(each) for each in get_args(kind) if each is not types.NoneType
+        ]
+        return core_schema.nullable_schema(
+            some[0] if len(some) == 1 else core_schema.union_schema([*some])
+        )
     if get_origin(kind) is Literal:
         return core_schema.literal_schema([*get_args(kind)])
     if get_origin(kind) is list:
@@ -194,12 +235,18 @@ def _schema_of(annotation: Any) -> CoreSchema:
         schema = kind._schema if issubclass(kind, Section) else {**_SCALARS[kind]}
     for detail in details:
         schema |= _limits(detail)
-    return core_schema.no_info_after_validator_function(_refuse_nul, schema) if kind is str else schema
+    return (
+        core_schema.no_info_after_validator_function(_refuse_nul, schema)
+        if kind is str
+        else schema
+    )
 
 
 def _refuse_nul(text: str) -> str:
     if "\0" in text:
-        raise PydanticCustomError("nul", "has a NUL character, which no file or column has in its name")
+        raise PydanticCustomError(
+            "nul", "has a NUL character, which no file or column has in its name"
+        )
     return text
 
 
@@ -210,4 +257,6 @@ def _limits(detail: Any) -> dict[str, Any]:
         case Pattern():
             return {"pattern": detail.regex}
         case _:
-            return dataclasses.asdict(detail)  # ge, gt, le or lt: annotated_types and pydantic-core name them alike
+            return dataclasses.asdict(
+                detail
+            )  # ge, gt, le or lt: annotated_types and pydantic-core name them alike

@@ -1,8 +1,9 @@
 """Tokenised data files, kept from one run to the next.
 
-An entry is named by a checksum of all that it depends on: the file's contents, how it is read and how it is tokenised.
-It is written whole or not at all and verified when it is read; a damaged one is made anew. The entries used longest
-ago make room for new ones.
+An entry is named by a checksum of all that it depends on: the file's contents, how it
+is read and how it is tokenised. It is written whole or not at all and verified when it
+is read; a damaged one is made anew. The entries used longest ago make room for new
+ones.
 """
 
 import contextlib
@@ -41,7 +42,9 @@ _ABANDONED_S = 3600.0
 
 
 def cache_dir() -> Path:
-    """Return the folder of the entries: $RNNCLS_CACHE, or rnncls in the user's folder for caches."""
+    """Return the folder of the entries: $RNNCLS_CACHE, or rnncls in the user's folder
+    for caches.
+    """
     if own := os.environ.get("RNNCLS_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -54,7 +57,11 @@ def load_cached(path: Path, config: Config, *, use_cache: bool) -> LabelledTexts
     Raises:
         DataError: The file or one of its rows is wrong.
     """
-    labelled = _load(path, config) if use_cache else load_labelled(path, config.data, config.text)
+    labelled = (
+        _load(path, config)
+        if use_cache
+        else load_labelled(path, config.data, config.text)
+    )
     if config.data.name:
         note_if_not_canonical(labelled, config.data.name)
     return labelled
@@ -76,7 +83,9 @@ def _load(path: Path, config: Config) -> LabelledTexts:
             return labelled
     labelled = load_labelled(path, config.data, config.text)
     if labelled.sha256 != sha256:
-        return labelled  # the file has changed in between: these are not the rows that the entry's name stands for
+        # the file has changed in between: these are not the rows that the entry's name
+        # stands for
+        return labelled
     try:
         _write(entry, labelled)
     except (RunError, OSError) as error:
@@ -92,7 +101,10 @@ def _key(path: Path, sha256: str, config: Config) -> str:
         "columns": [data.name, data.text, data.label, data.delimiter, data.columns],
         "text": Settings.of(text),
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
-        "code": [checksum(Path(str(module.__file__)), "sha256") for module in (dataset, readers, tokenizer)],
+        "code": [
+            checksum(Path(str(module.__file__)), "sha256")
+            for module in (dataset, readers, tokenizer)
+        ],
     }
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:32]
 
@@ -108,9 +120,19 @@ def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
     if meta["key"] != entry.stem:
         raise RunError(f"{entry}: damaged: the entry of another file")
     # A token holds no line end: no tokenizer leaves white space in one.
-    types = tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass").split("\n")
-    texts = TokenizedTexts(tensors["type_ids"].numpy(), tensors["lengths"].numpy(), types)
-    labelled = LabelledTexts(path, sha256, texts, tensors["labels"].numpy(), list(map(str, meta["label_names"])))
+    types = (
+        tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass").split("\n")
+    )
+    texts = TokenizedTexts(
+        tensors["type_ids"].numpy(), tensors["lengths"].numpy(), types
+    )
+    labelled = LabelledTexts(
+        path,
+        sha256,
+        texts,
+        tensors["labels"].numpy(),
+        list(map(str, meta["label_names"])),
+    )
     if not _fits_together(labelled):
         raise RunError(f"{entry}: damaged: its parts do not fit together")
     return labelled
@@ -120,7 +142,8 @@ def _fits_together(labelled: LabelledTexts) -> bool:
     """Return whether each number in an entry is of its type and stands for something."""
     texts, labels = labelled.texts, labelled.labels
     return (
-        [array.dtype.name for array in (texts.type_ids, texts.lengths, labels)] == ["int32", "int64", "int64"]
+        [array.dtype.name for array in (texts.type_ids, texts.lengths, labels)]
+        == ["int32", "int64", "int64"]
         and len(texts.lengths) == len(labels)
         and texts.lengths.min() >= 1
         and texts.lengths.sum() == len(texts.type_ids)
@@ -142,16 +165,23 @@ def _write(entry: Path, labelled: LabelledTexts) -> None:
         return  # it would drive all others out, and its copy would double the memory
     entry.parent.mkdir(parents=True, exist_ok=True)
     _make_room(entry.parent, size)
-    save_tensors(entry, tensors, {"key": entry.stem, "label_names": labelled.label_names})
+    save_tensors(
+        entry, tensors, {"key": entry.stem, "label_names": labelled.label_names}
+    )
 
 
 def _make_room(folder: Path, size: int) -> None:
-    """Delete the entries used longest ago, until one of `size` bytes fits, and what killed processes left."""
+    """Delete the entries used longest ago, until one of `size` bytes fits, and what
+    killed processes left.
+    """
     for half in folder.glob(TEMPORARY):
         with contextlib.suppress(FileNotFoundError):
             if half.stat().st_mtime < time.time() - _ABANDONED_S:
                 half.unlink()
-    entries = sorted(((file.stat(), file) for file in folder.glob("*.safetensors")), key=lambda item: item[0].st_mtime)
+    entries = sorted(
+        ((file.stat(), file) for file in folder.glob("*.safetensors")),
+        key=lambda item: item[0].st_mtime,
+    )
     total = sum(stat.st_size for stat, _ in entries)
     for stat, file in entries:
         if total + size <= MAX_BYTES:

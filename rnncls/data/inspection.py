@@ -1,7 +1,8 @@
 """What is in the data, and what is wrong with it, before anything is trained.
 
-All splits are looked at, the test rows too, for a text that stands in two of them is found in no other way. No model
-and no score is involved, so that nothing is picked by the test rows.
+All splits are looked at, the test rows too, for a text that stands in two of them is
+found in no other way. No model and no score is involved, so that nothing is picked by
+the test rows.
 """
 
 from collections import Counter
@@ -23,8 +24,9 @@ from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
 
 NUM_BINS = 12
 METHOD = (
-    "The same: the same tokens in the same order. Nearly the same: a Jaccard similarity of the runs of three tokens of "
-    f"{THRESHOLD} or more; pairs are proposed by MinHash, which misses fewer than 1 in 4,000 of them."
+    "The same: the same tokens in the same order. Nearly the same: a Jaccard"
+    f" similarity of the runs of three tokens of {THRESHOLD} or more; pairs are"
+    " proposed by MinHash, which misses fewer than 1 in 4,000 of them."
 )
 _UNLIMITED = 1 << 30
 
@@ -39,7 +41,8 @@ class Lengths:
         longest: At most.
         num_cut: Texts that `max_tokens` cuts.
         share_cut: The share of all tokens that it cuts off.
-        edges: Of the histogram's bins: a bin holds the lengths from its edge to the one before the next.
+        edges: Of the histogram's bins: a bin holds the lengths from its edge to the one
+            before the next.
         counts: Texts in each bin.
     """
 
@@ -54,13 +57,16 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the vocabulary of the training rows, and pretrained vectors, know of a split's tokens.
+    """What the vocabulary of the training rows, and pretrained vectors, know of a
+    split's
+    tokens.
 
     Attributes:
         num_tokens: After `max_tokens`.
         unknown_share: The share of tokens that become `<unk>`.
         unknown_words: The most frequent of them, with their counts.
-        vectors_share: The share of tokens with a vector in `text.vectors`; None without any.
+        vectors_share: The share of tokens with a vector in `text.vectors`; None without
+            any.
     """
 
     num_tokens: int
@@ -75,7 +81,8 @@ class Inspection:
 
     Attributes:
         paths: The file of each split.
-        classes: The rows of each class in each split, the largest of the training rows first.
+        classes: The rows of each class in each split, the largest of the training rows
+            first.
         lengths: Of each split.
         coverage: Of each split.
         vocab_size: Words of the training rows, `<pad>` and `<unk>` counted in.
@@ -108,15 +115,29 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
     train, max_tokens = parts[0], config.text.max_tokens
     cut = {part.split: cut_texts(part.tokens, max_tokens) for part in parts}
     own = cut["train"]
-    vocab = build_vocab(own.types, own.counts(), min_freq=config.text.min_freq, max_vocab=config.text.max_vocab)
+    vocab = build_vocab(
+        own.types,
+        own.counts(),
+        min_freq=config.text.min_freq,
+        max_vocab=config.text.max_vocab,
+    )
     known = _find_vectors(config, vocab)
     order = [label for label, _ in Counter(train.labels).most_common()]
     order += sorted({label for part in parts for label in part.labels} - set(order))
     return Inspection(
         paths={part.split: str(part.path) for part in parts},
-        classes={part.split: {label: Counter(part.labels)[label] for label in order} for part in parts},
-        lengths={part.split: describe_lengths(part.tokens.lengths, max_tokens) for part in parts},
-        coverage={split: _describe_coverage(texts, vocab, known) for split, texts in cut.items()},
+        classes={
+            part.split: {label: Counter(part.labels)[label] for label in order}
+            for part in parts
+        },
+        lengths={
+            part.split: describe_lengths(part.tokens.lengths, max_tokens)
+            for part in parts
+        },
+        coverage={
+            split: _describe_coverage(texts, vocab, known)
+            for split, texts in cut.items()
+        },
         vocab_size=len(vocab),
         max_tokens=max_tokens,
         findings=find_all(corpus),
@@ -125,9 +146,14 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
 
 def load_parts(config: Config, *, use_cache: bool) -> list[Part]:
     """Return the rows of each split that the config has, the training rows first."""
-    uncut = config.model_copy(update={"text": config.text.model_copy(update={"max_tokens": _UNLIMITED})})
+    uncut = config.model_copy(
+        update={"text": config.text.model_copy(update={"max_tokens": _UNLIMITED})}
+    )
     train, train_rows, valid, valid_rows = load_sources(uncut, use_cache=use_cache)
-    sources: list[tuple[Split, LabelledTexts, Ints]] = [("train", train, train_rows), ("valid", valid, valid_rows)]
+    sources: list[tuple[Split, LabelledTexts, Ints]] = [
+        ("train", train, train_rows),
+        ("valid", valid, valid_rows),
+    ]
     if config.data.name or config.data.test or config.data.test_fraction is not None:
         sources.append(("test", *load_test_source(uncut, use_cache=use_cache)))
     raw: dict[Path, list[str]] = {}
@@ -167,26 +193,41 @@ def describe_lengths(lengths: Ints, max_tokens: int) -> Lengths:
 
 def cut_texts(texts: TokenizedTexts, max_tokens: int) -> TokenizedTexts:
     """Return the texts as the network reads them."""
-    places = np.arange(len(texts.type_ids)) - np.repeat(np.cumsum(texts.lengths) - texts.lengths, texts.lengths)
-    return TokenizedTexts(texts.type_ids[places < max_tokens], np.minimum(texts.lengths, max_tokens), texts.types)
+    places = np.arange(len(texts.type_ids)) - np.repeat(
+        np.cumsum(texts.lengths) - texts.lengths, texts.lengths
+    )
+    return TokenizedTexts(
+        texts.type_ids[places < max_tokens],
+        np.minimum(texts.lengths, max_tokens),
+        texts.types,
+    )
 
 
-def _describe_coverage(texts: TokenizedTexts, vocab: Vocab, known: npt.NDArray[np.bool_] | None) -> Coverage:
+def _describe_coverage(
+    texts: TokenizedTexts, vocab: Vocab, known: npt.NDArray[np.bool_] | None
+) -> Coverage:
     counts = texts.counts()
     ids = vocab.encode(texts.types)
     num_tokens = int(counts.sum())
     unknown = counts * (ids == UNK_ID)
-    most = sorted(np.flatnonzero(unknown).tolist(), key=lambda kind: (-unknown[kind], texts.types[kind]))[:10]
+    most = sorted(
+        np.flatnonzero(unknown).tolist(),
+        key=lambda kind: (-unknown[kind], texts.types[kind]),
+    )[:10]
     return Coverage(
         num_tokens=num_tokens,
         unknown_share=float(unknown.sum() / num_tokens),
         unknown_words={texts.types[kind]: int(unknown[kind]) for kind in most},
-        vectors_share=None if known is None else float(counts[known[ids]].sum() / num_tokens),
+        vectors_share=(
+            None if known is None else float(counts[known[ids]].sum() / num_tokens)
+        ),
     )
 
 
 def _find_vectors(config: Config, vocab: Vocab) -> npt.NDArray[np.bool_] | None:
-    """Return which words of the vocabulary have a pretrained vector; None without any. [V] bool."""
+    """Return which words of the vocabulary have a pretrained vector; None without any.
+    [V] bool.
+    """
     if config.text.vectors is None:
         return None
     from rnncls.text.vectors import load_vectors

@@ -1,4 +1,5 @@
-"""What a person should look at in the data: copies, contradictions, empty texts and odd characters.
+"""What a person should look at in the data: copies, contradictions, empty texts and odd
+characters.
 
 Shapes: N rows of all splits, P pairs of texts.
 """
@@ -22,14 +23,25 @@ NUM_EXAMPLES = 3
 _ODD = {
     "control characters": r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
     "replacement characters (U+FFFD)": "\N{REPLACEMENT CHARACTER}",
-    "letters of another encoding (as Ã© for é)": r"Ã[\x80-\xbf]|Â[\xa0-\xbf]|â(?:€|\x80)|ï»¿",
+    "letters of another encoding (as Ã© for é)": (
+        r"Ã[\x80-\xbf]|Â[\xa0-\xbf]|â(?:€|\x80)|ï»¿"
+    ),
     "invisible characters": r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]",
 }
 _ODD_ADVICE = {
-    "control characters": "remove them where the file is made: the tokenizer takes them for parts of words",
-    "replacement characters (U+FFFD)": "what stood there is lost: make the file anew from its source, as UTF-8",
-    "letters of another encoding (as Ã© for é)": "make the file anew: UTF-8 was read as another encoding on its way",
-    "invisible characters": "remove them where the file is made: they make two words of one",
+    "control characters": (
+        "remove them where the file is made: the tokenizer takes them for parts of"
+        " words"
+    ),
+    "replacement characters (U+FFFD)": (
+        "what stood there is lost: make the file anew from its source, as UTF-8"
+    ),
+    "letters of another encoding (as Ã© for é)": (
+        "make the file anew: UTF-8 was read as another encoding on its way"
+    ),
+    "invisible characters": (
+        "remove them where the file is made: they make two words of one"
+    ),
 }
 
 
@@ -86,7 +98,9 @@ class Part:
 
     def row(self, place: int) -> Row:
         """Return one of the rows for showing."""
-        return Row(self.split, int(self.rows[place]) + 1, self.labels[place], self.texts[place])
+        return Row(
+            self.split, int(self.rows[place]) + 1, self.labels[place], self.texts[place]
+        )
 
 
 class Corpus:
@@ -107,7 +121,9 @@ class Corpus:
 
     @cached_property
     def near(self) -> Ints:
-        """The pairs of different texts that are nearly the same, both ways round. [P, 2] int64, numbers of texts."""
+        """The pairs of different texts that are nearly the same, both ways round. [P,
+        2] int64, numbers of texts.
+        """
         pairs = near_pairs(select_texts(self.tokens, self.firsts))
         return np.concatenate([pairs, pairs[:, ::-1]])
 
@@ -130,19 +146,30 @@ def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:
     lengths = texts.lengths[rows]
     starts = (np.cumsum(texts.lengths) - texts.lengths)[rows]
     places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return TokenizedTexts(texts.type_ids[np.repeat(starts, lengths) + places], lengths, texts.types)
+    return TokenizedTexts(
+        texts.type_ids[np.repeat(starts, lengths) + places], lengths, texts.types
+    )
 
 
 def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
     """Return which texts have no token, and read as one unknown word. [N] bool."""
     starts = np.cumsum(texts.lengths) - texts.lengths
     unknown = texts.types.index(UNK) if UNK in texts.types else -1
-    return np.asarray((texts.lengths == 1) & (texts.type_ids[starts] == unknown), dtype=np.bool_)
+    return np.asarray(
+        (texts.lengths == 1) & (texts.type_ids[starts] == unknown), dtype=np.bool_
+    )
 
 
 def find_all(corpus: Corpus) -> list[Finding]:
-    """Return all findings: first what makes figures wrong, then what makes learning harder."""
-    found = [*_find_shared(corpus), *_find_conflicts(corpus), *_find_classes(corpus), *_find_repeats(corpus)]
+    """Return all findings: first what makes figures wrong, then what makes learning
+    harder.
+    """
+    found = [
+        *_find_shared(corpus),
+        *_find_conflicts(corpus),
+        *_find_classes(corpus),
+        *_find_repeats(corpus),
+    ]
     found += [*_find_empty(corpus), *_find_odd(corpus)]
     return [finding for finding in found if finding.count]
 
@@ -157,9 +184,15 @@ def _find_shared(corpus: Corpus) -> Iterator[Finding]:
             is_near = np.isin(own, close[:, 0]) & ~is_same
             partners = {group: group for group in own[is_same].tolist()}
             partners |= dict(close.tolist()) if is_near.any() else {}
-            for kind, what, rows in (("same", "the same as", is_same), ("near", "nearly the same as", is_near)):
+            for kind, what, rows in (
+                ("same", "the same as", is_same),
+                ("near", "nearly the same as", is_near),
+            ):
                 examples = [
-                    [corpus.row(corpus.starts[later] + row), corpus.row(corpus.place_of(earlier, partners[own[row]]))]
+                    [
+                        corpus.row(corpus.starts[later] + row),
+                        corpus.row(corpus.place_of(earlier, partners[own[row]])),
+                    ]
                     for row in np.flatnonzero(rows)[:NUM_EXAMPLES].tolist()
                 ]
                 names = corpus.parts[later].split, corpus.parts[earlier].split
@@ -169,7 +202,8 @@ def _find_shared(corpus: Corpus) -> Iterator[Finding]:
                     int(rows.sum()),
                     len(own),
                     examples,
-                    f"take them out of the {names[1]} rows, or scores on the {names[0]} rows will be too good",
+                    f"take them out of the {names[1]} rows, or scores on the {names[0]}"
+                    " rows will be too good",
                 )
 
 
@@ -202,21 +236,28 @@ def _find_classes(corpus: Corpus) -> Iterator[Finding]:
     (largest, most), (smallest, fewest) = counts[0], counts[-1]
     yield Finding(
         "imbalance",
-        f"training rows have the class '{largest}', {most / fewest:.1f} times those of '{smallest}' ({fewest:,})",
+        f"training rows have the class '{largest}', {most / fewest:.1f} times those of"
+        f" '{smallest}' ({fewest:,})",
         most if most >= 3 * fewest else 0,
         len(train.labels),
         [],
-        "set train.monitor: macro_f1, and judge by macro-F1: accuracy hides a class that is never predicted",
+        "set train.monitor: macro_f1, and judge by macro-F1: accuracy hides a class"
+        " that is never predicted",
     )
     for part in corpus.parts[1:]:
-        rows = [place for place, label in enumerate(part.labels) if label not in dict(counts)]
+        rows = [
+            place
+            for place, label in enumerate(part.labels)
+            if label not in dict(counts)
+        ]
         yield Finding(
             f"unknown_class_{part.split}",
             f"{part.split} rows have a class that the training rows lack",
             len(rows),
             len(part.labels),
             [[part.row(place)] for place in rows[:NUM_EXAMPLES]],
-            "correct the label, or add training rows of that class: eval refuses the file as it is",
+            "correct the label, or add training rows of that class: eval refuses the"
+            " file as it is",
         )
 
 
@@ -236,19 +277,25 @@ def _find_repeats(corpus: Corpus) -> Iterator[Finding]:
             len(again),
             len(groups),
             examples,
-            "keep one of each, unless the data repeats itself in use too: each copy counts anew",
+            "keep one of each, unless the data repeats itself in use too: each copy"
+            " counts anew",
         )
         close = corpus.near[np.isin(corpus.near, groups).all(axis=1)]
         rows = np.flatnonzero(np.isin(groups, close[:, 0]))
         partners = dict(close.tolist())
-        shown = [row for row in rows.tolist() if partners[int(groups[row])] > groups[row]]  # not each pair twice
+        shown = [
+            row for row in rows.tolist() if partners[int(groups[row])] > groups[row]
+        ]  # not each pair twice
         yield Finding(
             f"near_{part.split}",
             f"{part.split} rows are nearly the same as another one",
             len(rows),
             len(groups),
             [
-                [part.row(row), corpus.row(corpus.place_of(number, partners[int(groups[row])]))]
+                [
+                    part.row(row),
+                    corpus.row(corpus.place_of(number, partners[int(groups[row])])),
+                ]
                 for row in shown[:NUM_EXAMPLES]
             ],
             "look at them: templates and corrected versions are learnt by heart",
@@ -263,16 +310,22 @@ def _find_empty(corpus: Corpus) -> Iterator[Finding]:
         len(places),
         len(corpus.groups),
         [[corpus.row(place)] for place in places[:NUM_EXAMPLES]],
-        "take them out, or name more columns in data.text: they read as one unknown word",
+        "take them out, or name more columns in data.text: they read as one unknown"
+        " word",
     )
-    wordless = [place for place in np.flatnonzero(corpus.is_wordless).tolist() if place not in set(places)]
+    wordless = [
+        place
+        for place in np.flatnonzero(corpus.is_wordless).tolist()
+        if place not in set(places)
+    ]
     yield Finding(
         "no_token",
         "rows have no token, though their text is not empty",
         len(wordless),
         len(corpus.groups),
         [[corpus.row(place)] for place in wordless[:NUM_EXAMPLES]],
-        "look at them, and at text.clean and text.tokenizer: they read as one unknown word",
+        "look at them, and at text.clean and text.tokenizer: they read as one unknown"
+        " word",
     )
 
 

@@ -1,4 +1,5 @@
-"""Calibration: whether a probability is right as often as it says, and the temperature that makes it so.
+"""Calibration: whether a probability is right as often as it says, and the temperature
+that makes it so.
 
 Shapes: N texts, C classes.
 """
@@ -21,7 +22,9 @@ _WIDEST, _HALVINGS = math.log(1e3), 50
 
 @dataclass(frozen=True)
 class Bin:
-    """The texts whose label has a probability in [low, high), 1 included: how sure, and how often right, on average."""
+    """The texts whose label has a probability in [low, high), 1 included: how sure, and
+    how often right, on average.
+    """
 
     low: float
     high: float
@@ -32,7 +35,9 @@ class Bin:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The texts whose label has at least the probability `min_confidence`, and how often they are right.
+    """The texts whose label has at least the probability `min_confidence`, and how
+    often
+    they are right.
 
     Attributes:
         min_confidence: The threshold.
@@ -50,10 +55,13 @@ class Coverage:
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return what to divide logits by so that the labels become as probable as can be (Guo et al. 2017).
+    """Return what to divide logits by so that the labels become as probable as can be
+    (Guo
+    et al. 2017).
 
-    Its inverse b has the prior Gamma(2, 1), which weighs as little as one text: b - log b is added to the loss. Without
-    it a few validation rows, all judged right, would ask for probabilities of 1. The sum is convex in b.
+    Its inverse b has the prior Gamma(2, 1), which weighs as little as one text: b - log
+    b is added to the loss. Without it a few validation rows, all judged right, would
+    ask for probabilities of 1. The sum is convex in b.
 
     Args:
         logits: [N, C] float32, of rows that were not trained on.
@@ -73,25 +81,49 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return math.exp(-(low + high) / 2)
 
 
-def find_bins(confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]) -> list[Bin]:
-    """Return the bins of a reliability diagram that have any text in them, from two arrays [N]."""
+def find_bins(
+    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+) -> list[Bin]:
+    """Return the bins of a reliability diagram that have any text in them, from two
+    arrays [N].
+    """
     places = np.minimum((confidences * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     bins = []
     for place in np.unique(places).tolist():
         inside = places == place
-        confidence, accuracy = float(confidences[inside].mean()), float(is_right[inside].mean())
-        bins.append(Bin(place / NUM_BINS, (place + 1) / NUM_BINS, int(inside.sum()), confidence, accuracy))
+        confidence, accuracy = (
+            float(confidences[inside].mean()),
+            float(is_right[inside].mean()),
+        )
+        bins.append(
+            Bin(
+                place / NUM_BINS,
+                (place + 1) / NUM_BINS,
+                int(inside.sum()),
+                confidence,
+                accuracy,
+            )
+        )
     return bins
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:
-    """Return by how much confidence and accuracy differ in a bin, on average over all texts (Naeini et al. 2015)."""
+    """Return by how much confidence and accuracy differ in a bin, on average over all
+    texts (Naeini et al. 2015).
+    """
     num_rows = sum(each.num_rows for each in bins)
-    return sum(each.num_rows * abs(each.accuracy - each.confidence) for each in bins) / num_rows
+    return (
+        sum(each.num_rows * abs(each.accuracy - each.confidence) for each in bins)
+        / num_rows
+    )
 
 
-def find_coverages(confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]) -> list[Coverage]:
-    """Return how often the most confident texts are right, for each of `COVERAGES`, from two arrays [N].
+def find_coverages(
+    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+) -> list[Coverage]:
+    """Return how often the most confident texts are right, for each of `COVERAGES`,
+    from
+    two arrays [N].
 
     Texts as confident as the last one of a share belong to it too.
     """
@@ -102,14 +134,24 @@ def find_coverages(confidences: npt.NDArray[np.float64], is_right: npt.NDArray[n
         covered = confidences >= threshold
         num_rows, num_right = int(covered.sum()), int(is_right[covered].sum())
         interval = wilson_interval(num_right, num_rows)
-        found.append(Coverage(threshold, num_rows / len(ordered), num_rows, num_right / num_rows, interval))
+        found.append(
+            Coverage(
+                threshold,
+                num_rows / len(ordered),
+                num_rows,
+                num_right / num_rows,
+                interval,
+            )
+        )
     return found
 
 
 def trace_coverage(
     confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the share of the k most confident texts and their accuracy, for k = 1 to N. Two arrays [N]."""
+    """Return the share of the k most confident texts and their accuracy, for k = 1 to
+    N. Two arrays [N].
+    """
     ordered = is_right[np.argsort(-confidences, kind="stable")]
     counts = np.arange(1, len(ordered) + 1)
     return counts / len(ordered), np.cumsum(ordered) / counts

@@ -1,4 +1,6 @@
-"""Where a classifier goes wrong: accuracy over slices of the texts, and the mistakes that it is surest of.
+"""Where a classifier goes wrong: accuracy over slices of the texts, and the mistakes
+that
+it is surest of.
 
 Shapes: N texts.
 """
@@ -35,13 +37,18 @@ class Slice:
     interval: tuple[float, float]
 
     def describe(self, form: str) -> str:
-        """Return the range as words, its ends written as in `form` (`{:.1%}`), or the one value that it is."""
+        """Return the range as words, its ends written as in `form` (`{:.1%}`), or the
+        one value that it is.
+        """
         low, high = form.format(self.low), form.format(self.high)
         return low if low == high else f"{low} to {high}"
 
 
-def find_slices(values: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]) -> list[Slice]:
-    """Return the accuracy over at most `NUM_SLICES` ranges of a value, cut at its quantiles, from two arrays [N].
+def find_slices(
+    values: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+) -> list[Slice]:
+    """Return the accuracy over at most `NUM_SLICES` ranges of a value, cut at its
+    quantiles, from two arrays [N].
 
     Texts of one value stay together, so that slices may differ in size, and be fewer.
     """
@@ -51,20 +58,32 @@ def find_slices(values: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
     for place in np.unique(places):
         own, right = values[places == place], is_right[places == place]
         interval = wilson_interval(int(right.sum()), len(right))
-        slices.append(Slice(float(own.min()), float(own.max()), len(own), float(right.mean()), interval))
+        slices.append(
+            Slice(
+                float(own.min()),
+                float(own.max()),
+                len(own),
+                float(right.mean()),
+                interval,
+            )
+        )
     return slices
 
 
 def unknown_shares(texts: EncodedTexts) -> npt.NDArray[np.float64]:
     """Return the share of each text's tokens that the vocabulary lacks. [N] in 0..1."""
     sums = np.concatenate([[0], np.cumsum(texts.token_ids == UNK_ID)])
-    found: npt.NDArray[np.float64] = (sums[texts.starts + texts.lengths] - sums[texts.starts]) / texts.lengths
+    found: npt.NDArray[np.float64] = (
+        sums[texts.starts + texts.lengths] - sums[texts.starts]
+    ) / texts.lengths
     return found
 
 
 def surest_mistakes(
     confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_], limit: int
 ) -> npt.NDArray[np.int64]:
-    """Return the numbers of at most `limit` texts judged wrong, the surest first, from two arrays [N]."""
+    """Return the numbers of at most `limit` texts judged wrong, the surest first, from
+    two arrays [N].
+    """
     wrong = np.flatnonzero(~is_right)
     return wrong[np.argsort(-confidences[wrong], kind="stable")][:limit]

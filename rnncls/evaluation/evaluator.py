@@ -27,16 +27,22 @@ def compute_logits(model: TextClassifier, texts: EncodedTexts) -> torch.Tensor:
     @torch.inference_mode()
     def read(rows: npt.NDArray[np.int64]) -> None:
         batch = assemble(texts, rows).to(device)
-        found = model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)  # [B, C]
+        found = model(
+            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+        )  # [B, C]
         logits[torch.from_numpy(rows).to(device)] = found.float()
 
     # The longest first, so that no worker is left with a long one at the end.
-    start_workers(device).map(read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1])
+    start_workers(device).map(
+        read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1]
+    )
     return logits.cpu()
 
 
 def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[float]]:
-    """Return how much of each of its tokens attention pooling takes in, for each of the N texts.
+    """Return how much of each of its tokens attention pooling takes in, for each of the
+    N
+    texts.
 
     The model must pool so; the weights of a text sum to 1.
     """
@@ -46,24 +52,36 @@ def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[floa
     @torch.inference_mode()
     def read(rows: npt.NDArray[np.int64]) -> None:
         batch = assemble(texts, rows).to(device)
-        weights = model.attend(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)  # [B, T]
+        weights = model.attend(
+            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+        )  # [B, T]
         for row, length, own in zip(rows, batch.lengths, weights.tolist(), strict=True):
             found[row] = own[:length]
 
-    start_workers(device).map(read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1])
+    start_workers(device).map(
+        read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1]
+    )
     return found
 
 
 def evaluate(
     model: TextClassifier, split: EncodedSplit, processes: Processes = ALONE
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over all N texts.
+    """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over
+    all
+    N texts.
 
     Each process reads its share of the texts; what they count is added up.
     """
-    rows = np.argsort(split.texts.lengths, kind="stable")[processes.number :: processes.count]
+    rows = np.argsort(split.texts.lengths, kind="stable")[
+        processes.number :: processes.count
+    ]
     logits, labels = compute_logits(model, split.texts.select(rows)), split.labels[rows]
-    loss = F.cross_entropy(logits.double(), torch.from_numpy(labels), reduction="sum")  # []
-    confusion = torch.from_numpy(count_confusion(labels, logits.argmax(dim=1).numpy(), logits.shape[1]))  # [C, C]
+    loss = F.cross_entropy(
+        logits.double(), torch.from_numpy(labels), reduction="sum"
+    )  # []
+    confusion = torch.from_numpy(
+        count_confusion(labels, logits.argmax(dim=1).numpy(), logits.shape[1])
+    )  # [C, C]
     processes.add_up([confusion, loss], torch.float64)
     return confusion.numpy(), loss.item() / len(split.labels)

@@ -1,4 +1,6 @@
-"""What a run says of labelled texts that it did not learn from, and what there is to see in that.
+"""What a run says of labelled texts that it did not learn from, and what there is to
+see
+in that.
 
 Shapes: N texts, C classes.
 """
@@ -55,7 +57,8 @@ class Diagnosis:
 
     Attributes:
         temperature: What the logits were divided by; 1: by nothing.
-        ece: Expected calibration error of the probabilities, over 15 bins of equal width.
+        ece: Expected calibration error of the probabilities, over 15 bins of equal
+            width.
         raw_ece: The same before they were calibrated.
         raw_loss: The loss in nats before they were calibrated.
         reliability: The bins that the error is a mean over.
@@ -118,7 +121,9 @@ class Judgement:
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
         """How often class i was predicted as class j. [C, C]."""
-        return count_confusion(self.split.labels, self.predictions, self.logits.shape[1])
+        return count_confusion(
+            self.split.labels, self.predictions, self.logits.shape[1]
+        )
 
     def scores(self) -> Scores:
         """Return the scores, with their intervals."""
@@ -142,7 +147,9 @@ class Judgement:
             reliability=bins,
             raw_reliability=raw_bins,
             by_length=error_analysis.find_slices(lengths, self.is_right),
-            by_unknown_share=error_analysis.find_slices(error_analysis.unknown_shares(self.split.texts), self.is_right),
+            by_unknown_share=error_analysis.find_slices(
+                error_analysis.unknown_shares(self.split.texts), self.is_right
+            ),
             coverage=calibration.find_coverages(self.confidences, self.is_right),
             mistakes=self._find_mistakes(),
         )
@@ -155,13 +162,19 @@ class Judgement:
         """
         assert self.split.rows is not None
         columns = replace(columns_of(self.run.config.data), label=None)
-        return find_texts(Path(self.origin["path"]), columns, self.split.rows[numbers].tolist())
+        return find_texts(
+            Path(self.origin["path"]), columns, self.split.rows[numbers].tolist()
+        )
 
     def _loss(self, logits: torch.Tensor) -> float:
-        return F.cross_entropy(logits.double(), torch.from_numpy(self.split.labels)).item()
+        return F.cross_entropy(
+            logits.double(), torch.from_numpy(self.split.labels)
+        ).item()
 
     def _find_mistakes(self) -> list[Mistake]:
-        numbers = error_analysis.surest_mistakes(self.confidences, self.is_right, NUM_MISTAKES)
+        numbers = error_analysis.surest_mistakes(
+            self.confidences, self.is_right, NUM_MISTAKES
+        )
         assert self.split.rows is not None
         names = self.run.label_names
         return [
@@ -177,17 +190,33 @@ class Judgement:
 
 
 def judge(
-    path: Path, *, split: Split = "test", data: Path | None = None, device: str | None = None, use_cache: bool = True
+    path: Path,
+    *,
+    split: Split = "test",
+    data: Path | None = None,
+    device: str | None = None,
+    use_cache: bool = True,
 ) -> Judgement:
-    """Let a run judge labelled texts; the arguments and errors are those of `open_rows`."""
-    run, rows, origin = open_rows(path, split=split, data=data, device=device, use_cache=use_cache)
+    """Let a run judge labelled texts; the arguments and errors are those of
+    `open_rows`.
+    """
+    run, rows, origin = open_rows(
+        path, split=split, data=data, device=device, use_cache=use_cache
+    )
     return Judgement(run, rows, origin, compute_logits(run.model, rows.texts))
 
 
 def open_rows(
-    path: Path, *, split: Split = "test", data: Path | None = None, device: str | None = None, use_cache: bool = True
+    path: Path,
+    *,
+    split: Split = "test",
+    data: Path | None = None,
+    device: str | None = None,
+    use_cache: bool = True,
 ) -> tuple[Run, EncodedSplit, dict[str, Any]]:
-    """Return a run with its model on the device, labelled rows encoded for it, and where these come from.
+    """Return a run with its model on the device, labelled rows encoded for it, and
+    where
+    these come from.
 
     Args:
         path: The run folder.
@@ -201,18 +230,24 @@ def open_rows(
     """
     run = load_run(path)
     run.model.to(resolve_device(device or run.config.device))
-    rows, origin = load_split(run.config, split, run.vocab, run.label_names, data, use_cache=use_cache)
+    rows, origin = load_split(
+        run.config, split, run.vocab, run.label_names, data, use_cache=use_cache
+    )
     if data is None and (split != "test" or run.config.data.test_fraction is not None):
         _check_same_rows(path, origin)
     return run, rows, origin
 
 
 def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
-    """See that a file from which the run's own rows are drawn is still the one that it was trained on."""
-    if (path / SUMMARY).exists() and origin["sha256"] not in load_data_seal(path)[0].values():
+    """See that a file from which the run's own rows are drawn is still the one that it
+    was trained on.
+    """
+    if (path / SUMMARY).exists() and origin["sha256"] not in load_data_seal(path)[
+        0
+    ].values():
         raise DataError(
-            f"{origin['path']}: has changed since {path} was trained: its rows cannot be told apart any more: "
-            "restore it, or name a file with --data"
+            f"{origin['path']}: has changed since {path} was trained: its rows cannot"
+            " be told apart any more: restore it, or name a file with --data"
         )
 
 

@@ -26,7 +26,8 @@ from rnncls.text.tokenizer import (
 )
 
 PIECES_A_WINDOW = 4
-"""Pieces of 4,096 texts in one window: in a larger one texts are closer in length, but results come later."""
+"""Pieces of 4,096 texts in one window: in a larger one texts are closer in length, but
+results come later."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Prediction:
     Attributes:
         text: The text as it was given.
         probs: Label → probability, in the order of the run's labels; they sum to 1.
-        attention: Each token that was read, and how much of it attention pooling took in; None: not asked.
+        attention: Each token that was read, and how much of it attention pooling took
+            in; None: not asked.
         min_confidence: Below this probability there is no answer.
     """
 
@@ -57,18 +59,29 @@ class Prediction:
 
     @property
     def answer(self) -> str | None:
-        """The most probable label; None where it is less probable than `min_confidence`."""
+        """The most probable label; None where it is less probable than
+        `min_confidence`.
+        """
         return self.label if self.prob >= self.min_confidence else None
 
     def top(self, k: int) -> list[tuple[str, float]]:
-        """Return the `k` most probable labels and their probabilities, the most probable first."""
+        """Return the `k` most probable labels and their probabilities, the most
+        probable first.
+        """
         return sorted(self.probs.items(), key=lambda item: -item[1])[:k]
 
 
 class Predictor:
     """A run, ready to read texts."""
 
-    def __init__(self, run: Run, device: torch.device, *, attention: bool = False, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        run: Run,
+        device: torch.device,
+        *,
+        attention: bool = False,
+        min_confidence: float = 0.0,
+    ) -> None:
         """Move the run's model to a device.
 
         Args:
@@ -82,7 +95,8 @@ class Predictor:
         """
         if attention and not run.model.has_attention:
             raise ConfigError(
-                f"{run.path}: has no attention to show: train one with --set 'model.pooling=[last,max,attention]'"
+                f"{run.path}: has no attention to show: train one with --set"
+                " 'model.pooling=[last,max,attention]'"
             )
         self.run = run
         self.model = run.model.to(device)
@@ -96,13 +110,17 @@ class Predictor:
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
         """Yield the predictions of all texts in their order, a window at a time.
 
-        Within a window texts are read in the order of their length; the next windows are tokenised meanwhile.
+        Within a window texts are read in the order of their length; the next windows
+        are tokenised meanwhile.
         """
         for texts, tokenized in self._tokenize(chunks):
             yield self._judge(texts, tokenized)
 
-    def stream_together(self, chunks: Iterable[list[str]], processes: Processes) -> Iterator[list[Prediction]]:
-        """Yield what `stream` does, in the first of several processes, while the others `read_along`.
+    def stream_together(
+        self, chunks: Iterable[list[str]], processes: Processes
+    ) -> Iterator[list[Prediction]]:
+        """Yield what `stream` does, in the first of several processes, while the others
+        `read_along`.
 
         They take turns at the windows; each is given all texts.
 
@@ -119,16 +137,22 @@ class Predictor:
             yield self._label(texts, processes.receive(sender)) if sender else next(own)
 
     def read_along(self, chunks: Iterable[list[str]], processes: Processes) -> None:
-        """Read this process's windows for `stream_together` of the first one, which gets an error of this one too."""
+        """Read this process's windows for `stream_together` of the first one, which
+        gets an error of this one too.
+        """
         windows = regroup(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
         try:
-            for _, tokenized in self._tokenize(islice(windows, processes.number, None, processes.count)):
+            for _, tokenized in self._tokenize(
+                islice(windows, processes.number, None, processes.count)
+            ):
                 processes.send(self._find_probs(tokenized))
         except RnnclsError as error:
             processes.send_error(error)
             raise
 
-    def _tokenize(self, chunks: Iterable[list[str]]) -> Iterator[tuple[list[str], TokenizedTexts]]:
+    def _tokenize(
+        self, chunks: Iterable[list[str]]
+    ) -> Iterator[tuple[list[str], TokenizedTexts]]:
         """Yield the texts of each window, and the same tokenised."""
         texts: deque[str] = deque()
 
@@ -144,13 +168,24 @@ class Predictor:
 
     def _find_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
         """Return the probabilities of the classes. [N, C] float32 on the CPU."""
-        return compute_logits(self.model, encode_texts(tokenized, self.run.vocab)).softmax(dim=1)
+        return compute_logits(
+            self.model, encode_texts(tokenized, self.run.vocab)
+        ).softmax(dim=1)
 
     def _label(self, texts: list[str], probs: torch.Tensor) -> list[Prediction]:
         if len(texts) != len(probs):
-            raise DataError(f"one process was given {len(texts)} texts, another {len(probs)} in their place")
-        labelled = (dict(zip(self.run.label_names, row, strict=True)) for row in probs.tolist())
-        return list(map(partial(Prediction, min_confidence=self.min_confidence), texts, labelled))
+            raise DataError(
+                f"one process was given {len(texts)} texts, another {len(probs)} in"
+                " their place"
+            )
+        labelled = (
+            dict(zip(self.run.label_names, row, strict=True)) for row in probs.tolist()
+        )
+        return list(
+            map(
+                partial(Prediction, min_confidence=self.min_confidence), texts, labelled
+            )
+        )
 
     def _judge(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         predictions = self._label(texts, self._find_probs(tokenized))
@@ -159,4 +194,7 @@ class Predictor:
         tokens = (tokenized.types[number] for number in tokenized.type_ids)
         found = find_attention(self.model, encode_texts(tokenized, self.run.vocab))
         attention = [[(next(tokens), weight) for weight in own] for own in found]
-        return [replace(prediction, attention=own) for prediction, own in zip(predictions, attention, strict=True)]
+        return [
+            replace(prediction, attention=own)
+            for prediction, own in zip(predictions, attention, strict=True)
+        ]

@@ -1,6 +1,9 @@
-"""Sealed files: tensors and JSON that are written whole or not at all, and verified when they are read.
+"""Sealed files: tensors and JSON that are written whole or not at all, and verified
+when
+they are read.
 
-A safetensors file carries a schema version and a SHA-256 of its tensors and of its other metadata; nothing is pickled.
+A safetensors file carries a schema version and a SHA-256 of its tensors and of its
+other metadata; nothing is pickled.
 """
 
 import hashlib
@@ -19,15 +22,21 @@ from rnncls import RunError
 
 SCHEMA_VERSION = 1
 TEMPORARY = ".*.part-*"
-"""The names of files that are being written, and of those that a killed process was writing."""
+"""The names of files that are being written, and of those that a killed process was
+writing."""
 _PIECE = 1 << 20
 
 
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
+def save_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]
+) -> None:
     """Write tensors and JSON metadata into one verified safetensors file."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()
+    }
     text = json.dumps({"schema_version": SCHEMA_VERSION, **meta}, sort_keys=True)
-    # One entry, for safetensors writes several in any order: the same tensors make the same file, byte for byte.
+    # One entry, for safetensors writes several in any order: the same tensors make the
+    # same file, byte for byte.
     write_atomic(path, save(plain, {"rnncls": f"{_digest(plain, text)} {text}"}))
 
 
@@ -41,7 +50,13 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:  # a shape too large for torch too
+    except (
+        OSError,
+        SafetensorError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ) as error:  # a shape too large for torch too
         raise _unreadable(path, error) from error
     seal, _, text = header.get("rnncls", "").partition(" ")
     if seal != _digest(tensors, text):
@@ -59,7 +74,8 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     body = {"schema_version": SCHEMA_VERSION, **document}
     sealed = {**body, "sha256": sha256_of(_canonical(body))}
     text = json.dumps(sealed, indent=2, ensure_ascii=False)
-    # A path may hold bytes that are no UTF-8: JSON has the escapes that Python writes for them.
+    # A path may hold bytes that are no UTF-8: JSON has the escapes that Python writes
+    # for them.
     write_atomic(path, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
@@ -94,29 +110,38 @@ def make_folder(path: Path) -> None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old one whole or the new one whole.
+    """Write a file so that a reader, or a crash, finds the old one whole or the new one
+    whole.
 
     The old one gives way only once the new one is on the disk and has been read back.
 
     Raises:
-        RunError: The disk is full, or the folder cannot be written to, or what was read back is not what was written.
+        RunError: The disk is full, or the folder cannot be written to, or what was read
+            back is not what was written.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.part-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.part-", delete=False
+        ) as file:
             temporary = Path(file.name)
             try:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
                 if not _holds(temporary, data):
-                    raise RunError(f"{path}: not written: what was read back differs; is the disk sound?")
+                    raise RunError(
+                        f"{path}: not written: what was read back differs; is the disk"
+                        " sound?"
+                    )
                 temporary.chmod(0o644)
                 temporary.replace(path)
                 _sync_folder(path.parent)
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def _holds(path: Path, data: bytes) -> bool:
@@ -124,7 +149,9 @@ def _holds(path: Path, data: bytes) -> bool:
     place = 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
-            if piece != data[place : place + len(piece)]:  # a copy: bytes are compared ten times as fast as views
+            if (
+                piece != data[place : place + len(piece)]
+            ):  # a copy: bytes are compared ten times as fast as views
                 return False
             place += len(piece)
     return place == len(data)
@@ -155,7 +182,9 @@ def read_bytes(path: Path) -> bytes:
 def _unreadable(path: Path, error: Exception) -> RunError:
     if isinstance(error, FileNotFoundError):
         return RunError(f"{path}: missing")
-    return RunError(f"{path}: damaged or not readable: {str(error).partition(chr(10))[0]}")
+    return RunError(
+        f"{path}: damaged or not readable: {str(error).partition(chr(10))[0]}"
+    )
 
 
 def _check_version(path: Path, meta: object) -> None:
@@ -163,7 +192,10 @@ def _check_version(path: Path, meta: object) -> None:
         raise RunError(f"{path}: damaged: its metadata is no JSON object")
     if meta.get("schema_version") != SCHEMA_VERSION:
         found = meta.get("schema_version")
-        raise RunError(f"{path}: written in format {found}, this version of rnncls reads {SCHEMA_VERSION}")
+        raise RunError(
+            f"{path}: written in format {found}, this version of rnncls reads"
+            f" {SCHEMA_VERSION}"
+        )
 
 
 def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:

@@ -1,12 +1,14 @@
-"""Several processes at one training or one prediction, started by torchrun: who is who, and what they tell each other.
+"""Several processes at one training or one prediction, started by torchrun: who is who,
+and what they tell each other.
 
-Each process has the whole model and the whole data, draws what chance decides for the whole batch, and computes on its
-own texts. What they find is added up (`Processes.add_up`), so that all of them go on with the same numbers. That is
-what torch's DistributedDataParallel does, but that hangs on `backward`, which a training step here never calls, and
-it wants a gradient as large as the embedding.
+Each process has the whole model and the whole data, draws what chance decides for the
+whole batch, and computes on its own texts. What they find is added up
+(`Processes.add_up`), so that all of them go on with the same numbers. That is what
+torch's DistributedDataParallel does, but that hangs on `backward`, which a training
+step here never calls, and it wants a gradient as large as the embedding.
 
-Only numbers and JSON go from one process to another; nothing is pickled. Without torchrun there is one process, and
-nothing here does anything.
+Only numbers and JSON go from one process to another; nothing is pickled. Without
+torchrun there is one process, and nothing here does anything.
 """
 
 import atexit
@@ -28,7 +30,8 @@ from torch.distributed.rendezvous import rendezvous
 from rnncls import ConfigError, DeviceError, ProcessLostError, RnnclsError
 
 _PATIENCE = timedelta(hours=1)
-"""How long to wait for a process that is there but says nothing, as while it reads its data."""
+"""How long to wait for a process that is there but says nothing, as while it reads its
+data."""
 _FAILED = -1
 
 
@@ -54,7 +57,8 @@ class Processes:
         return self.number == 0
 
     def own_device(self, device: torch.device) -> torch.device:
-        """Return the device of this process where all were given this one: of CUDA devices, each process has its own.
+        """Return the device of this process where all were given this one: of CUDA
+        devices, each process has its own.
 
         Raises:
             ConfigError: They would have to share one.
@@ -63,19 +67,28 @@ class Processes:
         if self.count == 1 or device.type == "cpu":
             return device
         if device.type != "cuda" or device.index is not None:
-            raise ConfigError(f"device: {self.count} processes cannot share {device}: give cuda, of which each has one")
+            raise ConfigError(
+                f"device: {self.count} processes cannot share {device}: give cuda, of"
+                " which each has one"
+            )
         if self.local_count > (found := torch.cuda.device_count()):
             raise DeviceError(
-                f"cuda: {self.local_count} processes on a machine of {found} CUDA devices: start torchrun with "
-                f"--nproc-per-node {found}, or use --device cpu"
+                f"cuda: {self.local_count} processes on a machine of {found} CUDA"
+                f" devices: start torchrun with --nproc-per-node {found}, or use"
+                " --device cpu"
             )
         torch.cuda.set_device(self.local_number)
         return torch.device("cuda", self.local_number)
 
-    def add_up(self, tensors: Sequence[torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
-        """Replace tensors on one device by their sums over all processes, which have them in the same shapes.
+    def add_up(
+        self, tensors: Sequence[torch.Tensor], dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Replace tensors on one device by their sums over all processes, which have
+        them
+        in the same shapes.
 
-        They travel as one array of `dtype`: float32 holds whole numbers up to 2^24 exactly, float64 up to 2^53.
+        They travel as one array of `dtype`: float32 holds whole numbers up to 2^24
+        exactly, float64 up to 2^53.
 
         Raises:
             ProcessLostError: Another process has gone.
@@ -107,7 +120,8 @@ class Processes:
         """Do something in every process: an error in one is raised in all.
 
         Args:
-            goes_first: Whether this process need not wait until those that go first have done it.
+            goes_first: Whether this process need not wait until those that go first
+                have done it.
 
         Raises:
             ProcessLostError: Another process has gone.
@@ -134,7 +148,11 @@ class Processes:
 
     def _agree(self, error: RnnclsError | None) -> None:
         """Raise the first error that any of the processes has met, in all of them."""
-        told = [each for each in self._exchange(error and [type(error).__name__, str(error)]) if each]
+        told = [
+            each
+            for each in self._exchange(error and [type(error).__name__, str(error)])
+            if each
+        ]
         if told:
             raise _rebuild(told[0]) from error
 
@@ -150,10 +168,13 @@ class Processes:
             padded[: len(own)] = own
             parts = [torch.empty_like(padded) for _ in sizes]
             dist.all_gather(parts, padded)
-        return [_from_bytes(part[:size]) for part, size in zip(parts, sizes, strict=True)]
+        return [
+            _from_bytes(part[:size]) for part, size in zip(parts, sizes, strict=True)
+        ]
 
     def send(self, values: torch.Tensor) -> None:
-        """Send a matrix [N, C] of float32 to the first process, which waits for it with `receive`.
+        """Send a matrix [N, C] of float32 to the first process, which waits for it with
+        `receive`.
 
         Raises:
             ProcessLostError: It has gone.
@@ -185,7 +206,11 @@ class Processes:
             dist.recv(shape, sender)
             num_rows, width = shape.tolist()
             has_failed = num_rows == _FAILED
-            values = torch.empty(width, dtype=torch.uint8) if has_failed else torch.empty(num_rows, width)
+            values = (
+                torch.empty(width, dtype=torch.uint8)
+                if has_failed
+                else torch.empty(num_rows, width)
+            )
             dist.recv(values, sender)
         if has_failed:
             raise _rebuild(_from_bytes(values))
@@ -197,7 +222,9 @@ ALONE = Processes()
 
 @cache
 def find_processes() -> Processes:
-    """Return this process's place among those that torchrun has started with it, once they can talk to each other.
+    """Return this process's place among those that torchrun has started with it, once
+    they
+    can talk to each other.
 
     Without torchrun it is alone.
     """
@@ -209,37 +236,55 @@ def find_processes() -> Processes:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _talking():
         store, number, count = next(rendezvous("env://", timeout=_PATIENCE))
-        # After a restart torchrun's store still has the addresses of processes that are gone: begin a page of our own.
-        page = PrefixStore(f"rnncls-{os.environ['TORCHELASTIC_RESTART_COUNT']}-{count}", store)
-        dist.init_process_group(backend, store=page, rank=number, world_size=count, timeout=_PATIENCE)
+        # After a restart torchrun's store still has the addresses of processes that are
+        # gone: begin a page of our own.
+        page = PrefixStore(
+            f"rnncls-{os.environ['TORCHELASTIC_RESTART_COUNT']}-{count}", store
+        )
+        dist.init_process_group(
+            backend, store=page, rank=number, world_size=count, timeout=_PATIENCE
+        )
     atexit.register(_leave_group)
     return processes
 
 
 def find_launch() -> str | None:
-    """Return what tells this call of torchrun from every other, the same after each of its restarts; None without it.
+    """Return what tells this call of torchrun from every other, the same after each of
+    its
+    restarts; None without it.
 
-    It is the folder, with a random name, that torchrun makes for the errors of its processes.
+    It is the folder, with a random name, that torchrun makes for the errors of its
+    processes.
     """
-    found = re.fullmatch(r"(.+)[/\\]attempt_\d+[/\\]\d+[/\\]error\.json", os.environ.get("TORCHELASTIC_ERROR_FILE", ""))
+    found = re.fullmatch(
+        r"(.+)[/\\]attempt_\d+[/\\]\d+[/\\]error\.json",
+        os.environ.get("TORCHELASTIC_ERROR_FILE", ""),
+    )
     return found and found[1]
 
 
 def _take_share_of_cores(num_processes: int) -> None:
-    """Use as many threads as cores fall to each process of this machine, unless OMP_NUM_THREADS says another number.
+    """Use as many threads as cores fall to each process of this machine, unless
+    OMP_NUM_THREADS says another number.
 
     torchrun sets that to 1 where it is not set, so that 1 means nothing.
     """
     if os.environ.get("OMP_NUM_THREADS", "1") != "1":
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
     share = max(1, cores // num_processes)
     os.environ["OMP_NUM_THREADS"] = str(share)  # which the tokenizer goes by
     torch.set_num_threads(share)
 
 
 def _leave_group() -> None:
-    """End gloo's threads, which hold tensors: one that drops them in a half gone interpreter aborts the process."""
+    """End gloo's threads, which hold tensors: one that drops them in a half gone
+    interpreter aborts the process.
+    """
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -253,7 +298,8 @@ def _talking() -> Iterator[None]:
         if torch.cuda.is_available():
             atexit.unregister(_leave_group)  # NCCL would wait for the one that has gone
         raise ProcessLostError(
-            "another process of this run has gone, or cannot be reached; if it had something to say, it stands above"
+            "another process of this run has gone, or cannot be reached; if it had"
+            " something to say, it stands above"
         ) from error
 
 

@@ -16,43 +16,73 @@ _STRIP = 24
 
 
 def comparison_tables(found: Comparison) -> list[Table]:
-    """Return the runs, their intervals drawn to one scale, and how they differ from the first: within 80 columns."""
+    """Return the runs, their intervals drawn to one scale, and how they differ from the
+    first: within 80 columns.
+    """
     names = shorten([each.name for each in found.contenders])
     narrow = [[*row[:2], *row[3:]] for row in _score_rows(found)]
-    scores = _table(_title(found), [*_SCORE_HEADER[:3], *_SCORE_HEADER[4:]], _named(names, narrow))
-    differences = _table("Against the first run", _DIFFERENCE_HEADER, _named(names[1:], _difference_rows(found)))
+    scores = _table(
+        _title(found), [*_SCORE_HEADER[:3], *_SCORE_HEADER[4:]], _named(names, narrow)
+    )
+    differences = _table(
+        "Against the first run",
+        _DIFFERENCE_HEADER,
+        _named(names[1:], _difference_rows(found)),
+    )
     return [scores, _strip_table(found, names), differences]
 
 
 def spread_line(found: Comparison) -> str:
     """Return the mean accuracy of several runs against the first, and how they spread."""
-    deviation = "" if found.deviation is None else f", standard deviation {100 * found.deviation:.2f} points"
-    return f"Mean accuracy of the runs after the first: {found.mean_accuracy:.2%}{deviation}"
+    deviation = (
+        ""
+        if found.deviation is None
+        else f", standard deviation {100 * found.deviation:.2f} points"
+    )
+    return (
+        "Mean accuracy of the runs after the first:"
+        f" {found.mean_accuracy:.2%}{deviation}"
+    )
 
 
 def setting_table(found: Comparison) -> Table:
-    """Return the keys of the configs that are not the same in all runs, a row for each value."""
+    """Return the keys of the configs that are not the same in all runs, a row for each
+    value.
+    """
     names = shorten([each.name for each in found.contenders])
     title = "What differs in their configs"
-    return _table(title, ["key", "value", "runs"], _setting_rows(found, names), num_texts=3)
+    return _table(
+        title, ["key", "value", "runs"], _setting_rows(found, names), num_texts=3
+    )
 
 
 def disagreement_table(found: Comparison, limit: int) -> Table:
-    """Return some texts that some runs judge right and others wrong, a line each, cut at the screen's edge."""
+    """Return some texts that some runs judge right and others wrong, a line each, cut
+    at the screen's edge.
+    """
     names = shorten([each.name for each in found.contenders])
     shown = len(names) if len(names) <= _MOST_BESIDE else 0
     header = ["row", "label", *names[:shown], "text"]
-    rows = [[f"{each.row:,}", each.label, *each.predicted[:shown], each.text] for each in found.disagreements[:limit]]
-    return text_table(f"Rows on which they disagree: {found.num_disagreements:,}", header, rows)
+    rows = [
+        [f"{each.row:,}", each.label, *each.predicted[:shown], each.text]
+        for each in found.disagreements[:limit]
+    ]
+    return text_table(
+        f"Rows on which they disagree: {found.num_disagreements:,}", header, rows
+    )
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1) -> Table:
+def _table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
+) -> Table:
     """Return a table without lines; all columns but the first `num_texts` hold numbers."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(header):
         table.add_column(escape(name), justify="left" if place < num_texts else "right")
     for row in rows:
-        table.add_row(*(escape(cell.encode("utf-8", "replace").decode()) for cell in row))
+        table.add_row(
+            *(escape(cell.encode("utf-8", "replace").decode()) for cell in row)
+        )
     return table
 
 
@@ -71,24 +101,49 @@ def save_comparison(path: Path, found: Comparison) -> None:
 
     names = shorten([each.name for each in found.contenders])
     png = to_png(draw_accuracies(names, [each.scores for each in found.contenders]))
-    caption = "Accuracy of each run with its 95 % interval; the dotted line is the first run."
-    rows = [[each.text, each.label, *each.predicted, f"{each.row:,}"] for each in found.disagreements]
+    caption = (
+        "Accuracy of each run with its 95 % interval; the dotted line is the first run."
+    )
+    rows = [
+        [each.text, each.label, *each.predicted, f"{each.row:,}"]
+        for each in found.disagreements
+    ]
     settings = _setting_rows(found, names)
     parts = [
         page.paragraph(f"{_title(found)}. SHA-256 {found.origin['sha256']}."),
         page.table("Runs", _SCORE_HEADER, _named(names, _score_rows(found))),
-        page.picture(png, caption, "A point and a line for each run; the table above has the values."),
-        page.table("Against the first run", _DIFFERENCE_HEADER, _named(names[1:], _difference_rows(found))),
+        page.picture(
+            png,
+            caption,
+            "A point and a line for each run; the table above has the values.",
+        ),
+        page.table(
+            "Against the first run",
+            _DIFFERENCE_HEADER,
+            _named(names[1:], _difference_rows(found)),
+        ),
         page.paragraph(
-            "Intervals are of 95 %: Wilson's for an accuracy, the bootstrap's for a difference. "
-            "p is McNemar's exact test."
+            "Intervals are of 95 %: Wilson's for an accuracy, the bootstrap's for a"
+            " difference. p is McNemar's exact test."
         ),
         *(
-            [page.table("What differs in their configs", ["key", "value", "runs"], settings, num_texts=3)]
+            [
+                page.table(
+                    "What differs in their configs",
+                    ["key", "value", "runs"],
+                    settings,
+                    num_texts=3,
+                )
+            ]
             * bool(settings)
         ),
         page.heading(f"Rows on which they disagree: {found.num_disagreements:,}"),
-        page.table("Some of them", ["text", "label", *names, "row"], rows, num_texts=2 + len(names)),
+        page.table(
+            "Some of them",
+            ["text", "label", *names, "row"],
+            rows,
+            num_texts=2 + len(names),
+        ),
     ]
     page.save_page(path, "Comparison of runs", parts)
 
@@ -96,17 +151,32 @@ def save_comparison(path: Path, found: Comparison) -> None:
 def shorten(paths: Sequence[str]) -> list[str]:
     """Return the paths without the folders that all of them share."""
     parts, shared = [Path(path).parts for path in paths], 0
-    while all(len(own) > shared + 1 for own in parts) and len({own[shared] for own in parts}) == 1:
+    while (
+        all(len(own) > shared + 1 for own in parts)
+        and len({own[shared] for own in parts}) == 1
+    ):
         shared += 1
     return [str(Path(*own[shared:])) for own in parts]
 
 
-_SCORE_HEADER = ["run", "accuracy", "95 % interval", "macro-F1", "parameters", "MiB", "s", "tokens/s"]
+_SCORE_HEADER = [
+    "run",
+    "accuracy",
+    "95 % interval",
+    "macro-F1",
+    "parameters",
+    "MiB",
+    "s",
+    "tokens/s",
+]
 _DIFFERENCE_HEADER = ["run", "points", "95 % interval", "gained", "lost", "p"]
 
 
 def _title(found: Comparison) -> str:
-    return f"{found.origin['path']}: {found.origin['num_rows']:,} rows ({found.origin['split']})"
+    return (
+        f"{found.origin['path']}: {found.origin['num_rows']:,} rows"
+        f" ({found.origin['split']})"
+    )
 
 
 def _named(names: Sequence[str], rows: Sequence[list[str]]) -> list[list[str]]:
@@ -147,7 +217,9 @@ def _setting_rows(found: Comparison, names: Sequence[str]) -> list[list[str]]:
     for key, values in found.settings.items():
         owners: dict[str, list[str]] = {}
         for name, value in zip(names, values, strict=True):
-            owners.setdefault(value if isinstance(value, str) else json.dumps(value), []).append(name)
+            owners.setdefault(
+                value if isinstance(value, str) else json.dumps(value), []
+            ).append(name)
         for value, those in sorted(owners.items(), key=lambda item: len(item[1])):
             are_most = 1 < len(those) > len(names) / 2
             rows.append([key, value, "the others" if are_most else ", ".join(those)])
@@ -163,20 +235,29 @@ def _strip_table(found: Comparison, names: Sequence[str]) -> Table:
         [
             name,
             f"{each.scores.macro_f1:.2%}",
-            draw_strip(each.scores.accuracy, each.scores.accuracy_interval, (low, high)),
+            draw_strip(
+                each.scores.accuracy, each.scores.accuracy_interval, (low, high)
+            ),
         ]
         for name, each in zip(names, found.contenders, strict=True)
     ]
-    table = _table("Macro-F1, and the accuracy in its interval", ["run", "macro-F1", scale], rows)
+    table = _table(
+        "Macro-F1, and the accuracy in its interval", ["run", "macro-F1", scale], rows
+    )
     table.columns[2].justify = "left"
     return table
 
 
-def draw_strip(value: float, interval: tuple[float, float], scale: tuple[float, float]) -> str:
-    """Return a line from one end of an interval to the other, and a dot at its value, on a scale of fixed width."""
+def draw_strip(
+    value: float, interval: tuple[float, float], scale: tuple[float, float]
+) -> str:
+    """Return a line from one end of an interval to the other, and a dot at its value,
+    on a scale of fixed width.
+    """
     span = max(scale[1] - scale[0], 1e-12)
     left, dot, right = (
-        round((each - scale[0]) / span * (2 * _STRIP - 1)) for each in (interval[0], value, interval[1])
+        round((each - scale[0]) / span * (2 * _STRIP - 1))
+        for each in (interval[0], value, interval[1])
     )
     line = " " * left + "─" * (right - left + 1)
     return line[:dot] + "●" + line[dot + 1 :]

@@ -1,7 +1,10 @@
-"""Self-contained HTML pages: one file without scripts, fonts or addresses of elsewhere, in which every text is escaped.
+"""Self-contained HTML pages: one file without scripts, fonts or addresses of elsewhere,
+in
+which every text is escaped.
 
-A page is a list of parts, each made by a function here: whatever goes through them stays text, `<script>` too. What a
-picture shows stands beside it in words or a table, for those who do not see it.
+A page is a list of parts, each made by a function here: whatever goes through them
+stays text, `<script>` too. What a picture shows stands beside it in words or a table,
+for those who do not see it.
 """
 
 from base64 import b64encode
@@ -85,13 +88,26 @@ def paragraph(text: str) -> Markup:
     return Markup("<p>{}</p>").format(text)
 
 
-def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], num_texts: int = 1) -> Markup:
-    """Return a table, a cell as `str` shows it; all columns but the first `num_texts` hold numbers."""
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    num_texts: int = 1,
+) -> Markup:
+    """Return a table, a cell as `str` shows it; all columns but the first `num_texts`
+    hold numbers.
+    """
     numeric = [_NUMERIC[place >= num_texts] for place in range(len(header))]
-    return Markup(_TABLE.render(caption=caption, header=header, rows=rows, numeric=numeric))
+    return Markup(
+        _TABLE.render(caption=caption, header=header, rows=rows, numeric=numeric)
+    )
 
 
 def picture(png: bytes, caption: str, alt: str) -> Markup:
-    """Return a picture that is part of the page, its caption, and in words what it shows."""
+    """Return a picture that is part of the page, its caption, and in words what it
+    shows.
+    """
     source = f"data:image/png;base64,{b64encode(png).decode()}"
-    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(source, alt, caption)
+    return Markup(
+        '<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>'
+    ).format(source, alt, caption)

@@ -1,8 +1,10 @@
-"""What was seen inside a network, as a person reads it: tokens with signed marks, tables, and parts of a page.
+"""What was seen inside a network, as a person reads it: tokens with signed marks,
+tables,
+and parts of a page.
 
-Colours are blue for a class and orange against it, which the colour-blind tell apart; each carries the colour of its
-letters too, so that neither a dark nor a light screen swallows it. Where there are no colours, plus and minus signs say
-the same.
+Colours are blue for a class and orange against it, which the colour-blind tell apart;
+each carries the colour of its letters too, so that neither a dark nor a light screen
+swallows it. Where there are no colours, plus and minus signs say the same.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,8 @@ from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.reporting import html as page
 
 LEVELS = (0.1, 0.35, 0.7)
-"""The shares of the strongest contribution from which a token has one, two or three marks."""
+"""The shares of the strongest contribution from which a token has one, two or three
+marks."""
 FOR = (("#c6dbef", "#000000"), ("#6baed6", "#000000"), ("#2171b5", "#ffffff"))
 AGAINST = (("#fdd0a2", "#000000"), ("#fd8d3c", "#000000"), ("#b83c00", "#ffffff"))
 """Background and letters of a token with one, two or three marks."""
@@ -39,10 +42,15 @@ def signed(value: float) -> str:
 
 
 def marks_of(explanation: Explanation) -> list[int]:
-    """Return how strongly each token speaks for the class, 0 to 3, or against it, 0 to -3."""
+    """Return how strongly each token speaks for the class, 0 to 3, or against it, 0 to
+    -3.
+    """
     shares = [each.contribution for each in explanation.tokens]
     top = max(map(abs, shares)) or 1.0
-    return [(1 if share > 0 else -1) * sum(abs(share) / top >= level for level in LEVELS) for share in shares]
+    return [
+        (1 if share > 0 else -1) * sum(abs(share) / top >= level for level in LEVELS)
+        for share in shares
+    ]
 
 
 def coloured_tokens(explanation: Explanation) -> Text:
@@ -62,7 +70,12 @@ def coloured_tokens(explanation: Explanation) -> Text:
 def marked_tokens(explanation: Explanation) -> Text:
     """Return the tokens with plus or minus signs that say the same."""
     pairs = zip(explanation.tokens, marks_of(explanation), strict=True)
-    return Text(" ".join(_name(each) + (f"[{'+' * mark}{'-' * -mark}]" if mark else "") for each, mark in pairs))
+    return Text(
+        " ".join(
+            _name(each) + (f"[{'+' * mark}{'-' * -mark}]" if mark else "")
+            for each, mark in pairs
+        )
+    )
 
 
 def print_sentence(console: Console, sentence: str) -> None:
@@ -71,7 +84,9 @@ def print_sentence(console: Console, sentence: str) -> None:
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Print the probabilities, the tokens, the strongest of them with their figures, and what it means."""
+    """Print the probabilities, the tokens, the strongest of them with their figures,
+    and what it means.
+    """
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
     console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
     console.print()
@@ -92,7 +107,9 @@ def probs_line(probs: dict[str, float]) -> str:
 def legend(*, has_colors: bool) -> str:
     """Return what the marks stand for."""
     how = (
-        "Blue speaks for it, orange against it" if has_colors else "[+] to [+++] speak for it, [-] to [---] against it"
+        "Blue speaks for it, orange against it"
+        if has_colors
+        else "[+] to [+++] speak for it, [-] to [---] against it"
     )
     return f"{how}; a word with ? is not in the vocabulary."
 
@@ -100,19 +117,37 @@ def legend(*, has_colors: bool) -> str:
 def second_opinion(explanation: Explanation) -> str:
     """Return in a sentence how far occlusion agrees."""
     count = min(_SAME, len(explanation.tokens))
-    by_loss = sorted(range(len(explanation.tokens)), key=lambda place: -abs(explanation.tokens[place].occlusion))
+    by_loss = sorted(
+        range(len(explanation.tokens)),
+        key=lambda place: -abs(explanation.tokens[place].occlusion),
+    )
     same = len(set(by_loss[:count]) & set(explanation.strongest(count)))
-    return f"Occlusion has {same} of these {count} strongest tokens among its own {count}."
+    return (
+        f"Occlusion has {same} of these {count} strongest tokens among its own {count}."
+    )
 
 
-def opinion_rows(explanation: Explanation, places: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+def opinion_rows(
+    explanation: Explanation, places: Sequence[int]
+) -> tuple[list[str], list[list[str]]]:
     """Return the header and a row for each of these tokens."""
     has_attention = any(each.attention is not None for each in explanation.tokens)
-    header = ["token", "place", "contribution", "occlusion", *(["attention"] if has_attention else [])]
+    header = [
+        "token",
+        "place",
+        "contribution",
+        "occlusion",
+        *(["attention"] if has_attention else []),
+    ]
     rows = []
     for place in places:
         each = explanation.tokens[place]
-        row = [_name(each), f"{place + 1}", signed(each.contribution), signed(each.occlusion)]
+        row = [
+            _name(each),
+            f"{place + 1}",
+            signed(each.contribution),
+            signed(each.occlusion),
+        ]
         rows.append(row + ([] if each.attention is None else [f"{each.attention:.4f}"]))
     return header, rows
 
@@ -120,7 +155,9 @@ def opinion_rows(explanation: Explanation, places: Sequence[int]) -> tuple[list[
 def opinion_table(explanation: Explanation) -> Table:
     """Return what the strongest tokens do to the logit."""
     header, rows = opinion_rows(explanation, explanation.strongest(SHOWN_TOKENS))
-    return _text_table(f"The strongest of {len(explanation.tokens)} tokens", header, rows)
+    return _text_table(
+        f"The strongest of {len(explanation.tokens)} tokens", header, rows
+    )
 
 
 def explanation_parts(explanation: Explanation) -> list[Markup]:
@@ -137,7 +174,9 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
         page.paragraph(f"Why {explanation.label}? {legend(has_colors=True)}"),
         Markup('<p class="tokens">{}</p>').format(Markup(" ").join(spans)),
         page.paragraph(f"{explanation.meaning()} {second_opinion(explanation)}"),
-        page.table(f"What each token does to the logit of {explanation.label}", header, rows),
+        page.table(
+            f"What each token does to the logit of {explanation.label}", header, rows
+        ),
     ]
 
 
@@ -150,7 +189,15 @@ def trajectory_table(trajectory: Trajectory) -> Table:
     ):
         bar = "=" * round(_BAR_WIDTH * max(probs))
         decides = "  decides" if place == trajectory.decided_at else ""
-        rows.append([shown(token), f"{place + 1}", shown(label), f"{max(probs):.2%}", f"{bar:{_BAR_WIDTH}}{decides}"])
+        rows.append(
+            [
+                shown(token),
+                f"{place + 1}",
+                shown(label),
+                f"{max(probs):.2%}",
+                f"{bar:{_BAR_WIDTH}}{decides}",
+            ]
+        )
     table = _text_table("The verdict after each token", header, rows)
     table.columns[2].justify = table.columns[4].justify = "left"
     return table
@@ -160,14 +207,24 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
     """Return a trajectory as parts of a page: its picture and its figures."""
     rows = [
         [shown(token), place + 1, *(f"{prob:.2%}" for prob in probs)]
-        for place, (token, probs) in enumerate(zip(trajectory.tokens, trajectory.probs, strict=True))
+        for place, (token, probs) in enumerate(
+            zip(trajectory.tokens, trajectory.probs, strict=True)
+        )
     ]
     return [
-        page.heading(f"{shown(trajectory.verdicts[-1])}: {_shortened(trajectory.text)}"),
-        page.picture(
-            png, shown(trajectory.meaning()), "The probability of each class after each token; figures below."
+        page.heading(
+            f"{shown(trajectory.verdicts[-1])}: {_shortened(trajectory.text)}"
         ),
-        page.table("Probability of each class after each token", ["token", "place", *trajectory.labels], rows),
+        page.picture(
+            png,
+            shown(trajectory.meaning()),
+            "The probability of each class after each token; figures below.",
+        ),
+        page.table(
+            "Probability of each class after each token",
+            ["token", "place", *trajectory.labels],
+            rows,
+        ),
     ]
 
 
@@ -177,24 +234,51 @@ def anytime_table(points: Sequence[AnytimePoint], title: str) -> Table:
     for point in points:
         low, high = point.accuracy_interval
         interval = f"{low:.2%} to {high:.2%}"
-        rows.append([f"{point.num_tokens:,}", f"{point.accuracy:.2%}", interval, f"{point.share_whole:.0%}"])
-    table = _text_table(title, ["tokens read", "accuracy", "95 % interval", "texts read whole"], rows)
+        rows.append(
+            [
+                f"{point.num_tokens:,}",
+                f"{point.accuracy:.2%}",
+                interval,
+                f"{point.share_whole:.0%}",
+            ]
+        )
+    table = _text_table(
+        title, ["tokens read", "accuracy", "95 % interval", "texts read whole"], rows
+    )
     table.columns[0].justify = "right"
     return table
 
 
 def trace_tables(trace: Trace) -> list[Table]:
-    """Return what each token does to the memory and the gates of a layer, a table a direction."""
+    """Return what each token does to the memory and the gates of a layer, a table a
+    direction.
+    """
     tables = []
     for way in trace.directions:
         means = trace.means(way)
-        header = ["token", "place", "change", *(f"|{name}|" if name in STATES else name for name in means)]
-        columns = [[f"{value:.3f}" for value in values] for values in (trace.jumps(way), *means.values())]
+        header = [
+            "token",
+            "place",
+            "change",
+            *(f"|{name}|" if name in STATES else name for name in means),
+        ]
+        columns = [
+            [f"{value:.3f}" for value in values]
+            for values in (trace.jumps(way), *means.values())
+        ]
         rows = [
             [shown(token), f"{place}", *figures]
-            for place, (token, *figures) in enumerate(zip(trace.tokens, *columns, strict=True), start=1)
+            for place, (token, *figures) in enumerate(
+                zip(trace.tokens, *columns, strict=True), start=1
+            )
         ]
-        tables.append(_text_table(f"Layer {trace.layer}, reading {way}: means over its units", header, rows))
+        tables.append(
+            _text_table(
+                f"Layer {trace.layer}, reading {way}: means over its units",
+                header,
+                rows,
+            )
+        )
     return tables
 
 
@@ -204,9 +288,21 @@ def flag_table(flags: Sequence[Flag], title: str) -> Table:
     rows = []
     for flag in flags:
         unit = f"{flag.direction} {flag.unit} {'+' if flag.side > 0 else '-'}"
-        label = f"{flag.share_of_label:.0%} {shown(flag.label)}, {flag.share_of_others:.0%} others"
+        label = (
+            f"{flag.share_of_label:.0%} {shown(flag.label)}, {flag.share_of_others:.0%}"
+            " others"
+        )
         words = " ".join(shown(each.word) for each in flag.words)
-        rows.append([unit, f"{flag.score:.2f}", f"{flag.share_texts:.0%}", f"{flag.kept:.0%}", label, words])
+        rows.append(
+            [
+                unit,
+                f"{flag.score:.2f}",
+                f"{flag.share_texts:.0%}",
+                f"{flag.kept:.0%}",
+                label,
+                words,
+            ]
+        )
     table = _text_table(title, header, rows)
     table.columns[4].justify = table.columns[5].justify = "left"
     return table
@@ -219,7 +315,13 @@ def check_table(checks: Sequence[Check], title: str) -> Table:
         if check.difference is None:
             found, relabelled, verdict = "-", "-", "not tried"
         else:
-            verdict = "reported" if check.limit is None else "holds" if check.holds else "FAILS"
+            verdict = (
+                "reported"
+                if check.limit is None
+                else "holds"
+                if check.holds
+                else "FAILS"
+            )
             found, relabelled = f"{check.difference:.1e}", f"{check.num_relabelled:,}"
         limit = "none" if check.limit is None else f"{check.limit:.0e}"
         rows.append([check.name, check.change, found, limit, relabelled, verdict])
@@ -238,9 +340,13 @@ def _shortened(text: str, limit: int = 60) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def _text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _text_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Table:
     """Return a table of plain text, in which only the first column is no number."""
-    table = Table(title=Text(shown(title)), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title=Text(shown(title)), title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     for place, name in enumerate(header):
         table.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in rows:

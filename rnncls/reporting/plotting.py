@@ -1,7 +1,8 @@
 """Pictures drawn by matplotlib, in colours that the colour-blind tell apart, as PNG.
 
-Each command draws on a figure of its own: nothing here keeps a state, and no screen is needed. matplotlib takes half a
-second to import, so a command imports this module only when it draws.
+Each command draws on a figure of its own: nothing here keeps a state, and no screen is
+needed. matplotlib takes half a second to import, so a command imports this module only
+when it draws.
 """
 
 import io
@@ -27,7 +28,9 @@ def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
 
 
 def use_log_scale(axes: Axes) -> None:
-    """Scale the y axis by powers of ten, labelled as plain numbers: matplotlib's own labels are formulas."""
+    """Scale the y axis by powers of ten, labelled as plain numbers: matplotlib's own
+    labels are formulas.
+    """
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -36,7 +39,8 @@ def use_log_scale(axes: Axes) -> None:
 def to_png(figure: Figure) -> bytes:
     """Return a figure as a PNG of 144 dots an inch, the same bytes each time.
 
-    A label stays text, `$x$` too; a letter that the font lacks becomes a box, without a word on stderr.
+    A label stays text, `$x$` too; a letter that the font lacks becomes a box, without a
+    word on stderr.
     """
     for text in figure.findobj(Text):
         assert isinstance(text, Text)

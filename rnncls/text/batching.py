@@ -1,9 +1,11 @@
 """From flat arrays to batches: texts of (nearly) equal length side by side.
 
-An epoch is the rows shuffled, stably sorted by length, cut into batches, and the batches shuffled. Nearly every batch
-then has one length, which needs no padding; where a length runs out the batch goes on with the next one.
+An epoch is the rows shuffled, stably sorted by length, cut into batches, and the
+batches shuffled. Nearly every batch then has one length, which needs no padding; where
+a length runs out the batch goes on with the next one.
 
-Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest text.
+Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest
+text.
 """
 
 import itertools
@@ -41,7 +43,9 @@ class EncodedTexts:
         return len(self.lengths)
 
     def select(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
-        """Return the texts with these numbers, in this order; their tokens are shared, not copied."""
+        """Return the texts with these numbers, in this order; their tokens are shared,
+        not copied.
+        """
         return EncodedTexts(self.token_ids, self.lengths[rows], self.starts[rows])
 
 
@@ -52,7 +56,8 @@ class Batch:
     Attributes:
         token_ids: [B, T] int64, `PAD_ID` after a text's end.
         lengths: [B] int64, at least 1.
-        is_ragged: Whether any text is shorter than T; known on the host, so that nobody has to ask the device.
+        is_ragged: Whether any text is shorter than T; known on the host, so that nobody
+            has to ask the device.
         rows: [B] int64 on the host, the texts' numbers among those that were batched.
         numbers: [B] int64, the same where the tokens are.
     """
@@ -69,27 +74,39 @@ class Batch:
 
     def of(self, texts: slice) -> "Batch":
         """Return some of the texts, as wide as before."""
-        token_ids, lengths, numbers = (each[texts] for each in (self.token_ids, self.lengths, self.numbers))
+        token_ids, lengths, numbers = (
+            each[texts] for each in (self.token_ids, self.lengths, self.numbers)
+        )
         return Batch(token_ids, lengths, self.is_ragged, self.rows[texts], numbers)
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         if self.token_ids.device == device:
             return self
-        token_ids, lengths, numbers = (each.to(device) for each in (self.token_ids, self.lengths, self.numbers))
+        token_ids, lengths, numbers = (
+            each.to(device) for each in (self.token_ids, self.lengths, self.numbers)
+        )
         return Batch(token_ids, lengths, self.is_ragged, self.rows, numbers)
 
 
 def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
     """Return the texts with the token ids of a vocabulary."""
     starts = np.cumsum(texts.lengths) - texts.lengths
-    return EncodedTexts(vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts)
+    return EncodedTexts(
+        vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts
+    )
 
 
-def encode_text(text: str, section: TextSection, vocab: Vocab) -> tuple[list[str], EncodedTexts]:
-    """Return the T tokens of one text, as `rnncls predict` reads it, and the text encoded."""
+def encode_text(
+    text: str, section: TextSection, vocab: Vocab
+) -> tuple[list[str], EncodedTexts]:
+    """Return the T tokens of one text, as `rnncls predict` reads it, and the text
+    encoded.
+    """
     tokens = build_tokenizer(section)(text)
-    return tokens, EncodedTexts(vocab.encode(tokens), np.array([len(tokens)]), np.zeros(1, np.int64))
+    return tokens, EncodedTexts(
+        vocab.encode(tokens), np.array([len(tokens)]), np.zeros(1, np.int64)
+    )
 
 
 def plan_epoch(
@@ -101,33 +118,45 @@ def plan_epoch(
 ) -> list[npt.NDArray[np.int64]]:
     """Return the row numbers of each batch of one epoch.
 
-    The plan is a function of its arguments alone: a run that resumes in the middle of an epoch draws the same one.
+    The plan is a function of its arguments alone: a run that resumes in the middle of
+    an epoch draws the same one.
 
     Args:
         lengths: [N] tokens in each text.
         batch_size: B.
         seed: Draws the plan, together with the epoch.
         epoch: From 0.
-        balance: [N] the labels of the classes that shall occur equally often; None: every row once.
+        balance: [N] the labels of the classes that shall occur equally often; None:
+            every row once.
     """
     generator = np.random.default_rng((seed, epoch))
-    shuffled = generator.permutation(len(lengths) if balance is None else _draw_balanced(balance, generator))
+    shuffled = generator.permutation(
+        len(lengths) if balance is None else _draw_balanced(balance, generator)
+    )
     by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
     batches = _cut(by_length, batch_size)
     return [batches[number] for number in generator.permutation(len(batches))]
 
 
-def plan_in_order_of_length(lengths: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each batch for an evaluation, shortest texts first, every row once."""
+def plan_in_order_of_length(
+    lengths: npt.NDArray[np.int64], batch_size: int
+) -> list[npt.NDArray[np.int64]]:
+    """Return the row numbers of each batch for an evaluation, shortest texts first,
+    every row once.
+    """
     return _cut(np.argsort(lengths, kind="stable"), batch_size)
 
 
 def spread_rows(num_rows: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Return so many of 0..`num_rows` - 1, or all where they are fewer, evenly spread over them. [at most `wanted`]."""
+    """Return so many of 0..`num_rows` - 1, or all where they are fewer, evenly spread
+    over them. [at most `wanted`].
+    """
     return np.linspace(0, num_rows - 1, min(wanted, num_rows)).astype(np.int64)
 
 
-def iter_batches(texts: EncodedTexts, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
+def iter_batches(
+    texts: EncodedTexts, plan: list[npt.NDArray[np.int64]]
+) -> Iterator[Batch]:
     """Yield the batches of a plan."""
     for rows in plan:
         yield assemble(texts, rows)
@@ -141,7 +170,9 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
     places = texts.starts[rows][:, None] + positions  # [B, T]
     if shortest < longest:
         inside = positions < lengths[:, None]  # [B, T]
-        token_ids = np.where(inside, texts.token_ids[np.where(inside, places, 0)], PAD_ID)
+        token_ids = np.where(
+            inside, texts.token_ids[np.where(inside, places, 0)], PAD_ID
+        )
     else:
         token_ids = texts.token_ids[places]
     return Batch(
@@ -154,7 +185,9 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
 
 
 class ResidentTexts:
-    """Encoded texts that stay on a device: its batches are put together there, and the host never waits for one."""
+    """Encoded texts that stay on a device: its batches are put together there, and the
+    host never waits for one.
+    """
 
     def __init__(self, texts: EncodedTexts, device: torch.device) -> None:
         """Bring the texts over."""
@@ -164,7 +197,9 @@ class ResidentTexts:
         self.starts = torch.from_numpy(texts.starts).to(device)  # [N]
 
     def iter_batches(self, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
-        """Yield what the function of this name does; the plan's row numbers come over in one piece."""
+        """Yield what the function of this name does; the plan's row numbers come over
+        in one piece.
+        """
         if not plan:
             return
         numbers = torch.from_numpy(np.concatenate(plan)).to(self.token_ids.device)
@@ -189,21 +224,27 @@ def drop_words(batch: Batch, share: float, generator: torch.Generator) -> Batch:
     if not share:
         return batch
     device = batch.token_ids.device
-    dropped = torch.rand(batch.token_ids.shape, generator=generator, device=device) < share  # [B, T]
+    dropped = (
+        torch.rand(batch.token_ids.shape, generator=generator, device=device) < share
+    )  # [B, T]
     dropped &= batch.token_ids != PAD_ID
     return replace(batch, token_ids=batch.token_ids.masked_fill(dropped, UNK_ID))
 
 
-def number_words(batch: Batch, vocab_size: int, *, may_wait: bool = True) -> tuple[torch.Tensor, Batch]:
-    """Return the R distinct words of a batch, [R] int64, and the batch with its words numbered 0..R-1 in their order.
+def number_words(
+    batch: Batch, vocab_size: int, *, may_wait: bool = True
+) -> tuple[torch.Tensor, Batch]:
+    """Return the R distinct words of a batch, [R] int64, and the batch with its words
+    numbered 0..R-1 in their order.
 
     So the vectors of those words are all that a step has to look at.
 
     Args:
         batch: B texts.
         vocab_size: V.
-        may_wait: Whether the host may wait for the device to say what R is. If not, R is the most that it could be, and
-            `PAD_ID`, whose vector is zero and stays so, fills the rest.
+        may_wait: Whether the host may wait for the device to say what R is. If not, R
+            is the most that it could be, and `PAD_ID`, whose vector is zero and stays
+            so, fills the rest.
     """
     seen = torch.zeros(vocab_size, dtype=torch.bool, device=batch.token_ids.device)
     seen[batch.token_ids] = True
@@ -217,10 +258,14 @@ def number_words(batch: Batch, vocab_size: int, *, may_wait: bool = True) -> tup
     return words, replace(batch, token_ids=numbers[batch.token_ids])
 
 
-def share_out(num_texts: int, num_parts: int, *, first: int = 0, every: int = 1) -> list[slice]:
-    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a part would be too small.
+def share_out(
+    num_texts: int, num_parts: int, *, first: int = 0, every: int = 1
+) -> list[slice]:
+    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a
+    part would be too small.
 
-    Of texts in the order of their length, `every`th ones are as many tokens as any others but for about one text.
+    Of texts in the order of their length, `every`th ones are as many tokens as any
+    others but for about one text.
 
     Args:
         num_texts: B.
@@ -230,17 +275,25 @@ def share_out(num_texts: int, num_parts: int, *, first: int = 0, every: int = 1)
     """
     own = range(first, num_texts, every)
     num_parts = max(1, min(num_parts, len(own) // SMALLEST_PART))
-    ends = [first + every * (number * len(own) // num_parts) for number in range(num_parts + 1)]
+    ends = [
+        first + every * (number * len(own) // num_parts)
+        for number in range(num_parts + 1)
+    ]
     return [slice(start, end, every) for start, end in itertools.pairwise(ends)]
 
 
-def _draw_balanced(labels: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:
+def _draw_balanced(
+    labels: npt.NDArray[np.int64], generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
     """Return as many row numbers as there are rows, as many of each class but for one.
 
-    No row is drawn again before all others of its class have been: less is left to chance than by independent draws.
+    No row is drawn again before all others of its class have been: less is left to
+    chance than by independent draws.
     """
     classes = generator.permutation(np.unique(labels))
-    wanted = [len(part) for part in np.array_split(np.arange(len(labels)), len(classes))]
+    wanted = [
+        len(part) for part in np.array_split(np.arange(len(labels)), len(classes))
+    ]
     drawn = []
     for label, num_rows in zip(classes, wanted, strict=True):
         own = np.flatnonzero(labels == label)
@@ -250,4 +303,6 @@ def _draw_balanced(labels: npt.NDArray[np.int64], generator: np.random.Generator
 
 
 def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
-    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    return [
+        rows[start : start + batch_size] for start in range(0, len(rows), batch_size)
+    ]

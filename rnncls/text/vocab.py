@@ -17,7 +17,9 @@ UNK_ID = 1
 
 
 class Vocab:
-    """V distinct words; a word's place in the list is its token id. `<pad>` is 0 and `<unk>` is 1."""
+    """V distinct words; a word's place in the list is its token id. `<pad>` is 0 and
+    `<unk>` is 1.
+    """
 
     def __init__(self, words: Sequence[str]) -> None:
         """Take the list of words, `<pad>` and `<unk>` first.
@@ -38,19 +40,30 @@ class Vocab:
     @cached_property
     def _ids(self) -> dict[str, int]:
         # A text that says "<pad>" is not padding: it reads as an unknown word.
-        return {word: token_id for token_id, word in enumerate(self.words) if word != PAD}
+        return {
+            word: token_id for token_id, word in enumerate(self.words) if word != PAD
+        }
 
     def encode(self, types: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Return the token id of each type, `UNK_ID` for those outside the vocabulary. [K] int32."""
+        """Return the token id of each type, `UNK_ID` for those outside the vocabulary.
+        [K] int32.
+        """
         ids = self._ids
         return np.array([ids.get(word, UNK_ID) for word in types], dtype=np.int32)
 
 
-def build_vocab(types: Sequence[str], counts: npt.NDArray[np.int64], *, min_freq: int, max_vocab: int | None) -> Vocab:
+def build_vocab(
+    types: Sequence[str],
+    counts: npt.NDArray[np.int64],
+    *,
+    min_freq: int,
+    max_vocab: int | None,
+) -> Vocab:
     """Return the vocabulary of the types that occur at least `min_freq` times.
 
-    The most frequent come first, equally frequent ones in the order of the alphabet, so that the order of the rows
-    does not matter. With `max_vocab`, at most so many words are kept, `<pad>` and `<unk>` counted in.
+    The most frequent come first, equally frequent ones in the order of the alphabet, so
+    that the order of the rows does not matter. With `max_vocab`, at most so many words
+    are kept, `<pad>` and `<unk>` counted in.
 
     Args:
         types: K distinct tokens.
@@ -58,7 +71,9 @@ def build_vocab(types: Sequence[str], counts: npt.NDArray[np.int64], *, min_freq
         min_freq: The lowest count to keep.
         max_vocab: The largest V, or None.
     """
-    frequent = [(-int(counts[k]), types[k]) for k in np.flatnonzero(counts >= min_freq).tolist()]
+    frequent = [
+        (-int(counts[k]), types[k]) for k in np.flatnonzero(counts >= min_freq).tolist()
+    ]
     words = [word for _, word in sorted(frequent) if word not in {PAD, UNK}]
     if max_vocab is not None:
         words = words[: max_vocab - 2]

@@ -1,7 +1,10 @@
-"""Training rows that are most likely mislabelled: confident learning (Northcutt, Jiang and Chuang 2021) by cleanlab.
+"""Training rows that are most likely mislabelled: confident learning (Northcutt, Jiang
+and
+Chuang 2021) by cleanlab.
 
-What a network says of a row that it has learnt by heart proves nothing, so each row is judged by a network that was
-trained without it: K-fold cross-validation with the run's own config (rnncls.training.cross_validation).
+What a network says of a row that it has learnt by heart proves nothing, so each row is
+judged by a network that was trained without it: K-fold cross-validation with the run's
+own config (rnncls.training.cross_validation).
 """
 
 from dataclasses import dataclass, replace
@@ -36,11 +39,16 @@ class LabelIssue:
     text: str
 
 
-def find_label_issues(run: Run, *, num_folds: int = 5, use_cache: bool = True) -> list[LabelIssue]:
-    """Return the `NUM_ISSUES` rows that a run learnt from or validated with that are most likely mislabelled.
+def find_label_issues(
+    run: Run, *, num_folds: int = 5, use_cache: bool = True
+) -> list[LabelIssue]:
+    """Return the `NUM_ISSUES` rows that a run learnt from or validated with that are
+    most
+    likely mislabelled.
 
-    The least probable label comes first. It takes `num_folds` trainings, from the labels alone: teachers and a
-    pretrained model, which have seen the rows of every fold, are left out.
+    The least probable label comes first. It takes `num_folds` trainings, from the
+    labels alone: teachers and a pretrained model, which have seen the rows of every
+    fold, are left out.
 
     Raises:
         ConfigError: cleanlab is not installed.
@@ -49,7 +57,9 @@ def find_label_issues(run: Run, *, num_folds: int = 5, use_cache: bool = True) -
     try:
         from cleanlab.filter import find_label_issues as rank_issues
     except ImportError as error:
-        raise ConfigError("--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'") from error
+        raise ConfigError(
+            "--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'"
+        ) from error
     config = run.config.model_copy(
         {
             "model": run.config.model.model_copy({"pretrained": None}),
@@ -58,10 +68,22 @@ def find_label_issues(run: Run, *, num_folds: int = 5, use_cache: bool = True) -
     )
     found = cross_validate(config, num_folds, use_cache=use_cache)
     probs, labels, names = found.probs(), found.labels, found.label_names
-    ranked = rank_issues(labels, probs, return_indices_ranked_by="self_confidence", n_jobs=1)[:NUM_ISSUES]
+    ranked = rank_issues(
+        labels, probs, return_indices_ranked_by="self_confidence", n_jobs=1
+    )[:NUM_ISSUES]
     rows = found.rows[ranked].tolist()
-    texts = find_texts(Path(found.source["path"]), replace(columns_of(config.data), label=None), rows)
+    texts = find_texts(
+        Path(found.source["path"]), replace(columns_of(config.data), label=None), rows
+    )
     return [
-        LabelIssue(row + 1, names[labels[number]], float(probs[number, labels[number]]), names[best], text)
-        for number, row, best, text in zip(ranked, rows, probs[ranked].argmax(axis=1), texts, strict=True)
+        LabelIssue(
+            row + 1,
+            names[labels[number]],
+            float(probs[number, labels[number]]),
+            names[best],
+            text,
+        )
+        for number, row, best, text in zip(
+            ranked, rows, probs[ranked].argmax(axis=1), texts, strict=True
+        )
     ]

@@ -1,14 +1,17 @@
-"""What a training step minimises: the cross-entropy of the labels, and what may be asked of the network beside that.
+"""What a training step minimises: the cross-entropy of the labels, and what may be
+asked
+of the network beside that.
 
-With y a text's label, w_y the weight of its class, q its target (the label, or that and the teachers' word, spread by
-label smoothing) and p the prediction, its loss is
+With y a text's label, w_y the weight of its class, q its target (the label, or that and
+the teachers' word, spread by label smoothing) and p the prediction, its loss is
 
     miss(p) = - w_y * sum over c of  q_c * (1 - p_c)^focal_gamma * log p_c
 
-summed over the batch and divided by its number of texts. Adversarial training and R-Drop add further misses; what
-R-Drop and virtual adversarial training ask beside them needs no label, and is asked of each text alike. torch weighs
-each class of a target, not each text: what label smoothing gives to a class that counts fifty times would then outweigh
-the label of every other text.
+summed over the batch and divided by its number of texts. Adversarial training and
+R-Drop add further misses; what R-Drop and virtual adversarial training ask beside them
+needs no label, and is asked of each text alike. torch weighs each class of a target,
+not each text: what label smoothing gives to a class that counts fifty times would then
+outweigh the label of every other text.
 
 Shapes: B texts, T tokens in the longest of them, E embedding_dim, C classes.
 """
@@ -28,9 +31,13 @@ from rnncls.nn.recurrent import Dropout
 
 
 class Judge(Protocol):
-    """The network on the texts of a batch: logits [B, C] under some dropout, and a change [T, B, E] of word vectors."""
+    """The network on the texts of a batch: logits [B, C] under some dropout, and a
+    change [T, B, E] of word vectors.
+    """
 
-    def __call__(self, *, dropout: Dropout, shift: torch.Tensor | None = None) -> torch.Tensor:
+    def __call__(
+        self, *, dropout: Dropout, shift: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the logits."""
 
 
@@ -41,7 +48,8 @@ class Draws:
     Attributes:
         dropout: What is dropped.
         again: What is dropped the second time that R-Drop reads the texts.
-        probe: [T, B, E] float32, where virtual adversarial training begins to look; 0 on padding.
+        probe: [T, B, E] float32, where virtual adversarial training begins to look; 0
+            on padding.
     """
 
     dropout: Dropout
@@ -80,23 +88,41 @@ def find_losses(
     def miss(logits: torch.Tensor) -> torch.Tensor:
         smoothing = section.label_smoothing
         if section.focal_gamma:
-            losses = focal_loss(logits, smooth(targets, logits, smoothing), section.focal_gamma)  # [B]
+            losses = focal_loss(
+                logits, smooth(targets, logits, smoothing), section.focal_gamma
+            )  # [B]
         else:
-            losses = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")  # [B]
+            losses = F.cross_entropy(
+                logits, targets, label_smoothing=smoothing, reduction="none"
+            )  # [B]
         return losses.sum() if weights is None else losses @ weights
 
-    shift = targets.new_zeros(inputs, dtype=torch.float32).requires_grad_() if section.adversarial else None
+    shift = (
+        targets.new_zeros(inputs, dtype=torch.float32).requires_grad_()
+        if section.adversarial
+        else None
+    )
     logits = judge(dropout=draws.dropout, shift=shift)  # [B, C]
     losses = miss(logits)
     if shift is not None:
         (gradient,) = torch.autograd.grad(losses, shift, retain_graph=True)  # [T, B, E]
-        losses = losses + miss(judge(dropout=draws.dropout, shift=scale_to(gradient, section.adversarial)))
+        losses = losses + miss(
+            judge(dropout=draws.dropout, shift=scale_to(gradient, section.adversarial))
+        )
     if draws.probe is not None:
         shift = find_shift(judge, logits, draws, section.virtual_adversarial)
-        losses = losses + divergence(logits.detach(), judge(dropout=draws.dropout, shift=shift))
+        losses = losses + divergence(
+            logits.detach(), judge(dropout=draws.dropout, shift=shift)
+        )
     if draws.again is not None:
         other = judge(dropout=draws.again)
-        losses = losses + miss(other) + section.r_drop * (divergence(logits, other) + divergence(other, logits)) / 2
+        losses = (
+            losses
+            + miss(other)
+            + section.r_drop
+            * (divergence(logits, other) + divergence(other, logits))
+            / 2
+        )
     return losses, logits
 
 
@@ -105,8 +131,9 @@ def find_class_weights(
 ) -> torch.Tensor | None:
     """Return what each class counts, or None where all count 1.
 
-    `balanced` is what scikit-learn's `compute_class_weight` returns, N / (C * count). Weights of one's own are scaled
-    so that a text counts 1 in the mean, as it does with those: they change the balance of the classes, not the step.
+    `balanced` is what scikit-learn's `compute_class_weight` returns, N / (C * count).
+    Weights of one's own are scaled so that a text counts 1 in the mean, as it does with
+    those: they change the balance of the classes, not the step.
 
     Args:
         section: What is asked for.
@@ -128,23 +155,34 @@ def find_class_weights(
         weights = np.array(section.class_weights)
     else:
         raise ConfigError(
-            f"train.class_weights: found {len(section.class_weights)} for {len(label_names)} classes: "
-            f"expected one for each of {', '.join(label_names)}, in this order"
+            f"train.class_weights: found {len(section.class_weights)} for"
+            f" {len(label_names)} classes: expected one for each of"
+            f" {', '.join(label_names)}, in this order"
         )
-    shares = counts / counts.sum() if section.sampling == "uniform" else (counts > 0) / (counts > 0).sum()
+    shares = (
+        counts / counts.sum()
+        if section.sampling == "uniform"
+        else (counts > 0) / (counts > 0).sum()
+    )
     return torch.from_numpy(weights / (weights @ shares)).float()
 
 
 def smooth(targets: torch.Tensor, logits: torch.Tensor, share: float) -> torch.Tensor:
-    """Return labels [B] or probabilities [B, C] as probabilities, a share of them spread over all classes. [B, C]."""
+    """Return labels [B] or probabilities [B, C] as probabilities, a share of them
+    spread over all classes. [B, C].
+    """
     num_classes = logits.shape[1]
     if not targets.is_floating_point():
         targets = F.one_hot(targets, num_classes).to(logits.dtype)
     return targets * (1 - share) + share / num_classes
 
 
-def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> torch.Tensor:
-    """Return the focal loss of each text (Lin et al. 2017), as Keras' categorical one the sum over the classes.
+def focal_loss(
+    logits: torch.Tensor, targets: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    """Return the focal loss of each text (Lin et al. 2017), as Keras' categorical one
+    the
+    sum over the classes.
 
     Args:
         logits: [B, C] float32.
@@ -161,10 +199,14 @@ def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> tor
     return -(targets * missing**gamma * log_probs).sum(dim=1)
 
 
-def find_shift(judge: Judge, logits: torch.Tensor, draws: Draws, length: float) -> torch.Tensor:
-    """Return about the change of that length that moves the prediction most: one power iteration. [T, B, E].
+def find_shift(
+    judge: Judge, logits: torch.Tensor, draws: Draws, length: float
+) -> torch.Tensor:
+    """Return about the change of that length that moves the prediction most: one power
+    iteration. [T, B, E].
 
-    It looks at the same distance, rather than from next to nothing as the paper does, which bfloat16 could not tell.
+    It looks at the same distance, rather than from next to nothing as the paper does,
+    which bfloat16 could not tell.
     """
     assert draws.probe is not None
     shift = scale_to(draws.probe, length).requires_grad_()
@@ -173,15 +215,21 @@ def find_shift(judge: Judge, logits: torch.Tensor, draws: Draws, length: float) 
 
 
 def divergence(logits: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the Kullback-Leibler divergence from the first prediction to the other, summed, in nats. [B, C] -> []."""
+    """Return the Kullback-Leibler divergence from the first prediction to the other,
+    summed, in nats. [B, C] -> [].
+    """
     own, theirs = logits.log_softmax(dim=1), other.log_softmax(dim=1)
     return F.kl_div(theirs, own, reduction="sum", log_target=True)
 
 
 def scale_to(change: torch.Tensor, length: float) -> torch.Tensor:
-    """Return each text's change with this 2-norm over all its words; a change of zero stays. [T, B, E]."""
+    """Return each text's change with this 2-norm over all its words; a change of zero
+    stays. [T, B, E].
+    """
     tiny = torch.finfo(change.dtype).tiny
     # By its largest number first: the squares of small ones would be zero.
     change = change / change.abs().amax(dim=(0, 2), keepdim=True).clamp_min(tiny)
-    norms = change.square().sum(dim=(0, 2), keepdim=True).sqrt()  # [1, B, 1], 0 or at least 1
+    norms = (
+        change.square().sum(dim=(0, 2), keepdim=True).sqrt()
+    )  # [1, B, 1], 0 or at least 1
     return change * (length / norms.clamp_min(1.0))

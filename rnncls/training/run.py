@@ -1,6 +1,8 @@
-"""A training from its config to its run folder: begun, held, saved, gone on with and finished.
+"""A training from its config to its run folder: begun, held, saved, gone on with and
+finished.
 
-`train` is the whole; what happens in between is `Trainer.steps` (rnncls.training.trainer).
+`train` is the whole; what happens in between is `Trainer.steps`
+(rnncls.training.trainer).
 
 Shapes: N texts, C classes.
 """
@@ -42,7 +44,12 @@ logger = logging.getLogger(__name__)
 
 
 def train(
-    config: Config, path: Path, *, resume: bool = False, may_change: bool = False, use_cache: bool = True
+    config: Config,
+    path: Path,
+    *,
+    resume: bool = False,
+    may_change: bool = False,
+    use_cache: bool = True,
 ) -> dict[str, Any]:
     """Train a model and leave a run folder at `path`; return its summary.
 
@@ -58,15 +65,27 @@ def train(
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
     processes = find_processes()
-    resume = processes.from_first(lambda: check_run_folder(config, path, resume=resume, may_change=may_change))
+    resume = processes.from_first(
+        lambda: check_run_folder(config, path, resume=resume, may_change=may_change)
+    )
     with processes.together():
         device = start_torch(config, config.train, config.model)
     if config.model.cell == "none":
         logger.info(
-            "cell: none is the mean of the embeddings: hidden_size, num_layers, bidirectional and pooling do nothing"
+            "cell: none is the mean of the embeddings: hidden_size, num_layers,"
+            " bidirectional and pooling do nothing"
         )
-    with processes.together(goes_first=processes.local_number == 0):  # its work is in the cache for the others
-        trainer = build_trainer(config, path, device, resume=resume, may_change=may_change, use_cache=use_cache)
+    with processes.together(
+        goes_first=processes.local_number == 0
+    ):  # its work is in the cache for the others
+        trainer = build_trainer(
+            config,
+            path,
+            device,
+            resume=resume,
+            may_change=may_change,
+            use_cache=use_cache,
+        )
     with hold_run(trainer, config, path, resume=resume, may_change=may_change):
         run_to_end(trainer, path)
         with processes.together(goes_first=processes.is_first):
@@ -76,7 +95,13 @@ def train(
 
 
 def build_trainer(
-    config: Config, path: Path, device: torch.device, *, resume: bool, may_change: bool, use_cache: bool
+    config: Config,
+    path: Path,
+    device: torch.device,
+    *,
+    resume: bool,
+    may_change: bool,
+    use_cache: bool,
 ) -> Trainer:
     """Read the data and build the model of a run at `path`, with its first weights.
 
@@ -92,7 +117,9 @@ def build_trainer(
     data = load_training_data(config, vocab, use_cache=use_cache)
     if pretrained is not None:
         start = Path(config.model.pretrained or "")
-        checkpoint.check_rows(start, data.fingerprint, find_test_file(config.data), may_differ=True)
+        checkpoint.check_rows(
+            start, data.fingerprint, find_test_file(config.data), may_differ=True
+        )
     if config.train.teachers:
         data = ask_teachers(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained, is_fresh=not resume)
@@ -100,8 +127,16 @@ def build_trainer(
 
 
 @contextlib.contextmanager
-def hold_run(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_change: bool = False) -> Iterator[None]:
-    """Hold a run folder, in which a trainer starts or resumes; of several processes the first one holds and writes it.
+def hold_run(
+    trainer: Trainer,
+    config: Config,
+    path: Path,
+    *,
+    resume: bool,
+    may_change: bool = False,
+) -> Iterator[None]:
+    """Hold a run folder, in which a trainer starts or resumes; of several processes the
+    first one holds and writes it.
 
     Raises:
         ConfigError: The folder has been taken since it was looked at.
@@ -114,13 +149,28 @@ def hold_run(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_
                 held.enter_context(checkpoint.hold(path))
                 if launch := find_launch():
                     storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
-            # The others take over what the first one has written: so all of them stand at the same point.
-            start_or_resume(trainer, config, path, resume=resume or not is_first, may_change=may_change)
+            # The others take over what the first one has written: so all of them stand
+            # at the same point.
+            start_or_resume(
+                trainer,
+                config,
+                path,
+                resume=resume or not is_first,
+                may_change=may_change,
+            )
         yield
 
 
-def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: bool, may_change: bool = False) -> None:
-    """Make the run folder of a fresh trainer, or bring the trainer to where the run at `path` stopped.
+def start_or_resume(
+    trainer: Trainer,
+    config: Config,
+    path: Path,
+    *,
+    resume: bool,
+    may_change: bool = False,
+) -> None:
+    """Make the run folder of a fresh trainer, or bring the trainer to where the run at
+    `path` stopped.
 
     Raises:
         ConfigError: The folder has been taken since it was looked at.
@@ -131,24 +181,36 @@ def start_or_resume(trainer: Trainer, config: Config, path: Path, *, resume: boo
         if load_config(path / checkpoint.CONFIG) != config:
             checkpoint.change_config(path, config, trainer.file)
         if trainer.is_finished:
-            logger.info("%s", f"nothing is left to do after epoch {trainer.num_validations}: {trainer.why_finished}")
+            logger.info(
+                "%s",
+                f"nothing is left to do after epoch {trainer.num_validations}:"
+                f" {trainer.why_finished}",
+            )
         return
     if not checkpoint.is_untouched(path):
-        raise ConfigError(f"{path}: another process has just begun a run here; choose another --out")
+        raise ConfigError(
+            f"{path}: another process has just begun a run here; choose another --out"
+        )
     checkpoint.create_run(path, config, trainer.data.vocab, trainer.label_names)
     save_state(trainer, path)
 
 
 def run_to_end(trainer: Trainer, path: Path) -> None:
-    """Train to the end with a bar on a terminal; write rows, the best weights and the state as they come."""
+    """Train to the end with a bar on a terminal; write rows, the best weights and the
+    state as they come.
+    """
     clock = SaveClock(trainer.section.save_every)
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
     is_first = trainer.processes.is_first
-    events = path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
+    events = (
+        path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
+    )
     with (
         tracking.event_log(events, trainer.step + 1) as add_event,
         stop_on_signal(tells=is_first) as stop,
-        tracking.TrainingBar(trainer.num_texts, trainer.section.max_epochs, tokens_per_text) as bar,
+        tracking.TrainingBar(
+            trainer.num_texts, trainer.section.max_epochs, tokens_per_text
+        ) as bar,
     ):
         bar.resume_at(trainer.num_texts_seen)
         for step in trainer.steps():
@@ -163,8 +225,13 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                     with clock.saving():
                         save_state(trainer, path)
             if must_stop:
-                with trainer.processes.together():  # none leaves before the first one has saved
-                    raise Interrupted(f"stopped in epoch {step.epoch}; all is saved: go on with --resume --out {path}")
+                with (
+                    trainer.processes.together()
+                ):  # none leaves before the first one has saved
+                    raise Interrupted(
+                        f"stopped in epoch {step.epoch}; all is saved: go on with"
+                        f" --resume --out {path}"
+                    )
 
 
 def record(row: dict[str, Any], trainer: Trainer, path: Path) -> None:
@@ -175,7 +242,9 @@ def record(row: dict[str, Any], trainer: Trainer, path: Path) -> None:
 
 
 class SaveClock:
-    """When to save within an epoch: every so often, but never so often that it takes more than its share of time."""
+    """When to save within an epoch: every so often, but never so often that it takes
+    more than its share of time.
+    """
 
     SHARE = 0.02
 
@@ -193,7 +262,9 @@ class SaveClock:
     @property
     def is_time(self) -> bool:
         """Whether a save is due."""
-        return time.monotonic() - self.saved_at >= self.spacing(self.save_every, self.save_s)
+        return time.monotonic() - self.saved_at >= self.spacing(
+            self.save_every, self.save_s
+        )
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:
@@ -205,7 +276,9 @@ class SaveClock:
 
 
 class SavedState(BaseModel):
-    """What stands in a saved state beside the tensors, and what an exact resume must find unchanged."""
+    """What stands in a saved state beside the tensors, and what an exact resume must
+    find unchanged.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -231,7 +304,9 @@ def save_state(trainer: Trainer, path: Path) -> None:
         "steps_per_epoch": trainer.steps_per_epoch,
         "fingerprint": _data_seal(trainer.data.fingerprint),
         "precision": str(trainer.dtype),
-        "metrics_sha256": tracking.checksum_of_rows(path / checkpoint.METRICS, trainer.num_validations),
+        "metrics_sha256": tracking.checksum_of_rows(
+            path / checkpoint.METRICS, trainer.num_validations
+        ),
     }
     storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
@@ -240,28 +315,56 @@ def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> Non
     """Take back what `save_state` wrote.
 
     Raises:
-        RunError: A file is missing or damaged, or the data is not that of this run and may not be.
+        RunError: A file is missing or damaged, or the data is not that of this run and
+            may not be.
     """
     tensors, saved = read_state(path, trainer.file)
-    own, other = (dict(_flatten(each)) for each in (_data_seal(trainer.data.fingerprint), saved.fingerprint))
-    differing = sorted(key for key in own.keys() | other.keys() if own.get(key) != other.get(key))
+    own, other = (
+        dict(_flatten(each))
+        for each in (_data_seal(trainer.data.fingerprint), saved.fingerprint)
+    )
+    differing = sorted(
+        key for key in own.keys() | other.keys() if own.get(key) != other.get(key)
+    )
     if differing and not may_change:
-        raise RunError(f"{path}: cannot resume exactly: the data differs in {', '.join(differing)}; {_HOW_TO_CHANGE}")
+        raise RunError(
+            f"{path}: cannot resume exactly: the data differs in"
+            f" {', '.join(differing)}; {_HOW_TO_CHANGE}"
+        )
     if saved.precision != str(trainer.dtype) and not may_change:
-        raise RunError(f"{path}: began in {saved.precision}, this machine goes on in {trainer.dtype}; {_HOW_TO_CHANGE}")
+        raise RunError(
+            f"{path}: began in {saved.precision}, this machine goes on in"
+            f" {trainer.dtype}; {_HOW_TO_CHANGE}"
+        )
     if checkpoint.load_vocab(path).words != trainer.data.vocab.words:
-        raise RunError(f"{path / checkpoint.VOCAB}: not the words that this version finds in the data: cannot resume")
-    if trainer.label_names is not None and (found := checkpoint.load_labels(path)) != trainer.label_names:
-        raise RunError(f"{path / checkpoint.LABELS}: has the classes {found}, the data has {trainer.label_names}")
+        raise RunError(
+            f"{path / checkpoint.VOCAB}: not the words that this version finds in the"
+            " data: cannot resume"
+        )
+    if (
+        trainer.label_names is not None
+        and (found := checkpoint.load_labels(path)) != trainer.label_names
+    ):
+        raise RunError(
+            f"{path / checkpoint.LABELS}: has the classes {found}, the data has"
+            f" {trainer.label_names}"
+        )
     trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
     if saved.place.best_epoch:  # nothing else has the best weights so far
         best, *_ = checkpoint.load_sealed(path, trainer.file)
         checkpoint.load_temperature(best, path)
         if _shapes_of(best) != _shapes_of(trainer.model.state_dict()):
-            raise RunError(f"{path / trainer.file}: damaged, or not the weights of this run")
-    tracking.keep_rows(path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256)
+            raise RunError(
+                f"{path / trainer.file}: damaged, or not the weights of this run"
+            )
+    tracking.keep_rows(
+        path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256
+    )
     if differing or trainer.steps_per_epoch != saved.steps_per_epoch:
-        logger.info("the data or the batches have changed: epoch %d begins anew", trainer.num_validations + 1)
+        logger.info(
+            "the data or the batches have changed: epoch %d begins anew",
+            trainer.num_validations + 1,
+        )
         trainer.begin_epoch_anew()
 
 
@@ -280,7 +383,9 @@ def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedSta
     try:
         return tensors, SavedState.model_validate(meta)
     except ValidationError as error:
-        raise RunError(f"{path / checkpoint.STATE}: damaged: not the state of a training: {error}") from error
+        raise RunError(
+            f"{path / checkpoint.STATE}: damaged: not the state of a training: {error}"
+        ) from error
 
 
 def _shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
@@ -291,23 +396,36 @@ _HOW_TO_CHANGE = "--with-changes goes on all the same"
 
 
 def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
-    """Write the summary and the model card, and make this run the latest; return the summary."""
-    temperature = calibrate(trainer, path)  # which is kept with the weights, whose checksum the summary has
-    summary = {**summarise(trainer, path, ("accuracy", "macro_f1", "loss")), "temperature": temperature}
+    """Write the summary and the model card, and make this run the latest; return the
+    summary.
+    """
+    temperature = calibrate(
+        trainer, path
+    )  # which is kept with the weights, whose checksum the summary has
+    summary = {
+        **summarise(trainer, path, ("accuracy", "macro_f1", "loss")),
+        "temperature": temperature,
+    }
     num_valid_rows = len(trainer.data.valid.labels)
     num_right = round(summary["valid"]["accuracy"] * num_valid_rows)
     summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
     summary["label_names"] = trainer.data.label_names
-    storage.write_atomic(path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode())
+    storage.write_atomic(
+        path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode()
+    )
     try:
         checkpoint.point_latest_at(path)
     finally:
-        storage.write_json(path / checkpoint.SUMMARY, summary)  # last: it says that nothing is left to do
+        storage.write_json(
+            path / checkpoint.SUMMARY, summary
+        )  # last: it says that nothing is left to do
     return summary
 
 
 def calibrate(trainer: Trainer, path: Path) -> float:
-    """Keep with the best weights the temperature at which their logits fit the validation rows best; return it.
+    """Keep with the best weights the temperature at which their logits fit the
+    validation
+    rows best; return it.
 
     It is 1 where the config does not ask for it.
     """
@@ -315,13 +433,16 @@ def calibrate(trainer: Trainer, path: Path) -> float:
     if trainer.section.calibrate:
         model = checkpoint.load_uncalibrated(path).model.to(trainer.device)
         logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
-        temperature = fit_temperature(logits, torch.from_numpy(trainer.data.valid.labels))
+        temperature = fit_temperature(
+            logits, torch.from_numpy(trainer.data.valid.labels)
+        )
     checkpoint.save_temperature(path, temperature)
     return temperature
 
 
 def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, Any]:
-    """Return what there is to say of a run at its end, with these scores of its best epoch.
+    """Return what there is to say of a run at its end, with these scores of its best
+    epoch.
 
     Raises:
         RunError: That epoch's row is damaged.
@@ -330,12 +451,17 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
     best = rows[trainer.best_epoch - 1]
     names = {name: f"valid_{name}" for name in scores}
     if not isinstance(best, dict) or not best.keys() >= set(names.values()):
-        raise RunError(f"{path / checkpoint.METRICS}: damaged: row {trainer.best_epoch} lacks the validation's scores")
+        raise RunError(
+            f"{path / checkpoint.METRICS}: damaged: row {trainer.best_epoch} lacks the"
+            " validation's scores"
+        )
     return {
         "best_epoch": trainer.best_epoch,
         "num_epochs": trainer.num_validations,
         "valid": {name: best[key] for name, key in names.items()},
-        "num_parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "num_parameters": sum(
+            parameter.numel() for parameter in trainer.model.parameters()
+        ),
         "train_s": round(trainer.elapsed_s, 3),
         "data": trainer.data.fingerprint,
         "weights_sha256": checksum(path / trainer.file, "sha256"),
@@ -348,53 +474,75 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "versions": {
             "rnncls": rnncls.__version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torchtext", "numpy", "pyarrow", "safetensors")},
+            **{
+                name: version(name)
+                for name in ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
+            },
         },
         "git_revision": _git_revision(),
     }
 
 
 def check_run_folder(
-    config: Config, path: Path, *, resume: bool, may_change: bool = False, file: str = checkpoint.MODEL
+    config: Config,
+    path: Path,
+    *,
+    resume: bool,
+    may_change: bool = False,
+    file: str = checkpoint.MODEL,
 ) -> bool:
-    """See that a new run has a place of its own, or that a resumed one is there and has the same config.
+    """See that a new run has a place of its own, or that a resumed one is there and has
+    the same config.
 
     Args:
         config: All settings.
         path: The run folder.
         resume: Whether a run is to go on there.
-        may_change: Whether its config may be another; a run may always be given more or fewer epochs.
+        may_change: Whether its config may be another; a run may always be given more or
+            fewer epochs.
         file: Where its best weights go.
 
     Returns:
-        Whether there is a state to go on from: a run that was killed before its first save begins anew.
+        Whether there is a state to go on from: a run that was killed before its first
+        save begins anew.
 
     Raises:
         ConfigError: The folder is taken, or its config differs and may not.
-        RunError: There is nothing to resume, it is damaged, or another process is at it.
+        RunError: There is nothing to resume, it is damaged, or another process is at
+            it.
     """
     if not resume:
         if path.exists() and (path.is_file() or any(path.iterdir())):
-            raise ConfigError(f"{path}: already there; choose another --out, or go on with it with --resume")
+            raise ConfigError(
+                f"{path}: already there; choose another --out, or go on with it with"
+                " --resume"
+            )
         return False
     if not (path / checkpoint.STATE).is_file():
         if not checkpoint.is_untouched(path):
             raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
-        logger.info("%s: nothing had been saved here yet: the run begins at its start", path)
+        logger.info(
+            "%s: nothing had been saved here yet: the run begins at its start", path
+        )
         return False
     with checkpoint.hold(path):
         read_state(path, file)
         try:
             before = load_config(path / checkpoint.CONFIG)
         except ConfigError as error:
-            raise RunError(f"{path}: cannot be used with this version of rnncls: {error}") from error
+            raise RunError(
+                f"{path}: cannot be used with this version of rnncls: {error}"
+            ) from error
     differing = [
-        key for key, value in _flatten(config.model_dump()) if dict(_flatten(before.model_dump()))[key] != value
+        key
+        for key, value in _flatten(config.model_dump())
+        if dict(_flatten(before.model_dump()))[key] != value
     ]
     refused = [key for key in differing if key not in _NOT_IN_THE_WEIGHTS]
     if refused and not may_change:
         raise ConfigError(
-            f"{path}: cannot resume exactly: the config differs in {', '.join(refused)}; {_HOW_TO_CHANGE}"
+            f"{path}: cannot resume exactly: the config differs in"
+            f" {', '.join(refused)}; {_HOW_TO_CHANGE}"
         )
     return True
 
@@ -403,16 +551,23 @@ _NOT_IN_THE_WEIGHTS = (
     *("train.max_epochs", "pretrain.max_epochs", "train.patience"),
     *("train.save_every", "train.tensorboard", "train.calibrate"),
 )
-"""What may always be another when a run goes on: how long, how often it is saved, and what is made of it at the end."""
+"""What may always be another when a run goes on: how long, how often it is saved, and
+what is made of it at the end."""
 
 
 def find_unfinished(config: Config) -> Path:
-    """Return the newest run folder under `runs/` that training with this config has left unfinished.
+    """Return the newest run folder under `runs/` that training with this config has
+    left
+    unfinished.
 
     Raises:
         RunError: There is none.
     """
-    configs = [path for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.CONFIG}") if not path.parent.is_symlink()]
+    configs = [
+        path
+        for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.CONFIG}")
+        if not path.parent.is_symlink()
+    ]
     runs = [
         path.parent
         for path in configs
@@ -421,7 +576,10 @@ def find_unfinished(config: Config) -> Path:
         and _holds(path, config)
     ]
     if not runs:
-        raise RunError(f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume; name one with --out")
+        raise RunError(
+            f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume;"
+            " name one with --out"
+        )
     return max(runs, key=_changed_at)
 
 
@@ -448,7 +606,9 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _data_seal(fingerprint: dict[str, Any]) -> dict[str, Any]:
     """Return what must be the same for an exact resume: the data, wherever it lies."""
-    files = {split: {**file, "path": None} for split, file in fingerprint["files"].items()}
+    files = {
+        split: {**file, "path": None} for split, file in fingerprint["files"].items()
+    }
     return {**fingerprint, "files": files}
 
 

@@ -1,4 +1,6 @@
-"""What `rnncls tune` tries: a closed list of keys with their values, around the config that it is given."""
+"""What `rnncls tune` tries: a closed list of keys with their values, around the config
+that it is given.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +16,18 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Choice:
-    """Values of which one is drawn; a list stands as a text, its items joined with commas."""
+    """Values of which one is drawn; a list stands as a text, its items joined with
+    commas.
+    """
 
     values: tuple[str | int | bool | None, ...]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from the lowest to the highest, drawn evenly, or evenly in their logarithm."""
+    """Numbers from the lowest to the highest, drawn evenly, or evenly in their
+    logarithm.
+    """
 
     low: float
     high: float
@@ -45,15 +51,22 @@ RANGES = {
     "train.label_smoothing": (0.0, 0.2),
 }
 LR_FACTOR = 5.0
-"""The learning rate is searched from the config's own by this to that many times it, for each optimiser has its own."""
-_OF_THE_RECURRENT_LAYER = ("model.hidden_size", "model.num_layers", "model.bidirectional", "model.pooling")
+"""The learning rate is searched from the config's own by this to that many times it,
+for each optimiser has its own."""
+_OF_THE_RECURRENT_LAYER = (
+    "model.hidden_size",
+    "model.num_layers",
+    "model.bidirectional",
+    "model.pooling",
+)
 
 
 def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]:
     """Return what is searched around a config; its own values are always among it.
 
-    The size of the vocabulary is searched where that of the model has a limit. With `text.vectors` the width of the
-    embedding is not searched, and with bfloat16 the cell is not: another one may not have it.
+    The size of the vocabulary is searched where that of the model has a limit. With
+    `text.vectors` the width of the embedding is not searched, and with bfloat16 the
+    cell is not: another one may not have it.
     """
     fixed = set() if has_limit else {"text.max_vocab"}
     fixed |= {"model.embedding_dim"} if config.text.vectors is not None else set()
@@ -61,11 +74,18 @@ def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]
     space: dict[str, Choice | Range] = {}
     for key in (key for key in CHOICES if key not in fixed):
         own = read_value(config, key)
-        space[key] = Choice(CHOICES[key] if own in CHOICES[key] else (*CHOICES[key], own))
+        space[key] = Choice(
+            CHOICES[key] if own in CHOICES[key] else (*CHOICES[key], own)
+        )
     for key, (low, high) in RANGES.items():
         own = read_value(config, key)
         space[key] = Range(min(low, own), max(high, own))
-    return {**space, "train.lr": Range(config.train.lr / LR_FACTOR, config.train.lr * LR_FACTOR, log=True)}
+    return {
+        **space,
+        "train.lr": Range(
+            config.train.lr / LR_FACTOR, config.train.lr * LR_FACTOR, log=True
+        ),
+    }
 
 
 def read_value(config: Config, key: str) -> Any:
@@ -84,11 +104,18 @@ def change(config: Config, values: Mapping[str, Value]) -> Config:
     return Config.model_validate(document)
 
 
-def draw(trial: "optuna.Trial", config: Config, space: Mapping[str, Choice | Range]) -> dict[str, Value]:
-    """Return a value for each key that does something: without a recurrent layer, what shapes one is left out."""
+def draw(
+    trial: "optuna.Trial", config: Config, space: Mapping[str, Choice | Range]
+) -> dict[str, Value]:
+    """Return a value for each key that does something: without a recurrent layer, what
+    shapes one is left out.
+    """
     values: dict[str, Value] = {}
     for key, kind in space.items():  # model.cell stands before what hangs on it
-        if key in _OF_THE_RECURRENT_LAYER and values.get("model.cell", config.model.cell) == "none":
+        if (
+            key in _OF_THE_RECURRENT_LAYER
+            and values.get("model.cell", config.model.cell) == "none"
+        ):
             continue
         if isinstance(kind, Choice):
             values[key] = trial.suggest_categorical(key, kind.values)

@@ -1,6 +1,7 @@
 """Training: the step, and the epochs of it.
 
-`Trainer.train_step` is the heart; `Trainer.steps` repeats it. What becomes of that in a run folder is training.run.
+`Trainer.train_step` is the heart; `Trainer.steps` repeats it. What becomes of that in a
+run folder is training.run.
 
 Shapes: N training texts, B texts in a batch, C classes.
 """
@@ -91,33 +92,57 @@ class Place(BaseModel):
 
 
 class Trainer:
-    """A model, its optimiser and its place in the training data; all that changes is in `state_dict`."""
+    """A model, its optimiser and its place in the training data; all that changes is in
+    `state_dict`.
+    """
 
     file = checkpoint.MODEL
     """Where the best weights go."""
     section_name = "train"
     """Where the keys of `section` stand in the config."""
 
-    def __init__(self, section: TrainSection, model: TextClassifier, data: TrainingData, seed: int) -> None:
+    def __init__(
+        self,
+        section: TrainSection,
+        model: TextClassifier,
+        data: TrainingData,
+        seed: int,
+    ) -> None:
         """Take a model on its device, and the data on the host."""
         self.section = section
         self.model = model
         self.data = data
         self.seed = seed
         self.device = model.embedding.weight.device
-        self.dtype = resolve_precision(section.precision, self.device, model.section.cell)
+        self.dtype = resolve_precision(
+            section.precision, self.device, model.section.cell
+        )
         self.processes = find_processes()
         self.workers = start_workers(self.device)
         texts = data.train.texts
         on_gpu = self.device.type == "cuda"
-        self.iter_batches = ResidentTexts(texts, self.device).iter_batches if on_gpu else partial(iter_batches, texts)
+        self.iter_batches = (
+            ResidentTexts(texts, self.device).iter_batches
+            if on_gpu
+            else partial(iter_batches, texts)
+        )
         self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
-        self.targets = self.labels if data.targets is None else torch.from_numpy(data.targets).to(self.device)
+        self.targets = (
+            self.labels
+            if data.targets is None
+            else torch.from_numpy(data.targets).to(self.device)
+        )
         weights = find_class_weights(section, data.train.labels, data.label_names)
-        self.weights = None if weights is None else weights.to(self.device)[self.labels]  # [N]
+        self.weights = (
+            None if weights is None else weights.to(self.device)[self.labels]
+        )  # [N]
         self.optimizer = build_optimizer(model, section)
         self.steps_per_epoch = -(-self.num_texts // section.batch_size)
-        self.average = RunningMean(model, section.average, self.steps_per_epoch) if section.average else None
+        self.average = (
+            RunningMean(model, section.average, self.steps_per_epoch)
+            if section.average
+            else None
+        )
         self.step = 0
         self.num_tokens = 0
         self.elapsed_s = 0.0
@@ -127,7 +152,9 @@ class Trainer:
         self._forget_epoch()
 
     def steps(self) -> Iterator[Step]:
-        """Train to the end, from wherever this trainer stands; between two steps its state is whole."""
+        """Train to the end, from wherever this trainer stands; between two steps its
+        state is whole.
+        """
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
             plan = self.plan(epoch)
@@ -139,48 +166,79 @@ class Trainer:
                 is_last = self.step % self.steps_per_epoch == 0
                 if is_last or self.watch.is_full:
                     self.check_losses()
-                yield Step(epoch + 1, len(batch.rows), loss, self.validate() if is_last else None)
+                yield Step(
+                    epoch + 1,
+                    len(batch.rows),
+                    loss,
+                    self.validate() if is_last else None,
+                )
 
     def plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        """Return the row numbers of each batch of an epoch, and note how many tokens they have."""
-        balance = self.data.train.labels if self.section.sampling == "balanced" else None
+        """Return the row numbers of each batch of an epoch, and note how many tokens
+        they have.
+        """
+        balance = (
+            self.data.train.labels if self.section.sampling == "balanced" else None
+        )
         lengths = self.data.train.texts.lengths
         plan = plan_epoch(lengths, self.section.batch_size, self.seed, epoch, balance)
         self.epoch_tokens = int(lengths[np.concatenate(plan)].sum())
         return plan
 
     def train_step(self, batch: Batch) -> torch.Tensor:
-        """Move the weights once, along the gradient of the mean loss of one batch, and return that loss.
+        """Move the weights once, along the gradient of the mean loss of one batch, and
+        return that loss.
 
-        Every random draw is a function of the seed and the number of the step alone. The texts are shared out among
-        processes, where there are several, and in each of them among threads.
+        Every random draw is a function of the seed and the number of the step alone.
+        The texts are shared out among processes, where there are several, and in each
+        of them among threads.
         """
-        lr = self.section.lr * lr_factor(self.step, self.num_steps, self.section.schedule, self.section.warmup_fraction)
+        lr = self.section.lr * lr_factor(
+            self.step,
+            self.num_steps,
+            self.section.schedule,
+            self.section.warmup_fraction,
+        )
         generator = generator_of(self.device, self.seed, self.step)
         whole = batch.to(self.device)
         read = drop_words(whole, self.model.section.word_dropout, generator)
         draws = self.draw(whole, generator)
-        may_wait = self.device.type != "cuda"  # which would stand still until the host has gone on
-        words, read = number_words(read, self.model.embedding.num_embeddings, may_wait=may_wait)  # [R]
+        may_wait = (
+            self.device.type != "cuda"
+        )  # which would stand still until the host has gone on
+        words, read = number_words(
+            read, self.model.embedding.num_embeddings, may_wait=may_wait
+        )  # [R]
         table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
         num_targets = self.count_targets(batch.rows)
         self.optimizer.thaw(self.step // self.steps_per_epoch)
 
-        def differentiate(texts: slice) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-            losses, num_correct = self.loss(whole.of(texts), read.of(texts), table, draws.of(texts))
+        def differentiate(
+            texts: slice,
+        ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
+            losses, num_correct = self.loss(
+                whole.of(texts), read.of(texts), table, draws.of(texts)
+            )
             weights = [table, *self.optimizer.moving]
             return (
                 losses.detach(),
                 num_correct,
-                torch.autograd.grad(losses / num_targets, weights, materialize_grads=True),
+                torch.autograd.grad(
+                    losses / num_targets, weights, materialize_grads=True
+                ),
             )
 
         number, count = self.processes.number, self.processes.count
         parts = self.workers.map(
-            differentiate, share_out(len(batch), self.workers.num_threads, first=number, every=count)
+            differentiate,
+            share_out(len(batch), self.workers.num_threads, first=number, every=count),
         )
         losses, num_correct, gradients = zip(*parts, strict=True)
-        total, loss, correct = add_up(words, gradients), torch.stack(losses).sum(), torch.stack(num_correct).sum()
+        total, loss, correct = (
+            add_up(words, gradients),
+            torch.stack(losses).sum(),
+            torch.stack(num_correct).sum(),
+        )
         self.processes.add_up([total.rows, *total.network, loss, correct])
         self.optimizer.step(total, lr)
         self.step += 1
@@ -191,10 +249,13 @@ class Trainer:
         return loss / num_targets
 
     def check_losses(self) -> None:
-        """See that the losses and gradients of the steps since the last look are finite; waits for these steps.
+        """See that the losses and gradients of the steps since the last look are
+        finite;
+        waits for these steps.
 
         Raises:
-            DivergedError: The first that is not; names the rows of its batch in the training file, from 1.
+            DivergedError: The first that is not; names the rows of its batch in the
+                training file, from 1.
         """
         step = self.watch.find_bad_step()
         if step is None:
@@ -203,8 +264,8 @@ class Trainer:
         plan = self.plan(epoch)
         rows = ", ".join(map(str, np.sort(self.data.train.rows[plan[position]]) + 1))
         raise DivergedError(
-            f"the loss or its gradient is not finite in step {step + 1} (epoch {epoch + 1}), a batch of the training "
-            f"rows {rows}; {self._way_out}"
+            f"the loss or its gradient is not finite in step {step + 1} (epoch"
+            f" {epoch + 1}), a batch of the training rows {rows}; {self._way_out}"
         )
 
     def check_weights(self) -> None:
@@ -215,27 +276,42 @@ class Trainer:
         """
         self.check_losses()
         if not all(weight.isfinite().all() for weight in self.model.parameters()):
-            raise DivergedError(f"the weights are not finite after step {self.step}; {self._way_out}")
+            raise DivergedError(
+                f"the weights are not finite after step {self.step}; {self._way_out}"
+            )
 
     @property
     def _way_out(self) -> str:
         return (
-            f"the last save is whole: go on from there with a lower {self.section_name}.lr or a train.clip_norm "
-            "(--resume --with-changes)"
+            "the last save is whole: go on from there with a lower"
+            f" {self.section_name}.lr or a train.clip_norm (--resume --with-changes)"
         )
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
-        """Draw all that chance decides in a step on these texts, but for the words that are dropped."""
-        dropout, again, probe = self.model.draw_dropout(len(batch), generator), None, None
+        """Draw all that chance decides in a step on these texts, but for the words that
+        are dropped.
+        """
+        dropout, again, probe = (
+            self.model.draw_dropout(len(batch), generator),
+            None,
+            None,
+        )
         if self.section.r_drop:
             again = self.model.draw_dropout(len(batch), generator)
         if self.section.virtual_adversarial:
             shape = *batch.token_ids.t().shape, self.model.embedding.embedding_dim
-            inside = torch.arange(shape[0], device=self.device)[:, None] < batch.lengths  # [T, B]
-            probe = torch.randn(shape, generator=generator, device=self.device) * inside[..., None]  # [T, B, E]
+            inside = (
+                torch.arange(shape[0], device=self.device)[:, None] < batch.lengths
+            )  # [T, B]
+            probe = (
+                torch.randn(shape, generator=generator, device=self.device)
+                * inside[..., None]
+            )  # [T, B, E]
         return Draws(dropout, again, probe)
 
-    def loss(self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(
+        self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the summed loss of some texts, and how many of them are judged right.
 
         Args:
@@ -246,11 +322,18 @@ class Trainer:
         """
         rows = whole.numbers  # [B]
         judge = partial(
-            self.model, read.token_ids, read.lengths, is_ragged=read.is_ragged, table=table, dtype=self.dtype
+            self.model,
+            read.token_ids,
+            read.lengths,
+            is_ragged=read.is_ragged,
+            table=table,
+            dtype=self.dtype,
         )
         shape = torch.Size((*read.token_ids.t().shape, table.shape[1]))
         weights = None if self.weights is None else self.weights[rows]  # [B]
-        losses, logits = find_losses(self.section, judge, self.targets[rows], draws, shape, weights)
+        losses, logits = find_losses(
+            self.section, judge, self.targets[rows], draws, shape, weights
+        )
         return losses, (logits.argmax(dim=1) == self.labels[rows]).sum()
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
@@ -258,25 +341,40 @@ class Trainer:
         return len(rows)
 
     def score(self) -> dict[str, float]:
-        """Return the scores of the validation rows: the loss, and what `train.monitor` may name."""
+        """Return the scores of the validation rows: the loss, and what `train.monitor`
+        may name.
+        """
         confusion, loss = evaluate(self.kept_model, self.data.valid, self.processes)
-        return {"accuracy": accuracy_of(confusion), "macro_f1": macro_f1_of(confusion), "loss": loss}
+        return {
+            "accuracy": accuracy_of(confusion),
+            "macro_f1": macro_f1_of(confusion),
+            "loss": loss,
+        }
 
     def validate(self) -> dict[str, Any]:
-        """Return the metrics row of the epoch that has just ended, and note whether it is the best so far."""
+        """Return the metrics row of the epoch that has just ended, and note whether it
+        is the best so far.
+        """
         scores = self.score()
         if not math.isfinite(scores["loss"]):
             raise DivergedError(
-                f"the validation loss is not finite after epoch {self.num_validations + 1}; {self._way_out}"
+                "the validation loss is not finite after epoch"
+                f" {self.num_validations + 1}; {self._way_out}"
             )
-        score = -scores["loss"] if self.section.monitor == "loss" else scores[self.section.monitor]
+        score = (
+            -scores["loss"]
+            if self.section.monitor == "loss"
+            else scores[self.section.monitor]
+        )
         self.num_validations += 1
         if is_best := self.best_score is None or score > self.best_score:
             self.best_score, self.best_epoch = score, self.num_validations
         self.elapsed_s += self.epoch_s
         norms = self.watch.summary(self.steps_per_epoch)
         if has_exploded(norms, self.steps_per_epoch):
-            logger.info("%s", f"epoch {self.num_validations}: {describe_explosion(norms)}")
+            logger.info(
+                "%s", f"epoch {self.num_validations}: {describe_explosion(norms)}"
+            )
         self.num_tokens += self.epoch_tokens
         row = {
             "step": self.step,
@@ -284,8 +382,14 @@ class Trainer:
             "num_tokens": self.num_tokens,
             "elapsed_s": round(self.elapsed_s, 3),
             "tokens_per_s": round(self.epoch_tokens / self.epoch_s),
-            "train_loss": self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts)),
-            **({"train_accuracy": self.epoch_correct.item() / self.num_texts} if "accuracy" in scores else {}),
+            "train_loss": (
+                self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts))
+            ),
+            **(
+                {"train_accuracy": self.epoch_correct.item() / self.num_texts}
+                if "accuracy" in scores
+                else {}
+            ),
             **{f"valid_{name}": value for name, value in scores.items()},
             **norms,
             "is_best": is_best,
@@ -295,8 +399,14 @@ class Trainer:
 
     @property
     def kept_model(self) -> TextClassifier:
-        """The model that is validated and saved: that of the averaged weights, if they are."""
-        return self.model if self.average is None else cast(TextClassifier, self.average.module)
+        """The model that is validated and saved: that of the averaged weights, if they
+        are.
+        """
+        return (
+            self.model
+            if self.average is None
+            else cast(TextClassifier, self.average.module)
+        )
 
     @property
     def num_texts(self) -> int:
@@ -325,24 +435,45 @@ class Trainer:
         if self.num_validations >= self.section.max_epochs:
             return f"{self.section_name}.max_epochs"
         waited = self.num_validations - self.best_epoch
-        return "train.patience" if self.section.patience is not None and waited >= self.section.patience else None
+        return (
+            "train.patience"
+            if self.section.patience is not None and waited >= self.section.patience
+            else None
+        )
 
     @property
     def label_names(self) -> list[str] | None:
         """The classes that the weights are sealed with; a language model has none."""
-        return self.data.label_names if checkpoint.LABELS in checkpoint.SEALED[self.file] else None
+        return (
+            self.data.label_names
+            if checkpoint.LABELS in checkpoint.SEALED[self.file]
+            else None
+        )
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """Return all that changes, as tensors and as plain values, for an exact resume."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
+        tensors = {
+            f"model.{name}": value for name, value in self.model.state_dict().items()
+        }
+        tensors |= {
+            f"optimizer.{name}": value
+            for name, value in self.optimizer.state_dict().items()
+        }
         if self.average is not None:
-            tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
-        tensors |= {f"gradients.{name}": value for name, value in self.watch.state_dict().items()}
+            tensors |= {
+                f"average.{name}": value
+                for name, value in self.average.state_dict().items()
+            }
+        tensors |= {
+            f"gradients.{name}": value
+            for name, value in self.watch.state_dict().items()
+        }
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
         return tensors, {name: getattr(self, name) for name in Place.model_fields}
 
-    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path) -> None:
+    def load_state_dict(
+        self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path
+    ) -> None:
         """Take back what `state_dict` returned.
 
         Raises:
@@ -351,7 +482,11 @@ class Trainer:
 
         def part(name: str) -> dict[str, torch.Tensor]:
             prefix = f"{name}."
-            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            return {
+                key.removeprefix(prefix): value
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }
 
         checkpoint.load_weights(self.model, part("model"), source)
         if self.average is not None:
@@ -360,12 +495,16 @@ class Trainer:
             else:  # averaging is what has changed: it begins here
                 self.average.module.load_state_dict(self.model.state_dict())
         try:
-            self.optimizer.load_state_dict({key: value.to(self.device) for key, value in part("optimizer").items()})
+            self.optimizer.load_state_dict(
+                {key: value.to(self.device) for key, value in part("optimizer").items()}
+            )
             self.watch.load_state_dict(part("gradients"))
             self.epoch_loss = tensors["epoch_loss"].to(self.device).reshape(())
             self.epoch_correct = tensors["epoch_correct"].to(self.device).reshape(())
         except (KeyError, RuntimeError) as error:
-            raise RunError(f"{source}: the optimizer's state does not fit the config: {error}") from error
+            raise RunError(
+                f"{source}: the optimizer's state does not fit the config: {error}"
+            ) from error
         for name, value in values.items():
             setattr(self, name, value)
 
@@ -375,7 +514,9 @@ class Trainer:
         self._forget_epoch()
 
     def _forget_epoch(self) -> None:
-        """Start the sums over an epoch's training texts from zero; they stay on the device until it ends."""
+        """Start the sums over an epoch's training texts from zero; they stay on the
+        device until it ends.
+        """
         self.epoch_loss = torch.zeros((), device=self.device)
         self.epoch_correct = torch.zeros((), dtype=torch.int64, device=self.device)
         self.watch: GradientWatch = GradientWatch(self.device)
@@ -383,9 +524,14 @@ class Trainer:
 
 
 def build_model(
-    config: Config, data: TrainingData, pretrained: Pretrained | None = None, *, is_fresh: bool = True
+    config: Config,
+    data: TrainingData,
+    pretrained: Pretrained | None = None,
+    *,
+    is_fresh: bool = True,
 ) -> TextClassifier:
-    """Return the network with its first weights, those of a pretrained model or of pretrained vectors included.
+    """Return the network with its first weights, those of a pretrained model or of
+    pretrained vectors included.
 
     Args:
         config: All settings.
@@ -394,7 +540,8 @@ def build_model(
         is_fresh: Whether it needs first weights: a run that goes on has its own.
 
     Raises:
-        ConfigError: The network is larger than the memory, or the vectors are wider than the embedding.
+        ConfigError: The network is larger than the memory, or the vectors are wider
+            than the embedding.
     """
     with explain_sizes():
         model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
@@ -416,7 +563,9 @@ def explain_sizes() -> Iterator[None]:
         yield
     except (RuntimeError, OverflowError, TypeError, ValueError, MemoryError) as error:
         first = str(error).splitlines()[0]
-        raise ConfigError(f"model: the network cannot be built: its sizes are too large: {first}") from error
+        raise ConfigError(
+            f"model: the network cannot be built: its sizes are too large: {first}"
+        ) from error
 
 
 def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
@@ -428,19 +577,30 @@ def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
     vectors, found = load_vectors(config.text.vectors or "", vocab.words)
     if vectors.shape[1] > embedding.embedding_dim:
         raise ConfigError(
-            f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more than "
-            f"model.embedding_dim: {embedding.embedding_dim}; make the embedding as wide or wider"
+            f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more"
+            f" than model.embedding_dim: {embedding.embedding_dim}; make the embedding"
+            " as wide or wider"
         )
     start_from_vectors(embedding, vectors, found)
-    logger.info("vectors: %s of %s words found in %s", f"{found.sum():,}", f"{len(found):,}", config.text.vectors)
+    logger.info(
+        "vectors: %s of %s words found in %s",
+        f"{found.sum():,}",
+        f"{len(found):,}",
+        config.text.vectors,
+    )
 
 
-def ask_teachers(config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True) -> TrainingData:
-    """Return the data with targets: the training rows' labels, mixed with the mean of what the teachers say.
+def ask_teachers(
+    config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True
+) -> TrainingData:
+    """Return the data with targets: the training rows' labels, mixed with the mean of
+    what
+    the teachers say.
 
     Raises:
         RunError: A teacher's folder is missing, unfinished or damaged.
-        ConfigError: A teacher has other classes, or may have seen rows that are for validation here.
+        ConfigError: A teacher has other classes, or may have seen rows that are for
+            validation here.
     """
     opinions, seals = [], []
     for name in config.train.teachers:
@@ -448,18 +608,31 @@ def ask_teachers(config: Config, data: TrainingData, device: torch.device, *, us
         checkpoint.check_rows(run.path, data.fingerprint, may_differ=False)
         seals.append(checksum(run.path / checkpoint.MODEL, "sha256"))
         if run.label_names != data.label_names:
-            raise ConfigError(f"train.teachers: {name} knows the classes {run.label_names}, not {data.label_names}")
+            raise ConfigError(
+                f"train.teachers: {name} knows the classes {run.label_names}, not"
+                f" {data.label_names}"
+            )
         columns = config.data.model_copy(update={"text": run.config.data.text})
         seen_as = config.model_copy(update={"data": columns, "text": run.config.text})
-        split, _ = load_split(seen_as, "train", run.vocab, run.label_names, use_cache=use_cache)
-        opinions.append(compute_logits(run.model.to(device), split.texts).softmax(dim=1))  # [N, C]
-    labels = F.one_hot(torch.from_numpy(data.train.labels), len(data.label_names)).float()  # [N, C]
+        split, _ = load_split(
+            seen_as, "train", run.vocab, run.label_names, use_cache=use_cache
+        )
+        opinions.append(
+            compute_logits(run.model.to(device), split.texts).softmax(dim=1)
+        )  # [N, C]
+    labels = F.one_hot(
+        torch.from_numpy(data.train.labels), len(data.label_names)
+    ).float()  # [N, C]
     mean = torch.stack(opinions).mean(dim=0)  # [N, C]
     targets = labels.lerp(mean, config.train.teacher_weight).numpy()
-    return replace(data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals})
+    return replace(
+        data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals}
+    )
 
 
-def start_torch(config: Config, train: TrainSection, model: ModelSection) -> torch.device:
+def start_torch(
+    config: Config, train: TrainSection, model: ModelSection
+) -> torch.device:
     """Prepare torch for a training, and return the device.
 
     Args:

@@ -1,10 +1,14 @@
-"""A search for better settings: trials of other configs, each judged by rows that it has not learnt from.
+"""A search for better settings: trials of other configs, each judged by rows that it
+has
+not learnt from.
 
-What to try next is drawn by Optuna's TPE sampler (Bergstra et al. 2011) from what the finished trials have scored. A
-trial that has fallen behind the median of the completed ones at the same epoch, or fold, is pruned. The draw is a
-function of the config's seed and of the finished trials alone: a search that was stopped or killed goes on with the
-trial that it was at, and a number of trials finds the same each time on the same machine. With minutes as the budget
-the trials are the same too, but how many there is time for is not.
+What to try next is drawn by Optuna's TPE sampler (Bergstra et al. 2011) from what the
+finished trials have scored. A trial that has fallen behind the median of the completed
+ones at the same epoch, or fold, is pruned. The draw is a function of the config's seed
+and of the finished trials alone: a search that was stopped or killed goes on with the
+trial that it was at, and a number of trials finds the same each time on the same
+machine. With minutes as the budget the trials are the same too, but how many there is
+time for is not.
 
 The data files are read and tokenised once. The test file stays closed.
 """
@@ -50,7 +54,13 @@ logger = logging.getLogger(__name__)
 Metric = Literal["accuracy", "macro_f1", "loss"]
 Watch = Callable[[Step | None], None]
 JOURNAL, BEST, RESULT = "last/journal.log", "best.yaml", "tuning.json"
-COMPLETED, PRUNED, TOO_LARGE, DIVERGED, STOPPED = "completed", "pruned", "too large", "diverged", "stopped"
+COMPLETED, PRUNED, TOO_LARGE, DIVERGED, STOPPED = (
+    "completed",
+    "pruned",
+    "too large",
+    "diverged",
+    "stopped",
+)
 BYTES_PER_PARAMETER = 4
 MAX_TOO_LARGE = 200
 """Draws in a row none of which is small enough, after which a search ends."""
@@ -66,8 +76,10 @@ class Goal:
 
     Attributes:
         metric: The score, of rows that a trial has not learnt from.
-        max_size_mb: The most that the parameters may take up, in megabytes of 10^6 bytes; None: any size.
-        num_folds: Judge by so many folds of the training rows; None: by the validation rows.
+        max_size_mb: The most that the parameters may take up, in megabytes of 10^6
+            bytes; None: any size.
+        num_folds: Judge by so many folds of the training rows; None: by the validation
+            rows.
     """
 
     metric: Metric
@@ -77,7 +89,9 @@ class Goal:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: with so many trials, earlier ones counted in, or after so many minutes; None: no such end."""
+    """When a search ends: with so many trials, earlier ones counted in, or after so
+    many minutes; None: no such end.
+    """
 
     num_trials: int | None = None
     minutes: float | None = None
@@ -90,7 +104,13 @@ class _Bar:
         self.counts_trials = budget.num_trials is not None
         self.total = budget.num_trials or round(60 * (budget.minutes or 0))
         form = "{desc}: {bar}| {elapsed} gone, {remaining} left"
-        self.bar = tqdm(total=self.total, disable=None, leave=False, dynamic_ncols=True, bar_format=form)
+        self.bar = tqdm(
+            total=self.total,
+            disable=None,
+            leave=False,
+            dynamic_ncols=True,
+            bar_format=form,
+        )
         self.started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -101,8 +121,13 @@ class _Bar:
 
     def show(self, num_trials: int, step: Step | None) -> None:
         """Show how many trials are done, and the epoch of the one under way."""
-        self.bar.set_description(f"trial {num_trials}" + (f", epoch {step.epoch}" if step else ""), refresh=False)
-        now = num_trials if self.counts_trials else round(time.monotonic() - self.started)
+        self.bar.set_description(
+            f"trial {num_trials}" + (f", epoch {step.epoch}" if step else ""),
+            refresh=False,
+        )
+        now = (
+            num_trials if self.counts_trials else round(time.monotonic() - self.started)
+        )
         self.bar.update(min(now, self.total) - self.bar.n)
 
 
@@ -111,9 +136,16 @@ class _Ended(Exception):  # noqa: N818 - no error
 
 
 def tune(
-    config: Config, path: Path, goal: Goal, budget: Budget, *, resume: bool = False, use_cache: bool = True
+    config: Config,
+    path: Path,
+    goal: Goal,
+    budget: Budget,
+    *,
+    resume: bool = False,
+    use_cache: bool = True,
 ) -> dict[str, Any]:
-    """Search around a config, and leave the best one found in a folder; return what was found.
+    """Search around a config, and leave the best one found in a folder; return what was
+    found.
 
     Args:
         config: What to begin with: the first trial.
@@ -124,29 +156,41 @@ def tune(
         use_cache: Keep and take tokenised files (see rnncls.data.cache).
 
     Raises:
-        RnnclsError: The config, the data, the device or the folder is wrong, or no trial was completed.
+        RnnclsError: The config, the data, the device or the folder is wrong, or no
+            trial was completed.
         Interrupted: The user stopped it; all is saved and can be gone on with.
     """
-    deadline = math.inf if budget.minutes is None else time.monotonic() + 60 * budget.minutes
+    deadline = (
+        math.inf if budget.minutes is None else time.monotonic() + 60 * budget.minutes
+    )
     load_optuna()
     if resume:
         check_journal(path)
     else:
         check_run_folder(config, path, resume=False)
-    config = config.model_copy(update={"train": config.train.model_copy(update={"monitor": goal.metric})})
+    config = config.model_copy(
+        update={"train": config.train.model_copy(update={"monitor": goal.metric})}
+    )
     check_config(config)
     device = start_torch(config, config.train, config.model)
     sources = load_sources(config, use_cache=use_cache)
     with checkpoint.hold(path):
-        tuner = Tuner(config, goal, sources, device, open_study(path, config, goal, sources))
+        tuner = Tuner(
+            config, goal, sources, device, open_study(path, config, goal, sources)
+        )
         with stop_on_signal() as stop:
             tuner.run(budget, deadline, stop)
         result = tuner.save(path)
     how = f"go on with --resume --out {path}"
     if stop.requested:
-        raise Interrupted(f"stopped after {len(tuner.finished())} trials; all is saved: {how}")
+        raise Interrupted(
+            f"stopped after {len(tuner.finished())} trials; all is saved: {how}"
+        )
     if result["best"] is None:
-        raise RunError(f"{path}: no trial was completed: {how} and more --trials, or allow a larger model")
+        raise RunError(
+            f"{path}: no trial was completed: {how} and more --trials, or allow a"
+            " larger model"
+        )
     return result
 
 
@@ -159,19 +203,28 @@ def load_optuna() -> None:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError("rnncls tune needs Optuna: install it with pip install 'optuna>=4'") from error
+        raise ConfigError(
+            "rnncls tune needs Optuna: install it with pip install 'optuna>=4'"
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def check_config(config: Config) -> None:
-    """See that nothing in a config holds on to a shape or to words that a search would change.
+    """See that nothing in a config holds on to a shape or to words that a search would
+    change.
 
     Raises:
         ConfigError: Something does.
     """
-    for key, value in (("train.teachers", config.train.teachers), ("model.pretrained", config.model.pretrained)):
+    for key, value in (
+        ("train.teachers", config.train.teachers),
+        ("model.pretrained", config.model.pretrained),
+    ):
         if value:
-            raise ConfigError(f"{key}: cannot be searched with: leave it out, and add it to the best config")
+            raise ConfigError(
+                f"{key}: cannot be searched with: leave it out, and add it to the best"
+                " config"
+            )
 
 
 def check_journal(path: Path) -> None:
@@ -184,11 +237,16 @@ def check_journal(path: Path) -> None:
         raise RunError(f"{path}: nothing to resume: has no {JOURNAL}")
 
 
-def open_study(path: Path, config: Config, goal: Goal, sources: Sources) -> "optuna.Study":
-    """Return Optuna's study in a folder that this process holds; what was under way in it has failed.
+def open_study(
+    path: Path, config: Config, goal: Goal, sources: Sources
+) -> "optuna.Study":
+    """Return Optuna's study in a folder that this process holds; what was under way in
+    it
+    has failed.
 
     Raises:
-        ConfigError: It is a search for something else, around another config or in other data.
+        ConfigError: It is a search for something else, around another config or in
+            other data.
         RunError: Its file is damaged.
     """
     import optuna
@@ -206,11 +264,17 @@ def open_study(path: Path, config: Config, goal: Goal, sources: Sources) -> "opt
         )
     except (ValueError, KeyError) as error:
         raise RunError(f"{journal}: damaged: {error}") from error
-    files = {"train": describe_file(sources.train)["sha256"], "valid": describe_file(sources.valid)["sha256"]}
+    files = {
+        "train": describe_file(sources.train)["sha256"],
+        "valid": describe_file(sources.valid)["sha256"],
+    }
     asked = {"goal": asdict(goal), "data": files, "config": dump_config(config)}
     before = study.user_attrs.get("asked", asked)
     if differing := [name for name, value in asked.items() if before[name] != value]:
-        raise ConfigError(f"{path}: cannot go on: the {' and the '.join(differing)} differ; choose another --out")
+        raise ConfigError(
+            f"{path}: cannot go on: the {' and the '.join(differing)} differ; choose"
+            " another --out"
+        )
     study.set_user_attr("asked", asked)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -218,7 +282,9 @@ def open_study(path: Path, config: Config, goal: Goal, sources: Sources) -> "opt
 
 
 def mend_journal(journal: Path) -> None:
-    """Drop what a kill can leave: a last line that is not whole, and the lock of a write."""
+    """Drop what a kill can leave: a last line that is not whole, and the lock of a
+    write.
+    """
     if journal.is_file() and not (data := read_bytes(journal)).endswith(b"\n"):
         write_atomic(journal, data[: data.rfind(b"\n") + 1])
     journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
@@ -235,28 +301,42 @@ class Tuner:
     """The trials of one search, in files that have been read once."""
 
     def __init__(
-        self, config: Config, goal: Goal, sources: Sources, device: torch.device, study: "optuna.Study"
+        self,
+        config: Config,
+        goal: Goal,
+        sources: Sources,
+        device: torch.device,
+        study: "optuna.Study",
     ) -> None:
-        """Take what is searched around, for what, with which rows, where, and Optuna's study of it so far."""
+        """Take what is searched around, for what, with which rows, where, and Optuna's
+        study of it so far.
+        """
         self.config = config
         self.goal = goal
         self.sources = sources
         self.device = device
         self.study = study
         self.space = build_space(config, has_limit=goal.max_size_mb is not None)
-        self.max_bytes = math.inf if goal.max_size_mb is None else goal.max_size_mb * 1e6
+        self.max_bytes = (
+            math.inf if goal.max_size_mb is None else goal.max_size_mb * 1e6
+        )
 
     def finished(self) -> "list[optuna.trial.FrozenTrial]":
         """Return the trials that are through: completed or pruned, for whatever reason."""
         from optuna.trial import TrialState
 
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        return self.study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+        )
 
     def run(self, budget: Budget, deadline: float, stop: StopRequest) -> None:
-        """Make trials until the budget is used up or the user stops it; a trial cut short by either does not count.
+        """Make trials until the budget is used up or the user stops it; a trial cut
+        short
+        by either does not count.
 
-        Nor does one that was too large to begin count as one of so many trials. The first trial is finished however
-        long it takes: there is always something to compare with.
+        Nor does one that was too large to begin count as one of so many trials. The
+        first trial is finished however long it takes: there is always something to
+        compare with.
         """
         with _Bar(budget) as bar:
 
@@ -265,9 +345,15 @@ class Tuner:
                 if stop.requested or (num_judged and time.monotonic() > deadline):
                     raise _Ended(STOPPED)
 
-            num_judged = sum(trial.user_attrs["ended"] != TOO_LARGE for trial in self.finished())
+            num_judged = sum(
+                trial.user_attrs["ended"] != TOO_LARGE for trial in self.finished()
+            )
             in_a_row, ended = 0, ""
-            while ended != STOPPED and in_a_row < MAX_TOO_LARGE and num_judged < (budget.num_trials or math.inf):
+            while (
+                ended != STOPPED
+                and in_a_row < MAX_TOO_LARGE
+                and num_judged < (budget.num_trials or math.inf)
+            ):
                 ended = self.make_trial(watch)
                 in_a_row = in_a_row + 1 if ended == TOO_LARGE else 0
                 num_judged += ended not in {STOPPED, TOO_LARGE}
@@ -280,7 +366,9 @@ class Tuner:
         start, value, ended = time.perf_counter(), None, COMPLETED
         try:
             watch(None)
-            value = self.judge(trial, change(self.config, draw(trial, self.config, self.space)), watch)
+            value = self.judge(
+                trial, change(self.config, draw(trial, self.config, self.space)), watch
+            )
         except _Ended as reason:
             ended = str(reason)
         except DivergedError:
@@ -295,14 +383,22 @@ class Tuner:
         return ended
 
     def ask(self) -> "optuna.Trial":
-        """Begin a trial: its draw is a function of the seed and of the trials that are through."""
+        """Begin a trial: its draw is a function of the seed and of the trials that are
+        through.
+        """
         import optuna
 
         finished = self.finished()
-        seed = np.random.SeedSequence((self.config.seed, len(finished))).generate_state(1)[0]
+        seed = np.random.SeedSequence((self.config.seed, len(finished))).generate_state(
+            1
+        )[0]
         self.study.sampler = optuna.samplers.TPESampler(seed=int(seed))
-        if not finished and not self.study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
-            self.study.enqueue_trial({key: read_value(self.config, key) for key in self.space})
+        if not finished and not self.study.get_trials(
+            states=(optuna.trial.TrialState.WAITING,)
+        ):
+            self.study.enqueue_trial(
+                {key: read_value(self.config, key) for key in self.space}
+            )
         return self.study.ask()
 
     def judge(self, trial: "optuna.Trial", config: Config, watch: Watch) -> float:
@@ -314,7 +410,9 @@ class Tuner:
         """
         source = self.sources.train
         vocab = collect_vocab(config, source.texts, self.sources.train_rows)
-        num_parameters = count_parameters(config.model, len(vocab), len(source.label_names))
+        num_parameters = count_parameters(
+            config.model, len(vocab), len(source.label_names)
+        )
         trial.set_user_attr("num_parameters", num_parameters)
         if num_parameters * BYTES_PER_PARAMETER > self.max_bytes:
             raise _Ended(TOO_LARGE)
@@ -322,15 +420,24 @@ class Tuner:
             return self.judge_by_folds(trial, config, watch, self.goal.num_folds)
         return self.judge_by_validation(trial, config, watch, vocab)
 
-    def judge_by_validation(self, trial: "optuna.Trial", config: Config, watch: Watch, vocab: Vocab) -> float:
-        """Return the score of the validation rows after the best epoch; each epoch may end the trial."""
+    def judge_by_validation(
+        self, trial: "optuna.Trial", config: Config, watch: Watch, vocab: Vocab
+    ) -> float:
+        """Return the score of the validation rows after the best epoch; each epoch may
+        end the trial.
+        """
         data = encode_training_data(config, self.sources, vocab)
         seed_everything(config.seed)
-        trainer = Trainer(config.train, build_model(config, data).to(self.device), data, config.seed)
+        trainer = Trainer(
+            config.train, build_model(config, data).to(self.device), data, config.seed
+        )
         value = math.nan
         for step in trainer.steps():
             if step.validation is not None:
-                scores = {name: step.validation[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")}
+                scores = {
+                    name: step.validation[f"valid_{name}"]
+                    for name in ("accuracy", "macro_f1", "loss")
+                }
                 if step.validation["is_best"]:
                     value = scores[self.goal.metric]
                     trial.set_user_attr("scores", {**scores, "best_epoch": step.epoch})
@@ -338,13 +445,18 @@ class Tuner:
             watch(step)
         return value
 
-    def judge_by_folds(self, trial: "optuna.Trial", config: Config, watch: Watch, num_folds: int) -> float:
+    def judge_by_folds(
+        self, trial: "optuna.Trial", config: Config, watch: Watch, num_folds: int
+    ) -> float:
         """Return the mean score of the folds; each fold may end the trial."""
         found: list[dict[str, float]] = []
         means: dict[str, float] = {}
         for fold in run_folds(config, self.sources, num_folds, self.device, watch):
             found.append(fold.scores)
-            means = {name: statistics.mean(scores[name] for scores in found) for name in fold.scores}
+            means = {
+                name: statistics.mean(scores[name] for scores in found)
+                for name in fold.scores
+            }
             trial.set_user_attr("scores", means)
             self.report(trial, means[self.goal.metric], fold.number)
         return means[self.goal.metric]
@@ -356,7 +468,9 @@ class Tuner:
             raise _Ended(PRUNED)
 
     def row(self, number: int) -> dict[str, Any]:
-        """Return what there is to say of a finished trial, numbered from 0 in the order of their end."""
+        """Return what there is to say of a finished trial, numbered from 0 in the order
+        of their end.
+        """
         trial = self.finished()[number]
         num_parameters = trial.user_attrs["num_parameters"]
         return {
@@ -371,11 +485,17 @@ class Tuner:
         }
 
     def best(self) -> dict[str, Any] | None:
-        """Return the best of the completed trials, of equals the first; None where there is none."""
+        """Return the best of the completed trials, of equals the first; None where
+        there is none.
+        """
         rows = [self.row(number) for number in range(len(self.finished()))]
         completed = [row for row in rows if row["ended"] == COMPLETED]
         sign = -1 if self.goal.metric == "loss" else 1
-        return max(completed, key=lambda row: sign * row["scores"][self.goal.metric], default=None)
+        return max(
+            completed,
+            key=lambda row: sign * row["scores"][self.goal.metric],
+            default=None,
+        )
 
     def note(self, row: dict[str, Any]) -> None:
         """Log how a trial went, on a line."""
@@ -385,35 +505,66 @@ class Tuner:
         if row["ended"] == COMPLETED:
             scored = f"{self.goal.metric} {row['scores'][self.goal.metric]:.4f}  "
         elif row["so_far"]:
-            scored = f"{self.goal.metric} {row['so_far'][-1]:.4f} after {place} {len(row['so_far'])}  "
-        mark = "  best" if best is not None and best["trial"] == row["trial"] else f"  {row['ended']}"
-        logger.info("trial %d  %s%.1f MB  %.0f s%s", row["trial"], scored, row["size_mb"], row["seconds"], mark)
+            scored = (
+                f"{self.goal.metric} {row['so_far'][-1]:.4f} after {place}"
+                f" {len(row['so_far'])}  "
+            )
+        mark = (
+            "  best"
+            if best is not None and best["trial"] == row["trial"]
+            else f"  {row['ended']}"
+        )
+        logger.info(
+            "trial %d  %s%.1f MB  %.0f s%s",
+            row["trial"],
+            scored,
+            row["size_mb"],
+            row["seconds"],
+            mark,
+        )
 
     def weigh(self) -> dict[str, float] | None:
-        """Return how much each key that all trials have mattered, in shares (PED-ANOVA, Watanabe et al. 2023)."""
+        """Return how much each key that all trials have mattered, in shares (PED-ANOVA,
+        Watanabe et al. 2023).
+        """
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-        completed = [trial for trial in self.finished() if trial.user_attrs["ended"] == COMPLETED]
-        if len(completed) < ENOUGH_TO_WEIGH or len({trial.value for trial in completed}) == 1:
+        completed = [
+            trial for trial in self.finished() if trial.user_attrs["ended"] == COMPLETED
+        ]
+        if (
+            len(completed) < ENOUGH_TO_WEIGH
+            or len({trial.value for trial in completed}) == 1
+        ):
             return None
         keys = sorted(set.intersection(*(set(trial.params) for trial in completed)))
-        found = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator(), params=keys)
+        found = get_param_importances(
+            self.study, evaluator=PedAnovaImportanceEvaluator(), params=keys
+        )
         return {key: float(share) for key, share in found.items()}
 
     def save(self, path: Path) -> dict[str, Any]:
         """Write what was found, and the best config if there is one; return the former."""
         rows = [self.row(number) for number in range(len(self.finished()))]
         best = self.best()
-        num_rows = len(self.sources.train.labels if self.goal.num_folds else self.sources.valid_rows)
+        num_rows = len(
+            self.sources.train.labels
+            if self.goal.num_folds
+            else self.sources.valid_rows
+        )
         result = {
             "goal": asdict(self.goal),
             "seed": self.config.seed,
             "data": describe_file(self.sources.train),
             "num_rows": num_rows,
             "best": best,
-            "accuracy_interval": None
-            if best is None
-            else wilson_interval(round(best["scores"]["accuracy"] * num_rows), num_rows),
+            "accuracy_interval": (
+                None
+                if best is None
+                else wilson_interval(
+                    round(best["scores"]["accuracy"] * num_rows), num_rows
+                )
+            ),
             "given": {key: read_value(self.config, key) for key in self.space},
             "importance": self.weigh(),
             "seconds": round(sum(row["seconds"] for row in rows), 3),
@@ -422,6 +573,12 @@ class Tuner:
         write_json(path / RESULT, result)
         if best is not None:
             score = f"{self.goal.metric} {best['scores'][self.goal.metric]:.4f}"
-            head = f"# Found by rnncls tune: trial {best['trial']} of {len(rows)}, {score} (see {RESULT}).\n"
-            write_atomic(path / BEST, (head + dump_config(change(self.config, best["values"]))).encode())
+            head = (
+                f"# Found by rnncls tune: trial {best['trial']} of {len(rows)}, {score}"
+                f" (see {RESULT}).\n"
+            )
+            write_atomic(
+                path / BEST,
+                (head + dump_config(change(self.config, best["values"]))).encode(),
+            )
         return result

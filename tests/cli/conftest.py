@@ -1,4 +1,5 @@
-"""The program, driven as a user drives it, in a folder with a small data set and, where asked for, a finished run."""
+"""The program, driven as a user drives it, in a folder with a small data set and, where
+asked for, a finished run."""
 
 import io
 import shutil
@@ -28,7 +29,8 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Return a function that runs the program in this process on a command line and what stands on stdin."""
+    """Return a function that runs the program in this process on a command line and
+    what stands on stdin."""
 
     def call(*arguments: str, stdin: bytes = b"") -> Outcome:
         monkeypatch.setattr(sys, "argv", ["rnncls", *arguments])
@@ -45,7 +47,9 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start the program in a process of its own."""
     command = [sys.executable, "-W", "error", "-m", "rnncls", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +59,14 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = ["label,title,description"]
     for team in TEAMS:
         for city in CITIES:
-            lines += [f"sport,{team} meet {city},the crowd waits {'again ' * extra}" for extra in range(3)]
-            lines += [f"world,{city} meet {team},the crowd waits {'again ' * extra}" for extra in range(3)]
+            lines += [
+                f"sport,{team} meet {city},the crowd waits {'again ' * extra}"
+                for extra in range(3)
+            ]
+            lines += [
+                f"world,{city} meet {team},the crowd waits {'again ' * extra}"
+                for extra in range(3)
+            ]
     (path / "toy.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (path / "toy.yaml").write_text(toy_yaml(Path("toy.csv")), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +78,8 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workplace(_finished: Path, tmp_path: Path) -> Path:
-    """The current folder, with `toy.csv` (96 rows, 48 a class, what stands first decides) and `toy.yaml`."""
+    """The current folder, with `toy.csv` (96 rows, 48 a class, what stands first
+    decides) and `toy.yaml`."""
     for name in ("toy.csv", "toy.yaml"):
         shutil.copy(_finished / name, tmp_path)
     return tmp_path

@@ -15,29 +15,54 @@ from tests.reporting.test_html import Reader
 @pytest.fixture
 def other_path(run_path: Path) -> Path:  # noqa: ARG001 - beside it
     """Another run on the same rows, which does not know the order of the words."""
-    train(load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]), Path("runs/bag [of] words"))
+    train(
+        load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]),
+        Path("runs/bag [of] words"),
+    )
     return Path("runs/bag [of] words")
 
 
-def test_json_has_all_of_the_comparison(cli: Cli, run_path: Path, other_path: Path) -> None:
+def test_json_has_all_of_the_comparison(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
     exit_code, stdout, stderr = cli("compare", str(other_path), str(run_path), "--json")
     assert (exit_code, stderr) == (0, "")
     found = json.loads(stdout)
-    both = [json.loads(cli("eval", str(path), "--json").stdout) for path in (other_path, run_path)]
-    assert [each["scores"]["accuracy"] for each in found["contenders"]] == [each["accuracy"] for each in both]
+    both = [
+        json.loads(cli("eval", str(path), "--json").stdout)
+        for path in (other_path, run_path)
+    ]
+    assert [each["scores"]["accuracy"] for each in found["contenders"]] == [
+        each["accuracy"] for each in both
+    ]
     (difference,) = found["differences"]
-    assert difference["difference"] == pytest.approx(both[1]["accuracy"] - both[0]["accuracy"])
+    assert difference["difference"] == pytest.approx(
+        both[1]["accuracy"] - both[0]["accuracy"]
+    )
     assert found["settings"]["model.cell"] == ["none", "lstm"]
 
 
-def test_people_get_tables_that_fit_80_columns(cli: Cli, run_path: Path, other_path: Path) -> None:
+def test_people_get_tables_that_fit_80_columns(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
     stdout = cli("compare", str(other_path), str(run_path)).stdout
     assert max(map(len, stdout.splitlines())) <= 80
-    for part in ("bag [of] words", "95 % interval", "parameters", "tokens/s", "gained", "model.cell", "disagree", "●"):
+    for part in (
+        "bag [of] words",
+        "95 % interval",
+        "parameters",
+        "tokens/s",
+        "gained",
+        "model.cell",
+        "disagree",
+        "●",
+    ):
         assert part in stdout
 
 
-def test_a_page_has_the_tables_and_a_picture(cli: Cli, run_path: Path, other_path: Path) -> None:
+def test_a_page_has_the_tables_and_a_picture(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
     outcome = cli("compare", str(other_path), str(run_path), "--html", "compare.html")
     assert outcome.exit_code == 0
     found = json.loads(cli("compare", str(other_path), str(run_path), "--json").stdout)
@@ -45,7 +70,9 @@ def test_a_page_has_the_tables_and_a_picture(cli: Cli, run_path: Path, other_pat
     assert len(page.all("img")) == 1
     for each in found["contenders"]:
         assert f"{each['scores']['accuracy']:.2%}" in page.text
-        assert "{:.2%} to {:.2%}".format(*each["scores"]["accuracy_interval"]) in page.text
+        assert (
+            "{:.2%} to {:.2%}".format(*each["scores"]["accuracy_interval"]) in page.text
+        )
     (difference,) = found["differences"]
     assert f"{100 * difference['difference']:+.2f}" in page.text
     assert all(each["text"] in page.text for each in found["disagreements"])
@@ -73,7 +100,9 @@ def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
         (["runs/a", "runs/a"], ["a", "a"]),
     ],
 )
-def test_names_lack_the_folders_that_all_share(paths: list[str], short: list[str]) -> None:
+def test_names_lack_the_folders_that_all_share(
+    paths: list[str], short: list[str]
+) -> None:
     assert shorten(paths) == short
 
 

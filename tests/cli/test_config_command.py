@@ -32,7 +32,11 @@ KEYS = {
 
 @pytest.mark.usefixtures("workplace")
 def test_a_valid_config_is_called_valid(cli: Cli) -> None:
-    assert cli("config", "validate", "--config", "toy.yaml") == (0, "toy.yaml: valid\n", "")
+    assert cli("config", "validate", "--config", "toy.yaml") == (
+        0,
+        "toy.yaml: valid\n",
+        "",
+    )
 
 
 def test_all_mistakes_of_a_config_are_told_at_once(cli: Cli) -> None:
@@ -41,12 +45,17 @@ def test_all_mistakes_of_a_config_are_told_at_once(cli: Cli) -> None:
     assert (exit_code, stdout) == (2, "")
     first, second = stderr.splitlines()
     assert first.startswith("error: two.yaml:1: seed: ")
-    assert second == "two.yaml:4: unknown key 'train.batchsize'; did you mean 'train.batch_size'?"
+    assert (
+        second
+        == "two.yaml:4: unknown key 'train.batchsize'; did you mean 'train.batch_size'?"
+    )
 
 
 @pytest.mark.usefixtures("workplace")
 def test_a_wrong_override_is_named_as_it_was_typed(cli: Cli) -> None:
-    exit_code, _, stderr = cli("config", "validate", "-c", "toy.yaml", "-s", "model.cell=gnu")
+    exit_code, _, stderr = cli(
+        "config", "validate", "-c", "toy.yaml", "-s", "model.cell=gnu"
+    )
     assert exit_code == 2
     assert stderr.startswith("error: --set model.cell=gnu: model.cell: ")
     assert "gru" in stderr
@@ -54,21 +63,29 @@ def test_a_wrong_override_is_named_as_it_was_typed(cli: Cli) -> None:
 
 @pytest.mark.parametrize("command", ["validate", "show"])
 def test_a_missing_config_is_named(cli: Cli, command: str) -> None:
-    expected = (2, "", "error: none.yaml: no such config: 'rnncls init YOUR_DATA' writes one\n")
+    expected = (
+        2,
+        "",
+        "error: none.yaml: no such config: 'rnncls init YOUR_DATA' writes one\n",
+    )
     assert cli("config", command, "-c", "none.yaml") == expected
 
 
 @pytest.mark.usefixtures("workplace")
 def test_show_writes_out_every_key(cli: Cli) -> None:
     values = yaml.safe_load(cli("config", "show", "-c", "toy.yaml").stdout)
-    sections = {name: section for name, section in values.items() if isinstance(section, dict)}
+    sections = {
+        name: section for name, section in values.items() if isinstance(section, dict)
+    }
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section}
     assert keys | (values.keys() - sections.keys()) == KEYS
 
 
 @pytest.mark.usefixtures("workplace")
 def test_show_includes_the_overrides(cli: Cli) -> None:
-    stdout = cli("config", "show", "-c", "toy.yaml", "--set", "train.lr=0.5", "--set", "seed=7").stdout
+    stdout = cli(
+        "config", "show", "-c", "toy.yaml", "--set", "train.lr=0.5", "--set", "seed=7"
+    ).stdout
     values = yaml.safe_load(stdout)
     assert (values["train"]["lr"], values["seed"]) == (0.5, 7)
 

@@ -22,11 +22,21 @@ def test_json_tells_versions_devices_and_places(cli: Cli) -> None:
     found = json.loads(stdout)
     assert (exit_code, stderr) == (0, "")
     assert set(found) == {"versions", "devices", "cpu", "data", "storage", "extras"}
-    assert (found["versions"]["python"], found["versions"]["torch"]) == (platform.python_version(), torch.__version__)
+    assert (found["versions"]["python"], found["versions"]["torch"]) == (
+        platform.python_version(),
+        torch.__version__,
+    )
     assert found["cpu"]["threads"] == torch.get_num_threads()
-    assert found["devices"]["auto takes"] == ("cuda" if torch.cuda.is_available() else found["devices"]["auto takes"])
+    assert found["devices"]["auto takes"] == (
+        "cuda" if torch.cuda.is_available() else found["devices"]["auto takes"]
+    )
     assert found["storage"]["cache"] == str(Path(".cache").absolute())
-    assert abs(found["storage"]["here disk free MiB"] - shutil.disk_usage(".").free / 2**20) < 1024
+    assert (
+        abs(
+            found["storage"]["here disk free MiB"] - shutil.disk_usage(".").free / 2**20
+        )
+        < 1024
+    )
     assert found["extras"]["dev"] == f"pytest {version('pytest')}"
 
 
@@ -39,7 +49,10 @@ def test_what_is_there_is_found(cli: Cli, run_path: Path) -> None:
     Path(".cache/one.safetensors").write_bytes(bytes(3 << 20))
     found = json.loads(cli("doctor", "--json").stdout)
     assert found["data"]["ag_news"] == {"train": True, "test": True}
-    assert (found["storage"]["cache entries"], found["storage"]["cache MiB"]) == (1, 3.0)
+    assert (found["storage"]["cache entries"], found["storage"]["cache MiB"]) == (
+        1,
+        3.0,
+    )
     assert found["storage"]["newest run"] == str(run_path.resolve())
 
 
@@ -62,9 +75,15 @@ def test_every_extra_of_the_package_is_looked_for() -> None:
 
 def complete(line: str) -> list[str]:
     """Return what bash is offered at the end of a line."""
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_RNNCLS_COMPLETE": "complete_bash"}
+    words = {
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "_RNNCLS_COMPLETE": "complete_bash",
+    }
     command = [sys.executable, "-m", "rnncls"]
-    return subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True).stdout.split()
+    return subprocess.run(
+        command, env={**os.environ, **words}, capture_output=True, text=True
+    ).stdout.split()
 
 
 def test_commands_are_completed() -> None:

@@ -23,14 +23,28 @@ def evaluate(cli: Cli, *arguments: str) -> dict[str, Any]:
 
 
 def test_json_is_one_object_with_all_that_is_promised(cli: Cli) -> None:
-    keys = {"accuracy", "accuracy_interval", "macro_f1", "loss", "num_rows", "per_class", "confusion_matrix", "data"}
+    keys = {
+        "accuracy",
+        "accuracy_interval",
+        "macro_f1",
+        "loss",
+        "num_rows",
+        "per_class",
+        "confusion_matrix",
+        "data",
+    }
     assert keys <= evaluate(cli).keys()
 
 
 def test_the_accuracy_is_the_share_of_right_predictions(cli: Cli) -> None:
-    labels = [line.split(",")[0] for line in Path("toy.csv").read_text().splitlines()[1:]]
+    labels = [
+        line.split(",")[0] for line in Path("toy.csv").read_text().splitlines()[1:]
+    ]
     lines = cli("predict", "--input", "toy.csv", "--json").stdout.splitlines()
-    right = [json.loads(line)["label"] == label for line, label in zip(lines, labels, strict=True)]
+    right = [
+        json.loads(line)["label"] == label
+        for line, label in zip(lines, labels, strict=True)
+    ]
     assert evaluate(cli)["accuracy"] == sum(right) / 96
 
 
@@ -39,7 +53,9 @@ def test_the_figures_are_those_of_the_confusion_matrix(cli: Cli) -> None:
     (a, b), (c, d) = result["confusion_matrix"]
     assert (a + b, c + d) == (48, 48)
     assert result["accuracy"] == (a + d) / 96
-    assert result["macro_f1"] == pytest.approx((2 * a / (2 * a + b + c) + 2 * d / (2 * d + b + c)) / 2)
+    assert result["macro_f1"] == pytest.approx(
+        (2 * a / (2 * a + b + c) + 2 * d / (2 * d + b + c)) / 2
+    )
     assert [row["support"] for row in result["per_class"]] == [48, 48]
 
 
@@ -48,13 +64,19 @@ def test_the_interval_is_wilsons(cli: Cli) -> None:
     p, n, z = result["accuracy"], 96, 1.959964
     middle, half = (p + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n)
     half *= (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
-    assert result["accuracy_interval"] == pytest.approx([middle - half, middle + half], abs=1e-6)
+    assert result["accuracy_interval"] == pytest.approx(
+        [middle - half, middle + half], abs=1e-6
+    )
 
 
 def test_the_default_is_the_newest_run_and_its_test_rows(cli: Cli) -> None:
     result = evaluate(cli)
     assert Path(result["run"]) == Path("runs/toy").resolve()
-    assert (result["data"]["path"], result["data"]["split"], result["num_rows"]) == ("toy.csv", "test", 96)
+    assert (result["data"]["path"], result["data"]["split"], result["num_rows"]) == (
+        "toy.csv",
+        "test",
+        96,
+    )
 
 
 def test_a_run_can_be_named(cli: Cli) -> None:
@@ -62,7 +84,10 @@ def test_a_run_can_be_named(cli: Cli) -> None:
 
 
 def test_the_validation_rows_score_what_the_best_epoch_scored(cli: Cli) -> None:
-    rows = [json.loads(line) for line in Path("runs/toy/metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in Path("runs/toy/metrics.jsonl").read_text().splitlines()
+    ]
     best = next(row for row in reversed(rows) if row["is_best"])
     result = evaluate(cli, "--split", "valid")
     assert (result["accuracy"], result["num_rows"]) == (best["valid_accuracy"], 20)
@@ -71,28 +96,49 @@ def test_the_validation_rows_score_what_the_best_epoch_scored(cli: Cli) -> None:
 
 
 def test_training_and_validation_rows_add_up_to_all_rows(cli: Cli) -> None:
-    train, valid, both = (evaluate(cli, "--split", split)["confusion_matrix"] for split in ("train", "valid", "test"))
-    added = [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(train, valid, strict=True)]
+    train, valid, both = (
+        evaluate(cli, "--split", split)["confusion_matrix"]
+        for split in ("train", "valid", "test")
+    )
+    added = [
+        [a + b for a, b in zip(*rows, strict=True)]
+        for rows in zip(train, valid, strict=True)
+    ]
     assert added == both
 
 
 def test_another_file_can_be_evaluated(cli: Cli) -> None:
-    Path("own.jsonl").write_text('{"label": "sport", "title": "rovers meet oslo", "description": "the crowd waits"}\n')
+    Path("own.jsonl").write_text(
+        '{"label": "sport", "title": "rovers meet oslo", "description": "the crowd'
+        ' waits"}\n'
+    )
     result = evaluate(cli, "--data", "own.jsonl")
-    assert (result["num_rows"], result["data"]["path"], result["data"]["split"]) == (1, "own.jsonl", None)
+    assert (result["num_rows"], result["data"]["path"], result["data"]["split"]) == (
+        1,
+        "own.jsonl",
+        None,
+    )
     assert [row["support"] for row in result["per_class"]] == [1, 0]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("label,title,description\nsport,a,b\nwether,a,b\n", "own.csv: row 2: unknown label 'wether'"),
-        ("label,title\nsport,a\n", "own.csv: no column 'description', found 'label', 'title'"),
+        (
+            "label,title,description\nsport,a,b\nwether,a,b\n",
+            "own.csv: row 2: unknown label 'wether'",
+        ),
+        (
+            "label,title\nsport,a\n",
+            "own.csv: no column 'description', found 'label', 'title'",
+        ),
         ("label,title,description\n", "own.csv: has no rows"),
     ],
     ids=["label", "column", "rows"],
 )
-def test_data_that_does_not_fit_the_run_leaves_with_3(cli: Cli, text: str, message: str) -> None:
+def test_data_that_does_not_fit_the_run_leaves_with_3(
+    cli: Cli, text: str, message: str
+) -> None:
     Path("own.csv").write_text(text)
     exit_code, stdout, stderr = cli("eval", "--data", "own.csv")
     assert (exit_code, stdout) == (3, "")
@@ -108,7 +154,9 @@ def test_data_that_does_not_fit_the_run_leaves_with_3(cli: Cli, text: str, messa
     ],
     ids=["test", "valid", "own"],
 )
-def test_the_scores_are_kept_in_the_run(cli: Cli, arguments: list[str], name: str) -> None:
+def test_the_scores_are_kept_in_the_run(
+    cli: Cli, arguments: list[str], name: str
+) -> None:
     Path("elsewhere").mkdir()
     Path("elsewhere/own.csv").write_text(Path("toy.csv").read_text())
     result = evaluate(cli, *arguments)
@@ -123,11 +171,20 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     assert lines[:6] == [
         "toy on toy.csv: 96 rows",
         f"accuracy  {result['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%})",
-        f"macro-F1  {result['macro_f1']:.2%}  (95 % interval {worst:.2%} to {best:.2%}, bootstrap)",
+        (
+            f"macro-F1  {result['macro_f1']:.2%}  (95 % interval {worst:.2%} to"
+            f" {best:.2%}, bootstrap)"
+        ),
         f"loss      {result['loss']:.4f} nats",
-        f"ECE       {result['ece']:.4f}  (expected calibration error over 15 equal bins)",
-        f"          before: ECE {result['raw_ece']:.4f}, loss {result['raw_loss']:.4f} nats; "
-        f"calibrated by temperature {result['temperature']:.3f}",
+        (
+            f"ECE       {result['ece']:.4f}  (expected calibration error over 15 equal"
+            " bins)"
+        ),
+        (
+            f"          before: ECE {result['raw_ece']:.4f}, loss"
+            f" {result['raw_loss']:.4f} nats; calibrated by temperature"
+            f" {result['temperature']:.3f}"
+        ),
     ]
 
 
@@ -140,11 +197,20 @@ def test_people_get_a_table_of_classes_and_one_of_confusions(cli: Cli) -> None:
     assert "--min-confidence" in stdout
 
 
-def test_the_loss_and_the_calibration_error_are_those_of_what_predict_prints(cli: Cli) -> None:
-    labels = [line.split(",")[0] for line in Path("toy.csv").read_text().splitlines()[1:]]
-    rows = [json.loads(line) for line in cli("predict", "--input", "toy.csv", "--json").stdout.splitlines()]
+def test_the_loss_and_the_calibration_error_are_those_of_what_predict_prints(
+    cli: Cli,
+) -> None:
+    labels = [
+        line.split(",")[0] for line in Path("toy.csv").read_text().splitlines()[1:]
+    ]
+    rows = [
+        json.loads(line)
+        for line in cli("predict", "--input", "toy.csv", "--json").stdout.splitlines()
+    ]
     result = evaluate(cli)
-    losses = [-math.log(row["probs"][label]) for row, label in zip(rows, labels, strict=True)]
+    losses = [
+        -math.log(row["probs"][label]) for row, label in zip(rows, labels, strict=True)
+    ]
     assert result["loss"] == pytest.approx(sum(losses) / 96, rel=1e-4)
     gaps = [0.0] * 15
     for row, label in zip(rows, labels, strict=True):
@@ -154,7 +220,11 @@ def test_the_loss_and_the_calibration_error_are_those_of_what_predict_prints(cli
 
 def test_the_temperature_is_fitted_on_the_validation_rows(cli: Cli) -> None:
     valid = evaluate(cli, "--split", "valid")
-    assert read_json(Path("runs/toy/summary.json"))["temperature"] == valid["temperature"] != 1
+    assert (
+        read_json(Path("runs/toy/summary.json"))["temperature"]
+        == valid["temperature"]
+        != 1
+    )
     assert valid["loss"] < valid["raw_loss"]
 
 
@@ -162,7 +232,11 @@ def test_a_run_that_is_not_calibrated_says_so(cli: Cli) -> None:
     write_run(Path("plain"), labels=["sport", "world"], words=["a"])
     assert "not calibrated" in cli("eval", "plain", "--data", "toy.csv").stdout
     result = evaluate(cli, "plain", "--data", "toy.csv", "--device", "cpu")
-    assert (result["temperature"], result["raw_loss"], result["raw_ece"]) == (1.0, result["loss"], result["ece"])
+    assert (result["temperature"], result["raw_loss"], result["raw_ece"]) == (
+        1.0,
+        result["loss"],
+        result["ece"],
+    )
 
 
 def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
@@ -173,7 +247,9 @@ def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
         rows[number] = f"{'world' if label == 'sport' else 'sport'},{text}"
     Path("noisy.csv").write_text("\n".join(rows) + "\n")
     before = {row["row"] for row in evaluate(cli)["mistakes"]}
-    found = {row["row"]: row for row in evaluate(cli, "--data", "noisy.csv")["mistakes"]}
+    found = {
+        row["row"]: row for row in evaluate(cli, "--data", "noisy.csv")["mistakes"]
+    }
     assert found.keys() == before ^ wrong.keys()
     for number, row in found.items():
         label, title, description = rows[number].split(",")
@@ -198,9 +274,13 @@ def test_nothing_but_results_goes_to_stdout(cli: Cli) -> None:
 def test_a_table_of_many_classes_keeps_its_figures_on_a_narrow_screen(cli: Cli) -> None:
     labels = [f"class-{number:02}" for number in range(30)]
     write_run(Path("wide"), labels=labels, words=["a"])
-    Path("wide.csv").write_text("label,title,description\n" + "".join(f"{label},a,b\n" for label in labels * 123))
+    Path("wide.csv").write_text(
+        "label,title,description\n"
+        + "".join(f"{label},a,b\n" for label in labels * 123)
+    )
     stdout = cli("eval", "wide", "--data", "wide.csv").stdout
-    # A model sees one text, so it says one class: 123 of each true class stand in that column.
+    # A model sees one text, so it says one class: 123 of each true class stand in that
+    # column.
     assert stdout.count(" 123 ") == 30 + 30
     assert "…" not in stdout
 
@@ -209,7 +289,10 @@ def test_a_damaged_run_leaves_with_4_and_names_the_file(cli: Cli) -> None:
     Path("runs/toy/vocab.txt").write_text("<pad>\n<unk>\n")
     exit_code, stdout, stderr = cli("eval")
     assert (exit_code, stdout) == (4, "")
-    assert stderr.endswith("runs/toy/vocab.txt: damaged, or not from the run that wrote model.safetensors\n")
+    assert stderr.endswith(
+        "runs/toy/vocab.txt: damaged, or not from the run that wrote"
+        " model.safetensors\n"
+    )
 
 
 def test_split_and_data_together_are_refused(cli: Cli) -> None:
@@ -220,7 +303,9 @@ def test_split_and_data_together_are_refused(cli: Cli) -> None:
 
 def test_the_rows_of_a_changed_training_file_are_refused(cli: Cli) -> None:
     path = Path("toy.csv")
-    path.write_text(path.read_text(encoding="utf-8").replace("meet", "greet", 1), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("meet", "greet", 1), encoding="utf-8"
+    )
     outcome = cli("eval", "--split", "valid")
     assert outcome.exit_code == 3
     assert "has changed since" in outcome.stderr

@@ -27,7 +27,12 @@ def test_a_text_is_explained_with_its_figures_and_what_they_mean(cli: Cli) -> No
 
 
 def test_json_is_an_object_a_text_whose_contributions_add_up(cli: Cli) -> None:
-    rows = [json.loads(line) for line in cli("explain", "--json", TEXT, "oslo meet rovers").stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in cli(
+            "explain", "--json", TEXT, "oslo meet rovers"
+        ).stdout.splitlines()
+    ]
     assert [row["label"] for row in rows] == ["sport", "world"]
     for row in rows:
         total = sum(each["contribution"] for each in row["tokens"])
@@ -42,8 +47,13 @@ def test_a_label_can_be_chosen(cli: Cli) -> None:
 
 
 def test_texts_can_come_from_stdin(cli: Cli) -> None:
-    rows = cli("explain", "--json", "-", stdin=b"rovers meet oslo\noslo meet rovers\n").stdout.splitlines()
-    assert [json.loads(row)["text"] for row in rows] == ["rovers meet oslo", "oslo meet rovers"]
+    rows = cli(
+        "explain", "--json", "-", stdin=b"rovers meet oslo\noslo meet rovers\n"
+    ).stdout.splitlines()
+    assert [json.loads(row)["text"] for row in rows] == [
+        "rovers meet oslo",
+        "oslo meet rovers",
+    ]
 
 
 def test_a_page_holds_all_texts_and_no_script_of_theirs(cli: Cli) -> None:
@@ -58,13 +68,27 @@ def test_a_page_holds_all_texts_and_no_script_of_theirs(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([TEXT, "--label", "wrold"], "--label: the run has no label 'wrold', only sport, world; did you mean 'world'?"),
-        ([TEXT, "--trajectory", "--label", "world"], "--label: a trajectory shows all classes"),
+        (
+            [TEXT, "--label", "wrold"],
+            (
+                "--label: the run has no label 'wrold', only sport, world; did you mean"
+                " 'world'?"
+            ),
+        ),
+        (
+            [TEXT, "--trajectory", "--label", "world"],
+            "--label: a trajectory shows all classes",
+        ),
         ([TEXT, "--plot", "a.png"], "--plot: draws the trajectory of one text"),
-        ([TEXT, "b", "--trajectory", "--plot", "a.png"], "--plot: draws the trajectory of one text"),
+        (
+            [TEXT, "b", "--trajectory", "--plot", "a.png"],
+            "--plot: draws the trajectory of one text",
+        ),
     ],
 )
-def test_wrong_options_leave_with_2(cli: Cli, arguments: list[str], message: str) -> None:
+def test_wrong_options_leave_with_2(
+    cli: Cli, arguments: list[str], message: str
+) -> None:
     exit_code, stdout, stderr = cli("explain", *arguments)
     assert (exit_code, stdout) == (2, "")
     assert stderr.startswith(f"error: {message}")
@@ -85,14 +109,21 @@ def test_a_trajectory_has_a_row_a_token_and_says_which_decided(cli: Cli) -> None
 def test_each_verdict_is_what_predict_says_of_the_beginning(cli: Cli) -> None:
     found = json.loads(cli("explain", "--trajectory", "--json", TEXT).stdout)
     texts = ["rovers", "rovers meet", TEXT]
-    rows = [json.loads(line) for line in cli("predict", "--json", *texts).stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in cli("predict", "--json", *texts).stdout.splitlines()
+    ]
     assert found["is_reread"]
-    assert found["probs"] == [pytest.approx(list(row["probs"].values()), abs=1e-5) for row in rows]
+    assert found["probs"] == [
+        pytest.approx(list(row["probs"].values()), abs=1e-5) for row in rows
+    ]
     assert found["verdicts"] == [row["label"] for row in rows]
 
 
 def test_a_trajectory_is_drawn_and_has_a_page(cli: Cli) -> None:
-    done = cli("explain", "--trajectory", TEXT, "--plot", "a.png", "--html", "page.html")
+    done = cli(
+        "explain", "--trajectory", TEXT, "--plot", "a.png", "--html", "page.html"
+    )
     assert done.stderr == "a.png: written\npage.html: written\n"
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     page = Path("page.html").read_text()
@@ -107,26 +138,63 @@ def test_a_trajectory_is_drawn_and_has_a_page(cli: Cli) -> None:
 def one_way(make_config: Callable[..., Config], tmp_path: Path) -> str:
     """A run that reads from left to right."""
     path = tmp_path / "one-way"
-    train(make_config("model.bidirectional=false", "model.pooling=[last,max,mean,attention]"), path)
+    train(
+        make_config(
+            "model.bidirectional=false", "model.pooling=[last,max,mean,attention]"
+        ),
+        path,
+    )
     return str(path)
 
 
-def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(cli: Cli, one_way: str) -> None:
-    done = cli("stream", "--run", one_way, "--json", stdin=b"rovers meet oslo\noslo meet &lt;b&gt;rovers")
+def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(
+    cli: Cli, one_way: str
+) -> None:
+    done = cli(
+        "stream",
+        "--run",
+        one_way,
+        "--json",
+        stdin=b"rovers meet oslo\noslo meet &lt;b&gt;rovers",
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["token"] for row in rows if not row["is_final"]][:3] == ["rovers", "meet", "oslo"]
+    assert [row["token"] for row in rows if not row["is_final"]][:3] == [
+        "rovers",
+        "meet",
+        "oslo",
+    ]
     finals = [row["probs"] for row in rows if row["is_final"]]
-    predicted = cli("predict", "--run", one_way, "--json", TEXT, "oslo meet &lt;b&gt;rovers").stdout.splitlines()
-    assert finals == [pytest.approx(json.loads(row)["probs"], abs=1e-5) for row in predicted]
+    predicted = cli(
+        "predict", "--run", one_way, "--json", TEXT, "oslo meet &lt;b&gt;rovers"
+    ).stdout.splitlines()
+    assert finals == [
+        pytest.approx(json.loads(row)["probs"], abs=1e-5) for row in predicted
+    ]
 
 
-def test_a_stream_for_people_has_a_line_a_token_and_a_verdict(cli: Cli, one_way: str) -> None:
-    lines = cli("stream", "--run", one_way, stdin=b"rovers meet oslo\n").stdout.splitlines()
-    assert [line.split()[-1] for line in lines if line] == ["rovers", "meet", "oslo", "verdict"]
+def test_a_stream_for_people_has_a_line_a_token_and_a_verdict(
+    cli: Cli, one_way: str
+) -> None:
+    lines = cli(
+        "stream", "--run", one_way, stdin=b"rovers meet oslo\n"
+    ).stdout.splitlines()
+    assert [line.split()[-1] for line in lines if line] == [
+        "rovers",
+        "meet",
+        "oslo",
+        "verdict",
+    ]
 
 
 def test_a_stream_can_leave_a_text_early(cli: Cli, one_way: str) -> None:
-    done = cli("stream", "--run", one_way, "--min-confidence", "0.0", stdin=b"rovers meet oslo\noslo\n")
+    done = cli(
+        "stream",
+        "--run",
+        one_way,
+        "--min-confidence",
+        "0.0",
+        stdin=b"rovers meet oslo\noslo\n",
+    )
     lines = [line for line in done.stdout.splitlines() if line]
     assert [line.split()[0] for line in lines] == ["1"] * 4
     assert lines[1].endswith("= verdict, before the end")
@@ -135,7 +203,9 @@ def test_a_stream_can_leave_a_text_early(cli: Cli, one_way: str) -> None:
 def test_a_stream_refuses_a_run_that_reads_from_both_ends(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("stream", stdin=b"oslo\n")
     assert (exit_code, stdout) == (2, "")
-    assert stderr.startswith("error: model.bidirectional: this run reads each text from both ends")
+    assert stderr.startswith(
+        "error: model.bidirectional: this run reads each text from both ends"
+    )
 
 
 def test_a_stream_that_is_no_utf8_leaves_with_3(cli: Cli, one_way: str) -> None:

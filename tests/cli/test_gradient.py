@@ -30,8 +30,14 @@ def measure(cli: Cli, *arguments: str) -> dict[str, Any]:
 def test_json_has_a_curve_a_direction_before_and_after_training(cli: Cli) -> None:
     result = measure(cli)
     found = [(each["weights"], each["direction"]) for each in result["networks"]]
-    assert found == [(w, d) for w in ("first", "trained") for d in ("forward", "backward")]
-    assert (result["num_measured"], result["data"]["path"], result["floor"]) == (96, "toy.csv", 0.01)
+    assert found == [
+        (w, d) for w in ("first", "trained") for d in ("forward", "backward")
+    ]
+    assert (result["num_measured"], result["data"]["path"], result["floor"]) == (
+        96,
+        "toy.csv",
+        0.01,
+    )
     for each in result["networks"]:
         assert each["shares"][0] == 1.0
         assert len(each["shares"]) == len(each["norms"]) == len(each["num_texts"])
@@ -39,7 +45,14 @@ def test_json_has_a_curve_a_direction_before_and_after_training(cli: Cli) -> Non
 
 
 def test_fresh_cells_are_measured_side_by_side(cli: Cli) -> None:
-    result = measure(cli, *CELLS, "--set", "model.bidirectional=false", "--set", "model.pooling=[last]")
+    result = measure(
+        cli,
+        *CELLS,
+        "--set",
+        "model.bidirectional=false",
+        "--set",
+        "model.pooling=[last]",
+    )
     assert [(each["name"], each["weights"]) for each in result["networks"]] == [
         ("rnn", "first"),
         ("lstm", "first"),
@@ -77,13 +90,24 @@ def test_the_picture_is_written(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cells", "rnn"], "give run folders, or --cells rnn,lstm,gru and --config FILE"),
-        (["runs/toy", *CELLS], "give run folders, or --cells rnn,lstm,gru and --config FILE"),
+        (
+            ["--cells", "rnn"],
+            "give run folders, or --cells rnn,lstm,gru and --config FILE",
+        ),
+        (
+            ["runs/toy", *CELLS],
+            "give run folders, or --cells rnn,lstm,gru and --config FILE",
+        ),
         (["--set", "seed=1"], "--set changes the config of --cells"),
-        (["--cells", "rnn,none", "--config", "toy.yaml"], "expected some of rnn,lstm,gru, found 'none'"),
+        (
+            ["--cells", "rnn,none", "--config", "toy.yaml"],
+            "expected some of rnn,lstm,gru, found 'none'",
+        ),
     ],
 )
-def test_a_wrong_command_line_leaves_with_2(cli: Cli, arguments: list[str], message: str) -> None:
+def test_a_wrong_command_line_leaves_with_2(
+    cli: Cli, arguments: list[str], message: str
+) -> None:
     exit_code, stdout, stderr = cli("gradient", *arguments)
     assert (exit_code, stdout) == (2, "")
     assert message in stderr
@@ -92,7 +116,10 @@ def test_a_wrong_command_line_leaves_with_2(cli: Cli, arguments: list[str], mess
 def test_runs_of_different_rows_are_refused(cli: Cli) -> None:
     text = Path("toy.csv").read_text(encoding="utf-8")
     Path("other.csv").write_text(text + "sport,rovers win,again\n", encoding="utf-8")
-    train(load_config("toy.yaml", ["data.test=other.csv", "train.max_epochs=1"]), Path("runs/other"))
+    train(
+        load_config("toy.yaml", ["data.test=other.csv", "train.max_epochs=1"]),
+        Path("runs/other"),
+    )
     exit_code, _, stderr = cli("gradient", "runs/toy", "runs/other")
     assert exit_code == 2
     assert "runs/other: has its rows from other.csv, runs/toy from toy.csv" in stderr

@@ -9,7 +9,9 @@ from rnncls.cli.init import default_path
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("workplace")
-FILMS = "meinung;film\n" + "gut;ein guter Film, sehr gut\nschlecht;kein guter Film\n" * 30
+FILMS = (
+    "meinung;film\n" + "gut;ein guter Film, sehr gut\nschlecht;kein guter Film\n" * 30
+)
 
 
 @pytest.fixture
@@ -18,44 +20,97 @@ def films() -> str:
     return "films.csv"
 
 
-def test_a_config_is_written_that_trains_with_no_edit_and_can_be_evaluated(cli: Cli, films: str) -> None:
+def test_a_config_is_written_that_trains_with_no_edit_and_can_be_evaluated(
+    cli: Cli, films: str
+) -> None:
     exit_code, stdout, stderr = cli("init", films)
     assert (exit_code, stdout) == (
         0,
-        "films.yaml: 60 rows, 2 classes; now: rnncls train --config films.yaml "
-        "(or look first: rnncls inspect films.yaml)\n",
+        (
+            "films.yaml: 60 rows, 2 classes; now: rnncls train --config films.yaml "
+            "(or look first: rnncls inspect films.yaml)\n"
+        ),
     )
-    assert stderr.startswith("text: 'film'; class: 'meinung' (to choose others: --text, --label)\n")
-    assert cli("train", "--config", "films.yaml", "--set", "train.max_epochs=1", "--out", "run").exit_code == 0
+    assert stderr.startswith(
+        "text: 'film'; class: 'meinung' (to choose others: --text, --label)\n"
+    )
+    assert (
+        cli(
+            "train",
+            "--config",
+            "films.yaml",
+            "--set",
+            "train.max_epochs=1",
+            "--out",
+            "run",
+        ).exit_code
+        == 0
+    )
     result = json.loads(cli("eval", "run", "--json").stdout)
-    assert (result["num_rows"], result["data"]["split"], result["data"]["path"]) == (12, "test", "films.csv")
-    assert json.loads(cli("eval", "run", "--split", "valid", "--json").stdout)["num_rows"] == 10
+    assert (result["num_rows"], result["data"]["split"], result["data"]["path"]) == (
+        12,
+        "test",
+        "films.csv",
+    )
+    assert (
+        json.loads(cli("eval", "run", "--split", "valid", "--json").stdout)["num_rows"]
+        == 10
+    )
 
 
-def test_a_config_that_is_there_is_not_overwritten_unasked(cli: Cli, films: str) -> None:
+def test_a_config_that_is_there_is_not_overwritten_unasked(
+    cli: Cli, films: str
+) -> None:
     Path("films.yaml").write_text("mine")
     exit_code, stdout, stderr = cli("init", films)
     assert (exit_code, stdout) == (2, "")
-    assert stderr.startswith("error: films.yaml: is there already: name another config with --out")
+    assert stderr.startswith(
+        "error: films.yaml: is there already: name another config with --out"
+    )
     assert Path("films.yaml").read_text() == "mine"
     assert cli("init", films, "--overwrite").exit_code == 0
     assert Path("films.yaml").read_text() != "mine"
 
 
 def test_json_tells_all_that_was_found(cli: Cli, films: str) -> None:
-    found = json.loads(cli("init", films, "--json", "--out", "own.yaml", "--text", "film", "--label", "meinung").stdout)
-    assert (found["config"], found["num_rows"], found["classes"]) == ("own.yaml", 60, {"gut": 30, "schlecht": 30})
+    found = json.loads(
+        cli(
+            "init",
+            films,
+            "--json",
+            "--out",
+            "own.yaml",
+            "--text",
+            "film",
+            "--label",
+            "meinung",
+        ).stdout
+    )
+    assert (found["config"], found["num_rows"], found["classes"]) == (
+        "own.yaml",
+        60,
+        {"gut": 30, "schlecht": 30},
+    )
     assert found["data"]["delimiter"] == "semicolon"
 
 
-def test_a_column_that_is_not_there_is_an_error_of_the_command_line(cli: Cli, films: str) -> None:
+def test_a_column_that_is_not_there_is_an_error_of_the_command_line(
+    cli: Cli, films: str
+) -> None:
     exit_code, _, stderr = cli("init", films, "--label", "class")
-    assert (exit_code, stderr) == (2, "error: films.csv: no column 'class': it has 'meinung', 'film'\n")
+    assert (exit_code, stderr) == (
+        2,
+        "error: films.csv: no column 'class': it has 'meinung', 'film'\n",
+    )
 
 
-def test_a_test_file_that_has_changed_since_is_not_cut_again(cli: Cli, films: str) -> None:
+def test_a_test_file_that_has_changed_since_is_not_cut_again(
+    cli: Cli, films: str
+) -> None:
     cli("init", films)
-    cli("train", "--config", "films.yaml", "--set", "train.max_epochs=1", "--out", "run")
+    cli(
+        "train", "--config", "films.yaml", "--set", "train.max_epochs=1", "--out", "run"
+    )
     Path(films).write_text(FILMS + "gut;neu\n", encoding="cp1252")
     exit_code, _, stderr = cli("eval", "run")
     assert exit_code == 3

@@ -1,4 +1,5 @@
-"""`rnncls anytime`, `gates`, `flags` and `check`: what a run does inside, over a text or a data set."""
+"""`rnncls anytime`, `gates`, `flags` and `check`: what a run does inside, over a text
+or a data set."""
 
 import json
 from collections.abc import Callable
@@ -21,13 +22,17 @@ def test_the_anytime_curve_ends_with_the_accuracy_of_eval(cli: Cli) -> None:
     found = json.loads(cli("anytime", "--json").stdout)
     scores = json.loads(cli("eval", "--json").stdout)
     assert found["points"][-1]["accuracy"] == scores["accuracy"]
-    assert found["points"][-1]["accuracy_interval"] == pytest.approx(scores["accuracy_interval"])
+    assert found["points"][-1]["accuracy_interval"] == pytest.approx(
+        scores["accuracy_interval"]
+    )
     assert [point["num_tokens"] for point in found["points"]] == [1, 2, 4, 8]
     assert found["data"]["num_rows"] == NUM_ROWS
 
 
 def test_the_anytime_curve_is_printed_and_drawn(cli: Cli) -> None:
-    exit_code, stdout, stderr = cli("anytime", "runs/toy", "--split", "valid", "--plot", "a.png")
+    exit_code, stdout, stderr = cli(
+        "anytime", "runs/toy", "--split", "valid", "--plot", "a.png"
+    )
     assert (exit_code, stderr) == (0, "a.png: written\n")
     assert "95 % interval" in stdout
     assert "of the texts are no longer than that" in " ".join(stdout.split())
@@ -37,7 +42,11 @@ def test_the_anytime_curve_is_printed_and_drawn(cli: Cli) -> None:
 def test_gates_have_a_row_a_token_and_direction_and_a_picture(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("gates", TEXT, "--plot", "g.png")
     assert (exit_code, stderr) == (0, "g.png: written\n")
-    assert [line.split()[0] for line in stdout.splitlines() if line[:6] in {"rovers", "meet  ", "oslo  "}] == [
+    assert [
+        line.split()[0]
+        for line in stdout.splitlines()
+        if line[:6] in {"rovers", "meet  ", "oslo  "}
+    ] == [
         *TEXT.split(),
         *TEXT.split(),
     ]
@@ -58,7 +67,10 @@ def test_gates_refuse_a_layer_and_a_cell_that_they_cannot_show(
     cli: Cli, make_config: Callable[..., Config], tmp_path: Path
 ) -> None:
     done = cli("gates", TEXT, "--layer", "2")
-    assert (done.exit_code, done.stderr) == (2, "error: --layer: expected 1 to 1, found 2\n")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: --layer: expected 1 to 1, found 2\n",
+    )
     train(make_config("model.cell=none"), tmp_path / "bag")
     for arguments in (["gates", TEXT, "--run"], ["flags"]):
         done = cli(*arguments, str(tmp_path / "bag"))
@@ -78,27 +90,42 @@ def test_flags_are_printed(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("flags")
     assert (exit_code, stderr) == (0, "")
     assert "switched on by" in stdout
-    assert "of the tokens that follow" in " ".join(stdout.split()) or "keeps no flags" in stdout
+    assert (
+        "of the tokens that follow" in " ".join(stdout.split())
+        or "keeps no flags" in stdout
+    )
 
 
 def test_a_sound_run_passes_the_check(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("check", "--texts", "20")
     assert (exit_code, stderr) == (0, "")
     assert stdout.startswith("toy on 20 texts of toy.csv")
-    assert "Nothing that must not matter changes a logit of these 20 texts" in " ".join(stdout.split())
+    assert "Nothing that must not matter changes a logit of these 20 texts" in " ".join(
+        stdout.split()
+    )
 
 
-def test_a_run_beyond_a_limit_leaves_with_1(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_beyond_a_limit_leaves_with_1(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(invariance, "LIMIT", -1.0)
     exit_code, stdout, _ = cli("check", "--json", "--texts", "5")
     found = json.loads(stdout)
     assert (exit_code, found["holds"]) == (1, False)
-    assert {check["name"] for check in found["checks"] if not check["holds"]} >= {"padding", "order"}
+    assert {check["name"] for check in found["checks"] if not check["holds"]} >= {
+        "padding",
+        "order",
+    }
 
 
 def test_other_texts_can_be_checked(cli: Cli) -> None:
     Path("in.txt").write_text("rovers meet oslo\noslo\n")
     found = json.loads(cli("check", "--input", "in.txt", "--json").stdout)
     assert (found["num_texts"], found["data"], found["holds"]) == (2, "in.txt", True)
-    assert json.loads(cli("check", "--input", "-", "--json", stdin=b"a\nb\nc\n").stdout)["num_texts"] == 3
+    assert (
+        json.loads(cli("check", "--input", "-", "--json", stdin=b"a\nb\nc\n").stdout)[
+            "num_texts"
+        ]
+        == 3
+    )
     assert cli("check", "--input", "-").exit_code == 3

@@ -21,14 +21,18 @@ def test_a_config_is_inspected_in_80_columns(cli: Cli) -> None:
 def test_json_is_one_object_with_the_counts_of_the_file(cli: Cli) -> None:
     found = json.loads(cli("inspect", "toy.yaml", "--json").stdout)
     assert found["classes"]["test"] == {"sport": 48, "world": 48}
-    assert sum(sum(found["classes"][split].values()) for split in ("train", "valid")) == 96
+    assert (
+        sum(sum(found["classes"][split].values()) for split in ("train", "valid")) == 96
+    )
     lines = Path("toy.csv").read_text().splitlines()[1:]
     longest = max(len(line.replace(",", " ").split()) - 1 for line in lines)
     assert found["lengths"]["test"]["longest"] == longest
 
 
 def test_a_key_can_be_changed(cli: Cli) -> None:
-    found = json.loads(cli("inspect", "toy.yaml", "--json", "--set", "text.max_tokens=3").stdout)
+    found = json.loads(
+        cli("inspect", "toy.yaml", "--json", "--set", "text.max_tokens=3").stdout
+    )
     assert (found["max_tokens"], found["lengths"]["test"]["num_cut"]) == (3, 96)
 
 
@@ -56,4 +60,8 @@ def test_the_help_says_that_test_rows_are_read_and_pick_nothing(cli: Cli) -> Non
 
 def test_a_wrong_file_leaves_with_3(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("inspect", "none.csv")
-    assert (exit_code, stdout, stderr) == (3, "", "error: none.csv: no such file or folder\n")
+    assert (exit_code, stdout, stderr) == (
+        3,
+        "",
+        "error: none.csv: no such file or folder\n",
+    )

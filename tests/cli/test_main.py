@@ -1,4 +1,5 @@
-"""The program as a whole: exit codes, what goes to stdout and to stderr, and what is loaded for it."""
+"""The program as a whole: exit codes, what goes to stdout and to stderr, and what is
+loaded for it."""
 
 import logging
 import os
@@ -22,7 +23,10 @@ def wrong_config(workplace: Path) -> str:
 # The exit codes
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "--help"], ["config", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["-h"], ["train", "--help"], ["config", "-h"], ["--version"]],
+)
 def test_asking_for_help_is_no_error(cli: Cli, arguments: list[str]) -> None:
     assert cli(*arguments).exit_code == 0
 
@@ -47,35 +51,57 @@ def test_the_help_names_each_command(cli: Cli) -> None:
         (["predict", "a", "--top-k", "many"], "--top-k"),
     ],
 )
-def test_a_wrong_command_line_leaves_with_2_and_names_what_is_wrong(cli: Cli, arguments: list[str], named: str) -> None:
+def test_a_wrong_command_line_leaves_with_2_and_names_what_is_wrong(
+    cli: Cli, arguments: list[str], named: str
+) -> None:
     exit_code, stdout, stderr = cli(*arguments)
     assert (exit_code, stdout) == (2, "")
     assert named in stderr
 
 
-def test_a_config_error_leaves_with_2_and_names_line_and_nearest_key(cli: Cli, wrong_config: str) -> None:
+def test_a_config_error_leaves_with_2_and_names_line_and_nearest_key(
+    cli: Cli, wrong_config: str
+) -> None:
     exit_code, stdout, stderr = cli("train", "--config", wrong_config)
     assert (exit_code, stdout) == (2, "")
-    assert stderr == f"error: {wrong_config}:3: unknown key 'model.hiden_size'; did you mean 'model.hidden_size'?\n"
+    assert (
+        stderr
+        == f"error: {wrong_config}:3: unknown key 'model.hiden_size'; did you mean"
+        " 'model.hidden_size'?\n"
+    )
 
 
 @pytest.mark.usefixtures("workplace")
 def test_a_data_error_leaves_with_3_and_names_the_row(cli: Cli) -> None:
     Path("bad.csv").write_text("label,title,description\na,b,c\n,b,c\n")
-    exit_code, stdout, stderr = cli("train", "--config", "toy.yaml", "--set", "data.train=bad.csv")
+    exit_code, stdout, stderr = cli(
+        "train", "--config", "toy.yaml", "--set", "data.train=bad.csv"
+    )
     assert (exit_code, stdout) == (3, "")
-    assert stderr == "error: bad.csv: row 2: the label (column 'label') is missing: fill it in, or take the row out\n"
+    assert (
+        stderr
+        == "error: bad.csv: row 2: the label (column 'label') is missing: fill it in,"
+        " or take the row out\n"
+    )
 
 
 def test_a_run_error_leaves_with_4(cli: Cli) -> None:
-    assert cli("eval", "nowhere") == (4, "", "error: nowhere: no such run folder: name one, or none for the newest\n")
+    assert cli("eval", "nowhere") == (
+        4,
+        "",
+        "error: nowhere: no such run folder: name one, or none for the newest\n",
+    )
 
 
 @pytest.mark.usefixtures("run_path")
 @pytest.mark.parametrize(
-    "arguments", [["train", "--config", "toy.yaml"], ["eval"], ["predict", "a"]], ids=lambda value: str(value[0])
+    "arguments",
+    [["train", "--config", "toy.yaml"], ["eval"], ["predict", "a"]],
+    ids=lambda value: str(value[0]),
 )
-def test_a_device_that_is_not_there_leaves_with_5(cli: Cli, arguments: list[str]) -> None:
+def test_a_device_that_is_not_there_leaves_with_5(
+    cli: Cli, arguments: list[str]
+) -> None:
     exit_code, stdout, stderr = cli(*arguments, "--device", "cuda:99")
     assert (exit_code, stdout) == (5, "")
     assert stderr.startswith("error: cuda:99: this machine has ")
@@ -83,9 +109,13 @@ def test_a_device_that_is_not_there_leaves_with_5(cli: Cli, arguments: list[str]
 
 @pytest.mark.usefixtures("run_path")
 @pytest.mark.parametrize(
-    "arguments", [["train", "--config", "toy.yaml"], ["eval"], ["predict", "a"]], ids=lambda value: str(value[0])
+    "arguments",
+    [["train", "--config", "toy.yaml"], ["eval"], ["predict", "a"]],
+    ids=lambda value: str(value[0]),
 )
-def test_a_device_of_no_known_kind_leaves_with_2(cli: Cli, arguments: list[str]) -> None:
+def test_a_device_of_no_known_kind_leaves_with_2(
+    cli: Cli, arguments: list[str]
+) -> None:
     exit_code, stdout, stderr = cli(*arguments, "--device", "toaster")
     assert (exit_code, stdout) == (2, "")
     assert "toaster" in stderr
@@ -97,13 +127,21 @@ def test_a_device_of_no_known_kind_leaves_with_2(cli: Cli, arguments: list[str])
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--debug", "eval", "nowhere"], ["eval", "--debug", "nowhere"], ["eval", "nowhere", "--debug"]],
+    [
+        ["--debug", "eval", "nowhere"],
+        ["eval", "--debug", "nowhere"],
+        ["eval", "nowhere", "--debug"],
+    ],
     ids=["first", "in the middle", "last"],
 )
-def test_debug_shows_the_traceback_wherever_it_stands(cli: Cli, arguments: list[str]) -> None:
+def test_debug_shows_the_traceback_wherever_it_stands(
+    cli: Cli, arguments: list[str]
+) -> None:
     stderr = cli(*arguments).stderr
     assert stderr.startswith("Traceback (most recent call last):\n")
-    assert stderr.endswith("\nerror: nowhere: no such run folder: name one, or none for the newest\n")
+    assert stderr.endswith(
+        "\nerror: nowhere: no such run folder: name one, or none for the newest\n"
+    )
 
 
 def test_debug_does_not_change_the_exit_code(cli: Cli) -> None:
@@ -116,8 +154,13 @@ def test_debug_after_two_dashes_is_a_text(cli: Cli) -> None:
     assert stdout.endswith("\t--debug\n")
 
 
-@pytest.mark.parametrize("arguments", [["eval", "nowhere"], ["predict"], ["config", "validate", "-c", "nowhere.yaml"]])
-def test_an_error_is_one_line_without_a_traceback(cli: Cli, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["eval", "nowhere"], ["predict"], ["config", "validate", "-c", "nowhere.yaml"]],
+)
+def test_an_error_is_one_line_without_a_traceback(
+    cli: Cli, arguments: list[str]
+) -> None:
     stderr = cli(*arguments).stderr
     assert stderr.startswith("error: ")
     assert stderr.count("\n") == 1
@@ -126,7 +169,9 @@ def test_an_error_is_one_line_without_a_traceback(cli: Cli, arguments: list[str]
 # Notes
 
 
-def test_notes_are_shown_once_however_often_the_program_runs(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_are_shown_once_however_often_the_program_runs(
+    cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
     cli("--version")
     cli("--version")
     logging.getLogger("rnncls.test").info("a note")
@@ -166,7 +211,11 @@ except SystemExit as leaving:
 )
 def test_torch_is_not_loaded_for(arguments: list[str], exit_code: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", REPORT, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", REPORT, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.stderr.splitlines()[-1] == f"left with {exit_code} having loaded []"
 
@@ -180,8 +229,11 @@ def test_the_package_runs_as_a_module() -> None:
     assert process.returncode == 0
 
 
-# As a user has it: Python writes to a pipe or a file only when its buffer is full, or at the end.
-BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+# As a user has it: Python writes to a pipe or a file only when its buffer is full, or
+# at the end.
+BUFFERED = {
+    name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"
+}
 PIPED = 'set -o pipefail; "$0" -m rnncls {} | {}; echo "left with $?" >&2'
 
 
@@ -194,7 +246,9 @@ PIPED = 'set -o pipefail; "$0" -m rnncls {} | {}; echo "left with $?" >&2'
         ("config schema", "true", ""),
     ],
 )
-def test_a_reader_that_goes_away_is_no_error(command: str, reader: str, stdout: str) -> None:
+def test_a_reader_that_goes_away_is_no_error(
+    command: str, reader: str, stdout: str
+) -> None:
     Path("many.txt").write_text("rovers meet oslo\n" * 20_000)
     done = subprocess.run(
         ["bash", "-c", PIPED.format(command, reader), sys.executable],
@@ -205,14 +259,19 @@ def test_a_reader_that_goes_away_is_no_error(command: str, reader: str, stdout: 
 
 
 @pytest.mark.usefixtures("run_path")
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="needs a device that is always full"
+)
 def test_a_full_disk_under_stdout_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "rnncls", "predict", "oslo"],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60, env=BUFFERED,
         )  # fmt: skip
-    assert (done.returncode, done.stderr) == (3, "error: [Errno 28] No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "error: [Errno 28] No space left on device\n",
+    )
 
 
 def test_what_the_terminal_cannot_show_is_escaped(workplace: Path) -> None:

@@ -1,4 +1,5 @@
-"""`rnncls order`: a run that knows the order of the words beside a bag of words that cannot."""
+"""`rnncls order`: a run that knows the order of the words beside a bag of words that
+cannot."""
 
 import json
 import shutil
@@ -25,13 +26,26 @@ def audit(cli: Cli, *arguments: str) -> dict[str, Any]:
 def test_the_toy_data_needs_order(cli: Cli) -> None:
     result = audit(cli, "--draws", "3")
     found = {each["name"]: each for each in result["readings"]}
-    assert list(found) == ["as written", "reversed", "sorted", "shuffled", "bag of words"]
-    assert found["as written"]["accuracy"] == json.loads(cli("eval", "--json").stdout)["accuracy"]
+    assert list(found) == [
+        "as written",
+        "reversed",
+        "sorted",
+        "shuffled",
+        "bag of words",
+    ]
+    assert (
+        found["as written"]["accuracy"]
+        == json.loads(cli("eval", "--json").stdout)["accuracy"]
+    )
     assert found["as written"]["accuracy"] > 0.9
-    assert found["bag of words"]["accuracy"] == 0.5  # each bag is there once in each class
+    assert (
+        found["bag of words"]["accuracy"] == 0.5
+    )  # each bag is there once in each class
     assert len(found["shuffled"]["draws"]) == 3
     assert "order is worth" in result["meaning"][0]
-    assert result["meaning"][1].startswith("The bag of words is 50.0 points below the run")
+    assert result["meaning"][1].startswith(
+        "The bag of words is 50.0 points below the run"
+    )
 
 
 def test_the_bag_of_words_is_trained_once(cli: Cli) -> None:
@@ -56,7 +70,10 @@ def test_set_changes_the_bag_of_words(cli: Cli) -> None:
 
 
 def test_a_bag_of_words_can_be_named(cli: Cli) -> None:
-    train(load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]), Path("runs/bag"))
+    train(
+        load_config("toy.yaml", ["model.cell=none", "train.max_epochs=1"]),
+        Path("runs/bag"),
+    )
     assert audit(cli, "runs/toy", "--baseline", "runs/bag")["baseline"] == "runs/bag"
     assert not Path("runs/toy/bag-of-words").exists()
 
@@ -76,11 +93,19 @@ def test_the_picture_is_written(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["runs/toy", "--baseline", "runs/toy"], "runs/toy: has the cell lstm: a bag of words has none"),
-        (["--baseline", "runs/toy", "--set", "train.lr=0.1"], "--set changes the config of the bag of words"),
+        (
+            ["runs/toy", "--baseline", "runs/toy"],
+            "runs/toy: has the cell lstm: a bag of words has none",
+        ),
+        (
+            ["--baseline", "runs/toy", "--set", "train.lr=0.1"],
+            "--set changes the config of the bag of words",
+        ),
     ],
 )
-def test_a_wrong_baseline_leaves_with_2(cli: Cli, arguments: list[str], message: str) -> None:
+def test_a_wrong_baseline_leaves_with_2(
+    cli: Cli, arguments: list[str], message: str
+) -> None:
     exit_code, stdout, stderr = cli("order", *arguments)
     assert (exit_code, stdout) == (2, "")
     assert message in stderr
@@ -90,14 +115,25 @@ def test_a_wrong_baseline_leaves_with_2(cli: Cli, arguments: list[str], message:
 def test_bags_of_words_and_runs_do_not_mix(cli: Cli, *, of_run: bool) -> None:
     text = Path("toy.csv").read_text(encoding="utf-8")
     Path("other.csv").write_text(text + "sport,rovers win,again\n", encoding="utf-8")
-    train(load_config("toy.yaml", ["model.cell=none", "data.test=other.csv", "train.max_epochs=1"]), Path("runs/bag"))
+    train(
+        load_config(
+            "toy.yaml", ["model.cell=none", "data.test=other.csv", "train.max_epochs=1"]
+        ),
+        Path("runs/bag"),
+    )
     arguments = ["runs/bag"] if of_run else ["runs/toy", "--baseline", "runs/bag"]
     exit_code, _, stderr = cli("order", *arguments)
     assert exit_code == 2
-    assert ("is a bag of words itself" if of_run else "has other rows or classes than runs/toy") in stderr
+    assert (
+        "is a bag of words itself"
+        if of_run
+        else "has other rows or classes than runs/toy"
+    ) in stderr
 
 
-def test_a_bag_of_many_rows_takes_more_of_them_a_step(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bag_of_many_rows_takes_more_of_them_a_step(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = load_config("runs/toy/config.yaml").train
 
     def pace(*overrides: str) -> tuple[int, float]:
@@ -111,4 +147,7 @@ def test_a_bag_of_many_rows_takes_more_of_them_a_step(cli: Cli, monkeypatch: pyt
     shutil.rmtree("runs/toy/bag-of-words")
     assert pace() == (4 * own.batch_size, 2 * own.lr)
     assert pace("--set", "train.lr=0.25") == (own.batch_size, 0.25)
-    assert pace("--set", f"train.batch_size={own.batch_size}") == (own.batch_size, own.lr)
+    assert pace("--set", f"train.batch_size={own.batch_size}") == (
+        own.batch_size,
+        own.lr,
+    )

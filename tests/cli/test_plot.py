@@ -9,7 +9,9 @@ from rnncls.reporting.terminal_chart import Curve, Series, chart_lines, draw
 from tests.cli.conftest import Cli
 
 
-def test_a_run_has_a_chart_of_loss_and_one_of_accuracy(cli: Cli, run_path: Path) -> None:
+def test_a_run_has_a_chart_of_loss_and_one_of_accuracy(
+    cli: Cli, run_path: Path
+) -> None:
     exit_code, stdout, stderr = cli("plot", str(run_path))
     assert (exit_code, stderr) == (0, "")
     assert "loss by epoch" in stdout
@@ -19,7 +21,9 @@ def test_a_run_has_a_chart_of_loss_and_one_of_accuracy(cli: Cli, run_path: Path)
 
 def test_several_runs_share_a_chart(cli: Cli, run_path: Path) -> None:
     shutil.copytree(run_path, "runs/other")
-    _, stdout, stderr = cli("plot", str(run_path), "runs/other", "--output", "curves.png")
+    _, stdout, stderr = cli(
+        "plot", str(run_path), "runs/other", "--output", "curves.png"
+    )
     assert stderr == "curves.png: written\n"
     assert "1  toy" in stdout
     assert "2  other" in stdout
@@ -30,8 +34,13 @@ def test_the_newest_run_is_the_default(cli: Cli, run_path: Path) -> None:
     assert cli("plot").stdout == cli("plot", str(run_path)).stdout
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "has no row in metrics.jsonl yet"), ("{", "a row is not JSON")])
-def test_a_run_without_rows_is_named(cli: Cli, run_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "has no row in metrics.jsonl yet"), ("{", "a row is not JSON")],
+)
+def test_a_run_without_rows_is_named(
+    cli: Cli, run_path: Path, text: str, message: str
+) -> None:
     (run_path / "metrics.jsonl").write_text(text)
     outcome = cli("plot", str(run_path))
     assert outcome.exit_code == 4
@@ -47,12 +56,24 @@ def test_points_stand_where_they_belong() -> None:
 
 
 def test_one_epoch_is_one_point() -> None:
-    (line,) = [line for line in draw([Series("v", "validation", [(1, 0.5)])], "{:.2f}") if "v" in line]
+    (line,) = [
+        line
+        for line in draw([Series("v", "validation", [(1, 0.5)])], "{:.2f}")
+        if "v" in line
+    ]
     assert line.strip() == "0.50 │v"
 
 
 def test_a_language_model_has_a_chart_of_its_perplexity() -> None:
-    rows = [{"epoch": n, "train_loss": 6.0 / n, "valid_loss": 6.5 / n, "valid_perplexity": 300.0 / n} for n in (1, 2)]
+    rows = [
+        {
+            "epoch": n,
+            "train_loss": 6.0 / n,
+            "valid_loss": 6.5 / n,
+            "valid_perplexity": 300.0 / n,
+        }
+        for n in (1, 2)
+    ]
     lines = chart_lines([Curve("one", rows)])
     assert "perplexity by epoch" in lines
     assert any(line.startswith("     300 │v") for line in lines)

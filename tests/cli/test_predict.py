@@ -19,7 +19,13 @@ from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
-TITLES = ["rovers meet oslo", "oslo meet rovers", "united meet lima", "lima meet united", "city meet cairo"]
+TITLES = [
+    "rovers meet oslo",
+    "oslo meet rovers",
+    "united meet lima",
+    "lima meet united",
+    "city meet cairo",
+]
 LABELS = ["sport", "world", "sport", "world", "sport"]
 DESCRIPTION = "the crowd waits"
 
@@ -42,7 +48,9 @@ def write_parquet(path: Path) -> None:
 
 
 def write_lines(path: Path) -> None:
-    path.write_text("".join(f"{title} {DESCRIPTION}\n" for title in TITLES), encoding="utf-8")
+    path.write_text(
+        "".join(f"{title} {DESCRIPTION}\n" for title in TITLES), encoding="utf-8"
+    )
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
@@ -74,25 +82,40 @@ def test_a_text_gets_a_line_with_its_label_and_probability(cli: Cli) -> None:
 
 def test_several_texts_get_lines_in_their_order(cli: Cli) -> None:
     lines = cli("predict", *TITLES).stdout.splitlines()
-    assert [(line.split("\t")[0], line.split("\t")[2]) for line in lines] == list(zip(LABELS, TITLES, strict=True))
+    assert [(line.split("\t")[0], line.split("\t")[2]) for line in lines] == list(
+        zip(LABELS, TITLES, strict=True)
+    )
 
 
 def test_top_k_prints_more_labels_the_most_probable_first(cli: Cli) -> None:
-    first, prob, second, rest, text = cli("predict", "oslo meet rovers", "--top-k", "2").stdout.split("\t")
+    first, prob, second, rest, text = cli(
+        "predict", "oslo meet rovers", "--top-k", "2"
+    ).stdout.split("\t")
     assert (first, second, text) == ("world", "sport", "oslo meet rovers\n")
     assert float(prob) + float(rest) == pytest.approx(1, abs=2e-4)
 
 
 def test_json_says_label_prob_probs_and_text(cli: Cli) -> None:
     (row,) = predict(cli, "rovers meet oslo")
-    assert (row["label"], row["text"], row["probs"].keys()) == ("sport", "rovers meet oslo", {"sport", "world"})
+    assert (row["label"], row["text"], row["probs"].keys()) == (
+        "sport",
+        "rovers meet oslo",
+        {"sport", "world"},
+    )
     assert row["prob"] == max(row["probs"].values())
     assert sum(row["probs"].values()) == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\U0001f468\u200d\U0001f469", "\u202e\u05d0", "bad \udcff byte", "two\nlines\tand a tab", "w " * 100_000],
+    [
+        "",
+        "\U0001f468\u200d\U0001f469",
+        "\u202e\u05d0",
+        "bad \udcff byte",
+        "two\nlines\tand a tab",
+        "w " * 100_000,
+    ],
     ids=["empty", "emoji", "right to left", "no UTF-8", "lines", "long"],
 )
 def test_an_odd_text_is_one_line_of_json_that_holds_it(cli: Cli, text: str) -> None:
@@ -103,17 +126,36 @@ def test_attention_needs_a_model_that_has_it(cli: Cli) -> None:
     done = cli("predict", "--attention", "rovers meet oslo")
     assert done.exit_code == 2
     assert "has no attention to show" in done.stderr
-    assert cli("predict", "--attention", "--input", "a.txt", "--output", "b.csv").exit_code == 2
+    assert (
+        cli("predict", "--attention", "--input", "a.txt", "--output", "b.csv").exit_code
+        == 2
+    )
 
 
-def test_attention_is_in_the_json(cli: Cli, make_config: Callable[..., Config], tmp_path: Path) -> None:
+def test_attention_is_in_the_json(
+    cli: Cli, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
     train(make_config("model.pooling=[attention]"), tmp_path / "attentive")
-    done = cli("predict", "--attention", "--json", "rovers meet oslo", "--run", str(tmp_path / "attentive"))
-    assert [token for token, _ in json.loads(done.stdout)["attention"]] == ["rovers", "meet", "oslo"]
+    done = cli(
+        "predict",
+        "--attention",
+        "--json",
+        "rovers meet oslo",
+        "--run",
+        str(tmp_path / "attentive"),
+    )
+    assert [token for token, _ in json.loads(done.stdout)["attention"]] == [
+        "rovers",
+        "meet",
+        "oslo",
+    ]
 
 
 def test_a_text_of_several_lines_is_one_plain_line(cli: Cli) -> None:
-    assert cli("predict", "rovers\nmeet\toslo").stdout.split("\t")[2] == "rovers meet oslo\n"
+    assert (
+        cli("predict", "rovers\nmeet\toslo").stdout.split("\t")[2]
+        == "rovers meet oslo\n"
+    )
 
 
 def test_a_byte_that_is_no_utf8_can_be_printed(cli: Cli) -> None:
@@ -129,7 +171,10 @@ def test_without_a_run_it_says_how_to_get_one(cli: Cli) -> None:
     Path("runs/latest").unlink()
     exit_code, stdout, stderr = cli("predict", "oslo")
     assert (exit_code, stdout) == (4, "")
-    assert stderr.startswith("error: no finished run at runs/latest: train one with 'rnncls train --config …'")
+    assert stderr.startswith(
+        "error: no finished run at runs/latest: train one with 'rnncls train"
+        " --config …'"
+    )
 
 
 # Texts from stdin and from files
@@ -137,8 +182,15 @@ def test_without_a_run_it_says_how_to_get_one(cli: Cli) -> None:
 
 @pytest.mark.parametrize("arguments", [["-"], ["--input", "-"]], ids=" ".join)
 def test_a_dash_reads_a_text_a_line_from_stdin(cli: Cli, arguments: list[str]) -> None:
-    rows = predict(cli, *arguments, stdin=b"rovers meet oslo\r\noslo meet rovers\n\nno line end")
-    assert [row["text"] for row in rows] == ["rovers meet oslo", "oslo meet rovers", "", "no line end"]
+    rows = predict(
+        cli, *arguments, stdin=b"rovers meet oslo\r\noslo meet rovers\n\nno line end"
+    )
+    assert [row["text"] for row in rows] == [
+        "rovers meet oslo",
+        "oslo meet rovers",
+        "",
+        "no line end",
+    ]
 
 
 def test_an_empty_stdin_gets_no_lines(cli: Cli) -> None:
@@ -155,14 +207,18 @@ def test_a_line_of_stdin_that_is_no_utf8_leaves_with_3(cli: Cli) -> None:
 def test_a_file_of_each_form_is_read_in_its_order(cli: Cli, name: str) -> None:
     WRITERS[name](Path(name))
     rows = predict(cli, "--input", name)
-    assert [row["text"] for row in rows] == [f"{title} {DESCRIPTION}" for title in TITLES]
+    assert [row["text"] for row in rows] == [
+        f"{title} {DESCRIPTION}" for title in TITLES
+    ]
     assert [row["label"] for row in rows] == LABELS
 
 
 def test_a_file_gets_the_predictions_that_its_texts_get_alone(cli: Cli) -> None:
     write_lines(Path("in.txt"))
     alone = [predict(cli, f"{title} {DESCRIPTION}")[0]["prob"] for title in TITLES]
-    assert [row["prob"] for row in predict(cli, "--input", "in.txt")] == pytest.approx(alone, abs=1e-6)
+    assert [row["prob"] for row in predict(cli, "--input", "in.txt")] == pytest.approx(
+        alone, abs=1e-6
+    )
 
 
 def test_a_long_file_is_read_in_pieces() -> None:
@@ -182,7 +238,9 @@ def test_a_long_file_is_read_in_pieces() -> None:
         ("in.parquet", "no parquet", "in.parquet: not a readable Parquet file"),
     ],
 )
-def test_a_wrong_file_leaves_with_3_and_is_named(cli: Cli, name: str, text: str | None, message: str) -> None:
+def test_a_wrong_file_leaves_with_3_and_is_named(
+    cli: Cli, name: str, text: str | None, message: str
+) -> None:
     if text is not None:
         Path(name).write_text(text)
     exit_code, stdout, stderr = cli("predict", "--input", name)
@@ -201,15 +259,25 @@ def read_csv_labels(path: Path, delimiter: str = ",") -> list[str]:
 READERS: dict[str, Callable[[Path], list[str]]] = {
     "out.csv": read_csv_labels,
     "out.tsv": lambda path: read_csv_labels(path, "\t"),
-    "out.jsonl": lambda path: [json.loads(line)["label"] for line in path.read_text().splitlines()],
-    "out.parquet": lambda path: list(pyarrow.parquet.read_table(path)["label"].to_pylist()),
-    "out.txt": lambda path: [line.split("\t")[0] for line in path.read_text().splitlines()],
+    "out.jsonl": lambda path: [
+        json.loads(line)["label"] for line in path.read_text().splitlines()
+    ],
+    "out.parquet": lambda path: list(
+        pyarrow.parquet.read_table(path)["label"].to_pylist()
+    ),
+    "out.txt": lambda path: [
+        line.split("\t")[0] for line in path.read_text().splitlines()
+    ],
 }
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_output_goes_to_a_file_of_the_form_that_it_names(cli: Cli, name: str) -> None:
-    assert cli("predict", *TITLES, "--output", name) == (0, f"{name}: 5 predictions\n", "")
+    assert cli("predict", *TITLES, "--output", name) == (
+        0,
+        f"{name}: 5 predictions\n",
+        "",
+    )
     assert READERS[name](Path(name)) == LABELS
 
 
@@ -221,7 +289,11 @@ def test_a_wrong_row_leaves_the_old_output_as_it_was(cli: Cli) -> None:
 
 
 def test_an_output_that_cannot_be_written_leaves_with_3(cli: Cli) -> None:
-    expected = (3, "", "error: missing/out.csv: cannot be written: No such file or directory\n")
+    expected = (
+        3,
+        "",
+        "error: missing/out.csv: cannot be written: No such file or directory\n",
+    )
     assert cli("predict", "oslo", "--output", "missing/out.csv") == expected
 
 
@@ -234,9 +306,13 @@ def test_a_file_can_be_its_own_output(cli: Cli) -> None:
 # Wrong usage
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "--input", "in.txt"], ["-", "--input", "-"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "--input", "in.txt"], ["-", "--input", "-"]], ids=str
+)
 def test_texts_come_from_one_place(cli: Cli, arguments: list[str]) -> None:
-    expected = 'error: give texts, or --input FILE, and not both: rnncls predict "some text"\n'
+    expected = (
+        'error: give texts, or --input FILE, and not both: rnncls predict "some text"\n'
+    )
     assert cli("predict", *arguments) == (2, "", expected)
 
 
@@ -246,8 +322,12 @@ def test_json_and_output_together_are_refused(cli: Cli) -> None:
     assert "the ending of --output names its form" in outcome.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--json"], ["--output", "out.csv"], ["--output", "out.jsonl"]])
-def test_top_k_is_refused_where_it_would_do_nothing(cli: Cli, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["--json"], ["--output", "out.csv"], ["--output", "out.jsonl"]]
+)
+def test_top_k_is_refused_where_it_would_do_nothing(
+    cli: Cli, arguments: list[str]
+) -> None:
     outcome = cli("predict", "--input", "toy.csv", "--top-k", "2", *arguments)
     assert outcome.exit_code == 2
     assert "--top-k is for plain lines" in outcome.stderr
@@ -279,10 +359,16 @@ def test_a_pipe_is_written_to_and_not_replaced(cli: Cli) -> None:
 
 def test_what_is_not_sure_enough_has_no_label(cli: Cli) -> None:
     texts = ["rovers meet oslo", "meet"]
-    plain = [json.loads(line) for line in cli("predict", *texts, "--json").stdout.splitlines()]
+    plain = [
+        json.loads(line)
+        for line in cli("predict", *texts, "--json").stdout.splitlines()
+    ]
     between = str(sum(row["prob"] for row in plain) / 2)
     rows = [
-        json.loads(line) for line in cli("predict", *texts, "--json", "--min-confidence", between).stdout.splitlines()
+        json.loads(line)
+        for line in cli(
+            "predict", *texts, "--json", "--min-confidence", between
+        ).stdout.splitlines()
     ]
     assert [row["label"] for row in rows] == [plain[0]["label"], None]
     assert [row["prob"] for row in rows] == [row["prob"] for row in plain]
@@ -295,7 +381,9 @@ def test_what_is_not_sure_enough_has_no_label(cli: Cli) -> None:
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
 def test_a_table_has_no_label_either(cli: Cli, name: str) -> None:
-    assert cli("predict", "meet", "--min-confidence", "1", "--output", name).exit_code == 0
+    assert (
+        cli("predict", "meet", "--min-confidence", "1", "--output", name).exit_code == 0
+    )
     if name.endswith("csv"):
         assert Path(name).read_text().splitlines()[1].startswith(",0.")
     else:

@@ -22,9 +22,13 @@ def test_the_page_has_the_figures_of_eval(cli: Cli) -> None:
     assert outcome.stdout.strip().endswith("runs/toy/report.html")
     text = read_page().text
     expected = [f"{result[name]:.2%}" for name in ("accuracy", "macro_f1")]
-    expected += [f"{result[name]:.4f}" for name in ("loss", "raw_loss", "ece", "raw_ece", "temperature")]
     expected += [
-        f"{result[name][0]:.2%} to {result[name][1]:.2%}" for name in ("accuracy_interval", "macro_f1_interval")
+        f"{result[name]:.4f}"
+        for name in ("loss", "raw_loss", "ece", "raw_ece", "temperature")
+    ]
+    expected += [
+        f"{result[name][0]:.2%} to {result[name][1]:.2%}"
+        for name in ("accuracy_interval", "macro_f1_interval")
     ]
     expected += [f"{row['min_confidence']:.4f}" for row in result["coverage"]]
     expected += [row["text"] for row in result["mistakes"]]
@@ -36,13 +40,16 @@ def test_the_page_has_five_pictures_with_words_beside_them(cli: Cli) -> None:
     assert len(read_page().all("img")) == 5
     assert all(image["alt"] for image in read_page().all("img"))
     assert sorted(path.name for path in Path("pictures").iterdir()) == [
-        f"{name}.png" for name in ("confusion", "coverage", "curves", "reliability", "slices")
+        f"{name}.png"
+        for name in ("confusion", "coverage", "curves", "reliability", "slices")
     ]
 
 
 def test_a_text_with_markup_stays_text(cli: Cli) -> None:
     text = "<script>rovers</script> meet oslo"  # which is sport
-    Path("odd.csv").write_text("label,title,description\n" + f"world,{text},&amp;\n" * 2)
+    Path("odd.csv").write_text(
+        "label,title,description\n" + f"world,{text},&amp;\n" * 2
+    )
     assert cli("report", "--data", "odd.csv", "--output", "odd.html").exit_code == 0
     page = read_page(Path("odd.html"))
     assert not page.all("script")

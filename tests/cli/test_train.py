@@ -25,19 +25,25 @@ def train(cli: Cli, workplace: Path) -> Callable[..., Outcome]:  # noqa: ARG001 
 
 
 def rows_without_times(path: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    rows = [
+        json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()
+    ]
+    return [
+        {key: value for key, value in row.items() if key not in TIMES} for row in rows
+    ]
 
 
 # What it prints
 
 
 def test_the_result_goes_to_stdout_as_one_line(train: Callable[..., Outcome]) -> None:
-    # 15 words of 8; two directions of 4 gates of 8, each from 8 + 8 inputs and two biases; 48 pooled into 2 classes:
-    # 15 * 8 + 2 * 4 * 8 * (8 + 8 + 2) + (48 + 1) * 2 = 1,370.
+    # 15 words of 8; two directions of 4 gates of 8, each from 8 + 8 inputs and two
+    # biases; 48 pooled into 2 classes: 15 * 8 + 2 * 4 * 8 * (8 + 8 + 2) + (48 + 1) * 2
+    # = 1,370.
     stdout = train("--out", "runs/a").stdout
     assert re.fullmatch(
-        r"runs/a: best epoch [12] of 2, validation accuracy \d+\.\d\d% \([\d.]+% to [\d.]+%\) of 20 rows, "
+        r"runs/a: best epoch [12] of 2, validation accuracy \d+\.\d\d% \([\d.]+% to"
+        r" [\d.]+%\) of 20 rows, "
         r"macro-F1 \d+\.\d\d%, "
         r"1,370 parameters, trained in \d+ s\n",
         stdout,
@@ -49,22 +55,31 @@ def test_each_epoch_is_a_line_on_stderr(train: Callable[..., Outcome]) -> None:
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_no_bar_goes_to_a_stderr_that_is_no_terminal(train: Callable[..., Outcome]) -> None:
+def test_no_bar_goes_to_a_stderr_that_is_no_terminal(
+    train: Callable[..., Outcome],
+) -> None:
     stderr = train("--out", "runs/a").stderr
     assert "\r" not in stderr
     assert "%|" not in stderr
 
 
 def test_an_automatic_device_is_told(train: Callable[..., Outcome]) -> None:
-    assert re.match(r"device: \w+ \(auto: .*\)\n", train("--out", "runs/a", "--device", "auto").stderr)
+    assert re.match(
+        r"device: \w+ \(auto: .*\)\n",
+        train("--out", "runs/a", "--device", "auto").stderr,
+    )
 
 
 # What it leaves
 
 
-def test_a_run_folder_holds_what_is_promised_and_nothing_else(train: Callable[..., Outcome]) -> None:
+def test_a_run_folder_holds_what_is_promised_and_nothing_else(
+    train: Callable[..., Outcome],
+) -> None:
     train("--out", "runs/a")
-    assert sorted(str(path.relative_to("runs/a")) for path in Path("runs/a").rglob("*")) == [
+    assert sorted(
+        str(path.relative_to("runs/a")) for path in Path("runs/a").rglob("*")
+    ) == [
         "README.md",
         "config.yaml",
         "labels.json",
@@ -78,19 +93,37 @@ def test_a_run_folder_holds_what_is_promised_and_nothing_else(train: Callable[..
     ]
 
 
-def test_the_summary_says_what_was_done_with_which_data(train: Callable[..., Outcome]) -> None:
+def test_the_summary_says_what_was_done_with_which_data(
+    train: Callable[..., Outcome],
+) -> None:
     train("--out", "runs/a", "--set", "seed=5")
     summary = json.loads(Path("runs/a/summary.json").read_text())
     assert (summary["seed"], summary["device"], summary["num_epochs"]) == (5, "cpu", 2)
     assert summary["data"]["files"]["train"]["num_rows"] == 96
     # 20 % of the 48 rows of each class are 9.6: 10 each.
-    assert (summary["data"]["num_train_rows"], summary["data"]["num_valid_rows"]) == (76, 20)
+    assert (summary["data"]["num_train_rows"], summary["data"]["num_valid_rows"]) == (
+        76,
+        20,
+    )
 
 
 def test_the_config_of_a_run_holds_the_overrides(train: Callable[..., Outcome]) -> None:
-    train("--out", "runs/a", "--set", "model.hidden_size=3", "-s", "train.lr=1e-2", "--device", "cpu")
+    train(
+        "--out",
+        "runs/a",
+        "--set",
+        "model.hidden_size=3",
+        "-s",
+        "train.lr=1e-2",
+        "--device",
+        "cpu",
+    )
     config = yaml.safe_load(Path("runs/a/config.yaml").read_text())
-    assert (config["model"]["hidden_size"], config["train"]["lr"], config["device"]) == (3, 0.01, "cpu")
+    assert (
+        config["model"]["hidden_size"],
+        config["train"]["lr"],
+        config["device"],
+    ) == (3, 0.01, "cpu")
 
 
 def test_the_device_option_wins_over_the_config(train: Callable[..., Outcome]) -> None:
@@ -98,12 +131,16 @@ def test_the_device_option_wins_over_the_config(train: Callable[..., Outcome]) -
     assert yaml.safe_load(Path("runs/a/config.yaml").read_text())["device"] == "cpu"
 
 
-def test_the_run_can_be_read_right_after(train: Callable[..., Outcome], cli: Cli) -> None:
+def test_the_run_can_be_read_right_after(
+    train: Callable[..., Outcome], cli: Cli
+) -> None:
     train()
     assert cli("predict", "rovers meet oslo").exit_code == 0
 
 
-def test_latest_points_at_a_run_wherever_it_is(train: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_latest_points_at_a_run_wherever_it_is(
+    train: Callable[..., Outcome], tmp_path: Path
+) -> None:
     train("--out", "else/where")
     assert Path("runs/latest").resolve() == tmp_path / "else" / "where"
 
@@ -111,7 +148,9 @@ def test_latest_points_at_a_run_wherever_it_is(train: Callable[..., Outcome], tm
 # Names
 
 
-def test_the_default_name_is_that_of_the_config_and_the_time(train: Callable[..., Outcome]) -> None:
+def test_the_default_name_is_that_of_the_config_and_the_time(
+    train: Callable[..., Outcome],
+) -> None:
     train()
     (path,) = (path for path in Path("runs").iterdir() if not path.is_symlink())
     assert re.fullmatch(r"toy-\d{8}-\d{6}", path.name)
@@ -127,7 +166,9 @@ def test_two_runs_of_one_second_get_two_names() -> None:
 
 
 @pytest.mark.parametrize("kind", ["run", "folder", "file"])
-def test_what_is_already_there_is_never_overwritten(train: Callable[..., Outcome], kind: str, tmp_path: Path) -> None:
+def test_what_is_already_there_is_never_overwritten(
+    train: Callable[..., Outcome], kind: str, tmp_path: Path
+) -> None:
     taken = tmp_path / "taken"
     if kind == "run":
         train("--out", "taken")
@@ -136,16 +177,29 @@ def test_what_is_already_there_is_never_overwritten(train: Callable[..., Outcome
         (taken / "thesis.txt").write_text("mine")
     else:
         taken.write_text("mine")
-    before = {path: path.read_bytes() for path in [taken, *taken.rglob("*")] if path.is_file()}
+    before = {
+        path: path.read_bytes() for path in [taken, *taken.rglob("*")] if path.is_file()
+    }
     exit_code, stdout, stderr = train("--out", "taken", "--set", "seed=1")
     assert (exit_code, stdout) == (2, "")
-    assert stderr == "error: taken: already there; choose another --out, or go on with it with --resume\n"
-    assert {path: path.read_bytes() for path in [taken, *taken.rglob("*")] if path.is_file()} == before
+    assert (
+        stderr
+        == "error: taken: already there; choose another --out, or go on with it with"
+        " --resume\n"
+    )
+    assert {
+        path: path.read_bytes() for path in [taken, *taken.rglob("*")] if path.is_file()
+    } == before
 
 
-def test_the_link_to_the_newest_run_is_no_place_for_a_run(train: Callable[..., Outcome]) -> None:
+def test_the_link_to_the_newest_run_is_no_place_for_a_run(
+    train: Callable[..., Outcome],
+) -> None:
     exit_code, _, stderr = train("--out", "runs/latest")
-    assert (exit_code, stderr) == (2, "error: runs/latest: is the link to the newest run; choose another --out\n")
+    assert (exit_code, stderr) == (
+        2,
+        "error: runs/latest: is the link to the newest run; choose another --out\n",
+    )
 
 
 # Wrong data
@@ -157,9 +211,18 @@ def test_the_link_to_the_newest_run_is_no_place_for_a_run(train: Callable[..., O
         (None, "own.csv: no such file"),
         ("", "own.csv: is empty"),
         ("label,title,description\n", "own.csv: has no rows"),
-        ("label,titel,description\na,b,c\n", "own.csv: no column 'title', found 'label', 'titel', 'description'"),
-        ("label,title,description\na,b,c\na,b\n", "own.csv: row 2: expected 3 columns, found 2"),
-        ("label,title,description\n" + "a,b,c\n" * 10, "own.csv: all 10 rows have the label 'a'"),
+        (
+            "label,titel,description\na,b,c\n",
+            "own.csv: no column 'title', found 'label', 'titel', 'description'",
+        ),
+        (
+            "label,title,description\na,b,c\na,b\n",
+            "own.csv: row 2: expected 3 columns, found 2",
+        ),
+        (
+            "label,title,description\n" + "a,b,c\n" * 10,
+            "own.csv: all 10 rows have the label 'a'",
+        ),
     ],
     ids=["missing", "empty", "no rows", "no column", "a short row", "one class"],
 )
@@ -181,26 +244,38 @@ def test_there_must_be_something_to_resume(train: Callable[..., Outcome]) -> Non
     exit_code, _, stderr = train("--resume")
     assert (exit_code, stderr) == (
         4,
-        "error: no unfinished run of this config in runs/ to resume; name one with --out\n",
+        (
+            "error: no unfinished run of this config in runs/ to resume; name one with"
+            " --out\n"
+        ),
     )
 
 
-def test_a_run_that_is_not_there_cannot_be_resumed(train: Callable[..., Outcome]) -> None:
+def test_a_run_that_is_not_there_cannot_be_resumed(
+    train: Callable[..., Outcome],
+) -> None:
     exit_code, _, stderr = train("--resume", "--out", "runs/a")
     assert exit_code == 4
     assert stderr.startswith("error: runs/a: nothing to resume")
 
 
-def test_a_run_is_not_resumed_with_another_config(train: Callable[..., Outcome]) -> None:
+def test_a_run_is_not_resumed_with_another_config(
+    train: Callable[..., Outcome],
+) -> None:
     train("--out", "runs/a")
     exit_code, _, stderr = train("--resume", "--out", "runs/a", "--set", "train.lr=0.1")
     assert (exit_code, stderr) == (
         2,
-        "error: runs/a: cannot resume exactly: the config differs in train.lr; --with-changes goes on all the same\n",
+        (
+            "error: runs/a: cannot resume exactly: the config differs in train.lr;"
+            " --with-changes goes on all the same\n"
+        ),
     )
 
 
-def test_a_run_goes_on_with_changes_when_asked_for(train: Callable[..., Outcome]) -> None:
+def test_a_run_goes_on_with_changes_when_asked_for(
+    train: Callable[..., Outcome],
+) -> None:
     train("--out", "runs/a")
     more = "--out", "runs/a", "--set", "train.lr=0.1", "--set", "train.max_epochs=3"
     outcome = train(*more, "--resume", "--with-changes")
@@ -210,46 +285,92 @@ def test_a_run_goes_on_with_changes_when_asked_for(train: Callable[..., Outcome]
 
 def test_with_changes_is_for_a_run_that_goes_on(train: Callable[..., Outcome]) -> None:
     exit_code, _, stderr = train("--out", "runs/a", "--with-changes")
-    assert (exit_code, stderr) == (2, "error: --with-changes is for a run that goes on: give --resume too\n")
+    assert (exit_code, stderr) == (
+        2,
+        "error: --with-changes is for a run that goes on: give --resume too\n",
+    )
 
 
-def test_a_run_that_diverges_leaves_with_1_and_names_rows(train: Callable[..., Outcome]) -> None:
-    options = "train.optimizer=sgd", "train.lr=1e38", "train.clip_norm=null", "train.warmup_fraction=0"
-    exit_code, stdout, stderr = train("--out", "runs/a", *(part for each in options for part in ("--set", each)))
+def test_a_run_that_diverges_leaves_with_1_and_names_rows(
+    train: Callable[..., Outcome],
+) -> None:
+    options = (
+        "train.optimizer=sgd",
+        "train.lr=1e38",
+        "train.clip_norm=null",
+        "train.warmup_fraction=0",
+    )
+    exit_code, stdout, stderr = train(
+        "--out", "runs/a", *(part for each in options for part in ("--set", each))
+    )
     assert (exit_code, stdout) == (1, "")
     (line,) = stderr.splitlines()
-    assert re.match(r"error: the loss or its gradient is not finite in step \d+ \(epoch 1\), .* rows \d+, ", line)
+    assert re.match(
+        r"error: the loss or its gradient is not finite in step \d+ \(epoch 1\), .*"
+        r" rows \d+, ",
+        line,
+    )
 
 
-LONG = ("--set", "train.max_epochs=12", "--set", "train.batch_size=2", "--set", "train.patience=null")
+LONG = (
+    "--set",
+    "train.max_epochs=12",
+    "--set",
+    "train.batch_size=2",
+    "--set",
+    "train.patience=null",
+)
 
 
 @pytest.mark.usefixtures("workplace")
-def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_been(cli: Cli) -> None:
+def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_been(
+    cli: Cli,
+) -> None:
     metrics = Path("runs/stopped/metrics.jsonl")
-    with start("train", "--config", "toy.yaml", "--out", "runs/stopped", *LONG) as process:
+    with start(
+        "train", "--config", "toy.yaml", "--out", "runs/stopped", *LONG
+    ) as process:
         deadline = time.monotonic() + 60
-        while not metrics.exists() and process.poll() is None and time.monotonic() < deadline:
+        while (
+            not metrics.exists()
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
     *notes, message = stderr.splitlines()
-    assert "stopping after this step, and saving; press Ctrl-C again to leave at once" in notes
+    assert (
+        "stopping after this step, and saving; press Ctrl-C again to leave at once"
+        in notes
+    )
     assert re.fullmatch(
-        r"interrupted: stopped in epoch \d+; all is saved: go on with --resume --out runs/stopped", message
+        r"interrupted: stopped in epoch \d+; all is saved: go on with --resume --out"
+        r" runs/stopped",
+        message,
     )
     assert 1 <= len(rows_without_times(Path("runs/stopped"))) < 12
 
     # By default the newest unfinished run goes on.
     assert cli("train", "--config", "toy.yaml", "--resume", *LONG).exit_code == 0
-    assert cli("train", "--config", "toy.yaml", "--out", "runs/whole", *LONG).exit_code == 0
-    assert rows_without_times(Path("runs/stopped")) == rows_without_times(Path("runs/whole"))
-    stopped, whole = Path("runs/stopped/model.safetensors"), Path("runs/whole/model.safetensors")
+    assert (
+        cli("train", "--config", "toy.yaml", "--out", "runs/whole", *LONG).exit_code
+        == 0
+    )
+    assert rows_without_times(Path("runs/stopped")) == rows_without_times(
+        Path("runs/whole")
+    )
+    stopped, whole = (
+        Path("runs/stopped/model.safetensors"),
+        Path("runs/whole/model.safetensors"),
+    )
     assert stopped.read_bytes() == whole.read_bytes()
 
 
-def test_tokenised_data_is_kept_unless_told_otherwise(train: Callable[..., Outcome]) -> None:
+def test_tokenised_data_is_kept_unless_told_otherwise(
+    train: Callable[..., Outcome],
+) -> None:
     train("--no-cache", "--out", "runs/plain")
     assert not cache_dir().exists()
     train("--out", "runs/a")

@@ -1,4 +1,5 @@
-"""`rnncls tune`: what it prints and leaves, and that Ctrl-C and a kill lose nothing but the trial under way."""
+"""`rnncls tune`: what it prints and leaves, and that Ctrl-C and a kill lose nothing but
+the trial under way."""
 
 import json
 import re
@@ -21,19 +22,43 @@ def test_the_best_config_is_told_and_trains(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("tune", "toy.yaml", *SMALL, "--trials", "1")
     assert exit_code == 0
     assert "│ 0     │" in stdout
-    assert re.search(r"best\.yaml: trial 0, accuracy 0\.\d{4} \(0\.\d{4} to 0\.\d{4}\) of 20 rows\n", stdout)
+    assert re.search(
+        r"best\.yaml: trial 0, accuracy 0\.\d{4} \(0\.\d{4} to 0\.\d{4}\) of 20 rows\n",
+        stdout,
+    )
     assert stdout.endswith("train it with: rnncls train --config tuning/best.yaml\n")
     assert re.fullmatch(r"trial 0  accuracy 0\.\d{4}  0\.0 MB  \d+ s  best\n", stderr)
-    assert cli("train", "--config", "tuning/best.yaml", "--out", "runs/best").exit_code == 0
+    assert (
+        cli("train", "--config", "tuning/best.yaml", "--out", "runs/best").exit_code
+        == 0
+    )
 
 
 def test_json_is_what_is_kept(cli: Cli) -> None:
-    command = ("tune", "toy.yaml", *SMALL, "--trials", "1", "--metric", "macro_f1", "--out", "a", "--json")
+    command = (
+        "tune",
+        "toy.yaml",
+        *SMALL,
+        "--trials",
+        "1",
+        "--metric",
+        "macro_f1",
+        "--out",
+        "a",
+        "--json",
+    )
     found = json.loads(cli(*command).stdout)
     kept = json.loads(Path("a/tuning.json").read_text())
     assert {key: kept[key] for key in found} == found
-    assert found["goal"] == {"metric": "macro_f1", "max_size_mb": None, "num_folds": None}
-    assert yaml.safe_load(Path("a/best.yaml").read_text())["train"]["monitor"] == "macro_f1"
+    assert found["goal"] == {
+        "metric": "macro_f1",
+        "max_size_mb": None,
+        "num_folds": None,
+    }
+    assert (
+        yaml.safe_load(Path("a/best.yaml").read_text())["train"]["monitor"]
+        == "macro_f1"
+    )
 
 
 def test_a_search_that_is_there_is_not_begun_anew(cli: Cli) -> None:
@@ -42,15 +67,24 @@ def test_a_search_that_is_there_is_not_begun_anew(cli: Cli) -> None:
     exit_code, _, stderr = cli("tune", "toy.yaml", *SMALL, "--trials", "1")
     assert (exit_code, stderr) == (
         2,
-        "error: tuning: already there; choose another --out, or go on with it with --resume\n",
+        (
+            "error: tuning: already there; choose another --out, or go on with it with"
+            " --resume\n"
+        ),
     )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_search_that_is_ended_goes_on(cli: Cli, number: signal.Signals) -> None:
-    with start("tune", "toy.yaml", "--minutes", "5", "--set", "train.max_epochs=1") as process:
+    with start(
+        "tune", "toy.yaml", "--minutes", "5", "--set", "train.max_epochs=1"
+    ) as process:
         deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline and not began_a_second_trial():
+        while (
+            process.poll() is None
+            and time.monotonic() < deadline
+            and not began_a_second_trial()
+        ):
             time.sleep(0.01)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
@@ -58,9 +92,13 @@ def test_a_search_that_is_ended_goes_on(cli: Cli, number: signal.Signals) -> Non
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert re.search(
-            r"interrupted: stopped after \d+ trials; all is saved: go on with --resume --out tuning", stderr
+            r"interrupted: stopped after \d+ trials; all is saved: go on with --resume"
+            r" --out tuning",
+            stderr,
         )
-    exit_code, stdout, _ = cli("tune", "toy.yaml", *SMALL, "--trials", "3", "--resume", "--json")
+    exit_code, stdout, _ = cli(
+        "tune", "toy.yaml", *SMALL, "--trials", "3", "--resume", "--json"
+    )
     assert exit_code == 0
     assert len(json.loads(stdout)["trials"]) >= 3
 
@@ -70,7 +108,9 @@ def began_a_second_trial() -> bool:
     return journal.exists() and journal.read_text().count('"ended"') >= 1
 
 
-def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     given = {"model.cell": "lstm", "train.lr": 0.003}
     rows = [
         {"trial": 0, "ended": "completed", "scores": {"loss": 0.5}, "values": given},
@@ -84,12 +124,29 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(capsys:
     ]
     rows = [{**row, "size_mb": 1.26, "seconds": 3.4} for row in rows]
     importance = {"train.lr": 0.75, "model.cell": 0.25}
-    result = {"trials": rows, "best": rows[2], "given": given, "goal": {"metric": "loss"}, "seconds": 10.2}
-    found = {"importance": importance, "num_rows": 1200, "accuracy_interval": (0.5, 0.6)}
+    result = {
+        "trials": rows,
+        "best": rows[2],
+        "given": given,
+        "goal": {"metric": "loss"},
+        "seconds": 10.2,
+    }
+    found = {
+        "importance": importance,
+        "num_rows": 1200,
+        "accuracy_interval": (0.5, 0.6),
+    }
     show({**result, **found}, Path("tuning/best.yaml"))
     lines = capsys.readouterr().out.splitlines()
-    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
-    assert table == [["2", "0.4000", "1.3", "3", "cell gru, lr 0.0123"], ["0", "0.5000", "1.3", "3", "nothing"]]
+    table = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in lines
+        if line.startswith("│")
+    ]
+    assert table == [
+        ["2", "0.4000", "1.3", "3", "cell gru, lr 0.0123"],
+        ["0", "0.5000", "1.3", "3", "nothing"],
+    ]
     assert lines[-5:] == [
         "3 trials in 10 s: 2 completed, 1 diverged",
         "what mattered most: train.lr 75%, model.cell 25%",

@@ -1,4 +1,5 @@
-"""Sections: closed, frozen and strict groups of keys; pydantic itself is asked for the same answers."""
+"""Sections: closed, frozen and strict groups of keys; pydantic itself is asked for the
+same answers."""
 
 import dataclasses
 import subprocess
@@ -63,7 +64,14 @@ class Model(BaseModel):
     [
         {"count": 3},
         {"count": 3, "share": 1},
-        {"count": 3, "share": 1.0, "wanted": True, "kind": "b", "names": ["p", "q"], "code": "z"},
+        {
+            "count": 3,
+            "share": 1.0,
+            "wanted": True,
+            "kind": "b",
+            "names": ["p", "q"],
+            "code": "z",
+        },
         {"count": 3, "kind": None},
         {},
         {"count": -1},
@@ -91,7 +99,9 @@ class Model(BaseModel):
     ],
     ids=str,
 )
-def test_a_section_takes_what_a_strict_pydantic_model_takes(values: dict[str, Any]) -> None:
+def test_a_section_takes_what_a_strict_pydantic_model_takes(
+    values: dict[str, Any],
+) -> None:
     def outcome(build: Any, error: type[Exception]) -> Any:
         try:
             made = build(values)
@@ -99,7 +109,9 @@ def test_a_section_takes_what_a_strict_pydantic_model_takes(values: dict[str, An
             return sorted(item["loc"] for item in caught.errors())  # type: ignore[attr-defined]
         return {key: getattr(made, key) for key in Model.model_fields}
 
-    assert outcome(Outer.model_validate, CoreError) == outcome(Model.model_validate, ValidationError)
+    assert outcome(Outer.model_validate, CoreError) == outcome(
+        Model.model_validate, ValidationError
+    )
 
 
 def test_a_section_is_checked_however_it_is_made() -> None:
@@ -115,16 +127,25 @@ def test_keys_are_looked_at_together() -> None:
 
 
 def test_a_section_inside_is_checked_and_built() -> None:
-    assert Outer.model_validate({"count": 1, "inner": {"depth": 4}}).inner == Inner(depth=4)
+    assert Outer.model_validate({"count": 1, "inner": {"depth": 4}}).inner == Inner(
+        depth=4
+    )
     with pytest.raises(CoreError) as caught:
         Outer.model_validate({"count": 1, "inner": {"depth": 0, "wide": 1}})
-    assert sorted(item["loc"] for item in caught.value.errors()) == [("inner", "depth"), ("inner", "wide")]
+    assert sorted(item["loc"] for item in caught.value.errors()) == [
+        ("inner", "depth"),
+        ("inner", "wide"),
+    ]
 
 
 def test_a_default_list_belongs_to_one_section_alone() -> None:
     first, second = Outer(count=1), Outer(count=1)
     first.names.append("y")
-    assert (second.names, Outer(count=1).names, default_of(Outer, "names")) == (["x"], ["x"], ["x"])
+    assert (second.names, Outer(count=1).names, default_of(Outer, "names")) == (
+        ["x"],
+        ["x"],
+        ["x"],
+    )
 
 
 def test_a_section_cannot_be_changed() -> None:
@@ -139,11 +160,16 @@ def test_a_section_becomes_plain_values_and_comes_back() -> None:
 
 
 def test_a_copy_differs_in_what_was_updated() -> None:
-    assert Outer(count=1, share=0.25).model_copy({"count": 2}) == Outer(count=2, share=0.25)
+    assert Outer(count=1, share=0.25).model_copy({"count": 2}) == Outer(
+        count=2, share=0.25
+    )
 
 
 def test_documentation_is_the_text_below_a_key() -> None:
-    assert (documentation_of(Outer), documentation_of(Inner)) == ({"count": "How many."}, {"depth": "How deep."})
+    assert (documentation_of(Outer), documentation_of(Inner)) == (
+        {"count": "How many."},
+        {"depth": "How deep."},
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""The cache of tokenised files: the same as reading anew, verified, bounded, and out of the way when it fails."""
+"""The cache of tokenised files: the same as reading anew, verified, bounded, and out of
+the way when it fails."""
 
 import logging
 import os
@@ -28,7 +29,9 @@ def configure(*overrides: str) -> Config:
 @pytest.fixture(autouse=True)
 def own_file() -> Path:
     path = Path("own.csv")
-    path.write_text("text,label\nUne élève,b\nthe cat's hat,a\nthe end,b\n", encoding="utf-8")
+    path.write_text(
+        "text,label\nUne élève,b\nthe cat's hat,a\nthe end,b\n", encoding="utf-8"
+    )
     return path
 
 
@@ -41,7 +44,11 @@ def entries() -> list[Path]:
 
 
 def assert_same(found: LabelledTexts, expected: LabelledTexts) -> None:
-    assert (found.path, found.sha256, found.label_names) == (expected.path, expected.sha256, expected.label_names)
+    assert (found.path, found.sha256, found.label_names) == (
+        expected.path,
+        expected.sha256,
+        expected.label_names,
+    )
     assert found.texts.types == expected.texts.types
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.texts.type_ids, expected.texts.type_ids)
@@ -54,7 +61,9 @@ def test_the_second_time_gives_what_the_first_gave() -> None:
     assert_same(load(), first)
 
 
-def test_the_second_time_does_not_read_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_time_does_not_read_the_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     load()
     monkeypatch.setattr(cache, "load_labelled", None)
     load()
@@ -123,11 +132,15 @@ def test_a_sealed_entry_of_something_else_is_made_anew() -> None:
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
-def test_a_damaged_entry_is_told_of_and_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_entry_is_told_of_and_made_anew(
+    damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     first = load()
     whole = entries()[0].read_bytes()
     flipped = whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:]
-    entries()[0].write_bytes({"flip": flipped, "truncate": whole[:-9], "empty": b""}[damage])
+    entries()[0].write_bytes(
+        {"flip": flipped, "truncate": whole[:-9], "empty": b""}[damage]
+    )
     with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
         assert_same(load(), first)
     assert "cache: made anew" in caplog.text
@@ -151,13 +164,17 @@ def test_the_entry_used_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) 
     os.utime(first, (1, 1))
     load()  # used again: now the second is the oldest
     os.utime(second, (2, 2))
-    monkeypatch.setattr(cache, "MAX_BYTES", first.stat().st_size + second.stat().st_size)
+    monkeypatch.setattr(
+        cache, "MAX_BYTES", first.stat().st_size + second.stat().st_size
+    )
     load("text.max_tokens=4")
     assert first in entries()
     assert second not in entries()
 
 
-def test_an_entry_too_large_for_the_cache_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_too_large_for_the_cache_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(cache, "MAX_BYTES", 100)
     load()
     assert entries() == []
@@ -176,7 +193,9 @@ def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_dir() == Path.home() / ".cache" / "rnncls"
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(own_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_kept(
+    own_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = load_labelled
 
     def change_and_load(*arguments: Any) -> LabelledTexts:
@@ -188,7 +207,9 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(own_file: Path, monkey
     assert entries() == []
 
 
-def test_an_entry_under_the_name_of_another_is_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_entry_under_the_name_of_another_is_made_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     expected = load()
     (first,) = entries()
     load("text.max_tokens=1")
@@ -217,7 +238,9 @@ def test_an_entry_under_the_name_of_another_is_made_anew(caplog: pytest.LogCaptu
     ],
 )
 def test_a_sealed_entry_of_another_form_is_made_anew(
-    name: str, change: Callable[[torch.Tensor], torch.Tensor] | None, caplog: pytest.LogCaptureFixture
+    name: str,
+    change: Callable[[torch.Tensor], torch.Tensor] | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     expected = load()
     (entry,) = entries()
@@ -232,7 +255,9 @@ def test_a_sealed_entry_of_another_form_is_made_anew(
 
 
 @pytest.mark.parametrize(("age_s", "stays"), [(0.0, True), (7200.0, False)])
-def test_what_a_killed_process_was_writing_goes_after_a_while(age_s: float, stays: bool) -> None:
+def test_what_a_killed_process_was_writing_goes_after_a_while(
+    age_s: float, stays: bool
+) -> None:
     cache_dir().mkdir(parents=True)
     half = cache_dir() / ".abc.safetensors.part-xyz"
     half.write_bytes(b"half")

@@ -11,12 +11,16 @@ from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
 
 def tokenize(*texts: str) -> TokenizedTexts:
-    return tokenize_texts(list(texts), TextSection(tokenizer="whitespace", max_tokens=1000))
+    return tokenize_texts(
+        list(texts), TextSection(tokenizer="whitespace", max_tokens=1000)
+    )
 
 
 def shingles_of(text: str) -> set[tuple[str, ...]]:
     tokens = text.split()
-    return {tuple(tokens[place : place + 3]) for place in range(max(len(tokens) - 2, 1))}
+    return {
+        tuple(tokens[place : place + 3]) for place in range(max(len(tokens) - 2, 1))
+    }
 
 
 def similar_pairs(texts: list[str]) -> list[list[int]]:
@@ -46,7 +50,13 @@ def random_texts(seed: int, num_texts: int = 150) -> list[str]:
 
 
 def test_the_same_texts_have_the_same_number_in_the_order_of_their_appearance() -> None:
-    assert group_texts(tokenize("a b", "b a", "a b", "a b c", "b a")).tolist() == [0, 1, 0, 2, 1]
+    assert group_texts(tokenize("a b", "b a", "a b", "a b c", "b a")).tolist() == [
+        0,
+        1,
+        0,
+        2,
+        1,
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -60,7 +70,11 @@ def test_near_pairs_are_those_of_comparing_all_pairs(seed: int) -> None:
 def test_a_pair_at_the_threshold_is_near_and_one_below_is_not() -> None:
     # 9 shingles each, 8 in common: 8 of 10. With another word in the middle 6 of 12.
     words = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
-    texts = [" ".join(words), " ".join([*words[:10], "z"]), " ".join([*words[:5], "z", *words[6:]])]
+    texts = [
+        " ".join(words),
+        " ".join([*words[:10], "z"]),
+        " ".join([*words[:5], "z", *words[6:]]),
+    ]
     assert near_pairs(tokenize(*texts)).tolist() == [[0, 1]]
 
 

@@ -1,4 +1,5 @@
-"""What a stranger's file is: its form, encoding, header, and the columns of text and class."""
+"""What a stranger's file is: its form, encoding, header, and the columns of text and
+class."""
 
 import json
 from pathlib import Path
@@ -28,30 +29,50 @@ ROWS = [
 def write(name: str, content: bytes | str, encoding: str = "utf-8") -> Path:
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    path.write_bytes(
+        content if isinstance(content, bytes) else content.encode(encoding)
+    )
     return path
 
 
 def delimited(delimiter: str, header: str = "label{}text\n") -> str:
-    return header.format(delimiter) + "".join(f'{label}{delimiter}"{text}"\n' for label, text in ROWS)
+    return header.format(delimiter) + "".join(
+        f'{label}{delimiter}"{text}"\n' for label, text in ROWS
+    )
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
 def test_the_delimiter_is_what_makes_columns(name: str, delimiter: str) -> None:
     form = sniff_form(write(name, delimited(delimiter)))
-    assert (form.kind, form.delimiter, form.has_header, form.names) == ("delimited", delimiter, True, ("label", "text"))
-    assert [(row["label"], row["text"]) for row in read_records(Path(name), form)] == ROWS
+    assert (form.kind, form.delimiter, form.has_header, form.names) == (
+        "delimited",
+        delimiter,
+        True,
+        ("label", "text"),
+    )
+    assert [
+        (row["label"], row["text"]) for row in read_records(Path(name), form)
+    ] == ROWS
 
 
-@pytest.mark.parametrize("header", ["label,text", "v1,v2", "kind,what was said", "LABEL,Body", "meinung,film"])
+@pytest.mark.parametrize(
+    "header",
+    ["label,text", "v1,v2", "kind,what was said", "LABEL,Body", "meinung,film"],
+)
 def test_a_header_is_found(header: str) -> None:
     form = sniff_form(write("a.csv", delimited(",", header + "\n")))
     assert (form.has_header, form.names) == (True, tuple(header.split(",")))
 
 
 def test_columns_without_a_name_are_no_sign_against_a_header() -> None:
-    form = sniff_form(write("spam.csv", "v1,v2,,\nham,Ok see you,,\nspam,Win a prize,,\n" * 1 + "ham,Yes sir,,\n" * 3))
+    form = sniff_form(
+        write(
+            "spam.csv",
+            "v1,v2,,\nham,Ok see you,,\nspam,Win a prize,,\n" * 1
+            + "ham,Yes sir,,\n" * 3,
+        )
+    )
     assert (form.has_header, form.names) == (True, ("v1", "v2", "", ""))
 
 
@@ -59,9 +80,15 @@ def test_columns_without_a_name_are_no_sign_against_a_header() -> None:
     "content",
     [
         delimited(",", ""),
-        '"3","Wall St. Bears","Short-sellers are seeing green again."\n"4","Title","A story."\n"3","Other","More."\n',
+        (
+            '"3","Wall St. Bears","Short-sellers are seeing green'
+            ' again."\n"4","Title","A story."\n"3","Other","More."\n'
+        ),
         "1,one two three four five\n2,six seven eight nine ten\n",
-        "1,first of all the words\n2,second of all the words\n3,third of all the words\n",
+        (
+            "1,first of all the words\n2,second of all the words\n3,third of all the"
+            " words\n"
+        ),
     ],
 )
 def test_a_file_without_a_header_has_made_up_names(content: str) -> None:
@@ -70,7 +97,10 @@ def test_a_file_without_a_header_has_made_up_names(content: str) -> None:
 
 
 def test_a_quotation_mark_that_is_just_text_opens_no_field() -> None:
-    rows = 'ham\t"Hi there, call me\nspam\tWin a prize now\nham\tOk "then\nspam\t"Urgent call\n' * 3
+    rows = (
+        'ham\t"Hi there, call me\nspam\tWin a prize now\nham\tOk "then\nspam\t"Urgent'
+        " call\n" * 3
+    )
     form = sniff_form(write("sms.tsv", rows))
     assert (form.is_quoted, form.is_readable) == (False, False)
     assert [row["column2"] for row in read_records(Path("sms.tsv"), form)][:2] == [
@@ -79,7 +109,9 @@ def test_a_quotation_mark_that_is_just_text_opens_no_field() -> None:
 
 
 def test_a_field_of_several_lines_is_one() -> None:
-    form = sniff_form(write("a.csv", 'label,text\ngood,"one\ntwo"\nbad,"three, four"\n' * 3))
+    form = sniff_form(
+        write("a.csv", 'label,text\ngood,"one\ntwo"\nbad,"three, four"\n' * 3)
+    )
     assert form.is_quoted
     assert next(read_records(Path("a.csv"), form))["text"] == "one\ntwo"
 
@@ -106,28 +138,48 @@ def test_the_encoding_is_found(content: bytes, encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_a_file_of_another_encoding_is_read(encoding: str) -> None:
-    path = write("a.csv", "label,text\ncaf\u00e9,one two\nbar,\u00fcber alles\n" * 5, encoding)
+    path = write(
+        "a.csv", "label,text\ncaf\u00e9,one two\nbar,\u00fcber alles\n" * 5, encoding
+    )
     form = sniff_form(path)
     assert next(read_records(path, form)) == {"label": "caf\u00e9", "text": "one two"}
     assert form.is_readable == (encoding == "utf-8-sig")
 
 
 def test_json_lines_are_known_whatever_their_ending() -> None:
-    path = write("a.txt", '{"y": 1, "text": "one", "more": {"a": 2}}\n{"y": null, "text": "two", "more": {}}\n')
+    path = write(
+        "a.txt",
+        '{"y": 1, "text": "one", "more": {"a": 2}}\n{"y": null, "text": "two", "more":'
+        " {}}\n",
+    )
     assert sniff_form(path).kind == "jsonl"
-    assert list(read_records(path, sniff_form(path))) == [{"y": "1", "text": "one"}, {"y": "", "text": "two"}]
+    assert list(read_records(path, sniff_form(path))) == [
+        {"y": "1", "text": "one"},
+        {"y": "", "text": "two"},
+    ]
 
 
 def test_a_json_list_is_known() -> None:
-    path = write("a.json", json.dumps([{"label": "a", "text": "one"}, {"label": "b", "text": "two"}], indent=1))
+    path = write(
+        "a.json",
+        json.dumps(
+            [{"label": "a", "text": "one"}, {"label": "b", "text": "two"}], indent=1
+        ),
+    )
     assert sniff_form(path) == Form("json")
     assert list(read_records(path, Form("json")))[1] == {"label": "b", "text": "two"}
 
 
 def test_parquet_is_known_and_nested_columns_are_left_out() -> None:
-    pa_parquet.write_table(pa.table({"label": [0, None], "text": ["a", "b"], "tokens": [["a"], ["b"]]}), "a.parquet")
+    pa_parquet.write_table(
+        pa.table({"label": [0, None], "text": ["a", "b"], "tokens": [["a"], ["b"]]}),
+        "a.parquet",
+    )
     form = sniff_form(Path("a.parquet"))
-    assert list(read_records(Path("a.parquet"), form)) == [{"label": "0", "text": "a"}, {"label": "", "text": "b"}]
+    assert list(read_records(Path("a.parquet"), form)) == [
+        {"label": "0", "text": "a"},
+        {"label": "", "text": "b"},
+    ]
 
 
 def test_fasttext_is_known() -> None:
@@ -139,7 +191,12 @@ def test_fasttext_is_known() -> None:
 
 
 def test_a_folder_has_a_class_a_subfolder() -> None:
-    for name, text in {"pos/1.txt": "good", "neg/2.txt": "caf\u00e9", "pos/.hidden": "no", "unsup/3.txt": "no"}.items():
+    for name, text in {
+        "pos/1.txt": "good",
+        "neg/2.txt": "caf\u00e9",
+        "pos/.hidden": "no",
+        "unsup/3.txt": "no",
+    }.items():
         write(f"films/{name}", text, "cp1252")
     assert list(read_records(Path("films"), sniff_form(Path("films")))) == [
         {"label": "neg", "text": "caf\u00e9"}, {"label": "pos", "text": "good"},
@@ -177,7 +234,10 @@ def test_records_are_spread_over_the_whole() -> None:
     kept = spread(range(1000), 100)
     assert kept == sorted(set(kept))
     assert len(kept) == 100
-    assert all(10 < sum(start <= number < start + 250 for number in kept) < 40 for start in range(0, 1000, 250))
+    assert all(
+        10 < sum(start <= number < start + 250 for number in kept) < 40
+        for start in range(0, 1000, 250)
+    )
     assert 30 < sum(number % 2 for number in kept) < 70
 
 
@@ -185,27 +245,55 @@ def test_few_records_are_all_kept() -> None:
     assert spread(range(5), 5) == [0, 1, 2, 3, 4]
 
 
-LONG = ["words that make up a text", "more words of another text", "the third text of them all", "a fourth one, too"]
+LONG = [
+    "words that make up a text",
+    "more words of another text",
+    "the third text of them all",
+    "a fourth one, too",
+]
 
 
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
         ({"text": LONG, "label": "abab"}, (["text"], "label")),
-        ({"id": "1234", "sentiment": "pnpn", "review": LONG}, (["review"], "sentiment")),
-        ({"column1": "1212", "column2": LONG, "column3": LONG[::-1]}, (["column2", "column3"], "column1")),
-        ({"title": LONG, "author": "abcd", "category": "xyxy", "body": LONG}, (["title", "body"], "category")),
-        ({"name": ["Ng", "Li", "Rossi", "Bianchi"], "country": ["vn", "vn", "it", "it"]}, (["name"], "country")),
+        (
+            {"id": "1234", "sentiment": "pnpn", "review": LONG},
+            (["review"], "sentiment"),
+        ),
+        (
+            {"column1": "1212", "column2": LONG, "column3": LONG[::-1]},
+            (["column2", "column3"], "column1"),
+        ),
+        (
+            {"title": LONG, "author": "abcd", "category": "xyxy", "body": LONG},
+            (["title", "body"], "category"),
+        ),
+        (
+            {
+                "name": ["Ng", "Li", "Rossi", "Bianchi"],
+                "country": ["vn", "vn", "it", "it"],
+            },
+            (["name"], "country"),
+        ),
         ({"v1": "hshs", "v2": LONG, "": ["", "", "", ""]}, (["v2"], "v1")),
         ({"flag": "0101", "target": "abba", "comment": LONG}, (["comment"], "target")),
     ],
 )
-def test_columns_are_guessed(columns: dict[str, list[str]], expected: tuple[list[str], str]) -> None:
-    records = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+def test_columns_are_guessed(
+    columns: dict[str, list[str]], expected: tuple[list[str], str]
+) -> None:
+    records = [
+        dict(zip(columns, values, strict=True))
+        for values in zip(*columns.values(), strict=True)
+    ]
     assert guess_columns(records, "a.csv") == expected
 
 
-RECORDS = [{"a": str(number % 2), "b": text, "c": str(number)} for number, text in enumerate(LONG)]
+RECORDS = [
+    {"a": str(number % 2), "b": text, "c": str(number)}
+    for number, text in enumerate(LONG)
+]
 
 
 def test_a_guess_can_be_corrected() -> None:
@@ -214,15 +302,24 @@ def test_a_guess_can_be_corrected() -> None:
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match=r"^a\.csv: no column 'd': it has 'a', 'b', 'c'$"):
+    with pytest.raises(
+        ConfigError, match=r"^a\.csv: no column 'd': it has 'a', 'b', 'c'$"
+    ):
         guess_columns(RECORDS, "a.csv", label="d")
 
 
 def test_without_anything_like_a_class_it_is_asked_for() -> None:
-    with pytest.raises(DataError, match=r"no column looks like a class.*name it with --label; it has 'b', 'c'$"):
-        guess_columns([{"b": record["b"], "c": record["c"]} for record in RECORDS], "a.csv")
+    with pytest.raises(
+        DataError,
+        match=r"no column looks like a class.*name it with --label; it has 'b', 'c'$",
+    ):
+        guess_columns(
+            [{"b": record["b"], "c": record["c"]} for record in RECORDS], "a.csv"
+        )
 
 
 def test_without_a_text_there_is_nothing_to_learn() -> None:
-    with pytest.raises(DataError, match="has the one column 'a': expected a text and a class"):
+    with pytest.raises(
+        DataError, match="has the one column 'a': expected a text and a class"
+    ):
         guess_columns([{"a": record["a"]} for record in RECORDS], "a.csv")

@@ -1,4 +1,5 @@
-"""From somebody's data to a config: every form trains with no edit, and nothing is overwritten unasked."""
+"""From somebody's data to a config: every form trains with no edit, and nothing is
+overwritten unasked."""
 
 import csv
 import importlib.util
@@ -21,7 +22,10 @@ from rnncls.data.init_config import draft_config, find_files
 from rnncls.data.loading import load_split, load_training_data
 from tests.conftest import SHARED
 
-FILMS = [("gut", "ein schöner Film, den ich empfehle"), ("schlecht", "zwei Stunden, die niemand zurückgibt")] * 20
+FILMS = [
+    ("gut", "ein schöner Film, den ich empfehle"),
+    ("schlecht", "zwei Stunden, die niemand zurückgibt"),
+] * 20
 OUT = Path("config.yaml")
 
 
@@ -38,7 +42,9 @@ def write(name: str, content: str, encoding: str = "utf-8") -> str:
 
 
 def lines(pattern: str) -> str:
-    return "".join(pattern.format(label=label, text=text) + "\n" for label, text in FILMS)
+    return "".join(
+        pattern.format(label=label, text=text) + "\n" for label, text in FILMS
+    )
 
 
 def write_parquet() -> str:
@@ -58,14 +64,28 @@ SOURCES: dict[str, Callable[[], str]] = {
     "semicolon": lambda: write("a.csv", "label;text\n" + lines("{label};{text}")),
     "pipe": lambda: write("a.txt", "label|text\n" + lines("{label}|{text}")),
     "tab": lambda: write("a.tsv", "label\ttext\n" + lines("{label}\t{text}")),
-    "tab without an ending": lambda: write("SMSSpamCollection", lines("{label}\t{text}")),
+    "tab without an ending": lambda: write(
+        "SMSSpamCollection", lines("{label}\t{text}")
+    ),
     "no header": lambda: write("a.csv", lines('"{label}","{text}"')),
-    "byte order mark": lambda: write("a.csv", "label;text\n" + lines("{label};{text}"), "utf-8-sig"),
-    "utf-16": lambda: write("a.csv", "label;text\n" + lines("{label};{text}"), "utf-16"),
-    "cp1252": lambda: write("a.csv", "label;text\n" + lines("{label};{text}"), "cp1252"),
-    "stray quotation marks": lambda: write("a.tsv", "label\ttext\n" + lines('{label}\t"{text}')),
-    "JSON lines": lambda: write("a.jsonl", "".join(json.dumps({"label": y, "text": x}) + "\n" for y, x in FILMS)),
-    "JSON": lambda: write("a.json", json.dumps([{"label": y, "text": x} for y, x in FILMS])),
+    "byte order mark": lambda: write(
+        "a.csv", "label;text\n" + lines("{label};{text}"), "utf-8-sig"
+    ),
+    "utf-16": lambda: write(
+        "a.csv", "label;text\n" + lines("{label};{text}"), "utf-16"
+    ),
+    "cp1252": lambda: write(
+        "a.csv", "label;text\n" + lines("{label};{text}"), "cp1252"
+    ),
+    "stray quotation marks": lambda: write(
+        "a.tsv", "label\ttext\n" + lines('{label}\t"{text}')
+    ),
+    "JSON lines": lambda: write(
+        "a.jsonl", "".join(json.dumps({"label": y, "text": x}) + "\n" for y, x in FILMS)
+    ),
+    "JSON": lambda: write(
+        "a.json", json.dumps([{"label": y, "text": x} for y, x in FILMS])
+    ),
     "Parquet": write_parquet,
     "fastText": lambda: write("a.txt", lines("__label__{label} {text}")),
     "folder": lambda: write_folder("films"),
@@ -77,8 +97,14 @@ def words_of(config: Config) -> tuple[list[str], dict[str, int]]:
     """Return the words and the classes of all that training, validation and test have."""
     data = load_training_data(config, use_cache=False)
     test, _ = load_split(config, "test", data.vocab, data.label_names, use_cache=False)
-    labels = [*data.train.labels.tolist(), *data.valid.labels.tolist(), *test.labels.tolist()]
-    return sorted(data.vocab.words[2:]), dict(Counter(data.label_names[label] for label in labels))
+    labels = [
+        *data.train.labels.tolist(),
+        *data.valid.labels.tolist(),
+        *test.labels.tolist(),
+    ]
+    return sorted(data.vocab.words[2:]), dict(
+        Counter(data.label_names[label] for label in labels)
+    )
 
 
 @pytest.mark.parametrize("form", SOURCES)
@@ -97,12 +123,18 @@ def test_the_text_is_the_config(form: str) -> None:
     written = yaml.safe_load(drafted.text)
     assert written["data"]["train"] == drafted.config.data.train
     assert written["model"]["hidden_size"] == drafted.config.model.hidden_size
-    assert all(line.split(" # ")[0].count("#") == 0 for line in drafted.text.splitlines()[5:] if "vectors" not in line)
+    assert all(
+        line.split(" # ")[0].count("#") == 0
+        for line in drafted.text.splitlines()[5:]
+        if "vectors" not in line
+    )
 
 
 def test_a_conversion_is_told() -> None:
     notes = draft_config(SOURCES["fastText"](), OUT).notes
-    assert any(note.startswith("converted, as UTF-8 CSV: config-train.csv") for note in notes)
+    assert any(
+        note.startswith("converted, as UTF-8 CSV: config-train.csv") for note in notes
+    )
 
 
 def test_a_converted_file_is_not_overwritten_unasked() -> None:
@@ -124,7 +156,11 @@ def test_a_converted_text_is_what_it_was() -> None:
 
 
 def test_columns_can_be_corrected() -> None:
-    write("a.csv", "label,title,text\n" + "x,first words of it,gut\ny,other words here,schlecht\n" * 20)
+    write(
+        "a.csv",
+        "label,title,text\n"
+        + "x,first words of it,gut\ny,other words here,schlecht\n" * 20,
+    )
     config = draft_config("a.csv", OUT, ["title"], "text").config
     assert (config.data.text, config.data.label) == (["title"], "text")
 
@@ -136,7 +172,11 @@ def test_files_beside_the_training_file_are_its_other_splits() -> None:
     for name in ("reviews_train.csv", "reviews_dev.csv", "reviews_test.csv"):
         write(name, "label,text\n" + lines('{label},"{text}"'))
     data = draft_config("reviews_train.csv", OUT).config.data
-    assert (data.valid, data.test, data.test_fraction) == ("reviews_dev.csv", "reviews_test.csv", None)
+    assert (data.valid, data.test, data.test_fraction) == (
+        "reviews_dev.csv",
+        "reviews_test.csv",
+        None,
+    )
 
 
 def test_a_file_of_another_name_has_no_others() -> None:
@@ -149,10 +189,15 @@ def test_a_test_file_of_other_columns_is_left_out_and_named() -> None:
     write("test.csv", "id,text\n1,ein Film\n")
     drafted = draft_config("train.csv", OUT)
     assert drafted.config.data.test is None
-    assert any(note.startswith("left out: test.csv: no column 'label'") for note in drafted.notes)
+    assert any(
+        note.startswith("left out: test.csv: no column 'label'")
+        for note in drafted.notes
+    )
 
 
-def test_a_folder_of_files_is_found_and_files_without_a_header_share_their_columns() -> None:
+def test_a_folder_of_files_is_found_and_files_without_a_header_share_their_columns() -> (
+    None
+):
     write("news/train.csv", lines('"{label}","{text}"'))
     write("news/test.csv", '"gut","kurz"\n')
     data = draft_config("news", OUT).config.data
@@ -164,20 +209,32 @@ def test_folders_of_classes_for_training_and_test_are_found() -> None:
     write_folder("films/train")
     write_folder("films/test")
     drafted = draft_config("films", OUT)
-    assert (drafted.config.data.train, drafted.config.data.test) == ("config-train.csv", "config-test.csv")
+    assert (drafted.config.data.train, drafted.config.data.test) == (
+        "config-train.csv",
+        "config-test.csv",
+    )
 
 
 def test_files_of_different_forms_are_all_converted() -> None:
     write("train.csv", "label;text\n" + lines("{label};{text}"))
     write("test.csv", "label;text\n" + lines("{label};{text}"), "cp1252")
     data = draft_config("train.csv", OUT).config.data
-    assert (data.train, data.test, data.delimiter) == ("config-train.csv", "config-test.csv", None)
+    assert (data.train, data.test, data.delimiter) == (
+        "config-train.csv",
+        "config-test.csv",
+        None,
+    )
 
 
-@pytest.mark.parametrize("make", [lambda: Path("empty").mkdir(), lambda: write("empty/one/a.txt", "a")])
+@pytest.mark.parametrize(
+    "make", [lambda: Path("empty").mkdir(), lambda: write("empty/one/a.txt", "a")]
+)
 def test_a_folder_without_data_is_refused(make: Any) -> None:
     make()
-    with pytest.raises(DataError, match=r"^empty: a folder with neither a train file nor a subfolder a class"):
+    with pytest.raises(
+        DataError,
+        match=r"^empty: a folder with neither a train file nor a subfolder a class",
+    ):
         find_files(Path("empty"))
 
 
@@ -186,7 +243,13 @@ def test_a_folder_without_data_is_refused(make: Any) -> None:
 
 def test_lengths_and_classes_are_those_of_the_file() -> None:
     texts = ["wort " * length for length in range(1, 101)]
-    write("a.csv", "label,text\n" + "".join(f"{'ab'[place % 4 == 0]},{text}\n" for place, text in enumerate(texts)))
+    write(
+        "a.csv",
+        "label,text\n"
+        + "".join(
+            f"{'ab'[place % 4 == 0]},{text}\n" for place, text in enumerate(texts)
+        ),
+    )
     drafted = draft_config("a.csv", OUT)
     assert drafted.facts.classes == {"a": 75, "b": 25}
     assert sorted(drafted.facts.lengths.tolist()) == list(range(1, 101))
@@ -196,9 +259,12 @@ def test_lengths_and_classes_are_those_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "hidden_size", "fraction"), [(100, 32, 0.2), (2_400, 64, 0.1), (40_000, 128, 0.05)]
+    ("num_rows", "hidden_size", "fraction"),
+    [(100, 32, 0.2), (2_400, 64, 0.1), (40_000, 128, 0.05)],
 )
-def test_more_rows_make_a_larger_network_and_smaller_parts(num_rows: int, hidden_size: int, fraction: float) -> None:
+def test_more_rows_make_a_larger_network_and_smaller_parts(
+    num_rows: int, hidden_size: int, fraction: float
+) -> None:
     write("a.csv", "label,text\n" + "a,one two\nb,three four\n" * (num_rows // 2))
     config = draft_config("a.csv", OUT).config
     assert (config.model.hidden_size, config.data.test_fraction, config.data.valid_fraction) == (
@@ -214,7 +280,8 @@ def test_even_a_few_rows_a_class_can_be_split(rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "coverage", "is_used"), [("the film was good", 1.0, True), ("qqxz wwvk xqj", 0.0, False)]
+    ("text", "coverage", "is_used"),
+    [("the film was good", 1.0, True), ("qqxz wwvk xqj", 0.0, False)],
 )
 def test_installed_vectors_are_used_where_they_know_the_words(
     text: str, coverage: float, is_used: bool, monkeypatch: pytest.MonkeyPatch
@@ -235,8 +302,15 @@ def test_one_class_alone_is_refused() -> None:
 
 
 def test_a_class_with_odd_characters_stays_a_comment() -> None:
-    write("a.json", json.dumps([{"label": f"x\n{y}: 1\x07", "text": x} for y, x in FILMS]))
-    assert yaml.safe_load(draft_config("a.json", OUT).text).keys() == {"data", "text", "model", "train"}
+    write(
+        "a.json", json.dumps([{"label": f"x\n{y}: 1\x07", "text": x} for y, x in FILMS])
+    )
+    assert yaml.safe_load(draft_config("a.json", OUT).text).keys() == {
+        "data",
+        "text",
+        "model",
+        "train",
+    }
 
 
 def test_movie_reviews_are_understood() -> None:
@@ -256,16 +330,24 @@ def test_without_the_library_the_command_that_installs_it_is_named() -> None:
         pytest.skip("the extra hf is installed")
     with pytest.raises(
         ConfigError,
-        match=r"^hf:imdb: needs Hugging Face's library \(No module named 'datasets'\): pip install 'rnncls\[hf\]'$",
+        match=(
+            r"^hf:imdb: needs Hugging Face's library \(No module named 'datasets'\):"
+            r" pip install 'rnncls\[hf\]'$"
+        ),
     ):
         draft_config("hf:imdb", OUT)
 
 
 def test_a_data_set_of_the_library_is_converted() -> None:
     if importlib.util.find_spec("datasets") is None:
-        pytest.skip("the extra hf is not installed: a local folder was not loaded through it")
+        pytest.skip(
+            "the extra hf is not installed: a local folder was not loaded through it"
+        )
     for split in ("train", "test"):
         write(f"films/{split}.csv", "label,text\n" + lines('{label},"{text}"'))
     drafted = draft_config("hf:./films", OUT)
-    assert (drafted.config.data.train, drafted.config.data.test) == ("config-train.csv", "config-test.csv")
+    assert (drafted.config.data.train, drafted.config.data.test) == (
+        "config-train.csv",
+        "config-test.csv",
+    )
     assert words_of(drafted.config)[1] == {"gut": 40, "schlecht": 40}

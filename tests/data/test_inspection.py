@@ -1,4 +1,5 @@
-"""What is in the data, against counts made by another way: lengths, cuts, unknown words, coverage of vectors."""
+"""What is in the data, against counts made by another way: lengths, cuts, unknown
+words, coverage of vectors."""
 
 import itertools
 from collections import Counter
@@ -13,55 +14,91 @@ from rnncls.data.loading import load_split, load_training_data
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import UNK_ID
 
-TRAIN = [("a", "one two three"), ("b", "one two"), ("a", "one four four four five"), ("b", "six")] * 2
+TRAIN = [
+    ("a", "one two three"),
+    ("b", "one two"),
+    ("a", "one four four four five"),
+    ("b", "six"),
+] * 2
 VALID = [("a", "one seven seven eight"), ("b", "two one one one nine")]
 TEST = [("b", "ten")]
 
 
 def write(name: str, rows: list[tuple[str, str]]) -> None:
-    Path(name).write_text("label,text\n" + "".join(f"{label},{text}\n" for label, text in rows), encoding="utf-8")
+    Path(name).write_text(
+        "label,text\n" + "".join(f"{label},{text}\n" for label, text in rows),
+        encoding="utf-8",
+    )
 
 
 def configure(*overrides: str) -> Config:
     for name, rows in (("train.csv", TRAIN), ("valid.csv", VALID), ("test.csv", TEST)):
         write(name, rows)
-    text = "data: {train: train.csv, valid: valid.csv, test: test.csv, text: [text]}\ntext: {min_freq: 2}\n"
+    text = (
+        "data: {train: train.csv, valid: valid.csv, test: test.csv, text:"
+        " [text]}\ntext: {min_freq: 2}\n"
+    )
     return parse_config(text, "my.yaml", overrides)
 
 
 def test_rows_and_classes_are_counted_for_each_split() -> None:
     found = inspect_data(configure())
-    assert found.classes == {"train": {"a": 4, "b": 4}, "valid": {"a": 1, "b": 1}, "test": {"a": 0, "b": 1}}
-    assert found.paths == {"train": "train.csv", "valid": "valid.csv", "test": "test.csv"}
+    assert found.classes == {
+        "train": {"a": 4, "b": 4},
+        "valid": {"a": 1, "b": 1},
+        "test": {"a": 0, "b": 1},
+    }
+    assert found.paths == {
+        "train": "train.csv",
+        "valid": "valid.csv",
+        "test": "test.csv",
+    }
 
 
 def test_unknown_words_are_those_outside_the_training_vocabulary() -> None:
     coverage = inspect_data(configure()).coverage
     assert (coverage["valid"].num_tokens, coverage["valid"].unknown_share) == (9, 4 / 9)
     assert coverage["valid"].unknown_words == {"seven": 2, "eight": 1, "nine": 1}
-    assert (coverage["train"].unknown_share, coverage["test"].unknown_share) == (0.0, 1.0)
+    assert (coverage["train"].unknown_share, coverage["test"].unknown_share) == (
+        0.0,
+        1.0,
+    )
 
 
-@pytest.mark.parametrize("overrides", [[], ["text.max_tokens=3"], ["text.min_freq=4"], ["text.max_vocab=4"]])
+@pytest.mark.parametrize(
+    "overrides", [[], ["text.max_tokens=3"], ["text.min_freq=4"], ["text.max_vocab=4"]]
+)
 def test_the_unknown_share_is_that_of_the_encoded_splits(overrides: list[str]) -> None:
     config = configure(*overrides)
     data = load_training_data(config)
     test, _ = load_split(config, "test", data.vocab, data.label_names)
     found = inspect_data(config)
     assert found.vocab_size == len(data.vocab)
-    for split, encoded in (("train", data.train), ("valid", data.valid), ("test", test)):
+    for split, encoded in (
+        ("train", data.train),
+        ("valid", data.valid),
+        ("test", test),
+    ):
         texts = encoded.texts
         ids = np.concatenate(
-            [texts.token_ids[start : start + size] for start, size in zip(texts.starts, texts.lengths, strict=True)]
+            [
+                texts.token_ids[start : start + size]
+                for start, size in zip(texts.starts, texts.lengths, strict=True)
+            ]
         )
         assert found.coverage[split].unknown_share == np.mean(ids == UNK_ID)  # type: ignore[index]
 
 
 def test_vectors_cover_what_the_vocabulary_and_the_file_share() -> None:
-    Path("vectors.txt").write_text("one 1 2 3\nseven 1 2 3\nsix 1 2 3\n", encoding="utf-8")
+    Path("vectors.txt").write_text(
+        "one 1 2 3\nseven 1 2 3\nsix 1 2 3\n", encoding="utf-8"
+    )
     coverage = inspect_data(configure("text.vectors=vectors.txt")).coverage
     counts = Counter(word for _, text in TRAIN for word in text.split())
-    assert coverage["train"].vectors_share == (counts["one"] + counts["six"]) / counts.total()
+    assert (
+        coverage["train"].vectors_share
+        == (counts["one"] + counts["six"]) / counts.total()
+    )
     assert coverage["valid"].vectors_share == 4 / 9  # seven is not in the vocabulary
 
 
@@ -81,7 +118,8 @@ def test_a_histogram_holds_every_text_once() -> None:
     lengths = describe_lengths(sizes, 200)
     bounds = [*lengths.edges, 1 << 30]
     assert lengths.counts == [
-        sum(low <= size < high for size in sizes.tolist()) for low, high in itertools.pairwise(bounds)
+        sum(low <= size < high for size in sizes.tolist())
+        for low, high in itertools.pairwise(bounds)
     ]
     assert (sum(lengths.counts), lengths.longest) == (1000, max(sizes))
     assert (lengths.median, lengths.p99) == (sorted(sizes)[499], sorted(sizes)[989])
@@ -92,14 +130,22 @@ def test_texts_of_one_length_have_a_histogram_too() -> None:
 
 
 def test_cut_texts_are_the_first_tokens_of_each() -> None:
-    texts = TokenizedTexts(np.array([0, 1, 2, 0, 1], np.int32), np.array([3, 2]), ["a", "b", "c"])
+    texts = TokenizedTexts(
+        np.array([0, 1, 2, 0, 1], np.int32), np.array([3, 2]), ["a", "b", "c"]
+    )
     short = cut_texts(texts, 2)
     assert (short.type_ids.tolist(), short.lengths.tolist()) == ([0, 1, 0, 1], [2, 2])
 
 
 def test_a_row_is_named_by_its_number_in_the_file() -> None:
-    write("own.csv", [("a", f"word{number} x") for number in range(20)] + [("b", "same text"), ("b", "same text")] * 10)
-    config = parse_config("data: {train: own.csv, text: [text], test_fraction: 0.2}", "my.yaml")
+    write(
+        "own.csv",
+        [("a", f"word{number} x") for number in range(20)]
+        + [("b", "same text"), ("b", "same text")] * 10,
+    )
+    config = parse_config(
+        "data: {train: own.csv, text: [text], test_fraction: 0.2}", "my.yaml"
+    )
     found = {finding.kind: finding for finding in inspect_data(config).findings}
     lines = Path("own.csv").read_text(encoding="utf-8").splitlines()
     rows = [row for example in found["same_test_train"].examples for row in example]
@@ -114,4 +160,13 @@ def test_without_a_test_set_there_are_two_splits() -> None:
 
 def test_all_of_it_is_json() -> None:
     found = inspect_data(configure()).to_dict()
-    assert {"classes", "lengths", "coverage", "findings", "method", "vocab_size", "max_tokens", "paths"} == set(found)
+    assert {
+        "classes",
+        "lengths",
+        "coverage",
+        "findings",
+        "method",
+        "vocab_size",
+        "max_tokens",
+        "paths",
+    } == set(found)

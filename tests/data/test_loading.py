@@ -32,7 +32,8 @@ def write(name: str, rows: Sequence[str]) -> str:
 
 
 def configure(*overrides: str, **data: Any) -> Config:
-    """Return a config on a training file of twenty rows; keys of `data` change its data section."""
+    """Return a config on a training file of twenty rows; keys of `data` change its data
+    section."""
     if "train" not in data:
         data["train"] = write("train.csv", TRAIN)
     values = {
@@ -46,27 +47,37 @@ def words_of(split: EncodedSplit, vocab: Vocab) -> list[str]:
     """Return each text of a split as words."""
     texts = split.texts
     ends = zip(texts.starts, texts.starts + texts.lengths, strict=True)
-    return [" ".join(vocab.words[token_id] for token_id in texts.token_ids[start:end]) for start, end in ends]
+    return [
+        " ".join(vocab.words[token_id] for token_id in texts.token_ids[start:end])
+        for start, end in ends
+    ]
 
 
 def rows_of(split: EncodedSplit, data: TrainingData) -> list[str]:
     """Return a split as it would stand in its file."""
     labels = [data.label_names[label] for label in split.labels]
-    return [f"{label},{text}" for label, text in zip(labels, words_of(split, data.vocab), strict=True)]
+    return [
+        f"{label},{text}"
+        for label, text in zip(labels, words_of(split, data.vocab), strict=True)
+    ]
 
 
 def sha256_of(name: str) -> str:
     return hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
-def load(config: Config, split: Any, path: Path | None = None) -> tuple[EncodedSplit, dict[str, Any]]:
+def load(
+    config: Config, split: Any, path: Path | None = None
+) -> tuple[EncodedSplit, dict[str, Any]]:
     data = load_training_data(configure())
     return load_split(config, split, data.vocab, data.label_names, path)
 
 
 def test_training_and_validation_rows_make_up_the_training_file() -> None:
     data = load_training_data(configure())
-    assert sorted([*rows_of(data.train, data), *rows_of(data.valid, data)]) == sorted(TRAIN)
+    assert sorted([*rows_of(data.train, data), *rows_of(data.valid, data)]) == sorted(
+        TRAIN
+    )
 
 
 def test_rows_are_split_by_the_seed_and_the_fraction_of_the_config() -> None:
@@ -90,13 +101,21 @@ def test_words_of_training_rows_alone_make_the_vocabulary() -> None:
 
 def test_counts_of_validation_rows_do_not_help_a_word_into_the_vocabulary() -> None:
     rows = [f"{'ab'[row % 2]},same word{row // 2}" for row in range(40)]
-    data = load_training_data(configure("text.min_freq=2", train=write("own.csv", rows)))
-    both = {word for word in data.vocab.words if words_of(data.train, data.vocab).count(f"same {word}") == 2}
+    data = load_training_data(
+        configure("text.min_freq=2", train=write("own.csv", rows))
+    )
+    both = {
+        word
+        for word in data.vocab.words
+        if words_of(data.train, data.vocab).count(f"same {word}") == 2
+    }
     assert set(data.vocab.words) == {"<pad>", "<unk>", "same"} | both
 
 
 def test_the_limits_of_the_config_hold_for_the_vocabulary() -> None:
-    data = load_training_data(configure("text.max_vocab=4", valid=write("valid.csv", VALID)))
+    data = load_training_data(
+        configure("text.max_vocab=4", valid=write("valid.csv", VALID))
+    )
     assert data.vocab.words == ["<pad>", "<unk>", "two", "one"]
 
 
@@ -117,7 +136,10 @@ def test_labels_of_a_validation_file_are_numbers_into_those_of_training() -> Non
 
 def test_a_label_that_training_lacks_is_named_with_file_and_row() -> None:
     config = configure(valid=write("valid.csv", [*VALID, "c,one"]))
-    with pytest.raises(DataError, match=r"^valid\.csv: row 3: unknown label 'c': expected one of 'a', 'b'; "):
+    with pytest.raises(
+        DataError,
+        match=r"^valid\.csv: row 3: unknown label 'c': expected one of 'a', 'b'; ",
+    ):
         load_training_data(config)
 
 
@@ -125,8 +147,8 @@ def test_one_class_alone_is_refused() -> None:
     config = configure(train=write("own.csv", ["a,one", "a,two"] * 10))
     with pytest.raises(DataError) as caught:
         load_training_data(config)
-    assert str(caught.value) == (
-        "own.csv: all 20 rows have the label 'a': "
+    assert (
+        str(caught.value) == "own.csv: all 20 rows have the label 'a': "
         "a classifier needs two classes or more: is data.label the right column?"
     )
 
@@ -147,15 +169,25 @@ def test_the_fingerprint_holds_files_and_sizes() -> None:
     data = load_training_data(configure(valid=write("valid.csv", VALID)))
     assert data.fingerprint == {
         "files": {
-            "train": {"path": "train.csv", "sha256": sha256_of("train.csv"), "num_rows": 20},
-            "valid": {"path": "valid.csv", "sha256": sha256_of("valid.csv"), "num_rows": 2},
+            "train": {
+                "path": "train.csv",
+                "sha256": sha256_of("train.csv"),
+                "num_rows": 20,
+            },
+            "valid": {
+                "path": "valid.csv",
+                "sha256": sha256_of("valid.csv"),
+                "num_rows": 2,
+            },
         },
         "split": {},
         "num_train_rows": 20,
         "num_valid_rows": 2,
         "num_train_tokens": 5 * (2 + 1 + 3 + 3),
         "vocab_size": 2 + 6,
-        "vocab_sha256": hashlib.sha256("\n".join(data.vocab.words).encode()).hexdigest(),
+        "vocab_sha256": (
+            hashlib.sha256("\n".join(data.vocab.words).encode()).hexdigest()
+        ),
     }
 
 
@@ -163,24 +195,35 @@ def test_the_fingerprint_says_how_validation_rows_were_drawn() -> None:
     assert load_training_data(configure()).fingerprint["split"].keys() == {
         *("seed", "valid_fraction", "valid_rows_sha256")
     }
-    draws = [load_training_data(configure(split_seed=seed)).fingerprint["split"]["seed"] for seed in (None, 7)]
+    draws = [
+        load_training_data(configure(split_seed=seed)).fingerprint["split"]["seed"]
+        for seed in (None, 7)
+    ]
     assert draws == [0, 7]
 
 
 def test_the_fingerprint_of_a_split_file_counts_the_rows_of_each_part() -> None:
     fingerprint = load_training_data(configure()).fingerprint
-    assert [*fingerprint["files"], fingerprint["num_train_rows"], fingerprint["num_valid_rows"]] == ["train", 16, 4]
+    assert [
+        *fingerprint["files"],
+        fingerprint["num_train_rows"],
+        fingerprint["num_valid_rows"],
+    ] == ["train", 16, 4]
 
 
 def test_the_fingerprint_changes_with_the_file() -> None:
     before = load_training_data(configure()).fingerprint
-    after = load_training_data(configure(train=write("train.csv", [*TRAIN[:-1], "b,four five seven"]))).fingerprint
+    after = load_training_data(
+        configure(train=write("train.csv", [*TRAIN[:-1], "b,four five seven"]))
+    ).fingerprint
     assert before["files"]["train"]["sha256"] != after["files"]["train"]["sha256"]
 
 
 @pytest.mark.parametrize("valid", [None, "valid.csv"])
 @pytest.mark.parametrize("split", ["train", "valid"])
-def test_a_split_loaded_again_is_that_of_training(split: Any, valid: str | None) -> None:
+def test_a_split_loaded_again_is_that_of_training(
+    split: Any, valid: str | None
+) -> None:
     write("valid.csv", VALID)
     config = configure("seed=5", valid=valid)
     data = load_training_data(config)
@@ -191,20 +234,34 @@ def test_a_split_loaded_again_is_that_of_training(split: Any, valid: str | None)
 def test_the_test_split_is_the_test_file() -> None:
     split, origin = load(configure(test=write("test.csv", TEST)), "test")
     assert split.labels.tolist() == [0, 1, 0]
-    assert origin == {"path": "test.csv", "sha256": sha256_of("test.csv"), "num_rows": 3, "split": "test"}
+    assert origin == {
+        "path": "test.csv",
+        "sha256": sha256_of("test.csv"),
+        "num_rows": 3,
+        "split": "test",
+    }
 
 
 def test_words_that_training_lacks_are_unknown_in_the_test_split() -> None:
     data = load_training_data(configure())
     split, _ = load_split(
-        configure(test=write("test.csv", TEST)), "test", Vocab(["<pad>", "<unk>", "two", "one"]), data.label_names
+        configure(test=write("test.csv", TEST)),
+        "test",
+        Vocab(["<pad>", "<unk>", "two", "one"]),
+        data.label_names,
     )
-    assert words_of(split, Vocab(["<pad>", "<unk>", "two", "one"])) == ["two <unk>", "<unk>", "one"]
+    assert words_of(split, Vocab(["<pad>", "<unk>", "two", "one"])) == [
+        "two <unk>",
+        "<unk>",
+        "one",
+    ]
 
 
 def test_labels_of_a_split_follow_the_order_of_the_run() -> None:
     vocab = load_training_data(configure()).vocab
-    split, _ = load_split(configure(test=write("test.csv", TEST)), "test", vocab, ["b", "a"])
+    split, _ = load_split(
+        configure(test=write("test.csv", TEST)), "test", vocab, ["b", "a"]
+    )
     assert split.labels.tolist() == [1, 0, 1]
 
 
@@ -212,12 +269,22 @@ def test_another_file_takes_the_place_of_a_split() -> None:
     path = Path(write("other.csv", TEST[:2]))
     split, origin = load(configure(test="missing.csv"), "test", path)
     assert len(split.texts) == 2
-    assert origin == {"path": "other.csv", "sha256": sha256_of("other.csv"), "num_rows": 2, "split": None}
+    assert origin == {
+        "path": "other.csv",
+        "sha256": sha256_of("other.csv"),
+        "num_rows": 2,
+        "split": None,
+    }
 
 
 def test_the_origin_of_a_part_of_a_file_counts_the_rows_of_the_part() -> None:
     _, origin = load(configure(), "valid")
-    assert origin == {"path": "train.csv", "sha256": sha256_of("train.csv"), "num_rows": 4, "split": "valid"}
+    assert origin == {
+        "path": "train.csv",
+        "sha256": sha256_of("train.csv"),
+        "num_rows": 4,
+        "split": "valid",
+    }
 
 
 def test_a_test_file_that_is_not_set_is_asked_for() -> None:
@@ -226,7 +293,10 @@ def test_a_test_file_that_is_not_set_is_asked_for() -> None:
 
 
 def test_a_label_in_the_test_file_that_training_lacks_is_named() -> None:
-    with pytest.raises(DataError, match=r"^test\.csv: row 1: unknown label 'z': expected one of 'a', 'b'; "):
+    with pytest.raises(
+        DataError,
+        match=r"^test\.csv: row 1: unknown label 'z': expected one of 'a', 'b'; ",
+    ):
         load(configure(test=write("test.csv", ["z,one"])), "test")
 
 
@@ -242,7 +312,9 @@ def test_training_validation_and_test_rows_make_up_the_file() -> None:
     assert sorted(parts + rows_of(test, data)) == sorted(TRAIN)
 
 
-@pytest.mark.parametrize("override", ["seed=9", "data.split_seed=4", "data.valid_fraction=0.5"])
+@pytest.mark.parametrize(
+    "override", ["seed=9", "data.split_seed=4", "data.valid_fraction=0.5"]
+)
 def test_no_setting_but_the_fraction_moves_a_test_row(override: str) -> None:
     rows = [f"{'ab'[row % 2]},word{row}" for row in range(60)]
     words = Vocab(["<pad>", "<unk>", *(f"word{row}" for row in range(60))])
@@ -254,7 +326,9 @@ def test_no_setting_but_the_fraction_moves_a_test_row(override: str) -> None:
     assert drawn[0] == drawn[1]
 
 
-def test_words_of_test_rows_are_not_in_the_vocabulary_of_a_language_model_either() -> None:
+def test_words_of_test_rows_are_not_in_the_vocabulary_of_a_language_model_either() -> (
+    None
+):
     rows = [f"{'ab'[row % 2]},word{row}" for row in range(60)]
     config = configure(test_fraction=0.2, train=write("own.csv", rows))
     both = load_training_data(config)
@@ -271,8 +345,18 @@ def test_with_a_validation_file_the_test_rows_are_still_kept_from_training() -> 
 
 def test_the_origin_of_a_test_part_counts_its_rows() -> None:
     _, origin = load(configure(test_fraction=0.2), "test")
-    assert origin == {"path": "train.csv", "sha256": sha256_of("train.csv"), "num_rows": 4, "split": "test"}
+    assert origin == {
+        "path": "train.csv",
+        "sha256": sha256_of("train.csv"),
+        "num_rows": 4,
+        "split": "test",
+    }
 
 
 def test_the_fingerprint_says_how_large_the_test_part_is() -> None:
-    assert load_training_data(configure(test_fraction=0.2)).fingerprint["split"]["test_fraction"] == 0.2
+    assert (
+        load_training_data(configure(test_fraction=0.2)).fingerprint["split"][
+            "test_fraction"
+        ]
+        == 0.2
+    )

@@ -19,7 +19,9 @@ from rnncls.data.quality import (
 )
 from rnncls.text.tokenizer import tokenize_texts
 
-BODY = "the quick brown fox jumps over the lazy dog in the park today"  # 13 tokens, 11 shingles
+BODY = (  # 13 tokens, 11 shingles
+    "the quick brown fox jumps over the lazy dog in the park today"
+)
 NEAR = BODY.replace("today", "tonight")  # 10 of 12 shingles in common
 FAR = BODY.replace("lazy", "tired")  # 8 of 14
 
@@ -27,7 +29,14 @@ FAR = BODY.replace("lazy", "tired")  # 8 of 14
 def part(split: Split, rows: list[tuple[str, str]]) -> Part:
     texts = [text for _, text in rows]
     tokens = tokenize_texts(texts, TextSection(max_tokens=1000))
-    return Part(split, Path("a.csv"), np.arange(len(rows)), texts, [label for label, _ in rows], tokens)
+    return Part(
+        split,
+        Path("a.csv"),
+        np.arange(len(rows)),
+        texts,
+        [label for label, _ in rows],
+        tokens,
+    )
 
 
 def findings(*parts: Part) -> dict[str, Finding]:
@@ -44,11 +53,17 @@ def test_a_copy_in_another_split_is_found_whatever_its_case_and_space() -> None:
     valid = part("valid", [("a", "one  TWO"), ("a", "one two"), ("b", "four")])
     found = findings(train, valid)["same_valid_train"]
     assert (found.count, found.total) == (2, 3)
-    assert found.examples[0] == [Row("valid", 1, "a", "one  TWO"), Row("train", 1, "a", "One two")]
+    assert found.examples[0] == [
+        Row("valid", 1, "a", "one  TWO"),
+        Row("train", 1, "a", "One two"),
+    ]
 
 
 def test_a_copy_in_each_of_three_splits_is_found_for_each_pair() -> None:
-    parts = [part(split, [("a", "one two"), ("b", split)]) for split in ("train", "valid", "test")]
+    parts = [
+        part(split, [("a", "one two"), ("b", split)])
+        for split in ("train", "valid", "test")
+    ]
     found = findings(*parts)
     assert {kind for kind in found if kind.startswith("same")} == {
         "same_valid_train", "same_test_train", "same_test_valid",
@@ -56,48 +71,86 @@ def test_a_copy_in_each_of_three_splits_is_found_for_each_pair() -> None:
 
 
 def test_a_near_copy_in_another_split_is_found() -> None:
-    found = findings(part("train", [("a", BODY), ("b", "x")]), part("test", [("a", NEAR), ("a", FAR), ("b", "y")]))
+    found = findings(
+        part("train", [("a", BODY), ("b", "x")]),
+        part("test", [("a", NEAR), ("a", FAR), ("b", "y")]),
+    )
     assert (found["near_test_train"].count, found["near_test_train"].total) == (1, 3)
-    assert found["near_test_train"].examples == [[Row("test", 1, "a", NEAR), Row("train", 1, "a", BODY)]]
+    assert found["near_test_train"].examples == [
+        [Row("test", 1, "a", NEAR), Row("train", 1, "a", BODY)]
+    ]
 
 
 def test_a_copy_is_not_a_near_copy_too() -> None:
-    found = findings(part("train", [("a", BODY), ("a", NEAR), ("b", "x")]), part("test", [("a", BODY)]))
+    found = findings(
+        part("train", [("a", BODY), ("a", NEAR), ("b", "x")]),
+        part("test", [("a", BODY)]),
+    )
     assert "near_test_train" not in found
     assert found["same_test_train"].count == 1
 
 
 def test_repeats_inside_a_split_are_counted_without_the_first() -> None:
-    train = part("train", [("a", "one"), ("a", "one"), ("a", "One"), ("b", "two"), ("b", BODY), ("a", NEAR)])
+    train = part(
+        "train",
+        [
+            ("a", "one"),
+            ("a", "one"),
+            ("a", "One"),
+            ("b", "two"),
+            ("b", BODY),
+            ("a", NEAR),
+        ],
+    )
     found = findings(train, part("valid", [("a", "three"), ("b", "four")]))
     assert (found["same_train"].count, found["near_train"].count) == (2, 2)
-    assert found["near_train"].examples == [[Row("train", 5, "b", BODY), Row("train", 6, "a", NEAR)]]
+    assert found["near_train"].examples == [
+        [Row("train", 5, "b", BODY), Row("train", 6, "a", NEAR)]
+    ]
 
 
 def test_one_text_with_two_labels_is_found_across_splits() -> None:
     train = part("train", [("a", "one"), ("b", "one"), ("a", "two"), ("b", "three")])
-    found = findings(train, part("valid", [("b", "two"), ("a", "four")]))["conflicting_labels"]
+    found = findings(train, part("valid", [("b", "two"), ("a", "four")]))[
+        "conflicting_labels"
+    ]
     assert found.count == 4
     assert "(2 texts)" in found.what
-    assert found.examples[1] == [Row("train", 3, "a", "two"), Row("valid", 1, "b", "two")]
+    assert found.examples[1] == [
+        Row("train", 3, "a", "two"),
+        Row("valid", 1, "b", "two"),
+    ]
 
 
 def test_texts_without_a_token_are_no_copies_of_one_another() -> None:
-    train = part("train", [("a", ""), ("b", " "), ("a", "<br>"), ("b", "<p>"), ("a", "word")])
+    train = part(
+        "train", [("a", ""), ("b", " "), ("a", "<br>"), ("b", "<p>"), ("a", "word")]
+    )
     found = findings(train, part("valid", [("a", ""), ("b", "other")]))
-    assert {kind: each.count for kind, each in found.items()} == {"empty": 3, "no_token": 2}
+    assert {kind: each.count for kind, each in found.items()} == {
+        "empty": 3,
+        "no_token": 2,
+    }
 
 
 @pytest.mark.parametrize(("rows_of_a", "is_found"), [(5, False), (6, True)])
 def test_imbalance_is_told_from_three_to_one(rows_of_a: int, is_found: bool) -> None:
-    rows = [("a", f"word{number}") for number in range(rows_of_a)] + [("b", "one"), ("b", "two")]
+    rows = [("a", f"word{number}") for number in range(rows_of_a)] + [
+        ("b", "one"),
+        ("b", "two"),
+    ]
     found = findings(part("train", rows), part("valid", [("a", "x"), ("b", "y")]))
     assert ("imbalance" in found) == is_found
-    assert not is_found or (found["imbalance"].count, found["imbalance"].total) == (6, 8)
+    assert not is_found or (found["imbalance"].count, found["imbalance"].total) == (
+        6,
+        8,
+    )
 
 
 def test_a_class_that_training_lacks_is_found() -> None:
-    found = findings(part("train", [("a", "x"), ("b", "y")]), part("test", [("c", "z"), ("a", "w")]))
+    found = findings(
+        part("train", [("a", "x"), ("b", "y")]), part("test", [("c", "z"), ("a", "w")])
+    )
     assert found["unknown_class_test"].examples == [[Row("test", 1, "c", "z")]]
 
 
@@ -115,7 +168,11 @@ def test_a_class_that_training_lacks_is_found() -> None:
     ],
 )
 def test_odd_characters_are_found(text: str, kind: str) -> None:
-    found = findings(part("train", [("a", text), ("b", "plain caf\u00e9, \u00c3 la carte\tand\nmore")]))
+    found = findings(
+        part(
+            "train", [("a", text), ("b", "plain caf\u00e9, \u00c3 la carte\tand\nmore")]
+        )
+    )
     assert kind in found
     assert found[kind].examples == [[Row("train", 1, "a", text)]]
     assert found[kind].count == 1
@@ -132,17 +189,29 @@ def test_near_copies_are_those_of_comparing_all_pairs() -> None:
     rows = [("ab"[number % 2], text) for number, text in enumerate(texts)]
     generator.shuffle(rows)
     train, test = rows[:40], rows[40:]
-    sets = {text: {tuple(text.split()[place : place + 3]) for place in range(18)} for _, text in rows}
+    sets = {
+        text: {tuple(text.split()[place : place + 3]) for place in range(18)}
+        for _, text in rows
+    }
 
     def is_near(one: str, other: str) -> bool:
-        return one != other and len(sets[one] & sets[other]) / len(sets[one] | sets[other]) >= 0.8
+        return (
+            one != other
+            and len(sets[one] & sets[other]) / len(sets[one] | sets[other]) >= 0.8
+        )
 
     known = {text for _, text in train}
-    expected = sum(text not in known and any(is_near(text, other) for other in known) for _, text in test)
+    expected = sum(
+        text not in known and any(is_near(text, other) for other in known)
+        for _, text in test
+    )
     inside = sum(any(is_near(text, other) for other in known) for _, text in train)
     found = findings(part("train", train), part("test", test))
     assert expected > 3
-    assert (found["near_test_train"].count, found["near_train"].count) == (expected, inside)
+    assert (found["near_test_train"].count, found["near_train"].count) == (
+        expected,
+        inside,
+    )
 
 
 def test_texts_are_selected_in_the_order_asked_for() -> None:
@@ -153,5 +222,9 @@ def test_texts_are_selected_in_the_order_asked_for() -> None:
 
 
 def test_a_text_of_one_unknown_word_is_wordless() -> None:
-    assert find_wordless(tokenize_texts(["", "a", "a b"], TextSection())).tolist() == [True, False, False]
+    assert find_wordless(tokenize_texts(["", "a", "a b"], TextSection())).tolist() == [
+        True,
+        False,
+        False,
+    ]
     assert find_wordless(tokenize_texts(["a"], TextSection())).tolist() == [False]

@@ -1,4 +1,5 @@
-"""Rows come in the order of the file, and the first thing wrong is named with its file and row."""
+"""Rows come in the order of the file, and the first thing wrong is named with its file
+and row."""
 
 import io
 import json
@@ -52,16 +53,21 @@ def write_parquet(rows: list[Row]) -> Path:
 
 
 def write_column(values: pa.Array) -> Path:
-    """Write a Parquet file with one column of texts as they are given and the label "a" for each."""
+    """Write a Parquet file with one column of texts as they are given and the label "a"
+    for each."""
     path = Path("data.parquet")
-    pa_parquet.write_table(pa.table({"text": values, "label": ["a"] * len(values)}), path)
+    pa_parquet.write_table(
+        pa.table({"text": values, "label": ["a"] * len(values)}), path
+    )
     return path
 
 
 def read(path: Path, columns: Columns = ONE) -> tuple[list[str], list[str]]:
     """Return all texts and all labels of a file."""
     chunks = list(read_rows(path, columns))
-    return [text for rows in chunks for text in rows.texts], [label for rows in chunks for label in rows.labels]
+    return [text for rows in chunks for text in rows.texts], [
+        label for rows in chunks for label in rows.labels
+    ]
 
 
 def error_of(path: Path, columns: Columns = ONE) -> str:
@@ -73,7 +79,9 @@ def error_of(path: Path, columns: Columns = ONE) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-each_form = pytest.mark.parametrize("writer", [write_csv, write_tsv, write_jsonl, write_parquet])
+each_form = pytest.mark.parametrize(
+    "writer", [write_csv, write_tsv, write_jsonl, write_parquet]
+)
 line_forms = pytest.mark.parametrize("writer", [write_csv, write_tsv, write_jsonl])
 
 
@@ -102,7 +110,9 @@ def test_rows_come_a_block_at_a_time(writer: Writer) -> None:
 
 
 @each_form
-def test_text_columns_are_joined_by_one_space_in_the_order_asked_for(writer: Writer) -> None:
+def test_text_columns_are_joined_by_one_space_in_the_order_asked_for(
+    writer: Writer,
+) -> None:
     row = {"text": "b", "extra": "x", "label": "l", "title": "a"}
     path = writer([row, row | {"text": "", "title": "c"}])
     assert read(path, TWO)[0] == ["a b", "c "]
@@ -115,16 +125,23 @@ def test_without_a_label_wanted_texts_come_alone(writer: Writer) -> None:
 
 @each_form
 def test_an_empty_text_is_a_row(writer: Writer) -> None:
-    assert read(writer([{"text": "", "label": "a"}, {"text": "b", "label": "a"}]))[0] == ["", "b"]
+    assert read(writer([{"text": "", "label": "a"}, {"text": "b", "label": "a"}]))[
+        0
+    ] == ["", "b"]
 
 
 @each_form
 def test_words_that_stand_for_nothing_elsewhere_are_texts(writer: Writer) -> None:
     words = ["NULL", "NA", "nan", "None", "true", "1"]
-    assert read(writer([{"text": word, "label": word} for word in words])) == (words, words)
+    assert read(writer([{"text": word, "label": word} for word in words])) == (
+        words,
+        words,
+    )
 
 
-@pytest.mark.parametrize("name", ["data.CSV", "data.TSV", "data.JSONL", "data.ndjson", "data.Parquet"])
+@pytest.mark.parametrize(
+    "name", ["data.CSV", "data.TSV", "data.JSONL", "data.ndjson", "data.Parquet"]
+)
 def test_the_case_of_the_ending_does_not_matter(name: str) -> None:
     writers = {".csv": write_csv, ".tsv": write_tsv, ".parquet": write_parquet}
     path = writers.get(Path(name).suffix.lower(), write_jsonl)(ROWS)
@@ -158,7 +175,9 @@ def test_a_quoted_field_may_hold_line_ends_delimiters_and_doubled_quotes() -> No
 
 
 @pytest.mark.parametrize("inside", ["one\ntwo", "one\ttwo", 'one ""two""'])
-def test_a_quoted_field_of_a_tsv_file_may_hold_a_line_end_a_tab_or_doubled_quotes(inside: str) -> None:
+def test_a_quoted_field_of_a_tsv_file_may_hold_a_line_end_a_tab_or_doubled_quotes(
+    inside: str,
+) -> None:
     path = write("data.tsv", f'text\tlabel\n"{inside}"\ta\n')
     assert read(path) == ([inside.replace('""', '"')], ["a"])
 
@@ -171,7 +190,11 @@ def test_two_stray_quotes_in_a_tsv_file_swallow_no_rows() -> None:
 
 def test_an_empty_line_of_a_file_of_one_column_is_an_empty_text() -> None:
     path = write("data.csv", "text\ngood\n\nbad\n")
-    assert [text for rows in read_rows(path, Columns(("text",), None)) for text in rows.texts] == ["good", "", "bad"]
+    assert [
+        text
+        for rows in read_rows(path, Columns(("text",), None))
+        for text in rows.texts
+    ] == ["good", "", "bad"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -184,23 +207,30 @@ def test_a_wrong_row_after_empty_lines_and_the_header_of_one_column_is_named() -
     path = write("data.csv", '\n\ntext\na\n"b\nc"\nx,y\n')
     assert (
         error_of(path, TEXT_ONLY)
-        == "row 3: expected 1 columns, found 2: x,y; put a text that holds the delimiter in quotation marks"
+        == "row 3: expected 1 columns, found 2: x,y; put a text that holds the"
+        " delimiter in quotation marks"
     )
 
 
 def test_a_header_that_is_not_utf_8_is_named() -> None:
     path = write("data.csv", b"tex\xff,label\na,b\n")
-    assert error_of(path, Columns(("tex\ufffd",), "label")).startswith("the header cannot be read: is it UTF-8? ")
+    assert error_of(path, Columns(("tex\ufffd",), "label")).startswith(
+        "the header cannot be read: is it UTF-8? "
+    )
 
 
 def test_values_nested_nearly_too_deep_to_be_read_are_named() -> None:
     for depth in range(900, 1100):
-        path = write("data.jsonl", '{"label": "a", "text": ' + "[" * depth + "]" * depth + "}\n")
+        path = write(
+            "data.jsonl", '{"label": "a", "text": ' + "[" * depth + "]" * depth + "}\n"
+        )
         assert error_of(path).startswith("row 1: ")
 
 
 def test_a_file_to_predict_without_header_starts_with_a_class() -> None:
-    columns = Columns(("title", "description"), None, ("label", "title", "description"), ("1", "2"))
+    columns = Columns(
+        ("title", "description"), None, ("label", "title", "description"), ("1", "2")
+    )
     with pytest.raises(DataError, match="no column 'title'"):
         list(read_rows(write("data.csv", "id,review,stars\n7,good,5\n"), columns))
 
@@ -214,7 +244,9 @@ def test_utf_16_is_named() -> None:
 
 def test_nan_is_a_missing_label() -> None:
     path = Path("data.parquet")
-    pa_parquet.write_table(pa.table({"text": ["a", "b"], "label": [1.0, float("nan")]}), path)
+    pa_parquet.write_table(
+        pa.table({"text": ["a", "b"], "label": [1.0, float("nan")]}), path
+    )
     with pytest.raises(DataError, match="row 2: the label"):
         read(path)
 
@@ -224,21 +256,31 @@ def test_a_comma_is_text_in_a_tsv_file() -> None:
 
 
 def test_empty_lines_of_a_csv_file_are_no_rows() -> None:
-    assert read(write("data.csv", "\n\ntext,label\n\na,b\n\n\nc,d\n\n")) == (["a", "c"], ["b", "d"])
+    assert read(write("data.csv", "\n\ntext,label\n\na,b\n\n\nc,d\n\n")) == (
+        ["a", "c"],
+        ["b", "d"],
+    )
 
 
 def test_a_column_that_stands_twice_does_no_harm_where_it_is_not_read() -> None:
     assert read(write("data.csv", "x,text,label,x\n1,a,b,2\n")) == (["a"], ["b"])
 
 
-@pytest.mark.parametrize("content", ["text,label\n", "text,label", "text,label\r\n\r\n"])
+@pytest.mark.parametrize(
+    "content", ["text,label\n", "text,label", "text,label\r\n\r\n"]
+)
 def test_a_header_alone_has_no_rows(content: str) -> None:
     assert read(write("data.csv", content)) == ([], [])
 
 
 def test_a_file_without_a_header_is_read_by_position() -> None:
-    path = write("data.csv", '"3","Title one","Text one"\n"4","Title, two","Text ""two"""\n')
-    assert read(path, AG_NEWS) == (["Title one Text one", 'Title, two Text "two"'], ["3", "4"])
+    path = write(
+        "data.csv", '"3","Title one","Text one"\n"4","Title, two","Text ""two"""\n'
+    )
+    assert read(path, AG_NEWS) == (
+        ["Title one Text one", 'Title, two Text "two"'],
+        ["3", "4"],
+    )
 
 
 def test_a_file_without_a_header_may_have_one_row_and_no_line_end() -> None:
@@ -276,7 +318,15 @@ def test_a_stream_is_read_no_further_than_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "text"), [(3, "3"), (True, "true"), (False, "false"), (-1, "-1"), (1.5, "1.5"), (10**12, "1000000000000")]
+    ("label", "text"),
+    [
+        (3, "3"),
+        (True, "true"),
+        (False, "false"),
+        (-1, "-1"),
+        (1.5, "1.5"),
+        (10**12, "1000000000000"),
+    ],
 )
 @pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
 def test_a_number_is_a_label(writer: Writer, label: object, text: str) -> None:
@@ -285,16 +335,25 @@ def test_a_number_is_a_label(writer: Writer, label: object, text: str) -> None:
 
 @pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
 def test_a_null_text_is_an_empty_one(writer: Writer) -> None:
-    assert read(writer([{"text": "a", "label": "l"}, {"text": None, "label": "l"}]))[0] == ["a", ""]
+    assert read(writer([{"text": "a", "label": "l"}, {"text": None, "label": "l"}]))[
+        0
+    ] == ["a", ""]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()],
+)
 def test_parquet_texts_are_read_however_they_are_stored(kind: pa.DataType) -> None:
     assert read(write_column(pa.array(["a", "ü😀", None], kind)))[0] == ["a", "ü😀", ""]
 
 
 def test_parquet_texts_are_read_from_a_dictionary() -> None:
-    assert read(write_column(pa.array(["a", "b", "a"]).dictionary_encode()))[0] == ["a", "b", "a"]
+    assert read(write_column(pa.array(["a", "b", "a"]).dictionary_encode()))[0] == [
+        "a",
+        "b",
+        "a",
+    ]
 
 
 def test_a_parquet_column_of_nulls_is_empty_texts() -> None:
@@ -315,35 +374,56 @@ def test_a_parquet_column_may_have_a_dot_in_its_name() -> None:
 @pytest.mark.parametrize("writer", [write_csv, write_tsv, write_parquet])
 def test_a_missing_column_is_named_with_the_nearest_one(writer: Writer) -> None:
     path = writer([{"txt": "a", "label": "b"}])
-    assert error_of(path) == "no column 'text', found 'txt', 'label'; did you mean 'txt'?"
+    assert (
+        error_of(path) == "no column 'text', found 'txt', 'label'; did you mean 'txt'?"
+    )
 
 
 def test_a_missing_key_is_named_with_its_row_and_the_nearest_one() -> None:
     path = write_jsonl([{"text": "a", "label": "b"}, {"text": "a", "lable": "b"}])
-    assert error_of(path) == "row 2: no column 'label', found 'text', 'lable'; did you mean 'lable'?"
+    assert (
+        error_of(path)
+        == "row 2: no column 'label', found 'text', 'lable'; did you mean 'lable'?"
+    )
 
 
 @pytest.mark.parametrize("writer", [write_csv, write_parquet])
-def test_a_missing_column_like_no_other_is_named_with_the_keys_to_set(writer: Writer) -> None:
+def test_a_missing_column_like_no_other_is_named_with_the_keys_to_set(
+    writer: Writer,
+) -> None:
     path = writer([{"a": "1", "b": "2"}])
-    assert error_of(path) == "no column 'text', found 'a', 'b'; set data.text and data.label to its columns"
+    assert (
+        error_of(path)
+        == "no column 'text', found 'a', 'b'; set data.text and data.label to its"
+        " columns"
+    )
 
 
 def test_many_found_columns_are_shortened() -> None:
-    path = write("data.csv", ",".join(f"column{number}" for number in range(500)) + "\n")
+    path = write(
+        "data.csv", ",".join(f"column{number}" for number in range(500)) + "\n"
+    )
     assert len(error_of(path)) < 200
 
 
 def test_a_column_that_stands_twice_in_the_header_is_named() -> None:
     path = write("data.csv", "text,label,text\na,b,c\n")
-    assert error_of(path) == "column 'text' stands twice in the header: 'text', 'label', 'text'"
+    assert (
+        error_of(path)
+        == "column 'text' stands twice in the header: 'text', 'label', 'text'"
+    )
 
 
 def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
     path = Path("data.parquet")
     arrays = [pa.array(["a"]), pa.array(["b"]), pa.array(["c"])]
-    pa_parquet.write_table(pa.Table.from_arrays(arrays, names=["text", "label", "label"]), path)
-    assert error_of(path) == "column 'label' stands twice in the header: 'text', 'label', 'label'"
+    pa_parquet.write_table(
+        pa.Table.from_arrays(arrays, names=["text", "label", "label"]), path
+    )
+    assert (
+        error_of(path)
+        == "column 'label' stands twice in the header: 'text', 'label', 'label'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -352,16 +432,27 @@ def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
         ("text,label\na,b\nc\n", "row 2: expected 2 columns, found 1: c"),
         (
             "text,label\na,b,c\n",
-            "row 1: expected 2 columns, found 3: a,b,c; put a text that holds the delimiter in quotation marks",
+            (
+                "row 1: expected 2 columns, found 3: a,b,c; put a text that holds the"
+                " delimiter in quotation marks"
+            ),
         ),
         (
             'text,label\n\n"a\nb",c\n\nd,e,f\n',
-            "row 2: expected 2 columns, found 3: d,e,f; put a text that holds the delimiter in quotation marks",
+            (
+                "row 2: expected 2 columns, found 3: d,e,f; put a text that holds the"
+                " delimiter in quotation marks"
+            ),
         ),
-        ('text,label\na,b\n"open,c\nd,e\n', 'row 2: expected 2 columns, found 1: "open,c d,e'),
+        (
+            'text,label\na,b\n"open,c\nd,e\n',
+            'row 2: expected 2 columns, found 1: "open,c d,e',
+        ),
     ],
 )
-def test_a_row_with_the_wrong_number_of_fields_is_named(content: str, message: str) -> None:
+def test_a_row_with_the_wrong_number_of_fields_is_named(
+    content: str, message: str
+) -> None:
     assert error_of(write("data.csv", content)) == message
 
 
@@ -370,13 +461,21 @@ def test_a_row_with_the_wrong_number_of_fields_is_named(content: str, message: s
     [
         (
             '1,"t"\n2,"u"\n',
-            "row 1: expected 3 columns (label, title, description) or a header that names them, found 2: 1,t",
+            (
+                "row 1: expected 3 columns (label, title, description) or a header that"
+                " names them, found 2: 1,t"
+            ),
         ),
         ('"1","t","d"\n"2","u"\n', 'row 2: expected 3 columns, found 2: "2","u"'),
-        ("label,title,description\n1,t,d\n2,u\n", "row 2: expected 3 columns, found 2: 2,u"),
+        (
+            "label,title,description\n1,t,d\n2,u\n",
+            "row 2: expected 3 columns, found 2: 2,u",
+        ),
     ],
 )
-def test_a_row_by_position_with_the_wrong_number_of_fields_is_named(content: str, message: str) -> None:
+def test_a_row_by_position_with_the_wrong_number_of_fields_is_named(
+    content: str, message: str
+) -> None:
     assert error_of(write("data.csv", content), AG_NEWS) == message
 
 
@@ -389,21 +488,28 @@ def test_a_row_with_the_wrong_number_of_fields_that_is_not_utf_8_is_named() -> N
     path = write("data.csv", b"text,label\na,b\n\xc3,b,c\n")
     assert (
         error_of(path)
-        == "row 2: expected 2 columns, found 3: \ufffd,b,c; put a text that holds the delimiter in quotation marks"
+        == "row 2: expected 2 columns, found 3: \ufffd,b,c; put a text that holds the"
+        " delimiter in quotation marks"
     )
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_row_with_the_wrong_number_of_fields_in_a_later_block_is_named() -> None:
-    path = write("data.csv", "text,label\n" + "some text,a\n" * 20 + '"two\nlines",a\nx\n')
+    path = write(
+        "data.csv", "text,label\n" + "some text,a\n" * 20 + '"two\nlines",a\nx\n'
+    )
     assert error_of(path) == "row 22: expected 2 columns, found 1: x"
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_quotation_mark_left_open_over_blocks_is_named() -> None:
-    path = write("data.csv", "text,label\n" + "some text,a\n" * 20 + '"open,a\n' + "some text,a\n" * 20)
+    path = write(
+        "data.csv",
+        "text,label\n" + "some text,a\n" * 20 + '"open,a\n' + "some text,a\n" * 20,
+    )
     assert re.fullmatch(
-        r"after row \d+: a row is longer than 32 bytes: is a quotation mark left open\?",
+        r"after row \d+: a row is longer than 32 bytes: is a quotation mark left"
+        r" open\?",
         error_of(path),
     )
 
@@ -412,7 +518,11 @@ def test_a_quotation_mark_left_open_over_blocks_is_named() -> None:
 @pytest.mark.parametrize("label", ["", "  "])
 def test_a_missing_label_is_named_with_its_row(writer: Writer, label: str) -> None:
     path = writer([{"text": "a", "label": "x"}, {"text": "b", "label": label}])
-    assert error_of(path) == "row 2: the label (column 'label') is missing: fill it in, or take the row out"
+    assert (
+        error_of(path)
+        == "row 2: the label (column 'label') is missing: fill it in, or take the"
+        " row out"
+    )
 
 
 @each_form
@@ -420,24 +530,37 @@ def test_a_missing_label_is_named_with_its_row(writer: Writer, label: str) -> No
 def test_a_missing_label_in_a_later_block_is_named_with_its_row(writer: Writer) -> None:
     assert (
         error_of(writer([*ROWS, {"text": "b", "label": ""}]))
-        == "row 10: the label (column 'label') is missing: fill it in, or take the row out"
+        == "row 10: the label (column 'label') is missing: fill it in, or take the"
+        " row out"
     )
 
 
 @pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
 def test_a_null_label_is_a_missing_one(writer: Writer) -> None:
     path = writer([{"text": "a", "label": 1}, {"text": "a", "label": None}])
-    assert error_of(path) == "row 2: the label (column 'label') is missing: fill it in, or take the row out"
+    assert (
+        error_of(path)
+        == "row 2: the label (column 'label') is missing: fill it in, or take the"
+        " row out"
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text,label\na,b\nc\xff,d\n", "row 2: 'text': not UTF-8: byte 0xff at position 2; save as UTF-8"),
-        (b"text,label\na,\xe9\n", "row 1: 'label': not UTF-8: byte 0xe9 at position 1; save as UTF-8"),
+        (
+            b"text,label\na,b\nc\xff,d\n",
+            "row 2: 'text': not UTF-8: byte 0xff at position 2; save as UTF-8",
+        ),
+        (
+            b"text,label\na,\xe9\n",
+            "row 1: 'label': not UTF-8: byte 0xe9 at position 1; save as UTF-8",
+        ),
     ],
 )
-def test_a_byte_of_another_encoding_is_named_with_its_row_and_column(content: bytes, message: str) -> None:
+def test_a_byte_of_another_encoding_is_named_with_its_row_and_column(
+    content: bytes, message: str
+) -> None:
     assert error_of(write("data.csv", content)) == message
 
 
@@ -452,22 +575,35 @@ def test_a_byte_of_another_encoding_in_a_later_block_is_named_with_its_row() -> 
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_byte_of_another_encoding_in_a_later_json_line_is_named_with_its_row() -> None:
-    path = write("data.jsonl", b'{"text": "a", "label": "b"}\n' * 5 + b'{"text": "\xff", "label": "b"}\n')
+def test_a_byte_of_another_encoding_in_a_later_json_line_is_named_with_its_row() -> (
+    None
+):
+    path = write(
+        "data.jsonl",
+        b'{"text": "a", "label": "b"}\n' * 5 + b'{"text": "\xff", "label": "b"}\n',
+    )
     assert error_of(path) == "row 6: not UTF-8: byte 0xff at position 11; save as UTF-8"
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_byte_of_another_encoding_in_a_later_line_is_named_with_its_row() -> None:
     path = write("data.txt", b"a\n" * 5 + b"\xff\n")
-    assert error_of(path, TEXT_ONLY) == "row 6: not UTF-8: byte 0xff at position 1; save as UTF-8"
+    assert (
+        error_of(path, TEXT_ONLY)
+        == "row 6: not UTF-8: byte 0xff at position 1; save as UTF-8"
+    )
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.binary()])
 @pytest.mark.usefixtures("small_blocks")
-def test_a_byte_of_another_encoding_in_a_later_parquet_row_is_named(kind: pa.DataType) -> None:
+def test_a_byte_of_another_encoding_in_a_later_parquet_row_is_named(
+    kind: pa.DataType,
+) -> None:
     path = write_column(pa.array([b"ok"] * 6 + [b"a\xff"], pa.binary()).view(kind))
-    assert error_of(path) == "row 7: 'text': not UTF-8: byte 0xff at position 2; save as UTF-8"
+    assert (
+        error_of(path)
+        == "row 7: 'text': not UTF-8: byte 0xff at position 2; save as UTF-8"
+    )
 
 
 @pytest.mark.parametrize("name", ["data.csv", "data.tsv"])
@@ -481,9 +617,16 @@ def test_a_file_without_json_lines_has_no_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(["a", "b"], '["a", "b"]'), ({"en": "a"}, '{"en": "a"}'), (["x" * 200], '["' + "x" * 77 + "…")]
+    ("value", "found"),
+    [
+        (["a", "b"], '["a", "b"]'),
+        ({"en": "a"}, '{"en": "a"}'),
+        (["x" * 200], '["' + "x" * 77 + "…"),
+    ],
 )
-def test_a_list_or_object_in_the_place_of_a_text_is_named(value: object, found: str) -> None:
+def test_a_list_or_object_in_the_place_of_a_text_is_named(
+    value: object, found: str
+) -> None:
     path = write_jsonl([{"text": "a", "label": "b"}, {"text": value, "label": "b"}])
     assert error_of(path) == f"row 2: 'text': expected a text, found {found}"
 
@@ -509,19 +652,29 @@ def test_a_line_that_is_not_json_is_named_with_its_row(line: str, shown: str) ->
 
 @pytest.mark.parametrize("line", ['["a", "b"]', '"a"', "3", "null"])
 def test_a_json_line_that_is_no_object_is_named(line: str) -> None:
-    assert error_of(write("data.jsonl", line)) == f"row 1: expected an object with 'text', 'label': {line}"
+    assert (
+        error_of(write("data.jsonl", line))
+        == f"row 1: expected an object with 'text', 'label': {line}"
+    )
 
 
 def test_a_lone_surrogate_in_json_is_named() -> None:
     path = write("data.jsonl", '{"text": "ab\\ud83d", "label": "b"}\n')
-    assert error_of(path) == "row 1: 'text': not valid Unicode: a lone surrogate at character 3"
+    assert (
+        error_of(path)
+        == "row 1: 'text': not valid Unicode: a lone surrogate at character 3"
+    )
 
 
 def test_a_surrogate_pair_in_json_is_one_character() -> None:
-    assert read(write("data.jsonl", '{"text": "\\ud83d\\ude00", "label": "b"}\n'))[0] == ["😀"]
+    assert read(write("data.jsonl", '{"text": "\\ud83d\\ude00", "label": "b"}\n'))[
+        0
+    ] == ["😀"]
 
 
-@pytest.mark.parametrize("content", [b"", b"text,label\na,b\n", b"PAR1 but nothing else PAR1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"text,label\na,b\n", b"PAR1 but nothing else PAR1"]
+)
 def test_a_file_that_is_no_parquet_file_is_named(content: bytes) -> None:
     message = error_of(write("data.parquet", content))
     assert re.match(r"not a readable Parquet file|cannot be read", message)
@@ -538,7 +691,9 @@ def test_a_damaged_parquet_file_is_named_in_one_line() -> None:
     content = bytearray(path.read_bytes())
     content[4:40] = bytes(36)
     path.write_bytes(content)
-    assert re.fullmatch(r"(cannot be read|not a readable Parquet file): [^\n]*", error_of(path))
+    assert re.fullmatch(
+        r"(cannot be read|not a readable Parquet file): [^\n]*", error_of(path)
+    )
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.tsv", "none.jsonl", "none.parquet"])
@@ -553,22 +708,32 @@ def test_a_missing_file_of_lines_is_named() -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt"])
 def test_a_folder_in_the_place_of_a_file_is_named(name: str) -> None:
     Path(name).mkdir()
-    assert re.match(r"cannot be read: .*is a directory", error_of(Path(name), TEXT_ONLY), re.IGNORECASE)
+    assert re.match(
+        r"cannot be read: .*is a directory",
+        error_of(Path(name), TEXT_ONLY),
+        re.IGNORECASE,
+    )
 
 
 @pytest.mark.parametrize("name", ["data.txt", "data", "data.xlsx"])
 def test_an_unknown_ending_is_refused_where_labels_are_wanted(name: str) -> None:
-    assert error_of(write(name, "a\n")) == (
-        "cannot tell its form: expected .csv, .tsv, .jsonl or .parquet; "
+    assert (
+        error_of(write(name, "a\n"))
+        == "cannot tell its form: expected .csv, .tsv, .jsonl or .parquet; "
         f"set data.delimiter, or let 'rnncls init {name}' find out"
     )
 
 
 @pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.txt", "data"])
 @pytest.mark.parametrize("delimiter", [";", "|", "\t", ","])
-def test_a_delimiter_that_is_given_holds_for_every_ending(name: str, delimiter: str) -> None:
+def test_a_delimiter_that_is_given_holds_for_every_ending(
+    name: str, delimiter: str
+) -> None:
     path = write(name, f"label{delimiter}text\na{delimiter}one\nb{delimiter}two\n")
-    assert read(path, Columns(("text",), "label", delimiter=delimiter)) == (["one", "two"], ["a", "b"])
+    assert read(path, Columns(("text",), "label", delimiter=delimiter)) == (
+        ["one", "two"],
+        ["a", "b"],
+    )
 
 
 @pytest.mark.parametrize("writer", [write_jsonl, write_parquet])
@@ -577,9 +742,13 @@ def test_a_delimiter_changes_nothing_where_there_is_none(writer: Writer) -> None
     assert read(path, Columns(("text",), "label", delimiter=";")) == read(path)
 
 
-def test_rows_before_a_wrong_one_are_handed_on_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_before_a_wrong_one_are_handed_on_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(readers, "_ROWS_AT_ONCE", 2)
-    rows = read_rows(write("data.jsonl", '{"text": "a", "label": "b"}\n' * 2 + "oops\n"), ONE)
+    rows = read_rows(
+        write("data.jsonl", '{"text": "a", "label": "b"}\n' * 2 + "oops\n"), ONE
+    )
     assert next(rows).texts == ["a", "a"]
 
 
@@ -588,10 +757,17 @@ def test_data_errors_end_the_program_with_code_3() -> None:
 
 
 @pytest.mark.parametrize("rows", [[0], [2, 0, 2], [9_000, 1], []])
-def test_texts_are_found_by_the_numbers_of_their_rows(tmp_path: Path, rows: list[int]) -> None:
+def test_texts_are_found_by_the_numbers_of_their_rows(
+    tmp_path: Path, rows: list[int]
+) -> None:
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(f'{{"text": "text {number}"}}\n' for number in range(9_001)), encoding="utf-8")
-    assert find_texts(path, Columns(("text",), None), rows) == [f"text {number}" for number in rows]
+    path.write_text(
+        "".join(f'{{"text": "text {number}"}}\n' for number in range(9_001)),
+        encoding="utf-8",
+    )
+    assert find_texts(path, Columns(("text",), None), rows) == [
+        f"text {number}" for number in rows
+    ]
 
 
 def test_a_row_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -629,7 +805,11 @@ def test_a_piece_comes_as_soon_as_it_is_there() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-@pytest.mark.parametrize("content", [b"fine\n\xff\n", b"fine\nhalf \xe2\x82"], ids=["wrong", "unfinished"])
-def test_a_byte_in_a_stream_that_is_no_utf8_is_named_with_its_row(content: bytes, size: int) -> None:
+@pytest.mark.parametrize(
+    "content", [b"fine\n\xff\n", b"fine\nhalf \xe2\x82"], ids=["wrong", "unfinished"]
+)
+def test_a_byte_in_a_stream_that_is_no_utf8_is_named_with_its_row(
+    content: bytes, size: int
+) -> None:
     with pytest.raises(DataError, match="stdin: row 2: not UTF-8"):
         list(read_pieces(Trickle(content, size), "stdin"))

@@ -33,7 +33,8 @@ def runs(make_config: MakeConfig) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("gained", "lost"), [(0, 0), (1, 0), (5, 5), (3, 12), (195, 115), (400, 300), (20_100, 19_900)]
+    ("gained", "lost"),
+    [(0, 0), (1, 0), (5, 5), (3, 12), (195, 115), (400, 300), (20_100, 19_900)],
 )
 def test_mcnemars_test_is_scipys_exact_binomial_test(gained: int, lost: int) -> None:
     expected = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
@@ -60,17 +61,36 @@ def test_the_interval_of_the_difference_is_that_of_scipys_paired_bootstrap() -> 
 def test_equal_runs_differ_by_nothing() -> None:
     rows = np.array([True, False, True])
     found = differ("same", rows, rows)
-    assert (found.gained, found.lost, found.difference, found.interval, found.p) == (0, 0, 0.0, (0.0, 0.0), 1.0)
+    assert (found.gained, found.lost, found.difference, found.interval, found.p) == (
+        0,
+        0,
+        0.0,
+        (0.0, 0.0),
+        1.0,
+    )
 
 
-def test_settings_are_those_that_are_not_the_same_everywhere(make_config: MakeConfig) -> None:
-    configs = [make_config(), make_config("model.cell=gru"), make_config("train.clip_norm=null")]
-    assert find_differing(configs) == {"model.cell": ["lstm", "gru", "lstm"], "train.clip_norm": [1.0, 1.0, None]}
+def test_settings_are_those_that_are_not_the_same_everywhere(
+    make_config: MakeConfig,
+) -> None:
+    configs = [
+        make_config(),
+        make_config("model.cell=gru"),
+        make_config("train.clip_norm=null"),
+    ]
+    assert find_differing(configs) == {
+        "model.cell": ["lstm", "gru", "lstm"],
+        "train.clip_norm": [1.0, 1.0, None],
+    }
 
 
 def test_runs_are_compared_on_the_same_rows(runs: list[Path]) -> None:
     found = compare(runs)
-    assert [each.name for each in found.contenders] == ["runs/bag", "runs/short", "runs/long"]
+    assert [each.name for each in found.contenders] == [
+        "runs/bag",
+        "runs/short",
+        "runs/long",
+    ]
     accuracies = [each.scores.accuracy for each in found.contenders]
     for each, accuracy in zip(found.differences, accuracies[1:], strict=True):
         assert each.difference == pytest.approx(accuracy - accuracies[0])
@@ -81,11 +101,15 @@ def test_runs_are_compared_on_the_same_rows(runs: list[Path]) -> None:
 
 
 def _check_disagreements(found: Comparison) -> None:
-    """See that each text shown is judged right by some, wrong by others, and stands in that row of the file."""
+    """See that each text shown is judged right by some, wrong by others, and stands in
+    that row of the file."""
     lines = Path("toy.csv").read_text(encoding="utf-8").splitlines()
     assert found.num_disagreements >= len(found.disagreements) > 0
     for each in found.disagreements:
-        assert lines[each.row] == f"{each.label},{each.text.replace(' the crowd', ',the crowd', 1)}"
+        assert (
+            lines[each.row]
+            == f"{each.label},{each.text.replace(' the crowd', ',the crowd', 1)}"
+        )
         assert 0 < sum(name == each.label for name in each.predicted) < 3
     alike = [sum((name == each.label) == (each.predicted[0] == each.label) for name in each.predicted)
              for each in found.disagreements]  # fmt: skip
@@ -96,11 +120,17 @@ def test_size_and_speed_are_those_of_the_run_folder(runs: list[Path]) -> None:
     first = compare(runs[:2]).contenders[0]
     summary = read_json(runs[0] / "summary.json")
     files = ("config.yaml", "vocab.txt", "labels.json", "model.safetensors")
-    assert first.size_mib == pytest.approx(sum(len((runs[0] / name).read_bytes()) for name in files) / 1024 / 1024)
-    assert first.tokens_per_s * summary["train_s"] == pytest.approx(summary["data"]["num_train_tokens"])
+    assert first.size_mib == pytest.approx(
+        sum(len((runs[0] / name).read_bytes()) for name in files) / 1024 / 1024
+    )
+    assert first.tokens_per_s * summary["train_s"] == pytest.approx(
+        summary["data"]["num_train_tokens"]
+    )
 
 
-def test_the_validation_rows_are_compared_only_where_they_are_the_same(runs: list[Path]) -> None:
+def test_the_validation_rows_are_compared_only_where_they_are_the_same(
+    runs: list[Path],
+) -> None:
     compare([runs[0], runs[1]], split="valid")
     other = Path("runs/other")
     train(load_config(runs[0] / "config.yaml", ["data.split_seed=7"]), other)
@@ -108,10 +138,18 @@ def test_the_validation_rows_are_compared_only_where_they_are_the_same(runs: lis
         compare([runs[0], other], split="valid")
 
 
-def test_another_test_file_is_refused(runs: list[Path], make_config: MakeConfig) -> None:
-    Path("other.csv").write_text(Path("toy.csv").read_text(encoding="utf-8").replace("meet", "greet"), encoding="utf-8")
+def test_another_test_file_is_refused(
+    runs: list[Path], make_config: MakeConfig
+) -> None:
+    Path("other.csv").write_text(
+        Path("toy.csv").read_text(encoding="utf-8").replace("meet", "greet"),
+        encoding="utf-8",
+    )
     train(make_config("data.test=other.csv", "train.max_epochs=1"), Path("runs/other"))
-    with pytest.raises(ConfigError, match=r"other: its test rows of other\.csv are not those of runs/bag"):
+    with pytest.raises(
+        ConfigError,
+        match=r"other: its test rows of other\.csv are not those of runs/bag",
+    ):
         compare([runs[0], Path("runs/other")])
 
 

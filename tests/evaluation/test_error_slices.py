@@ -30,13 +30,22 @@ def test_slices_are_cut_at_the_quantiles() -> None:
 def test_texts_of_one_value_stay_together() -> None:
     values = np.array([0.0] * 70 + [0.5] * 20 + [1.0] * 10)
     slices = find_slices(values, np.ones(100, dtype=np.bool_))
-    assert [(each.low, each.high, each.num_rows) for each in slices] == [(0, 0, 70), (0.5, 0.5, 20), (1, 1, 10)]
+    assert [(each.low, each.high, each.num_rows) for each in slices] == [
+        (0, 0, 70),
+        (0.5, 0.5, 20),
+        (1, 1, 10),
+    ]
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0])
 def test_one_value_is_one_slice(value: float) -> None:
     (only,) = find_slices(np.full(9, value), np.arange(9) < 3)
-    assert (only.low, only.high, only.num_rows, only.accuracy) == (value, value, 9, 1 / 3)
+    assert (only.low, only.high, only.num_rows, only.accuracy) == (
+        value,
+        value,
+        9,
+        1 / 3,
+    )
 
 
 def test_the_interval_of_a_slice_is_wilsons() -> None:
@@ -50,10 +59,15 @@ def test_every_text_is_in_one_slice() -> None:
     is_right = values % 2 == 0
     slices = find_slices(values, is_right)
     assert sum(each.num_rows for each in slices) == 997
-    assert sum(each.num_rows * each.accuracy for each in slices) == pytest.approx(is_right.sum())
+    assert sum(each.num_rows * each.accuracy for each in slices) == pytest.approx(
+        is_right.sum()
+    )
     for each in slices:
         inside = (values >= each.low) & (values <= each.high)
-        assert (inside.sum(), is_right[inside].mean()) == (each.num_rows, pytest.approx(each.accuracy))
+        assert (inside.sum(), is_right[inside].mean()) == (
+            each.num_rows,
+            pytest.approx(each.accuracy),
+        )
 
 
 def test_unknown_words_are_counted_in_each_text() -> None:
@@ -71,7 +85,10 @@ def test_the_surest_mistake_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "words"), [(0.0, 0.0, "0.0%"), (0.01, 0.0104, "1.0%"), (0.0, 0.031, "0.0% to 3.1%")]
+    ("low", "high", "words"),
+    [(0.0, 0.0, "0.0%"), (0.01, 0.0104, "1.0%"), (0.0, 0.031, "0.0% to 3.1%")],
 )
-def test_a_range_whose_ends_read_alike_is_one_value(low: float, high: float, words: str) -> None:
+def test_a_range_whose_ends_read_alike_is_one_value(
+    low: float, high: float, words: str
+) -> None:
     assert Slice(low, high, 3, 1.0, (0.4, 1.0)).describe("{:.1%}") == words

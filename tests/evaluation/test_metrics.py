@@ -34,7 +34,11 @@ def draw(num_rows: int, num_classes: int, seed: int) -> tuple[Labels, Labels]:
     """Return labels and predictions that agree in about half of the rows."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, num_classes, num_rows)
-    predictions = np.where(generator.random(num_rows) < 0.5, labels, generator.integers(0, num_classes, num_rows))
+    predictions = np.where(
+        generator.random(num_rows) < 0.5,
+        labels,
+        generator.integers(0, num_classes, num_rows),
+    )
     return labels, predictions
 
 
@@ -44,7 +48,8 @@ def score_drawn(num_rows: int, num_classes: int, seed: int) -> Scores:
 
 
 each_draw = pytest.mark.parametrize(
-    ("num_rows", "num_classes", "seed"), [(1, 2, 0), (7, 4, 1), (100, 2, 2), (1000, 5, 3), (20, 30, 4)]
+    ("num_rows", "num_classes", "seed"),
+    [(1, 2, 0), (7, 4, 1), (100, 2, 2), (1000, 5, 3), (20, 30, 4)],
 )
 
 
@@ -54,15 +59,22 @@ def test_a_row_of_the_confusion_matrix_is_a_true_class() -> None:
 
 
 @each_draw
-def test_the_confusion_matrix_is_that_of_scikit_learn(num_rows: int, num_classes: int, seed: int) -> None:
+def test_the_confusion_matrix_is_that_of_scikit_learn(
+    num_rows: int, num_classes: int, seed: int
+) -> None:
     labels, predictions = draw(num_rows, num_classes, seed)
     expected = confusion_matrix(labels, predictions, labels=np.arange(num_classes))
-    np.testing.assert_array_equal(count_confusion(labels, predictions, num_classes), expected)
+    np.testing.assert_array_equal(
+        count_confusion(labels, predictions, num_classes), expected
+    )
 
 
 def test_confusion_matrices_of_parts_add_up_to_that_of_the_whole() -> None:
     labels, predictions = draw(100, 4, 0)
-    parts = [count_confusion(labels[part], predictions[part], 4) for part in (slice(33), slice(33, None))]
+    parts = [
+        count_confusion(labels[part], predictions[part], 4)
+        for part in (slice(33), slice(33, None))
+    ]
     np.testing.assert_array_equal(sum(parts), count_confusion(labels, predictions, 4))
 
 
@@ -76,7 +88,8 @@ def test_accuracy_is_the_share_on_the_diagonal() -> None:
 
 
 def test_macro_f1_is_the_mean_over_classes() -> None:
-    # cat: precision 2/3, recall 2/3, F1 2/3. dog: precision 1/3, recall 1/2, F1 2/5. fish: never predicted, F1 0.
+    # cat: precision 2/3, recall 2/3, F1 2/3. dog: precision 1/3, recall 1/2, F1 2/5.
+    # fish: never predicted, F1 0.
     assert macro_f1_of(BY_HAND) == pytest.approx((2 / 3 + 2 / 5 + 0) / 3)
 
 
@@ -85,28 +98,50 @@ def test_macro_f1_counts_a_class_that_never_occurs_as_zero() -> None:
 
 
 @each_draw
-def test_accuracy_is_that_of_scikit_learn(num_rows: int, num_classes: int, seed: int) -> None:
+def test_accuracy_is_that_of_scikit_learn(
+    num_rows: int, num_classes: int, seed: int
+) -> None:
     labels, predictions = draw(num_rows, num_classes, seed)
-    assert score_drawn(num_rows, num_classes, seed).accuracy == accuracy_score(labels, predictions)
+    assert score_drawn(num_rows, num_classes, seed).accuracy == accuracy_score(
+        labels, predictions
+    )
 
 
 @each_draw
-def test_macro_f1_is_that_of_scikit_learn(num_rows: int, num_classes: int, seed: int) -> None:
+def test_macro_f1_is_that_of_scikit_learn(
+    num_rows: int, num_classes: int, seed: int
+) -> None:
     labels, predictions = draw(num_rows, num_classes, seed)
-    expected = f1_score(labels, predictions, labels=np.arange(num_classes), average="macro", zero_division=0.0)
-    assert macro_f1_of(count_confusion(labels, predictions, num_classes)) == pytest.approx(expected, rel=1e-12)
+    expected = f1_score(
+        labels,
+        predictions,
+        labels=np.arange(num_classes),
+        average="macro",
+        zero_division=0.0,
+    )
+    assert macro_f1_of(
+        count_confusion(labels, predictions, num_classes)
+    ) == pytest.approx(expected, rel=1e-12)
 
 
 @each_draw
-def test_macro_f1_is_the_same_alone_and_among_all_scores(num_rows: int, num_classes: int, seed: int) -> None:
+def test_macro_f1_is_the_same_alone_and_among_all_scores(
+    num_rows: int, num_classes: int, seed: int
+) -> None:
     confusion = count_confusion(*draw(num_rows, num_classes, seed), num_classes)
-    assert score_drawn(num_rows, num_classes, seed).macro_f1 == pytest.approx(macro_f1_of(confusion), rel=1e-12)
+    assert score_drawn(num_rows, num_classes, seed).macro_f1 == pytest.approx(
+        macro_f1_of(confusion), rel=1e-12
+    )
 
 
 @each_draw
-def test_scores_of_each_class_are_those_of_scikit_learn(num_rows: int, num_classes: int, seed: int) -> None:
+def test_scores_of_each_class_are_those_of_scikit_learn(
+    num_rows: int, num_classes: int, seed: int
+) -> None:
     expected = precision_recall_fscore_support(
-        *draw(num_rows, num_classes, seed), labels=np.arange(num_classes), zero_division=0.0
+        *draw(num_rows, num_classes, seed),
+        labels=np.arange(num_classes),
+        zero_division=0.0,
     )
     per_class = score_drawn(num_rows, num_classes, seed).per_class
     found = [[each.precision, each.recall, each.f1, each.support] for each in per_class]
@@ -128,15 +163,28 @@ def test_a_class_that_is_never_predicted_scores_zero() -> None:
 
 def test_a_class_that_never_occurs_scores_zero() -> None:
     absent = score(np.array([[3, 1], [0, 0]]), 0.0, ["there", "absent"]).per_class[1]
-    assert (absent.precision, absent.recall, absent.f1, absent.support) == (0.0, 0.0, 0.0, 0)
+    assert (absent.precision, absent.recall, absent.f1, absent.support) == (
+        0.0,
+        0.0,
+        0.0,
+        0,
+    )
 
 
-@pytest.mark.parametrize(("right", "num_rows"), [(0, 1), (1, 1), (5, 10), (10, 10), (92, 100), (7000, 7600)])
+@pytest.mark.parametrize(
+    ("right", "num_rows"), [(0, 1), (1, 1), (5, 10), (10, 10), (92, 100), (7000, 7600)]
+)
 def test_the_interval_of_accuracy_is_wilsons(right: int, num_rows: int) -> None:
-    # Wilson (1927): (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z the 97.5 % point of the normal curve.
+    # Wilson (1927): (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z the 97.5 %
+    # point of the normal curve.
     p, n, z = right / num_rows, num_rows, 1.959963984540054
-    centre, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    interval = score(np.array([[right, num_rows - right], [0, 0]]), 0.0, ["a", "b"]).accuracy_interval
+    centre, half = (
+        p + z**2 / (2 * n),
+        z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)),
+    )
+    interval = score(
+        np.array([[right, num_rows - right], [0, 0]]), 0.0, ["a", "b"]
+    ).accuracy_interval
     expected = ((centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n))
     assert interval == pytest.approx(expected, abs=1e-12)
 
@@ -171,10 +219,15 @@ def test_scores_as_a_dictionary_have_the_promised_keys() -> None:
     }
 
 
-def test_scores_as_a_dictionary_hold_the_matrix_and_the_classes_as_plain_lists() -> None:
+def test_scores_as_a_dictionary_hold_the_matrix_and_the_classes_as_plain_lists() -> (
+    None
+):
     plain = score(BY_HAND, 0.25, NAMES).to_dict()
     fish = {"label": "fish", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
-    assert (plain["confusion_matrix"], plain["per_class"][2]) == ([[2, 1, 0], [1, 1, 0], [0, 1, 0]], fish)
+    assert (plain["confusion_matrix"], plain["per_class"][2]) == (
+        [[2, 1, 0], [1, 1, 0], [0, 1, 0]],
+        fish,
+    )
 
 
 def test_the_bootstrap_of_the_accuracy_is_binomial() -> None:
@@ -188,13 +241,20 @@ def test_the_bootstrap_of_macro_f1_is_that_of_rows_drawn_one_by_one() -> None:
     labels, predictions = draw(150, 4, 7)
     generator = np.random.default_rng(1)
     drawn = (generator.integers(0, 150, 150) for _ in range(200))
-    scores = [f1_score(labels[rows], predictions[rows], average="macro", labels=range(4)) for rows in drawn]
+    scores = [
+        f1_score(labels[rows], predictions[rows], average="macro", labels=range(4))
+        for rows in drawn
+    ]
     found = percentile_interval(bootstrap(count_confusion(labels, predictions, 4))[1])
     assert found == pytest.approx(np.quantile(scores, [0.025, 0.975]), abs=0.03)
 
 
-def test_each_sample_of_the_bootstrap_scores_as_its_own_confusion_matrix_would() -> None:
-    accuracies, macro_f1s = bootstrap(np.array([[7, 0], [0, 3]]))  # all right: so is every sample of them
+def test_each_sample_of_the_bootstrap_scores_as_its_own_confusion_matrix_would() -> (
+    None
+):
+    accuracies, macro_f1s = bootstrap(
+        np.array([[7, 0], [0, 3]])
+    )  # all right: so is every sample of them
     assert set(accuracies.tolist()) == {1.0}
     # A sample may lack the second class, which then scores 0.
     assert set(macro_f1s.tolist()) <= {1.0, 0.5}

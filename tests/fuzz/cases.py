@@ -1,8 +1,8 @@
 """How cases are drawn, counted and judged.
 
-A property is a function of drawn values, marked with `fuzz`. The fast suite checks it on a few cases, always the same;
-`pytest -m slow` on many, drawn anew each time (tests/conftest.py has both profiles). tests/cli/test_fuzz.py has some
-properties too.
+A property is a function of drawn values, marked with `fuzz`. The fast suite checks it
+on a few cases, always the same; `pytest -m slow` on many, drawn anew each time
+(tests/conftest.py has both profiles). tests/cli/test_fuzz.py has some properties too.
 """
 
 import functools
@@ -26,11 +26,19 @@ from rnncls import (
 
 CASES: Counter[str] = Counter()
 """Cases checked by property, for the line at the end of the run."""
-EXIT_CODES = {0, *(error.exit_code for error in (ConfigError, DataError, RunError, DeviceError, DivergedError))}
+EXIT_CODES = {
+    0,
+    *(
+        error.exit_code
+        for error in (ConfigError, DataError, RunError, DeviceError, DivergedError)
+    ),
+}
 Property = Callable[..., None]
 
 
-def fuzz(*, share: float = 1.0, **strategies: st.SearchStrategy[Any]) -> Callable[[Property], Property]:
+def fuzz(
+    *, share: float = 1.0, **strategies: st.SearchStrategy[Any]
+) -> Callable[[Property], Property]:
     """Check a property on drawn values.
 
     Args:
@@ -52,7 +60,8 @@ def fuzz(*, share: float = 1.0, **strategies: st.SearchStrategy[Any]) -> Callabl
 
 
 def attempt(action: Callable[[], Any], *allowed: type[RnnclsError]) -> Any:
-    """Return what an action returns, or the error that it may end with; any other is the test's failure."""
+    """Return what an action returns, or the error that it may end with; any other is
+    the test's failure."""
     try:
         return action()
     except allowed as error:
@@ -83,7 +92,14 @@ def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
     start, end = sorted(draw(st.tuples(places(), places())))
     first, last = int(start * len(data)), int(end * len(data))
     kinds = {
-        "flip": lambda: flip(data, draw(st.lists(st.tuples(places(), st.integers(1, 255)), min_size=1, max_size=4))),
+        "flip": lambda: flip(
+            data,
+            draw(
+                st.lists(
+                    st.tuples(places(), st.integers(1, 255)), min_size=1, max_size=4
+                )
+            ),
+        ),
         "cut": lambda: data[:first],
         "insert": lambda: data[:first] + draw(st.binary(max_size=20)) + data[first:],
         "leave out": lambda: data[:first] + data[last:],
@@ -132,12 +148,21 @@ ODD = [
 def texts(*, surrogates: bool = False, without: str = "") -> st.SearchStrategy[str]:
     """Draw a text: odd ones, any characters, and pieces of both."""
     categories = () if surrogates else ("Cs",)
-    characters = st.characters(exclude_categories=categories, exclude_characters=without)  # type: ignore[arg-type]
-    odd = st.sampled_from([text for text in ODD if not set(text) & set(without)] + ["\udcff"] * surrogates)
+    characters = st.characters(
+        exclude_categories=categories,  # type: ignore[arg-type]
+        exclude_characters=without,
+    )
+    odd = st.sampled_from(
+        [text for text in ODD if not set(text) & set(without)] + ["\udcff"] * surrogates
+    )
     plain = st.text(characters, max_size=40)
-    return st.one_of(plain, odd, st.lists(st.one_of(plain, odd), max_size=4).map("".join))
+    return st.one_of(
+        plain, odd, st.lists(st.one_of(plain, odd), max_size=4).map("".join)
+    )
 
 
 def labels() -> st.SearchStrategy[str]:
     """Draw a label: a text that is not only white space."""
-    return st.one_of(st.sampled_from(["a", "b", "3", "Sci/Tech", " a "]), texts()).filter(lambda text: text.strip())
+    return st.one_of(
+        st.sampled_from(["a", "b", "3", "Sci/Tech", " a "]), texts()
+    ).filter(lambda text: text.strip())

@@ -8,9 +8,15 @@ from tests.fuzz.cases import CASES
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many cases were checked, and in what time, drawing them included."""
-    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    reports = [
+        *terminalreporter.getreports("passed"),
+        *terminalreporter.getreports("failed"),
+    ]
     seconds = sum(report.duration for report in reports if "fuzz" in report.nodeid)
-    terminalreporter.write_line(f"fuzzing: {CASES.total():,} cases of {len(CASES)} properties in {seconds:.0f} s")
+    terminalreporter.write_line(
+        f"fuzzing: {CASES.total():,} cases of {len(CASES)} properties in"
+        f" {seconds:.0f} s"
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""What a library writes is read back as it was; what nobody wrote is read or refused with its file and row."""
+"""What a library writes is read back as it was; what nobody wrote is read or refused
+with its file and row."""
 
 import csv
 import io
@@ -25,26 +26,40 @@ ENDINGS = [".csv", ".tsv", ".jsonl", ".parquet"]
 Row = tuple[str, str]
 rows = st.lists(st.tuples(texts(), labels()), max_size=8)
 numbers = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_subnormal=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_subnormal=False)
 )
 
 
-def as_csv(table: list[Row], delimiter: str = ",", end: str = "\n", quoting: Any = csv.QUOTE_ALL) -> bytes:
+def as_csv(
+    table: list[Row],
+    delimiter: str = ",",
+    end: str = "\n",
+    quoting: Any = csv.QUOTE_ALL,
+) -> bytes:
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer = csv.writer(
+        stream, delimiter=delimiter, lineterminator=end, quoting=quoting
+    )
     writer.writerows([("text", "label"), *table])
     return stream.getvalue().encode()
 
 
 def as_jsonl(table: list[Row]) -> bytes:
-    return "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in table).encode()
+    return "".join(
+        json.dumps({"text": text, "label": label}) + "\n" for text, label in table
+    ).encode()
 
 
 def as_parquet(table: list[Row]) -> bytes:
     stream = io.BytesIO()
     schema = pa.schema([("text", pa.string()), ("label", pa.string())])
     items = [{"text": text, "label": label} for text, label in table]
-    pa_parquet.write_table(pa.Table.from_pylist(items, schema), stream, row_group_size=3)
+    pa_parquet.write_table(
+        pa.Table.from_pylist(items, schema), stream, row_group_size=3
+    )
     return stream.getvalue()
 
 
@@ -60,7 +75,11 @@ def read(path: Path, columns: Columns = COLUMNS) -> list[tuple[str, ...]]:
     """Return all rows of a file as tuples."""
     found: list[tuple[str, ...]] = []
     for chunk in read_rows(path, columns):
-        found += zip(chunk.texts, chunk.labels, strict=True) if columns.label else ((text,) for text in chunk.texts)
+        found += (
+            zip(chunk.texts, chunk.labels, strict=True)
+            if columns.label
+            else ((text,) for text in chunk.texts)
+        )
     return found
 
 
@@ -78,12 +97,19 @@ def check(path: Path, columns: Columns = COLUMNS) -> None:
 
 
 @fuzz(table=rows, end=st.sampled_from(["\n", "\r\n", "\r"]), with_mark=st.booleans())
-def test_a_csv_file_is_read_as_it_was_written(table: list[Row], end: str, with_mark: bool) -> None:
+def test_a_csv_file_is_read_as_it_was_written(
+    table: list[Row], end: str, with_mark: bool
+) -> None:
     mark = b"\xef\xbb\xbf" if with_mark else b""
     assert read(written("data.csv", mark + as_csv(table, end=end))) == table
 
 
-@fuzz(table=st.lists(st.tuples(texts(without="\r"), labels().filter(lambda text: "\r" not in text)), max_size=8))
+@fuzz(
+    table=st.lists(
+        st.tuples(texts(without="\r"), labels().filter(lambda text: "\r" not in text)),
+        max_size=8,
+    )
+)
 def test_a_csv_file_with_few_quotes_is_read_as_it_was_written(table: list[Row]) -> None:
     assert read(written("data.csv", as_csv(table, quoting=csv.QUOTE_MINIMAL))) == table
 
@@ -91,33 +117,60 @@ def test_a_csv_file_with_few_quotes_is_read_as_it_was_written(table: list[Row]) 
 @fuzz(column=st.lists(texts(), max_size=8))
 def test_a_csv_file_of_one_column_is_read_as_it_was_written(column: list[str]) -> None:
     stream = io.StringIO(newline="")
-    csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([("text",), *((text,) for text in column)])
+    csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(
+        [("text",), *((text,) for text in column)]
+    )
     path = written("data.csv", stream.getvalue().encode())
     assert read(path, Columns(("text",), None)) == [(text,) for text in column]
 
 
 @fuzz(table=rows)
-def test_a_tsv_file_is_read_as_it_was_written_or_the_first_doubtful_row_is_named(table: list[Row]) -> None:
+def test_a_tsv_file_is_read_as_it_was_written_or_the_first_doubtful_row_is_named(
+    table: list[Row],
+) -> None:
     path = written("data.tsv", as_csv(table, "\t"))
-    doubtful = [row for row, (text, _) in enumerate(table, 1) if "\t" in text and "\n" in text]
+    doubtful = [
+        row for row, (text, _) in enumerate(table, 1) if "\t" in text and "\n" in text
+    ]
     result = attempt(lambda: read(path), DataError)
     if doubtful:
-        assert str(result).startswith(f"data.tsv: row {doubtful[0]}: a field goes on over several lines")
+        assert str(result).startswith(
+            f"data.tsv: row {doubtful[0]}: a field goes on over several lines"
+        )
     else:
         assert result == table
 
 
 @fuzz(table=rows, ascii_=st.booleans())
 def test_a_jsonl_file_is_read_as_it_was_written(table: list[Row], ascii_: bool) -> None:
-    lines = [json.dumps({"label": label, "text": text}, ensure_ascii=ascii_) for text, label in table]
-    assert read(written("data.jsonl", "".join(f"{line}\n" for line in lines).encode())) == table
+    lines = [
+        json.dumps({"label": label, "text": text}, ensure_ascii=ascii_)
+        for text, label in table
+    ]
+    assert (
+        read(written("data.jsonl", "".join(f"{line}\n" for line in lines).encode()))
+        == table
+    )
 
 
-@fuzz(table=rows, kind=st.sampled_from([pa.string(), pa.large_string(), pa.binary(), pa.string_view()]))
-def test_a_parquet_file_is_read_as_it_was_written(table: list[Row], kind: pa.DataType) -> None:
+@fuzz(
+    table=rows,
+    kind=st.sampled_from(
+        [pa.string(), pa.large_string(), pa.binary(), pa.string_view()]
+    ),
+)
+def test_a_parquet_file_is_read_as_it_was_written(
+    table: list[Row], kind: pa.DataType
+) -> None:
     column = pa.array([text.encode() for text, _ in table], pa.binary()).cast(kind)
     pa_parquet.write_table(
-        pa.table({"text": column, "label": pa.array([label for _, label in table], pa.string())}), "data.parquet"
+        pa.table(
+            {
+                "text": column,
+                "label": pa.array([label for _, label in table], pa.string()),
+            }
+        ),
+        "data.parquet",
     )
     assert read(Path("data.parquet")) == table
 
@@ -125,21 +178,29 @@ def test_a_parquet_file_is_read_as_it_was_written(table: list[Row], kind: pa.Dat
 @fuzz(lines=st.lists(texts(without="\r\n"), max_size=8))
 def test_lines_are_read_as_they_were_written(lines: list[str]) -> None:
     assume(not (lines and lines[0].startswith("\ufeff")))
-    chunks = read_lines(io.BytesIO("".join(f"{line}\n" for line in lines).encode()), "stdin")
+    chunks = read_lines(
+        io.BytesIO("".join(f"{line}\n" for line in lines).encode()), "stdin"
+    )
     assert [text for chunk in chunks for text in chunk.texts] == lines
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.usefixtures("small_blocks")
 @fuzz(share=0.5, table=rows)
-def test_rows_of_many_blocks_are_read_as_they_were_written(ending: str, table: list[Row]) -> None:
-    assume(ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table))
+def test_rows_of_many_blocks_are_read_as_they_were_written(
+    ending: str, table: list[Row]
+) -> None:
+    assume(
+        ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table)
+    )
     assert read(written(f"data{ending}", WRITERS[ending](table))) == table
 
 
 @fuzz(values=st.lists(numbers, min_size=1, max_size=8))
 def test_numbers_of_json_lines_are_texts_as_json_writes_them(values: list[Any]) -> None:
-    lines = "".join(json.dumps({"text": value, "label": "a"}) + "\n" for value in values)
+    lines = "".join(
+        json.dumps({"text": value, "label": "a"}) + "\n" for value in values
+    )
     expected = ["" if value is None else json.dumps(value) for value in values]
     assert [text for text, _ in read(written("data.jsonl", lines.encode()))] == expected
 
@@ -149,22 +210,38 @@ def test_numbers_of_json_lines_are_texts_as_json_writes_them(values: list[Any]) 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.usefixtures("small_blocks")
-@fuzz(share=0.5, table=rows.filter(bool), place=st.integers(0, 7), blank=st.sampled_from(["", " ", "\t", "\u2003"]))
-def test_a_missing_label_is_named_with_its_row(ending: str, table: list[Row], place: int, blank: str) -> None:
-    assume(ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table))
+@fuzz(
+    share=0.5,
+    table=rows.filter(bool),
+    place=st.integers(0, 7),
+    blank=st.sampled_from(["", " ", "\t", "\u2003"]),
+)
+def test_a_missing_label_is_named_with_its_row(
+    ending: str, table: list[Row], place: int, blank: str
+) -> None:
+    assume(
+        ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table)
+    )
     row = place % len(table)
     table[row] = (table[row][0], blank)
-    result = attempt(lambda: read(written(f"data{ending}", WRITERS[ending](table))), DataError)
+    result = attempt(
+        lambda: read(written(f"data{ending}", WRITERS[ending](table))), DataError
+    )
     assert (
         str(result)
-        == f"data{ending}: row {row + 1}: the label (column 'label') is missing: fill it in, or take the row out"
+        == f"data{ending}: row {row + 1}: the label (column 'label') is missing: fill"
+        " it in, or take the row out"
     )
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
 @fuzz(share=0.5, table=rows, place=st.integers(0, 8), byte=st.integers(0x80, 0xFF))
-def test_a_byte_that_is_no_utf_8_is_named_with_its_row(ending: str, table: list[Row], place: int, byte: int) -> None:
-    assume(ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table))
+def test_a_byte_that_is_no_utf_8_is_named_with_its_row(
+    ending: str, table: list[Row], place: int, byte: int
+) -> None:
+    assume(
+        ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table)
+    )
     row = place % (len(table) + 1)
     table.insert(row, ("MARK", "a"))
     content = WRITERS[ending](table).replace(b"MARK", b"x" + bytes([byte]))
@@ -174,11 +251,15 @@ def test_a_byte_that_is_no_utf_8_is_named_with_its_row(ending: str, table: list[
 
 
 @fuzz(table=rows, place=st.integers(0, 8), num_fields=st.sampled_from([1, 3, 9]))
-def test_a_row_with_a_wrong_number_of_fields_is_named(table: list[Row], place: int, num_fields: int) -> None:
+def test_a_row_with_a_wrong_number_of_fields_is_named(
+    table: list[Row], place: int, num_fields: int
+) -> None:
     row = place % (len(table) + 1)
     table.insert(row, tuple("x" * num_fields))  # type: ignore[arg-type]  # that is the mistake
     result = attempt(lambda: read(written("data.csv", as_csv(table))), DataError)
-    assert str(result).startswith(f"data.csv: row {row + 1}: expected 2 columns, found {num_fields}: ")
+    assert str(result).startswith(
+        f"data.csv: row {row + 1}: expected 2 columns, found {num_fields}: "
+    )
 
 
 # Files that nobody wrote
@@ -191,20 +272,36 @@ def test_a_row_with_a_wrong_number_of_fields_is_named(table: list[Row], place: i
         lambda pieces: "".join(["text,label\n", *pieces]).encode()
     )
 )
-def test_any_bytes_are_rows_or_an_error_that_names_the_file(ending: str, content: bytes) -> None:
-    check(written(f"data{ending}", content), COLUMNS if ending in ENDINGS else Columns(("text",), None))
+def test_any_bytes_are_rows_or_an_error_that_names_the_file(
+    ending: str, content: bytes
+) -> None:
+    check(
+        written(f"data{ending}", content),
+        COLUMNS if ending in ENDINGS else Columns(("text",), None),
+    )
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.usefixtures("small_blocks")
 @fuzz(data=st.data())
-def test_a_damaged_file_is_rows_or_an_error_that_names_the_file(ending: str, data: st.DataObject) -> None:
+def test_a_damaged_file_is_rows_or_an_error_that_names_the_file(
+    ending: str, data: st.DataObject
+) -> None:
     check(written(f"data{ending}", data.draw(damaged(rows.map(WRITERS[ending])))))
 
 
 arrow_types = st.sampled_from(
     [
-        *(pa.int8(), pa.uint64(), pa.float16(), pa.float64(), pa.bool_(), pa.null(), pa.date32(), pa.date64()),
+        *(
+            pa.int8(),
+            pa.uint64(),
+            pa.float16(),
+            pa.float64(),
+            pa.bool_(),
+            pa.null(),
+            pa.date32(),
+            pa.date64(),
+        ),
         *(
             pa.time32("s"),
             pa.time64("ns"),
@@ -212,20 +309,38 @@ arrow_types = st.sampled_from(
             pa.timestamp("ms", "UTC"),
             pa.timestamp("us", "No/Where"),
         ),
-        *(pa.duration("s"), pa.decimal128(20, 3), pa.binary(8), pa.binary(), pa.list_(pa.int64()), pa.uuid()),
-        *(pa.struct([("text", pa.string())]), pa.map_(pa.string(), pa.int64()), pa.dictionary(pa.int8(), pa.binary())),
+        *(
+            pa.duration("s"),
+            pa.decimal128(20, 3),
+            pa.binary(8),
+            pa.binary(),
+            pa.list_(pa.int64()),
+            pa.uuid(),
+        ),
+        *(
+            pa.struct([("text", pa.string())]),
+            pa.map_(pa.string(), pa.int64()),
+            pa.dictionary(pa.int8(), pa.binary()),
+        ),
     ]
 )
 
 
-@fuzz(kind=arrow_types, items=st.lists(st.integers(-(2**40), 2**40) | st.none(), max_size=5), name=st.booleans())
+@fuzz(
+    kind=arrow_types,
+    items=st.lists(st.integers(-(2**40), 2**40) | st.none(), max_size=5),
+    name=st.booleans(),
+)
 def test_a_parquet_column_of_any_type_is_texts_or_an_error_that_names_the_file(
     kind: pa.DataType, items: list[int | None], name: bool
 ) -> None:
     column = attempt_cast(items, kind)
     other = pa.array(["a"] * len(column), pa.string())
     pa_parquet.write_table(
-        pa.table({"text": other if name else column, "label": column if name else other}), "data.parquet"
+        pa.table(
+            {"text": other if name else column, "label": column if name else other}
+        ),
+        "data.parquet",
     )
     check(Path("data.parquet"))
 
@@ -241,15 +356,29 @@ def attempt_cast(items: list[int | None], kind: pa.DataType) -> pa.Array:
 
 @fuzz(
     line=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | texts(surrogates=True),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "label", "x"]), inner),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_subnormal=False)
+        | texts(surrogates=True),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["text", "label", "x"]), inner)
+        ),
         max_leaves=6,
     )
 )
 def test_any_json_line_is_a_row_or_an_error_that_names_it(line: Any) -> None:
-    path = written("data.jsonl", b'{"text": "a", "label": "b"}\n' + json.dumps(line).encode() + b"\n")
+    path = written(
+        "data.jsonl",
+        b'{"text": "a", "label": "b"}\n' + json.dumps(line).encode() + b"\n",
+    )
     result = attempt(lambda: read(path), DataError)
-    assert len(result) == 2 if isinstance(result, list) else str(result).startswith("data.jsonl: row 2: ")
+    assert (
+        len(result) == 2
+        if isinstance(result, list)
+        else str(result).startswith("data.jsonl: row 2: ")
+    )
 
 
 # Data sets
@@ -257,16 +386,24 @@ def test_any_json_line_is_a_row_or_an_error_that_names_it(line: Any) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @fuzz(share=0.5, table=rows)
-def test_a_data_set_has_the_labels_and_tokens_of_its_file(ending: str, table: list[Row]) -> None:
-    assume(ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table))
+def test_a_data_set_has_the_labels_and_tokens_of_its_file(
+    ending: str, table: list[Row]
+) -> None:
+    assume(
+        ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table)
+    )
     config = parse_config("data: {train: x, text: [text]}", "fuzz.yaml")
     path = written(f"data{ending}", WRITERS[ending](table))
     found = attempt(lambda: load_labelled(path, config.data, config.text), DataError)
     if not table:
-        assert str(found) == f"data{ending}: has no rows: expected one labelled text a row"
+        assert (
+            str(found) == f"data{ending}: has no rows: expected one labelled text a row"
+        )
         return
     tokenize = build_tokenizer(config.text)
-    assert [found.label_names[label] for label in found.labels] == [label.strip() for _, label in table]
+    assert [found.label_names[label] for label in found.labels] == [
+        label.strip() for _, label in table
+    ]
     tokens = [token for text, _ in table for token in tokenize(text)]
     assert [found.texts.types[number] for number in found.texts.type_ids] == tokens
     assert len(set(found.label_names)) == len(found.label_names)
@@ -278,21 +415,35 @@ def test_a_data_set_has_the_labels_and_tokens_of_its_file(ending: str, table: li
 @pytest.mark.slow
 def test_a_million_rows_of_one_token_are_read_and_tokenised() -> None:
     config = parse_config("data: {train: x, text: [text]}", "fuzz.yaml")
-    found = load_labelled(written("data.csv", b"text,label\n" + b"word,a\n" * 1_000_000), config.data, config.text)
-    assert (found.texts.types, len(found.labels), int(found.texts.lengths.sum())) == (["word"], 1_000_000, 1_000_000)
+    found = load_labelled(
+        written("data.csv", b"text,label\n" + b"word,a\n" * 1_000_000),
+        config.data,
+        config.text,
+    )
+    assert (found.texts.types, len(found.labels), int(found.texts.lengths.sum())) == (
+        ["word"],
+        1_000_000,
+        1_000_000,
+    )
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, ".txt"])
 def test_a_line_of_ten_megabytes_is_a_text(ending: str) -> None:
     text = "again " * (10_000_000 // 6)
     if ending == ".txt":
-        assert read(written("data.txt", text.encode()), Columns(("text",), None)) == [(text,)]
+        assert read(written("data.txt", text.encode()), Columns(("text",), None)) == [
+            (text,)
+        ]
     else:
-        assert read(written(f"data{ending}", WRITERS[ending]([(text, "a")]))) == [(text, "a")]
+        assert read(written(f"data{ending}", WRITERS[ending]([(text, "a")]))) == [
+            (text, "a")
+        ]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
 def test_no_message_holds_a_whole_line_of_ten_megabytes(ending: str) -> None:
-    result = attempt(lambda: read(written(f"data{ending}", b"x" * 10_000_000)), DataError)
+    result = attempt(
+        lambda: read(written(f"data{ending}", b"x" * 10_000_000)), DataError
+    )
     assert str(result).startswith(f"data{ending}: ")
     assert len(str(result)) < 500

@@ -1,4 +1,5 @@
-"""Vectors are read as they were written, and a file that is none is refused under its name."""
+"""Vectors are read as they were written, and a file that is none is refused under its
+name."""
 
 import gzip
 import struct
@@ -11,8 +12,15 @@ from rnncls.text.vectors import load_vectors
 from tests.fuzz.cases import attempt, damaged, fuzz, texts, written
 
 WORDS = ["<pad>", "<unk>", "a", "b", "the", "naïve", "\u200d"]
-words = st.lists(texts().map(lambda text: "".join(text.split())[:20]).filter(bool), min_size=1, max_size=6, unique=True)
-floats = st.floats(width=32, allow_subnormal=False, allow_nan=False, allow_infinity=False)
+words = st.lists(
+    texts().map(lambda text: "".join(text.split())[:20]).filter(bool),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+floats = st.floats(
+    width=32, allow_subnormal=False, allow_nan=False, allow_infinity=False
+)
 Table = dict[str, list[float]]
 
 
@@ -20,11 +28,16 @@ Table = dict[str, list[float]]
 def tables(draw: st.DrawFn, known: st.SearchStrategy[list[str]]) -> Table:
     """Draw words with vectors of one width."""
     width = draw(st.integers(3, 6))
-    return {word: draw(st.lists(floats, min_size=width, max_size=width)) for word in draw(known)}
+    return {
+        word: draw(st.lists(floats, min_size=width, max_size=width))
+        for word in draw(known)
+    }
 
 
 def as_text(table: Table) -> bytes:
-    return "".join(f"{word} {' '.join(map(repr, vector))}\n" for word, vector in table.items()).encode()
+    return "".join(
+        f"{word} {' '.join(map(repr, vector))}\n" for word, vector in table.items()
+    ).encode()
 
 
 def check(name: str) -> None:
@@ -39,7 +52,9 @@ def check(name: str) -> None:
         assert not vectors[~found].any()
 
 
-@fuzz(table=tables(words), missing=words, compressed=st.booleans(), header=st.booleans())
+@fuzz(
+    table=tables(words), missing=words, compressed=st.booleans(), header=st.booleans()
+)
 def test_vectors_are_read_as_they_were_written(
     table: Table, missing: list[str], compressed: bool, header: bool
 ) -> None:
@@ -54,20 +69,37 @@ def test_vectors_are_read_as_they_were_written(
     assert torch.equal(vectors, expected)
 
 
-@fuzz(content=st.binary(max_size=100) | damaged(tables(st.permutations(WORDS)).map(as_text)))
+@fuzz(
+    content=st.binary(max_size=100)
+    | damaged(tables(st.permutations(WORDS)).map(as_text))
+)
 def test_any_bytes_are_vectors_or_an_error_that_names_the_file(content: bytes) -> None:
     written("vectors.txt", content)
     check("vectors.txt")
 
 
-@fuzz(content=st.binary(max_size=60) | damaged(tables(st.permutations(WORDS)).map(as_text).map(gzip.compress)))
-def test_any_compressed_bytes_are_vectors_or_an_error_that_names_the_file(content: bytes) -> None:
+@fuzz(
+    content=st.binary(max_size=60)
+    | damaged(tables(st.permutations(WORDS)).map(as_text).map(gzip.compress))
+)
+def test_any_compressed_bytes_are_vectors_or_an_error_that_names_the_file(
+    content: bytes,
+) -> None:
     written("vectors.txt.gz", content)
     check("vectors.txt.gz")
 
 
-@fuzz(numbers=st.lists(st.sampled_from(["1", "-0", "1e400", "nan", "inf", "1_0", "0x1", "", "1,5", "٣"]) | texts()))
-def test_any_numbers_are_a_vector_or_an_error_that_names_the_file(numbers: list[str]) -> None:
+@fuzz(
+    numbers=st.lists(
+        st.sampled_from(
+            ["1", "-0", "1e400", "nan", "inf", "1_0", "0x1", "", "1,5", "٣"]
+        )
+        | texts()
+    )
+)
+def test_any_numbers_are_a_vector_or_an_error_that_names_the_file(
+    numbers: list[str],
+) -> None:
     written("vectors.txt", " ".join(["the", *numbers]).encode() + b"\n")
     check("vectors.txt")
 
@@ -80,7 +112,9 @@ def test_any_name_is_that_of_vectors_or_an_error(name: str) -> None:
 
 @fuzz(bits=st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=5))
 def test_a_number_of_any_bits_is_kept_to_the_bit_or_refused(bits: list[int]) -> None:
-    torch.set_flush_denormal(False)  # which a model before this test may have switched on
+    torch.set_flush_denormal(
+        False
+    )  # which a model before this test may have switched on
     vector = [struct.unpack("<f", struct.pack("<I", each))[0] for each in bits]
     written("vectors.txt", as_text({"the": vector}))
     result = attempt(lambda: load_vectors("vectors.txt", ["the"]), DataError)

@@ -21,12 +21,21 @@ data: {train: none.csv}
 text: {max_tokens: 64}
 model: {embedding_dim: 6, hidden_size: 5}
 """
-TEXTS = ["rovers meet oslo", "oslo", "again again again oslo meet rovers again", "", "meet oslo", "rovers " * 40]
+TEXTS = [
+    "rovers meet oslo",
+    "oslo",
+    "again again again oslo meet rovers again",
+    "",
+    "meet oslo",
+    "rovers " * 40,
+]
 ODD_TEXTS = {
     "empty": "",
     "spaces": " \t\r\n\u2028\u3000",
     "NUL": "rovers \0 meet\0",
-    "emoji joined by zero-width joiners": "oslo \U0001f468\u200d\U0001f469\u200d\U0001f467 meet",
+    "emoji joined by zero-width joiners": (
+        "oslo \U0001f468\u200d\U0001f469\u200d\U0001f467 meet"
+    ),
     "right to left": "\u202e\u0627\u0644\u0639 \u05d0\u05d1\u05d2 oslo",
     "lone surrogate": "rovers \udcff oslo",
     "broken entities": "&#xD800; &#0; &lt;b&gt; #39;s quot;",
@@ -44,7 +53,9 @@ def predictor() -> Predictor:
     model = TextClassifier(config.model, len(WORDS), len(LABELS))
     with torch.no_grad():
         model.linear.weight.mul_(5)
-    return Predictor(Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"))
+    return Predictor(
+        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu")
+    )
 
 
 def probs_of(predictions: list[Prediction]) -> torch.Tensor:
@@ -68,13 +79,18 @@ def test_the_prob_is_that_of_the_label() -> None:
         (9, [("y", 0.5), ("z", 0.3), ("x", 0.2)]),
     ],
 )
-def test_top_holds_the_most_probable_labels_first(k: int, expected: list[tuple[str, float]]) -> None:
+def test_top_holds_the_most_probable_labels_first(
+    k: int, expected: list[tuple[str, float]]
+) -> None:
     assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).top(k) == expected
 
 
 def test_equally_probable_labels_keep_the_order_of_the_run() -> None:
     prediction = Prediction("a", {"x": 0.2, "y": 0.4, "z": 0.4})
-    assert (prediction.label, [label for label, _ in prediction.top(3)]) == ("y", ["y", "z", "x"])
+    assert (prediction.label, [label for label, _ in prediction.top(3)]) == (
+        "y",
+        ["y", "z", "x"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,15 +103,24 @@ def test_equally_probable_labels_keep_the_order_of_the_run() -> None:
         (" \t\n\u3000", [1]),
     ],
 )
-def test_probs_are_the_softmax_of_the_logits(predictor: Predictor, text: str, token_ids: list[int]) -> None:
-    logits = predictor.model(torch.tensor([token_ids]), torch.tensor([len(token_ids)]), is_ragged=False)[0].tolist()
+def test_probs_are_the_softmax_of_the_logits(
+    predictor: Predictor, text: str, token_ids: list[int]
+) -> None:
+    logits = predictor.model(
+        torch.tensor([token_ids]), torch.tensor([len(token_ids)]), is_ragged=False
+    )[0].tolist()
     total = sum(math.exp(logit) for logit in logits)
     (prediction,) = predictor.predict([text])
-    expected = {name: math.exp(logit) / total for name, logit in zip(LABELS, logits, strict=True)}
+    expected = {
+        name: math.exp(logit) / total
+        for name, logit in zip(LABELS, logits, strict=True)
+    }
     assert prediction.probs == pytest.approx(expected, rel=1e-5)
 
 
-def test_texts_come_back_in_their_order_whatever_their_lengths(predictor: Predictor) -> None:
+def test_texts_come_back_in_their_order_whatever_their_lengths(
+    predictor: Predictor,
+) -> None:
     assert [prediction.text for prediction in predictor.predict(TEXTS)] == TEXTS
 
 
@@ -106,11 +131,15 @@ def test_each_text_gets_the_prediction_that_it_gets_alone(predictor: Predictor) 
 
 
 def test_different_texts_get_different_probs(predictor: Predictor) -> None:
-    assert len({prediction.prob for prediction in predictor.predict(TEXTS)}) == len(TEXTS)
+    assert len({prediction.prob for prediction in predictor.predict(TEXTS)}) == len(
+        TEXTS
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_the_batch_size_does_not_matter(predictor: Predictor, batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_does_not_matter(
+    predictor: Predictor, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = probs_of(predictor.predict(TEXTS))
     monkeypatch.setattr(evaluator, "BATCH_SIZE", batch_size)
     torch.testing.assert_close(probs_of(predictor.predict(TEXTS)), before)
@@ -119,7 +148,8 @@ def test_the_batch_size_does_not_matter(predictor: Predictor, batch_size: int, m
 def test_a_text_stands_for_each_of_its_copies(predictor: Predictor) -> None:
     first, _, third = predictor.predict(["oslo meet", "rovers", "oslo meet"])
     assert (first.text, first.label) == (third.text, third.label)
-    # Not bit by bit: on some CPUs the last rows of a matrix are multiplied by another kernel than the first ones.
+    # Not bit by bit: on some CPUs the last rows of a matrix are multiplied by another
+    # kernel than the first ones.
     torch.testing.assert_close(probs_of([first]), probs_of([third]))
 
 
@@ -129,7 +159,9 @@ def test_no_texts_get_no_predictions(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
 def test_an_odd_text_comes_back_unchanged(predictor: Predictor, text: str) -> None:
-    assert [prediction.text for prediction in predictor.predict(["oslo", text, "meet"])] == ["oslo", text, "meet"]
+    assert [
+        prediction.text for prediction in predictor.predict(["oslo", text, "meet"])
+    ] == ["oslo", text, "meet"]
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
@@ -139,34 +171,50 @@ def test_the_probs_of_an_odd_text_sum_to_one(predictor: Predictor, text: str) ->
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
-def test_an_odd_neighbour_does_not_change_a_prediction(predictor: Predictor, text: str) -> None:
-    alone, beside = predictor.predict(["rovers meet"])[0], predictor.predict([text, "rovers meet"])[1]
+def test_an_odd_neighbour_does_not_change_a_prediction(
+    predictor: Predictor, text: str
+) -> None:
+    alone, beside = (
+        predictor.predict(["rovers meet"])[0],
+        predictor.predict([text, "rovers meet"])[1],
+    )
     assert beside.probs == pytest.approx(alone.probs, abs=1e-6)
 
 
 def test_what_stands_after_max_tokens_is_not_read(predictor: Predictor) -> None:
     cut, longer = predictor.predict(["oslo " * 64, "oslo " * 64 + "rovers"])
-    torch.testing.assert_close(probs_of([longer]), probs_of([cut]))  # not bit by bit: see above
+    torch.testing.assert_close(
+        probs_of([longer]), probs_of([cut])
+    )  # not bit by bit: see above
 
 
-@pytest.mark.parametrize("chunks", [[TEXTS[:2], [], TEXTS[2:]], [[text] for text in TEXTS], [TEXTS]])
+@pytest.mark.parametrize(
+    "chunks", [[TEXTS[:2], [], TEXTS[2:]], [[text] for text in TEXTS], [TEXTS]]
+)
 def test_a_stream_answers_all_texts_in_their_order_a_window_at_a_time(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, chunks: list[list[str]]
 ) -> None:
     monkeypatch.setattr("rnncls.text.tokenizer.TEXTS_A_PIECE", 2)
     monkeypatch.setattr("rnncls.inference.predictor.PIECES_A_WINDOW", 2)
     answered = list(predictor.stream(chunks))
-    assert [[prediction.text for prediction in window] for window in answered] == [TEXTS[:4], TEXTS[4:]]
+    assert [[prediction.text for prediction in window] for window in answered] == [
+        TEXTS[:4],
+        TEXTS[4:],
+    ]
     found = probs_of([prediction for window in answered for prediction in window])
     torch.testing.assert_close(found, probs_of(predictor.predict(TEXTS)))
 
 
 @pytest.mark.parametrize("chunks", [[], [[]]])
-def test_a_stream_of_no_texts_answers_nothing(predictor: Predictor, chunks: list[list[str]]) -> None:
+def test_a_stream_of_no_texts_answers_nothing(
+    predictor: Predictor, chunks: list[list[str]]
+) -> None:
     assert list(predictor.stream(chunks)) == []
 
 
-def test_a_stream_reads_a_window_only_when_it_is_wanted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_reads_a_window_only_when_it_is_wanted(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rnncls.text.tokenizer.TEXTS_A_PIECE", 1)
     monkeypatch.setattr("rnncls.inference.predictor.PIECES_A_WINDOW", 2)
     chunks = iter([["oslo"], ["rovers"], ["meet"], ["lima"]])
@@ -174,7 +222,9 @@ def test_a_stream_reads_a_window_only_when_it_is_wanted(predictor: Predictor, mo
     assert list(chunks) == [["meet"], ["lima"]]
 
 
-def test_predicting_drops_nothing_in_either_mode_and_leaves_the_mode(predictor: Predictor) -> None:
+def test_predicting_drops_nothing_in_either_mode_and_leaves_the_mode(
+    predictor: Predictor,
+) -> None:
     before = predictor.predict(TEXTS)
     predictor.model.train()
     assert predictor.predict(TEXTS) == before
@@ -182,11 +232,15 @@ def test_predicting_drops_nothing_in_either_mode_and_leaves_the_mode(predictor: 
 
 
 def test_attention_is_of_each_token_that_was_read() -> None:
-    config = parse_config(CONFIG, "test.yaml", ["model.pooling=[attention]", "text.max_tokens=6"])
+    config = parse_config(
+        CONFIG, "test.yaml", ["model.pooling=[attention]", "text.max_tokens=6"]
+    )
     torch.manual_seed(0)
     model = TextClassifier(config.model, len(WORDS), len(LABELS))
     predictor = Predictor(
-        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu"), attention=True
+        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model),
+        torch.device("cpu"),
+        attention=True,
     )
     found = [prediction.attention for prediction in predictor.predict(TEXTS)]
     tokens = [[token for token, _ in own or []] for own in found]

@@ -1,4 +1,5 @@
-"""Damage to any file of a run or of the cache: it is named, or does not matter; never a traceback or another result."""
+"""Damage to any file of a run or of the cache: it is named, or does not matter; never a
+traceback or another result."""
 
 import json
 import random
@@ -30,7 +31,8 @@ TEXTS = ["oslo meet rovers", "rovers meet oslo again", "", "nobody knows"]
 
 
 class Site(NamedTuple):
-    """A run of one epoch that is to have two, its cache, another run, and what each reader makes of it undamaged."""
+    """A run of one epoch that is to have two, its cache, another run, and what each
+    reader makes of it undamaged."""
 
     path: Path
     config: Config
@@ -38,56 +40,91 @@ class Site(NamedTuple):
 
 
 def make_site(path: Path) -> Site:
-    """Train two runs in a folder, one with the class names and the words of the other in another order."""
+    """Train two runs in a folder, one with the class names and the words of the other
+    in another order."""
     lines = ["label,title,description"]
     for team in TEAMS:
         lines += [f"sport,{team} meet {city},the crowd waits" for city in CITIES]
         lines += [f"world,{city} meet {team},the crowd waits" for city in CITIES]
     (path / "toy.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (path / "other.csv").write_text("\n".join(lines).replace("meet", "greet") + "\n", encoding="utf-8")
+    (path / "other.csv").write_text(
+        "\n".join(lines).replace("meet", "greet") + "\n", encoding="utf-8"
+    )
     for name, data in (("run", "toy.csv"), ("other", "other.csv")):
-        config = parse_config(toy_yaml(path / data), "toy.yaml", ["train.max_epochs=1", "model.hidden_size=4"])
+        config = parse_config(
+            toy_yaml(path / data),
+            "toy.yaml",
+            ["train.max_epochs=1", "model.hidden_size=4"],
+        )
         train(config, path / "pristine" / name)
         write_json(path / "pristine" / name / "eval-test.json", {"accuracy": 0.5})
     shutil.copytree(Path(".cache"), path / "pristine" / "cache")
-    config = parse_config(toy_yaml(path / "toy.csv"), "toy.yaml", ["train.max_epochs=2", "model.hidden_size=4"])
+    config = parse_config(
+        toy_yaml(path / "toy.csv"),
+        "toy.yaml",
+        ["train.max_epochs=2", "model.hidden_size=4"],
+    )
     shutil.copytree(path / "pristine" / "run", "run")
     return Site(path, config, {name: read(config) for name, read in READERS.items()})
 
 
 def resume(config: Config) -> Any:
-    """Go on to the second epoch; return the best weights' file and the rows without their times."""
+    """Go on to the second epoch; return the best weights' file and the rows without
+    their times."""
     train(config, Path("run"), resume=True)
-    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in read_rows(Path("run") / METRICS)]
+    rows = [
+        {key: value for key, value in row.items() if key not in TIMES}
+        for row in read_rows(Path("run") / METRICS)
+    ]
     return (Path("run") / MODEL).read_bytes(), rows
 
 
 READERS: dict[str, Callable[[Config], Any]] = {
-    "predict": lambda _: Predictor(load_run(find_run(Path("run"))), torch.device("cpu")).predict(TEXTS),
+    "predict": (
+        lambda _: Predictor(
+            load_run(find_run(Path("run"))), torch.device("cpu")
+        ).predict(TEXTS)
+    ),
     "eval": lambda _: judge(Path("run"), split="valid").scores().to_dict(),
     "resume": resume,  # last: it writes
 }
 
 
 def mutations(data: bytes, chance: random.Random) -> Iterator[tuple[str, bytes]]:
-    """Yield damaged forms of a file without end: cut, with flipped bits, with zeroes, other or more bytes."""
+    """Yield damaged forms of a file without end: cut, with flipped bits, with zeroes,
+    other or more bytes."""
     yield "empty", b""
     yield "longer", data + b"\n"
     while True:
-        place, size = chance.randrange(max(1, len(data))), chance.choice([1, 4, 64, 512])
+        place, size = (
+            chance.randrange(max(1, len(data))),
+            chance.choice([1, 4, 64, 512]),
+        )
         end = min(len(data), place + size)
-        flipped = bytes(byte ^ (1 << chance.randrange(8)) for byte in data[place : place + 1])
+        flipped = bytes(
+            byte ^ (1 << chance.randrange(8)) for byte in data[place : place + 1]
+        )
         yield f"cut at {place}", data[:place]
         yield f"a bit of byte {place}", data[:place] + flipped + data[place + 1 :]
         yield f"zeroes at {place}:{end}", data[:place] + bytes(end - place) + data[end:]
-        yield f"noise at {place}:{end}", data[:place] + chance.randbytes(size) + data[end:]
+        yield (
+            f"noise at {place}:{end}",
+            data[:place] + chance.randbytes(size) + data[end:],
+        )
         yield f"without {place}:{end}", data[:place] + data[end:]
 
 
-def damaged_forms(site: Site, name: str, number: int) -> Iterator[tuple[str, Path, bytes]]:
-    """Yield so many damaged forms of a file: what was done, where, and the bytes that stand there then."""
+def damaged_forms(
+    site: Site, name: str, number: int
+) -> Iterator[tuple[str, Path, bytes]]:
+    """Yield so many damaged forms of a file: what was done, where, and the bytes that
+    stand there then."""
     folder = site.path / "pristine"
-    paths = sorted((folder / "cache").iterdir()) if name == "cache" else [folder / "run" / name]
+    paths = (
+        sorted((folder / "cache").iterdir())
+        if name == "cache"
+        else [folder / "run" / name]
+    )
     swaps = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     chance = random.Random(name)
     forms = [(path, mutations(path.read_bytes(), chance)) for path in paths]
@@ -117,7 +154,8 @@ def attempt(read: Callable[[Config], Any], config: Config) -> tuple[Any, str]:
 
 
 def sweep(site: Site, name: str, number: int) -> int:
-    """Damage one file so many times, and read the run in three ways each time; return how many were told of."""
+    """Damage one file so many times, and read the run in three ways each time; return
+    how many were told of."""
     told = set()
     for count, (what, place, data) in enumerate(damaged_forms(site, name, number)):
         restore(site)
@@ -128,18 +166,26 @@ def sweep(site: Site, name: str, number: int) -> int:
                 assert place.name in error, f"{reader}: {place} {what}: {error}"
                 told.add(count)
             else:
-                assert found == site.expected[reader], f"{reader}: {place} {what}: another result"
+                assert found == site.expected[reader], (
+                    f"{reader}: {place} {what}: another result"
+                )
     return len(told)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_little_damage_is_told_or_does_not_matter(name: str, tmp_path: Path) -> None:
     told = sweep(make_site(tmp_path), name, 6)
-    assert (told > 0) == (name not in {"README.md", "eval-test.json", "last/lock", "cache"})
+    assert (told > 0) == (
+        name not in {"README.md", "eval-test.json", "last/lock", "cache"}
+    )
 
 
-@pytest.mark.parametrize("other", ["labels.json", "../other/summary.json", "eval-test.json"])
-def test_a_sealed_file_of_another_kind_or_run_is_no_summary(tmp_path: Path, other: str) -> None:
+@pytest.mark.parametrize(
+    "other", ["labels.json", "../other/summary.json", "eval-test.json"]
+)
+def test_a_sealed_file_of_another_kind_or_run_is_no_summary(
+    tmp_path: Path, other: str
+) -> None:
     site = make_site(tmp_path)
     shutil.copy(site.path / "pristine" / "run" / other, "run/summary.json")
     with pytest.raises(RunError, match=r"run/summary\.json: damaged"):
@@ -147,9 +193,13 @@ def test_a_sealed_file_of_another_kind_or_run_is_no_summary(tmp_path: Path, othe
 
 
 @pytest.mark.parametrize("number", [2**40, 2**62])
-def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path, number: int) -> None:
+def test_a_header_that_claims_more_than_there_is_takes_no_memory(
+    tmp_path: Path, number: int
+) -> None:
     path = tmp_path / "model.safetensors"
-    header = json.dumps({"a": {"dtype": "F32", "shape": [number], "data_offsets": [0, 4 * number]}}).encode()
+    header = json.dumps(
+        {"a": {"dtype": "F32", "shape": [number], "data_offsets": [0, 4 * number]}}
+    ).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"data")
     with pytest.raises(RunError, match=r"model\.safetensors: damaged"):
         load_tensors(path)
@@ -158,13 +208,27 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path,
         load_tensors(path)
 
 
-@pytest.mark.parametrize("override", ["hidden_size=1000000", "embedding_dim=10000000", "num_layers=1000"])
-def test_a_config_that_claims_a_huge_network_takes_no_memory(tmp_path: Path, override: str) -> None:
-    config = parse_config(toy_yaml(tmp_path / "toy.csv"), "toy.yaml", [f"model.{override}"])
+@pytest.mark.parametrize(
+    "override", ["hidden_size=1000000", "embedding_dim=10000000", "num_layers=1000"]
+)
+def test_a_config_that_claims_a_huge_network_takes_no_memory(
+    tmp_path: Path, override: str
+) -> None:
+    config = parse_config(
+        toy_yaml(tmp_path / "toy.csv"), "toy.yaml", [f"model.{override}"]
+    )
     create_run(Path("huge"), config, Vocab(["<pad>", "<unk>", "a"]), ["sport", "world"])
-    save_tensors(Path("huge") / MODEL, {"a": torch.zeros(3)}, {"files": seal(Path("huge"), MODEL)})
+    save_tensors(
+        Path("huge") / MODEL,
+        {"a": torch.zeros(3)},
+        {"files": seal(Path("huge"), MODEL)},
+    )
     with pytest.raises(
-        RunError, match=r"model\.safetensors: the weights do not fit the config: [\d,]+ or more expected"
+        RunError,
+        match=(
+            r"model\.safetensors: the weights do not fit the config: [\d,]+ or more"
+            r" expected"
+        ),
     ):
         load_run(Path("huge"))
 
@@ -175,4 +239,7 @@ def test_a_thousand_damages_are_told_or_do_not_matter(tmp_path: Path) -> None:
     told = {name: sweep(site, name, each) for name in FILES}
     print(f"{each * len(told):,} mutations, told of: {told}")  # noqa: T201 - shown by -s, for docs/reliability.md
     assert each * len(told) >= 1000
-    assert all(told[name] == each for name in ("config.yaml", "vocab.txt", "labels.json", "model.safetensors"))
+    assert all(
+        told[name] == each
+        for name in ("config.yaml", "vocab.txt", "labels.json", "model.safetensors")
+    )

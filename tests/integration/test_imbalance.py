@@ -1,4 +1,5 @@
-"""One class in 51 rows: what is asked for against imbalance finds the rare class where plain training never does."""
+"""One class in 51 rows: what is asked for against imbalance finds the rare class where
+plain training never does."""
 
 import random
 from pathlib import Path
@@ -22,7 +23,8 @@ train: {max_epochs: 30, batch_size: 32, lr: 0.03, monitor: macro_f1, patience: n
 
 
 def write_rows(path: Path, seed: int) -> None:
-    """Write 1,020 rows, 20 of them rare; "alarm" stands in 9 of 10 rare texts, but in 1 of 20 common ones too."""
+    """Write 1,020 rows, 20 of them rare; "alarm" stands in 9 of 10 rare texts, but in 1
+    of 20 common ones too."""
     generator = random.Random(seed)
     lines = ["label,text"]
     for number in range(1020):
@@ -35,7 +37,8 @@ def write_rows(path: Path, seed: int) -> None:
 
 
 def judge_rare(*overrides: str) -> tuple[float, float]:
-    """Train, and return the recall of the rare class and the macro-F1 of the validation rows, by scikit-learn."""
+    """Train, and return the recall of the rare class and the macro-F1 of the validation
+    rows, by scikit-learn."""
     write_rows(Path("train.csv"), seed=0)
     write_rows(Path("valid.csv"), seed=1)
     config = parse_config(CONFIG, "imbalance.yaml", overrides)
@@ -44,11 +47,15 @@ def judge_rare(*overrides: str) -> tuple[float, float]:
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     for _ in trainer.steps():
         pass
-    predictions = compute_logits(trainer.kept_model, data.valid.texts).argmax(dim=1).numpy()
+    predictions = (
+        compute_logits(trainer.kept_model, data.valid.texts).argmax(dim=1).numpy()
+    )
     rare = data.label_names.index("rare")
     assert np.bincount(data.valid.labels)[rare] == 20
     recall = recall_score(data.valid.labels, predictions, pos_label=rare)
-    return float(recall), float(f1_score(data.valid.labels, predictions, average="macro"))
+    return float(recall), float(
+        f1_score(data.valid.labels, predictions, average="macro")
+    )
 
 
 def test_no_rare_text_is_found_where_all_rows_count_the_same() -> None:
@@ -66,7 +73,9 @@ def test_no_rare_text_is_found_where_all_rows_count_the_same() -> None:
     ],
     ids=["weights", "sampling", "sampling and focal"],
 )
-def test_most_rare_texts_are_found_where_the_classes_count_the_same(overrides: list[str]) -> None:
+def test_most_rare_texts_are_found_where_the_classes_count_the_same(
+    overrides: list[str],
+) -> None:
     recall, macro_f1 = judge_rare(*overrides)
     assert recall >= 0.7
     assert macro_f1 >= 0.65

@@ -1,4 +1,5 @@
-"""Going on: after a kill at any point between two writes, with another config, and where another process is."""
+"""Going on: after a kill at any point between two writes, with another config, and
+where another process is."""
 
 import contextlib
 import json
@@ -34,7 +35,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Return a function that runs a training until its n-th write, or counts its writes where n is none of them."""
+    """Return a function that runs a training until its n-th write, or counts its writes
+    where n is none of them."""
 
     def run(number: int, train_once: Callable[[], object]) -> int:
         writes = 0
@@ -69,11 +71,19 @@ def whole(make_config: MakeConfig) -> Path:
     return Path("runs/whole")
 
 
-def result_of(path: Path, model: str = checkpoint.MODEL) -> tuple[bytes, list[dict[str, Any]], set[str]]:
-    """Return the weights' file, the rows without their times, and the names of all files."""
-    rows = [json.loads(line) for line in (path / checkpoint.METRICS).read_text().splitlines()]
+def result_of(
+    path: Path, model: str = checkpoint.MODEL
+) -> tuple[bytes, list[dict[str, Any]], set[str]]:
+    """Return the weights' file, the rows without their times, and the names of all
+    files."""
+    rows = [
+        json.loads(line)
+        for line in (path / checkpoint.METRICS).read_text().splitlines()
+    ]
     names = {file.relative_to(path).as_posix() for file in path.rglob("*")}
-    plain = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    plain = [
+        {key: value for key, value in row.items() if key not in TIMES} for row in rows
+    ]
     return (path / model).read_bytes(), plain, names
 
 
@@ -87,7 +97,8 @@ def begin_or_go_on(config: Config, path: Path) -> None:
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(
     make_config: MakeConfig, kill_at: Callable[..., int]
 ) -> None:
-    # Each part is killed before one write more than the part before it, until one comes to the end.
+    # Each part is killed before one write more than the part before it, until one comes
+    # to the end.
     config = make_config(*EVERYTHING, "train.save_every=1e-9")
     train(config, Path("whole"))
     kills = 0
@@ -123,19 +134,32 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
 ) -> None:
     config = make_config("train.max_epochs=1")
     train(config, Path("runs/one"))
-    for name in (checkpoint.STATE, checkpoint.MODEL, checkpoint.METRICS, checkpoint.SUMMARY, checkpoint.CARD):
+    for name in (
+        checkpoint.STATE,
+        checkpoint.MODEL,
+        checkpoint.METRICS,
+        checkpoint.SUMMARY,
+        checkpoint.CARD,
+    ):
         (Path("runs/one") / name).unlink()
     with caplog.at_level("INFO"):
         train(config, find_unfinished(config), resume=True)
-    assert "runs/one: nothing had been saved here yet: the run begins at its start" in caplog.text
+    assert (
+        "runs/one: nothing had been saved here yet: the run begins at its start"
+        in caplog.text
+    )
     assert (Path("runs/one") / checkpoint.SUMMARY).exists()
 
 
 @pytest.mark.parametrize("left", [checkpoint.MODEL, checkpoint.METRICS, "thesis.txt"])
-def test_a_folder_that_has_lost_its_state_is_not_begun_anew(make_config: MakeConfig, left: str) -> None:
+def test_a_folder_that_has_lost_its_state_is_not_begun_anew(
+    make_config: MakeConfig, left: str
+) -> None:
     Path("run").mkdir()
     (Path("run") / left).write_bytes(b"mine")
-    with pytest.raises(RunError, match=r"run: nothing to resume: has no last/state\.safetensors"):
+    with pytest.raises(
+        RunError, match=r"run: nothing to resume: has no last/state\.safetensors"
+    ):
         train(make_config(), Path("run"), resume=True)
     assert (Path("run") / left).read_bytes() == b"mine"
 
@@ -143,10 +167,15 @@ def test_a_folder_that_has_lost_its_state_is_not_begun_anew(make_config: MakeCon
 # More epochs, another config, other data
 
 
-def test_a_finished_run_can_be_given_more_epochs(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+def test_a_finished_run_can_be_given_more_epochs(
+    make_config: MakeConfig, kill_at: Callable[..., int]
+) -> None:
     # With a constant rate, more epochs are the run that had as many from the start.
     constant = "train.schedule=constant", "train.warmup_fraction=0.0"
-    short, long = (make_config(*EVERYTHING, *constant, f"train.max_epochs={number}") for number in (1, 3))
+    short, long = (
+        make_config(*EVERYTHING, *constant, f"train.max_epochs={number}")
+        for number in (1, 3)
+    )
     train(long, Path("long"))
     train(short, Path("short"))
     # Killed wherever it can be while its config is changed, and after.
@@ -159,7 +188,9 @@ def test_a_finished_run_can_be_given_more_epochs(make_config: MakeConfig, kill_a
     assert json.loads(Path("short/summary.json").read_text())["num_epochs"] == 3
 
 
-def test_a_run_that_is_to_go_on_is_no_longer_finished(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+def test_a_run_that_is_to_go_on_is_no_longer_finished(
+    make_config: MakeConfig, kill_at: Callable[..., int]
+) -> None:
     train(make_config("train.max_epochs=1"), Path("runs/one"))
     config = make_config("train.max_epochs=2")
     kill_at(7, lambda: train(config, Path("runs/one"), resume=True))
@@ -167,7 +198,11 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(make_config: MakeConfig, k
 
 
 @pytest.mark.parametrize(
-    ("override", "why"), [("train.max_epochs=2", "train.max_epochs"), ("train.max_epochs=9", "train.patience")]
+    ("override", "why"),
+    [
+        ("train.max_epochs=2", "train.max_epochs"),
+        ("train.max_epochs=9", "train.patience"),
+    ],
 )
 def test_a_run_that_is_at_its_end_says_why(
     make_config: MakeConfig, override: str, why: str, caplog: pytest.LogCaptureFixture
@@ -183,16 +218,25 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     train(make_config("train.max_epochs=1"), Path("run"))
     changed = make_config("train.max_epochs=2", "train.lr=0.001", "train.batch_size=40")
     with pytest.raises(
-        ConfigError, match=r"differs in train\.batch_size, train\.lr; --with-changes goes on all the same"
+        ConfigError,
+        match=(
+            r"differs in train\.batch_size, train\.lr; --with-changes goes on all the"
+            r" same"
+        ),
     ):
         train(changed, Path("run"), resume=True)
     train(changed, Path("run"), resume=True, may_change=True)
     rows = tracking.read_rows(Path("run") / checkpoint.METRICS)
-    assert [row["step"] for row in rows] == [10, 8]  # 160 rows: one epoch is 4 steps of 40, so two are 8
+    assert [row["step"] for row in rows] == [
+        10,
+        8,
+    ]  # 160 rows: one epoch is 4 steps of 40, so two are 8
     assert load_run(Path("run")).config == changed
 
 
-def test_weights_are_averaged_from_where_that_is_asked_for(make_config: MakeConfig) -> None:
+def test_weights_are_averaged_from_where_that_is_asked_for(
+    make_config: MakeConfig,
+) -> None:
     train(make_config("train.max_epochs=1"), Path("run"))
     config = make_config("train.max_epochs=2", "train.average=0.9")
     train(config, Path("run"), resume=True, may_change=True)
@@ -201,14 +245,22 @@ def test_weights_are_averaged_from_where_that_is_asked_for(make_config: MakeConf
 
 
 def test_a_run_goes_on_when_its_vectors_have_gone(make_config: MakeConfig) -> None:
-    Path("vectors.txt").write_text("the 0.1 0.2 0.3\ncrowd 0.3 0.1 0.2\n", encoding="utf-8")
+    Path("vectors.txt").write_text(
+        "the 0.1 0.2 0.3\ncrowd 0.3 0.1 0.2\n", encoding="utf-8"
+    )
     train(make_config("train.max_epochs=1", "text.vectors=vectors.txt"), Path("run"))
     Path("vectors.txt").unlink()
-    train(make_config("train.max_epochs=2", "text.vectors=vectors.txt"), Path("run"), resume=True)
+    train(
+        make_config("train.max_epochs=2", "text.vectors=vectors.txt"),
+        Path("run"),
+        resume=True,
+    )
     assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
 
 
-def test_a_config_that_does_not_fit_the_weights_is_refused(make_config: MakeConfig) -> None:
+def test_a_config_that_does_not_fit_the_weights_is_refused(
+    make_config: MakeConfig,
+) -> None:
     train(make_config("train.max_epochs=1", "train.optimizer=sgd"), Path("run"))
     before = result_of(Path("run"))
     for override, message in (
@@ -216,42 +268,73 @@ def test_a_config_that_does_not_fit_the_weights_is_refused(make_config: MakeConf
         ("train.optimizer=adam", "the optimizer's state does not fit the config"),
     ):
         with pytest.raises(RunError, match=message):
-            train(make_config("train.optimizer=sgd", override), Path("run"), resume=True, may_change=True)
+            train(
+                make_config("train.optimizer=sgd", override),
+                Path("run"),
+                resume=True,
+                may_change=True,
+            )
     assert result_of(Path("run")) == before
 
 
-def test_other_data_is_taken_when_asked_for_and_the_words_stay(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_other_data_is_taken_when_asked_for_and_the_words_stay(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     train(make_config("train.max_epochs=1"), Path("run"))
     words = (Path("run") / checkpoint.VOCAB).read_bytes()
-    toy_csv.write_text(toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8")
+    toy_csv.write_text(
+        toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8"
+    )
     config = make_config("train.max_epochs=2")
-    with pytest.raises(RunError, match=r"the data differs in files\.train\.sha256, .*vocab_sha256; --with-changes"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"the data differs in files\.train\.sha256, .*vocab_sha256; --with-changes"
+        ),
+    ):
         train(config, Path("run"), resume=True)
     train(config, Path("run"), resume=True, may_change=True)
     assert (Path("run") / checkpoint.VOCAB).read_bytes() == words
     assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
 
 
-def test_a_language_model_goes_on_like_a_classifier(make_config: MakeConfig, kill_at: Callable[..., int]) -> None:
+def test_a_language_model_goes_on_like_a_classifier(
+    make_config: MakeConfig, kill_at: Callable[..., int]
+) -> None:
     config = make_config("pretrain.max_epochs=2")
     pretrain(config, Path("whole"))
     kill_at(8, lambda: pretrain(config, Path("lm")))
     pretrain(config, Path("lm"), resume=True)
-    assert result_of(Path("lm"), checkpoint.LANGUAGE_MODEL) == result_of(Path("whole"), checkpoint.LANGUAGE_MODEL)
+    assert result_of(Path("lm"), checkpoint.LANGUAGE_MODEL) == result_of(
+        Path("whole"), checkpoint.LANGUAGE_MODEL
+    )
     with pytest.raises(ConfigError, match=r"differs in pretrain\.lr"):
-        pretrain(make_config("pretrain.max_epochs=3", "pretrain.lr=0.01"), Path("lm"), resume=True)
+        pretrain(
+            make_config("pretrain.max_epochs=3", "pretrain.lr=0.01"),
+            Path("lm"),
+            resume=True,
+        )
     changed = make_config("pretrain.max_epochs=3", "pretrain.lr=0.01")
-    assert pretrain(changed, Path("lm"), resume=True, may_change=True)["num_epochs"] == 3
+    assert (
+        pretrain(changed, Path("lm"), resume=True, may_change=True)["num_epochs"] == 3
+    )
 
 
 # Two at once
 
 
-def test_a_second_process_is_told_that_the_folder_is_taken(make_config: MakeConfig) -> None:
+def test_a_second_process_is_told_that_the_folder_is_taken(
+    make_config: MakeConfig,
+) -> None:
     config = make_config("train.max_epochs=1")
     train(config, Path("run"))
     before = result_of(Path("run"))
-    with hold(Path("run")), pytest.raises(RunError, match="run: another process is training here: wait for it"):
+    with (
+        hold(Path("run")),
+        pytest.raises(
+            RunError, match="run: another process is training here: wait for it"
+        ),
+    ):
         train(config, Path("run"), resume=True)
     assert result_of(Path("run")) == before
 
@@ -260,7 +343,9 @@ def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, build = make_config("train.max_epochs=1"), build_model
-    with monkeypatch.context() as patch:  # the other one begins and ends while this one is reading its data
+    with (
+        monkeypatch.context() as patch
+    ):  # the other one begins and ends while this one is reading its data
 
         def train_in_between(*arguments: Any, **options: Any) -> Any:
             patch.setattr(training, "build_model", build)
@@ -268,7 +353,9 @@ def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
             return build(*arguments, **options)
 
         patch.setattr(training, "build_model", train_in_between)
-        with pytest.raises(ConfigError, match="run: another process has just begun a run here"):
+        with pytest.raises(
+            ConfigError, match="run: another process has just begun a run here"
+        ):
             train(config, Path("run"))
     load_run(Path("run"))
 
@@ -287,28 +374,48 @@ def test_a_sealed_state_of_another_form_is_damage(
     make_config: MakeConfig, toy_run: Path, change: dict[str, Any]
 ) -> None:
     tensors, meta = load_tensors(toy_run / checkpoint.STATE)
-    place = {**meta["place"], **change["place"]} if change.get("place") else change.get("place", meta["place"])
-    save_tensors(toy_run / checkpoint.STATE, tensors, {**meta, **change, "place": place})
+    place = (
+        {**meta["place"], **change["place"]}
+        if change.get("place")
+        else change.get("place", meta["place"])
+    )
+    save_tensors(
+        toy_run / checkpoint.STATE, tensors, {**meta, **change, "place": place}
+    )
     with pytest.raises(RunError, match="damaged"):
         train(make_config(), toy_run, resume=True)
 
 
-@pytest.mark.parametrize("name", ["epoch_loss", "optimizer.rows.moments", "model.linear.bias"])
-@pytest.mark.parametrize("tensor", [None, torch.zeros(3)], ids=["missing", "of another shape"])
+@pytest.mark.parametrize(
+    "name", ["epoch_loss", "optimizer.rows.moments", "model.linear.bias"]
+)
+@pytest.mark.parametrize(
+    "tensor", [None, torch.zeros(3)], ids=["missing", "of another shape"]
+)
 def test_a_sealed_state_of_other_tensors_is_refused(
     make_config: MakeConfig, toy_run: Path, name: str, tensor: torch.Tensor | None
 ) -> None:
     tensors, meta = load_tensors(toy_run / checkpoint.STATE)
     del tensors[name]
-    save_tensors(toy_run / checkpoint.STATE, tensors | ({} if tensor is None else {name: tensor}), meta)
-    with pytest.raises(RunError, match=r"last/state\.safetensors: .* not fit the config"):
+    save_tensors(
+        toy_run / checkpoint.STATE,
+        tensors | ({} if tensor is None else {name: tensor}),
+        meta,
+    )
+    with pytest.raises(
+        RunError, match=r"last/state\.safetensors: .* not fit the config"
+    ):
         train(make_config(), toy_run, resume=True)
 
 
 @pytest.mark.parametrize("labels", [None, "sport", [], [1, 2]])
-def test_sealed_labels_of_another_form_are_damage(toy_run: Path, labels: object) -> None:
+def test_sealed_labels_of_another_form_are_damage(
+    toy_run: Path, labels: object
+) -> None:
     model = load_run(toy_run).model
     write_json(toy_run / checkpoint.LABELS, {"labels": labels})
     checkpoint.save_model(toy_run, model)
-    with pytest.raises(RunError, match=r"labels\.json: damaged: expected a list of names of classes"):
+    with pytest.raises(
+        RunError, match=r"labels\.json: damaged: expected a list of names of classes"
+    ):
         load_run(toy_run)

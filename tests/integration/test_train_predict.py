@@ -1,4 +1,5 @@
-"""From a config to predictions: what is saved is what was trained, and the same command trains the same model."""
+"""From a config to predictions: what is saved is what was trained, and the same command
+trains the same model."""
 
 import csv
 import json
@@ -40,11 +41,18 @@ def start(config: Config) -> Trainer:
 
 
 def run_on(trainer: Trainer, num_steps: int | None = None) -> list[Row]:
-    """Train for so many steps, or to the end, and return the metrics rows without their times."""
+    """Train for so many steps, or to the end, and return the metrics rows without their
+    times."""
     rows = []
     for number, step in enumerate(trainer.steps(), start=1):
         if step.validation is not None:
-            rows.append({key: value for key, value in step.validation.items() if key not in TIMES})
+            rows.append(
+                {
+                    key: value
+                    for key, value in step.validation.items()
+                    if key not in TIMES
+                }
+            )
         if number == num_steps:
             break
     return rows
@@ -63,31 +71,45 @@ def resume(config: Config, trainer: Trainer) -> Trainer:
 
 
 def weights_of(trainer: Trainer) -> dict[str, list[Any]]:
-    return {name: weight.tolist() for name, weight in trainer.model.state_dict().items()}
+    return {
+        name: weight.tolist() for name, weight in trainer.model.state_dict().items()
+    }
 
 
 def read_rows(path: Path) -> list[Row]:
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    rows = [
+        json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()
+    ]
+    return [
+        {key: value for key, value in row.items() if key not in TIMES} for row in rows
+    ]
 
 
 def read_texts(path: Path) -> list[str]:
     with path.open(encoding="utf-8", newline="") as stream:
-        return [f"{row['title']} {row['description']}" for row in csv.DictReader(stream)]
+        return [
+            f"{row['title']} {row['description']}" for row in csv.DictReader(stream)
+        ]
 
 
 # Train, save, load, predict
 
 
-@pytest.mark.parametrize("bidirectional", [True, False], ids=["two directions", "one direction"])
+@pytest.mark.parametrize(
+    "bidirectional", [True, False], ids=["two directions", "one direction"]
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_loaded_run_predicts_what_the_trained_model_does(
     make_config: MakeConfig, toy_csv: Path, cell: str, bidirectional: bool
 ) -> None:
-    config = make_config(f"model.cell={cell}", f"model.bidirectional={json.dumps(bidirectional)}")
+    config = make_config(
+        f"model.cell={cell}", f"model.bidirectional={json.dumps(bidirectional)}"
+    )
     trainer = start(config)
     run_on(trainer)
-    checkpoint.create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    checkpoint.create_run(
+        Path("run"), config, trainer.data.vocab, trainer.data.label_names
+    )
     checkpoint.save_model(Path("run"), trainer.model)
 
     texts = [*read_texts(toy_csv), "", "zanzibar", "rovers " * 300]
@@ -95,44 +117,67 @@ def test_a_loaded_run_predicts_what_the_trained_model_does(
     expected = compute_logits(trainer.model, encoded).softmax(dim=1)
 
     predictions = Predictor(checkpoint.load_run(Path("run")), CPU).predict(texts)
-    assert [list(prediction.probs.values()) for prediction in predictions] == expected.tolist()
+    assert [
+        list(prediction.probs.values()) for prediction in predictions
+    ] == expected.tolist()
     assert list(predictions[0].probs) == ["sport", "world"]
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
-def test_a_loaded_run_predicts_the_same_with_each_pooling(make_config: MakeConfig, toy_csv: Path, pooling: str) -> None:
-    trainer = start(config := make_config(f"model.pooling=[{pooling}]", "model.num_layers=2"))
+def test_a_loaded_run_predicts_the_same_with_each_pooling(
+    make_config: MakeConfig, toy_csv: Path, pooling: str
+) -> None:
+    trainer = start(
+        config := make_config(f"model.pooling=[{pooling}]", "model.num_layers=2")
+    )
     run_on(trainer)
-    checkpoint.create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    checkpoint.create_run(
+        Path("run"), config, trainer.data.vocab, trainer.data.label_names
+    )
     checkpoint.save_model(Path("run"), trainer.model)
-    encoded = encode_texts(tokenize_texts(read_texts(toy_csv), config.text), trainer.data.vocab)
+    encoded = encode_texts(
+        tokenize_texts(read_texts(toy_csv), config.text), trainer.data.vocab
+    )
     loaded = checkpoint.load_run(Path("run")).model
-    assert torch.equal(compute_logits(loaded, encoded), compute_logits(trainer.model, encoded))
+    assert torch.equal(
+        compute_logits(loaded, encoded), compute_logits(trainer.model, encoded)
+    )
 
 
 # The same again
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_seed_trains_one_model_to_the_bit(make_config: MakeConfig, cell: str) -> None:
+def test_one_seed_trains_one_model_to_the_bit(
+    make_config: MakeConfig, cell: str
+) -> None:
     config = make_config(f"model.cell={cell}", *NOISY)
     train(config, Path("one"))
     torch.rand(100)
     train(config, Path("two"))
     assert read_rows(Path("one")) == read_rows(Path("two"))
-    assert Path("one/model.safetensors").read_bytes() == Path("two/model.safetensors").read_bytes()
+    assert (
+        Path("one/model.safetensors").read_bytes()
+        == Path("two/model.safetensors").read_bytes()
+    )
 
 
 def test_another_seed_trains_another_model(make_config: MakeConfig) -> None:
     train(make_config("seed=0", *NOISY), Path("one"))
     train(make_config("seed=1", *NOISY), Path("two"))
-    losses = [[row["train_loss"] for row in read_rows(Path(name))] for name in ("one", "two")]
+    losses = [
+        [row["train_loss"] for row in read_rows(Path(name))] for name in ("one", "two")
+    ]
     assert all(one != two for one, two in zip(*losses, strict=True))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("num_steps", [1, 10, 17], ids=["first step", "end of an epoch", "within an epoch"])
-def test_a_resumed_training_is_the_same_to_the_bit(make_config: MakeConfig, num_steps: int, optimizer: str) -> None:
+@pytest.mark.parametrize(
+    "num_steps", [1, 10, 17], ids=["first step", "end of an epoch", "within an epoch"]
+)
+def test_a_resumed_training_is_the_same_to_the_bit(
+    make_config: MakeConfig, num_steps: int, optimizer: str
+) -> None:
     config = make_config(f"train.optimizer={optimizer}", *NOISY)
     whole = start(config)
     whole_rows = run_on(whole)
@@ -145,8 +190,12 @@ def test_a_resumed_training_is_the_same_to_the_bit(make_config: MakeConfig, num_
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_resumed_training_is_the_same_with_each_cell(make_config: MakeConfig, cell: str) -> None:
-    config = make_config(f"model.cell={cell}", "train.max_epochs=2", "model.dropout=0.3")
+def test_a_resumed_training_is_the_same_with_each_cell(
+    make_config: MakeConfig, cell: str
+) -> None:
+    config = make_config(
+        f"model.cell={cell}", "train.max_epochs=2", "model.dropout=0.3"
+    )
     whole = start(config)
     run_on(whole)
     stopped = start(config)
@@ -156,8 +205,12 @@ def test_a_resumed_training_is_the_same_with_each_cell(make_config: MakeConfig, 
     assert weights_of(resumed) == weights_of(whole)
 
 
-@pytest.mark.parametrize("num_steps", [10, 17], ids=["end of an epoch", "within an epoch"])
-def test_a_resumed_training_is_the_same_with_everything_on(make_config: MakeConfig, num_steps: int) -> None:
+@pytest.mark.parametrize(
+    "num_steps", [10, 17], ids=["end of an epoch", "within an epoch"]
+)
+def test_a_resumed_training_is_the_same_with_everything_on(
+    make_config: MakeConfig, num_steps: int
+) -> None:
     config = make_config(
         *NOISY, "model.input_dropout=0.2", "model.recurrent_dropout=0.2", "train.average=0.9", "train.adversarial=0.5",
         "train.virtual_adversarial=0.5", "train.r_drop=1.0", "train.layer_lr_decay=0.5", "train.freeze_encoder=1",
@@ -172,20 +225,35 @@ def test_a_resumed_training_is_the_same_with_everything_on(make_config: MakeConf
     assert weights_of(resumed) == weights_of(whole)
 
 
-def test_patience_is_not_forgotten_when_a_training_resumes(make_config: MakeConfig) -> None:
+def test_patience_is_not_forgotten_when_a_training_resumes(
+    make_config: MakeConfig,
+) -> None:
     config = make_config("train.max_epochs=20", "train.patience=3", "train.lr=1.0e-12")
     stopped = start(config)
     first_rows = run_on(stopped, 25)  # two epochs of 10 steps and a half
-    assert [row["epoch"] for row in first_rows + run_on(resume(config, stopped))] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in first_rows + run_on(resume(config, stopped))] == [
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 @pytest.mark.parametrize(
-    "module_and_name", [(tracking, "append_row"), (checkpoint, "save_model"), (training, "save_state")]
+    "module_and_name",
+    [(tracking, "append_row"), (checkpoint, "save_model"), (training, "save_state")],
 )
 def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
-    make_config: MakeConfig, module_and_name: tuple[ModuleType, str], monkeypatch: pytest.MonkeyPatch
+    make_config: MakeConfig,
+    module_and_name: tuple[ModuleType, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = make_config("train.max_epochs=4", "train.patience=null", "train.monitor=loss", "model.dropout=0.3")
+    config = make_config(
+        "train.max_epochs=4",
+        "train.patience=null",
+        "train.monitor=loss",
+        "model.dropout=0.3",
+    )
     train(config, Path("whole"))
 
     module, name = module_and_name
@@ -203,24 +271,35 @@ def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
             train(config, Path("crashed"))
     train(config, Path("crashed"), resume=True)
     assert read_rows(Path("crashed")) == read_rows(Path("whole"))
-    assert Path("crashed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    assert (
+        Path("crashed/model.safetensors").read_bytes()
+        == Path("whole/model.safetensors").read_bytes()
+    )
 
 
 # The best epoch
 
 
 @pytest.mark.parametrize("patience", [1, 3])
-def test_training_stops_when_nothing_gets_better_for_so_many_epochs(make_config: MakeConfig, patience: int) -> None:
-    # So small a step leaves the weights and the scores as they are: the first epoch stays the best one.
-    config = make_config("train.max_epochs=20", f"train.patience={patience}", "train.lr=1.0e-12")
+def test_training_stops_when_nothing_gets_better_for_so_many_epochs(
+    make_config: MakeConfig, patience: int
+) -> None:
+    # So small a step leaves the weights and the scores as they are: the first epoch
+    # stays the best one.
+    config = make_config(
+        "train.max_epochs=20", f"train.patience={patience}", "train.lr=1.0e-12"
+    )
     summary = train(config, Path("run"))
     assert (summary["best_epoch"], summary["num_epochs"]) == (1, 1 + patience)
     assert len(read_rows(Path("run"))) == 1 + patience
 
 
 @pytest.mark.parametrize("monitor", ["accuracy", "macro_f1", "loss"])
-def test_the_weights_of_the_best_epoch_are_kept(make_config: MakeConfig, monitor: str) -> None:
-    # So large a step makes the scores jump; a run that runs out of patience has its best epoch behind it.
+def test_the_weights_of_the_best_epoch_are_kept(
+    make_config: MakeConfig, monitor: str
+) -> None:
+    # So large a step makes the scores jump; a run that runs out of patience has its
+    # best epoch behind it.
     config = make_config(
         "train.max_epochs=60",
         "train.patience=2",
@@ -245,14 +324,25 @@ def test_the_weights_of_the_best_epoch_are_kept(make_config: MakeConfig, monitor
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_recurrent_network_learns_what_only_the_order_of_the_words_tells(make_config: MakeConfig, cell: str) -> None:
-    train(make_config(f"model.cell={cell}", "train.max_epochs=12", "train.batch_size=8"), Path("run"))
+def test_a_recurrent_network_learns_what_only_the_order_of_the_words_tells(
+    make_config: MakeConfig, cell: str
+) -> None:
+    train(
+        make_config(f"model.cell={cell}", "train.max_epochs=12", "train.batch_size=8"),
+        Path("run"),
+    )
     scores = judge(Path("run")).scores()
     assert scores.accuracy > 0.97
 
 
-def test_the_mean_of_the_words_cannot_learn_their_order(make_config: MakeConfig) -> None:
-    train(make_config("model.cell=none", "train.max_epochs=12", "train.batch_size=8"), Path("run"))
+def test_the_mean_of_the_words_cannot_learn_their_order(
+    make_config: MakeConfig,
+) -> None:
+    train(
+        make_config("model.cell=none", "train.max_epochs=12", "train.batch_size=8"),
+        Path("run"),
+    )
     scores = judge(Path("run")).scores()
-    # Each sport row has a world row of the same words: of two equal answers one is right.
+    # Each sport row has a world row of the same words: of two equal answers one is
+    # right.
     assert scores.accuracy == pytest.approx(0.5, abs=0.03)

@@ -1,4 +1,5 @@
-"""Several processes: two of them, on gloo, do what one does; and what each of them knows of itself."""
+"""Several processes: two of them, on gloo, do what one does; and what each of them
+knows of itself."""
 
 import json
 import os
@@ -27,15 +28,37 @@ SETTINGS = [
     "model.word_dropout=0.2", "model.dropout=0.3", "model.input_dropout=0.1", "model.recurrent_dropout=0.1",
     "train.virtual_adversarial=0.1", "train.r_drop=0.5", "train.average=0.9",
 ]  # fmt: skip
-"""76 training rows: the last batch of an epoch is a single text, which leaves the second process with none."""
-TRAIN = ["train", "--config", "toy.yaml", *(part for setting in SETTINGS for part in ("--set", setting))]
+"""76 training rows: the last batch of an epoch is a single text, which leaves the
+second process with none."""
+TRAIN = [
+    "train",
+    "--config",
+    "toy.yaml",
+    *(part for setting in SETTINGS for part in ("--set", setting)),
+]
 COMMANDS = {
     "train": [*TRAIN, "--out", "out/two"],
     "stop early": [*TRAIN, "--out", "out/first-on-two", "--set", "train.max_epochs=1"],
     "resume": [*TRAIN, "--out", "out/first-on-one", "--resume"],
-    "predict": ["predict", "--run", "out/one", "--input", "many.jsonl", "--output", "found.jsonl"],
+    "predict": [
+        "predict",
+        "--run",
+        "out/one",
+        "--input",
+        "many.jsonl",
+        "--output",
+        "found.jsonl",
+    ],
     "wrong data": [*TRAIN, "--set", "data.train=absent.csv", "--out", "out/none"],
-    "absent for one": ["predict", "--run", "out/one", "--input", "of-RANK.txt", "--output", "none.jsonl"],
+    "absent for one": [
+        "predict",
+        "--run",
+        "out/one",
+        "--input",
+        "of-RANK.txt",
+        "--output",
+        "none.jsonl",
+    ],
     "taken": [*TRAIN, "--out", "out/one"],
     "one GPU": [*TRAIN, "--device", "cuda:99"],
     "stdin": ["predict", "--run", "out/one", "-"],
@@ -55,11 +78,20 @@ class Work(NamedTuple):
     def rows(self, run: str) -> list[dict[str, Any]]:
         lines = (self.path / run / "metrics.jsonl").read_text().splitlines()
         rows = [json.loads(line) for line in lines]
-        return [{key: value for key, value in row.items() if key not in {"elapsed_s", "tokens_per_s"}} for row in rows]
+        return [
+            {
+                key: value
+                for key, value in row.items()
+                if key not in {"elapsed_s", "tokens_per_s"}
+            }
+            for row in rows
+        ]
 
     @property
     def killed_run(self) -> Path:
-        (path,) = (path for path in (self.path / "runs").iterdir() if not path.is_symlink())
+        (path,) = (
+            path for path in (self.path / "runs").iterdir() if not path.is_symlink()
+        )
         return path
 
 
@@ -73,25 +105,47 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         write_data()
         for name, epochs in (("one", 3), ("first-on-one", 1)):
-            train(load_config("toy.yaml", [*SETTINGS, f"train.max_epochs={epochs}"]), Path("out") / name)
+            train(
+                load_config("toy.yaml", [*SETTINGS, f"train.max_epochs={epochs}"]),
+                Path("out") / name,
+            )
         Path("commands.json").write_text(json.dumps(list(COMMANDS.values())))
-        script = [str(Path(__file__).with_name("work_together.py")), "commands.json", str(KILL_AT)]
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
+        script = [
+            str(Path(__file__).with_name("work_together.py")),
+            "commands.json",
+            str(KILL_AT),
+        ]
+        torchrun = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "2",
+            "--max-restarts",
+            "1",
+        ]
         loopback = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
         stderr = run_to_end([*torchrun, *loopback, *script])
-        found = [json.loads(Path(f"outcomes-{rank}.json").read_text()) for rank in (0, 1)]
-        outcomes = [dict(zip(COMMANDS, map(tuple, each), strict=True)) for each in found]
+        found = [
+            json.loads(Path(f"outcomes-{rank}.json").read_text()) for rank in (0, 1)
+        ]
+        outcomes = [
+            dict(zip(COMMANDS, map(tuple, each), strict=True)) for each in found
+        ]
         train(load_config("toy.yaml", SETTINGS), Path("out/first-on-two"), resume=True)
     return Work(path, outcomes, stderr)
 
 
 def run_to_end(command: list[str]) -> str:
     """Return what a command that succeeds has on stderr."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             stderr = process.communicate(timeout=300)[1]
         except subprocess.TimeoutExpired:
-            process.terminate()  # torchrun ends its processes then, which a kill would leave alone
+            # torchrun ends its processes then, which a kill would leave alone
+            process.terminate()
             raise
     assert process.returncode == 0, stderr
     return stderr
@@ -99,15 +153,24 @@ def run_to_end(command: list[str]) -> str:
 
 def write_data() -> None:
     """Write 96 labelled rows, 9,600 texts, and a file that only the first process has."""
-    pairs = [(team, city, extra) for team in TEAMS for city in CITIES for extra in range(3)]
+    pairs = [
+        (team, city, extra) for team in TEAMS for city in CITIES for extra in range(3)
+    ]
     lines = ["label,title,description"]
     for team, city, extra in pairs:
         lines.append(f"sport,{team} meet {city},the crowd waits {'again ' * extra}")
         lines.append(f"world,{city} meet {team},the crowd waits {'again ' * extra}")
     Path("toy.csv").write_text("\n".join(lines) + "\n")
     Path("toy.yaml").write_text(toy_yaml(Path("toy.csv")))
-    texts = [f"{team} meet {city} {number}" for number in range(200) for team, city, _ in pairs]  # 9,600
-    rows = [{"title": text, "description": "again " * (number % 7)} for number, text in enumerate(texts)]
+    texts = [
+        f"{team} meet {city} {number}"
+        for number in range(200)
+        for team, city, _ in pairs
+    ]  # 9,600
+    rows = [
+        {"title": text, "description": "again " * (number % 7)}
+        for number, text in enumerate(texts)
+    ]
     Path("many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     Path("of-0.txt").write_text("rovers meet oslo\n" * 5000)
 
@@ -120,7 +183,9 @@ def test_two_processes_have_the_loss_curve_of_one(work: Work) -> None:
     one, two = work.rows("out/one"), work.rows("out/two")
     assert len(two) == 3
     for name in ("train_loss", "valid_loss"):
-        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], abs=1e-5)
+        assert [row[name] for row in two] == pytest.approx(
+            [row[name] for row in one], abs=1e-5
+        )
 
 
 @together
@@ -134,27 +199,46 @@ def test_the_group_is_gone_before_the_interpreter(work: Work) -> None:
 
 @together
 def test_counts_over_two_processes_are_those_of_one(work: Work) -> None:
-    names = ("step", "epoch", "num_tokens", "train_accuracy", "valid_accuracy", "valid_macro_f1", "is_best")
-    one, two = ([[row[name] for name in names] for row in work.rows(run)] for run in ("out/one", "out/two"))
+    names = (
+        "step",
+        "epoch",
+        "num_tokens",
+        "train_accuracy",
+        "valid_accuracy",
+        "valid_macro_f1",
+        "is_best",
+    )
+    one, two = (
+        [[row[name] for name in names] for row in work.rows(run)]
+        for run in ("out/one", "out/two")
+    )
     assert one == two
 
 
 @together
 def test_two_processes_end_with_the_weights_of_one(work: Work) -> None:
-    one, two = (load_run(work.path / run).model.state_dict() for run in ("out/one", "out/two"))
+    one, two = (
+        load_run(work.path / run).model.state_dict() for run in ("out/one", "out/two")
+    )
     torch.testing.assert_close(two, one, rtol=0, atol=1e-4)
 
 
 @together
 @pytest.mark.parametrize("run", ["out/first-on-one", "out/first-on-two"])
-def test_what_some_processes_have_saved_another_number_goes_on_with(work: Work, run: str) -> None:
+def test_what_some_processes_have_saved_another_number_goes_on_with(
+    work: Work, run: str
+) -> None:
     expected, found = work.rows("out/one"), work.rows(run)
     assert [row["step"] for row in found] == [6, 12, 18]
-    assert [row["train_loss"] for row in found] == pytest.approx([row["train_loss"] for row in expected], abs=1e-5)
+    assert [row["train_loss"] for row in found] == pytest.approx(
+        [row["train_loss"] for row in expected], abs=1e-5
+    )
 
 
 @together
-def test_a_killed_process_costs_the_steps_since_the_last_save_and_changes_nothing(work: Work) -> None:
+def test_a_killed_process_costs_the_steps_since_the_last_save_and_changes_nothing(
+    work: Work,
+) -> None:
     steps = [int(line) for line in (work.path / "steps-0.txt").read_text().split()]
     before, again = steps[: KILL_AT + 1], steps[KILL_AT + 1 :]
     assert before == list(range(KILL_AT + 1))
@@ -162,24 +246,35 @@ def test_a_killed_process_costs_the_steps_since_the_last_save_and_changes_nothin
     assert 6 <= again[0] <= KILL_AT  # saved after the epoch of 6 steps, or later
     run = work.killed_run.relative_to(work.path)
     assert work.rows(str(run)) == work.rows("out/two")
-    weights = [(work.path / folder / "model.safetensors").read_bytes() for folder in (run, "out/two")]
+    weights = [
+        (work.path / folder / "model.safetensors").read_bytes()
+        for folder in (run, "out/two")
+    ]
     assert weights[0] == weights[1]
 
 
 @together
 def test_the_summary_counts_the_processes(work: Work) -> None:
     counts = [
-        json.loads((work.path / run / "summary.json").read_text())["num_processes"] for run in ("out/one", "out/two")
+        json.loads((work.path / run / "summary.json").read_text())["num_processes"]
+        for run in ("out/one", "out/two")
     ]
     assert counts == [1, 2]
 
 
 @together
-def test_predictions_come_as_from_one_process_and_in_order(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_come_as_from_one_process_and_in_order(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(predictor, "PIECES_A_WINDOW", 1)
-    found = [json.loads(line) for line in (work.path / "found.jsonl").read_text().splitlines()]
+    found = [
+        json.loads(line)
+        for line in (work.path / "found.jsonl").read_text().splitlines()
+    ]
     texts = [row["text"] for row in found]
-    given = [json.loads(line) for line in (work.path / "many.jsonl").read_text().splitlines()]
+    given = [
+        json.loads(line) for line in (work.path / "many.jsonl").read_text().splitlines()
+    ]
     assert texts == [f"{row['title']} {row['description']}" for row in given]
     reader = Predictor(load_run(work.path / "out" / "one"), torch.device("cpu"))
     expected = [each.probs for window in reader.stream([texts]) for each in window]
@@ -206,7 +301,9 @@ def test_one_process_tells_the_result(work: Work) -> None:
         ("eval", 2, "error: eval: is work for one process"),
     ],
 )
-def test_an_error_ends_both_processes_and_one_tells_it(work: Work, command: str, code: int, message: str) -> None:
+def test_an_error_ends_both_processes_and_one_tells_it(
+    work: Work, command: str, code: int, message: str
+) -> None:
     first, second = (outcomes[command] for outcomes in work.outcomes)
     assert (first[0], second[0]) == (code, code)
     assert first[2].splitlines()[-1].startswith(message)
@@ -250,11 +347,15 @@ def test_a_device_is_not_shared(
         Processes(1, 2, 1, 2).own_device(torch.device(name))
 
 
-def test_each_process_has_the_cuda_device_of_its_number_on_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_has_the_cuda_device_of_its_number_on_its_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    assert Processes(3, 4, 1, 2).own_device(torch.device("cuda")) == torch.device("cuda", 1)
+    assert Processes(3, 4, 1, 2).own_device(torch.device("cuda")) == torch.device(
+        "cuda", 1
+    )
     assert chosen == [1]
     assert Processes(3, 4, 1, 2).own_device(torch.device("cpu")) == torch.device("cpu")
 
@@ -275,9 +376,15 @@ def test_processes_share_the_cores_unless_told_otherwise(
     assert os.environ["OMP_NUM_THREADS"] == str(expected or own)
 
 
-def test_a_launch_is_the_same_after_a_restart_and_another_in_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launch_is_the_same_after_a_restart_and_another_in_another_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = []
-    for folder in ("a/none_x/attempt_0/1", "a/none_x/attempt_2/0", "b/none_x/attempt_0/1"):
+    for folder in (
+        "a/none_x/attempt_0/1",
+        "a/none_x/attempt_2/0",
+        "b/none_x/attempt_0/1",
+    ):
         monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", f"/tmp/{folder}/error.json")
         found.append(find_launch())
     assert found == ["/tmp/a/none_x", "/tmp/a/none_x", "/tmp/b/none_x"]

@@ -23,7 +23,9 @@ from rnncls.machine.runtime import (
 )
 
 CPU = torch.device("cpu")
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+needs_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA device"
+)
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     ],
     indirect=["machine"],
 )
-def test_auto_takes_the_fastest_device_and_says_why(chosen: str, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_takes_the_fastest_device_and_says_why(
+    chosen: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "rnncls"):
         assert resolve_device("auto") == torch.device(chosen)
     assert caplog.messages == [f"device: {chosen} (auto: {reason})"]
@@ -54,10 +58,18 @@ def test_auto_takes_the_fastest_device_and_says_why(chosen: str, reason: str, ca
 @pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("machine", "name"),
-    [((0, False), "cpu"), ((0, True), "mps"), ((1, False), "cuda"), ((1, False), "cuda:0"), ((2, False), "cuda:1")],
+    [
+        ((0, False), "cpu"),
+        ((0, True), "mps"),
+        ((1, False), "cuda"),
+        ((1, False), "cuda:0"),
+        ((2, False), "cuda:1"),
+    ],
     indirect=["machine"],
 )
-def test_a_device_that_is_there_is_taken(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_device_that_is_there_is_taken(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "rnncls"):
         assert resolve_device(name) == torch.device(name)
     assert caplog.messages == []
@@ -67,22 +79,53 @@ def test_a_device_that_is_there_is_taken(name: str, caplog: pytest.LogCaptureFix
 @pytest.mark.parametrize(
     ("machine", "name", "message"),
     [
-        ((2, False), "mps", "mps: Apple's MPS is not available here; use --device cpu or --device auto"),
-        ((0, False), "cuda", "cuda: this machine has 0 CUDA devices; use --device cpu or --device auto"),
-        ((2, False), "cuda:2", "cuda:2: this machine has 2 CUDA devices; use --device cpu or --device auto"),
-        # torch.device("cuda:256") is cuda:0, and torch.device("cuda:99999999999") is an error of torch's.
-        ((2, False), "cuda:256", "cuda:256: this machine has 2 CUDA devices; use --device cpu or --device auto"),
-        ((0, False), "cuda:99999999999", "cuda:99999999999: this machine has 0 CUDA devices"),
+        (
+            (2, False),
+            "mps",
+            "mps: Apple's MPS is not available here; use --device cpu or --device auto",
+        ),
+        (
+            (0, False),
+            "cuda",
+            "cuda: this machine has 0 CUDA devices; use --device cpu or --device auto",
+        ),
+        (
+            (2, False),
+            "cuda:2",
+            (
+                "cuda:2: this machine has 2 CUDA devices; use --device cpu or --device"
+                " auto"
+            ),
+        ),
+        # torch.device("cuda:256") is cuda:0, and torch.device("cuda:99999999999") is an
+        # error of torch's.
+        (
+            (2, False),
+            "cuda:256",
+            (
+                "cuda:256: this machine has 2 CUDA devices; use --device cpu or"
+                " --device auto"
+            ),
+        ),
+        (
+            (0, False),
+            "cuda:99999999999",
+            "cuda:99999999999: this machine has 0 CUDA devices",
+        ),
     ],
     indirect=["machine"],
 )
-def test_a_device_that_is_not_there_is_named_with_what_to_do(name: str, message: str) -> None:
+def test_a_device_that_is_not_there_is_named_with_what_to_do(
+    name: str, message: str
+) -> None:
     with pytest.raises(DeviceError) as caught:
         resolve_device(name)
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("name", ["banana", "meta", "xpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:1x", ""])
+@pytest.mark.parametrize(
+    "name", ["banana", "meta", "xpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:1x", ""]
+)
 def test_a_device_of_no_known_kind_is_a_wrong_setting(name: str) -> None:
     with pytest.raises(ConfigError, match="expected auto, cpu, cuda, cuda:N or mps"):
         resolve_device(name)
@@ -105,11 +148,18 @@ def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
     monkeypatch.setattr(runtime, "has_amx", lambda: amx)
     device = torch.device(kind)
     assert resolve_precision("float32", device, cell) is torch.float32
-    assert resolve_precision("auto", device, cell) is (torch.bfloat16 if gains else torch.float32)
+    assert resolve_precision("auto", device, cell) is (
+        torch.bfloat16 if gains else torch.float32
+    )
     if gains:
         assert resolve_precision("bfloat16", device, cell) is torch.bfloat16
     else:
-        with pytest.raises(ConfigError, match=rf"^train\.precision: bfloat16 .* {kind}.* {cell}: use auto or float32$"):
+        with pytest.raises(
+            ConfigError,
+            match=(
+                rf"^train\.precision: bfloat16 .* {kind}.* {cell}: use auto or float32$"
+            ),
+        ):
             resolve_precision("bfloat16", device, cell)
 
 
@@ -123,7 +173,9 @@ def test_what_the_imports_made_is_never_looked_through_again() -> None:
 
 
 def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False
+    )
     assert runtime.has_amx()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     assert not runtime.has_amx()
@@ -161,7 +213,10 @@ def test_another_seed_or_step_has_another_generator(numbers: tuple[int, ...]) ->
 
 
 def test_no_two_steps_draw_the_same_number() -> None:
-    assert len({number for step in range(1000) for number in rand(0, step).tolist()}) > 4990
+    assert (
+        len({number for step in range(1000) for number in rand(0, step).tolist()})
+        > 4990
+    )
 
 
 def test_a_generator_leaves_the_global_stream_where_it_is() -> None:
@@ -182,7 +237,8 @@ def test_a_generator_is_a_function_of_its_numbers_on_the_device_too() -> None:
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """A torch with two threads, as it is before any workers have started, that shows denormal numbers."""
+    """A torch with two threads, as it is before any workers have started, that shows
+    denormal numbers."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     torch.set_flush_denormal(False)
@@ -197,7 +253,9 @@ def tiny() -> float:
 
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_workers_answer_in_the_order_of_the_items(num_threads: int) -> None:
-    assert Workers(num_threads).map(str, range(50)) == [str(number) for number in range(50)]
+    assert Workers(num_threads).map(str, range(50)) == [
+        str(number) for number in range(50)
+    ]
 
 
 def test_two_workers_work_at_once_and_still_answer_in_order() -> None:
@@ -226,7 +284,10 @@ def test_workers_raise_what_the_work_raises(num_threads: int) -> None:
 
 
 def test_one_worker_is_the_caller_itself() -> None:
-    assert Workers(1).map(lambda _: threading.get_ident(), range(2)) == [threading.get_ident()] * 2
+    assert (
+        Workers(1).map(lambda _: threading.get_ident(), range(2))
+        == [threading.get_ident()] * 2
+    )
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -277,7 +338,11 @@ def test_nothing_is_requested_without_a_signal() -> None:
 def test_a_request_is_told_to_the_user(capfd: pytest.CaptureFixture[str]) -> None:
     with stop_on_signal():
         signal.raise_signal(signal.SIGINT)
-    assert capfd.readouterr().err == "\nstopping after this step, and saving; press Ctrl-C again to leave at once\n"
+    assert (
+        capfd.readouterr().err
+        == "\nstopping after this step, and saving; press Ctrl-C again to leave at"
+        " once\n"
+    )
 
 
 def test_a_second_interrupt_leaves_at_once() -> None:

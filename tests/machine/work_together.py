@@ -1,7 +1,9 @@
-"""What tests/test_distributed.py lets torchrun start: runs commands of the program one after another in each process.
+"""What tests/test_distributed.py lets torchrun start: runs commands of the program one
+after another in each process.
 
-The arguments are a file with the commands, a list of lists in JSON in which RANK is the process's number, and the step
-at which the second process is killed in the last command, before torchrun starts all of them anew.
+The arguments are a file with the commands, a list of lists in JSON in which RANK is the
+process's number, and the step at which the second process is killed in the last
+command, before torchrun starts all of them anew.
 """
 
 import atexit
@@ -29,7 +31,9 @@ def main(commands: list[list[str]], kill_at: int) -> None:
     atexit.register(note_group)  # before the program's own, which then is called first
     predictor.PIECES_A_WINDOW = 1  # several windows of few texts
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # a second thread would only slow these networks down
+        os.sched_setaffinity(
+            0, [min(os.sched_getaffinity(0))]
+        )  # a second thread would only slow these networks down
     notes = Path(f"outcomes-{RANK}.json")
     outcomes: list[Any] = json.loads(notes.read_text()) if IS_AGAIN else []
     for number, command in enumerate(commands):
@@ -58,8 +62,11 @@ def outcome_of(command: list[str]) -> tuple[int, str, str]:
 
 
 def note_group() -> None:
-    """Note whether the interpreter goes with the processes' group, or a thread of gloo's, still there."""
-    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]  # on Linux
+    """Note whether the interpreter goes with the processes' group, or a thread of
+    gloo's, still there."""
+    names = [
+        path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")
+    ]  # on Linux
     threads = [name for name in names if "gloo" in name]
     Path(f"group-{RANK}.json").write_text(json.dumps([dist.is_initialized(), threads]))
 

@@ -1,4 +1,5 @@
-"""The language model: its loss word by word against torch's own parts, with and without padding."""
+"""The language model: its loss word by word against torch's own parts, with and without
+padding."""
 
 import itertools
 
@@ -14,40 +15,67 @@ from tests.nn.test_classifier import pad, texts
 
 
 def build(
-    cell: str, *, bidirectional: bool, vocab_size: int = 30, num_layers: int = 1, hidden_size: int = 8
+    cell: str,
+    *,
+    bidirectional: bool,
+    vocab_size: int = 30,
+    num_layers: int = 1,
+    hidden_size: int = 8,
 ) -> LanguageModel:
     torch.manual_seed(0)
     sizes = {"embedding_dim": 6, "hidden_size": hidden_size, "num_layers": num_layers}
-    section = ModelSection.model_validate({"cell": cell, "bidirectional": bidirectional, **sizes})
+    section = ModelSection.model_validate(
+        {"cell": cell, "bidirectional": bidirectional, **sizes}
+    )
     return LanguageModel(section, vocab_size).double()
 
 
-def loss_of(model: LanguageModel, batch: list[torch.Tensor], longest: int | None = None) -> torch.Tensor:
+def loss_of(
+    model: LanguageModel, batch: list[torch.Tensor], longest: int | None = None
+) -> torch.Tensor:
     token_ids, lengths, is_ragged = pad(batch, longest)
     loss: torch.Tensor = model(token_ids, token_ids, lengths, is_ragged=is_ragged)
     return loss
 
 
-def surprise(model: LanguageModel, text: torch.Tensor, *, backwards: bool) -> torch.Tensor:
-    """Return the loss of one direction on one text, by torch's own cell and the softmax's table of all words."""
+def surprise(
+    model: LanguageModel, text: torch.Tensor, *, backwards: bool
+) -> torch.Tensor:
+    """Return the loss of one direction on one text, by torch's own cell and the
+    softmax's table of all words."""
     assert isinstance(model.encoder, Encoder)
     own = model.encoder.rnn
-    alone = CELLS[own.mode.lower().removesuffix("_tanh")](own.input_size, own.hidden_size, own.num_layers).double()
+    alone = CELLS[own.mode.lower().removesuffix("_tanh")](
+        own.input_size, own.hidden_size, own.num_layers
+    ).double()
     ending = "_reverse" if backwards else ""
-    alone.load_state_dict({name: own.state_dict()[f"{name}{ending}"] for name in alone.state_dict()})
+    alone.load_state_dict(
+        {name: own.state_dict()[f"{name}{ending}"] for name in alone.state_dict()}
+    )
     text = text.flip(0) if backwards else text
     states = alone(model.embedding(text)[:, None])[0][:, 0]  # [T, H]
     log_probs = model.softmax.log_prob(states[:-1])  # [T - 1, V]
     return -log_probs[torch.arange(len(text) - 1), text[1:]].sum()
 
 
-@pytest.mark.parametrize(("cell", "bidirectional"), list(itertools.product(["rnn", "lstm", "gru"], [False, True])))
-def test_the_loss_is_the_sum_over_words_and_directions(cell: str, *, bidirectional: bool) -> None:
+@pytest.mark.parametrize(
+    ("cell", "bidirectional"),
+    list(itertools.product(["rnn", "lstm", "gru"], [False, True])),
+)
+def test_the_loss_is_the_sum_over_words_and_directions(
+    cell: str, *, bidirectional: bool
+) -> None:
     model = build(cell, bidirectional=bidirectional)
     directions = [False, True] if bidirectional else [False]
-    expected = sum(surprise(model, text, backwards=backwards) for text in texts() for backwards in directions)
+    expected = sum(
+        surprise(model, text, backwards=backwards)
+        for text in texts()
+        for backwards in directions
+    )
     torch.testing.assert_close(loss_of(model, texts()), torch.as_tensor(expected))
-    torch.testing.assert_close(loss_of(model, texts(), longest=12), torch.as_tensor(expected))
+    torch.testing.assert_close(
+        loss_of(model, texts(), longest=12), torch.as_tensor(expected)
+    )
 
 
 def test_a_grid_lstm_guesses_without_seeing_what_it_guesses() -> None:
@@ -58,10 +86,26 @@ def test_a_grid_lstm_guesses_without_seeing_what_it_guesses() -> None:
     read = torch.tensor([[4, 5, 6, 7, 8]])
     inputs = model.embedding(read.t()).detach().requires_grad_()
     states = model.encoder(inputs, torch.tensor([5]), is_ragged=False)
-    (gradient,) = torch.autograd.grad(states.joined()[2, :, :8].sum(), inputs, retain_graph=True)  # forward, third word
-    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [True, True, True, False, False]
-    (gradient,) = torch.autograd.grad(states.joined()[2, :, 8:].sum(), inputs)  # backward
-    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [False, False, True, True, True]
+    (gradient,) = torch.autograd.grad(
+        states.joined()[2, :, :8].sum(), inputs, retain_graph=True
+    )  # forward, third word
+    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    (gradient,) = torch.autograd.grad(
+        states.joined()[2, :, 8:].sum(), inputs
+    )  # backward
+    assert gradient.abs().sum(dim=(1, 2)).ne(0).tolist() == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
@@ -78,8 +122,12 @@ def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
         (7_000, 16, [1_000, 3_000]), (25_000, 64, [1_000, 3_000, 9_000, 20_000]),
     ],
 )  # fmt: skip
-def test_frequent_words_are_in_the_head_of_the_softmax(vocab_size: int, hidden_size: int, cutoffs: list[int]) -> None:
-    softmax = build("rnn", bidirectional=False, vocab_size=vocab_size, hidden_size=hidden_size).softmax
+def test_frequent_words_are_in_the_head_of_the_softmax(
+    vocab_size: int, hidden_size: int, cutoffs: list[int]
+) -> None:
+    softmax = build(
+        "rnn", bidirectional=False, vocab_size=vocab_size, hidden_size=hidden_size
+    ).softmax
     assert softmax.cutoffs == [*cutoffs, vocab_size]
     total = softmax.log_prob(torch.zeros(1, hidden_size).double()).exp().sum()
     torch.testing.assert_close(total, torch.ones(()).double())
@@ -87,25 +135,48 @@ def test_frequent_words_are_in_the_head_of_the_softmax(vocab_size: int, hidden_s
 
 def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
     model = build("lstm", bidirectional=True, vocab_size=7_000, hidden_size=16)
-    rare = [torch.tensor([5, 999, 1_000, 2_999, 3_000, 6_999]), torch.tensor([6_999, 4]), torch.tensor([4, 5, 4])]
-    expected = sum(surprise(model, text, backwards=backwards) for text in rare for backwards in (False, True))
+    rare = [
+        torch.tensor([5, 999, 1_000, 2_999, 3_000, 6_999]),
+        torch.tensor([6_999, 4]),
+        torch.tensor([4, 5, 4]),
+    ]
+    expected = sum(
+        surprise(model, text, backwards=backwards)
+        for text in rare
+        for backwards in (False, True)
+    )
     torch.testing.assert_close(loss_of(model, rare), torch.as_tensor(expected))
-    many = [torch.arange(2_000, 2_000 + num) for num in (66, 65, 33)]  # 65, 64 and 32 to guess, all in one tail
+    many = [
+        torch.arange(2_000, 2_000 + num) for num in (66, 65, 33)
+    ]  # 65, 64 and 32 to guess, all in one tail
     for batch in ([rare[2]], [many[0]], [many[1]], many):
-        expected = sum(surprise(model, text, backwards=backwards) for text in batch for backwards in (False, True))
+        expected = sum(
+            surprise(model, text, backwards=backwards)
+            for text in batch
+            for backwards in (False, True)
+        )
         torch.testing.assert_close(loss_of(model, batch), torch.as_tensor(expected))
     coarse = model.float()
     token_ids, lengths, is_ragged = pad(many)
-    found = coarse(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16)
+    found = coarse(
+        token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16
+    )
     torch.testing.assert_close(found, loss_of(coarse, many), rtol=0.02, atol=0.0)
 
 
 def test_gradients_of_a_ragged_batch_are_the_sum_of_those_of_its_texts() -> None:
     model = build("lstm", bidirectional=True, vocab_size=7_000, hidden_size=16)
-    batch = [torch.tensor([5, 1_000, 6_999]), torch.tensor([3]), torch.tensor([999, 2_000, 8, 9, 4_000])]
+    batch = [
+        torch.tensor([5, 1_000, 6_999]),
+        torch.tensor([3]),
+        torch.tensor([999, 2_000, 8, 9, 4_000]),
+    ]
     weights = list(model.parameters())
     found = torch.autograd.grad(loss_of(model, batch), weights)
-    alone = [torch.autograd.grad(loss_of(model, [text]), weights, materialize_grads=True) for text in batch]
+    alone = [
+        torch.autograd.grad(loss_of(model, [text]), weights, materialize_grads=True)
+        for text in batch
+    ]
     for gradient, parts in zip(found, zip(*alone, strict=True), strict=True):
         torch.testing.assert_close(gradient, sum(parts, torch.zeros(())))
 
@@ -113,7 +184,9 @@ def test_gradients_of_a_ragged_batch_are_the_sum_of_those_of_its_texts() -> None
 def test_a_text_of_one_word_has_nothing_to_guess() -> None:
     model = build("lstm", bidirectional=True)
     loss = loss_of(model, [torch.tensor([5])])
-    gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+    gradients = torch.autograd.grad(
+        loss, list(model.parameters()), materialize_grads=True
+    )
     assert all(not gradient.any() for gradient in gradients)
 
 
@@ -143,8 +216,12 @@ def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
     states = model.encoder.rnn(inputs)[0] * dropout.last[1:3]  # [T, B, 2 * H]
     expected = torch.zeros(()).double()
     for step, text in itertools.product(range(3), range(2)):
-        ahead = model.softmax.log_prob(states[step, text, None, :8])[0, read[text, step + 1]]
-        back = model.softmax.log_prob(states[step + 1, text, None, 8:])[0, read[text, step]]
+        ahead = model.softmax.log_prob(states[step, text, None, :8])[
+            0, read[text, step + 1]
+        ]
+        back = model.softmax.log_prob(states[step + 1, text, None, 8:])[
+            0, read[text, step]
+        ]
         expected -= ahead + back
     torch.testing.assert_close(found, expected)
 
@@ -153,7 +230,8 @@ def test_the_softmax_computes_in_bfloat16_too() -> None:
     model = build("lstm", bidirectional=True).float()
     token_ids, lengths, is_ragged = pad(texts())
     exact, coarse = (
-        model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype) for dtype in (None, torch.bfloat16)
+        model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype)
+        for dtype in (None, torch.bfloat16)
     )
     assert coarse.dtype is torch.float32
     assert coarse != exact
@@ -165,7 +243,9 @@ def test_threads_do_not_get_in_each_others_way() -> None:
     token_ids, lengths, is_ragged = pad(texts())
 
     def loss(dtype: torch.dtype) -> float:
-        found: torch.Tensor = model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype)
+        found: torch.Tensor = model(
+            token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype
+        )
         return found.item()
 
     dtypes = [torch.float32, torch.bfloat16] * 50

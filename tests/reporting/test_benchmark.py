@@ -1,4 +1,5 @@
-"""The benchmark: it counts tokens and not padding, and runs the same shapes on both sides."""
+"""The benchmark: it counts tokens and not padding, and runs the same shapes on both
+sides."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,9 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
     result = compare_training(trainer, config.model)
-    assert trainer.step == 12  # three pairs of two steps, each first taken once as a warm-up
+    assert (
+        trainer.step == 12
+    )  # three pairs of two steps, each first taken once as a warm-up
     assert result.ratio_spread[0] <= result.ratio <= result.ratio_spread[1]
     assert result.tokens_per_s > result.samples_per_s > 0
     assert 0 <= result.padding_share < 0.5
@@ -51,15 +54,20 @@ def test_what_saving_costs_is_its_share_of_an_epoch(
     config = make_config("train.save_every=100.0")
     data = load_training_data(config)
     trainer = Trainer(config.train, build_model(config, data), data, config.seed)
-    # As for an epoch of 2,000 tokens: at 0.1 a second 20,000 s, which is 3 times 100 minutes.
-    found = measure_saving(trainer, config, tokens_per_s * int(data.train.texts.lengths.sum()) / 2000)
+    # As for an epoch of 2,000 tokens: at 0.1 a second 20,000 s, which is 3 times 100
+    # minutes.
+    found = measure_saving(
+        trainer, config, tokens_per_s * int(data.train.texts.lengths.sum()) / 2000
+    )
     spent_s = num_saves * found.save_s + found.save_best_s
     assert found.save_share == pytest.approx(spent_s / (2000 / tokens_per_s + spent_s))
     assert found.save_mib > 0
     assert not list(Path().glob(".rnncls-benchmark*"))
 
 
-def test_more_words_are_the_same_texts_in_more_rows(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_words_are_the_same_texts_in_more_rows(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(benchmark, "VOCAB_SIZE", 50)
     config = make_config()
     data = load_training_data(config)
@@ -76,7 +84,11 @@ def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> N
     config = make_config()
     data = load_training_data(config)
     run = Run(
-        path=Path(), config=config, vocab=data.vocab, label_names=data.label_names, model=build_model(config, data)
+        path=Path(),
+        config=config,
+        vocab=data.vocab,
+        label_names=data.label_names,
+        model=build_model(config, data),
     )
     predictor = Predictor(run, torch.device("cpu"))
     texts = ["oslo meet rovers", "rovers", "the crowd waits again"] * 10
@@ -88,7 +100,11 @@ def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> N
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
-    bare = BareCell(ModelSection.model_validate({"cell": cell, "embedding_dim": 3, "hidden_size": 5}))
+    bare = BareCell(
+        ModelSection.model_validate(
+            {"cell": cell, "embedding_dim": 3, "hidden_size": 5}
+        )
+    )
     (values,) = bare.inputs([(4, 7)])
     assert values.shape == (7, 4, 3)
     assert bare.cell(values)[0].shape == (7, 4, 10)
@@ -96,7 +112,10 @@ def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["grid_lstm", "none"])
 def test_a_cell_that_torch_does_not_have_is_refused(cell: str) -> None:
-    with pytest.raises(ConfigError, match=f"model.cell: {cell} is no cell of torch.nn to compare with: use rnn"):
+    with pytest.raises(
+        ConfigError,
+        match=f"model.cell: {cell} is no cell of torch.nn to compare with: use rnn",
+    ):
         BareCell(ModelSection.model_validate({"cell": cell}))
 
 
@@ -113,7 +132,9 @@ def test_the_bare_cell_predicts_in_evaluation_mode() -> None:
 
 
 def test_commands_are_timed_as_whole_processes() -> None:
-    seconds, other_s, ratio = compare_commands(["sleep", "0.2"], ["sleep", "0.05"], num_pairs=3)
+    seconds, other_s, ratio = compare_commands(
+        ["sleep", "0.2"], ["sleep", "0.05"], num_pairs=3
+    )
     assert seconds > 0.2
     assert 0.05 < other_s < 0.2
     assert ratio > 1

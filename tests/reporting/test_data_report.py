@@ -24,14 +24,24 @@ def inspection(*findings: Finding, num_classes: int = 2) -> Inspection:
         paths={"train": "a.csv", "valid": "a.csv", "test": "b.csv"},
         classes={"train": classes, "valid": classes},
         lengths={"train": lengths, "valid": lengths},
-        coverage={"train": Coverage(10, 0.1, {}, None), "valid": Coverage(10, 0.25, {"<b>": 3}, 0.5)},
+        coverage={
+            "train": Coverage(10, 0.1, {}, None),
+            "valid": Coverage(10, 0.25, {"<b>": 3}, 0.5),
+        },
         vocab_size=12,
         max_tokens=8,
         findings=list(findings),
     )
 
 
-EVIL = Finding("same", "rows <b>", 1, 4, [[Row("train", 7, "<i>", "<script>alert(1)</script>\x07")]], "look")
+EVIL = Finding(
+    "same",
+    "rows <b>",
+    1,
+    4,
+    [[Row("train", 7, "<i>", "<script>alert(1)</script>\x07")]],
+    "look",
+)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +52,10 @@ def test_a_bar_is_as_long_as_its_share(share: float, expected: str) -> None:
     assert bar(share, width=4) == expected
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, ""), (1.0, "####"), (0.01, ""), (0.05, "#"), (0.5, "##")])
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.0, ""), (1.0, "####"), (0.01, ""), (0.05, "#"), (0.5, "##")],
+)
 def test_a_bar_can_be_plain(share: float, expected: str) -> None:
     assert bar(share, width=4, is_ascii=True) == expected
 
@@ -55,7 +68,11 @@ def test_many_classes_are_summed_up() -> None:
 
 
 def test_bins_are_named_by_the_lengths_that_they_hold() -> None:
-    assert list(length_rows(inspection().lengths["train"])) == [("1-4", 3), ("5-8", 2), ("9 or more", 1)]
+    assert list(length_rows(inspection().lengths["train"])) == [
+        ("1-4", 3),
+        ("5-8", 2),
+        ("9 or more", 1),
+    ]
 
 
 def test_splits_of_one_file_share_a_line() -> None:
@@ -69,7 +86,9 @@ def test_a_finding_has_its_count_its_advice_and_its_examples() -> None:
 
 
 def test_without_findings_it_says_what_was_looked_for() -> None:
-    assert next(iter(finding_lines(inspection())))[1].startswith("Nothing found. Looked for: copies")
+    assert next(iter(finding_lines(inspection())))[1].startswith(
+        "Nothing found. Looked for: copies"
+    )
 
 
 def test_a_long_text_is_cut_for_showing() -> None:

@@ -23,13 +23,22 @@ from rnncls.reporting.terminal_chart import Curve, score_of
 
 SLICES = [Slice(1, 3, 10, 0.9, (0.6, 0.98)), Slice(4, 9, 12, 0.5, (0.3, 0.7))]
 ROWS: list[dict[str, Any]] = [
-    {"epoch": n, "train_loss": 1 / n, "valid_loss": 2 / n, "train_accuracy": 1 - 0.5 / n, "valid_accuracy": 1 - 0.6 / n}
+    {
+        "epoch": n,
+        "train_loss": 1 / n,
+        "valid_loss": 2 / n,
+        "train_accuracy": 1 - 0.5 / n,
+        "valid_accuracy": 1 - 0.6 / n,
+    }
     for n in (1, 2, 3)
 ]
 
 
 def lines_of(axes: Axes) -> list[list[tuple[float, float]]]:
-    return [list(zip(np.ravel(line.get_xdata()), np.ravel(line.get_ydata()), strict=True)) for line in axes.lines]
+    return [
+        list(zip(np.ravel(line.get_xdata()), np.ravel(line.get_ydata()), strict=True))
+        for line in axes.lines
+    ]
 
 
 def is_drawn(figure: Figure) -> bool:
@@ -40,17 +49,24 @@ def test_the_confusion_matrix_shows_counts_and_shares() -> None:
     figure = draw_confusion(score(np.array([[3, 1], [0, 6]]), 0.5, ["$a$", "b" * 40]))
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "6"]
-    np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25], [0.0, 1.0]])
+    np.testing.assert_allclose(
+        np.asarray(axes.images[0].get_array()), [[0.75, 0.25], [0.0, 1.0]]
+    )
     assert is_drawn(figure)
 
 
 def test_the_counts_of_many_classes_are_left_to_the_table() -> None:
-    figure = draw_confusion(score(np.eye(25, dtype=np.int64), 0.5, [str(number) for number in range(25)]))
+    figure = draw_confusion(
+        score(np.eye(25, dtype=np.int64), 0.5, [str(number) for number in range(25)])
+    )
     assert not figure.axes[0].texts
 
 
 def test_reliability_is_drawn_before_and_after() -> None:
-    bins, raw = [Bin(0.6, 0.66, 5, 0.63, 0.6), Bin(0.93, 1.0, 9, 0.95, 1.0)], [Bin(0.6, 0.66, 14, 0.65, 0.85)]
+    bins, raw = (
+        [Bin(0.6, 0.66, 5, 0.63, 0.6), Bin(0.93, 1.0, 9, 0.95, 1.0)],
+        [Bin(0.6, 0.66, 14, 0.65, 0.85)],
+    )
     figure = draw_reliability(bins, raw)
     assert lines_of(figure.axes[0])[1:] == [[(0.65, 0.85)], [(0.63, 0.6), (0.95, 1.0)]]
     assert [bar.get_height() for bar in figure.axes[1].patches] == [5, 9]  # type: ignore[attr-defined]
@@ -59,7 +75,9 @@ def test_reliability_is_drawn_before_and_after() -> None:
 
 def test_coverage_is_a_curve_with_intervals() -> None:
     shares, accuracies = np.array([0.5, 1.0]), np.array([1.0, 0.75])
-    figure = draw_coverage(shares, accuracies, [Coverage(0.4, 1.0, 4, 0.75, (0.3, 0.95))])
+    figure = draw_coverage(
+        shares, accuracies, [Coverage(0.4, 1.0, 4, 0.75, (0.3, 0.95))]
+    )
     assert lines_of(figure.axes[0])[0] == [(0.5, 1.0), (1.0, 0.75)]
     assert is_drawn(figure)
 
@@ -74,22 +92,34 @@ def test_slices_are_points_in_two_charts() -> None:
 def test_curves_are_loss_and_score_of_each_run() -> None:
     figure = draw_curves([Curve("one", ROWS), Curve("two", ROWS[:1])])
     left, right = (lines_of(axes) for axes in figure.axes)
-    assert left[:2] == [[(n, 1 / n) for n in (1, 2, 3)], [(n, 2 / n) for n in (1, 2, 3)]]
+    assert left[:2] == [
+        [(n, 1 / n) for n in (1, 2, 3)],
+        [(n, 2 / n) for n in (1, 2, 3)],
+    ]
     assert right[3] == [(1, 0.4)]
     assert is_drawn(figure)
 
 
 def test_a_language_model_has_a_perplexity() -> None:
-    curve = Curve("one", [{"epoch": 1, "train_loss": 5.0, "valid_loss": 5.5, "valid_perplexity": 244.7}])
+    curve = Curve(
+        "one",
+        [{"epoch": 1, "train_loss": 5.0, "valid_loss": 5.5, "valid_perplexity": 244.7}],
+    )
     assert score_of([curve]) == "perplexity"
     assert lines_of(draw_curves([curve]).axes[1]) == [[(1, 244.7)]]
 
 
 @pytest.mark.parametrize("num_runs", [1, 12])
 def test_accuracies_are_points_on_their_intervals(num_runs: int) -> None:
-    scores = [score(np.array([[8, 2], [1, 9 + number]]), 0.5, ["a", "b"]) for number in range(num_runs)]
+    scores = [
+        score(np.array([[8, 2], [1, 9 + number]]), 0.5, ["a", "b"])
+        for number in range(num_runs)
+    ]
     figure = draw_accuracies([f"run {number}" for number in range(num_runs)], scores)
     lines = lines_of(figure.axes[0])
-    assert lines[0] == [(scores[0].accuracy_interval[0], 0), (scores[0].accuracy_interval[1], 0)]
+    assert lines[0] == [
+        (scores[0].accuracy_interval[0], 0),
+        (scores[0].accuracy_interval[1], 0),
+    ]
     assert lines[1] == [(scores[0].accuracy, 0)]
     assert is_drawn(figure)

@@ -1,4 +1,5 @@
-"""Results as tables, lines, JSON and files: every figure is there, and a text is never taken for markup."""
+"""Results as tables, lines, JSON and files: every figure is there, and a text is never
+taken for markup."""
 
 import csv
 import errno
@@ -56,19 +57,34 @@ def draw(table: Table) -> list[list[str]]:
     console.print(table)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().replace("┃", "│").splitlines()
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if "│" in line]
+    return [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in lines
+        if "│" in line
+    ]
 
 
 def read_csv(path: Path, delimiter: str) -> list[tuple[str, str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
-        return [(label, prob, text) for label, prob, text in csv.reader(stream, delimiter=delimiter)]
+        return [
+            (label, prob, text)
+            for label, prob, text in csv.reader(stream, delimiter=delimiter)
+        ]
 
 
 def test_a_line_names_the_tokens_that_were_attended_to_most() -> None:
-    attention = [(word, weight / 21) for weight, word in enumerate(["a", "b", "c", "d", "e\tf"], start=1)]
+    attention = [
+        (word, weight / 21)
+        for weight, word in enumerate(["a", "b", "c", "d", "e\tf"], start=1)
+    ]
     prediction = Prediction("the text", {"sport": 1.0}, attention)
-    assert prediction_line(prediction, 1) == "sport\t1.0000\te f:0.24 d:0.19 c:0.14 b:0.10 a:0.05\tthe text"
-    assert json.loads(prediction_json(prediction))["attention"] == [list(item) for item in attention]
+    assert (
+        prediction_line(prediction, 1)
+        == "sport\t1.0000\te f:0.24 d:0.19 c:0.14 b:0.10 a:0.05\tthe text"
+    )
+    assert json.loads(prediction_json(prediction))["attention"] == [
+        list(item) for item in attention
+    ]
 
 
 def test_the_scores_are_lines_with_rows_uncertainty_and_unit() -> None:
@@ -97,7 +113,10 @@ def test_the_confusion_table_has_true_rows_and_predicted_columns() -> None:
 
 
 def test_a_prediction_is_label_prob_and_text_between_tabs() -> None:
-    assert prediction_line(Prediction("rovers win", {"world": 0.25, "sport": 0.75}), 1) == "sport\t0.7500\trovers win"
+    assert (
+        prediction_line(Prediction("rovers win", {"world": 0.25, "sport": 0.75}), 1)
+        == "sport\t0.7500\trovers win"
+    )
 
 
 def test_top_k_puts_more_labels_before_the_text() -> None:
@@ -105,7 +124,9 @@ def test_top_k_puts_more_labels_before_the_text() -> None:
     assert prediction_line(prediction, 2) == "b\t0.6250\tc\t0.2500\trovers win"
 
 
-@pytest.mark.parametrize("space", ["\n", "\r\n", "\r", "\t", "\v", "\f", "\x1c", "\x85", "\u2028"])
+@pytest.mark.parametrize(
+    "space", ["\n", "\r\n", "\r", "\t", "\v", "\f", "\x1c", "\x85", "\u2028"]
+)
 def test_white_space_in_a_text_does_not_break_its_line(space: str) -> None:
     line = prediction_line(Prediction(f" one{space}two ", {"sport": 1.0}), 1)
     assert line == "sport\t1.0000\tone two"
@@ -113,11 +134,17 @@ def test_white_space_in_a_text_does_not_break_its_line(space: str) -> None:
 
 @pytest.mark.parametrize("space", ["\n", "\t", "\u2028"])
 def test_white_space_in_a_label_does_not_break_its_line(space: str) -> None:
-    assert prediction_line(Prediction("text", {f"team{space}sport": 1.0}), 1) == "team sport\t1.0000\ttext"
+    assert (
+        prediction_line(Prediction("text", {f"team{space}sport": 1.0}), 1)
+        == "team sport\t1.0000\ttext"
+    )
 
 
 def test_a_byte_that_was_no_utf8_is_printed_as_a_question_mark() -> None:
-    assert prediction_line(Prediction("bad \udcff", {"sport": 1.0}), 1) == "sport\t1.0000\tbad ?"
+    assert (
+        prediction_line(Prediction("bad \udcff", {"sport": 1.0}), 1)
+        == "sport\t1.0000\tbad ?"
+    )
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -139,9 +166,17 @@ def test_json_is_one_line_of_ascii_that_keeps_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "delimiter"), [("out.csv", ","), ("out.tsv", "\t"), ("OUT.CSV", ","), ("out.with.dots.tsv", "\t")]
+    ("name", "delimiter"),
+    [
+        ("out.csv", ","),
+        ("out.tsv", "\t"),
+        ("OUT.CSV", ","),
+        ("out.with.dots.tsv", "\t"),
+    ],
 )
-def test_a_delimited_file_is_read_back_with_each_text_unchanged(tmp_path: Path, name: str, delimiter: str) -> None:
+def test_a_delimited_file_is_read_back_with_each_text_unchanged(
+    tmp_path: Path, name: str, delimiter: str
+) -> None:
     save_predictions(tmp_path / name, PREDICTIONS, 1)
     assert read_csv(tmp_path / name, delimiter) == [
         ("label", "prob", "text"),
@@ -164,19 +199,27 @@ def test_a_csv_file_means_the_same_to_pyarrow(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["out.jsonl", "out.ndjson"])
 def test_a_file_of_json_lines_is_read_back(tmp_path: Path, name: str) -> None:
     save_predictions(tmp_path / name, PREDICTIONS, 1)
-    rows = [json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
+    ]
     assert [(row["label"], row["text"]) for row in rows] == LABELS_AND_TEXTS
-    assert [row["probs"] for row in rows] == [prediction.probs for prediction in PREDICTIONS]
+    assert [row["probs"] for row in rows] == [
+        prediction.probs for prediction in PREDICTIONS
+    ]
 
 
 def test_a_parquet_file_is_read_back(tmp_path: Path) -> None:
     save_predictions(tmp_path / "out.parquet", PREDICTIONS, 1)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pylist() == [
-        {"text": prediction.text, "label": prediction.label, "prob": prediction.prob} for prediction in PREDICTIONS
+        {"text": prediction.text, "label": prediction.label, "prob": prediction.prob}
+        for prediction in PREDICTIONS
     ]
 
 
-def test_a_parquet_file_may_hold_more_rows_than_are_written_at_once(tmp_path: Path) -> None:
+def test_a_parquet_file_may_hold_more_rows_than_are_written_at_once(
+    tmp_path: Path,
+) -> None:
     many = [Prediction(str(number), {"sport": 1.0}) for number in range(8192 + 3)]
     save_predictions(tmp_path / "out.parquet", many, 1)
     texts = pyarrow.parquet.read_table(tmp_path / "out.parquet")["text"].to_pylist()
@@ -207,7 +250,10 @@ def test_no_predictions_make_a_file_without_rows(tmp_path: Path, name: str) -> N
 
 @each_form
 def test_a_byte_that_was_no_utf8_can_be_saved(tmp_path: Path, name: str) -> None:
-    assert save_predictions(tmp_path / name, [Prediction("bad \udcff", {"sport": 1.0})], 1) == 1
+    assert (
+        save_predictions(tmp_path / name, [Prediction("bad \udcff", {"sport": 1.0})], 1)
+        == 1
+    )
 
 
 @each_form
@@ -230,18 +276,34 @@ def failing(error: Exception) -> Iterator[Prediction]:
 
 
 @each_form
-@pytest.mark.parametrize("error", [DataError("row 2 is wrong"), OSError(errno.ENOSPC, "No space left on device")])
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, name: str, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [DataError("row 2 is wrong"), OSError(errno.ENOSPC, "No space left on device")],
+)
+def test_a_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, name: str, error: Exception
+) -> None:
     (tmp_path / name).write_text("old")
     with pytest.raises(DataError):
         save_predictions(tmp_path / name, failing(error), 1)
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "old")]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        (name, "old")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("missing/out.csv", "No such file or directory"), ("missing/out.parquet", ""), ("", "")]
+    ("name", "reason"),
+    [
+        ("missing/out.csv", "No such file or directory"),
+        ("missing/out.parquet", ""),
+        ("", ""),
+    ],
 )
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, name: str, reason: str) -> None:
+def test_a_place_that_cannot_be_written_to_is_named(
+    tmp_path: Path, name: str, reason: str
+) -> None:
     with pytest.raises(DataError) as caught:
         save_predictions(tmp_path / name, PREDICTIONS, 1)
-    assert str(caught.value).startswith(f"{tmp_path / name}: cannot be written: {reason}")
+    assert str(caught.value).startswith(
+        f"{tmp_path / name}: cannot be written: {reason}"
+    )

@@ -56,7 +56,9 @@ def page(tmp_path: Path) -> Path:
 def test_whatever_goes_in_stays_text(page: Path) -> None:
     reader = Reader(page.read_text(encoding="utf-8"))
     assert not reader.all("script")
-    assert reader.text.count(HOSTILE) == 8  # title and h1; h2, p, caption, column, cell, figcaption
+    assert (
+        reader.text.count(HOSTILE) == 8
+    )  # title and h1; h2, p, caption, column, cell, figcaption
     assert reader.all("img")[0]["alt"] == HOSTILE
 
 
@@ -67,7 +69,12 @@ def test_every_tag_is_closed(page: Path) -> None:
 def test_nothing_comes_from_elsewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     reader = Reader(text)
-    addresses = [value for _, attributes in reader.tags for key, value in attributes.items() if key in {"src", "href"}]
+    addresses = [
+        value
+        for _, attributes in reader.tags
+        for key, value in attributes.items()
+        if key in {"src", "href"}
+    ]
     assert all(str(value).startswith("data:image/png;base64,") for value in addresses)
     assert not re.search(r"https?:|@import|url\(", text)
     assert not reader.all("link")
@@ -80,17 +87,32 @@ def test_a_picture_is_part_of_the_page(page: Path) -> None:
 
 def test_columns_after_the_first_are_numbers(page: Path) -> None:
     reader = Reader(page.read_text(encoding="utf-8"))
-    assert [cell.get("class") for cell in reader.all("td")] == [None, "number", None, "number"]
+    assert [cell.get("class") for cell in reader.all("td")] == [
+        None,
+        "number",
+        None,
+        "number",
+    ]
     assert [cell.get("class") for cell in reader.all("th")] == [None, "number"]
 
 
 def test_more_columns_of_text_can_be_asked_for() -> None:
     part = table("rows", ["a", "b", "c"], [["x", "y", 1]], num_texts=2)
-    assert [cell.get("class") for cell in Reader(str(part)).all("td")] == [None, None, "number"]
+    assert [cell.get("class") for cell in Reader(str(part)).all("td")] == [
+        None,
+        None,
+        "number",
+    ]
 
 
-def test_a_wide_table_scrolls_within_itself_and_can_be_reached_by_key(page: Path) -> None:
-    (region,) = [each for each in Reader(page.read_text(encoding="utf-8")).all("div") if each["class"] == "scroll"]
+def test_a_wide_table_scrolls_within_itself_and_can_be_reached_by_key(
+    page: Path,
+) -> None:
+    (region,) = [
+        each
+        for each in Reader(page.read_text(encoding="utf-8")).all("div")
+        if each["class"] == "scroll"
+    ]
     assert region["tabindex"] == "0"
     assert region["aria-label"] == HOSTILE
 
@@ -108,7 +130,12 @@ def test_bytes_that_are_no_utf8_are_written_as_escapes(tmp_path: Path) -> None:
 
 
 def test_a_part_is_markup() -> None:
-    parts = (heading("a"), paragraph("a"), table("a", ["a"], []), picture(b"", "a", "a"))
+    parts = (
+        heading("a"),
+        paragraph("a"),
+        table("a", ["a"], []),
+        picture(b"", "a", "a"),
+    )
     assert all(isinstance(part, Markup) for part in parts)
 
 

@@ -29,9 +29,17 @@ from rnncls.reporting.insight_tables import (
 NASTY = "<script>alert(1)</script>[red]\x1b[31m"
 
 
-def explain(*shares: float, token: str = "w", attention: float | None = None) -> Explanation:
+def explain(
+    *shares: float, token: str = "w", attention: float | None = None
+) -> Explanation:
     opinions = [
-        TokenOpinion(f"{token}{place}", is_known=True, contribution=share, occlusion=share / 2, attention=attention)
+        TokenOpinion(
+            f"{token}{place}",
+            is_known=True,
+            contribution=share,
+            occlusion=share / 2,
+            attention=attention,
+        )
         for place, share in enumerate(shares)
     ]
     probs = {"sport": 0.75, "world": 0.25}
@@ -40,8 +48,14 @@ def explain(*shares: float, token: str = "w", attention: float | None = None) ->
 
 def printed(explanation: Explanation, *, color: str | None) -> str:
     stream = io.StringIO()
-    system = {"color_system": color, "force_terminal": True} if color else {"color_system": None}
-    print_explanation(Console(file=stream, width=80, highlight=False, **system), explanation)
+    system = (
+        {"color_system": color, "force_terminal": True}
+        if color
+        else {"color_system": None}
+    )
+    print_explanation(
+        Console(file=stream, width=80, highlight=False, **system), explanation
+    )
     return stream.getvalue()
 
 
@@ -74,7 +88,10 @@ def test_colours_bring_that_of_the_letters_along() -> None:
 def test_letters_stand_out_from_their_background(background: str, ink: str) -> None:
     def luminance(color: str) -> float:
         parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in parts
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     dark, light = sorted((luminance(background), luminance(ink)))
@@ -90,7 +107,9 @@ def test_square_brackets_are_no_markup() -> None:
     assert "[red]" in printed(explain(1.0, token="[red]"), color=None)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.5, "+0.5000"), (-0.5, "-0.5000"), (-1e-9, "+0.0000")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.5, "+0.5000"), (-0.5, "-0.5000"), (-1e-9, "+0.0000")]
+)
 def test_a_contribution_has_its_sign(value: float, expected: str) -> None:
     assert signed(value) == expected
 
@@ -101,13 +120,19 @@ def test_attention_has_a_column_where_there_is_any() -> None:
 
 
 def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
-    assert "Occlusion has 2 of these 2 strongest tokens" in printed(explain(1.0, 0.5), color=None)
+    assert "Occlusion has 2 of these 2 strongest tokens" in printed(
+        explain(1.0, 0.5), color=None
+    )
 
 
 def test_a_text_stays_a_text_on_a_page(tmp_path: Path) -> None:
     explanation = explain(1.0, -0.4, token=NASTY)
     trajectory = Trajectory(NASTY, ["<b>", "b"], [NASTY], [[0.4, 0.6]], is_reread=False)
-    save_page(tmp_path / "page.html", "why", [*explanation_parts(explanation), *trajectory_parts(trajectory, b"png")])
+    save_page(
+        tmp_path / "page.html",
+        "why",
+        [*explanation_parts(explanation), *trajectory_parts(trajectory, b"png")],
+    )
     text = (tmp_path / "page.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
@@ -122,7 +147,9 @@ def test_a_page_has_every_token_s_figures() -> None:
 
 
 def test_a_trajectory_marks_the_token_that_decides() -> None:
-    trajectory = Trajectory("x y", ["a", "b"], ["x", "y"], [[0.75, 0.25], [0.1, 0.9]], is_reread=False)
+    trajectory = Trajectory(
+        "x y", ["a", "b"], ["x", "y"], [[0.75, 0.25], [0.1, 0.9]], is_reread=False
+    )
     text = render(trajectory_table(trajectory))
     first, second = text.splitlines()[-2:]
     assert first.split() == ["x", "1", "a", "75.00%", "=" * 15]
@@ -131,13 +158,44 @@ def test_a_trajectory_marks_the_token_that_decides() -> None:
 
 def test_a_table_of_accuracies_has_a_row_a_point() -> None:
     text = render(anytime_table([AnytimePoint(8, 0.5, (0.25, 0.75), 0.125)], "t"))
-    assert text.splitlines()[-1].split() == ["8", "50.00%", "25.00%", "to", "75.00%", "12%"]
+    assert text.splitlines()[-1].split() == [
+        "8",
+        "50.00%",
+        "25.00%",
+        "to",
+        "75.00%",
+        "12%",
+    ]
 
 
 def test_a_table_of_flags_names_unit_side_and_words() -> None:
-    flag = Flag("forward", 7, -1, 0.4, 0.5, 0.9, 0.8, "sport", 0.75, 0.1, [FlagWord("cup", 3, 4)])
+    flag = Flag(
+        "forward",
+        7,
+        -1,
+        0.4,
+        0.5,
+        0.9,
+        0.8,
+        "sport",
+        0.75,
+        0.1,
+        [FlagWord("cup", 3, 4)],
+    )
     row = render(flag_table([flag], "t")).splitlines()[-1].split()
-    assert row == ["forward", "7", "-", "0.40", "50%", "90%", "75%", "sport,", "10%", "others", "cup"]
+    assert row == [
+        "forward",
+        "7",
+        "-",
+        "0.40",
+        "50%",
+        "90%",
+        "75%",
+        "sport,",
+        "10%",
+        "others",
+        "cup",
+    ]
 
 
 def test_a_table_of_checks_says_what_fails() -> None:

@@ -56,7 +56,11 @@ def test_the_labels_of_a_log_scale_are_plain_numbers() -> None:
     axes.plot([1.0, 0.03, 1e-5])
     use_log_scale(axes)
     to_png(figure)
-    labels = [label.get_text() for label in axes.get_yticklabels(which="both") if label.get_text()]
+    labels = [
+        label.get_text()
+        for label in axes.get_yticklabels(which="both")
+        if label.get_text()
+    ]
     assert {"1", "0.01", "0.0001"} < set(labels)
     assert not any("$" in label for label in labels)
 

@@ -41,14 +41,24 @@ from rnncls.runs.checkpoint import (
 from rnncls.text.vocab import Vocab
 
 FOUR = ["config.yaml", "vocab.txt", "labels.json", "model.safetensors"]
-WORDS = ["oslo", "Zürich", "\U0001f468\u200d", *(f"word{number}" for number in range(10))]
+WORDS = [
+    "oslo",
+    "Zürich",
+    "\U0001f468\u200d",
+    *(f"word{number}" for number in range(10)),
+]
 TOKEN_IDS, LENGTHS = torch.tensor([[2, 3, 4], [4, 4, 0]]), torch.tensor([3, 2])
 each_of_the_four = pytest.mark.parametrize("name", FOUR)
 
 
-def write_run(path: Path, *, labels: list[str], words: list[str], hidden_size: int = 4) -> TextClassifier:
+def write_run(
+    path: Path, *, labels: list[str], words: list[str], hidden_size: int = 4
+) -> TextClassifier:
     """Write a run folder with fresh weights and return its model."""
-    text = f"data: {{train: none.csv}}\nmodel: {{embedding_dim: 3, hidden_size: {hidden_size}}}"
+    text = (
+        "data: {train: none.csv}\nmodel: {embedding_dim: 3, hidden_size:"
+        f" {hidden_size}}}"
+    )
     config, vocab = parse_config(text, "test.yaml"), Vocab(["<pad>", "<unk>", *words])
     model = TextClassifier(config.model, len(vocab), len(labels))
     create_run(path, config, vocab, labels)
@@ -73,7 +83,12 @@ def run(tmp_path: Path, model: TextClassifier) -> Path:  # noqa: ARG001 - it wri
 def other_run(tmp_path: Path) -> Path:
     """A run folder of which every file differs."""
     torch.manual_seed(1)
-    write_run(tmp_path / "other", labels=["sport", "world"], words=["a", "b", "c"], hidden_size=5)
+    write_run(
+        tmp_path / "other",
+        labels=["sport", "world"],
+        words=["a", "b", "c"],
+        hidden_size=5,
+    )
     return tmp_path / "other"
 
 
@@ -91,27 +106,41 @@ def disk_is_full(_: object) -> NoReturn:
 # Round trip
 
 
-def test_a_loaded_run_has_the_same_logits_to_the_bit(run: Path, model: TextClassifier) -> None:
+def test_a_loaded_run_has_the_same_logits_to_the_bit(
+    run: Path, model: TextClassifier
+) -> None:
     loaded = load_run(run).model
-    assert torch.equal(loaded(TOKEN_IDS, LENGTHS, is_ragged=True), model(TOKEN_IDS, LENGTHS, is_ragged=True))
+    assert torch.equal(
+        loaded(TOKEN_IDS, LENGTHS, is_ragged=True),
+        model(TOKEN_IDS, LENGTHS, is_ragged=True),
+    )
 
 
-def test_the_four_files_alone_are_enough_anywhere(run: Path, model: TextClassifier, tmp_path: Path) -> None:
+def test_the_four_files_alone_are_enough_anywhere(
+    run: Path, model: TextClassifier, tmp_path: Path
+) -> None:
     elsewhere = tmp_path / "else" / "where"
     elsewhere.mkdir(parents=True)
     for name in FOUR:
         shutil.copy(run / name, elsewhere)
     shutil.rmtree(run)
     loaded = load_run(elsewhere).model
-    assert torch.equal(loaded(TOKEN_IDS, LENGTHS, is_ragged=True), model(TOKEN_IDS, LENGTHS, is_ragged=True))
+    assert torch.equal(
+        loaded(TOKEN_IDS, LENGTHS, is_ragged=True),
+        model(TOKEN_IDS, LENGTHS, is_ragged=True),
+    )
 
 
-def test_a_temperature_divides_the_logits_and_is_kept_apart_from_the_weights(run: Path, model: TextClassifier) -> None:
+def test_a_temperature_divides_the_logits_and_is_kept_apart_from_the_weights(
+    run: Path, model: TextClassifier
+) -> None:
     save_temperature(run, 2.5)
     loaded = load_run(run)
     logits = model(TOKEN_IDS, LENGTHS, is_ragged=True)
     assert loaded.temperature == 2.5
-    torch.testing.assert_close(loaded.model(TOKEN_IDS, LENGTHS, is_ragged=True), logits / 2.5)
+    torch.testing.assert_close(
+        loaded.model(TOKEN_IDS, LENGTHS, is_ragged=True), logits / 2.5
+    )
     trained = load_uncalibrated(run).model
     assert torch.equal(trained(TOKEN_IDS, LENGTHS, is_ragged=True), logits)
 
@@ -126,7 +155,9 @@ def test_a_temperature_that_was_tampered_with_is_damage(run: Path) -> None:
         load_run(run)
 
 
-def test_a_better_model_has_no_temperature_yet(run: Path, model: TextClassifier) -> None:
+def test_a_better_model_has_no_temperature_yet(
+    run: Path, model: TextClassifier
+) -> None:
     save_temperature(run, 2.5)
     save_model(run, model)
     assert load_run(run).temperature == 1.0
@@ -136,7 +167,10 @@ def test_words_labels_and_config_are_loaded_as_they_were(run: Path) -> None:
     loaded = load_run(run)
     assert loaded.vocab.words == ["<pad>", "<unk>", *WORDS]
     assert loaded.label_names == ["sport", "welt: 世界"]
-    assert (loaded.config.model.embedding_dim, loaded.config.model.hidden_size) == (3, 4)
+    assert (loaded.config.model.embedding_dim, loaded.config.model.hidden_size) == (
+        3,
+        4,
+    )
 
 
 def test_a_loaded_model_is_in_evaluation_mode_on_the_cpu(run: Path) -> None:
@@ -148,7 +182,9 @@ def test_the_config_of_a_run_has_every_key(run: Path) -> None:
     written = load_config(run / "config.yaml").model_dump()
     assert written == load_run(run).config.model_dump()
     assert written.keys() == annotations_of(Config).keys()
-    assert all(f"  {key}:" in (run / "config.yaml").read_text() for key in written["train"])
+    assert all(
+        f"  {key}:" in (run / "config.yaml").read_text() for key in written["train"]
+    )
 
 
 def test_a_better_model_replaces_one_file(run: Path, model: TextClassifier) -> None:
@@ -156,18 +192,25 @@ def test_a_better_model_replaces_one_file(run: Path, model: TextClassifier) -> N
     with torch.no_grad():
         model.linear.bias.add_(1)
     save_model(run, model)
-    assert [name for name in FOUR if (run / name).read_bytes() != before[name]] == ["model.safetensors"]
+    assert [name for name in FOUR if (run / name).read_bytes() != before[name]] == [
+        "model.safetensors"
+    ]
     assert torch.equal(load_run(run).model.linear.bias, model.linear.bias)
 
 
 def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"file/run: the run folder cannot be made: Not a directory"):
+    with pytest.raises(
+        RunError, match=r"file/run: the run folder cannot be made: Not a directory"
+    ):
         write_run(tmp_path / "file" / "run", labels=["a", "b"], words=[])
 
 
 def test_a_run_cannot_take_the_place_of_the_link_to_the_newest() -> None:
-    with pytest.raises(ConfigError, match=r"runs/latest: is the link to the newest run; choose another --out"):
+    with pytest.raises(
+        ConfigError,
+        match=r"runs/latest: is the link to the newest run; choose another --out",
+    ):
         write_run(Path("runs/latest"), labels=["a", "b"], words=[])
 
 
@@ -192,14 +235,29 @@ def test_a_truncated_file_is_named(run: Path, name: str, share: float) -> None:
 
 @each_of_the_four
 @pytest.mark.parametrize("position", [0, 7, 8, 9, 40, 70, -70, -2, -1])
-def test_a_file_with_one_flipped_bit_is_named(run: Path, name: str, position: int) -> None:
+def test_a_file_with_one_flipped_bit_is_named(
+    run: Path, name: str, position: int
+) -> None:
     flip(run / name, position)
     with pytest.raises(RunError, match=rf"{name}: damaged"):
         load_run(run)
 
 
-@pytest.mark.parametrize("text", ["__metadata__", "schema_version", "files", "F32", "data_offsets", "shape", "linear"])
-def test_a_flipped_bit_anywhere_in_the_header_of_the_weights_is_seen(run: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__metadata__",
+        "schema_version",
+        "files",
+        "F32",
+        "data_offsets",
+        "shape",
+        "linear",
+    ],
+)
+def test_a_flipped_bit_anywhere_in_the_header_of_the_weights_is_seen(
+    run: Path, text: str
+) -> None:
     path = run / "model.safetensors"
     flip(path, path.read_bytes().index(text.encode()))
     with pytest.raises(RunError, match=r"model\.safetensors: damaged"):
@@ -210,7 +268,10 @@ def test_a_flipped_bit_in_any_tensor_is_seen(run: Path) -> None:
     path = run / "model.safetensors"
     (header_size,) = struct.unpack("<Q", path.read_bytes()[:8])
     flip(path, 8 + header_size)
-    with pytest.raises(RunError, match=r"model\.safetensors: damaged: its contents do not match its checksum"):
+    with pytest.raises(
+        RunError,
+        match=r"model\.safetensors: damaged: its contents do not match its checksum",
+    ):
         load_run(run)
 
 
@@ -225,7 +286,13 @@ def test_bytes_added_to_a_file_are_seen(run: Path, name: str) -> None:
 @each_of_the_four
 def test_a_file_of_another_run_is_named(run: Path, other_run: Path, name: str) -> None:
     shutil.copy(other_run / name, run)
-    with pytest.raises(RunError, match=rf"damaged, or not from the run .*{name}|{name}: damaged, or not from the run"):
+    with pytest.raises(
+        RunError,
+        match=(
+            rf"damaged, or not from the run .*{name}|{name}: damaged, or not from"
+            r" the run"
+        ),
+    ):
         load_run(run)
 
 
@@ -259,7 +326,8 @@ def test_a_pickle_is_refused_and_not_run(run: Path, name: str) -> None:
 
 
 def reseal(run: Path, name: str, content: str) -> None:
-    """Put another file into a run folder and make the weights name it, as a stranger could."""
+    """Put another file into a run folder and make the weights name it, as a stranger
+    could."""
     tensors, _ = load_tensors(run / "model.safetensors")
     (run / name).write_text(content)
     seals = {each: storage.sha256_of((run / each).read_bytes()) for each in FOUR[:3]}
@@ -272,13 +340,22 @@ def test_a_network_that_the_weights_do_not_fill_is_refused_before_it_takes_memor
     run: Path, key: str, size: int
 ) -> None:
     sizes = {"embedding_dim": 3, "hidden_size": 4, key: size}
-    reseal(run, "config.yaml", json.dumps({"data": {"train": "none.csv"}, "model": sizes}))
-    with pytest.raises(RunError, match=r"the weights do not fit the config|names a network that cannot be built"):
+    reseal(
+        run, "config.yaml", json.dumps({"data": {"train": "none.csv"}, "model": sizes})
+    )
+    with pytest.raises(
+        RunError,
+        match=r"the weights do not fit the config|names a network that cannot be built",
+    ):
         load_run(run)
 
 
-@pytest.mark.parametrize("labels", [None, [], "ab", [1, 2], ["a", "a"], {"a": 1, "b": 2}])
-def test_classes_that_are_no_list_of_different_texts_are_refused(run: Path, labels: object) -> None:
+@pytest.mark.parametrize(
+    "labels", [None, [], "ab", [1, 2], ["a", "a"], {"a": 1, "b": 2}]
+)
+def test_classes_that_are_no_list_of_different_texts_are_refused(
+    run: Path, labels: object
+) -> None:
     write_json(run / "labels.json", {"labels": labels})
     reseal(run, "labels.json", (run / "labels.json").read_text())
     with pytest.raises(RunError, match=r"labels\.json: damaged: "):
@@ -286,7 +363,9 @@ def test_classes_that_are_no_list_of_different_texts_are_refused(run: Path, labe
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "x", "[" * 100_000])
-def test_sealed_metadata_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+def test_sealed_metadata_that_is_no_object_is_refused(
+    tmp_path: Path, text: str
+) -> None:
     seal = storage.sha256_of(text.encode())
     safetensors.torch.save_file({}, tmp_path / "x", {"rnncls": f"{seal} {text}"})
     with pytest.raises(RunError, match=r"x: damaged: its metadata is no"):
@@ -294,7 +373,9 @@ def test_sealed_metadata_that_is_no_object_is_refused(tmp_path: Path, text: str)
 
 
 def test_a_shape_too_large_for_torch_is_refused(tmp_path: Path) -> None:
-    header = json.dumps({"a": {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]}}).encode()
+    header = json.dumps(
+        {"a": {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]}}
+    ).encode()
     (tmp_path / "x").write_bytes(struct.pack("<Q", len(header)) + header)
     with pytest.raises(RunError, match=r"x: damaged or not readable: .*\Z"):
         load_tensors(tmp_path / "x")
@@ -305,14 +386,20 @@ def test_weights_that_name_no_files_are_refused(run: Path, files: object) -> Non
     tensors, _ = load_tensors(run / "model.safetensors")
     save_tensors(run / "model.safetensors", tensors, {"files": files})
     with pytest.raises(
-        RunError, match=r"config\.yaml: damaged, or not from the run|damaged: not sealed with config\.yaml"
+        RunError,
+        match=(
+            r"config\.yaml: damaged, or not from the run|damaged: not sealed with"
+            r" config\.yaml"
+        ),
     ):
         load_run(run)
 
 
 def test_json_nested_nearly_too_deep_to_be_read_is_damaged(tmp_path: Path) -> None:
     for depth in range(900, 1100):
-        (tmp_path / "x").write_text('{"sha256": "", "a": ' + "[" * depth + "]" * depth + "}")
+        (tmp_path / "x").write_text(
+            '{"sha256": "", "a": ' + "[" * depth + "]" * depth + "}"
+        )
         with pytest.raises(RunError, match="x: damaged"):
             read_json(tmp_path / "x")
 
@@ -323,15 +410,22 @@ def test_weights_under_a_name_that_is_not_utf_8_are_refused(tmp_path: Path) -> N
         load_tensors(tmp_path / "x\udcff")
 
 
-def test_a_config_that_this_version_does_not_know_is_a_matter_of_the_run(run: Path, model: TextClassifier) -> None:
+def test_a_config_that_this_version_does_not_know_is_a_matter_of_the_run(
+    run: Path, model: TextClassifier
+) -> None:
     with (run / "config.yaml").open("a") as stream:
         stream.write("key_of_the_future: 1\n")
     save_model(run, model)
-    with pytest.raises(RunError, match=r"cannot be used with this version of rnncls: .*key_of_the_future"):
+    with pytest.raises(
+        RunError,
+        match=r"cannot be used with this version of rnncls: .*key_of_the_future",
+    ):
         load_run(run)
 
 
-def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(run: Path, model: TextClassifier) -> None:
+def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(
+    run: Path, model: TextClassifier
+) -> None:
     (run / "vocab.txt").write_text("<pad>\n<unk>\na\na\nb\n")
     save_model(run, model)
     with pytest.raises(RunError, match=r"cannot be used .* a word stands twice"):
@@ -344,7 +438,11 @@ def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(run: Path, model:
 def test_weights_of_another_shape_name_file_and_tensor(model: TextClassifier) -> None:
     weights = {**model.state_dict(), "linear.bias": torch.zeros(7)}
     with pytest.raises(
-        RunError, match=r"^some\.file: the weights do not fit the config: size mismatch for linear\.bias"
+        RunError,
+        match=(
+            r"^some\.file: the weights do not fit the config: size mismatch for"
+            r" linear\.bias"
+        ),
     ):
         load_weights(model, weights, Path("some.file"))
 
@@ -352,7 +450,9 @@ def test_weights_of_another_shape_name_file_and_tensor(model: TextClassifier) ->
 def test_weights_with_a_tensor_missing_name_it(model: TextClassifier) -> None:
     weights = model.state_dict()
     del weights["linear.bias"]
-    with pytest.raises(RunError, match=r'do not fit the config: Missing key.* "linear\.bias"'):
+    with pytest.raises(
+        RunError, match=r'do not fit the config: Missing key.* "linear\.bias"'
+    ):
         load_weights(model, weights, Path("some.file"))
 
 
@@ -371,16 +471,30 @@ def test_weights_with_a_tensor_missing_name_it(model: TextClassifier) -> None:
         torch.zeros(0, 3),
         torch.get_rng_state(),
     ],
-    ids=["matrix", "transposed", "scalar", "bool", "float64", "bfloat16", "empty", "random state"],
+    ids=[
+        "matrix",
+        "transposed",
+        "scalar",
+        "bool",
+        "float64",
+        "bfloat16",
+        "empty",
+        "random state",
+    ],
 )
-def test_tensors_are_read_as_they_were_written(tmp_path: Path, tensor: torch.Tensor) -> None:
+def test_tensors_are_read_as_they_were_written(
+    tmp_path: Path, tensor: torch.Tensor
+) -> None:
     save_tensors(tmp_path / "x", {"t": tensor}, {})
     tensors, _ = load_tensors(tmp_path / "x")
     torch.testing.assert_close(tensors["t"], tensor, rtol=0, atol=0, equal_nan=True)
 
 
 def test_metadata_of_tensors_is_read_as_it_was_written(tmp_path: Path) -> None:
-    meta = {"values": {"score": 0.1 + 0.2, "none": None, "text": "日本"}, "list": [1, [2]]}
+    meta = {
+        "values": {"score": 0.1 + 0.2, "none": None, "text": "日本"},
+        "list": [1, [2]],
+    }
     save_tensors(tmp_path / "x", {}, meta)
     assert load_tensors(tmp_path / "x")[1] == {"schema_version": 1, **meta}
 
@@ -393,7 +507,12 @@ def test_the_same_tensors_make_the_same_file(tmp_path: Path) -> None:
 
 
 def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
-    document = {"labels": ["welt", "日本"], "score": 0.1 + 0.2, "none": None, "inner": {"n": 2**60}}
+    document = {
+        "labels": ["welt", "日本"],
+        "score": 0.1 + 0.2,
+        "none": None,
+        "inner": {"n": 2**60},
+    }
     write_json(tmp_path / "x", document)
     assert read_json(tmp_path / "x") == document
 
@@ -417,7 +536,20 @@ def test_another_order_and_layout_of_json_is_no_damage(tmp_path: Path) -> None:
     assert read_json(tmp_path / "x") == {"a": 1, "b": 2}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '"text"', "{}", '{"schema_version": 1}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "null",
+        '"text"',
+        "{}",
+        '{"schema_version": 1}',
+        "[" * 100_000,
+    ],
+)
 def test_what_is_no_sealed_object_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text)
     with pytest.raises(RunError, match=r"x: damaged: not a sealed JSON object"):
@@ -427,23 +559,33 @@ def test_what_is_no_sealed_object_is_damage(tmp_path: Path, text: str) -> None:
 def test_a_changed_value_is_damage(tmp_path: Path) -> None:
     write_json(tmp_path / "x", {"accuracy": 0.91})
     (tmp_path / "x").write_text((tmp_path / "x").read_text().replace("0.91", "0.99"))
-    with pytest.raises(RunError, match=r"x: damaged: its contents do not match its checksum"):
+    with pytest.raises(
+        RunError, match=r"x: damaged: its contents do not match its checksum"
+    ):
         read_json(tmp_path / "x")
 
 
-def test_tensors_of_another_schema_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_of_another_schema_version_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(storage, "SCHEMA_VERSION", 2)
         save_tensors(tmp_path / "x", {}, {})
-    with pytest.raises(RunError, match=r"x: written in format 2, this version of rnncls reads 1"):
+    with pytest.raises(
+        RunError, match=r"x: written in format 2, this version of rnncls reads 1"
+    ):
         load_tensors(tmp_path / "x")
 
 
-def test_json_of_another_schema_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_of_another_schema_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(storage, "SCHEMA_VERSION", 2)
         write_json(tmp_path / "x", {})
-    with pytest.raises(RunError, match=r"x: written in format 2, this version of rnncls reads 1"):
+    with pytest.raises(
+        RunError, match=r"x: written in format 2, this version of rnncls reads 1"
+    ):
         read_json(tmp_path / "x")
 
 
@@ -453,7 +595,9 @@ def test_json_of_another_schema_version_is_refused(tmp_path: Path, monkeypatch: 
 def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     write_atomic(tmp_path / "x", b"old")
     write_atomic(tmp_path / "x", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"new")]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
+        ("x", b"new")
+    ]
 
 
 def test_whoever_reads_the_old_file_keeps_it_whole(tmp_path: Path) -> None:
@@ -468,22 +612,32 @@ def test_others_may_read_what_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_atomic(tmp_path / "x", b"old")
     monkeypatch.setattr(os, "fsync", disk_is_full)
-    with pytest.raises(RunError, match=r"x: cannot be written: No space left on device"):
+    with pytest.raises(
+        RunError, match=r"x: cannot be written: No space left on device"
+    ):
         write_atomic(tmp_path / "x", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
+        ("x", b"old")
+    ]
 
 
-def test_a_full_disk_leaves_no_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "fsync", disk_is_full)
     with pytest.raises(RunError):
         write_atomic(tmp_path / "x", b"new")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_leaves_the_old_file_and_no_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(_: object) -> NoReturn:
         raise KeyboardInterrupt
 
@@ -491,7 +645,9 @@ def test_an_interrupt_leaves_the_old_file_and_no_temporary_one(tmp_path: Path, m
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "x", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
+        ("x", b"old")
+    ]
 
 
 def test_the_new_file_is_on_the_disk_before_it_takes_its_name_and_its_name_is_after(
@@ -499,7 +655,9 @@ def test_the_new_file_is_on_the_disk_before_it_takes_its_name_and_its_name_is_af
 ) -> None:
     seen: list[bytes] = []
     write_atomic(tmp_path / "x", b"old")
-    monkeypatch.setattr(os, "fsync", lambda _: seen.append((tmp_path / "x").read_bytes()))
+    monkeypatch.setattr(
+        os, "fsync", lambda _: seen.append((tmp_path / "x").read_bytes())
+    )
     write_atomic(tmp_path / "x", b"new")
     assert seen == [b"old", b"new"]  # the file, then its folder
 
@@ -511,7 +669,9 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, name: str) -
         write_atomic(tmp_path / name, b"")
 
 
-def test_a_disk_that_gives_back_other_bytes_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_gives_back_other_bytes_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_atomic(tmp_path / "x", b"old")
     fsync = os.fsync
 
@@ -520,9 +680,14 @@ def test_a_disk_that_gives_back_other_bytes_keeps_the_old_file(tmp_path: Path, m
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", spoil)
-    with pytest.raises(RunError, match=r"x: not written: what was read back differs; is the disk sound\?"):
+    with pytest.raises(
+        RunError,
+        match=r"x: not written: what was read back differs; is the disk sound\?",
+    ):
         write_atomic(tmp_path / "x", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
+        ("x", b"old")
+    ]
 
 
 @pytest.mark.parametrize("data", [b"", b"abc" * 1_000_000])
@@ -536,7 +701,10 @@ def test_files_of_any_size_are_written_whole(tmp_path: Path, data: bytes) -> Non
 
 def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> None:
     with hold(tmp_path / "run"):
-        with pytest.raises(RunError, match="run: another process is training here"), hold(tmp_path / "run"):
+        with (
+            pytest.raises(RunError, match="run: another process is training here"),
+            hold(tmp_path / "run"),
+        ):
             pass
         assert is_untouched(tmp_path / "run")
     with hold(tmp_path / "run"):
@@ -547,7 +715,12 @@ def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> N
 
 
 def test_no_run_at_all_says_how_to_get_one() -> None:
-    with pytest.raises(RunError, match=r"no finished run at runs/latest: train one with 'rnncls train --config …'"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"no finished run at runs/latest: train one with 'rnncls train --config …'"
+        ),
+    ):
         find_run(None)
 
 
@@ -567,7 +740,10 @@ def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_without_weights_is_no_finished_run(run: Path) -> None:
     (run / "model.safetensors").unlink()
-    with pytest.raises(RunError, match=r"run: has no model\.safetensors: not a run folder, or stopped before"):
+    with pytest.raises(
+        RunError,
+        match=r"run: has no model\.safetensors: not a run folder, or stopped before",
+    ):
         find_run(run)
 
 
@@ -610,20 +786,32 @@ def test_the_link_is_the_only_thing_left_in_runs() -> None:
     assert sorted(path.name for path in Path("runs").iterdir()) == ["latest", "one"]
 
 
-def test_the_old_link_stands_until_the_new_one_takes_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_link_stands_until_the_new_one_takes_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     Path("runs/one").mkdir(parents=True)
     Path("runs/two").mkdir()
     point_latest_at(Path("runs/one"))
     monkeypatch.setattr(Path, "replace", lambda *_: disk_is_full(None))
-    with pytest.raises(RunError, match=r"cannot be made to point at runs/two, which is whole: No space left"):
+    with pytest.raises(
+        RunError,
+        match=r"cannot be made to point at runs/two, which is whole: No space left",
+    ):
         point_latest_at(Path("runs/two"))
     assert Path("runs/latest").readlink() == Path("one")
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["latest", "one", "two"]
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "latest",
+        "one",
+        "two",
+    ]
 
 
 def test_a_folder_in_the_place_of_the_link_is_left_alone(run: Path) -> None:
     Path("runs/latest/mine").mkdir(parents=True)
-    with pytest.raises(RunError, match=r"runs/latest: cannot be made to point at .*/run, which is whole"):
+    with pytest.raises(
+        RunError,
+        match=r"runs/latest: cannot be made to point at .*/run, which is whole",
+    ):
         point_latest_at(run)
     assert [path.name for path in Path("runs").iterdir()] == ["latest"]
     assert Path("runs/latest/mine").is_dir()
@@ -631,7 +819,13 @@ def test_a_folder_in_the_place_of_the_link_is_left_alone(run: Path) -> None:
 
 def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
     Path("runs").write_text("")
-    with pytest.raises(RunError, match=r"runs/latest: cannot be made to point at .*/run, which is whole: File exists"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"runs/latest: cannot be made to point at .*/run, which is whole: File"
+            r" exists"
+        ),
+    ):
         point_latest_at(run)
 
 
@@ -640,7 +834,12 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
 SUMMARY: dict[str, Any] = {
     "best_epoch": 3,
     "num_epochs": 5,
-    "valid": {"accuracy": 0.91237, "accuracy_interval": (0.905, 0.9193), "macro_f1": 0.90128, "loss": 0.234567},
+    "valid": {
+        "accuracy": 0.91237,
+        "accuracy_interval": (0.905, 0.9193),
+        "macro_f1": 0.90128,
+        "loss": 0.234567,
+    },
     "num_parameters": 1_234_567,
     "label_names": ["sport", "world"],
     "data": {
@@ -664,7 +863,10 @@ SUMMARY: dict[str, Any] = {
         "Classes: sport, world.",
         "- train: `toy.csv`, 120,000 rows",
         "114,000 rows were trained on, 6,000 picked the best epoch.",
-        "Validation, epoch 3 of 5: accuracy 91.24%\n(95 % interval 90.50% to 91.93%), macro-F1 90.13%, loss 0.2346",
+        (
+            "Validation, epoch 3 of 5: accuracy 91.24%\n(95 % interval 90.50% to"
+            " 91.93%), macro-F1 90.13%, loss 0.2346"
+        ),
         "Probabilities are of the logits divided by 0.728, which",
         "rnncls predict \"a text\" --run 'runs/my run'\n",
     ],
@@ -674,16 +876,24 @@ def test_the_model_card_says(fact: str) -> None:
     data: {train: none.csv}
     model: {cell: gru, embedding_dim: 7, hidden_size: 9, num_layers: 2, bidirectional: false}
     """
-    assert fact in model_card(parse_config(text, "test.yaml"), SUMMARY, Path("runs/my run"))
+    assert fact in model_card(
+        parse_config(text, "test.yaml"), SUMMARY, Path("runs/my run")
+    )
 
 
 def test_the_model_card_says_where_probabilities_are_not_calibrated() -> None:
     card = model_card(
-        parse_config("data: {train: none.csv}", "test.yaml"), {**SUMMARY, "temperature": 1.0}, Path("run")
+        parse_config("data: {train: none.csv}", "test.yaml"),
+        {**SUMMARY, "temperature": 1.0},
+        Path("run"),
     )
     assert "\nProbabilities are not calibrated.\n" in card
 
 
 def test_the_model_card_of_a_run_whose_name_is_no_utf8_can_be_written() -> None:
-    card = model_card(parse_config("data: {train: none.csv}", "test.yaml"), SUMMARY, Path("run \udcff"))
+    card = model_card(
+        parse_config("data: {train: none.csv}", "test.yaml"),
+        SUMMARY,
+        Path("run \udcff"),
+    )
     assert card.encode().startswith(b"# run \\udcff\n")

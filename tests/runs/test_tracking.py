@@ -47,7 +47,8 @@ class Terminal(io.StringIO):
 
 
 def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Put a terminal in the place of stderr: in a test's body, for pytest sets stderr anew after the fixtures."""
+    """Put a terminal in the place of stderr: in a test's body, for pytest sets stderr
+    anew after the fixtures."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
@@ -74,9 +75,13 @@ def test_a_row_is_one_line(path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") == 3
 
 
-def test_a_row_that_cannot_be_written_names_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_cannot_be_written_names_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written: No space left on device"):
+    with pytest.raises(
+        RunError, match=r"metrics\.jsonl: cannot be written: No space left on device"
+    ):
         append_row(path, ROWS[0])
 
 
@@ -96,19 +101,26 @@ def test_a_row_torn_by_a_crash_is_dropped(path: Path, torn: bytes) -> None:
 
 
 def test_a_run_without_rows_needs_no_file(tmp_path: Path) -> None:
-    keep_rows(tmp_path / "metrics.jsonl", 0, checksum_of_rows(tmp_path / "metrics.jsonl", 0))
+    keep_rows(
+        tmp_path / "metrics.jsonl", 0, checksum_of_rows(tmp_path / "metrics.jsonl", 0)
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_too_few_rows_are_damage(path: Path) -> None:
-    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: expected 4 rows, found 3"):
+    with pytest.raises(
+        RunError, match=r"metrics\.jsonl: damaged: expected 4 rows, found 3"
+    ):
         keep_rows(path, 4, checksum_of_rows(path, 4))
 
 
 def test_rows_that_are_not_those_of_the_saved_state_are_damage(path: Path) -> None:
     sha256 = checksum_of_rows(path, 2)
     path.write_bytes(path.read_bytes().replace(b'"epoch": 2', b'"epoch": 7'))
-    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: the first 2 rows do not match their checksum"):
+    with pytest.raises(
+        RunError,
+        match=r"metrics\.jsonl: damaged: the first 2 rows do not match their checksum",
+    ):
         keep_rows(path, 2, sha256)
     assert len(path.read_bytes().splitlines()) == 3
 
@@ -130,7 +142,9 @@ def test_a_damaged_row_is_named_by_its_file(path: Path, damage: bytes) -> None:
         read_rows(path)
 
 
-def test_no_bar_is_drawn_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bar_is_drawn_where_stderr_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with TrainingBar(100, 2) as bar:
         bar.update(1, 100, torch.tensor(0.5))
     assert capsys.readouterr() == ("", "")
@@ -151,7 +165,9 @@ def test_the_bar_shows_the_epoch_and_the_loss(monkeypatch: pytest.MonkeyPatch) -
     assert "loss 0.457" in terminal.getvalue()
 
 
-def test_the_loss_is_not_asked_for_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_is_not_asked_for_at_every_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = open_terminal(monkeypatch)
     with TrainingBar(100, 2) as bar:
         bar.bar.mininterval = 0.0
@@ -160,7 +176,9 @@ def test_the_loss_is_not_asked_for_at_every_step(monkeypatch: pytest.MonkeyPatch
     assert "loss 0.250" in terminal.getvalue()
 
 
-def test_a_resumed_bar_starts_where_the_run_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_bar_starts_where_the_run_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = open_terminal(monkeypatch)
     with TrainingBar(100, 2) as bar:
         bar.resume_at(150)
@@ -169,7 +187,10 @@ def test_a_resumed_bar_starts_where_the_run_stopped(monkeypatch: pytest.MonkeyPa
     assert "epoch 2/2:  80%" in terminal.getvalue()
 
 
-@pytest.mark.parametrize(("is_best", "end"), [(True, "1,234,567 tokens/s  best"), (False, "1,234,567 tokens/s")])
+@pytest.mark.parametrize(
+    ("is_best", "end"),
+    [(True, "1,234,567 tokens/s  best"), (False, "1,234,567 tokens/s")],
+)
 def test_a_validation_is_one_line_with_its_figures(
     is_best: bool,
     end: str,
@@ -181,7 +202,9 @@ def test_a_validation_is_one_line_with_its_figures(
     assert caplog.messages == [expected + end]
 
 
-def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = open_terminal(monkeypatch)
     with TrainingBar(1000, 2, tokens_per_text=40.0) as bar:
         bar.bar.mininterval = 0.0
@@ -190,13 +213,17 @@ def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(monkeypatch: p
         bar.looked_at = 0.0
         bar.update(2, 1000, torch.tensor(0.4))
     last = terminal.getvalue().split("\r")[-3]
-    assert re.search(r"epoch 2/2: 100%\|.*\| 00:\d\d left, loss 0\.400, valid 74\.6 %, [\d.]+[kMG]? tokens/s", last), (
-        last
-    )
+    assert re.search(
+        r"epoch 2/2: 100%\|.*\| 00:\d\d left, loss 0\.400, valid 74\.6 %, [\d.]+[kMG]?"
+        r" tokens/s",
+        last,
+    ), last
 
 
 def test_tensorboard_reads_the_rows_that_were_logged(tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="extra tb")
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="extra tb"
+    )
     row = {**VALIDATION, "step": 7}
     with event_log(tmp_path / "events", 0) as add:
         add(row)
@@ -208,14 +235,22 @@ def test_tensorboard_reads_the_rows_that_were_logged(tmp_path: Path) -> None:
         "loss/valid",
         "tokens_per_s",
     ]
-    for tag, name in {"loss/valid": "valid_loss", "accuracy/train": "train_accuracy"}.items():
+    for tag, name in {
+        "loss/valid": "valid_loss",
+        "accuracy/train": "train_accuracy",
+    }.items():
         (event,) = events.Scalars(tag)
         assert (event.step, event.value) == (7, pytest.approx(row[name]))
 
 
-def test_without_tensorboard_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorboard_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ConfigError, match=r"pip install 'rnncls\[tb\]'"), event_log(tmp_path / "events", 0):
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'rnncls\[tb\]'"),
+        event_log(tmp_path / "events", 0),
+    ):
         pass
 
 

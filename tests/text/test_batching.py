@@ -28,7 +28,10 @@ VOCAB = Vocab([PAD, "<unk>", "a", "b", "c"])
 
 
 def encoded(*texts: str) -> EncodedTexts:
-    return encode_texts(tokenize_texts(list(texts), TextSection(tokenizer="whitespace", clean=False)), VOCAB)
+    return encode_texts(
+        tokenize_texts(list(texts), TextSection(tokenizer="whitespace", clean=False)),
+        VOCAB,
+    )
 
 
 def lengths_of(num_texts: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -68,7 +71,9 @@ def test_an_epoch_has_every_row_once(num_texts: int) -> None:
 
 
 def test_all_batches_but_one_are_full() -> None:
-    sizes = sorted(len(rows) for rows in plan_epoch(lengths_of(1003), 8, seed=0, epoch=0))
+    sizes = sorted(
+        len(rows) for rows in plan_epoch(lengths_of(1003), 8, seed=0, epoch=0)
+    )
     assert sizes == [3] + [8] * 125
 
 
@@ -85,12 +90,16 @@ def test_an_epoch_is_planned_the_same_from_the_same_seed() -> None:
 
 
 @pytest.mark.parametrize(("seed", "epoch"), [(1, 0), (0, 1)])
-def test_another_seed_or_epoch_is_another_order_and_other_neighbours(seed: int, epoch: int) -> None:
+def test_another_seed_or_epoch_is_another_order_and_other_neighbours(
+    seed: int, epoch: int
+) -> None:
     lengths = lengths_of(1000)
     first = plan_epoch(lengths, 8, seed=0, epoch=0)
     other = plan_epoch(lengths, 8, seed=seed, epoch=epoch)
     assert [rows.tolist() for rows in first] != [rows.tolist() for rows in other]
-    assert {frozenset(rows.tolist()) for rows in first}.isdisjoint({frozenset(rows.tolist()) for rows in other})
+    assert {frozenset(rows.tolist()) for rows in first}.isdisjoint(
+        {frozenset(rows.tolist()) for rows in other}
+    )
 
 
 UNEQUAL = np.repeat([0, 1, 2], [900, 90, 11])  # labels of 1,001 rows
@@ -102,13 +111,20 @@ def balanced_epoch(epoch: int = 0) -> list[list[int]]:
 
 
 def test_a_balanced_epoch_has_as_many_rows_of_each_class() -> None:
-    rows = np.concatenate(plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL))
+    rows = np.concatenate(
+        plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)
+    )
     assert sorted(np.bincount(UNEQUAL[rows])) == [333, 334, 334]
 
 
 def test_a_balanced_epoch_takes_no_row_again_before_all_others_of_its_class() -> None:
-    times = np.bincount(np.concatenate(plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)))
-    # 333 or 334 of 900 rows; 3 rounds of 90 and some more; 30 rounds of 11 and some more.
+    times = np.bincount(
+        np.concatenate(
+            plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)
+        )
+    )
+    # 333 or 334 of 900 rows; 3 rounds of 90 and some more; 30 rounds of 11 and some
+    # more.
     for label, fewest in enumerate([0, 3, 30]):
         assert set(times[label == UNEQUAL]) == {fewest, fewest + 1}
 
@@ -120,14 +136,22 @@ def test_a_balanced_epoch_is_a_function_of_the_seed_and_the_epoch() -> None:
 
 def test_a_balanced_epoch_is_batched_by_length_too() -> None:
     lengths = lengths_of(20_000)
-    plan = plan_epoch(lengths, 128, seed=0, epoch=0, balance=(np.arange(20_000) % 50 == 0).astype(np.int64))
+    plan = plan_epoch(
+        lengths,
+        128,
+        seed=0,
+        epoch=0,
+        balance=(np.arange(20_000) % 50 == 0).astype(np.int64),
+    )
     positions = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
     assert 1 - sum(lengths[rows].sum() for rows in plan) / positions < 0.01
 
 
 def test_batches_come_in_no_order_of_length() -> None:
     lengths = lengths_of(1000)
-    longest = [int(lengths[rows].max()) for rows in plan_epoch(lengths, 8, seed=0, epoch=0)]
+    longest = [
+        int(lengths[rows].max()) for rows in plan_epoch(lengths, 8, seed=0, epoch=0)
+    ]
     assert longest != sorted(longest)
 
 
@@ -143,7 +167,9 @@ def test_a_batch_stays_where_it_is_on_its_own_device() -> None:
 
 def test_a_batch_moves_to_another_device() -> None:
     moved: Batch = assemble(encoded("a"), np.array([0])).to(torch.device("meta"))
-    assert {each.device.type for each in (moved.token_ids, moved.lengths, moved.numbers)} == {"meta"}
+    assert {
+        each.device.type for each in (moved.token_ids, moved.lengths, moved.numbers)
+    } == {"meta"}
 
 
 def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
@@ -158,7 +184,9 @@ def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 100])
 def test_texts_on_a_device_make_the_same_batches(batch_size: int) -> None:
-    texts = encoded("a b c", "c", "b zzz", "a a", "c c c", "b b", "a c").select(np.array([6, 0, 3, 2, 4]))
+    texts = encoded("a b c", "c", "b zzz", "a a", "c c c", "b b", "a c").select(
+        np.array([6, 0, 3, 2, 4])
+    )
     plan = plan_epoch(texts.lengths, batch_size, seed=0, epoch=0)
     found = list(ResidentTexts(texts, torch.device("cpu")).iter_batches(plan))
     for batch, expected in zip(found, iter_batches(texts, plan), strict=True):
@@ -166,7 +194,9 @@ def test_texts_on_a_device_make_the_same_batches(batch_size: int) -> None:
         assert batch.token_ids.dtype == batch.numbers.dtype == torch.int64
         assert torch.equal(batch.lengths, expected.lengths)
         assert batch.is_ragged == expected.is_ragged
-        assert batch.rows.tolist() == batch.numbers.tolist() == expected.numbers.tolist()
+        assert (
+            batch.rows.tolist() == batch.numbers.tolist() == expected.numbers.tolist()
+        )
 
 
 def test_texts_on_a_device_make_no_batch_of_an_empty_plan() -> None:
@@ -175,7 +205,10 @@ def test_texts_on_a_device_make_no_batch_of_an_empty_plan() -> None:
 
 def big_batch() -> Batch:
     words = np.random.default_rng(0).integers(2, 5, 3000).tolist()
-    texts = [" ".join(VOCAB.words[word] for word in words[start : start + 30]) for start in range(0, 3000, 30)]
+    texts = [
+        " ".join(VOCAB.words[word] for word in words[start : start + 30])
+        for start in range(0, 3000, 30)
+    ]
     return assemble(encoded(*texts), np.arange(100))
 
 
@@ -203,7 +236,8 @@ def test_dropping_words_leaves_the_batch_as_it_is() -> None:
 
 def test_dropped_words_are_a_function_of_the_generator() -> None:
     first, again, other = (
-        drop_words(big_batch(), 0.3, torch.Generator().manual_seed(seed)).token_ids for seed in (0, 0, 1)
+        drop_words(big_batch(), 0.3, torch.Generator().manual_seed(seed)).token_ids
+        for seed in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -219,8 +253,13 @@ def test_numbered_words_are_the_words_of_before() -> None:
     assert numbered.is_ragged == batch.is_ragged
 
 
-@pytest.mark.parametrize(("texts", "expected"), [(["a c", "c"], [0, 2, 4, 0]), (["a a", "c c"], [2, 4, 0, 0])])
-def test_numbered_without_a_wait_words_are_filled_up_with_padding(texts: list[str], expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [(["a c", "c"], [0, 2, 4, 0]), (["a a", "c c"], [2, 4, 0, 0])],
+)
+def test_numbered_without_a_wait_words_are_filled_up_with_padding(
+    texts: list[str], expected: list[int]
+) -> None:
     batch = assemble(encoded(*texts), np.arange(2))
     words, numbered = number_words(batch, len(VOCAB), may_wait=False)
     assert words.tolist() == expected
@@ -232,9 +271,14 @@ def test_there_are_never_more_numbered_words_than_words() -> None:
     assert len(number_words(batch, len(VOCAB), may_wait=False)[0]) == len(VOCAB)
 
 
-@pytest.mark.parametrize("num_texts", [1, SMALLEST_PART - 1, SMALLEST_PART, 2 * SMALLEST_PART - 1, 32, 33, 100, 257])
+@pytest.mark.parametrize(
+    "num_texts",
+    [1, SMALLEST_PART - 1, SMALLEST_PART, 2 * SMALLEST_PART - 1, 32, 33, 100, 257],
+)
 @pytest.mark.parametrize("num_parts", [1, 2, 3, 16])
-def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(num_texts: int, num_parts: int) -> None:
+def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(
+    num_texts: int, num_parts: int
+) -> None:
     parts = [list(range(num_texts))[part] for part in share_out(num_texts, num_parts)]
     assert list(chain(*parts)) == list(range(num_texts))
     sizes = [len(part) for part in parts]
@@ -244,10 +288,16 @@ def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(num
 
 
 @pytest.mark.parametrize("num_texts", [0, 1, 2, 3, 100, 257])
-def test_what_several_processes_share_out_is_every_text_once_and_as_long_for_each(num_texts: int) -> None:
+def test_what_several_processes_share_out_is_every_text_once_and_as_long_for_each(
+    num_texts: int,
+) -> None:
     lengths = np.arange(num_texts) // 4 + 1  # in order, as in a batch
     shares = [
-        [text for part in share_out(num_texts, 2, first=first, every=3) for text in range(num_texts)[part]]
+        [
+            text
+            for part in share_out(num_texts, 2, first=first, every=3)
+            for text in range(num_texts)[part]
+        ]
         for first in range(3)
     ]
     assert sorted(chain(*shares)) == list(range(num_texts))
@@ -256,4 +306,7 @@ def test_what_several_processes_share_out_is_every_text_once_and_as_long_for_eac
 
 
 def test_as_many_parts_as_asked_for_where_there_are_texts_enough() -> None:
-    assert share_out(2 * SMALLEST_PART, 2) == [slice(0, SMALLEST_PART, 1), slice(SMALLEST_PART, 2 * SMALLEST_PART, 1)]
+    assert share_out(2 * SMALLEST_PART, 2) == [
+        slice(0, SMALLEST_PART, 1),
+        slice(SMALLEST_PART, 2 * SMALLEST_PART, 1),
+    ]

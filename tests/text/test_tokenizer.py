@@ -43,7 +43,10 @@ def tokenized() -> TokenizedTexts:
         ("Microsoft #39;s plan", "Microsoft's plan"),
         ("Microsoft&#39;s plan", "Microsoft's plan"),
         ("it &#039;s", "it's"),
-        ("don #39;t they #39;ll we #39;ve I #39;d I #39;m you #39;re", "don't they'll we've I'd I'm you're"),
+        (
+            "don #39;t they #39;ll we #39;ve I #39;d I #39;m you #39;re",
+            "don't they'll we've I'd I'm you're",
+        ),
         ("HE #39;S", "HE'S"),
         ("the #39;80s", "the '80s"),
         ("the players #39; union", "the players ' union"),
@@ -80,7 +83,13 @@ def test_tags_are_dropped(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mended"), [("one\\two", "one two"), ("costs \\$5", "costs  $5"), ("end\\", "end "), ("\\\\", "  ")]
+    ("text", "mended"),
+    [
+        ("one\\two", "one two"),
+        ("costs \\$5", "costs  $5"),
+        ("end\\", "end "),
+        ("\\\\", "  "),
+    ],
 )
 def test_backslashes_become_spaces(text: str, mended: str) -> None:
     assert mend(text) == mended
@@ -124,7 +133,9 @@ ODD_TEXTS = [
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_basic_english_is_torchtexts(text: str) -> None:
-    tokenize = build_tokenizer(TextSection(tokenizer="basic_english", clean=False, max_tokens=10_000))
+    tokenize = build_tokenizer(
+        TextSection(tokenizer="basic_english", clean=False, max_tokens=10_000)
+    )
     assert tokenize(text) == (_basic_english_normalize(text) or ["<unk>"])
 
 
@@ -132,7 +143,10 @@ def test_basic_english_is_torchtexts(text: str) -> None:
     ("text", "tokens"),
     [
         ("Wall St. #39;s Bears", ["wall", "st", ".", "'", "s", "bears"]),
-        ("quot;Yes,quot; he said (today); no: wait!", ["yes", ",", "he", "said", "(", "today", ")", "no", "wait", "!"]),
+        (
+            "quot;Yes,quot; he said (today); no: wait!",
+            ["yes", ",", "he", "said", "(", "today", ")", "no", "wait", "!"],
+        ),
         ("&lt;b&gt;Bold&lt;/b&gt;", ["bold"]),
     ],
 )
@@ -142,7 +156,9 @@ def test_basic_english_reads_mended_text(text: str, tokens: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["#39;", "&lt;b&gt;x", "a\\b"])
 def test_without_cleaning_text_is_read_as_it_is(text: str) -> None:
-    assert build_tokenizer(TextSection(tokenizer="whitespace", clean=False))(text) == [text]
+    assert build_tokenizer(TextSection(tokenizer="whitespace", clean=False))(text) == [
+        text
+    ]
 
 
 def test_whitespace_splits_at_white_space_alone() -> None:
@@ -155,14 +171,22 @@ def test_whitespace_splits_at_white_space_alone() -> None:
     [
         ("Apple sues the US", "xxmaj Apple sues the xxup US"),
         ("an Apple (AP) - I'm OK", "an xxmaj Apple xxup (AP) - xxmaj I'm xxup OK"),
-        ("U.S. iPod A1 3G eBay-Inc", "xxmaj U.S. iPod xxmaj A1 3G eBay-Inc"),  # the first letters decide
-        ("McDONALD'S \u00c9tats \u00c9TATS \u00e9tat", "xxmaj McDONALD'S xxmaj \u00c9tats xxup \u00c9TATS \u00e9tat"),
+        (
+            "U.S. iPod A1 3G eBay-Inc",
+            "xxmaj U.S. iPod xxmaj A1 3G eBay-Inc",
+        ),  # the first letters decide
+        (
+            "McDONALD'S \u00c9tats \u00c9TATS \u00e9tat",
+            "xxmaj McDONALD'S xxmaj \u00c9tats xxup \u00c9TATS \u00e9tat",
+        ),
         ("no case \u4e2d\u6587 \u00df 12", "no case \u4e2d\u6587 \u00df 12"),
         ("  A\tB\n", "  xxmaj A\txxmaj B\n"),
         ("", ""),
     ],
 )
-def test_words_in_capitals_and_with_a_capital_are_marked(text: str, marked: str) -> None:
+def test_words_in_capitals_and_with_a_capital_are_marked(
+    text: str, marked: str
+) -> None:
     assert mark_case(text) == marked
 
 
@@ -174,17 +198,34 @@ def test_marks_are_all_that_marking_adds(text: str) -> None:
 
 def test_marked_words_are_then_made_lower_case() -> None:
     tokenize = build_tokenizer(TextSection(mark_case=True))
-    assert tokenize("Wall St. &lt;B&gt;UP") == ["xxmaj", "wall", "xxmaj", "st", ".", "xxup", "up"]
+    assert tokenize("Wall St. &lt;B&gt;UP") == [
+        "xxmaj",
+        "wall",
+        "xxmaj",
+        "st",
+        ".",
+        "xxup",
+        "up",
+    ]
 
 
 @pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace"])
 def test_digits_are_made_alike_once_entities_are_mended(tokenizer: str) -> None:
     section = TextSection.model_validate({"tokenizer": tokenizer, "same_digits": True})
-    assert build_tokenizer(section)("in 1998 a 3g for #36;5 \u0663") == ["in", "0000", "a", "0g", "for", "$0", "0"]
+    assert build_tokenizer(section)("in 1998 a 3g for #36;5 \u0663") == [
+        "in",
+        "0000",
+        "a",
+        "0g",
+        "for",
+        "$0",
+        "0",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("max_tokens", "tokens"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"]), (4, ["a", "b", "c"])]
+    ("max_tokens", "tokens"),
+    [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"]), (4, ["a", "b", "c"])],
 )
 def test_long_texts_are_cut(max_tokens: int, tokens: list[str]) -> None:
     assert build_tokenizer(TextSection(max_tokens=max_tokens))("a b c") == tokens
@@ -192,7 +233,9 @@ def test_long_texts_are_cut(max_tokens: int, tokens: list[str]) -> None:
 
 @pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace"])
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u2003", "&nbsp;", "<br/>", "\\"])
-def test_a_text_without_words_becomes_one_unknown_word(tokenizer: str, text: str) -> None:
+def test_a_text_without_words_becomes_one_unknown_word(
+    tokenizer: str, text: str
+) -> None:
     section = TextSection.model_validate({"tokenizer": tokenizer})
     assert build_tokenizer(section)(text) == ["<unk>"]
 
@@ -224,25 +267,41 @@ def test_how_the_texts_are_cut_into_chunks_does_not_matter() -> None:
 
 def test_many_texts_are_tokenised_as_a_plain_loop_would() -> None:
     generator = np.random.default_rng(0)
-    rows = [[f"w{word}" for word in generator.integers(0, 50, generator.integers(1, 20))] for _ in range(300)]
+    rows = [
+        [f"w{word}" for word in generator.integers(0, 50, generator.integers(1, 20))]
+        for _ in range(300)
+    ]
     texts = tokenize_texts([" ".join(row) for row in rows], WORDS)
     assert [texts.types[number] for number in texts.type_ids] == list(chain(*rows))
 
 
 def test_no_texts_make_empty_arrays() -> None:
     texts = tokenize_texts([], WORDS)
-    assert (texts.type_ids.shape, texts.lengths.shape, texts.types, texts.counts().shape) == ((0,), (0,), [], (0,))
+    assert (
+        texts.type_ids.shape,
+        texts.lengths.shape,
+        texts.types,
+        texts.counts().shape,
+    ) == ((0,), (0,), [], (0,))
 
 
 def test_counts_are_those_of_all_texts() -> None:
     texts = tokenized()
-    assert dict(zip(texts.types, texts.counts().tolist(), strict=True)) == Counter(chain(*ROWS))
+    assert dict(zip(texts.types, texts.counts().tolist(), strict=True)) == Counter(
+        chain(*ROWS)
+    )
 
 
 @pytest.mark.parametrize("chosen", [[0], [1, 3], [3, 1], [0, 1, 2, 3], []])
 def test_counts_of_chosen_texts_leave_out_the_others(chosen: list[int]) -> None:
     texts = tokenized()
-    found = dict(zip(texts.types, texts.counts(np.array(chosen, dtype=np.int64)).tolist(), strict=True))
+    found = dict(
+        zip(
+            texts.types,
+            texts.counts(np.array(chosen, dtype=np.int64)).tolist(),
+            strict=True,
+        )
+    )
     expected = Counter(chain(*(ROWS[row] for row in chosen)))
     assert found == {word: expected[word] for word in "abcd"}
 
@@ -254,11 +313,15 @@ def test_counts_over_many_texts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("num_cores", [1, 2])
-def test_a_stream_of_many_pieces_keeps_the_order(num_cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_of_many_pieces_keeps_the_order(
+    num_cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tokenizer, "_num_cores", lambda: num_cores)
     monkeypatch.setattr(tokenizer, "TEXTS_A_PIECE", 10)
     texts = [f"text w{number} of {number % 7}" for number in range(237)]
-    found = join_texts(tokenize_stream([texts[:5], [], texts[5:200], texts[200:]], TextSection()))
+    found = join_texts(
+        tokenize_stream([texts[:5], [], texts[5:200], texts[200:]], TextSection())
+    )
     expected = tokenize_texts(texts, TextSection())
     assert found.types == expected.types
     np.testing.assert_array_equal(found.type_ids, expected.type_ids)
@@ -283,7 +346,8 @@ def test_a_stream_reads_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_basic_english_comes_without_torch() -> None:
     code = (
-        "import sys; from rnncls.text.tokenizer import build_tokenizer; from rnncls.config.schema import TextSection;"
+        "import sys; from rnncls.text.tokenizer import build_tokenizer; from"
+        " rnncls.config.schema import TextSection;"
     )
     code += "build_tokenizer(TextSection())('a'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -300,14 +364,23 @@ FRAGMENTS = [
 
 @pytest.mark.parametrize("changes", [False, True], ids=["plain", "marks"])
 @pytest.mark.parametrize(
-    ("tokenizer", "clean"), [("basic_english", True), ("whitespace", True), ("basic_english", False)]
+    ("tokenizer", "clean"),
+    [("basic_english", True), ("whitespace", True), ("basic_english", False)],
 )
 @settings(database=None, deadline=None, derandomize=True)
-@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=30), size=st.integers(1, 9))
+@given(
+    fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=30), size=st.integers(1, 9)
+)
 def test_a_text_in_pieces_has_the_tokens_of_the_whole(
     tokenizer: str, clean: bool, changes: bool, fragments: list[str], size: int
 ) -> None:
-    values = {"tokenizer": tokenizer, "clean": clean, "max_tokens": 12, "mark_case": changes, "same_digits": changes}
+    values = {
+        "tokenizer": tokenizer,
+        "clean": clean,
+        "max_tokens": 12,
+        "mark_case": changes,
+        "same_digits": changes,
+    }
     section = TextSection.model_validate(values)
     text = "".join(fragments)
     line, found = LineTokens(section), list[str]()

@@ -28,7 +28,13 @@ from tests.data.test_datasets import (
 
 WORDS = ["<pad>", "<unk>", "cat", "dog", "naïve"]
 LINES = ["cat 1 2 3", "zebra 7 8 9", "naïve -0.5 1e-3 .25"]
-EXPECTED = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [-0.5, 0.001, 0.25]]
+EXPECTED = [
+    [0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0],
+    [1.0, 2.0, 3.0],
+    [0.0, 0.0, 0.0],
+    [-0.5, 0.001, 0.25],
+]
 FOUND = [False, False, True, False, True]
 
 
@@ -45,7 +51,10 @@ def damage(content: bytes) -> bytes:
 
 
 def install(
-    folder: Path, name: str, words: list[str], matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | bytes
+    folder: Path,
+    name: str,
+    words: list[str],
+    matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | bytes,
 ) -> None:
     """Lay out an installed package that carries vectors."""
     package, info = folder / name, folder / f"{name}-1.0.dist-info"
@@ -56,8 +65,14 @@ def install(
     else:
         np.save(package / "vectors_emb.npy", matrix)
     pa_parquet.write_table(pa.table({"word": words}), package / "vectors_index.parquet")
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    files = [f"{name}/vectors_emb.npy", f"{name}/vectors_index.parquet", f"{name}-1.0.dist-info/METADATA"]
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    )
+    files = [
+        f"{name}/vectors_emb.npy",
+        f"{name}/vectors_index.parquet",
+        f"{name}-1.0.dist-info/METADATA",
+    ]
     (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
 
 
@@ -109,17 +124,34 @@ def test_the_order_of_the_words_is_that_of_the_vocabulary() -> None:
 
 
 def test_a_number_as_a_word_is_not_taken_for_a_header() -> None:
-    vectors, found = load_vectors(write("glove.txt", ["2 3", "3 1 2 3", "2 4 5 6"]), ["2", "3", "4"])
-    assert (vectors.tolist(), found.tolist()) == ([[4, 5, 6], [1, 2, 3], [0, 0, 0]], [True, True, False])
+    vectors, found = load_vectors(
+        write("glove.txt", ["2 3", "3 1 2 3", "2 4 5 6"]), ["2", "3", "4"]
+    )
+    assert (vectors.tolist(), found.tolist()) == (
+        [[4, 5, 6], [1, 2, 3], [0, 0, 0]],
+        [True, True, False],
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["cat 1 2 3", "dog 4 5"], "expected as many numbers after each word, three or more, found 2 and 3"),
-        (["cat 1 2", "dog 4 5 6"], "expected as many numbers after each word, three or more, found 2 and 3"),
-        (["cat 1 2", "dog 4 5"], "expected as many numbers after each word, three or more, found 2"),
-        (["cat   "], "expected as many numbers after each word, three or more, found 0"),
+        (
+            ["cat 1 2 3", "dog 4 5"],
+            "expected as many numbers after each word, three or more, found 2 and 3",
+        ),
+        (
+            ["cat 1 2", "dog 4 5 6"],
+            "expected as many numbers after each word, three or more, found 2 and 3",
+        ),
+        (
+            ["cat 1 2", "dog 4 5"],
+            "expected as many numbers after each word, three or more, found 2",
+        ),
+        (
+            ["cat   "],
+            "expected as many numbers after each word, three or more, found 0",
+        ),
         (["cat sat on a mat"], "could not convert string to float: b'sat'"),
         (["cat  1 2 3"], "could not convert string to float: b''"),
     ],
@@ -143,16 +175,24 @@ def test_a_name_too_long_for_a_file_is_no_vectors() -> None:
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e400"])
 def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
-    with pytest.raises(DataError, match=r"^glove\.txt: a vector holds a number that is not finite$"):
+    with pytest.raises(
+        DataError, match=r"^glove\.txt: a vector holds a number that is not finite$"
+    ):
         load_vectors(write("glove.txt", ["cat 1 2 3", f"dog 1 {number} 3"]), WORDS)
 
 
-@pytest.mark.parametrize("content", [b"", b"zebra 1 2 3\n", b"cat\t1\t2\t3\n", b"PK\x03\x04\xff\x00\n", b"cat 1\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"zebra 1 2 3\n", b"cat\t1\t2\t3\n", b"PK\x03\x04\xff\x00\n", b"cat 1\n"],
+)
 def test_a_file_without_any_word_of_the_vocabulary_is_named(content: bytes) -> None:
     Path("glove.txt").write_bytes(content)
     with pytest.raises(DataError) as caught:
         load_vectors("glove.txt", WORDS)
-    assert str(caught.value) == "glove.txt: has a vector for none of the 5 words of the vocabulary"
+    assert (
+        str(caught.value)
+        == "glove.txt: has a vector for none of the 5 words of the vocabulary"
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,11 +236,18 @@ def test_a_file_that_fails_leaves_certificates_checked() -> None:
 # Names
 
 
-@pytest.mark.parametrize("name", ["none.txt", "glove.6B.51d", "charngram.100d", "", ".", "a/b", "no-such-package"])
-def test_an_unknown_name_is_an_error_of_the_config_that_tells_the_known_ones(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["none.txt", "glove.6B.51d", "charngram.100d", "", ".", "a/b", "no-such-package"],
+)
+def test_an_unknown_name_is_an_error_of_the_config_that_tells_the_known_ones(
+    name: str,
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load_vectors(name, WORDS)
-    assert str(caught.value).startswith(f"text.vectors: {name}: no such file or installed package")
+    assert str(caught.value).startswith(
+        f"text.vectors: {name}: no such file or installed package"
+    )
     assert "glove.6B.100d" in str(caught.value)
 
 
@@ -227,8 +274,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Serve glove.6B and fastText's vectors in place of the published ones."""
     monkeypatch.setenv("no_proxy", "*")
     with serve({"glove.6B.zip": send(glove_zip())}) as running:
-        monkeypatch.setitem(torchtext.vocab.GloVe.url, "6B", f"{running.url}/glove.6B.zip")
-        monkeypatch.setattr(torchtext.vocab.FastText, "url_base", f"{running.url}/wiki.{{}}.vec")
+        monkeypatch.setitem(
+            torchtext.vocab.GloVe.url, "6B", f"{running.url}/glove.6B.zip"
+        )
+        monkeypatch.setattr(
+            torchtext.vocab.FastText, "url_base", f"{running.url}/wiki.{{}}.vec"
+        )
         yield running
 
 
@@ -241,7 +292,9 @@ def glove_zip() -> bytes:
 
 
 @pytest.mark.usefixtures("server")
-def test_a_torchtext_name_is_downloaded_where_it_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_torchtext_name_is_downloaded_where_it_is_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="rnncls.text.vectors"):
         check(load_vectors("glove.6B.50d", WORDS))
     assert "downloading glove.6B.50d into .vector_cache" in caplog.messages
@@ -250,11 +303,17 @@ def test_a_torchtext_name_is_downloaded_where_it_is_missing(caplog: pytest.LogCa
 @pytest.mark.usefixtures("server")
 def test_a_download_keeps_the_texts_alone() -> None:
     load_vectors("glove.6B.50d", WORDS)
-    assert {path.name for path in Path(".vector_cache").iterdir()} == {"glove.6B.50d.txt", "glove.6B.100d.txt"}
+    assert {path.name for path in Path(".vector_cache").iterdir()} == {
+        "glove.6B.50d.txt",
+        "glove.6B.100d.txt",
+    }
 
 
 def test_what_was_downloaded_is_not_downloaded_again(server: Server) -> None:
-    widths = [load_vectors(name, WORDS)[0].shape[1] for name in ("glove.6B.50d", "glove.6B.100d", "glove.6B.50d")]
+    widths = [
+        load_vectors(name, WORDS)[0].shape[1]
+        for name in ("glove.6B.50d", "glove.6B.100d", "glove.6B.50d")
+    ]
     assert (widths, server.asked) == ([3, 4, 3], ["glove.6B.zip"])
 
 
@@ -265,10 +324,16 @@ def test_a_download_leaves_certificates_checked() -> None:
     assert (ssl._create_default_https_context, ssl._create_unverified_context) == before
 
 
-@pytest.mark.parametrize("answer", [send_404, send_nonsense, send(b"<html>log in</html>"), send(b"half", length=99)])
+@pytest.mark.parametrize(
+    "answer",
+    [send_404, send_nonsense, send(b"<html>log in</html>"), send(b"half", length=99)],
+)
 @pytest.mark.parametrize(
     ("name", "source", "file"),
-    [("glove.6B.50d", "glove.6B.zip", "glove.6B.50d.txt"), ("fasttext.simple.300d", "wiki.simple.vec", None)],
+    [
+        ("glove.6B.50d", "glove.6B.zip", "glove.6B.50d.txt"),
+        ("fasttext.simple.300d", "wiki.simple.vec", None),
+    ],
 )
 def test_a_download_that_fails_is_named_and_leaves_nothing(
     server: Server, answer: Answer, name: str, source: str, file: str | None
@@ -282,7 +347,9 @@ def test_a_download_that_fails_is_named_and_leaves_nothing(
     assert list(Path(".vector_cache").iterdir()) == []
 
 
-def test_half_a_download_is_not_taken_for_the_whole_the_next_time(server: Server) -> None:
+def test_half_a_download_is_not_taken_for_the_whole_the_next_time(
+    server: Server,
+) -> None:
     whole = "\n".join(["3 3", *LINES, ""]).encode()
     server.answers["wiki.simple.vec"] = send(whole[:16], length=len(whole))
     with pytest.raises(DataError, match="cannot be downloaded"):
@@ -295,12 +362,19 @@ def test_half_a_download_is_not_taken_for_the_whole_the_next_time(server: Server
 
 
 def test_vectors_of_an_installed_package_are_read(site: Path) -> None:
-    install(site, "tinyvec", ["naïve", "zebra", "cat"], np.array([EXPECTED[4], [7, 8, 9], EXPECTED[2]], np.float32))
+    install(
+        site,
+        "tinyvec",
+        ["naïve", "zebra", "cat"],
+        np.array([EXPECTED[4], [7, 8, 9], EXPECTED[2]], np.float32),
+    )
     check(load_vectors("tinyvec", WORDS))
 
 
 def test_vectors_of_a_package_may_be_stored_in_half_precision(site: Path) -> None:
-    install(site, "tinyvec", ["cat"], np.array([[1, 2, 3]], np.float16).astype(np.float16))
+    install(
+        site, "tinyvec", ["cat"], np.array([[1, 2, 3]], np.float16).astype(np.float16)
+    )
     vectors, _ = load_vectors("tinyvec", ["cat"])
     assert (vectors.tolist(), vectors.dtype) == ([[1.0, 2.0, 3.0]], torch.float32)
 
@@ -308,32 +382,51 @@ def test_vectors_of_a_package_may_be_stored_in_half_precision(site: Path) -> Non
 def test_a_package_without_any_word_of_the_vocabulary_gives_zeros(site: Path) -> None:
     install(site, "tinyvec", ["zebra"], np.ones((1, 3), np.float32))
     vectors, found = load_vectors("tinyvec", WORDS)
-    assert (int(found.sum()), float(vectors.abs().sum()), vectors.shape) == (0, 0.0, (5, 3))
+    assert (int(found.sum()), float(vectors.abs().sum()), vectors.shape) == (
+        0,
+        0.0,
+        (5, 3),
+    )
 
 
 def test_a_package_without_vectors_is_an_error_of_the_config() -> None:
     with pytest.raises(ConfigError) as caught:
         load_vectors("pytest", WORDS)
-    assert str(caught.value) == ("text.vectors: pytest: the installed package carries no *_emb.npy and *_index.parquet")
+    assert (
+        str(caught.value)
+        == "text.vectors: pytest: the installed package carries no *_emb.npy and"
+        " *_index.parquet"
+    )
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3,), (1, 3, 1)])
-def test_a_package_whose_words_and_vectors_differ_in_number_is_named(site: Path, shape: tuple[int, ...]) -> None:
+def test_a_package_whose_words_and_vectors_differ_in_number_is_named(
+    site: Path, shape: tuple[int, ...]
+) -> None:
     install(site, "tinyvec", ["cat"], np.ones(shape, np.float32))
-    with pytest.raises(DataError, match=r"vectors_emb\.npy: expected 1 rows of vectors, found the shape \("):
+    with pytest.raises(
+        DataError,
+        match=r"vectors_emb\.npy: expected 1 rows of vectors, found the shape \(",
+    ):
         load_vectors("tinyvec", WORDS)
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
 def test_a_damaged_package_is_named(site: Path, content: bytes) -> None:
     install(site, "tinyvec", ["cat"], content)
-    with pytest.raises(DataError, match=r"/tinyvec: the package's vectors cannot be read: "):
+    with pytest.raises(
+        DataError, match=r"/tinyvec: the package's vectors cannot be read: "
+    ):
         load_vectors("tinyvec", WORDS)
 
 
 def test_a_pickle_in_a_package_is_refused(site: Path) -> None:
     install(site, "tinyvec", ["cat"], b"")
-    np.save(site / "tinyvec" / "vectors_emb.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(
+        site / "tinyvec" / "vectors_emb.npy",
+        np.array([{"a": 1}], dtype=object),
+        allow_pickle=True,
+    )
     with pytest.raises(DataError, match=r"the package's vectors cannot be read: "):
         load_vectors("tinyvec", WORDS)
 

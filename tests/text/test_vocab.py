@@ -12,10 +12,15 @@ from rnncls.text.vocab import PAD, PAD_ID, UNK_ID, Vocab, build_vocab
 COUNTS = {"the": 5, "b": 2, "a": 2, "Z": 2, "rare": 1, "é": 2}
 
 
-def build(counts: dict[str, int], *, min_freq: int = 1, max_vocab: int | None = None) -> list[str]:
+def build(
+    counts: dict[str, int], *, min_freq: int = 1, max_vocab: int | None = None
+) -> list[str]:
     """Return the words of the vocabulary of some counted words."""
     return build_vocab(
-        list(counts), np.array(list(counts.values()), dtype=np.int64), min_freq=min_freq, max_vocab=max_vocab
+        list(counts),
+        np.array(list(counts.values()), dtype=np.int64),
+        min_freq=min_freq,
+        max_vocab=max_vocab,
     ).words
 
 
@@ -30,15 +35,27 @@ def test_frequent_words_come_first_and_equally_frequent_ones_by_code_point() -> 
 
 @pytest.mark.parametrize(
     ("min_freq", "words"),
-    [(1, ["the", "Z", "a", "b", "é", "rare"]), (2, ["the", "Z", "a", "b", "é"]), (3, ["the"]), (6, [])],
+    [
+        (1, ["the", "Z", "a", "b", "é", "rare"]),
+        (2, ["the", "Z", "a", "b", "é"]),
+        (3, ["the"]),
+        (6, []),
+    ],
 )
-def test_words_below_the_lowest_count_are_left_out(min_freq: int, words: list[str]) -> None:
+def test_words_below_the_lowest_count_are_left_out(
+    min_freq: int, words: list[str]
+) -> None:
     assert build(COUNTS, min_freq=min_freq)[2:] == words
 
 
 @pytest.mark.parametrize(
     ("max_vocab", "words"),
-    [(3, ["the"]), (5, ["the", "Z", "a"]), (8, ["the", "Z", "a", "b", "é", "rare"]), (100, build(COUNTS)[2:])],
+    [
+        (3, ["the"]),
+        (5, ["the", "Z", "a"]),
+        (8, ["the", "Z", "a", "b", "é", "rare"]),
+        (100, build(COUNTS)[2:]),
+    ],
 )
 def test_the_limit_keeps_the_most_frequent_words_and_counts_the_special_ones_in(
     max_vocab: int, words: list[str]
@@ -63,13 +80,21 @@ def test_special_words_in_a_text_do_not_stand_twice() -> None:
 
 
 def test_special_words_in_a_text_do_not_use_up_the_limit() -> None:
-    assert build({"<pad>": 9, "<unk>": 8, "b": 2, "a": 1}, max_vocab=4) == ["<pad>", "<unk>", "b", "a"]
+    assert build({"<pad>": 9, "<unk>": 8, "b": 2, "a": 1}, max_vocab=4) == [
+        "<pad>",
+        "<unk>",
+        "b",
+        "a",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("word", "token_id"), [("a", 2), ("b", 3), ("A", 1), ("never", 1), ("", 1), ("<unk>", 1), ("<pad>", 1)]
+    ("word", "token_id"),
+    [("a", 2), ("b", 3), ("A", 1), ("never", 1), ("", 1), ("<unk>", 1), ("<pad>", 1)],
 )
-def test_a_word_reads_as_its_place_and_any_other_as_unknown(word: str, token_id: int) -> None:
+def test_a_word_reads_as_its_place_and_any_other_as_unknown(
+    word: str, token_id: int
+) -> None:
     assert Vocab(["<pad>", "<unk>", "a", "b"]).encode([word]).tolist() == [token_id]
 
 
@@ -83,8 +108,12 @@ def test_nothing_is_encoded_as_nothing() -> None:
     assert (ids.shape, ids.dtype.name) == ((0,), "int32")
 
 
-@pytest.mark.parametrize("words", [[], ["<pad>"], ["<unk>", "<pad>"], ["a", "b"], ["<pad>", "a", "<unk>"]])
-def test_a_list_that_does_not_start_with_the_special_words_is_refused(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [[], ["<pad>"], ["<unk>", "<pad>"], ["a", "b"], ["<pad>", "a", "<unk>"]]
+)
+def test_a_list_that_does_not_start_with_the_special_words_is_refused(
+    words: list[str],
+) -> None:
     with pytest.raises(ValueError, match="a vocabulary starts with <pad> and <unk>"):
         Vocab(words)
 
@@ -105,6 +134,8 @@ def test_the_vocabulary_keeps_a_list_of_its_own() -> None:
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]])
 def test_the_order_of_the_rows_does_not_matter(order: Sequence[int]) -> None:
     rows = ["one two two", "three one", "two four", "five"]
-    texts = tokenize_texts([rows[row] for row in order], TextSection(tokenizer="whitespace", clean=False))
+    texts = tokenize_texts(
+        [rows[row] for row in order], TextSection(tokenizer="whitespace", clean=False)
+    )
     vocab = build_vocab(texts.types, texts.counts(), min_freq=1, max_vocab=None)
     assert vocab.words == ["<pad>", "<unk>", "two", "one", "five", "four", "three"]

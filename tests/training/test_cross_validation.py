@@ -1,4 +1,5 @@
-"""Cross-validation: no row is judged by a model that has learnt from it, and each fold is a training like any other."""
+"""Cross-validation: no row is judged by a model that has learnt from it, and each fold
+is a training like any other."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -24,47 +25,87 @@ from rnncls.training.run import train
 MakeConfig = Callable[..., Config]
 
 
-def parts_of(config: Config, num_folds: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def parts_of(
+    config: Config, num_folds: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return draw_folds(load_sources(config), num_folds, config.seed)
 
 
 def write_unequal(path: Path, num_rare: int) -> None:
-    lines = ["label,title,description", *(f"common,word{number % 7},the crowd" for number in range(60))]
-    path.write_text("\n".join([*lines, *(f"rare,odd{number},here" for number in range(num_rare))]) + "\n")
+    lines = [
+        "label,title,description",
+        *(f"common,word{number % 7},the crowd" for number in range(60)),
+    ]
+    path.write_text(
+        "\n".join([*lines, *(f"rare,odd{number},here" for number in range(num_rare))])
+        + "\n"
+    )
 
 
-def test_the_folds_have_the_classes_in_like_shares(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_the_folds_have_the_classes_in_like_shares(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     write_unequal(toy_csv, num_rare=11)
     parts = parts_of(make_config(), 5)
     labels = load_sources(make_config()).train.labels
-    assert [np.bincount(labels[parts == number]).tolist() for number in range(1, 6)] == [[12, 3], *([[12, 2]] * 4)]
+    assert [
+        np.bincount(labels[parts == number]).tolist() for number in range(1, 6)
+    ] == [[12, 3], *([[12, 2]] * 4)]
 
 
 @pytest.mark.parametrize("override", ["seed=1", "seed=9223372036854775807"])
-def test_the_folds_are_drawn_by_the_seed(make_config: MakeConfig, override: str) -> None:
-    first, second, other = (parts_of(make_config(*overrides), 4) for overrides in ([], [], [override]))
+def test_the_folds_are_drawn_by_the_seed(
+    make_config: MakeConfig, override: str
+) -> None:
+    first, second, other = (
+        parts_of(make_config(*overrides), 4) for overrides in ([], [], [override])
+    )
     assert (first == second).all()
     assert (first != other).any()
 
 
-def test_a_class_with_fewer_rows_than_folds_is_named(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_a_class_with_fewer_rows_than_folds_is_named(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     write_unequal(toy_csv, num_rare=3)
-    with pytest.raises(DataError, match=r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: take fewer folds, or"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: take fewer"
+            r" folds, or"
+        ),
+    ):
         cross_validate(make_config(), 4)
 
 
-def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(make_config: MakeConfig) -> None:
+def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(
+    make_config: MakeConfig,
+) -> None:
     config = make_config("data.test=null", "data.test_fraction=0.3")
     found, sources = cross_validate(config, 2), load_sources(config)
-    test, _ = load_split(config, "test", Vocab(["<pad>", "<unk>"]), sources.train.label_names)
-    assert (len(test.rows), len(found.rows), np.intersect1d(found.rows, test.rows).tolist()) == (60, 140, [])
-    assert np.sort(np.concatenate([fold.rows for fold in found.folds])).tolist() == found.rows.tolist()
+    test, _ = load_split(
+        config, "test", Vocab(["<pad>", "<unk>"]), sources.train.label_names
+    )
+    assert (
+        len(test.rows),
+        len(found.rows),
+        np.intersect1d(found.rows, test.rows).tolist(),
+    ) == (60, 140, [])
+    assert (
+        np.sort(np.concatenate([fold.rows for fold in found.folds])).tolist()
+        == found.rows.tolist()
+    )
     data, _ = hold_out(config, sources, found.folds[0].rows)
     learnt = np.concatenate([data.train.rows, data.valid.rows])
-    assert np.sort(learnt).tolist() == np.setdiff1d(found.rows, found.folds[0].rows).tolist()
+    assert (
+        np.sort(learnt).tolist()
+        == np.setdiff1d(found.rows, found.folds[0].rows).tolist()
+    )
 
 
-def test_not_even_the_words_of_a_fold_are_learnt(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_not_even_the_words_of_a_fold_are_learnt(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     write_unequal(toy_csv, num_rare=11)
     sources = load_sources(make_config())
     (rows,) = np.nonzero(sources.train.labels == 1)
@@ -82,16 +123,30 @@ def test_a_validation_file_picks_the_epoch_instead_of_rows_of_the_others(
     assert (len(data.train.labels), len(data.valid.labels)) == (150, 200)
 
 
-def test_a_fold_is_judged_as_by_a_run_on_a_file_without_it(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_a_fold_is_judged_as_by_a_run_on_a_file_without_it(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     config = make_config("model.dropout=0.3", "train.average=0.5")
     found = cross_validate(config, 2)
     header, *lines = toy_csv.read_text(encoding="utf-8").splitlines()
     for name, part in (("left", found.folds[1].rows), ("held", found.folds[0].rows)):
-        Path(f"{name}.csv").write_text("\n".join([header, *(lines[row] for row in part)]) + "\n", encoding="utf-8")
-    summary = train(make_config("model.dropout=0.3", "train.average=0.5", "data.train=left.csv"), Path("run"))
+        Path(f"{name}.csv").write_text(
+            "\n".join([header, *(lines[row] for row in part)]) + "\n", encoding="utf-8"
+        )
+    summary = train(
+        make_config("model.dropout=0.3", "train.average=0.5", "data.train=left.csv"),
+        Path("run"),
+    )
     run = load_uncalibrated(Path("run"))
-    held, _ = load_split(run.config, "test", run.vocab, run.label_names, Path("held.csv"))
-    np.testing.assert_allclose(found.folds[0].logits, compute_logits(run.model, held.texts), rtol=1e-5, atol=1e-6)
+    held, _ = load_split(
+        run.config, "test", run.vocab, run.label_names, Path("held.csv")
+    )
+    np.testing.assert_allclose(
+        found.folds[0].logits,
+        compute_logits(run.model, held.texts),
+        rtol=1e-5,
+        atol=1e-6,
+    )
     assert found.folds[0].best_epoch == summary["best_epoch"]
 
 
@@ -99,22 +154,41 @@ def test_the_scores_are_those_of_scikit_learn(make_config: MakeConfig) -> None:
     found = cross_validate(make_config("train.max_epochs=1"), 3)
     predictions = found.logits.argmax(axis=1)
     scores = found.scores()
-    assert sorted(np.concatenate([fold.rows for fold in found.folds]).tolist()) == list(range(200))
+    assert sorted(np.concatenate([fold.rows for fold in found.folds]).tolist()) == list(
+        range(200)
+    )
     assert scores.accuracy == pytest.approx(accuracy_score(found.labels, predictions))
-    assert scores.macro_f1 == pytest.approx(f1_score(found.labels, predictions, average="macro"))
-    expected = F.cross_entropy(torch.from_numpy(found.logits), torch.from_numpy(found.labels))
+    assert scores.macro_f1 == pytest.approx(
+        f1_score(found.labels, predictions, average="macro")
+    )
+    expected = F.cross_entropy(
+        torch.from_numpy(found.logits), torch.from_numpy(found.labels)
+    )
     assert scores.loss == pytest.approx(expected.item())
-    each = [accuracy_score(found.labels[fold.rows], fold.logits.argmax(axis=1)) for fold in found.folds]
-    assert found.spread()["accuracy"] == pytest.approx((np.mean(each), np.std(each, ddof=1)))
+    each = [
+        accuracy_score(found.labels[fold.rows], fold.logits.argmax(axis=1))
+        for fold in found.folds
+    ]
+    assert found.spread()["accuracy"] == pytest.approx(
+        (np.mean(each), np.std(each, ddof=1))
+    )
 
 
-@pytest.mark.parametrize("override", ["train.teachers=[runs/a]", "model.pretrained=runs/a"])
-def test_what_has_seen_all_rows_is_refused(make_config: MakeConfig, override: str) -> None:
-    with pytest.raises(ConfigError, match=r"(teachers|pretrained): has seen rows of every fold"):
+@pytest.mark.parametrize(
+    "override", ["train.teachers=[runs/a]", "model.pretrained=runs/a"]
+)
+def test_what_has_seen_all_rows_is_refused(
+    make_config: MakeConfig, override: str
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"(teachers|pretrained): has seen rows of every fold"
+    ):
         cross_validate(make_config(override), 2)
 
 
-def test_the_user_can_stop_it(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_can_stop_it(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @contextlib.contextmanager
     def stop_at_once() -> Iterator[StopRequest]:
         stop = StopRequest()

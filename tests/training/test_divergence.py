@@ -1,4 +1,5 @@
-"""Numbers that go bad: which step it was, how long the gradients are, and when one has exploded."""
+"""Numbers that go bad: which step it was, how long the gradients are, and when one has
+exploded."""
 
 import math
 
@@ -16,7 +17,8 @@ CPU = torch.device("cpu")
 
 
 def watch(*steps: tuple[float, float]) -> GradientWatch:
-    """Return a watch that has taken in steps from number 10 on, each a loss and the length of a gradient."""
+    """Return a watch that has taken in steps from number 10 on, each a loss and the
+    length of a gradient."""
     found = GradientWatch(CPU)
     for number, (loss, norm) in enumerate(steps, start=10):
         found.add(number, torch.tensor(loss), torch.tensor(norm))
@@ -24,7 +26,9 @@ def watch(*steps: tuple[float, float]) -> GradientWatch:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_the_first_step_whose_loss_or_gradient_is_not_finite_is_found(bad: float) -> None:
+def test_the_first_step_whose_loss_or_gradient_is_not_finite_is_found(
+    bad: float,
+) -> None:
     assert watch((0.5, 1.0), (bad, 1.0), (0.5, 1.0), (bad, bad)).find_bad_step() == 11
     assert watch((0.5, 1.0), (0.5, 1.0), (0.5, bad)).find_bad_step() == 12
 
@@ -44,7 +48,9 @@ def test_a_step_is_looked_at_once() -> None:
 
 
 @pytest.mark.parametrize("question", ["item", "tolist", "__bool__", "__float__", "cpu"])
-def test_taking_in_a_step_never_asks_the_device(monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+def test_taking_in_a_step_never_asks_the_device(
+    monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
     found = watch()
     monkeypatch.setattr(torch.Tensor, question, lambda _: 1 / 0)
     for step in range(LOOK_EVERY):
@@ -65,7 +71,9 @@ def test_a_summary_goes_on_from_a_state() -> None:
 
 
 @pytest.mark.parametrize(("largest", "exploded"), [(99.0, False), (101.0, True)])
-def test_a_gradient_of_a_hundred_times_the_others_has_exploded(largest: float, exploded: bool) -> None:
+def test_a_gradient_of_a_hundred_times_the_others_has_exploded(
+    largest: float, exploded: bool
+) -> None:
     # Nine of length 1 beside it.
     norms = {"gradient_norm": (9 + largest) / 10, "largest_gradient_norm": largest}
     assert has_exploded(norms, 10) == exploded

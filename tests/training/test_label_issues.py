@@ -42,7 +42,9 @@ def test_rows_whose_labels_were_turned_round_are_found(make_config: MakeConfig) 
     assert [issue.prob for issue in issues] == sorted(issue.prob for issue in issues)
 
 
-def test_without_cleanlab_the_error_says_what_to_install(toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cleanlab_the_error_says_what_to_install(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     with pytest.raises(ConfigError, match=r"pip install 'rnncls\[clean\]'"):
         find_label_issues(load_run(toy_run))

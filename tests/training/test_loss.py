@@ -1,4 +1,5 @@
-"""What a step minimises: each part by hand, and blind to padding and to how the texts are shared out."""
+"""What a step minimises: each part by hand, and blind to padding and to how the texts
+are shared out."""
 
 import math
 from functools import partial
@@ -41,14 +42,19 @@ def section(**values: Any) -> TrainSection:
     return TrainSection.model_validate({"label_smoothing": 0.0} | values)
 
 
-def judge_of(model: TextClassifier, rows: slice = slice(None), longest: int | None = None) -> tuple[Judge, torch.Size]:
+def judge_of(
+    model: TextClassifier, rows: slice = slice(None), longest: int | None = None
+) -> tuple[Judge, torch.Size]:
     token_ids, lengths, is_ragged = pad(texts()[rows], longest)
     judge = partial(model, token_ids, lengths, is_ragged=is_ragged)
     return judge, torch.Size((*token_ids.t().shape, 6))
 
 
-def draws_for(model: TextClassifier, wanted: TrainSection, longest: int | None = None) -> Draws:
-    """Return draws for the five texts, alike for each of their words however wide the batch is."""
+def draws_for(
+    model: TextClassifier, wanted: TrainSection, longest: int | None = None
+) -> Draws:
+    """Return draws for the five texts, alike for each of their words however wide the
+    batch is."""
     token_ids, lengths, _ = pad(texts(), longest)
     generator = torch.Generator().manual_seed(3)
     dropout, again = (model.draw_dropout(len(lengths), generator) for _ in range(2))
@@ -59,15 +65,26 @@ def draws_for(model: TextClassifier, wanted: TrainSection, longest: int | None =
 
 
 def network(**other: Any) -> TextClassifier:
-    return build("lstm", bidirectional=True, num_layers=2, pooling=["last", "max", "mean"], **other)
+    return build(
+        "lstm",
+        bidirectional=True,
+        num_layers=2,
+        pooling=["last", "max", "mean"],
+        **other,
+    )
 
 
 def losses_of(
-    model: TextClassifier, wanted: TrainSection, rows: slice = slice(None), longest: int | None = None
+    model: TextClassifier,
+    wanted: TrainSection,
+    rows: slice = slice(None),
+    longest: int | None = None,
 ) -> torch.Tensor:
     judge, inputs = judge_of(model, rows, longest)
     draws = draws_for(model, wanted, longest).of(rows)
-    return find_losses(wanted, judge, LABELS[rows], draws, inputs, weights_for(wanted, rows))[0]
+    return find_losses(
+        wanted, judge, LABELS[rows], draws, inputs, weights_for(wanted, rows)
+    )[0]
 
 
 def weights_for(wanted: TrainSection, rows: slice) -> torch.Tensor | None:
@@ -87,7 +104,9 @@ def test_alone_it_is_the_cross_entropy() -> None:
     draws = draws_for(model, wanted)
     losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
     torch.testing.assert_close(logits, judge(dropout=draws.dropout))
-    torch.testing.assert_close(losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum"))
+    torch.testing.assert_close(
+        losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum")
+    )
 
 
 def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
@@ -96,11 +115,18 @@ def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
     for row, text in enumerate(texts()):
         vectors = model.embedding(text).detach()[:, None].requires_grad_()
         shift = torch.zeros_like(vectors)
-        judge = partial(model, torch.arange(len(text))[None], torch.tensor([len(text)]), is_ragged=False)
+        judge = partial(
+            model,
+            torch.arange(len(text))[None],
+            torch.tensor([len(text)]),
+            is_ragged=False,
+        )
         plain = F.cross_entropy(judge(table=vectors[:, 0]), LABELS[row, None])
         (gradient,) = torch.autograd.grad(plain, vectors)
         shift = 0.5 * gradient / torch.linalg.vector_norm(gradient)
-        hurt = F.cross_entropy(judge(table=vectors[:, 0], shift=shift), LABELS[row, None])
+        hurt = F.cross_entropy(
+            judge(table=vectors[:, 0], shift=shift), LABELS[row, None]
+        )
         assert hurt > plain
         expected = expected + plain + hurt
     torch.testing.assert_close(losses_of(model, wanted), expected)
@@ -120,8 +146,13 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
     assert shifts[1] is not None
     assert not shifts[1].requires_grad
     found = torch.autograd.grad(losses, list(model.parameters()))
-    both = torch.cat([judge(dropout=draws.dropout), judge(dropout=draws.dropout, shift=shifts[1])])
-    expected = torch.autograd.grad(F.cross_entropy(both, LABELS.repeat(2), reduction="sum"), list(model.parameters()))
+    both = torch.cat(
+        [judge(dropout=draws.dropout), judge(dropout=draws.dropout, shift=shifts[1])]
+    )
+    expected = torch.autograd.grad(
+        F.cross_entropy(both, LABELS.repeat(2), reduction="sum"),
+        list(model.parameters()),
+    )
     torch.testing.assert_close(found, expected)
 
 
@@ -132,7 +163,9 @@ def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None
     losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
     moved = losses - F.cross_entropy(logits, LABELS, reduction="sum")
     assert draws.probe is not None
-    at_random = divergence(logits, judge(dropout=draws.dropout, shift=scale_to(draws.probe, 0.5)))
+    at_random = divergence(
+        logits, judge(dropout=draws.dropout, shift=scale_to(draws.probe, 0.5))
+    )
     assert moved > 1.5 * at_random > 0
 
 
@@ -144,8 +177,13 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
     first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
     p, q = first.softmax(dim=1), second.softmax(dim=1)
     apart = (p * (p / q).log() + q * (q / p).log()).sum()
-    expected = sum(F.cross_entropy(each, LABELS, reduction="sum") for each in (first, second)) + apart
-    torch.testing.assert_close(find_losses(wanted, judge, LABELS, draws, inputs)[0], expected)
+    expected = (
+        sum(F.cross_entropy(each, LABELS, reduction="sum") for each in (first, second))
+        + apart
+    )
+    torch.testing.assert_close(
+        find_losses(wanted, judge, LABELS, draws, inputs)[0], expected
+    )
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -159,11 +197,15 @@ def test_each_option_changes_the_gradient(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("options", [*OPTIONS, ALL])
-def test_padding_and_sharing_out_do_not_change_the_losses(options: dict[str, Any]) -> None:
+def test_padding_and_sharing_out_do_not_change_the_losses(
+    options: dict[str, Any],
+) -> None:
     model, wanted = network(dropout=0.5, input_dropout=0.3), section(**options)
     whole = losses_of(model, wanted)
     torch.testing.assert_close(losses_of(model, wanted, longest=12), whole)
-    parts = losses_of(model, wanted, slice(0, 2)) + losses_of(model, wanted, slice(2, 5))
+    parts = losses_of(model, wanted, slice(0, 2)) + losses_of(
+        model, wanted, slice(2, 5)
+    )
     torch.testing.assert_close(parts, whole)
 
 
@@ -181,8 +223,15 @@ def test_a_change_has_the_length_asked_for_and_zero_stays_zero() -> None:
     change = torch.randn(4, 3, 2)
     change[:, 1] = 0
     scaled = scale_to(change, 0.7)
-    torch.testing.assert_close(scaled.transpose(0, 1).flatten(1).norm(dim=1), torch.tensor([0.7, 0.0, 0.7]))
-    torch.testing.assert_close(F.cosine_similarity(scaled[:, 0].flatten(), change[:, 0].flatten(), dim=0).item(), 1.0)
+    torch.testing.assert_close(
+        scaled.transpose(0, 1).flatten(1).norm(dim=1), torch.tensor([0.7, 0.0, 0.7])
+    )
+    torch.testing.assert_close(
+        F.cosine_similarity(
+            scaled[:, 0].flatten(), change[:, 0].flatten(), dim=0
+        ).item(),
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(("size", "length"), [(1e-20, 0.5), (1e-30, 5.0), (1e30, 5.0)])
@@ -204,12 +253,18 @@ def test_weighted_losses_are_those_of_torch() -> None:
     judge, inputs = judge_of(model)
     draws, weights = draws_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
     losses, logits = find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])
-    torch.testing.assert_close(losses, F.cross_entropy(logits, LABELS, weights, reduction="sum"))
+    torch.testing.assert_close(
+        losses, F.cross_entropy(logits, LABELS, weights, reduction="sum")
+    )
 
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
-    model, wanted, weights = network(), section(label_smoothing=0.2), torch.tensor([0.2, 1.0, 3.0]).double()[LABELS]
+    model, wanted, weights = (
+        network(),
+        section(label_smoothing=0.2),
+        torch.tensor([0.2, 1.0, 3.0]).double()[LABELS],
+    )
     judge, inputs = judge_of(model)
     draws = draws_for(model, wanted)
     targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
@@ -225,14 +280,21 @@ def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -
     draws = draws_for(model, wanted)
     assert draws.again is not None
     first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
-    missed = sum(F.cross_entropy(each, LABELS, weights, reduction="sum") for each in (first, second))
+    missed = sum(
+        F.cross_entropy(each, LABELS, weights, reduction="sum")
+        for each in (first, second)
+    )
     expected = missed + divergence(first, second) + divergence(second, first)
-    torch.testing.assert_close(find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])[0], expected)
+    torch.testing.assert_close(
+        find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])[0], expected
+    )
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
     expected = compute_class_weight("balanced", classes=np.arange(3), y=MANY)
-    assert list_weights(section(class_weights="balanced"), MANY) == pytest.approx(expected.tolist())
+    assert list_weights(section(class_weights="balanced"), MANY) == pytest.approx(
+        expected.tolist()
+    )
 
 
 def test_no_weights_are_none() -> None:
@@ -241,7 +303,9 @@ def test_no_weights_are_none() -> None:
 
 def test_own_weights_keep_their_ratios_and_weigh_one_in_the_mean() -> None:
     # 0.70 * 1 + 0.25 * 2 + 0.05 * 10 = 1.7
-    assert list_weights(section(class_weights=[1, 2, 10]), MANY) == pytest.approx([1 / 1.7, 2 / 1.7, 10 / 1.7])
+    assert list_weights(section(class_weights=[1, 2, 10]), MANY) == pytest.approx(
+        [1 / 1.7, 2 / 1.7, 10 / 1.7]
+    )
 
 
 def test_own_weights_weigh_one_in_the_mean_of_a_balanced_epoch_too() -> None:
@@ -258,30 +322,42 @@ def test_a_class_without_a_training_row_does_no_harm() -> None:
 
 def test_there_must_be_a_weight_for_each_class() -> None:
     with pytest.raises(
-        ConfigError, match=r"class_weights: found 2 for 3 classes: expected one for each of a, b, c, in"
+        ConfigError,
+        match=(
+            r"class_weights: found 2 for 3 classes: expected one for each of a, b,"
+            r" c, in"
+        ),
     ):
         find_class_weights(section(class_weights=[1, 2]), MANY, ["a", "b", "c"])
 
 
 def test_the_focal_loss_of_a_text_worked_by_hand() -> None:
-    # Two classes of probability 0.8 and 0.2: the right one is missed by 0.2, so that with a gamma of 2 its loss of
-    # -log 0.8 = 0.2231436 counts 0.04.
+    # Two classes of probability 0.8 and 0.2: the right one is missed by 0.2, so that
+    # with a gamma of 2 its loss of -log 0.8 = 0.2231436 counts 0.04.
     logits = torch.tensor([[0.8, 0.2]]).double().log()
-    assert focal_loss(logits, torch.tensor([[1.0, 0.0]]).double(), 2.0).item() == pytest.approx(0.04 * 0.2231436)
-    # With smoothing by 0.2 the target is 0.9 and 0.1; the wrong class is missed by 0.8, and -log 0.2 = 1.6094379:
-    # 0.9 * 0.04 * 0.2231436 + 0.1 * 0.64 * 1.6094379 = 0.1110372.
+    assert focal_loss(
+        logits, torch.tensor([[1.0, 0.0]]).double(), 2.0
+    ).item() == pytest.approx(0.04 * 0.2231436)
+    # With smoothing by 0.2 the target is 0.9 and 0.1; the wrong class is missed by 0.8,
+    # and -log 0.2 = 1.6094379: 0.9 * 0.04 * 0.2231436 + 0.1 * 0.64 * 1.6094379 =
+    # 0.1110372.
     found = focal_loss(logits, torch.tensor([[0.9, 0.1]]).double(), 2.0)
     assert found.item() == pytest.approx(0.1110372, abs=1e-7)
 
 
 def test_the_focal_loss_nears_the_cross_entropy_as_gamma_nears_zero() -> None:
-    wanted, focal = section(label_smoothing=0.2), section(label_smoothing=0.2, focal_gamma=1e-9)
+    wanted, focal = (
+        section(label_smoothing=0.2),
+        section(label_smoothing=0.2, focal_gamma=1e-9),
+    )
     model = network(dropout=0.5)
     torch.testing.assert_close(losses_of(model, focal), losses_of(model, wanted))
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
-def test_a_text_that_is_judged_right_without_doubt_has_a_gradient_of_zero(gamma: float) -> None:
+def test_a_text_that_is_judged_right_without_doubt_has_a_gradient_of_zero(
+    gamma: float,
+) -> None:
     logits = torch.tensor([[200.0, 0.0, 0.0]]).requires_grad_()
     loss = focal_loss(logits, torch.tensor([[1.0, 0.0, 0.0]]), gamma).sum()
     torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(1, 3))

@@ -1,4 +1,5 @@
-"""Pretraining: what it learns from, its perplexity, its exact resume, and what a classifier takes over."""
+"""Pretraining: what it learns from, its perplexity, its exact resume, and what a
+classifier takes over."""
 
 import math
 import shutil
@@ -37,15 +38,25 @@ def pretrained(make_config: MakeConfig, tmp_path: Path) -> Path:
 def test_the_next_word_becomes_less_surprising(pretrained: Path) -> None:
     rows = read_rows(pretrained / checkpoint.METRICS)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20  # 17 words, each as likely: 17
-    assert rows[-1]["valid_perplexity"] == pytest.approx(math.exp(rows[-1]["valid_loss"]))
+    assert (
+        rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20
+    )  # 17 words, each as likely: 17
+    assert rows[-1]["valid_perplexity"] == pytest.approx(
+        math.exp(rows[-1]["valid_loss"])
+    )
     assert rows[-1]["train_loss"] == pytest.approx(rows[-1]["valid_loss"], rel=0.3)
     assert "train_accuracy" not in rows[-1]
 
 
-def test_unlabelled_files_bring_words_and_rows(make_config: MakeConfig, tmp_path: Path) -> None:
-    (tmp_path / "more.txt").write_text("kiruna is cold\nkiruna is dark\n", encoding="utf-8")
-    (tmp_path / "more.jsonl").write_text('{"title": "tromso", "description": "is far"}\n', encoding="utf-8")
+def test_unlabelled_files_bring_words_and_rows(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "more.txt").write_text(
+        "kiruna is cold\nkiruna is dark\n", encoding="utf-8"
+    )
+    (tmp_path / "more.jsonl").write_text(
+        '{"title": "tromso", "description": "is far"}\n', encoding="utf-8"
+    )
     plain = load_language_data(make_config())
     more = load_language_data(make_config("data.unlabelled=[more.txt, more.jsonl]"))
     assert {"kiruna", "tromso", "far"} <= set(more.vocab.words) - set(plain.vocab.words)
@@ -54,29 +65,45 @@ def test_unlabelled_files_bring_words_and_rows(make_config: MakeConfig, tmp_path
     assert set(more.train.labels) == {-1}
     assert more.fingerprint["files"]["unlabelled:more.txt"]["num_rows"] == 2
     last = more.train.texts.select(np.array([len(more.train.texts) - 1]))
-    words = [more.vocab.words[token] for token in last.token_ids[last.starts[0] : last.starts[0] + last.lengths[0]]]
+    words = [
+        more.vocab.words[token]
+        for token in last.token_ids[last.starts[0] : last.starts[0] + last.lengths[0]]
+    ]
     assert words == ["tromso", "is", "far"]
 
 
 def test_the_validation_rows_are_the_classifiers(make_config: MakeConfig) -> None:
-    language, labelled = load_language_data(make_config()), load_training_data(make_config())
+    language, labelled = (
+        load_language_data(make_config()),
+        load_training_data(make_config()),
+    )
     assert language.vocab.words == labelled.vocab.words
     assert language.valid.labels.tolist() == labelled.valid.labels.tolist()
     assert language.train.texts.starts.tolist() == labelled.train.texts.starts.tolist()
 
 
-def test_an_empty_unlabelled_file_is_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_an_empty_unlabelled_file_is_refused(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     (tmp_path / "none.txt").touch()
     with pytest.raises(DataError, match=r"none\.txt: has no rows"):
         pretrain(make_config("data.unlabelled=[none.txt]"), tmp_path / "pretrained")
 
 
 @pytest.mark.parametrize("key", ["data.valid", "data.test", "data.train"])
-def test_a_labelled_file_is_not_taken_for_unlabelled(make_config: MakeConfig, toy_csv: Path, key: str) -> None:
+def test_a_labelled_file_is_not_taken_for_unlabelled(
+    make_config: MakeConfig, toy_csv: Path, key: str
+) -> None:
     rows = toy_csv.read_text(encoding="utf-8").splitlines()
     Path("other.csv").write_text("\n".join(rows[:40]), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"data\.unlabelled: other\.csv is the training, validation or test file"):
-        pretrain(make_config(f"{key}=other.csv", "data.unlabelled=[other.csv]"), Path("pretrained"))
+    with pytest.raises(
+        ConfigError,
+        match=r"data\.unlabelled: other\.csv is the training, validation or test file",
+    ):
+        pretrain(
+            make_config(f"{key}=other.csv", "data.unlabelled=[other.csv]"),
+            Path("pretrained"),
+        )
 
 
 def test_texts_of_one_word_leave_nothing_to_guess(make_config: MakeConfig) -> None:
@@ -84,23 +111,40 @@ def test_texts_of_one_word_leave_nothing_to_guess(make_config: MakeConfig) -> No
         pretrain(make_config("text.max_tokens=1"), Path("pretrained"))
 
 
-def test_another_split_of_the_same_file_is_refused(make_config: MakeConfig, pretrained: Path) -> None:
+def test_another_split_of_the_same_file_is_refused(
+    make_config: MakeConfig, pretrained: Path
+) -> None:
     for override in ("seed=1", "data.valid_fraction=0.3"):
-        with pytest.raises(ConfigError, match="may have seen the rows that are for validation or testing here"):
+        with pytest.raises(
+            ConfigError,
+            match="may have seen the rows that are for validation or testing here",
+        ):
             train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
-    train(make_config(f"model.pretrained={pretrained}", "seed=1", "data.split_seed=0"), Path("run"))
+    train(
+        make_config(f"model.pretrained={pretrained}", "seed=1", "data.split_seed=0"),
+        Path("run"),
+    )
 
 
-@pytest.mark.parametrize("overrides", [[], ["data.test=null", "data.test_fraction=0.2"]])
+@pytest.mark.parametrize(
+    "overrides", [[], ["data.test=null", "data.test_fraction=0.2"]]
+)
 def test_other_labels_of_the_same_file_draw_other_rows_and_are_refused(
     make_config: MakeConfig, toy_csv: Path, overrides: list[str]
 ) -> None:
     header, *rows = toy_csv.read_text(encoding="utf-8").splitlines()
-    text = "\n".join(f"{row},{'ab'[number % 3 == 0]}" for number, row in enumerate(rows))
+    text = "\n".join(
+        f"{row},{'ab'[number % 3 == 0]}" for number, row in enumerate(rows)
+    )
     toy_csv.write_text(f"{header},other\n{text}\n", encoding="utf-8")
     pretrain(make_config(*QUICK, *overrides), Path("pretrained"))
-    with pytest.raises(ConfigError, match=r"may have seen the rows .* the same data\.label"):
-        train(make_config("model.pretrained=pretrained", *overrides, "data.label=other"), Path("run"))
+    with pytest.raises(
+        ConfigError, match=r"may have seen the rows .* the same data\.label"
+    ):
+        train(
+            make_config("model.pretrained=pretrained", *overrides, "data.label=other"),
+            Path("run"),
+        )
 
 
 @pytest.mark.parametrize("key", ["data.train", "data.valid", "data.test"])
@@ -111,24 +155,38 @@ def test_a_language_model_that_has_read_a_labelled_file_is_refused(
     rows = toy_csv.read_text(encoding="utf-8").splitlines()
     toy_csv.write_text("\n".join(rows[:-10]), encoding="utf-8")
     pretrain(make_config(*QUICK, "data.unlabelled=[more.csv]"), Path("pretrained"))
-    with pytest.raises(ConfigError, match=r"^pretrained has read more\.csv as data\.unlabelled"):
-        train(make_config("model.pretrained=pretrained", f"{key}=more.csv"), Path("run"))
+    with pytest.raises(
+        ConfigError, match=r"^pretrained has read more\.csv as data\.unlabelled"
+    ):
+        train(
+            make_config("model.pretrained=pretrained", f"{key}=more.csv"), Path("run")
+        )
 
 
 def test_a_language_model_starts_from_no_other(make_config: MakeConfig) -> None:
-    with pytest.raises(ConfigError, match=r"^model\.pretrained: a language model starts afresh"):
+    with pytest.raises(
+        ConfigError, match=r"^model\.pretrained: a language model starts afresh"
+    ):
         pretrain(make_config("model.pretrained=other"), Path("pretrained"))
     assert not Path("pretrained").exists()
     pretrain(make_config(*QUICK, "model.pretrained=./pretrained"), Path("pretrained"))
 
 
-def test_a_language_model_larger_than_the_memory_is_refused(make_config: MakeConfig) -> None:
-    with pytest.raises(ConfigError, match=r"^model: the network cannot be built: its sizes are too large"):
+def test_a_language_model_larger_than_the_memory_is_refused(
+    make_config: MakeConfig,
+) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"^model: the network cannot be built: its sizes are too large",
+    ):
         pretrain(make_config("model.hidden_size=1000000000"), Path("pretrained"))
 
 
 def test_a_language_model_of_other_texts_is_taken_with_a_note(
-    make_config: MakeConfig, pretrained: Path, toy_csv: Path, caplog: pytest.LogCaptureFixture
+    make_config: MakeConfig,
+    pretrained: Path,
+    toy_csv: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text + "sport,one,more\nworld,one,more\n", encoding="utf-8")
@@ -150,7 +208,9 @@ def test_a_run_goes_on_when_its_pretrained_folder_has_gone(
     shutil.rmtree(pretrained)
     train(config, Path("stopped"), resume=True)
     for name in ("model.safetensors", "vocab.txt"):
-        assert (Path("stopped") / name).read_bytes() == (Path("whole") / name).read_bytes()
+        assert (Path("stopped") / name).read_bytes() == (
+            Path("whole") / name
+        ).read_bytes()
 
 
 def test_a_diverged_pretraining_names_its_own_key(make_config: MakeConfig) -> None:
@@ -158,7 +218,9 @@ def test_a_diverged_pretraining_names_its_own_key(make_config: MakeConfig) -> No
         pretrain(make_config("pretrain.lr=3e38"), Path("pretrained"))
 
 
-def test_a_classifier_starts_from_its_words_and_weights(make_config: MakeConfig, pretrained: Path) -> None:
+def test_a_classifier_starts_from_its_words_and_weights(
+    make_config: MakeConfig, pretrained: Path
+) -> None:
     config = make_config(f"model.pretrained={pretrained}", "text.min_freq=1000")
     found = load_pretrained(config)
     data = load_training_data(config, found.vocab)
@@ -174,7 +236,9 @@ def test_a_classifier_starts_from_its_words_and_weights(make_config: MakeConfig,
             assert not torch.equal(weight, fresh.state_dict()[name])
 
 
-def test_a_run_from_a_pretrained_model_predicts_without_it(make_config: MakeConfig, pretrained: Path) -> None:
+def test_a_run_from_a_pretrained_model_predicts_without_it(
+    make_config: MakeConfig, pretrained: Path
+) -> None:
     train(make_config(f"model.pretrained={pretrained}"), Path("run"))
     for file in pretrained.iterdir():
         if file.is_file():
@@ -185,26 +249,55 @@ def test_a_run_from_a_pretrained_model_predicts_without_it(make_config: MakeConf
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.hidden_size=9", r"model\.hidden_size: .* was pretrained with 8, the config has 9"),
-        ("model.bidirectional=false", r"model\.bidirectional: .* was pretrained with True, the config has False"),
-        ("text.clean=false", r"text\.clean: .* was pretrained with True, the config has False"),
-        ("text.mark_case=true", r"text\.mark_case: .* was pretrained with False, the config has True"),
-        ("text.same_digits=true", r"text\.same_digits: .* was pretrained with False, the config has True"),
+        (
+            "model.hidden_size=9",
+            r"model\.hidden_size: .* was pretrained with 8, the config has 9",
+        ),
+        (
+            "model.bidirectional=false",
+            r"model\.bidirectional: .* was pretrained with True, the config has False",
+        ),
+        (
+            "text.clean=false",
+            r"text\.clean: .* was pretrained with True, the config has False",
+        ),
+        (
+            "text.mark_case=true",
+            r"text\.mark_case: .* was pretrained with False, the config has True",
+        ),
+        (
+            "text.same_digits=true",
+            r"text\.same_digits: .* was pretrained with False, the config has True",
+        ),
     ],
 )
-def test_another_shape_is_refused(make_config: MakeConfig, pretrained: Path, override: str, message: str) -> None:
+def test_another_shape_is_refused(
+    make_config: MakeConfig, pretrained: Path, override: str, message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
     assert not Path("run").exists()
 
 
-def test_a_folder_without_a_language_model_is_refused(make_config: MakeConfig, toy_run: Path) -> None:
-    with pytest.raises(RunError, match=r"toy-run: has no language_model\.safetensors: make one with 'rnncls pretrain"):
+def test_a_folder_without_a_language_model_is_refused(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
+    with pytest.raises(
+        RunError,
+        match=(
+            r"toy-run: has no language_model\.safetensors: make one with 'rnncls"
+            r" pretrain"
+        ),
+    ):
         train(make_config(f"model.pretrained={toy_run}"), Path("run"))
 
 
-@pytest.mark.parametrize("name", ["language_model.safetensors", "vocab.txt", "config.yaml"])
-def test_a_damaged_file_is_named(make_config: MakeConfig, pretrained: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["language_model.safetensors", "vocab.txt", "config.yaml"]
+)
+def test_a_damaged_file_is_named(
+    make_config: MakeConfig, pretrained: Path, name: str
+) -> None:
     path = pretrained / name
     path.write_bytes(path.read_bytes()[:-3] + b"abc")
     with pytest.raises(RunError, match=name):
@@ -212,11 +305,16 @@ def test_a_damaged_file_is_named(make_config: MakeConfig, pretrained: Path, name
 
 
 def test_a_language_model_does_not_predict(pretrained: Path) -> None:
-    with pytest.raises(RunError, match=r"a language model: give it to 'rnncls train --set model\.pretrained="):
+    with pytest.raises(
+        RunError,
+        match=r"a language model: give it to 'rnncls train --set model\.pretrained=",
+    ):
         find_run(pretrained)
 
 
-def test_an_unfinished_language_model_is_no_run_to_resume(make_config: MakeConfig) -> None:
+def test_an_unfinished_language_model_is_no_run_to_resume(
+    make_config: MakeConfig,
+) -> None:
     config = make_config(*QUICK)
     pretrain(config, Path("runs/language-model"))
     Path("runs/language-model/summary.json").unlink()
@@ -228,7 +326,13 @@ def test_an_unfinished_language_model_is_no_run_to_resume(make_config: MakeConfi
     ("override", "message"),
     [
         ("model.cell=none", r"model\.cell: none has no states"),
-        ("model.num_layers=2", r"model\.num_layers: a second layer over both directions would see the word"),
+        (
+            "model.num_layers=2",
+            (
+                r"model\.num_layers: a second layer over both directions would see the"
+                r" word"
+            ),
+        ),
     ],
 )
 def test_a_network_that_cannot_guess_is_refused(
@@ -241,7 +345,10 @@ def test_a_network_that_cannot_guess_is_refused(
 
 @pytest.mark.parametrize("steps", [1, 10, 13])
 def test_a_stopped_pretraining_resumes_exactly(
-    make_config: MakeConfig, pretrained: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    make_config: MakeConfig,
+    pretrained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
 ) -> None:
     config, path, request = make_config(*QUICK), Path("stopped"), StopRequest()
     monkeypatch.setattr(runtime, "StopRequest", lambda: request)
@@ -259,9 +366,13 @@ def test_a_stopped_pretraining_resumes_exactly(
         assert (path / name).read_bytes() == (pretrained / name).read_bytes()
 
 
-def test_pretrained_vectors_are_where_it_starts(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_pretrained_vectors_are_where_it_starts(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     (tmp_path / "vectors.txt").write_text("oslo 1.5 2.5 3.5\n", encoding="utf-8")
-    config = make_config("text.vectors=vectors.txt", "pretrain.lr=1e-12", "pretrain.max_epochs=1")
+    config = make_config(
+        "text.vectors=vectors.txt", "pretrain.lr=1e-12", "pretrain.max_epochs=1"
+    )
     pretrain(config, tmp_path / "pretrained")
     found = load_pretrained(make_config(f"model.pretrained={tmp_path / 'pretrained'}"))
     row = found.vocab.words.index("oslo")
@@ -271,17 +382,25 @@ def test_pretrained_vectors_are_where_it_starts(make_config: MakeConfig, tmp_pat
 def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) -> None:
     config = make_config()
     data = load_language_data(config)
-    trainer = LanguageTrainer(config.train, LanguageModel(config.model, len(data.vocab)), data, seed=0)
+    trainer = LanguageTrainer(
+        config.train, LanguageModel(config.model, len(data.vocab)), data, seed=0
+    )
     texts, loss, num_guesses = data.valid.texts, 0.0, 0
     for row in range(len(texts)):
         batch = assemble(texts, np.array([row]))
-        loss += trainer.language_model(batch.token_ids, batch.token_ids, batch.lengths, is_ragged=False).item()
+        loss += trainer.language_model(
+            batch.token_ids, batch.token_ids, batch.lengths, is_ragged=False
+        ).item()
         num_guesses += 2 * (int(batch.lengths) - 1)
     assert trainer.score()["loss"] == pytest.approx(loss / num_guesses, rel=1e-5)
-    assert trainer.score()["perplexity"] == pytest.approx(math.exp(loss / num_guesses), rel=1e-4)
+    assert trainer.score()["perplexity"] == pytest.approx(
+        math.exp(loss / num_guesses), rel=1e-4
+    )
 
 
-def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     shape = "model.cell=grid_lstm", "model.num_layers=2", "model.recurrent_dropout=0.1"
     pretrain(make_config(*QUICK, *shape), tmp_path / "grid")
     rows = read_rows(tmp_path / "grid" / checkpoint.METRICS)
@@ -289,15 +408,26 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(make_config:
     config = make_config(*shape, f"model.pretrained={tmp_path / 'grid'}")
     taken = load_pretrained(config)
     model = build_model(config, load_training_data(config, taken.vocab), taken)
-    assert all(torch.equal(model.state_dict()[name], weight) for name, weight in taken.weights.items())
+    assert all(
+        torch.equal(model.state_dict()[name], weight)
+        for name, weight in taken.weights.items()
+    )
 
 
-def test_what_is_for_the_classifier_does_nothing_to_a_language_model(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_what_is_for_the_classifier_does_nothing_to_a_language_model(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     options = [
         "train.freeze_encoder=1", "train.freeze_embedding=2", "train.layer_lr_decay=0.5", "train.average=0.9",
         "train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0",
     ]  # fmt: skip
-    for name, config in (("plain", make_config(*QUICK)), ("other", make_config(*QUICK, *options))):
+    for name, config in (
+        ("plain", make_config(*QUICK)),
+        ("other", make_config(*QUICK, *options)),
+    ):
         pretrain(config, tmp_path / name)
-    plain, other = (read_rows(tmp_path / name / checkpoint.METRICS)[-1]["valid_loss"] for name in ("plain", "other"))
+    plain, other = (
+        read_rows(tmp_path / name / checkpoint.METRICS)[-1]["valid_loss"]
+        for name in ("plain", "other")
+    )
     assert plain == other

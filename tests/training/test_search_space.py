@@ -26,7 +26,9 @@ def space_of(config: Config, *, has_limit: bool = False) -> dict[str, Choice | R
     return build_space(config, has_limit=has_limit)
 
 
-def test_the_own_values_of_a_config_are_always_searched(make_config: MakeConfig) -> None:
+def test_the_own_values_of_a_config_are_always_searched(
+    make_config: MakeConfig,
+) -> None:
     own = (
         "model.hidden_size=7",
         "model.cell=rnn",
@@ -37,16 +39,30 @@ def test_the_own_values_of_a_config_are_always_searched(make_config: MakeConfig)
     config = make_config(*own)
     for key, kind in space_of(config).items():
         value = read_value(config, key)
-        assert value in kind.values if isinstance(kind, Choice) else kind.low <= value <= kind.high, key
+        assert (
+            value in kind.values
+            if isinstance(kind, Choice)
+            else kind.low <= value <= kind.high
+        ), key
 
 
 def test_the_own_values_change_nothing(make_config: MakeConfig) -> None:
     config = make_config("model.pooling=[max,attention]", "text.max_vocab=77")
-    assert change(config, {key: read_value(config, key) for key in space_of(config, has_limit=True)}) == config
+    assert (
+        change(
+            config,
+            {key: read_value(config, key) for key in space_of(config, has_limit=True)},
+        )
+        == config
+    )
 
 
-def test_the_learning_rate_is_searched_around_the_own_one(make_config: MakeConfig) -> None:
-    assert space_of(make_config("train.lr=0.5"))["train.lr"] == Range(0.1, 2.5, log=True)
+def test_the_learning_rate_is_searched_around_the_own_one(
+    make_config: MakeConfig,
+) -> None:
+    assert space_of(make_config("train.lr=0.5"))["train.lr"] == Range(
+        0.1, 2.5, log=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,15 +78,28 @@ def test_what_cannot_be_changed_is_not_searched(
     make_config: MakeConfig, overrides: list[str], has_limit: bool, missing: set[str]
 ) -> None:
     everything = space_of(make_config(), has_limit=True).keys()
-    assert everything - space_of(make_config(*overrides), has_limit=has_limit).keys() == missing
+    assert (
+        everything - space_of(make_config(*overrides), has_limit=has_limit).keys()
+        == missing
+    )
 
 
-def test_without_a_recurrent_layer_nothing_of_one_is_drawn(make_config: MakeConfig) -> None:
+def test_without_a_recurrent_layer_nothing_of_one_is_drawn(
+    make_config: MakeConfig,
+) -> None:
     config = make_config()
     space = space_of(config)
-    without = {**{key: kind for key, kind in space.items() if key[:5] == "model"}, "model.cell": Choice(("none",))}
+    without = {
+        **{key: kind for key, kind in space.items() if key[:5] == "model"},
+        "model.cell": Choice(("none",)),
+    }
     values = draw(optuna.create_study().ask(), config, without)
-    assert sorted(values) == ["model.cell", "model.dropout", "model.embedding_dim", "model.word_dropout"]
+    assert sorted(values) == [
+        "model.cell",
+        "model.dropout",
+        "model.embedding_dim",
+        "model.word_dropout",
+    ]
 
 
 def test_a_draw_is_a_config(make_config: MakeConfig) -> None:
@@ -88,17 +117,26 @@ def test_a_draw_is_a_config(make_config: MakeConfig) -> None:
 
 
 def test_the_documented_values_are_those_that_are_searched() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("| `")]
+    text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(
+        encoding="utf-8"
+    )
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:3]]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
     documented = {key.strip("`"): values for key, values in rows}
     names = {"True": "true", "False": "false", "None": "null"}
     expected = {
-        key: ", ".join(names.get(str(value), str(value)) for value in values) for key, values in CHOICES.items()
+        key: ", ".join(names.get(str(value), str(value)) for value in values)
+        for key, values in CHOICES.items()
     }
     expected["model.pooling"] = ", ".join(
         f"[{value.replace(',', ', ')}]" for value in map(str, CHOICES["model.pooling"])
     )
     expected |= {key: f"{low} to {high}" for key, (low, high) in RANGES.items()}
-    assert documented.pop("train.lr").startswith("a fifth of the config's own to five times")
+    assert documented.pop("train.lr").startswith(
+        "a fifth of the config's own to five times"
+    )
     assert LR_FACTOR == 5
     assert documented == expected

@@ -1,4 +1,5 @@
-"""Training: the split of its work into steps, what a metrics row says, and when it stops."""
+"""Training: the split of its work into steps, what a metrics row says, and when it
+stops."""
 
 import itertools
 import json
@@ -43,7 +44,9 @@ def test_an_epoch_is_as_many_steps_as_batches_fit(make_config: MakeConfig) -> No
     assert trainer.step == 12  # 160 rows make 5 batches of 30 and one of 10, twice
 
 
-def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(make_config: MakeConfig) -> None:
+def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(
+    make_config: MakeConfig,
+) -> None:
     config = make_config(
         "model.dropout=0.0", "train.optimizer=sgd", "train.schedule=constant", "train.warmup_fraction=0.0",
         "train.clip_norm=null", "train.label_smoothing=0.2", "train.lr=0.5",
@@ -60,32 +63,52 @@ def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(make
     gradients = torch.autograd.grad(loss, weights)
     found = trainer.train_step(batch)
     torch.testing.assert_close(found, loss.detach())
-    expected = [old - 0.5 * gradient for old, gradient in zip(before, gradients, strict=True)]
+    expected = [
+        old - 0.5 * gradient for old, gradient in zip(before, gradients, strict=True)
+    ]
     torch.testing.assert_close([weight.detach() for weight in weights], expected)
 
 
-def test_word_dropout_replaces_words_by_unk_in_training_only(make_config: MakeConfig) -> None:
-    trainer = start(make_config("model.dropout=0.0", "model.word_dropout=0.999999", "train.label_smoothing=0.0"))
+def test_word_dropout_replaces_words_by_unk_in_training_only(
+    make_config: MakeConfig,
+) -> None:
+    trainer = start(
+        make_config(
+            "model.dropout=0.0",
+            "model.word_dropout=0.999999",
+            "train.label_smoothing=0.0",
+        )
+    )
     texts = trainer.data.train.texts.select(np.arange(4))
     batch = assemble(texts, np.arange(4))
     labels = torch.from_numpy(trainer.data.train.labels[:4])
-    as_unk = trainer.model(torch.full_like(batch.token_ids, UNK_ID), batch.lengths, is_ragged=batch.is_ragged).detach()
+    as_unk = trainer.model(
+        torch.full_like(batch.token_ids, UNK_ID),
+        batch.lengths,
+        is_ragged=batch.is_ragged,
+    ).detach()
     assert not torch.allclose(compute_logits(trainer.model, texts), as_unk)
-    torch.testing.assert_close(trainer.train_step(batch), F.cross_entropy(as_unk, labels))
+    torch.testing.assert_close(
+        trainer.train_step(batch), F.cross_entropy(as_unk, labels)
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
-    config = make_config("train.max_epochs=2", f"train.optimizer={optimizer}", "train.weight_decay=0.01")
+    config = make_config(
+        "train.max_epochs=2", f"train.optimizer={optimizer}", "train.weight_decay=0.01"
+    )
     expected, found = start(config), start(config)
     rows_of(expected)
-    # As on a GPU: what a step needs lies there, and nobody asks how many words a batch has.
+    # As on a GPU: what a step needs lies there, and nobody asks how many words a batch
+    # has.
     resident = ResidentTexts(found.data.train.texts, found.device)
     monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
     monkeypatch.setattr(
-        "rnncls.training.trainer.number_words", lambda *batch, **_: number_words(*batch, may_wait=False)
+        "rnncls.training.trainer.number_words",
+        lambda *batch, **_: number_words(*batch, may_wait=False),
     )
     rows_of(found)
     torch.testing.assert_close(found.model.state_dict(), expected.model.state_dict())
@@ -99,21 +122,33 @@ def first_loss(config: Config, step: int = 0) -> float:
 
 
 @pytest.mark.parametrize("kind", ["dropout", "word_dropout"])
-def test_what_a_step_drops_is_a_function_of_the_seed_and_the_step(make_config: MakeConfig, kind: str) -> None:
-    config = make_config("model.word_dropout=0.0", "model.dropout=0.0", f"model.{kind}=0.5")
+def test_what_a_step_drops_is_a_function_of_the_seed_and_the_step(
+    make_config: MakeConfig, kind: str
+) -> None:
+    config = make_config(
+        "model.word_dropout=0.0", "model.dropout=0.0", f"model.{kind}=0.5"
+    )
     loss = first_loss(config)
     torch.rand(100)
     assert first_loss(config) == loss
     assert first_loss(config, step=1) != loss
 
 
-def test_the_tokens_of_a_balanced_epoch_are_those_that_it_reads(make_config: MakeConfig, toy_csv: Path) -> None:
+def test_the_tokens_of_a_balanced_epoch_are_those_that_it_reads(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
     lines = toy_csv.read_text(encoding="utf-8").splitlines()
-    toy_csv.write_text("\n".join([*lines[:7], *lines[8::2]]) + "\n")  # 3 of one class, 100 of the other
+    toy_csv.write_text(
+        "\n".join([*lines[:7], *lines[8::2]]) + "\n"
+    )  # 3 of one class, 100 of the other
     trainer = start(make_config("train.sampling=balanced"))
     found = [row["num_tokens"] for row in rows_of(trainer)]
     lengths = trainer.data.train.texts.lengths
-    assert found == list(itertools.accumulate(int(lengths[np.concatenate(trainer.plan(e))].sum()) for e in range(2)))
+    assert found == list(
+        itertools.accumulate(
+            int(lengths[np.concatenate(trainer.plan(e))].sum()) for e in range(2)
+        )
+    )
     assert found[0] != lengths.sum()
 
 
@@ -144,7 +179,9 @@ def test_two_workers_take_the_step_of_one(
         trainer = start(config)
         before = weights_of(trainer)
         loss = trainer.train_step(assemble(trainer.data.train.texts, np.arange(50)))
-        found.append({"loss": loss, "correct": trainer.epoch_correct, **weights_of(trainer)})
+        found.append(
+            {"loss": loss, "correct": trainer.epoch_correct, **weights_of(trainer)}
+        )
         assert not torch.equal(before["linear.weight"], trainer.model.linear.weight)
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-5)
 
@@ -153,27 +190,51 @@ def test_two_trainings_with_two_workers_are_the_same_to_the_bit(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work_with(2, monkeypatch)
-    config = make_config("train.batch_size=40", "model.dropout=0.3", "model.word_dropout=0.2", "model.num_layers=2")
+    config = make_config(
+        "train.batch_size=40",
+        "model.dropout=0.3",
+        "model.word_dropout=0.2",
+        "model.num_layers=2",
+    )
     first, second = start(config), start(config)
-    losses = [[step.loss.item() for step in trainer.steps()] for trainer in (first, second)]
+    losses = [
+        [step.loss.item() for step in trainer.steps()] for trainer in (first, second)
+    ]
     assert losses[0] == losses[1]
-    torch.testing.assert_close(second.state_dict()[0], first.state_dict()[0], rtol=0, atol=0)
+    torch.testing.assert_close(
+        second.state_dict()[0], first.state_dict()[0], rtol=0, atol=0
+    )
 
 
-def test_the_averaged_weights_are_validated_and_saved(make_config: MakeConfig, tmp_path: Path) -> None:
-    config = make_config("train.average=0.9", "train.max_epochs=3", "train.monitor=loss")
+def test_the_averaged_weights_are_validated_and_saved(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = make_config(
+        "train.average=0.9", "train.max_epochs=3", "train.monitor=loss"
+    )
     trainer = start(config)
     last = rows_of(trainer)[-1]
-    assert not torch.equal(trainer.kept_model.linear.weight, trainer.model.linear.weight)
-    losses = [evaluate(model, trainer.data.valid)[1] for model in (trainer.kept_model, trainer.model)]
+    assert not torch.equal(
+        trainer.kept_model.linear.weight, trainer.model.linear.weight
+    )
+    losses = [
+        evaluate(model, trainer.data.valid)[1]
+        for model in (trainer.kept_model, trainer.model)
+    ]
     assert last["valid_loss"] == losses[0] != losses[1]
     train(config, tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
+    assert (
+        json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
+    )
     saved = checkpoint.load_uncalibrated(tmp_path / "run").model.state_dict()
-    torch.testing.assert_close(saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0)
+    torch.testing.assert_close(
+        saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0
+    )
 
 
-def test_an_average_over_short_epochs_is_of_trained_weights(make_config: MakeConfig) -> None:
+def test_an_average_over_short_epochs_is_of_trained_weights(
+    make_config: MakeConfig,
+) -> None:
     options = "train.average=0.9", "train.batch_size=100", "train.monitor=loss"
     trainer = start(make_config(*options))
     assert trainer.steps_per_epoch < RunningMean.EVERY
@@ -182,25 +243,47 @@ def test_an_average_over_short_epochs_is_of_trained_weights(make_config: MakeCon
     assert not torch.equal(trainer.kept_model.linear.weight, first["linear.weight"])
 
 
-def test_frozen_weights_stay_for_as_many_epochs_as_asked(make_config: MakeConfig) -> None:
-    trainer = start(make_config("train.freeze_encoder=1", "train.freeze_embedding=2", "train.max_epochs=3"))
+def test_frozen_weights_stay_for_as_many_epochs_as_asked(
+    make_config: MakeConfig,
+) -> None:
+    trainer = start(
+        make_config(
+            "train.freeze_encoder=1", "train.freeze_embedding=2", "train.max_epochs=3"
+        )
+    )
     kinds = ("embedding.", "encoder.", "linear.")
     weights = [weights_of(trainer)]
-    weights += [weights_of(trainer) for step in trainer.steps() if step.validation is not None]
+    weights += [
+        weights_of(trainer) for step in trainer.steps() if step.validation is not None
+    ]
     moved = [
-        [any(not torch.equal(old[name], new[name]) for name in old if name.startswith(kind)) for kind in kinds]
+        [
+            any(
+                not torch.equal(old[name], new[name])
+                for name in old
+                if name.startswith(kind)
+            )
+            for kind in kinds
+        ]
         for old, new in itertools.pairwise(weights)
     ]
     assert moved == [[False, False, True], [False, True, True], [True, True, True]]
 
 
-@pytest.mark.parametrize("option", ["train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0"])
-def test_what_is_asked_beside_the_labels_is_in_the_training_loss(make_config: MakeConfig, option: str) -> None:
+@pytest.mark.parametrize(
+    "option",
+    ["train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0"],
+)
+def test_what_is_asked_beside_the_labels_is_in_the_training_loss(
+    make_config: MakeConfig, option: str
+) -> None:
     config = make_config("model.dropout=0.3")
     assert first_loss(make_config("model.dropout=0.3", option)) > first_loss(config)
 
 
-def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(make_config: MakeConfig) -> None:
+def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(
+    make_config: MakeConfig,
+) -> None:
     trainer = start(make_config())
     next(trainer.steps())
     tensors, _ = trainer.state_dict()
@@ -209,21 +292,31 @@ def test_the_state_is_the_weights_the_optimizers_and_the_sums_over_the_epoch(mak
     }
 
 
-def test_the_row_of_an_epoch_holds_the_validation_scores_of_the_weights_after_it(make_config: MakeConfig) -> None:
+def test_the_row_of_an_epoch_holds_the_validation_scores_of_the_weights_after_it(
+    make_config: MakeConfig,
+) -> None:
     trainer = start(make_config("train.max_epochs=1"))
     (row,) = rows_of(trainer)
     logits = compute_logits(trainer.model, trainer.data.valid.texts)
     labels = torch.from_numpy(trainer.data.valid.labels)
-    assert row["valid_accuracy"] == (logits.argmax(dim=1) == labels).double().mean().item()
-    assert row["valid_loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-6)
+    assert (
+        row["valid_accuracy"] == (logits.argmax(dim=1) == labels).double().mean().item()
+    )
+    assert row["valid_loss"] == pytest.approx(
+        F.cross_entropy(logits, labels).item(), rel=1e-6
+    )
 
 
-def test_training_figures_are_sums_over_texts_not_means_of_batches(make_config: MakeConfig) -> None:
+def test_training_figures_are_sums_over_texts_not_means_of_batches(
+    make_config: MakeConfig,
+) -> None:
     trainer = start(make_config("train.max_epochs=1", "train.batch_size=90"))
     steps = list(trainer.steps())
     row = steps[-1].validation
     assert row is not None
-    weighted = sum(step.loss.item() * step.num_texts for step in steps) / sum(step.num_texts for step in steps)
+    weighted = sum(step.loss.item() * step.num_texts for step in steps) / sum(
+        step.num_texts for step in steps
+    )
     assert row["train_loss"] == pytest.approx(weighted, rel=1e-6)
 
 
@@ -238,36 +331,64 @@ def test_a_row_counts_steps_epochs_and_tokens(make_config: MakeConfig) -> None:
 
 
 def test_training_stops_when_patience_runs_out(make_config: MakeConfig) -> None:
-    rows = rows_of(start(make_config("train.max_epochs=50", "train.patience=2", "train.lr=1.0e-9")))
+    rows = rows_of(
+        start(make_config("train.max_epochs=50", "train.patience=2", "train.lr=1.0e-9"))
+    )
     assert [row["is_best"] for row in rows] == [True, False, False]
 
 
 def test_patience_null_never_stops(make_config: MakeConfig) -> None:
-    assert len(rows_of(start(make_config("train.max_epochs=6", "train.patience=null", "train.lr=1.0e-9")))) == 6
+    assert (
+        len(
+            rows_of(
+                start(
+                    make_config(
+                        "train.max_epochs=6", "train.patience=null", "train.lr=1.0e-9"
+                    )
+                )
+            )
+        )
+        == 6
+    )
 
 
-def test_a_lower_loss_is_better_when_the_loss_is_monitored(make_config: MakeConfig) -> None:
-    trainer = start(make_config("train.max_epochs=4", "train.monitor=loss", "train.patience=null"))
+def test_a_lower_loss_is_better_when_the_loss_is_monitored(
+    make_config: MakeConfig,
+) -> None:
+    trainer = start(
+        make_config("train.max_epochs=4", "train.monitor=loss", "train.patience=null")
+    )
     losses = [row["valid_loss"] for row in rows_of(trainer)]
     assert trainer.best_epoch == losses.index(min(losses)) + 1
 
 
-DIVERGING = "train.lr=1e38", "train.clip_norm=null", "train.optimizer=sgd", "train.warmup_fraction=0.0"
+DIVERGING = (
+    "train.lr=1e38",
+    "train.clip_norm=null",
+    "train.optimizer=sgd",
+    "train.warmup_fraction=0.0",
+)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_within_the_epoch_and_names_the_rows(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     lines = toy_csv.read_text(encoding="utf-8").splitlines()
-    lines = [f"{line} zzz" if number % 30 == 7 else line for number, line in enumerate(lines)]  # from 0, the header's
+    lines = [
+        f"{line} zzz" if number % 30 == 7 else line for number, line in enumerate(lines)
+    ]  # from 0, the header's
     toy_csv.write_text("\n".join(lines), encoding="utf-8")
     trainer = start(make_config("model.word_dropout=0.0", "train.max_epochs=1"))
     with torch.no_grad():
-        trainer.model.embedding.weight[trainer.data.vocab.words.index("zzz")] = torch.inf
+        trainer.model.embedding.weight[trainer.data.vocab.words.index("zzz")] = (
+            torch.inf
+        )
     with pytest.raises(DivergedError) as caught:
         rows_of(trainer)
     found = re.search(
-        r"is not finite in step (\d+) \(epoch 1\), a batch of the training rows ([\d, ]+); ", str(caught.value)
+        r"is not finite in step (\d+) \(epoch 1\), a batch of the training rows ([\d,"
+        r" ]+); ",
+        str(caught.value),
     )
     assert found is not None
     rows = list(map(int, found[2].split(", ")))
@@ -275,38 +396,76 @@ def test_a_loss_that_is_not_finite_stops_the_run_within_the_epoch_and_names_the_
     assert any("zzz" in lines[row] for row in rows)
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_that_is_not_finite_stops_the_run(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = start(make_config())
-    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda _: torch.tensor(torch.inf))
-    with pytest.raises(DivergedError, match=r"the loss or its gradient is not finite in step 1 \(epoch 1\)"):
+    monkeypatch.setattr(
+        torch.nn.utils, "get_total_norm", lambda _: torch.tensor(torch.inf)
+    )
+    with pytest.raises(
+        DivergedError,
+        match=r"the loss or its gradient is not finite in step 1 \(epoch 1\)",
+    ):
         rows_of(trainer)
 
 
-def test_a_run_that_has_diverged_can_go_on_from_its_last_save(make_config: MakeConfig) -> None:
-    own = "train.optimizer=sgd", "train.warmup_fraction=0.0", "train.clip_norm=null", "train.lr=0.1"
+def test_a_run_that_has_diverged_can_go_on_from_its_last_save(
+    make_config: MakeConfig,
+) -> None:
+    own = (
+        "train.optimizer=sgd",
+        "train.warmup_fraction=0.0",
+        "train.clip_norm=null",
+        "train.lr=0.1",
+    )
     train(make_config("train.max_epochs=1", *own), Path("run"))
     before = (Path("run") / checkpoint.MODEL).read_bytes()
-    with pytest.raises(DivergedError, match=r"the last save is whole: .* a lower train\.lr or a train\.clip_norm"):
-        train(make_config("train.max_epochs=2", *own, *DIVERGING), Path("run"), resume=True, may_change=True)
+    with pytest.raises(
+        DivergedError,
+        match=r"the last save is whole: .* a lower train\.lr or a train\.clip_norm",
+    ):
+        train(
+            make_config("train.max_epochs=2", *own, *DIVERGING),
+            Path("run"),
+            resume=True,
+            may_change=True,
+        )
     weights = checkpoint.load_run(Path("run")).model.state_dict()
     assert all(weight.isfinite().all() for weight in weights.values())
-    summary = train(make_config("train.max_epochs=2", *own), Path("run"), resume=True, may_change=True)
+    summary = train(
+        make_config("train.max_epochs=2", *own),
+        Path("run"),
+        resume=True,
+        may_change=True,
+    )
     assert summary["num_epochs"] == 2
     assert before
 
 
-def test_weights_that_are_not_finite_are_never_saved(make_config: MakeConfig, toy_run: Path) -> None:
+def test_weights_that_are_not_finite_are_never_saved(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
     trainer = start(make_config())
     before = (toy_run / checkpoint.STATE).read_bytes()
     with torch.no_grad():
         trainer.model.linear.bias[0] = torch.nan
-    with pytest.raises(DivergedError, match="the weights are not finite after step 0; the last save is whole"):
+    with pytest.raises(
+        DivergedError,
+        match="the weights are not finite after step 0; the last save is whole",
+    ):
         save_state(trainer, toy_run)
     assert (toy_run / checkpoint.STATE).read_bytes() == before
 
 
-def test_the_length_of_the_gradient_is_that_before_clipping(make_config: MakeConfig) -> None:
-    trainer = start(make_config("model.dropout=0.0", "train.clip_norm=1e-3", "train.label_smoothing=0.0"))
+def test_the_length_of_the_gradient_is_that_before_clipping(
+    make_config: MakeConfig,
+) -> None:
+    trainer = start(
+        make_config(
+            "model.dropout=0.0", "train.clip_norm=1e-3", "train.label_smoothing=0.0"
+        )
+    )
     batch = assemble(trainer.data.train.texts, np.arange(4))
     logits = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged)
     loss = F.cross_entropy(logits, torch.from_numpy(trainer.data.train.labels[:4]))
@@ -316,7 +475,9 @@ def test_the_length_of_the_gradient_is_that_before_clipping(make_config: MakeCon
     torch.testing.assert_close(trainer.optimizer.norm, expected)
 
 
-def test_a_row_has_the_mean_and_the_largest_length_of_the_gradients(make_config: MakeConfig) -> None:
+def test_a_row_has_the_mean_and_the_largest_length_of_the_gradients(
+    make_config: MakeConfig,
+) -> None:
     trainer = start(make_config("train.max_epochs=1", "train.clip_norm=null"))
     norms, row = [], None
     for step in trainer.steps():
@@ -327,20 +488,31 @@ def test_a_row_has_the_mean_and_the_largest_length_of_the_gradients(make_config:
     assert row["gradient_norm"] == pytest.approx(sum(norms) / 10, rel=1e-6)
 
 
-def test_an_exploding_gradient_is_told(make_config: MakeConfig, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exploding_gradient_is_told(
+    make_config: MakeConfig, caplog: pytest.LogCaptureFixture
+) -> None:
     trainer = start(make_config("train.max_epochs=1"))
     with caplog.at_level("INFO", "rnncls"):
         for number, _ in enumerate(trainer.steps()):
             if number == 3:
                 trainer.watch.add(4, torch.tensor(1.0), torch.tensor(1e6))
-    assert "epoch 1: a gradient of length 1e+06 where the mean is 1e+05: it has exploded" in caplog.text
+    assert (
+        "epoch 1: a gradient of length 1e+06 where the mean is 1e+05: it has exploded"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("is_training", [False, True])
-def test_evaluation_drops_nothing_and_keeps_no_gradient(make_config: MakeConfig, is_training: bool) -> None:
-    trainer = start(make_config("model.dropout=0.9", "model.word_dropout=0.9", "model.num_layers=2"))
+def test_evaluation_drops_nothing_and_keeps_no_gradient(
+    make_config: MakeConfig, is_training: bool
+) -> None:
+    trainer = start(
+        make_config("model.dropout=0.9", "model.word_dropout=0.9", "model.num_layers=2")
+    )
     batch = assemble(trainer.data.train.texts, np.arange(20))
-    expected = trainer.model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged).detach()
+    expected = trainer.model(
+        batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+    ).detach()
     stream = torch.get_rng_state()
     trainer.model.train(is_training)
     logits = compute_logits(trainer.model, trainer.data.train.texts)
@@ -365,7 +537,10 @@ def test_two_workers_find_the_logits_of_one_to_the_bit(
 def test_evaluation_counts_each_text_once(make_config: MakeConfig) -> None:
     trainer = start(make_config())
     confusion, _ = evaluate(trainer.model, trainer.data.train)
-    assert confusion.sum(axis=1).tolist() == np.bincount(trainer.data.train.labels).tolist()
+    assert (
+        confusion.sum(axis=1).tolist()
+        == np.bincount(trainer.data.train.labels).tolist()
+    )
 
 
 def test_logits_come_in_the_order_of_the_texts(make_config: MakeConfig) -> None:
@@ -373,22 +548,34 @@ def test_logits_come_in_the_order_of_the_texts(make_config: MakeConfig) -> None:
     texts = trainer.data.train.texts
     order = np.random.default_rng(0).permutation(len(texts))
     torch.testing.assert_close(
-        compute_logits(trainer.model, texts.select(order)), compute_logits(trainer.model, texts)[order]
+        compute_logits(trainer.model, texts.select(order)),
+        compute_logits(trainer.model, texts)[order],
     )
 
 
-def test_vectors_wider_than_the_embedding_are_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_vectors_wider_than_the_embedding_are_refused(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("the " + " ".join(["0.5"] * 9) + "\n", encoding="utf-8")
     config = make_config(f"text.vectors={vectors}")
-    with pytest.raises(ConfigError, match=r"9 columns, more than model\.embedding_dim: 8"):
+    with pytest.raises(
+        ConfigError, match=r"9 columns, more than model\.embedding_dim: 8"
+    ):
         build_model(config, load_training_data(config))
 
 
-@pytest.mark.parametrize("override", ["model.embedding_dim=1000000000000", f"model.hidden_size={10**30}"])
-def test_a_network_larger_than_the_memory_is_refused(make_config: MakeConfig, override: str) -> None:
+@pytest.mark.parametrize(
+    "override", ["model.embedding_dim=1000000000000", f"model.hidden_size={10**30}"]
+)
+def test_a_network_larger_than_the_memory_is_refused(
+    make_config: MakeConfig, override: str
+) -> None:
     config = make_config(override)
-    with pytest.raises(ConfigError, match=r"^model: the network cannot be built: its sizes are too large: "):
+    with pytest.raises(
+        ConfigError,
+        match=r"^model: the network cannot be built: its sizes are too large: ",
+    ):
         build_model(config, load_training_data(config))
 
 
@@ -398,44 +585,65 @@ def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) ->
     config = make_config(f"text.vectors={vectors}")
     data = load_training_data(config)
     model = build_model(config, data)
-    assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [1.5, 2.5, 3.5]
+    assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [
+        1.5,
+        2.5,
+        3.5,
+    ]
 
 
-def test_a_device_that_is_not_there_leaves_no_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_leaves_no_folder(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     with pytest.raises(DeviceError, match="cuda:7"):
         train(make_config("device=cuda:7"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_bfloat16_that_does_not_help_is_refused_by_name(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_bfloat16_that_does_not_help_is_refused_by_name(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=r"train.precision: bfloat16 is for CUDA"):
-        train(make_config("train.precision=bfloat16", "model.cell=gru", "device=cpu"), tmp_path / "run")
+        train(
+            make_config("train.precision=bfloat16", "model.cell=gru", "device=cpu"),
+            tmp_path / "run",
+        )
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(not has_amx(), reason="needs a CPU with AMX")
-def test_bfloat16_trains_about_as_well_as_float32(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_bfloat16_trains_about_as_well_as_float32(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
-        config = make_config(f"train.precision={precision}", "device=cpu", "model.num_layers=2")
+        config = make_config(
+            f"train.precision={precision}", "device=cpu", "model.num_layers=2"
+        )
         losses[precision] = train(config, tmp_path / precision)["valid"]["loss"]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
 
 
-def test_an_existing_run_is_not_overwritten(make_config: MakeConfig, toy_run: Path) -> None:
+def test_an_existing_run_is_not_overwritten(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
     before = (toy_run / checkpoint.MODEL).read_bytes()
     with pytest.raises(ConfigError, match="already there"):
         train(make_config(), toy_run)
     assert (toy_run / checkpoint.MODEL).read_bytes() == before
 
 
-def test_resuming_with_another_config_names_the_keys_that_differ(make_config: MakeConfig, toy_run: Path) -> None:
+def test_resuming_with_another_config_names_the_keys_that_differ(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
     with pytest.raises(ConfigError, match=r"differs in seed, train\.lr"):
         train(make_config("train.lr=0.5", "seed=1"), toy_run, resume=True)
 
 
-def test_resuming_with_other_data_is_refused(make_config: MakeConfig, toy_run: Path, toy_csv: Path) -> None:
+def test_resuming_with_other_data_is_refused(
+    make_config: MakeConfig, toy_run: Path, toy_csv: Path
+) -> None:
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text.replace("meet", "met", 1), encoding="utf-8")
     with pytest.raises(RunError, match=r"the data differs in files\.train\.sha256"):
@@ -447,37 +655,54 @@ def test_resuming_nothing_says_so(make_config: MakeConfig, tmp_path: Path) -> No
         train(make_config(), tmp_path / "absent", resume=True)
 
 
-def test_resuming_a_finished_run_changes_nothing(make_config: MakeConfig, toy_run: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
     names = (checkpoint.MODEL, checkpoint.METRICS, checkpoint.STATE)
     before = {name: (toy_run / name).read_bytes() for name in names}
     train(make_config(), toy_run, resume=True)
     assert {name: (toy_run / name).read_bytes() for name in names} == before
 
 
-def test_without_an_unfinished_run_there_is_nothing_to_find(make_config: MakeConfig) -> None:
+def test_without_an_unfinished_run_there_is_nothing_to_find(
+    make_config: MakeConfig,
+) -> None:
     with pytest.raises(RunError, match="no unfinished run"):
         find_unfinished(make_config())
 
 
-def test_the_newest_unfinished_run_of_the_same_config_is_found(make_config: MakeConfig) -> None:
-    configs = {"old": make_config(), "new": make_config(), "other": make_config("seed=1")}
+def test_the_newest_unfinished_run_of_the_same_config_is_found(
+    make_config: MakeConfig,
+) -> None:
+    configs = {
+        "old": make_config(),
+        "new": make_config(),
+        "other": make_config("seed=1"),
+    }
     for name, config in configs.items():
         train(config, Path("runs") / name)
         (Path("runs") / name / checkpoint.SUMMARY).unlink()
     assert find_unfinished(make_config()) == Path("runs/new")
 
 
-def test_an_unfinished_run_from_before_a_key_existed_is_found(make_config: MakeConfig) -> None:
+def test_an_unfinished_run_from_before_a_key_existed_is_found(
+    make_config: MakeConfig,
+) -> None:
     for name in ("old", "damaged"):
         train(make_config(), Path("runs") / name)
         (Path("runs") / name / checkpoint.SUMMARY).unlink()
     path = Path("runs/old") / checkpoint.CONFIG
-    path.write_text(path.read_text(encoding="utf-8").replace("  mark_case: false\n", ""), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("  mark_case: false\n", ""),
+        encoding="utf-8",
+    )
     (Path("runs/damaged") / checkpoint.CONFIG).write_text("text: [", encoding="utf-8")
     assert find_unfinished(make_config()) == Path("runs/old")
 
 
-def test_a_run_whose_best_weights_are_lost_is_not_resumed(make_config: MakeConfig, toy_run: Path) -> None:
+def test_a_run_whose_best_weights_are_lost_is_not_resumed(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
     (toy_run / checkpoint.MODEL).unlink()
     with pytest.raises(RunError, match=r"model\.safetensors: missing"):
         train(make_config(), toy_run, resume=True)
@@ -488,20 +713,29 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
 ) -> None:
     path = Path("killed")
     with monkeypatch.context() as patch:
-        patch.setattr("rnncls.training.run.run_to_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            "rnncls.training.run.run_to_end",
+            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
         with pytest.raises(KeyboardInterrupt):
             train(make_config(), path)
     train(make_config(), path, resume=True)
-    assert (path / checkpoint.MODEL).read_bytes() == (toy_run / checkpoint.MODEL).read_bytes()
+    assert (path / checkpoint.MODEL).read_bytes() == (
+        toy_run / checkpoint.MODEL
+    ).read_bytes()
 
 
 def test_a_run_logs_events_for_tensorboard_where_asked(make_config: MakeConfig) -> None:
     pytest.importorskip("tensorboard", reason="extra tb")
     train(make_config("train.tensorboard=true", "train.max_epochs=1"), Path("run"))
-    assert [path.name.startswith("events.out") for path in Path("run/events").iterdir()] == [True]
+    assert [
+        path.name.startswith("events.out") for path in Path("run/events").iterdir()
+    ] == [True]
 
 
-def test_a_finished_run_that_is_gone_on_with_keeps_its_temperature_bit_for_bit(make_config: MakeConfig) -> None:
+def test_a_finished_run_that_is_gone_on_with_keeps_its_temperature_bit_for_bit(
+    make_config: MakeConfig,
+) -> None:
     config = make_config("train.max_epochs=1")
     first = train(config, Path("run"))["temperature"]
     before = Path("run/model.safetensors").read_bytes()
@@ -509,21 +743,34 @@ def test_a_finished_run_that_is_gone_on_with_keeps_its_temperature_bit_for_bit(m
     assert Path("run/model.safetensors").read_bytes() == before
 
 
-def test_the_temperature_makes_the_validation_rows_more_probable(make_config: MakeConfig) -> None:
+def test_the_temperature_makes_the_validation_rows_more_probable(
+    make_config: MakeConfig,
+) -> None:
     config = make_config("train.label_smoothing=0.3")
     train(config, Path("run"))
     data, losses = load_training_data(config), []
     for load in (checkpoint.load_run, checkpoint.load_uncalibrated):
         logits = compute_logits(load(Path("run")).model, data.valid.texts)
-        losses.append(F.cross_entropy(logits, torch.from_numpy(data.valid.labels)).item())
+        losses.append(
+            F.cross_entropy(logits, torch.from_numpy(data.valid.labels)).item()
+        )
     assert losses[0] < losses[1]
 
 
-def test_a_run_that_is_not_to_be_calibrated_has_the_temperature_one(make_config: MakeConfig) -> None:
-    assert train(make_config("train.calibrate=false", "train.max_epochs=1"), Path("run"))["temperature"] == 1.0
+def test_a_run_that_is_not_to_be_calibrated_has_the_temperature_one(
+    make_config: MakeConfig,
+) -> None:
+    assert (
+        train(make_config("train.calibrate=false", "train.max_epochs=1"), Path("run"))[
+            "temperature"
+        ]
+        == 1.0
+    )
 
 
-def test_a_save_is_due_after_so_many_minutes_but_never_takes_over_a_fiftieth_of_the_time() -> None:
+def test_a_save_is_due_after_so_many_minutes_but_never_takes_over_a_fiftieth_of_the_time() -> (
+    None
+):
     assert SaveClock.spacing(10.0, save_s=0.5) == 600.0
     assert SaveClock.spacing(10.0, save_s=30.0) == 1500.0
     clock = SaveClock(1e-6)

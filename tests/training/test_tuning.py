@@ -1,4 +1,5 @@
-"""The search for better settings: what it tries first, what it leaves out, and that it goes on where it stopped."""
+"""The search for better settings: what it tries first, what it leaves out, and that it
+goes on where it stopped."""
 
 import contextlib
 import json
@@ -28,17 +29,26 @@ TIMES = {"seconds"}
 @pytest.fixture(autouse=True)
 def _small_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search a few small networks, so that a trial takes a moment."""
-    choices = {"model.cell": ("gru", "none"), "model.hidden_size": (4, 8), "model.embedding_dim": (4, 200)}
+    choices = {
+        "model.cell": ("gru", "none"),
+        "model.hidden_size": (4, 8),
+        "model.embedding_dim": (4, 200),
+    }
     monkeypatch.setattr("rnncls.training.search_space.CHOICES", choices)
 
 
 @pytest.fixture
 def config(make_config: MakeConfig) -> Config:
-    return make_config("train.batch_size=32", "model.cell=gru", "train.max_epochs=3", "train.lr=0.01")
+    return make_config(
+        "train.batch_size=32", "model.cell=gru", "train.max_epochs=3", "train.lr=0.01"
+    )
 
 
 def without_times(result: dict[str, Any]) -> dict[str, Any]:
-    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in result["trials"]]
+    rows = [
+        {key: value for key, value in row.items() if key not in TIMES}
+        for row in result["trials"]
+    ]
     best = {key: value for key, value in result["best"].items() if key not in TIMES}
     return {**result, "trials": rows, "best": best, "seconds": None}
 
@@ -67,11 +77,16 @@ def test_the_first_trial_is_the_config_itself(config: Config) -> None:
     assert row["scores"]["accuracy"] == summary["valid"]["accuracy"]
     assert row["scores"]["best_epoch"] == summary["best_epoch"]
     assert row["num_parameters"] == summary["num_parameters"]
-    assert (result["num_rows"], result["accuracy_interval"]) == (40, summary["valid"]["accuracy_interval"])
+    assert (result["num_rows"], result["accuracy_interval"]) == (
+        40,
+        summary["valid"]["accuracy_interval"],
+    )
     assert load_config("found/best.yaml") == config
 
 
-def test_the_best_config_is_one_that_trains_to_the_score_that_was_found(config: Config) -> None:
+def test_the_best_config_is_one_that_trains_to_the_score_that_was_found(
+    config: Config,
+) -> None:
     result = tune(config, Path("found"), Goal("loss"), Budget(num_trials=4))
     best = load_config("found/best.yaml")
     assert best.train.monitor == "loss"
@@ -86,9 +101,13 @@ def test_a_search_that_is_stopped_goes_on_as_if_nothing_had_been(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = tune(config, Path("whole"), ACCURACY, Budget(num_trials=4))
-    # A trial has at most 15 steps and a look before them: within the second one, and before the first epoch of all.
+    # A trial has at most 15 steps and a look before them: within the second one, and
+    # before the first epoch of all.
     for num_steps, resume in ((3, False), (20, True)):
-        with stop_after(num_steps, monkeypatch), pytest.raises(Interrupted, match="--resume --out stopped"):
+        with (
+            stop_after(num_steps, monkeypatch),
+            pytest.raises(Interrupted, match="--resume --out stopped"),
+        ):
             tune(config, Path("stopped"), ACCURACY, Budget(num_trials=4), resume=resume)
     with Path("stopped/last/journal.log").open("ab") as journal:
         journal.write(b'{"op_code":6,"tri')  # as a crash leaves it
@@ -100,7 +119,11 @@ def test_another_seed_is_another_search(config: Config) -> None:
     found = []
     for seed in (0, 1):
         other = config.model_copy(update={"seed": seed})
-        found.append(tune(other, Path(f"found{seed}"), ACCURACY, Budget(num_trials=2))["trials"][1]["values"])
+        found.append(
+            tune(other, Path(f"found{seed}"), ACCURACY, Budget(num_trials=2))["trials"][
+                1
+            ]["values"]
+        )
     assert found[0] != found[1]
 
 
@@ -111,7 +134,9 @@ def test_the_minutes_end_it_but_not_the_first_trial(config: Config) -> None:
 
 def test_what_is_too_large_is_not_trained_and_does_not_count(config: Config) -> None:
     # 15 words or so: an embedding of 4 columns is small, one of 200 has 12 kB.
-    result = tune(config, Path("found"), Goal("accuracy", max_size_mb=0.004), Budget(num_trials=3))
+    result = tune(
+        config, Path("found"), Goal("accuracy", max_size_mb=0.004), Budget(num_trials=3)
+    )
     sizes: dict[bool, list[int]] = {False: [], True: []}
     for row in result["trials"]:
         sizes[row["ended"] == "too large"].append(4 * row["num_parameters"])
@@ -120,37 +145,62 @@ def test_what_is_too_large_is_not_trained_and_does_not_count(config: Config) -> 
     assert len(sizes[False]) == 3
 
 
-def test_a_limit_that_nothing_meets_is_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_nothing_meets_is_told(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tuner, "MAX_TOO_LARGE", 3)
-    with pytest.raises(RunError, match=r"no trial was completed: .* or allow a larger model"):
-        tune(config, Path("found"), Goal("accuracy", max_size_mb=0.0001), Budget(num_trials=3))
+    with pytest.raises(
+        RunError, match=r"no trial was completed: .* or allow a larger model"
+    ):
+        tune(
+            config,
+            Path("found"),
+            Goal("accuracy", max_size_mb=0.0001),
+            Budget(num_trials=3),
+        )
     assert len(read_json(Path("found/tuning.json"))["trials"]) == 3
     assert not Path("found/best.yaml").exists()
 
 
 def test_the_size_is_that_of_the_model(config: Config) -> None:
     data = load_training_data(config)
-    expected = sum(parameter.numel() for parameter in build_model(config, data).parameters())
+    expected = sum(
+        parameter.numel() for parameter in build_model(config, data).parameters()
+    )
     assert count_parameters(config.model, len(data.vocab), 2) == expected
 
 
-def test_a_trial_that_falls_behind_is_pruned(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnncls.training.search_space.LR_FACTOR", 1000.0)  # far too slow or too fast for most
+def test_a_trial_that_falls_behind_is_pruned(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "rnncls.training.search_space.LR_FACTOR", 1000.0
+    )  # far too slow or too fast for most
     monkeypatch.setattr(tuner, "_FIRST_PRUNED", 1)
     result = tune(config, Path("found"), Goal("loss"), Budget(num_trials=6))
     ended = [row["ended"] for row in result["trials"]]
     assert {"completed", "pruned"} == set(ended)
     for number, row in enumerate(result["trials"]):
-        before = [other["so_far"] for other in result["trials"][:number] if other["ended"] == "completed"]
+        before = [
+            other["so_far"]
+            for other in result["trials"][:number]
+            if other["ended"] == "completed"
+        ]
         behind = [
-            min(row["so_far"][:epoch]) > np.median([values[epoch - 1] for values in before])
+            min(row["so_far"][:epoch])
+            > np.median([values[epoch - 1] for values in before])
             for epoch in range(2, len(row["so_far"]) + 1)
             if before
         ]
-        assert behind == [*([False] * (len(behind) - 1)), row["ended"] == "pruned"][: len(behind)]
+        assert (
+            behind
+            == [*([False] * (len(behind) - 1)), row["ended"] == "pruned"][: len(behind)]
+        )
 
 
-def test_a_trial_that_diverges_is_passed_over(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_diverges_is_passed_over(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = tuner.Tuner.judge
 
     def judge(self: tuner.Tuner, trial: Any, candidate: Config, watch: Any) -> float:
@@ -167,14 +217,20 @@ def test_a_trial_that_diverges_is_passed_over(config: Config, monkeypatch: pytes
 def test_folds_judge_by_the_mean_of_rows_not_seen(config: Config) -> None:
     from rnncls.training.cross_validation import cross_validate
 
-    result = tune(config, Path("found"), Goal("macro_f1", num_folds=2), Budget(num_trials=1))
+    result = tune(
+        config, Path("found"), Goal("macro_f1", num_folds=2), Budget(num_trials=1)
+    )
     best = load_config("found/best.yaml")
     found = cross_validate(best, 2).spread()
-    assert result["best"]["scores"] == pytest.approx({name: mean for name, (mean, _) in found.items()})
+    assert result["best"]["scores"] == pytest.approx(
+        {name: mean for name, (mean, _) in found.items()}
+    )
     assert result["best"]["so_far"][-1] == result["best"]["scores"]["macro_f1"]
 
 
-def test_with_enough_trials_it_is_said_what_mattered(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_enough_trials_it_is_said_what_mattered(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tuner, "ENOUGH_TO_WEIGH", 3)
     result = tune(config, Path("found"), Goal("loss"), Budget(num_trials=4))
     assert sum(result["importance"].values()) == pytest.approx(1)
@@ -192,10 +248,20 @@ def test_with_enough_trials_it_is_said_what_mattered(config: Config, monkeypatch
 def test_a_search_for_something_else_is_not_gone_on_with(
     make_config: MakeConfig, toy_csv: Path, overrides: list[str], goal: Goal, named: str
 ) -> None:
-    Path("other.csv").write_text(toy_csv.read_text(encoding="utf-8").replace("meet", "met"), encoding="utf-8")
-    tune(make_config("train.max_epochs=1"), Path("found"), ACCURACY, Budget(num_trials=1))
+    Path("other.csv").write_text(
+        toy_csv.read_text(encoding="utf-8").replace("meet", "met"), encoding="utf-8"
+    )
+    tune(
+        make_config("train.max_epochs=1"), Path("found"), ACCURACY, Budget(num_trials=1)
+    )
     with pytest.raises(ConfigError, match=f"found: cannot go on: .*{named}"):
-        tune(make_config("train.max_epochs=1", *overrides), Path("found"), goal, Budget(num_trials=2), resume=True)
+        tune(
+            make_config("train.max_epochs=1", *overrides),
+            Path("found"),
+            goal,
+            Budget(num_trials=2),
+            resume=True,
+        )
 
 
 def test_there_must_be_a_search_to_go_on_with(config: Config) -> None:
@@ -217,13 +283,21 @@ def test_a_whole_journal_is_left_alone(tmp_path: Path) -> None:
     assert journal.read_bytes() == b"{}\n{}\n"
 
 
-@pytest.mark.parametrize("override", ["train.teachers=[runs/a]", "model.pretrained=runs/a"])
-def test_what_holds_on_to_a_shape_is_refused(make_config: MakeConfig, override: str) -> None:
+@pytest.mark.parametrize(
+    "override", ["train.teachers=[runs/a]", "model.pretrained=runs/a"]
+)
+def test_what_holds_on_to_a_shape_is_refused(
+    make_config: MakeConfig, override: str
+) -> None:
     with pytest.raises(ConfigError, match="cannot be searched with: leave it out"):
         tune(make_config(override), Path("found"), ACCURACY, Budget(num_trials=1))
 
 
-def test_a_missing_optuna_is_told_with_what_to_do(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_optuna_is_told_with_what_to_do(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigError, match=r"needs Optuna: install it with pip install 'optuna>=4'"):
+    with pytest.raises(
+        ConfigError, match=r"needs Optuna: install it with pip install 'optuna>=4'"
+    ):
         tune(config, Path("found"), ACCURACY, Budget(num_trials=1))

@@ -1,9 +1,13 @@
-"""How a verdict comes about as a text is read: after every token, as a stream, and over a data set.
+"""How a verdict comes about as a text is read: after every token, as a stream, and over
+a
+data set.
 
-A model that reads from left to right is read in one pass, with what it carries and what its poolings add up so far; one
-that reads from both ends has no state that means "so far", so that each beginning of the text is read anew.
+A model that reads from left to right is read in one pass, with what it carries and what
+its poolings add up so far; one that reads from both ends has no state that means "so
+far", so that each beginning of the text is read anew.
 
-Shapes: N texts, T tokens of a text, E embedding_dim, S width of a state, P poolings, C classes.
+Shapes: N texts, T tokens of a text, E embedding_dim, S width of a state, P poolings, C
+classes.
 """
 
 from collections.abc import Iterator
@@ -26,12 +30,16 @@ from rnncls.text.tokenizer import LineTokens
 
 
 def reads_one_way(section: ModelSection) -> bool:
-    """Return whether what a model has made of a text's beginning stays as it is when more follows."""
+    """Return whether what a model has made of a text's beginning stays as it is when
+    more follows.
+    """
     return section.cell == "none" or not section.bidirectional
 
 
 class RunningPooling:
-    """What `Pooling` makes of one text's states so far, at the same cost for each of them."""
+    """What `Pooling` makes of one text's states so far, at the same cost for each of
+    them.
+    """
 
     def __init__(self, pooling: Pooling, device: torch.device) -> None:
         """Start with no states."""
@@ -55,7 +63,9 @@ class RunningPooling:
         return torch.cat([parts[name] for name in self._pooling.names])
 
     def _attend(self, state: torch.Tensor, score: torch.Tensor) -> None:
-        """Add a state to the softmax's sums, of e^(score - highest score), so that none is too large."""
+        """Add a state to the softmax's sums, of e^(score - highest score), so that none
+        is too large.
+        """
         highest = torch.maximum(self._highest_score, score)  # []
         fade, own = (self._highest_score - highest).exp(), (score - highest).exp()  # []
         self._highest_score = highest
@@ -64,7 +74,9 @@ class RunningPooling:
 
 
 class PrefixReader:
-    """A model that reads one text token by token, from left to right, at the same cost for each of them."""
+    """A model that reads one text token by token, from left to right, at the same cost
+    for each of them.
+    """
 
     def __init__(self, model: TextClassifier) -> None:
         """Stand before the text's first token.
@@ -74,8 +86,9 @@ class PrefixReader:
         """
         if not reads_one_way(model.section):
             raise ConfigError(
-                "model.bidirectional: this run reads each text from both ends, so that there is no verdict before the "
-                "end: train one with --set model.bidirectional=false, or use 'rnncls explain --trajectory'"
+                "model.bidirectional: this run reads each text from both ends, so that"
+                " there is no verdict before the end: train one with --set"
+                " model.bidirectional=false, or use 'rnncls explain --trajectory'"
             )
         self._model = model
         self._carried: Carried = ()
@@ -100,7 +113,8 @@ class Trajectory:
         labels: The C classes.
         tokens: The T tokens.
         probs: [T][C], the probability of each class once so many tokens were read.
-        is_reread: Whether each beginning was read anew, because the model reads from both ends.
+        is_reread: Whether each beginning was read anew, because the model reads from
+            both ends.
     """
 
     text: str
@@ -112,28 +126,47 @@ class Trajectory:
     @property
     def verdicts(self) -> list[str]:
         """The most probable label after each token."""
-        return [self.labels[max(range(len(row)), key=row.__getitem__)] for row in self.probs]
+        return [
+            self.labels[max(range(len(row)), key=row.__getitem__)] for row in self.probs
+        ]
 
     @property
     def decided_at(self) -> int:
         """The place, from 0, of the token after which the label never changes again."""
         verdicts = self.verdicts
-        changes = [place for place in range(1, len(verdicts)) if verdicts[place] != verdicts[place - 1]]
+        changes = [
+            place
+            for place in range(1, len(verdicts))
+            if verdicts[place] != verdicts[place - 1]
+        ]
         return changes[-1] if changes else 0
 
     def meaning(self) -> str:
         """Return in a sentence or two what the figures say."""
         place, last = self.decided_at, len(self.tokens) - 1
-        how = " Each beginning was read anew: the model reads from both ends." if self.is_reread else ""
+        how = (
+            " Each beginning was read anew: the model reads from both ends."
+            if self.is_reread
+            else ""
+        )
         more = last - place
         rest = (
-            f"the {more} after it {'do' if more > 1 else 'does'} not change the label" if more else "it is the last one"
+            f"the {more} after it {'do' if more > 1 else 'does'} not change the label"
+            if more
+            else "it is the last one"
         )
-        return f"Token {place + 1} of {last + 1}, '{self.tokens[place]}', decides for {self.verdicts[-1]}: {rest}.{how}"
+        return (
+            f"Token {place + 1} of {last + 1}, '{self.tokens[place]}', decides for"
+            f" {self.verdicts[-1]}: {rest}.{how}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
-        found = {"verdicts": self.verdicts, "decided_at": self.decided_at, "meaning": self.meaning()}
+        found = {
+            "verdicts": self.verdicts,
+            "decided_at": self.decided_at,
+            "meaning": self.meaning(),
+        }
         return asdict(self) | found
 
 
@@ -143,7 +176,9 @@ def trace_verdicts(run: Run, text: str) -> Trajectory:
     one_way = reads_one_way(run.config.model)
     if one_way:
         reader = PrefixReader(run.model)
-        logits = torch.stack([reader.read(token_id) for token_id in encoded.token_ids.tolist()]).cpu()  # [T, C]
+        logits = torch.stack(
+            [reader.read(token_id) for token_id in encoded.token_ids.tolist()]
+        ).cpu()  # [T, C]
     else:
         logits = compute_logits(run.model, beginnings(encoded))  # [T, C]
     probs = logits.softmax(dim=1).tolist()
@@ -153,7 +188,9 @@ def trace_verdicts(run: Run, text: str) -> Trajectory:
 def beginnings(text: EncodedTexts) -> EncodedTexts:
     """Return the beginnings of one text, of 1 to T tokens."""
     num_tokens = len(text.token_ids)
-    return EncodedTexts(text.token_ids, np.arange(1, num_tokens + 1), np.zeros(num_tokens, np.int64))
+    return EncodedTexts(
+        text.token_ids, np.arange(1, num_tokens + 1), np.zeros(num_tokens, np.int64)
+    )
 
 
 @dataclass(frozen=True)
@@ -186,14 +223,17 @@ class Verdict:
 
 
 class Stream:
-    """Texts, one a line, judged while they arrive: a verdict after each token, and one at each line's end."""
+    """Texts, one a line, judged while they arrive: a verdict after each token, and one
+    at each line's end.
+    """
 
     def __init__(self, run: Run, min_confidence: float | None = None) -> None:
         """Wait for the first text.
 
         Args:
             run: A run that reads from left to right.
-            min_confidence: The probability at which a text is left before its end; None: never.
+            min_confidence: The probability at which a text is left before its end;
+                None: never.
 
         Raises:
             ConfigError: The run reads from both ends.
@@ -221,7 +261,8 @@ class Stream:
         if not is_done:
             num_kept, tokens = self._line.feed(part, is_last=is_last)
             if self._verdict is not None and num_kept < self._verdict.num_tokens:
-                # What has come since has changed what was read, as the end of a tag does.
+                # What has come since has changed what was read, as the end of a tag
+                # does.
                 self._reader, self._verdict = PrefixReader(self._run.model), None
                 num_kept, tokens = 0, self._line.tokens
             yield from self._judge(num_kept, tokens)
@@ -232,12 +273,18 @@ class Stream:
 
     def _judge(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
         for number, (token, token_id) in enumerate(
-            zip(tokens, self._run.vocab.encode(tokens).tolist(), strict=True), start=num_read + 1
+            zip(tokens, self._run.vocab.encode(tokens).tolist(), strict=True),
+            start=num_read + 1,
         ):
             probs = self._reader.read(token_id).softmax(dim=0).tolist()
-            self._verdict = Verdict(token, number, dict(zip(self._run.label_names, probs, strict=True)))
+            self._verdict = Verdict(
+                token, number, dict(zip(self._run.label_names, probs, strict=True))
+            )
             yield self._verdict
-            if self._min_confidence is not None and self._verdict.prob >= self._min_confidence:
+            if (
+                self._min_confidence is not None
+                and self._verdict.prob >= self._min_confidence
+            ):
                 self._verdict = replace(self._verdict, is_final=True, is_early=True)
                 yield self._verdict
                 return
@@ -261,19 +308,28 @@ class AnytimePoint:
 
 
 def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
-    """Return the accuracy after 1, 2, 4, 8, … tokens of each text, and of the whole texts last."""
+    """Return the accuracy after 1, 2, 4, 8, … tokens of each text, and of the whole
+    texts last.
+    """
     texts, points, num_before = split.texts, [], 0
     longest = int(texts.lengths.max())
     predictions = np.empty(len(texts), np.int64)
-    for num_tokens in [*(2**power for power in range((longest - 1).bit_length())), longest]:
-        rows = np.flatnonzero(texts.lengths > num_before)  # the others have been read whole
+    for num_tokens in [
+        *(2**power for power in range((longest - 1).bit_length())),
+        longest,
+    ]:
+        rows = np.flatnonzero(
+            texts.lengths > num_before
+        )  # the others have been read whole
         cut = texts.select(rows)
         cut = replace(cut, lengths=np.minimum(cut.lengths, num_tokens))
         predictions[rows] = compute_logits(model, cut).argmax(dim=1).numpy()
         num_right = int((predictions == split.labels).sum())
         share_whole = float((texts.lengths <= num_tokens).mean())
         interval = wilson_interval(num_right, len(texts))
-        points.append(AnytimePoint(num_tokens, num_right / len(texts), interval, share_whole))
+        points.append(
+            AnytimePoint(num_tokens, num_right / len(texts), interval, share_whole)
+        )
         num_before = num_tokens
     return points
 
@@ -283,11 +339,14 @@ ENOUGH = 0.95
 
 
 def describe_anytime(points: list[AnytimePoint]) -> str:
-    """Return in a sentence how early the verdicts are nearly as good as those on the whole texts."""
+    """Return in a sentence how early the verdicts are nearly as good as those on the
+    whole texts.
+    """
     final = points[-1].accuracy
     first = next(point for point in points if point.accuracy >= ENOUGH * final)
     tokens = f"{first.num_tokens} token{'' if first.num_tokens == 1 else 's'}"
     return (
-        f"After {tokens} the accuracy is {first.accuracy:.2%}, {first.accuracy / final:.0%} of the {final:.2%} for "
-        f"whole texts ({first.share_whole:.0%} of the texts are no longer than that)."
+        f"After {tokens} the accuracy is {first.accuracy:.2%},"
+        f" {first.accuracy / final:.0%} of the {final:.2%} for whole texts"
+        f" ({first.share_whole:.0%} of the texts are no longer than that)."
     )

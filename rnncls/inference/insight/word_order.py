@@ -1,9 +1,12 @@
-"""How much the order of words counts: rows read as written, reversed, sorted and shuffled, beside a bag of words.
+"""How much the order of words counts: rows read as written, reversed, sorted and
+shuffled,
+beside a bag of words.
 
-A bag of words (the mean of the embeddings) cannot see order, nor can a network whose words were shuffled or sorted.
-What the best of these three misses of the rows as written is what order is worth on this data, as far as the network
-has learnt it: an upper bound, for the network has not learnt to do without. It may be far better than a bag of words
-for other reasons than order.
+A bag of words (the mean of the embeddings) cannot see order, nor can a network whose
+words were shuffled or sorted. What the best of these three misses of the rows as
+written is what order is worth on this data, as far as the network has learnt it: an
+upper bound, for the network has not learnt to do without. It may be far better than a
+bag of words for other reasons than order.
 
 Shapes: N texts, M tokens in all of them, V words.
 """
@@ -26,7 +29,13 @@ if TYPE_CHECKING:
     pass
 
 NUM_RESAMPLES = 10_000
-AS_WRITTEN, REVERSED, SORTED, SHUFFLED, BAG = "as written", "reversed", "sorted", "shuffled", "bag of words"
+AS_WRITTEN, REVERSED, SORTED, SHUFFLED, BAG = (
+    "as written",
+    "reversed",
+    "sorted",
+    "shuffled",
+    "bag of words",
+)
 
 Shares = npt.NDArray[np.float64]
 """[N], how much of each row is judged right: 0 or 1, or the share of several draws."""
@@ -39,7 +48,8 @@ class Reading:
     Attributes:
         name: Of the way.
         accuracy: Mean share of the rows judged right.
-        interval: Its 95 % interval (Wilson 1927), as if of one draw, which is the wider one.
+        interval: Its 95 % interval (Wilson 1927), as if of one draw, which is the wider
+            one.
         draws: The accuracy of each draw.
         loss: By how much the accuracy is below that of the rows as written.
         loss_interval: The 95 % interval of that, by resampling rows (Efron 1979).
@@ -54,9 +64,16 @@ class Reading:
 
 
 def judge_orders(
-    model: TextClassifier, split: EncodedSplit, vocab: Vocab, *, bag: Shares | None = None, num_draws: int, seed: int
+    model: TextClassifier,
+    split: EncodedSplit,
+    vocab: Vocab,
+    *,
+    bag: Shares | None = None,
+    num_draws: int,
+    seed: int,
 ) -> list[Reading]:
-    """Return how a model judges the rows of a split as written, reversed, sorted by the alphabet and shuffled.
+    """Return how a model judges the rows of a split as written, reversed, sorted by the
+    alphabet and shuffled.
 
     Args:
         model: The network.
@@ -91,7 +108,9 @@ def is_right(model: TextClassifier, split: EncodedSplit) -> Shares:
 
 
 def compare_reading(name: str, draws: Sequence[Shares], written: Shares) -> Reading:
-    """Return the accuracy of one or several draws, and what it is below that of the rows as written."""
+    """Return the accuracy of one or several draws, and what it is below that of the
+    rows as written.
+    """
     mean = np.mean(draws, axis=0)
     accuracy = float(mean.mean())
     return Reading(
@@ -105,12 +124,17 @@ def compare_reading(name: str, draws: Sequence[Shares], written: Shares) -> Read
 
 
 def resample_mean(values: Shares) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of N values, from resamples of them (percentile bootstrap, Efron 1979).
+    """Return the 95 % interval of the mean of N values, from resamples of them
+    (percentile
+    bootstrap, Efron 1979).
 
-    How often each distinct value falls into a resample is a multinomial draw, so no row is looked at twice.
+    How often each distinct value falls into a resample is a multinomial draw, so no row
+    is looked at twice.
     """
     distinct, counts = np.unique(values, return_counts=True)
-    draws = np.random.default_rng(0).multinomial(len(values), counts / len(values), size=NUM_RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(
+        len(values), counts / len(values), size=NUM_RESAMPLES
+    )
     low, high = np.quantile(draws @ distinct / len(values), [0.025, 0.975])
     return float(low), float(high)
 
@@ -121,53 +145,78 @@ def reverse_words(texts: EncodedTexts) -> EncodedTexts:
 
 
 def sort_words(texts: EncodedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return the texts with the words of each in the order of the alphabet; unknown ones stand where `<unk>` does."""
+    """Return the texts with the words of each in the order of the alphabet; unknown
+    ones stand where `<unk>` does.
+    """
     ranks = np.empty(len(vocab), dtype=np.int64)
     ranks[np.argsort(np.array(vocab.words))] = np.arange(len(vocab))
     return order_words(texts, ranks[_flat_tokens(texts)])
 
 
 def shuffle_words(texts: EncodedTexts, generator: np.random.Generator) -> EncodedTexts:
-    """Return the texts with the words of each in an order drawn at random, each order as likely."""
+    """Return the texts with the words of each in an order drawn at random, each order
+    as likely.
+    """
     return order_words(texts, generator.random(texts.lengths.sum()))
 
 
 def order_words(texts: EncodedTexts, keys: npt.NDArray[Any]) -> EncodedTexts:
-    """Return the texts with the words of each sorted by a key. [M], text by text; equal keys keep their order."""
+    """Return the texts with the words of each sorted by a key. [M], text by text; equal
+    keys keep their order.
+    """
     owners = np.repeat(np.arange(len(texts)), texts.lengths)  # [M]
     order = np.lexsort((keys, owners))
-    return EncodedTexts(_flat_tokens(texts)[order], texts.lengths, np.cumsum(texts.lengths) - texts.lengths)
+    return EncodedTexts(
+        _flat_tokens(texts)[order],
+        texts.lengths,
+        np.cumsum(texts.lengths) - texts.lengths,
+    )
 
 
 def _flat_tokens(texts: EncodedTexts) -> npt.NDArray[np.int32]:
     """Return the token ids of the texts, one text after the other. [M] int32."""
     begins = np.cumsum(texts.lengths) - texts.lengths  # [N]
-    places = np.repeat(texts.starts - begins, texts.lengths) + np.arange(texts.lengths.sum())  # [M]
+    places = np.repeat(texts.starts - begins, texts.lengths) + np.arange(
+        texts.lengths.sum()
+    )  # [M]
     flat: npt.NDArray[np.int32] = texts.token_ids[places]
     return flat
 
 
 def find_best_blind(readings: Sequence[Reading]) -> Reading:
     """Return the best of the readings that cannot see order."""
-    return max((each for each in readings if each.name in (SORTED, SHUFFLED, BAG)), key=lambda each: each.accuracy)
+    return max(
+        (each for each in readings if each.name in (SORTED, SHUFFLED, BAG)),
+        key=lambda each: each.accuracy,
+    )
 
 
 def explain_order(readings: Sequence[Reading]) -> list[str]:
-    """Return what the readings say, a sentence each: what order is worth, and how the bag of words does."""
+    """Return what the readings say, a sentence each: what order is worth, and how the
+    bag of words does.
+    """
     blind = find_best_blind(readings)
     bag = next(reading for reading in readings if reading.name == BAG)
     without = f"Without order {blind.accuracy:.1%} are judged right ({blind.name})"
     points, span = 100 * blind.loss, show_span(blind.loss_interval)
     if blind.loss_interval[0] > 0:
-        worth = f"{without}: order is worth {points:.1f} points here at the most ({span})."
+        worth = (
+            f"{without}: order is worth {points:.1f} points here at the most ({span})."
+        )
     elif blind.loss_interval[1] < 0:
-        worth = f"{without}, {-points:.1f} points more than with it ({span}): the run's use of order does harm."
+        worth = (
+            f"{without}, {-points:.1f} points more than with it ({span}): the run's use"
+            " of order does harm."
+        )
     else:
         worth = f"{without}: no worth of order shows, {points:+.1f} points ({span})."
     points, span = 100 * bag.loss, show_span(bag.loss_interval)
     return [
         worth,
-        f"The bag of words is {abs(points):.1f} points {'below' if points >= 0 else 'above'} the run ({span}).",
+        (
+            f"The bag of words is {abs(points):.1f} points"
+            f" {'below' if points >= 0 else 'above'} the run ({span})."
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
-"""Explanations: against a fine sum by a plain loop, against words replaced by hand, and in closed form."""
+"""Explanations: against a fine sum by a plain loop, against words replaced by hand, and
+in closed form."""
 
 import itertools
 from dataclasses import replace
@@ -25,14 +26,23 @@ from rnncls.text.vocab import UNK_ID, Vocab
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
 LABELS = ["sport", "world", "weather"]
 TEXT = "rovers meet oslo again"
-GRID = [*itertools.product(["rnn", "lstm", "gru", "grid_lstm"], [False, True]), ("none", True)]
+GRID = [
+    *itertools.product(["rnn", "lstm", "gru", "grid_lstm"], [False, True]),
+    ("none", True),
+]
 
 
-def build(cell: str = "lstm", *, bidirectional: bool = True, pooling: str = "[last, max, mean]") -> Run:
-    """Return a run with fresh weights, larger than usual, so that the path from the baseline is no straight line."""
+def build(
+    cell: str = "lstm",
+    *,
+    bidirectional: bool = True,
+    pooling: str = "[last, max, mean]",
+) -> Run:
+    """Return a run with fresh weights, larger than usual, so that the path from the
+    baseline is no straight line."""
     config = parse_config(
-        f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, bidirectional: {bidirectional}, pooling: {pooling}, "
-        "embedding_dim: 6, hidden_size: 5}",
+        f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, bidirectional:"
+        f" {bidirectional}, pooling: {pooling}, embedding_dim: 6, hidden_size: 5}}",
         "test.yaml",
     )
     torch.manual_seed(0)
@@ -44,11 +54,16 @@ def build(cell: str = "lstm", *, bidirectional: bool = True, pooling: str = "[la
 
 
 def opinion(token: str, contribution: float) -> TokenOpinion:
-    return TokenOpinion(token, is_known=True, contribution=contribution, occlusion=0.0, attention=None)
+    return TokenOpinion(
+        token, is_known=True, contribution=contribution, occlusion=0.0, attention=None
+    )
 
 
-def sum_gradients(run: Run, ids: list[int], target: int, num_points: int = 200) -> torch.Tensor:
-    """Return Integrated Gradients [T] by one forward and backward pass a point, in float64."""
+def sum_gradients(
+    run: Run, ids: list[int], target: int, num_points: int = 200
+) -> torch.Tensor:
+    """Return Integrated Gradients [T] by one forward and backward pass a point, in
+    float64."""
     model = TextClassifier(run.config.model, len(WORDS), len(LABELS)).double()
     model.load_state_dict(run.model.state_dict())
     vectors = model.embedding.weight.detach()
@@ -57,23 +72,34 @@ def sum_gradients(run: Run, ids: list[int], target: int, num_points: int = 200) 
     for point in range(num_points):
         table = (start + (point + 0.5) / num_points * (end - start)).requires_grad_()
         order = torch.arange(len(ids))[None]
-        model(order, torch.tensor([len(ids)]), is_ragged=False, table=table)[0, target].backward()
+        model(order, torch.tensor([len(ids)]), is_ragged=False, table=table)[
+            0, target
+        ].backward()
         assert table.grad is not None
         total += table.grad
     return ((end - start) * total / num_points).sum(dim=1)
 
 
 @pytest.mark.parametrize(("cell", "bidirectional"), [("lstm", True), ("gru", False)])
-def test_contributions_equal_a_fine_sum_over_the_path(cell: str, bidirectional: bool) -> None:
+def test_contributions_equal_a_fine_sum_over_the_path(
+    cell: str, bidirectional: bool
+) -> None:
     run = build(cell, bidirectional=bidirectional)
     expected = sum_gradients(run, [3, 4, 2, 5], target=1)
-    found = torch.tensor([each.contribution for each in explain(run, TEXT, "world").tokens]).double()
-    torch.testing.assert_close(found, expected, rtol=0.01, atol=0.01 * float(expected.abs().max()))
+    found = torch.tensor(
+        [each.contribution for each in explain(run, TEXT, "world").tokens]
+    ).double()
+    torch.testing.assert_close(
+        found, expected, rtol=0.01, atol=0.01 * float(expected.abs().max())
+    )
 
 
 def test_contributions_of_a_bag_of_words_are_its_weights() -> None:
     run = build("none")
-    vectors, weights = run.model.embedding.weight.detach(), run.model.linear.weight.detach()
+    vectors, weights = (
+        run.model.embedding.weight.detach(),
+        run.model.linear.weight.detach(),
+    )
     expected = (vectors[[3, 4, 2, 5]] - vectors[UNK_ID]) @ weights[2] / 4
     found = [each.contribution for each in explain(run, TEXT, "weather").tokens]
     assert found == pytest.approx(expected.tolist(), rel=1e-4)
@@ -81,7 +107,9 @@ def test_contributions_of_a_bag_of_words_are_its_weights() -> None:
 
 @pytest.mark.parametrize("pooling", ["[last]", "[last, max, mean, attention]"])
 @pytest.mark.parametrize(("cell", "bidirectional"), GRID)
-def test_contributions_add_up_to_the_difference_of_the_logits(cell: str, bidirectional: bool, pooling: str) -> None:
+def test_contributions_add_up_to_the_difference_of_the_logits(
+    cell: str, bidirectional: bool, pooling: str
+) -> None:
     found = explain(build(cell, bidirectional=bidirectional, pooling=pooling), TEXT)
     total = sum(each.contribution for each in found.tokens)
     assert found.is_complete
@@ -93,7 +121,10 @@ def test_pieces_are_halved_where_the_logit_jumps() -> None:
     run = build("rnn", pooling="[last]")
     with torch.no_grad():
         for weights in encoder_of(run.model).rnn.all_weights:
-            weights[1].mul_(2)  # a state that turns over at once: equal pieces would need many more points
+            weights[1].mul_(
+                2
+                # a state that turns over at once: equal pieces would need many more points
+            )
     found = explain(run, "rovers meet oslo again " * 6)
     assert found.is_complete
     assert 129 < found.num_points < MOST_POINTS
@@ -109,23 +140,39 @@ def test_no_more_points_are_taken_than_most(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_sum_that_misses_the_difference_is_said_to() -> None:
     opinions = [opinion("a", 1.5), opinion("b", -0.25)]
-    found = Explanation("a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MOST_POINTS, residual=0.25)
+    found = Explanation(
+        "a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MOST_POINTS, residual=0.25
+    )
     assert not found.is_complete
     assert "25.00%, too far to be trusted" in found.meaning()
     assert replace(found, residual=0.01).is_complete
 
 
 @pytest.mark.parametrize(("cell", "bidirectional"), GRID)
-def test_occlusion_is_what_the_logit_loses_without_the_word(cell: str, bidirectional: bool) -> None:
+def test_occlusion_is_what_the_logit_loses_without_the_word(
+    cell: str, bidirectional: bool
+) -> None:
     run = build(cell, bidirectional=bidirectional)
     predictor = Predictor(run, torch.device("cpu"))
     words = TEXT.split()
-    texts = [TEXT, *(" ".join([*words[:place], "zzz", *words[place + 1 :]]) for place in range(len(words)))]
+    texts = [
+        TEXT,
+        *(
+            " ".join([*words[:place], "zzz", *words[place + 1 :]])
+            for place in range(len(words))
+        ),
+    ]
     # Probabilities tell how far apart two logits are, not where they lie.
     first, second = (explain(run, TEXT, label) for label in ("sport", "world"))
-    odds = [torch.tensor([each.probs["sport"], each.probs["world"]]).log() for each in predictor.predict(texts)]
+    odds = [
+        torch.tensor([each.probs["sport"], each.probs["world"]]).log()
+        for each in predictor.predict(texts)
+    ]
     ratios = [float(each[0] - each[1]) for each in odds]
-    found = [a.occlusion - b.occlusion for a, b in zip(first.tokens, second.tokens, strict=True)]
+    found = [
+        a.occlusion - b.occlusion
+        for a, b in zip(first.tokens, second.tokens, strict=True)
+    ]
     assert found == pytest.approx([ratios[0] - ratio for ratio in ratios[1:]], abs=1e-4)
 
 
@@ -139,7 +186,12 @@ def test_the_predicted_label_is_explained_unless_another_is_chosen() -> None:
 
 
 def test_a_label_that_is_not_there_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"no label 'wether', only sport, world, weather; did you mean 'weather'\?"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"no label 'wether', only sport, world, weather; did you mean 'weather'\?"
+        ),
+    ):
         explain(build(), TEXT, "wether")
 
 
@@ -151,11 +203,15 @@ def test_a_word_outside_the_vocabulary_adds_nothing() -> None:
 
 def test_attention_is_what_the_model_takes_in() -> None:
     run = build(pooling="[attention]")
-    predicted = Predictor(run, torch.device("cpu"), attention=True).predict([TEXT])[0].attention
+    predicted = (
+        Predictor(run, torch.device("cpu"), attention=True).predict([TEXT])[0].attention
+    )
     found = [(each.token, each.attention) for each in explain(run, TEXT).tokens]
     assert predicted is not None
     assert [token for token, _ in found] == [token for token, _ in predicted]
-    assert [weight for _, weight in found] == pytest.approx([weight for _, weight in predicted])
+    assert [weight for _, weight in found] == pytest.approx(
+        [weight for _, weight in predicted]
+    )
     assert all(each.attention is None for each in explain(build(), TEXT).tokens)
 
 
@@ -163,7 +219,9 @@ def test_an_explanation_is_the_same_each_time() -> None:
     assert explain(build(), TEXT) == explain(build(), TEXT)
 
 
-@pytest.mark.parametrize("text", ["", "again " * 300, "zzz"], ids=["empty", "long", "unknown"])
+@pytest.mark.parametrize(
+    "text", ["", "again " * 300, "zzz"], ids=["empty", "long", "unknown"]
+)
 def test_an_odd_text_is_explained(text: str) -> None:
     found = explain(build(), text)
     assert len(found.tokens) == max(1, min(len(text.split()), 256))

@@ -29,14 +29,29 @@ from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
-TEXTS = ["rovers meet oslo again", "oslo", "meet again rovers again oslo meet", "rovers meet"]
-MODULES: dict[str, Callable[..., nn.RNNBase]] = {"RNN_TANH": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+TEXTS = [
+    "rovers meet oslo again",
+    "oslo",
+    "meet again rovers again oslo meet",
+    "rovers meet",
+]
+MODULES: dict[str, Callable[..., nn.RNNBase]] = {
+    "RNN_TANH": nn.RNN,
+    "LSTM": nn.LSTM,
+    "GRU": nn.GRU,
+}
 
 
-def build(cell: str = "lstm", num_layers: int = 1, *, bidirectional: bool = True, size: int = 5) -> Run:
+def build(
+    cell: str = "lstm",
+    num_layers: int = 1,
+    *,
+    bidirectional: bool = True,
+    size: int = 5,
+) -> Run:
     config = parse_config(
-        f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, num_layers: {num_layers}, bidirectional: {bidirectional}, "
-        f"embedding_dim: 6, hidden_size: {size}}}",
+        f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, num_layers: {num_layers},"
+        f" bidirectional: {bidirectional}, embedding_dim: 6, hidden_size: {size}}}",
         "test.yaml",
     )
     torch.manual_seed(0)
@@ -65,36 +80,56 @@ def test_states_equal_those_of_the_module(mode: str) -> None:
 def test_cells_equal_those_of_an_lstm_cell() -> None:
     torch.manual_seed(0)
     module, cell = nn.LSTM(6, 5), nn.LSTMCell(6, 5)
-    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in module.state_dict().items()})
+    cell.load_state_dict(
+        {name.removesuffix("_l0"): value for name, value in module.state_dict().items()}
+    )
     inputs = 3 * torch.randn(9, 4, 6)
     found = unroll("LSTM", inputs, module.all_weights[0])
     state = None
     for step, seen in enumerate(inputs):
         state = cell(seen, state)
-        torch.testing.assert_close((found["hidden"][step], found["cell"][step]), state, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            (found["hidden"][step], found["cell"][step]), state, rtol=0, atol=1e-5
+        )
 
 
 def test_gates_of_an_lstm_are_the_textbook_s() -> None:
     torch.manual_seed(0)
     module = nn.LSTM(3, 2)
     inputs = 3 * torch.randn(4, 1, 3)
-    found = {name: each[:, 0].detach().numpy() for name, each in unroll("LSTM", inputs, module.all_weights[0]).items()}
-    weight, recurrent, bias, other = (each.detach().numpy().astype(np.float64) for each in module.all_weights[0])
+    found = {
+        name: each[:, 0].detach().numpy()
+        for name, each in unroll("LSTM", inputs, module.all_weights[0]).items()
+    }
+    weight, recurrent, bias, other = (
+        each.detach().numpy().astype(np.float64) for each in module.all_weights[0]
+    )
     hidden = module(inputs)[0][:, 0].detach().numpy()
     before = np.vstack([np.zeros(2), hidden[:-1]])
-    sums = inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other  # [T, 4 * H]
+    sums = (
+        inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other
+    )  # [T, 4 * H]
     for name, start in {"input": 0, "forget": 2, "output": 6}.items():
-        np.testing.assert_allclose(found[name], sigmoid(sums[:, start : start + 2]), atol=1e-5)
+        np.testing.assert_allclose(
+            found[name], sigmoid(sums[:, start : start + 2]), atol=1e-5
+        )
 
 
 def test_gates_of_a_gru_are_the_textbook_s() -> None:
     torch.manual_seed(0)
     module = nn.GRU(3, 2)
     inputs = 3 * torch.randn(4, 1, 3)
-    found = {name: each[:, 0].detach().numpy() for name, each in unroll("GRU", inputs, module.all_weights[0]).items()}
-    weight, recurrent, bias, other = (each.detach().numpy().astype(np.float64) for each in module.all_weights[0])
+    found = {
+        name: each[:, 0].detach().numpy()
+        for name, each in unroll("GRU", inputs, module.all_weights[0]).items()
+    }
+    weight, recurrent, bias, other = (
+        each.detach().numpy().astype(np.float64) for each in module.all_weights[0]
+    )
     before = np.vstack([np.zeros(2), module(inputs)[0][:-1, 0].detach().numpy()])
-    sums = inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other  # [T, 3 * H]
+    sums = (
+        inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other
+    )  # [T, 3 * H]
     np.testing.assert_allclose(found["reset"], sigmoid(sums[:, :2]), atol=1e-5)
     np.testing.assert_allclose(found["update"], sigmoid(sums[:, 2:4]), atol=1e-5)
 
@@ -102,17 +137,25 @@ def test_gates_of_a_gru_are_the_textbook_s() -> None:
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_states_of_a_ragged_batch_equal_the_model_s(cell: str, num_layers: int, bidirectional: bool) -> None:
+def test_states_of_a_ragged_batch_equal_the_model_s(
+    cell: str, num_layers: int, bidirectional: bool
+) -> None:
     run = build(cell, num_layers, bidirectional=bidirectional)
     texts = encode_texts(tokenize_texts(TEXTS, run.config.text), run.vocab)
     batch = assemble(texts, np.arange(len(texts)))
     found = unroll_layer(run.model, batch, num_layers - 1)
-    expected = encoder_of(run.model)(run.model.embedding(batch.token_ids.t()), batch.lengths)
+    expected = encoder_of(run.model)(
+        run.model.embedding(batch.token_ids.t()), batch.lengths
+    )
     inside = batch.token_ids.t() != 0
-    torch.testing.assert_close(found[0]["hidden"][inside], expected.ahead[inside], rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        found[0]["hidden"][inside], expected.ahead[inside], rtol=0, atol=1e-5
+    )
     assert len(found) == 1 + bidirectional
     if bidirectional:
-        torch.testing.assert_close(found[1]["hidden"][inside], expected.back[inside], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            found[1]["hidden"][inside], expected.back[inside], rtol=0, atol=1e-5
+        )
 
 
 def test_a_trace_is_in_the_order_of_the_text() -> None:
@@ -120,13 +163,25 @@ def test_a_trace_is_in_the_order_of_the_text() -> None:
     trace = trace_gates(run, TEXTS[0])
     texts = encode_texts(tokenize_texts(TEXTS[:1], run.config.text), run.vocab)
     batch = assemble(texts, np.arange(1))
-    states = encoder_of(run.model)(run.model.embedding(batch.token_ids.t()), batch.lengths)
+    states = encoder_of(run.model)(
+        run.model.embedding(batch.token_ids.t()), batch.lengths
+    )
     assert states.order is not None
     back = reorder(states.back, states.order)[:, 0]
-    np.testing.assert_allclose(trace.directions["backward"]["hidden"], back.detach(), atol=1e-5)
-    np.testing.assert_allclose(trace.directions["forward"]["hidden"], states.ahead[:, 0].detach(), atol=1e-5)
+    np.testing.assert_allclose(
+        trace.directions["backward"]["hidden"], back.detach(), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        trace.directions["forward"]["hidden"], states.ahead[:, 0].detach(), atol=1e-5
+    )
     assert trace.tokens == TEXTS[0].split()
-    assert list(trace.directions["forward"]) == ["hidden", "cell", "input", "forget", "output"]
+    assert list(trace.directions["forward"]) == [
+        "hidden",
+        "cell",
+        "input",
+        "forget",
+        "output",
+    ]
 
 
 def test_means_and_jumps_are_worked_out_from_the_values() -> None:
@@ -134,27 +189,38 @@ def test_means_and_jumps_are_worked_out_from_the_values() -> None:
     for way, step in (("forward", 1), ("backward", -1)):
         cell = np.array(trace.directions[way]["cell"])[::step]
         lengths = [
-            float(np.sqrt(((now - then) ** 2).sum())) for now, then in zip(cell, [cell[0] * 0, *cell], strict=False)
+            float(np.sqrt(((now - then) ** 2).sum()))
+            for now, then in zip(cell, [cell[0] * 0, *cell], strict=False)
         ]
         assert trace.jumps(way)[::step] == pytest.approx(lengths)
-        assert trace.means(way)["cell"][::step] == pytest.approx([float(np.mean(np.abs(row))) for row in cell])
+        assert trace.means(way)["cell"][::step] == pytest.approx(
+            [float(np.mean(np.abs(row))) for row in cell]
+        )
 
 
-@pytest.mark.parametrize(("cell", "kept"), [("rnn", ""), ("lstm", "forget"), ("gru", "update")])
+@pytest.mark.parametrize(
+    ("cell", "kept"), [("rnn", ""), ("lstm", "forget"), ("gru", "update")]
+)
 def test_a_trace_says_what_it_means(cell: str, kept: str) -> None:
     trace = trace_gates(build(cell, bidirectional=False), TEXTS[0])
     place = int(np.argmax(trace.jumps("forward")))
     meaning = trace.meaning()
     assert f"changes it most at token {place + 1}, '{trace.tokens[place]}'" in meaning
     if kept:
-        assert f"keeps {np.mean(trace.directions['forward'][kept]):.0%} of its memory" in meaning
+        assert (
+            f"keeps {np.mean(trace.directions['forward'][kept]):.0%} of its memory"
+            in meaning
+        )
     else:
         assert "keeps" not in meaning
 
 
 @pytest.mark.parametrize("cell", ["grid_lstm", "none"])
 def test_a_cell_without_such_gates_is_refused_by_name(cell: str) -> None:
-    with pytest.raises(ConfigError, match=rf"model\.cell: {cell} cannot be looked into .* rnn, lstm and gru can"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"model\.cell: {cell} cannot be looked into .* rnn, lstm and gru can",
+    ):
         trace_gates(build(cell), "oslo")
 
 
@@ -167,7 +233,8 @@ def test_a_layer_that_is_not_there_is_an_error() -> None:
 
 
 def build_flag() -> Run:
-    """An LSTM of two units in one direction: unit 1 goes to -1 at "rovers" and keeps it; unit 0 stays at 0."""
+    """An LSTM of two units in one direction: unit 1 goes to -1 at "rovers" and keeps
+    it; unit 0 stays at 0."""
     run = build("lstm", bidirectional=False, size=2)
     weight, recurrent, bias, other = encoder_of(run.model).rnn.all_weights[0]
     with torch.no_grad():
@@ -183,16 +250,29 @@ def build_flag() -> Run:
 
 def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
     run = build_flag()
-    texts = ["oslo rovers meet oslo", "again meet", "rovers again", "oslo meet again", "meet rovers rovers", "zzz"]
+    texts = [
+        "oslo rovers meet oslo",
+        "again meet",
+        "rovers again",
+        "oslo meet again",
+        "meet rovers rovers",
+        "zzz",
+    ]
     labels = np.array([0, 1, 0, 0, 1, 1])
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels, np.arange(len(labels))
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        labels,
+        np.arange(len(labels)),
     )
     (flag,) = find_flags(run, split)
     assert (flag.direction, flag.unit, flag.side) == ("forward", 1, -1)
-    assert (flag.share_texts, flag.kept, flag.sharpness) == pytest.approx((0.5, 1.0, 1.0), abs=1e-4)
+    assert (flag.share_texts, flag.kept, flag.sharpness) == pytest.approx(
+        (0.5, 1.0, 1.0), abs=1e-4
+    )
     assert flag.score == pytest.approx(1.0, abs=1e-4)
-    assert (flag.label, flag.share_of_label, flag.share_of_others) == pytest.approx(("sport", 2 / 3, 1 / 3))
+    assert (flag.label, flag.share_of_label, flag.share_of_others) == pytest.approx(
+        ("sport", 2 / 3, 1 / 3)
+    )
     assert flag.words == [FlagWord("rovers", 3, 4)]
 
 
@@ -203,7 +283,9 @@ def test_a_flag_that_falls_again_is_kept_less() -> None:
         bias[2:4] = -5.0  # the cell is forgotten at the next token
     texts = ["rovers oslo meet oslo again"]
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        np.array([0]),
+        np.arange(len([0])),
     )
     (flag,) = find_flags(run, split)
     assert (flag.kept, flag.share_of_label, flag.words) == (0.0, 0.0, [])
@@ -213,24 +295,32 @@ def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
     run = build("lstm", size=2)
     for own in encoder_of(run.model).rnn.all_weights:
         with torch.no_grad():
-            for each, hand in zip(own, encoder_of(build_flag().model).rnn.all_weights[0], strict=True):
+            for each, hand in zip(
+                own, encoder_of(build_flag().model).rnn.all_weights[0], strict=True
+            ):
                 each.copy_(hand)
     with torch.no_grad():
         run.model.embedding.weight.zero_()
         run.model.embedding.weight[3, 0] = 1.0
     texts = ["rovers meet oslo", "oslo oslo meet rovers", "meet"]
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), np.array([0, 1, 1]), np.arange(len([0, 1, 1]))
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        np.array([0, 1, 1]),
+        np.arange(len([0, 1, 1])),
     )
     flags = {flag.direction: flag for flag in find_flags(run, split)}
     assert set(flags) == {"forward", "backward"}
-    assert all((flag.unit, flag.side, flag.kept) == (1, -1, 1.0) for flag in flags.values())
+    assert all(
+        (flag.unit, flag.side, flag.kept) == (1, -1, 1.0) for flag in flags.values()
+    )
 
 
 def test_flags_need_a_cell_with_units() -> None:
     run = build("none")
     split = EncodedSplit(
-        encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab), np.array([0]), np.arange(len([0]))
+        encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab),
+        np.array([0]),
+        np.arange(len([0])),
     )
     with pytest.raises(ConfigError, match="none cannot be looked into"):
         find_flags(run, split)
@@ -238,10 +328,25 @@ def test_flags_need_a_cell_with_units() -> None:
 
 def test_what_the_best_flag_tells_is_a_sentence() -> None:
     flag = Flag(
-        "backward", 7, 1, 0.4, 0.5, 0.9, 0.8, "sport", 0.75, 0.1, [FlagWord("cup", 3, 4), FlagWord("nfl", 3, 9)]
+        "backward",
+        7,
+        1,
+        0.4,
+        0.5,
+        0.9,
+        0.8,
+        "sport",
+        0.75,
+        0.1,
+        [FlagWord("cup", 3, 4), FlagWord("nfl", 3, 9)],
     )
-    assert describe_flags([flag]) == (
-        "The best flag is backward unit 7, above zero: 'cup', 'nfl' switch it on, it is on at 90% of the tokens that "
-        "follow, and at the end of 75% of the sport texts and 10% of the others."
+    assert (
+        describe_flags([flag])
+        == "The best flag is backward unit 7, above zero: 'cup', 'nfl' switch it on, it"
+        " is on at 90% of the tokens that follow, and at the end of 75% of the sport"
+        " texts and 10% of the others."
     )
-    assert describe_flags([]) == "No unit ever leaves zero by 0.5: this model keeps no flags."
+    assert (
+        describe_flags([])
+        == "No unit ever leaves zero by 0.5: this model keeps no flags."
+    )

@@ -1,4 +1,5 @@
-"""The gradient through time, against products of Jacobians by hand and torch's own modules from each state on."""
+"""The gradient through time, against products of Jacobians by hand and torch's own
+modules from each state on."""
 
 import math
 
@@ -32,7 +33,14 @@ def build(cell: str, **keys: object) -> TextClassifier:
     """Return a small network in float64 whose word vectors are not small."""
     torch.manual_seed(0)
     section = ModelSection.model_validate(
-        {"cell": cell, "embedding_dim": 3, "hidden_size": 4, "bidirectional": False, "pooling": ["last"], **keys}
+        {
+            "cell": cell,
+            "embedding_dim": 3,
+            "hidden_size": 4,
+            "bidirectional": False,
+            "pooling": ["last"],
+            **keys,
+        }
     )
     model = TextClassifier(section, 6, 3).double().eval()
     with torch.no_grad():
@@ -42,7 +50,9 @@ def build(cell: str, **keys: object) -> TextClassifier:
 
 def encode(texts: list[list[int]]) -> EncodedTexts:
     lengths = np.array([len(text) for text in texts])
-    return EncodedTexts(np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths)
+    return EncodedTexts(
+        np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths
+    )
 
 
 def batch_of(texts: list[list[int]]) -> Batch:
@@ -52,7 +62,9 @@ def batch_of(texts: list[list[int]]) -> Batch:
 def test_an_rnns_gradient_is_the_product_of_its_jacobians() -> None:
     model = build("rnn")
     assert isinstance(model.encoder, Encoder)
-    w, u, b, d = (weight.detach().numpy() for weight in model.encoder.rnn.all_weights[0])
+    w, u, b, d = (
+        weight.detach().numpy() for weight in model.encoder.rnn.all_weights[0]
+    )
     h, states = np.zeros(4), []
     for word in TEXTS[0]:
         h = np.tanh(w @ model.embedding.weight.detach().numpy()[word] + b + u @ h + d)
@@ -70,39 +82,58 @@ def test_an_rnns_gradient_is_the_product_of_its_jacobians() -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_it_is_the_gradient_of_what_torchs_module_makes_of_the_rest_of_the_text(cell: str) -> None:
+def test_it_is_the_gradient_of_what_torchs_module_makes_of_the_rest_of_the_text(
+    cell: str,
+) -> None:
     model = build(cell, num_layers=2)
     assert isinstance(model.encoder, Encoder)
     rnn = model.encoder.rnn
     below, top = (CELLS[cell](size, 4).double() for size in (3, 4))
     for module, layer in ((below, 0), (top, 1)):
         names = ("weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l")
-        module.load_state_dict({f"{name}0": getattr(rnn, f"{name}{layer}") for name in names})
+        module.load_state_dict(
+            {f"{name}0": getattr(rnn, f"{name}{layer}") for name in names}
+        )
     inputs = below(model.embedding(torch.tensor(TEXTS[0]))[:, None])[0]  # [T, 1, H]
     expected = []
     for end in range(1, len(inputs) + 1):
         state = top(inputs[:end])[1]
-        leaves = [part.detach().requires_grad_() for part in (state if cell == "lstm" else (state,))]
+        leaves = [
+            part.detach().requires_grad_()
+            for part in (state if cell == "lstm" else (state,))
+        ]
         last = leaves[0]
         if end < len(inputs):
-            last = top(inputs[end:], tuple(leaves) if cell == "lstm" else leaves[0])[0][-1:]
+            last = top(inputs[end:], tuple(leaves) if cell == "lstm" else leaves[0])[0][
+                -1:
+            ]
         loss = F.cross_entropy(model.linear(last[0]), LABELS[:1])
-        gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
-        expected.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
+        gradients = torch.autograd.grad(
+            loss, leaves, allow_unused=True, materialize_grads=True
+        )
+        expected.append(
+            torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+        )
     (found,) = state_gradients(model, batch_of(TEXTS[:1]), LABELS[:1])
     assert found[:, 0].tolist() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("texts", [TEXTS, [[2, 3], [4, 5]]], ids=["ragged", "equal"])
-def test_step_by_step_the_states_are_the_encoders(cell: str, texts: list[list[int]]) -> None:
+def test_step_by_step_the_states_are_the_encoders(
+    cell: str, texts: list[list[int]]
+) -> None:
     model, batch = build(cell, num_layers=2, bidirectional=True), batch_of(texts)
     assert isinstance(model.encoder, Encoder)
     inputs = model.embedding(batch.token_ids.t())
     expected = model.encoder(inputs, batch.lengths, is_ragged=batch.is_ragged).joined()
-    states, handed_on = read_step_by_step(model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged)
+    states, handed_on = read_step_by_step(
+        model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged
+    )
     inside = torch.arange(len(inputs))[:, None] < batch.lengths
-    torch.testing.assert_close(states.joined()[inside], expected[inside], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        states.joined()[inside], expected[inside], rtol=1e-12, atol=1e-12
+    )
     assert [len(steps) for steps in handed_on] == [len(inputs)] * 2
 
 
@@ -115,7 +146,9 @@ def test_the_backward_direction_is_a_forward_one_over_the_text_reversed() -> Non
         one.linear.weight.copy_(both.linear.weight[:, 4:])
         one.linear.bias.copy_(both.linear.bias)
         one.embedding.weight.copy_(both.embedding.weight)
-        for own, other in zip(one.encoder.rnn.all_weights[0], both.encoder.rnn.all_weights[1], strict=True):
+        for own, other in zip(
+            one.encoder.rnn.all_weights[0], both.encoder.rnn.all_weights[1], strict=True
+        ):
             own.copy_(other)
     forward, backward = state_gradients(both, batch_of(TEXTS), LABELS)
     (expected,) = state_gradients(one, batch_of([text[::-1] for text in TEXTS]), LABELS)
@@ -129,7 +162,9 @@ def test_neighbours_and_padding_change_nothing() -> None:
     for place, text in enumerate(TEXTS):
         alone = state_gradients(model, batch_of([text]), LABELS[place : place + 1])
         for many, one in zip(together, alone, strict=True):
-            torch.testing.assert_close(many[: len(text), place], one[:, 0], rtol=1e-10, atol=1e-14)
+            torch.testing.assert_close(
+                many[: len(text), place], one[:, 0], rtol=1e-10, atol=1e-14
+            )
             assert not many[len(text) :, place].any()
 
 
@@ -145,18 +180,30 @@ def test_a_curve_has_the_means_and_medians_of_the_texts_that_reach_so_far() -> N
     model = build("rnn")
     labels = LABELS.numpy()
     (curve,) = measure_gradient(
-        model, EncodedSplit(encode(TEXTS[:3]).select(np.array([2, 0, 1])), labels[[2, 0, 1]], np.arange(3))
+        model,
+        EncodedSplit(
+            encode(TEXTS[:3]).select(np.array([2, 0, 1])),
+            labels[[2, 0, 1]],
+            np.arange(3),
+        ),
     )
     (norms,) = state_gradients(model, batch_of(TEXTS[:3]), LABELS[:3])
-    own = [norms[: len(text), place].numpy()[::-1] for place, text in enumerate(TEXTS[:3])]
+    own = [
+        norms[: len(text), place].numpy()[::-1] for place, text in enumerate(TEXTS[:3])
+    ]
     assert curve.direction == "forward"
     assert curve.num_texts[:2] == [3, 3]
-    assert curve.norms == pytest.approx([np.mean([each[d] for each in own]) for d in (0, 1)], rel=1e-12)
-    assert curve.shares == pytest.approx([1.0, np.median([each[1] / each[0] for each in own])], rel=1e-12)
+    assert curve.norms == pytest.approx(
+        [np.mean([each[d] for each in own]) for d in (0, 1)], rel=1e-12
+    )
+    assert curve.shares == pytest.approx(
+        [1.0, np.median([each[1] / each[0] for each in own])], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
-    ("shares", "memory", "shown"), [([1, 0.5, 0.009, 0.02, 0.001], 2, "2"), ([1, 0.5, 0.01], None, "> 2")]
+    ("shares", "memory", "shown"),
+    [([1, 0.5, 0.009, 0.02, 0.001], 2, "2"), ([1, 0.5, 0.01], None, "> 2")],
 )
 def test_the_memory_is_the_first_distance_below_a_hundredth(
     shares: list[float], memory: int | None, shown: str
@@ -172,10 +219,14 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
     assert isinstance(model.encoder, Encoder)
     with torch.no_grad():
         model.embedding.weight *= 0.001
-    (kept,) = measure_gradient(model, EncodedSplit(encode(text), label, np.arange(len(label))))
+    (kept,) = measure_gradient(
+        model, EncodedSplit(encode(text), label, np.arange(len(label)))
+    )
     with torch.no_grad():
         model.encoder.recurrent_weights()[0].mul_(0.5)
-    (lost,) = measure_gradient(model, EncodedSplit(encode(text), label, np.arange(len(label))))
+    (lost,) = measure_gradient(
+        model, EncodedSplit(encode(text), label, np.arange(len(label)))
+    )
     assert kept.memory is None
     assert lost.memory == math.ceil(math.log(0.01) / math.log(0.5))
     assert lost.shares[3] == pytest.approx(1 / 8, rel=1e-3)
@@ -183,13 +234,20 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
 
 @pytest.mark.parametrize("cell", ["none", "grid_lstm"])
 def test_a_network_without_one_state_is_refused(cell: str) -> None:
-    with pytest.raises(ConfigError, match=f"model.cell: {cell} has no states to follow"):
-        measure_gradient(build(cell), EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS))))
+    with pytest.raises(
+        ConfigError, match=f"model.cell: {cell} has no states to follow"
+    ):
+        measure_gradient(
+            build(cell),
+            EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS))),
+        )
 
 
 def test_no_gradient_is_left_in_the_model() -> None:
     model = build("lstm")
-    measure_gradient(model, EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS))))
+    measure_gradient(
+        model, EncodedSplit(encode(TEXTS), LABELS.numpy(), np.arange(len(TEXTS)))
+    )
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -206,10 +264,15 @@ def test_the_picture_has_a_line_a_curve_and_one_for_the_floor() -> None:
     measured = [
         each
         for weights in ("first", "trained")
-        for each in measure_network("a", weights, build("gru", bidirectional=True), split)
+        for each in measure_network(
+            "a", weights, build("gru", bidirectional=True), split
+        )
     ]
     axes = draw_gradients(measured).axes[0]
     assert [line.get_linestyle() for line in axes.lines] == ["--", "--", "-", "-", ":"]
     legend = axes.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()][:2] == ["a, first weights", "a, backward, first weights"]
+    assert [text.get_text() for text in legend.get_texts()][:2] == [
+        "a, first weights",
+        "a, backward, first weights",
+    ]

@@ -1,4 +1,5 @@
-"""The invariance check: it passes what holds, and catches models that see what they must not."""
+"""The invariance check: it passes what holds, and catches models that see what they
+must not."""
 
 import copy
 
@@ -33,7 +34,9 @@ NAMES = [
 class PadCounter(TextClassifier):
     """A model whose logits depend on the width of the batch."""
 
-    def forward(self, token_ids: torch.Tensor, *arguments: torch.Tensor, **others: object) -> torch.Tensor:
+    def forward(
+        self, token_ids: torch.Tensor, *arguments: torch.Tensor, **others: object
+    ) -> torch.Tensor:
         logits = super().forward(token_ids, *arguments, **others)  # type: ignore[arg-type]
         return logits + 0.01 * token_ids.shape[1] * torch.tensor([1.0, 0.0])
 
@@ -41,9 +44,13 @@ class PadCounter(TextClassifier):
 class PadReader(TextClassifier):
     """A model that adds up the numbers of all token ids, padding too."""
 
-    def forward(self, token_ids: torch.Tensor, *arguments: torch.Tensor, **others: object) -> torch.Tensor:
+    def forward(
+        self, token_ids: torch.Tensor, *arguments: torch.Tensor, **others: object
+    ) -> torch.Tensor:
         logits = super().forward(token_ids, *arguments, **others)  # type: ignore[arg-type]
-        return logits + 0.01 * token_ids.sum(dim=1, keepdim=True) * torch.tensor([1.0, 0.0])
+        return logits + 0.01 * token_ids.sum(dim=1, keepdim=True) * torch.tensor(
+            [1.0, 0.0]
+        )
 
 
 class Neighbour(TextClassifier):
@@ -54,9 +61,13 @@ class Neighbour(TextClassifier):
         return logits + 0.1 * logits[:1]
 
 
-def build(kind: type[TextClassifier] = TextClassifier, cell: str = "lstm") -> TextClassifier:
+def build(
+    kind: type[TextClassifier] = TextClassifier, cell: str = "lstm"
+) -> TextClassifier:
     torch.manual_seed(0)
-    section = ModelSection.model_validate({"cell": cell, "embedding_dim": 6, "hidden_size": 5})
+    section = ModelSection.model_validate(
+        {"cell": cell, "embedding_dim": 6, "hidden_size": 5}
+    )
     return kind(section, vocab_size=30, num_classes=2)
 
 
@@ -75,25 +86,57 @@ def test_a_model_that_sees_no_padding_passes(cell: str) -> None:
     checks = check_invariance(build(cell=cell), texts())
     assert [check.name for check in checks] == NAMES
     assert all(check.holds for check in checks)
-    assert all((check.difference or 0.0) < 1e-5 for check in checks[:7] if check.name != "device")
+    assert all(
+        (check.difference or 0.0) < 1e-5
+        for check in checks[:7]
+        if check.name != "device"
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (PadCounter, {"batch size", "order", "padding", "what pads hold", "threads", "number type"}),
+        (
+            PadCounter,
+            {
+                "batch size",
+                "order",
+                "padding",
+                "what pads hold",
+                "threads",
+                "number type",
+            },
+        ),
         (PadReader, {"what pads hold"}),
-        (Neighbour, {"batch size", "order", "padding", "what pads hold", "threads", "number type"}),
+        (
+            Neighbour,
+            {
+                "batch size",
+                "order",
+                "padding",
+                "what pads hold",
+                "threads",
+                "number type",
+            },
+        ),
     ],
 )
-def test_a_model_that_sees_what_it_must_not_is_caught(kind: type[TextClassifier], expected: set[str]) -> None:
+def test_a_model_that_sees_what_it_must_not_is_caught(
+    kind: type[TextClassifier], expected: set[str]
+) -> None:
     assert failed(build(kind)) == expected
 
 
 def test_the_difference_is_the_largest_distance_between_two_logits() -> None:
     model = build(PadReader)
-    filled = next(check for check in check_invariance(model, texts()) if check.name == "what pads hold")
-    most_pads = max(LENGTHS) - min(LENGTHS) + 16  # all seven stand in one batch; <unk> is 1
+    filled = next(
+        check
+        for check in check_invariance(model, texts())
+        if check.name == "what pads hold"
+    )
+    most_pads = (
+        max(LENGTHS) - min(LENGTHS) + 16
+    )  # all seven stand in one batch; <unk> is 1
     assert filled.difference == pytest.approx(0.01 * most_pads, abs=1e-5)
 
 
@@ -102,9 +145,14 @@ def test_bfloat16_is_reported_without_a_limit() -> None:
     check = check_invariance(model, texts())[-1]
     with torch.inference_mode():
         plan = [np.arange(len(LENGTHS))]
-        exact, rough = read(model, texts(), plan), read(model, texts(), plan, dtype=torch.bfloat16)
+        exact, rough = (
+            read(model, texts(), plan),
+            read(model, texts(), plan, dtype=torch.bfloat16),
+        )
     assert (check.limit, check.holds) == (None, True)
-    assert check.difference == pytest.approx((rough - exact).abs().max().item(), abs=1e-3)
+    assert check.difference == pytest.approx(
+        (rough - exact).abs().max().item(), abs=1e-3
+    )
     assert check.difference is not None
     assert check.difference > LIMIT
 
@@ -113,9 +161,14 @@ def test_a_model_without_a_cell_has_no_number_type_to_try() -> None:
     assert check_invariance(build(cell="none"), texts())[-1].difference is None
 
 
-@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="another device is there")
+@pytest.mark.skipif(
+    torch.cuda.is_available() or torch.backends.mps.is_available(),
+    reason="another device is there",
+)
 def test_a_device_that_is_not_there_is_not_tried() -> None:
-    check = next(check for check in check_invariance(build(), texts()) if check.name == "device")
+    check = next(
+        check for check in check_invariance(build(), texts()) if check.name == "device"
+    )
     assert (check.difference, check.holds) == (None, True)
 
 
@@ -131,13 +184,26 @@ def test_model_and_threads_are_as_before() -> None:
 
 @pytest.mark.parametrize(
     ("difference", "limit", "holds"),
-    [(1e-5, 1e-4, True), (1e-4, 1e-4, True), (2e-4, 1e-4, False), (float("nan"), 1e-4, False), (1.0, None, True)],
+    [
+        (1e-5, 1e-4, True),
+        (1e-4, 1e-4, True),
+        (2e-4, 1e-4, False),
+        (float("nan"), 1e-4, False),
+        (1.0, None, True),
+    ],
 )
-def test_a_check_holds_within_its_limit(difference: float, limit: float | None, holds: bool) -> None:
+def test_a_check_holds_within_its_limit(
+    difference: float, limit: float | None, holds: bool
+) -> None:
     assert Check("padding", "none to 16", limit, difference, 0).holds is holds
 
 
 def test_what_the_checks_mean_is_a_sentence() -> None:
     good, bad = Check("order", "", 1e-4, 1e-6, 0), Check("padding", "", 1e-4, 0.25, 1)
-    assert describe_checks([good], 7).startswith("Nothing that must not matter changes a logit of these 7 texts")
-    assert describe_checks([good, bad], 7) == "Changes a logit beyond its limit, and must not: padding (2.5e-01)."
+    assert describe_checks([good], 7).startswith(
+        "Nothing that must not matter changes a logit of these 7 texts"
+    )
+    assert (
+        describe_checks([good, bad], 7)
+        == "Changes a logit beyond its limit, and must not: padding (2.5e-01)."
+    )

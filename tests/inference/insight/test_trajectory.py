@@ -31,13 +31,23 @@ WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
 LABELS = ["sport", "world", "weather"]
 TEXT = "rovers meet oslo again zzz rovers"
 POOLINGS = ["[last]", "[max]", "[mean]", "[attention]", "[attention, mean, max, last]"]
-ONE_WAY = [*itertools.product(["rnn", "lstm", "gru", "grid_lstm"], [1, 2], POOLINGS), ("none", 1, "[last]")]
+ONE_WAY = [
+    *itertools.product(["rnn", "lstm", "gru", "grid_lstm"], [1, 2], POOLINGS),
+    ("none", 1, "[last]"),
+]
 
 
-def build(cell: str = "lstm", num_layers: int = 1, pooling: str = "[last, max]", *, bidirectional: bool = False) -> Run:
+def build(
+    cell: str = "lstm",
+    num_layers: int = 1,
+    pooling: str = "[last, max]",
+    *,
+    bidirectional: bool = False,
+) -> Run:
     config = parse_config(
-        f"data: {{train: none.csv}}\ntext: {{max_tokens: 64}}\nmodel: {{cell: {cell}, pooling: {pooling}, "
-        f"num_layers: {num_layers}, bidirectional: {bidirectional}, embedding_dim: 6, hidden_size: 5}}",
+        f"data: {{train: none.csv}}\ntext: {{max_tokens: 64}}\nmodel: {{cell: {cell},"
+        f" pooling: {pooling}, num_layers: {num_layers}, bidirectional:"
+        f" {bidirectional}, embedding_dim: 6, hidden_size: 5}}",
         "test.yaml",
     )
     torch.manual_seed(0)
@@ -49,7 +59,10 @@ def build(cell: str = "lstm", num_layers: int = 1, pooling: str = "[last, max]",
 
 
 def predict(run: Run, texts: list[str]) -> list[list[float]]:
-    return [list(each.probs.values()) for each in Predictor(run, torch.device("cpu")).predict(texts)]
+    return [
+        list(each.probs.values())
+        for each in Predictor(run, torch.device("cpu")).predict(texts)
+    ]
 
 
 def beginnings(text: str) -> list[str]:
@@ -57,15 +70,21 @@ def beginnings(text: str) -> list[str]:
     return [" ".join(words[: count + 1]) for count in range(len(words))]
 
 
-def stream(run: Run, text: str, size: int, min_confidence: float | None = None) -> list[Verdict]:
+def stream(
+    run: Run, text: str, size: int, min_confidence: float | None = None
+) -> list[Verdict]:
     """Return all that is said of a text that arrives in pieces of that size."""
     reader = Stream(run, min_confidence)
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    return [verdict for piece in pieces for verdict in reader.feed(piece)] + list(reader.finish())
+    return [verdict for piece in pieces for verdict in reader.feed(piece)] + list(
+        reader.finish()
+    )
 
 
 @pytest.mark.parametrize(("cell", "num_layers", "pooling"), ONE_WAY)
-def test_each_verdict_of_one_pass_is_the_prediction_for_the_beginning(cell: str, num_layers: int, pooling: str) -> None:
+def test_each_verdict_of_one_pass_is_the_prediction_for_the_beginning(
+    cell: str, num_layers: int, pooling: str
+) -> None:
     run = build(cell, num_layers, pooling)
     found = trace_verdicts(run, TEXT)
     assert not found.is_reread
@@ -82,9 +101,12 @@ def test_a_model_that_reads_from_both_ends_reads_each_beginning_anew(cell: str) 
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "decided_at"), [("a", 0), ("aaaa", 0), ("abab", 3), ("abbb", 1), ("baab", 3), ("bbaa", 2)]
+    ("verdicts", "decided_at"),
+    [("a", 0), ("aaaa", 0), ("abab", 3), ("abbb", 1), ("baab", 3), ("bbaa", 2)],
 )
-def test_the_token_that_decides_is_the_last_that_changes_the_label(verdicts: str, decided_at: int) -> None:
+def test_the_token_that_decides_is_the_last_that_changes_the_label(
+    verdicts: str, decided_at: int
+) -> None:
     probs = [[0.9, 0.1] if verdict == "a" else [0.1, 0.9] for verdict in verdicts]
     found = Trajectory("", ["a", "b"], list(verdicts), probs, is_reread=False)
     assert ("".join(found.verdicts), found.decided_at) == (verdicts, decided_at)
@@ -93,14 +115,26 @@ def test_the_token_that_decides_is_the_last_that_changes_the_label(verdicts: str
 @pytest.mark.parametrize(
     ("verdicts", "meaning"),
     [
-        ("abb", "Token 2 of 3, 'b', decides for b: the 1 after it does not change the label."),
-        ("abbb", "Token 2 of 4, 'b', decides for b: the 2 after it do not change the label."),
+        (
+            "abb",
+            (
+                "Token 2 of 3, 'b', decides for b: the 1 after it does not change the"
+                " label."
+            ),
+        ),
+        (
+            "abbb",
+            "Token 2 of 4, 'b', decides for b: the 2 after it do not change the label.",
+        ),
         ("ab", "Token 2 of 2, 'b', decides for b: it is the last one."),
     ],
 )
 def test_what_it_means_is_a_sentence(verdicts: str, meaning: str) -> None:
     probs = [[0.9, 0.1] if verdict == "a" else [0.1, 0.9] for verdict in verdicts]
-    assert Trajectory("", ["a", "b"], list(verdicts), probs, is_reread=False).meaning() == meaning
+    assert (
+        Trajectory("", ["a", "b"], list(verdicts), probs, is_reread=False).meaning()
+        == meaning
+    )
 
 
 # Streams
@@ -108,19 +142,27 @@ def test_what_it_means_is_a_sentence(verdicts: str, meaning: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
-def test_a_stream_ends_with_the_prediction_for_the_whole_text(cell: str, size: int) -> None:
+def test_a_stream_ends_with_the_prediction_for_the_whole_text(
+    cell: str, size: int
+) -> None:
     run = build(cell, pooling="[attention, mean, max, last]")
     *_, last = stream(run, TEXT, size)
     assert (last.is_final, last.is_early, last.num_tokens) == (True, False, 6)
-    np.testing.assert_allclose(list(last.probs.values()), predict(run, [TEXT])[0], atol=1e-5)
+    np.testing.assert_allclose(
+        list(last.probs.values()), predict(run, [TEXT])[0], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 200_000])
-@pytest.mark.parametrize("text", [text[:2000] for text in ODD_TEXTS.values()], ids=ODD_TEXTS)
+@pytest.mark.parametrize(
+    "text", [text[:2000] for text in ODD_TEXTS.values()], ids=ODD_TEXTS
+)
 def test_a_stream_of_an_odd_text_ends_with_its_prediction(text: str, size: int) -> None:
     run = build()
     *_, last = stream(run, text + "\n", size)
-    np.testing.assert_allclose(list(last.probs.values()), predict(run, [text])[0], atol=1e-5)
+    np.testing.assert_allclose(
+        list(last.probs.values()), predict(run, [text])[0], atol=1e-5
+    )
 
 
 def test_there_is_a_verdict_after_each_token() -> None:
@@ -129,12 +171,23 @@ def test_there_is_a_verdict_after_each_token() -> None:
     assert [(each.token, each.num_tokens, each.is_final) for each in found[:-1]] == [
         (word, place, False) for place, word in enumerate(TEXT.split(), start=1)
     ]
-    np.testing.assert_allclose([list(v.probs.values()) for v in found[:-1]], predict(run, beginnings(TEXT)), atol=1e-5)
+    np.testing.assert_allclose(
+        [list(v.probs.values()) for v in found[:-1]],
+        predict(run, beginnings(TEXT)),
+        atol=1e-5,
+    )
 
 
 def test_the_end_of_a_tag_takes_back_what_was_read_of_it() -> None:
     found = stream(build(), "oslo <b meet >rovers\n", 1)
-    assert [each.token for each in found] == ["oslo", "<b", "meet", "oslo", "rovers", "rovers"]
+    assert [each.token for each in found] == [
+        "oslo",
+        "<b",
+        "meet",
+        "oslo",
+        "rovers",
+        "rovers",
+    ]
     assert [each.num_tokens for each in found] == [1, 2, 3, 1, 2, 2]
 
 
@@ -142,7 +195,9 @@ def test_each_line_is_a_text_of_its_own() -> None:
     run = build()
     finals = [each for each in stream(run, "rovers meet\r\n\noslo", 2) if each.is_final]
     expected = predict(run, ["rovers meet", "", "oslo"])
-    np.testing.assert_allclose([list(each.probs.values()) for each in finals], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        [list(each.probs.values()) for each in finals], expected, atol=1e-5
+    )
 
 
 def test_nothing_is_said_of_nothing() -> None:
@@ -153,7 +208,9 @@ def test_a_text_is_left_once_a_label_is_probable_enough() -> None:
     run = build()
     probs = [max(row) for row in predict(run, beginnings(TEXT))]
     enough = sorted(probs)[-2] - 1e-4
-    expected = next(place for place, prob in enumerate(probs, start=1) if prob >= enough)
+    expected = next(
+        place for place, prob in enumerate(probs, start=1) if prob >= enough
+    )
     found = stream(run, f"{TEXT}\noslo\n", 3, enough)
     early = found[expected]
     assert (early.num_tokens, early.is_final, early.is_early) == (expected, True, True)
@@ -161,7 +218,9 @@ def test_a_text_is_left_once_a_label_is_probable_enough() -> None:
 
 
 def test_a_stream_refuses_a_model_that_reads_from_both_ends_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"model\.bidirectional: .* reads each text from both ends"):
+    with pytest.raises(
+        ConfigError, match=r"model\.bidirectional: .* reads each text from both ends"
+    ):
         Stream(build(bidirectional=True))
 
 
@@ -169,20 +228,36 @@ def test_a_stream_refuses_a_model_that_reads_from_both_ends_by_name() -> None:
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(bidirectional: bool) -> None:
+def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(
+    bidirectional: bool,
+) -> None:
     run = build(bidirectional=bidirectional)
-    texts = ["rovers meet oslo", "oslo meet", "again", "meet again oslo rovers meet oslo", "rovers again " * 5]
+    texts = [
+        "rovers meet oslo",
+        "oslo meet",
+        "again",
+        "meet again oslo rovers meet oslo",
+        "rovers again " * 5,
+    ]
     labels = np.array([0, 1, 2, 1, 0])
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab), labels, np.arange(len(labels))
+        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        labels,
+        np.arange(len(labels)),
     )
     points = measure_anytime(run.model, split)
     assert [point.num_tokens for point in points] == [1, 2, 4, 8, 10]
     for point in points:
         cut = [" ".join(text.split()[: point.num_tokens]) for text in texts]
         num_right = int((np.argmax(predict(run, cut), axis=1) == labels).sum())
-        assert (point.accuracy, point.accuracy_interval) == (num_right / 5, wilson_interval(num_right, 5))
-        assert point.share_whole == sum(len(text.split()) <= point.num_tokens for text in texts) / 5
+        assert (point.accuracy, point.accuracy_interval) == (
+            num_right / 5,
+            wilson_interval(num_right, 5),
+        )
+        assert (
+            point.share_whole
+            == sum(len(text.split()) <= point.num_tokens for text in texts) / 5
+        )
 
 
 def test_texts_of_one_token_have_one_point() -> None:

@@ -1,4 +1,5 @@
-"""Words in another order, and what that does to a network that needs their order and to one that does not."""
+"""Words in another order, and what that does to a network that needs their order and to
+one that does not."""
 
 from collections import Counter
 
@@ -32,7 +33,9 @@ VOCAB = Vocab(["<pad>", "<unk>", "the", "bank", "sues", "club"])
 
 def encode(*texts: list[int]) -> EncodedTexts:
     lengths = np.array([len(text) for text in texts])
-    return EncodedTexts(np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths)
+    return EncodedTexts(
+        np.concatenate(texts).astype(np.int32), lengths, np.cumsum(lengths) - lengths
+    )
 
 
 def decode(texts: EncodedTexts) -> list[list[int]]:
@@ -63,11 +66,15 @@ def test_every_order_is_as_likely() -> None:
     texts = encode(*[[2, 3, 4]] * 6000)
     counts = Counter(map(tuple, decode(shuffle_words(texts, np.random.default_rng(0)))))
     assert len(counts) == 6
-    assert all(900 < count < 1100 for count in counts.values())  # 1,000 expected, standard deviation 29
+    assert all(
+        900 < count < 1100 for count in counts.values()
+    )  # 1,000 expected, standard deviation 29
 
 
 def test_a_shuffle_is_a_function_of_the_seed() -> None:
-    first, again, other = (decode(shuffle_words(TEXTS, np.random.default_rng(seed))) for seed in (3, 3, 5))
+    first, again, other = (
+        decode(shuffle_words(TEXTS, np.random.default_rng(seed))) for seed in (3, 3, 5)
+    )
     assert first == again
     assert first != other
 
@@ -75,7 +82,13 @@ def test_a_shuffle_is_a_function_of_the_seed() -> None:
 def build(cell: str) -> TextClassifier:
     torch.manual_seed(0)
     section = ModelSection.model_validate(
-        {"cell": cell, "embedding_dim": 4, "hidden_size": 4, "bidirectional": False, "pooling": ["last"]}
+        {
+            "cell": cell,
+            "embedding_dim": 4,
+            "hidden_size": 4,
+            "bidirectional": False,
+            "pooling": ["last"],
+        }
     )
     return TextClassifier(section, len(VOCAB), 2).eval()
 
@@ -83,7 +96,12 @@ def build(cell: str) -> TextClassifier:
 def test_a_bag_of_words_loses_nothing_in_any_order() -> None:
     split = EncodedSplit(TEXTS, np.array([0, 1, 1]), np.arange(3))
     readings = judge_orders(build("none"), split, VOCAB, num_draws=2, seed=0)
-    assert [reading.name for reading in readings] == ["as written", "reversed", "sorted", "shuffled"]
+    assert [reading.name for reading in readings] == [
+        "as written",
+        "reversed",
+        "sorted",
+        "shuffled",
+    ]
     assert [reading.loss for reading in readings] == [0.0] * 4
     assert [len(reading.draws) for reading in readings] == [1, 1, 1, 2]
 
@@ -92,17 +110,25 @@ def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() ->
     model = build("rnn")
     with torch.no_grad():
         model.embedding.weight.zero_()
-        model.embedding.weight[3, 0], model.embedding.weight[5, 0] = 5.0, -5.0  # bank, club
+        model.embedding.weight[3, 0], model.embedding.weight[5, 0] = (
+            5.0,
+            -5.0,
+        )  # bank, club
         for weight in model.encoder.rnn.parameters():  # type: ignore[union-attr]
             weight.zero_()
         model.encoder.rnn.weight_ih_l0.fill_diagonal_(1.0)  # type: ignore[union-attr, operator]
         model.linear.weight.zero_()
         model.linear.weight[0, 0], model.linear.weight[1, 0] = 1.0, -1.0
     split = EncodedSplit(encode([5, 4, 3], [3, 4, 5]), np.array([0, 1]), np.arange(2))
-    written, backwards, by_alphabet, shuffled = judge_orders(model, split, VOCAB, num_draws=200, seed=0)
+    written, backwards, by_alphabet, shuffled = judge_orders(
+        model, split, VOCAB, num_draws=200, seed=0
+    )
     assert (written.accuracy, backwards.accuracy, backwards.loss) == (1.0, 0.0, 1.0)
-    assert by_alphabet.accuracy == 0.5  # bank club sues: the last says nothing, and a tie goes to the first class
-    # A third of the draws each end in the right word, in the wrong one, and in "sues": right for the first text alone.
+    assert (
+        by_alphabet.accuracy == 0.5
+    )  # bank club sues: the last says nothing, and a tie goes to the first class
+    # A third of the draws each end in the right word, in the wrong one, and in "sues":
+    # right for the first text alone.
     assert shuffled.accuracy == pytest.approx(1 / 3 + 1 / 6, abs=0.06)
 
 
@@ -120,7 +146,9 @@ def test_the_interval_is_that_of_resampled_rows() -> None:
     generator = np.random.default_rng(1)
     values = generator.choice([-1.0, 0.0, 0.4, 1.0], p=[0.1, 0.6, 0.1, 0.2], size=800)
     means = generator.choice(values, (4000, 800)).mean(axis=1)
-    assert resample_mean(values) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.004)
+    assert resample_mean(values) == pytest.approx(
+        np.quantile(means, [0.025, 0.975]), abs=0.004
+    )
 
 
 def test_rows_that_all_agree_leave_no_interval() -> None:
@@ -134,27 +162,61 @@ def reading_of(name: str, loss: float, interval: tuple[float, float]) -> Reading
 @pytest.mark.parametrize(
     ("loss", "interval", "sentence"),
     [
-        (0.25, (0.2, 0.3), "Without order 65.0% are judged right (shuffled): order is worth 25.0 points here at the"),
-        (0.01, (-0.01, 0.03), "Without order 89.0% are judged right (shuffled): no worth of order shows, +1.0 points"),
-        (-0.02, (-0.03, -0.01), "Without order 92.0% are judged right (shuffled), 2.0 points more than with it"),
+        (
+            0.25,
+            (0.2, 0.3),
+            (
+                "Without order 65.0% are judged right (shuffled): order is worth 25.0"
+                " points here at the"
+            ),
+        ),
+        (
+            0.01,
+            (-0.01, 0.03),
+            (
+                "Without order 89.0% are judged right (shuffled): no worth of order"
+                " shows, +1.0 points"
+            ),
+        ),
+        (
+            -0.02,
+            (-0.03, -0.01),
+            (
+                "Without order 92.0% are judged right (shuffled), 2.0 points more than"
+                " with it"
+            ),
+        ),
     ],
 )
 def test_the_sentence_on_the_worth_goes_by_the_interval(
     loss: float, interval: tuple[float, float], sentence: str
 ) -> None:
-    worth, bag = explain_order([reading_of(BAG, 0.3, (0.25, 0.35)), reading_of(SHUFFLED, loss, interval)])
+    worth, bag = explain_order(
+        [reading_of(BAG, 0.3, (0.25, 0.35)), reading_of(SHUFFLED, loss, interval)]
+    )
     assert worth.startswith(sentence)
-    assert bag == "The bag of words is 30.0 points below the run (95 % interval 25.0 to 35.0)."
+    assert (
+        bag
+        == "The bag of words is 30.0 points below the run (95 % interval 25.0 to 35.0)."
+    )
 
 
 def test_the_best_reading_that_sees_no_order_bounds_its_worth() -> None:
     readings = [
         reading_of(name, loss, (loss - 0.01, loss + 0.01))
-        for name, loss in (("as written", 0.0), ("reversed", 0.001), ("sorted", 0.02), (SHUFFLED, 0.03), (BAG, 0.1))
+        for name, loss in (
+            ("as written", 0.0),
+            ("reversed", 0.001),
+            ("sorted", 0.02),
+            (SHUFFLED, 0.03),
+            (BAG, 0.1),
+        )
     ]
     assert find_best_blind(readings).name == "sorted"
 
 
 def test_the_picture_has_a_bar_a_reading_as_long_as_its_accuracy() -> None:
-    axes = draw_word_order([reading_of("as written", 0.0, (0.0, 0.0)), reading_of(BAG, 0.4, (0.3, 0.5))]).axes[0]
+    axes = draw_word_order(
+        [reading_of("as written", 0.0, (0.0, 0.0)), reading_of(BAG, 0.4, (0.3, 0.5))]
+    ).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.5]  # type: ignore[attr-defined]
