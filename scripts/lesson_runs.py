@@ -360,8 +360,8 @@ def pad_rows(source: Path, config: Config) -> Iterator[tuple[str, str]]:
         for row in rows:
             length = int(texts.texts.lengths[row])
             tokens = [
-                texts.texts.types[number]
-                for number in texts.texts.type_ids[ends[row] - length : ends[row]]
+                texts.texts.words[number]
+                for number in texts.texts.word_ids[ends[row] - length : ends[row]]
             ]
             yield (
                 texts.label_names[texts.labels[row]],

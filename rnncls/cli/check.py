@@ -42,13 +42,13 @@ def check_command(
     from rnncls.machine.runtime import collect_again
     from rnncls.reporting.insight_tables import check_table, print_sentence
     from rnncls.runs.checkpoint import find_run
-    from rnncls.text.batching import spread_rows
+    from rnncls.text.batching import evenly_spaced
 
     collect_again()
     loaded, texts, source = open_texts(
         find_run(run), split, input_, use_cache=not no_cache
     )
-    chosen = texts.select(spread_rows(len(texts), num_texts))
+    chosen = texts.select(evenly_spaced(len(texts), num_texts))
     checks = check_invariance(loaded.model, chosen)
     meaning = describe_checks(checks, len(chosen))
     holds = all(check.holds for check in checks)

@@ -38,7 +38,7 @@ def flags_command(
     from rnncls.machine.runtime import collect_again
     from rnncls.reporting.insight_tables import flag_table, print_sentence
     from rnncls.runs.checkpoint import find_run
-    from rnncls.text.batching import spread_rows
+    from rnncls.text.batching import evenly_spaced
 
     collect_again()
     from rnncls.evaluation.run_evaluation import open_rows
@@ -46,7 +46,7 @@ def flags_command(
     loaded, rows, origin = open_rows(
         find_run(run), split=split, device=device, use_cache=not no_cache
     )
-    chosen = rows.select(spread_rows(len(rows.texts), num_texts))
+    chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))
     flags = find_flags(loaded, chosen)
     if json_:
         shown = [asdict(flag) for flag in flags[:top]]

@@ -142,20 +142,20 @@ def _fits_together(labelled: LabelledTexts) -> bool:
     """Return whether each number in an entry is of its type and stands for something."""
     texts, labels = labelled.texts, labelled.labels
     return (
-        [array.dtype.name for array in (texts.type_ids, texts.lengths, labels)]
+        [array.dtype.name for array in (texts.word_ids, texts.lengths, labels)]
         == ["int32", "int64", "int64"]
         and len(texts.lengths) == len(labels)
         and texts.lengths.min() >= 1
-        and texts.lengths.sum() == len(texts.type_ids)
-        and 0 <= texts.type_ids.min() <= texts.type_ids.max() < len(texts.types)
+        and texts.lengths.sum() == len(texts.word_ids)
+        and 0 <= texts.word_ids.min() <= texts.word_ids.max() < len(texts.words)
         and 0 <= labels.min() <= labels.max() < len(labelled.label_names)
     )
 
 
 def _write(entry: Path, labelled: LabelledTexts) -> None:
-    types = "\n".join(labelled.texts.types).encode("utf-8", "surrogatepass")
+    types = "\n".join(labelled.texts.words).encode("utf-8", "surrogatepass")
     tensors = {
-        "type_ids": torch.from_numpy(labelled.texts.type_ids),
+        "type_ids": torch.from_numpy(labelled.texts.word_ids),
         "lengths": torch.from_numpy(labelled.texts.lengths),
         "labels": torch.from_numpy(labelled.labels),
         "types": torch.from_numpy(np.frombuffer(types, dtype=np.uint8).copy()),

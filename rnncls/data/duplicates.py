@@ -38,7 +38,7 @@ def group_texts(texts: TokenizedTexts) -> Ints:
     ends = np.cumsum(texts.lengths)
     numbers: dict[bytes, int] = {}
     groups = (
-        numbers.setdefault(texts.type_ids[end - length : end].tobytes(), len(numbers))
+        numbers.setdefault(texts.word_ids[end - length : end].tobytes(), len(numbers))
         for end, length in zip(ends.tolist(), texts.lengths.tolist(), strict=True)
     )
     return np.fromiter(groups, np.int64, len(texts.lengths))
@@ -64,7 +64,7 @@ def _shingle(texts: TokenizedTexts) -> tuple[Hashes, Ints]:
     )  # within the text
     starts = np.repeat(np.cumsum(texts.lengths) - texts.lengths, counts) + places
     left = np.repeat(texts.lengths, counts) - places
-    padded = np.append(texts.type_ids, np.zeros(SHINGLE, np.int32)).astype(
+    padded = np.append(texts.word_ids, np.zeros(SHINGLE, np.int32)).astype(
         np.uint64
     ) + np.uint64(1)
     keys = np.zeros(len(starts), np.uint64)

@@ -404,7 +404,7 @@ def _coverage(texts: TokenizedTexts) -> float | None:
         return None
     from rnncls.text.vectors import load_vectors
 
-    _, found = load_vectors(VECTORS, texts.types)
+    _, found = load_vectors(VECTORS, texts.words)
     counts = texts.counts()
     return float(counts[found.numpy()].sum() / counts.sum())
 

@@ -116,7 +116,7 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
     cut = {part.split: cut_texts(part.tokens, max_tokens) for part in parts}
     own = cut["train"]
     vocab = build_vocab(
-        own.types,
+        own.words,
         own.counts(),
         min_freq=config.text.min_freq,
         max_vocab=config.text.max_vocab,
@@ -193,13 +193,13 @@ def describe_lengths(lengths: Ints, max_tokens: int) -> Lengths:
 
 def cut_texts(texts: TokenizedTexts, max_tokens: int) -> TokenizedTexts:
     """Return the texts as the network reads them."""
-    places = np.arange(len(texts.type_ids)) - np.repeat(
+    places = np.arange(len(texts.word_ids)) - np.repeat(
         np.cumsum(texts.lengths) - texts.lengths, texts.lengths
     )
     return TokenizedTexts(
-        texts.type_ids[places < max_tokens],
+        texts.word_ids[places < max_tokens],
         np.minimum(texts.lengths, max_tokens),
-        texts.types,
+        texts.words,
     )
 
 
@@ -207,17 +207,17 @@ def _describe_coverage(
     texts: TokenizedTexts, vocab: Vocab, known: npt.NDArray[np.bool_] | None
 ) -> Coverage:
     counts = texts.counts()
-    ids = vocab.encode(texts.types)
+    ids = vocab.encode(texts.words)
     num_tokens = int(counts.sum())
     unknown = counts * (ids == UNK_ID)
     most = sorted(
         np.flatnonzero(unknown).tolist(),
-        key=lambda kind: (-unknown[kind], texts.types[kind]),
+        key=lambda kind: (-unknown[kind], texts.words[kind]),
     )[:10]
     return Coverage(
         num_tokens=num_tokens,
         unknown_share=float(unknown.sum() / num_tokens),
-        unknown_words={texts.types[kind]: int(unknown[kind]) for kind in most},
+        unknown_words={texts.words[kind]: int(unknown[kind]) for kind in most},
         vectors_share=(
             None if known is None else float(counts[known[ids]].sum() / num_tokens)
         ),

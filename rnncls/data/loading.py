@@ -298,7 +298,7 @@ def collect_vocab(
     """Return the words of some rows that the config wants."""
     counts = texts.counts(rows)
     return build_vocab(
-        texts.types,
+        texts.words,
         counts,
         min_freq=config.text.min_freq,
         max_vocab=config.text.max_vocab,

@@ -147,16 +147,16 @@ def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:
     starts = (np.cumsum(texts.lengths) - texts.lengths)[rows]
     places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return TokenizedTexts(
-        texts.type_ids[np.repeat(starts, lengths) + places], lengths, texts.types
+        texts.word_ids[np.repeat(starts, lengths) + places], lengths, texts.words
     )
 
 
 def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
     """Return which texts have no token, and read as one unknown word. [N] bool."""
     starts = np.cumsum(texts.lengths) - texts.lengths
-    unknown = texts.types.index(UNK) if UNK in texts.types else -1
+    unknown = texts.words.index(UNK) if UNK in texts.words else -1
     return np.asarray(
-        (texts.lengths == 1) & (texts.type_ids[starts] == unknown), dtype=np.bool_
+        (texts.lengths == 1) & (texts.word_ids[starts] == unknown), dtype=np.bool_
     )
 
 

@@ -20,7 +20,7 @@ from rnncls.text.tokenizer import (
     TEXTS_A_PIECE,
     TokenizedTexts,
     join_texts,
-    regroup,
+    rebatch,
     tokenize_stream,
     tokenize_texts,
 )
@@ -130,7 +130,7 @@ class Predictor:
         if processes.count == 1:
             yield from self.stream(chunks)
             return
-        windows, ahead = tee(regroup(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
+        windows, ahead = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
         own = self.stream(islice(ahead, 0, None, processes.count))
         for number, texts in enumerate(windows):
             sender = number % processes.count
@@ -140,7 +140,7 @@ class Predictor:
         """Read this process's windows for `stream_together` of the first one, which
         gets an error of this one too.
         """
-        windows = regroup(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
+        windows = rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
         try:
             for _, tokenized in self._tokenize(
                 islice(windows, processes.number, None, processes.count)
@@ -191,7 +191,7 @@ class Predictor:
         predictions = self._label(texts, self._find_probs(tokenized))
         if not self.attention:
             return predictions
-        tokens = (tokenized.types[number] for number in tokenized.type_ids)
+        tokens = (tokenized.words[number] for number in tokenized.word_ids)
         found = find_attention(self.model, encode_texts(tokenized, self.run.vocab))
         attention = [[(next(tokens), weight) for weight in own] for own in found]
         return [

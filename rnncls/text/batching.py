@@ -93,7 +93,7 @@ def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
     """Return the texts with the token ids of a vocabulary."""
     starts = np.cumsum(texts.lengths) - texts.lengths
     return EncodedTexts(
-        vocab.encode(texts.types)[texts.type_ids], texts.lengths, starts
+        vocab.encode(texts.words)[texts.word_ids], texts.lengths, starts
     )
 
 
@@ -147,7 +147,7 @@ def plan_in_order_of_length(
     return _cut(np.argsort(lengths, kind="stable"), batch_size)
 
 
-def spread_rows(num_rows: int, wanted: int) -> npt.NDArray[np.int64]:
+def evenly_spaced(num_rows: int, wanted: int) -> npt.NDArray[np.int64]:
     """Return so many of 0..`num_rows` - 1, or all where they are fewer, evenly spread
     over them. [at most `wanted`].
     """

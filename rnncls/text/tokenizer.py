@@ -1,24 +1,25 @@
-"""From texts to tokens: mending, torchtext's `basic_english`, and flat arrays of token
-types.
+"""Tokenisation: from texts to flat arrays of word numbers.
 
-A tokenised corpus is kept as numbers from the start: each distinct token (a *type*)
-gets a number in the order of its first appearance, and a text is a slice of one flat
-int32 array, about 4 bytes a token. A vocabulary later maps type numbers to token ids in
-one indexing operation.
+A tokenised file is kept as numbers from the start: each distinct token (a *word*) gets
+a number in the order of its first appearance, and a text is a slice of one flat int32
+array, about 4 bytes a token. A vocabulary later maps word numbers to token ids in one
+indexing operation.
 
-Shapes: N texts, M tokens in all of them, K types.
+Every tokenizer must follow three rules: a token is not empty, it holds no line end (the
+vocabulary and the cache store one word a line; `TokenizedTexts` checks both), and it
+does not extend across white space (`rnncls.text.incremental` relies on it).
+
+Shapes: N texts, M tokens in all of them, K distinct words.
 """
 
-import html
 import importlib.util
 import os
-import re
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
-from itertools import chain, islice, takewhile
+from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,110 +27,74 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rnncls.text.cleaning import clean_text, mark_case, replace_digits
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from rnncls.config.schema import TextSection
 
 Tokenizer = Callable[[str], list[str]]
-"""From a text to its tokens, at least one."""
+"""A function from a text to its tokens, at least one."""
 UNK = "<unk>"
-"""Stands for a word that the vocabulary lacks, and for a text with no token at all."""
+"""Stands for a word outside the vocabulary, and for a text without any token."""
 
 TEXTS_A_PIECE = 4096
-"""Texts that a process tokenises at once; fewer than two such pieces are not worth a
-process."""
-_TEXTS_COUNTED = 100_000
+"""Texts that a process tokenises at once; below two pieces no process is started."""
 PIECES_AHEAD = 4
-"""Pieces for each process that may wait for it or for whoever takes its results: what
-bounds the memory."""
-
-_BROKEN_ENTITY = re.compile(
-    r"(?<![&\w])(?<!amp;)(#\d{1,7}|quot|amp|lt|gt|nbsp|apos|hellip|[lr][sd]quo|[mn]dash);"
-)
-_SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
-_NEEDS_MENDING = re.compile(r"[;\\<]")
-_MAY_CHANGE_OTHERS = re.compile(r"[;\\<&#]")
-_MAY_BE_CAPITAL = re.compile(r"(?<!\S)[^\w\s]*([^\W\d_a-z][^\W\d_]*)")
-_DIGIT = re.compile(r"\d")
+"""Pieces per process that may wait for it or for the consumer; limits the memory."""
+_TEXTS_COUNTED = 100_000
 
 
 @dataclass(frozen=True)
 class TokenizedTexts:
-    """N texts as slices of one flat array of type numbers.
+    """N texts as slices of one flat array of word numbers.
 
     Attributes:
-        type_ids: [M] int32, in 0..K-1.
+        word_ids: [M] int32, in 0..K-1.
         lengths: [N] int64, tokens in each text, at least 1.
-        types: The K distinct tokens, in the order of their first appearance.
+        words: The K distinct tokens, in the order of their first appearance.
     """
 
-    type_ids: npt.NDArray[np.int32]
+    word_ids: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int64]
-    types: list[str]
+    words: list[str]
+
+    def __post_init__(self) -> None:
+        """Check the words.
+
+        Raises:
+            ValueError: A word is empty or holds a line end.
+        """
+        for word in self.words:
+            if not word or "\n" in word:
+                raise ValueError(f"the tokenizer made the invalid token {word!r}")
 
     def counts(
         self, texts: npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.int64]:
-        """Return how often each type occurs, in all texts or in the chosen ones. [K]
-        int64.
-        """
-        chosen = np.full(len(self.lengths), texts is None)
+        """Return how often each word occurs, in all texts or in selected ones. [K] int64."""
+        is_counted = np.full(len(self.lengths), texts is None)  # [N]
         if texts is not None:
-            chosen[texts] = True
-        ends = np.cumsum(self.lengths)
-        counts = np.zeros(len(self.types), dtype=np.int64)
-        for start in range(
-            0, len(self.lengths), _TEXTS_COUNTED
-        ):  # not at once: bincount takes 8 bytes a token
-            part = slice(start, start + _TEXTS_COUNTED)
+            is_counted[texts] = True
+        counts = np.zeros(len(self.words), dtype=np.int64)  # [K]
+        start = 0
+        # Not at once: bincount takes 8 bytes a token.
+        for first in range(0, len(self.lengths), _TEXTS_COUNTED):
+            part = slice(first, first + _TEXTS_COUNTED)
             lengths = self.lengths[part]
-            type_ids = self.type_ids[ends[start] - lengths[0] : ends[part][-1]][
-                np.repeat(chosen[part], lengths)
-            ]
-            counts += np.bincount(type_ids, minlength=len(self.types))
+            end = start + int(lengths.sum())
+            word_ids = self.word_ids[start:end]
+            counted = word_ids[np.repeat(is_counted[part], lengths)]
+            counts += np.bincount(counted, minlength=len(self.words))
+            start = end
         return counts
 
 
-def mend(text: str) -> str:
-    """Return `text` with broken entities mended, tags dropped and escaped line ends
-    turned
-    into spaces.
-
-    AG News has entities that lost their ampersand (`#39;`, `quot;`), escaped tags
-    (`&lt;b&gt;`) and backslashes where a line ended; ` #39;s` becomes `'s`.
-    """
-    if not _NEEDS_MENDING.search(text):
-        return text
-    text = _BROKEN_ENTITY.sub(r"&\1;", text)
-    text = _SPACED_APOSTROPHE.sub("'", text)
-    text = html.unescape(html.unescape(text))
-    return _TAG.sub(" ", text).replace("\\", " ")
-
-
-def mark_case(text: str) -> str:
-    """Return `text` with `xxup` before each word in capitals and `xxmaj` before each
-    that
-    begins with one.
-
-    These are the marks of fastai (Howard and Gugger 2020). What counts is the first run
-    of letters of whatever stands between two spaces, and one letter by itself is no
-    word in capitals.
-    """
-
-    def mark(word: re.Match[str]) -> str:
-        letters = word[1]
-        if len(letters) > 1 and letters.isupper():
-            return f"xxup {word[0]}"
-        return f"xxmaj {word[0]}" if letters[0].isupper() else word[0]
-
-    return _MAY_BE_CAPITAL.sub(mark, text)
-
-
 class Settings(NamedTuple):
-    """Those settings of a text section that decide about a text's tokens: what other
-    processes and the cache get.
+    """The keys of a text section that decide about the tokens of a text.
+
+    Worker processes get them, and they are part of the cache key: their order counts.
     """
 
     tokenizer: str
@@ -140,100 +105,58 @@ class Settings(NamedTuple):
 
     @classmethod
     def of(cls, section: "TextSection") -> "Settings":
-        """Return those of a section."""
-        return cls(*(getattr(section, name) for name in cls._fields))
+        """Return the settings of a text section."""
+        return cls(
+            tokenizer=section.tokenizer,
+            clean=section.clean,
+            mark_case=section.mark_case,
+            same_digits=section.same_digits,
+            max_tokens=section.max_tokens,
+        )
 
 
 def build_tokenizer(section: "TextSection") -> Tokenizer:
-    """Return a function from a text to its first tokens; a text without any becomes one
-    `<unk>`.
+    """Return a function from a text to its first `max_tokens` tokens.
+
+    A text without any token becomes one `<unk>`.
     """
-    return _tokenizer(Settings.of(section))
+    return _build_tokenizer(Settings.of(section))
 
 
 def tokenize_texts(texts: list[str], section: "TextSection") -> TokenizedTexts:
-    """Tokenise each text once and number the types."""
+    """Tokenise texts in this process."""
     return _tokenize(texts, Settings.of(section))
-
-
-class LineTokens:
-    """The tokens of one text that arrives in pieces, cut anywhere: at its end the same
-    as if it had come at once.
-    """
-
-    def __init__(self, section: "TextSection") -> None:
-        """Wait for the first piece."""
-        self._tokenize = build_tokenizer(section)
-        self._max_tokens = section.max_tokens
-        self._parts: list[str] = []
-        self._word = ""
-        self._is_plain = True
-        self.tokens: list[str] = []
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything has arrived."""
-        return any(self._parts)
-
-    def feed(self, part: str, *, is_last: bool = False) -> tuple[int, list[str]]:
-        """Take one more piece; a word counts once a space follows it, or the text's
-        end.
-
-        Words stand for themselves until one of the signs comes by which `mend` may
-        change others, such as those before the end of a tag: from there on all that has
-        come is tokenised anew.
-
-        Returns:
-            How many of the tokens so far still stand, and those that follow them.
-        """
-        self._parts.append(part)
-        self._is_plain = self._is_plain and not _MAY_CHANGE_OTHERS.search(part)
-        words, self._word = _split_off_word(self._word + part)
-        if self._is_plain and not is_last:
-            num_kept = len(self.tokens)
-            found = self._tokenize(words)[: self._max_tokens - num_kept]
-            found = (
-                [] if found == [UNK] else found
-            )  # what a text without tokens becomes
-        else:
-            text = "".join(self._parts)
-            whole = self._tokenize(text if is_last else _split_off_word(text)[0])
-            pairs = zip(self.tokens, whole, strict=False)
-            num_kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            found = [] if whole == [UNK] and not is_last else whole[num_kept:]
-        self.tokens = self.tokens[:num_kept] + found
-        return num_kept, found
-
-
-def _split_off_word(text: str) -> tuple[str, str]:
-    """Return a text up to its last space, and the word after it, which may still go on."""
-    if not text or text[-1].isspace():
-        return text, ""
-    word = text.rsplit(None, 1)[-1]
-    return text.removesuffix(word), word
 
 
 def tokenize_stream(
     chunks: Iterable[list[str]], section: "TextSection"
 ) -> Iterator[TokenizedTexts]:
-    """Yield the texts tokenised, piece by piece, in their order; other processes work
-    ahead of whoever takes them.
+    """Tokenise a stream of texts piece by piece, in their order.
 
-    A stream of one piece, or a machine of one core, needs no process.
+    Several processes work ahead of the consumer. A stream of one piece, or a machine
+    with one core, uses no other process.
     """
     settings = Settings.of(section)
-    pieces = regroup(chunks, TEXTS_A_PIECE)
+    pieces = rebatch(chunks, TEXTS_A_PIECE)
     first = list(islice(pieces, 2))
-    num_processes = _num_cores()
+    pieces = chain(first, pieces)
+    num_processes = _count_cores()
     if len(first) < 2 or num_processes == 1:
-        yield from (_tokenize(piece, settings) for piece in chain(first, pieces))
+        for piece in pieces:
+            yield _tokenize(piece, settings)
         return
+    yield from _tokenize_in_processes(pieces, settings, num_processes)
+
+
+def _tokenize_in_processes(
+    pieces: Iterable[list[str]], settings: Settings, num_processes: int
+) -> Iterator[TokenizedTexts]:
     from loky import get_reusable_executor
 
     executor = get_reusable_executor(num_processes, timeout=60)
     waiting: deque[Future[TokenizedTexts]] = deque()
     try:
-        for piece in chain(first, pieces):
+        for piece in pieces:
             waiting.append(executor.submit(_tokenize, piece, settings))
             if len(waiting) > PIECES_AHEAD * num_processes:
                 yield waiting.popleft().result()
@@ -245,19 +168,17 @@ def tokenize_stream(
 
 
 def join_texts(parts: Iterable[TokenizedTexts]) -> TokenizedTexts:
-    """Return all parts as one, their types numbered anew in the order of their first
-    appearance.
-    """
+    """Concatenate tokenised texts; words are renumbered by their first appearance."""
     numbers = number_by_appearance()
-    type_ids, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    word_ids = [np.empty(0, np.int32)]
+    lengths = [np.empty(0, np.int64)]
     for part in parts:
-        renumbered = np.fromiter(
-            map(numbers.__getitem__, part.types), np.int32, len(part.types)
-        )
-        type_ids.append(renumbered[part.type_ids])
+        new_numbers = [numbers[word] for word in part.words]
+        renumbered = np.array(new_numbers, dtype=np.int32)  # [K of the part]
+        word_ids.append(renumbered[part.word_ids])
         lengths.append(part.lengths)
     return TokenizedTexts(
-        np.concatenate(type_ids), np.concatenate(lengths), list(numbers)
+        np.concatenate(word_ids), np.concatenate(lengths), list(numbers)
     )
 
 
@@ -268,10 +189,8 @@ def number_by_appearance() -> defaultdict[str, int]:
     return numbers
 
 
-def regroup(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
-    """Yield the texts of all chunks in their order, so many at a time, and what is left
-    at the end.
-    """
+def rebatch(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
+    """Yield the texts of all chunks in lists of `num_texts`; the last may be shorter."""
     waiting: list[str] = []
     for chunk in chunks:
         waiting += chunk
@@ -282,50 +201,52 @@ def regroup(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
         yield waiting
 
 
-def _num_cores() -> int:
-    """Return how many cores this process may use, or has been told to."""
-    cores = (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
-    return min(cores, int(os.environ.get("OMP_NUM_THREADS") or cores))
+def _count_cores() -> int:
+    """Return how many cores this process may use, or OMP_NUM_THREADS if that is less."""
+    if hasattr(os, "sched_getaffinity"):
+        num_cores = len(os.sched_getaffinity(0))
+    else:
+        num_cores = os.cpu_count() or 1
+    return min(num_cores, int(os.environ.get("OMP_NUM_THREADS") or num_cores))
 
 
 @cache
-def _tokenizer(settings: Settings) -> Tokenizer:
-    is_basic = settings.tokenizer == "basic_english"
-    split: Tokenizer = (
-        _torchtext_utils().get_tokenizer("basic_english") if is_basic else str.split
-    )
-    changes = [
-        change
-        for change, is_wanted in (
-            (mend, settings.clean),
-            (mark_case, settings.mark_case),
-            (partial(_DIGIT.sub, "0"), settings.same_digits),
-        )
-        if is_wanted
-    ]
+def _build_tokenizer(settings: Settings) -> Tokenizer:
+    split = _find_splitter(settings.tokenizer)
+    cleaners: list[Callable[[str], str]] = []
+    if settings.clean:
+        cleaners.append(clean_text)
+    if settings.mark_case:
+        cleaners.append(mark_case)
+    if settings.same_digits:
+        cleaners.append(replace_digits)
 
     def tokenize(text: str) -> list[str]:
-        for change in changes:
-            text = change(text)
+        for clean in cleaners:
+            text = clean(text)
         return split(text)[: settings.max_tokens] or [UNK]
 
     return tokenize
 
 
+def _find_splitter(name: str) -> Callable[[str], list[str]]:
+    """Return the function that splits a cleaned text into tokens."""
+    if name == "basic_english":
+        splitter: Tokenizer = _torchtext_utils().get_tokenizer("basic_english")
+        return splitter
+    return str.split
+
+
 def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:
-    tokenize = _tokenizer(settings)
+    tokenize = _build_tokenizer(settings)
     numbers = number_by_appearance()
-    type_ids, lengths = array("i"), array("q")
+    word_ids, lengths = array("i"), array("q")
     for text in texts:
         tokens = tokenize(text)
         lengths.append(len(tokens))
-        type_ids.extend(map(numbers.__getitem__, tokens))
+        word_ids.extend(map(numbers.__getitem__, tokens))
     return TokenizedTexts(
-        np.array(type_ids, dtype=np.int32),
+        np.array(word_ids, dtype=np.int32),
         np.array(lengths, dtype=np.int64),
         list(numbers),
     )
@@ -333,9 +254,7 @@ def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:
 
 @cache
 def _torchtext_utils() -> ModuleType:
-    """Return torchtext.data.utils without torchtext itself, which would bring torch
-    into every process.
-    """
+    """Import torchtext.data.utils alone: torchtext itself would import torch."""
     package = importlib.util.find_spec("torchtext")
     if package is None or package.origin is None:
         raise ModuleNotFoundError(

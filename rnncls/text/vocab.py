@@ -1,6 +1,6 @@
 """The vocabulary: which token has which id.
 
-Shapes: K token types, V words in the vocabulary.
+Shapes: K distinct words of the texts, V words in the vocabulary.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,18 @@ UNK_ID = 1
 
 
 class Vocab:
-    """V distinct words; a word's place in the list is its token id. `<pad>` is 0 and
-    `<unk>` is 1.
-    """
+    """V distinct words; the index of a word is its token id. `<pad>` is 0, `<unk>` is 1."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Take the list of words, `<pad>` and `<unk>` first.
+        """Create a vocabulary of a list of words that starts with `<pad>` and `<unk>`.
 
         Raises:
-            ValueError: The list starts otherwise, or names a word twice.
+            ValueError: The list starts with other words, or has a word twice.
         """
         if list(words[:2]) != [PAD, UNK]:
             raise ValueError(f"a vocabulary starts with {PAD} and {UNK}")
         if len(set(words)) != len(words):
-            raise ValueError("a word stands twice in the vocabulary")
+            raise ValueError("the vocabulary has a word twice")
         self.words = list(words)
 
     def __len__(self) -> int:
@@ -40,41 +38,40 @@ class Vocab:
     @cached_property
     def _ids(self) -> dict[str, int]:
         # A text that says "<pad>" is not padding: it reads as an unknown word.
-        return {
-            word: token_id for token_id, word in enumerate(self.words) if word != PAD
-        }
+        ids = {word: token_id for token_id, word in enumerate(self.words)}
+        del ids[PAD]
+        return ids
 
-    def encode(self, types: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Return the token id of each type, `UNK_ID` for those outside the vocabulary.
-        [K] int32.
-        """
+    def encode(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Return the token ids of K words; unknown words get `UNK_ID`. [K] int32."""
         ids = self._ids
-        return np.array([ids.get(word, UNK_ID) for word in types], dtype=np.int32)
+        return np.array([ids.get(word, UNK_ID) for word in words], dtype=np.int32)
 
 
 def build_vocab(
-    types: Sequence[str],
+    words: Sequence[str],
     counts: npt.NDArray[np.int64],
     *,
     min_freq: int,
     max_vocab: int | None,
 ) -> Vocab:
-    """Return the vocabulary of the types that occur at least `min_freq` times.
+    """Return the vocabulary of the words that occur at least `min_freq` times.
 
-    The most frequent come first, equally frequent ones in the order of the alphabet, so
-    that the order of the rows does not matter. With `max_vocab`, at most so many words
-    are kept, `<pad>` and `<unk>` counted in.
+    The most frequent words come first, equally frequent ones in alphabetical order, so
+    that the order of the rows does not matter.
 
     Args:
-        types: K distinct tokens.
-        counts: [K] int64, how often each occurs in the training rows.
+        words: K distinct words.
+        counts: [K] int64, how often each word occurs in the training rows.
         min_freq: The lowest count to keep.
-        max_vocab: The largest V, or None.
+        max_vocab: The largest V, `<pad>` and `<unk>` included; None: no limit.
     """
-    frequent = [
-        (-int(counts[k]), types[k]) for k in np.flatnonzero(counts >= min_freq).tolist()
-    ]
-    words = [word for _, word in sorted(frequent) if word not in {PAD, UNK}]
+    frequent: list[tuple[int, str]] = []
+    for index in np.flatnonzero(counts >= min_freq).tolist():
+        word = words[index]
+        if word not in {PAD, UNK}:
+            frequent.append((-int(counts[index]), word))
+    kept = [word for _, word in sorted(frequent)]
     if max_vocab is not None:
-        words = words[: max_vocab - 2]
-    return Vocab([PAD, UNK, *words])
+        kept = kept[: max_vocab - 2]
+    return Vocab([PAD, UNK, *kept])

@@ -49,9 +49,9 @@ def assert_same(found: LabelledTexts, expected: LabelledTexts) -> None:
         expected.sha256,
         expected.label_names,
     )
-    assert found.texts.types == expected.texts.types
+    assert found.texts.words == expected.texts.words
     np.testing.assert_array_equal(found.labels, expected.labels)
-    np.testing.assert_array_equal(found.texts.type_ids, expected.texts.type_ids)
+    np.testing.assert_array_equal(found.texts.word_ids, expected.texts.word_ids)
     np.testing.assert_array_equal(found.texts.lengths, expected.texts.lengths)
 
 
@@ -99,7 +99,7 @@ def test_a_change_that_does_not_touch_the_tokens_uses_the_same_entry() -> None:
 def test_a_changed_file_is_read_anew(own_file: Path) -> None:
     load()
     own_file.write_text("text,label\nnew,a\n", encoding="utf-8")
-    assert load().texts.types == ["new"]
+    assert load().texts.words == ["new"]
 
 
 @pytest.mark.parametrize(

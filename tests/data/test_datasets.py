@@ -268,7 +268,7 @@ def test_the_order_of_the_rows_does_not_change_the_names_of_the_labels() -> None
 def test_texts_stand_beside_their_labels() -> None:
     source = load(["a", "b", "a"])
     assert (
-        [source.texts.types[number] for number in source.texts.type_ids],
+        [source.texts.words[number] for number in source.texts.word_ids],
         source.labels.tolist(),
     ) == (
         ["word0", "word1", "word2"],
@@ -311,7 +311,7 @@ def test_classes_of_a_built_in_data_set_that_do_not_occur_are_left_out() -> None
 
 
 def test_a_built_in_data_set_reads_title_and_description() -> None:
-    assert load_ag_news(["1,one two,three"]).texts.types == ["one", "two", "three"]
+    assert load_ag_news(["1,one two,three"]).texts.words == ["one", "two", "three"]
 
 
 def test_columns_of_a_built_in_data_set_have_known_positions() -> None:
@@ -447,7 +447,7 @@ def test_a_file_without_a_header_is_read_by_the_names_of_its_columns(
         train=str(path), text=["t"], delimiter="semicolon", columns=["label", "t", "id"]
     )
     labelled = load_labelled(path, section, TextSection())
-    assert (labelled.label_names, labelled.texts.types) == (["x", "y"], ["one", "two"])
+    assert (labelled.label_names, labelled.texts.words) == (["x", "y"], ["one", "two"])
 
 
 def test_a_built_in_data_set_has_no_validation_file() -> None:

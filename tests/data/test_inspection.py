@@ -134,7 +134,7 @@ def test_cut_texts_are_the_first_tokens_of_each() -> None:
         np.array([0, 1, 2, 0, 1], np.int32), np.array([3, 2]), ["a", "b", "c"]
     )
     short = cut_texts(texts, 2)
-    assert (short.type_ids.tolist(), short.lengths.tolist()) == ([0, 1, 0, 1], [2, 2])
+    assert (short.word_ids.tolist(), short.lengths.tolist()) == ([0, 1, 0, 1], [2, 2])
 
 
 def test_a_row_is_named_by_its_number_in_the_file() -> None:

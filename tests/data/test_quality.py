@@ -217,7 +217,7 @@ def test_near_copies_are_those_of_comparing_all_pairs() -> None:
 def test_texts_are_selected_in_the_order_asked_for() -> None:
     texts = tokenize_texts(["a b c", "d", "e f"], TextSection())
     chosen = select_texts(texts, np.array([2, 0]))
-    assert [texts.types[kind] for kind in chosen.type_ids] == ["e", "f", "a", "b", "c"]
+    assert [texts.words[kind] for kind in chosen.word_ids] == ["e", "f", "a", "b", "c"]
     assert chosen.lengths.tolist() == [2, 3]
 
 

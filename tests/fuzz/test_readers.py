@@ -405,7 +405,7 @@ def test_a_data_set_has_the_labels_and_tokens_of_its_file(
         label.strip() for _, label in table
     ]
     tokens = [token for text, _ in table for token in tokenize(text)]
-    assert [found.texts.types[number] for number in found.texts.type_ids] == tokens
+    assert [found.texts.words[number] for number in found.texts.word_ids] == tokens
     assert len(set(found.label_names)) == len(found.label_names)
 
 
@@ -420,7 +420,7 @@ def test_a_million_rows_of_one_token_are_read_and_tokenised() -> None:
         config.data,
         config.text,
     )
-    assert (found.texts.types, len(found.labels), int(found.texts.lengths.sum())) == (
+    assert (found.texts.words, len(found.labels), int(found.texts.lengths.sum())) == (
         ["word"],
         1_000_000,
         1_000_000,

@@ -335,9 +335,9 @@ def cached(
     found = load_cached(Path("own.csv"), config, use_cache=True)
     texts_ = found.texts
     return (
-        texts_.type_ids.tolist(),
+        texts_.word_ids.tolist(),
         texts_.lengths.tolist(),
-        texts_.types,
+        texts_.words,
         found.labels.tolist(),
         found.label_names,
     )
@@ -380,4 +380,4 @@ def test_a_file_is_tokenised_as_without_the_cache() -> None:
     config = parse_config("data: {train: own.csv, text: [text]}", "fuzz.yaml")
     written("own.csv", b"text,label\none two three,b\nfour five,a\n")
     without = load_labelled(Path("own.csv"), config.data, config.text)
-    np.testing.assert_array_equal(cached(config)[0], without.texts.type_ids)
+    np.testing.assert_array_equal(cached(config)[0], without.texts.word_ids)

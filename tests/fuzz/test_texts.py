@@ -16,7 +16,12 @@ from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.evaluation_tables import prediction_line, save_predictions
 from rnncls.runs.checkpoint import Run, load_vocab
-from rnncls.text.tokenizer import build_tokenizer, join_texts, mend, tokenize_texts
+from rnncls.text.cleaning import clean_text
+from rnncls.text.tokenizer import (
+    build_tokenizer,
+    join_texts,
+    tokenize_texts,
+)
 from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab, build_vocab
 from tests.fuzz.cases import fuzz, texts
 
@@ -91,13 +96,13 @@ def test_tokens_of_white_space_are_the_same_when_they_are_tokenised_again(
 
 @fuzz(text=texts(surrogates=True, without=";\\<"))
 def test_a_text_without_marks_of_damage_is_not_mended(text: str) -> None:
-    assert mend(text) == text
+    assert clean_text(text) == text
 
 
 @fuzz(text=texts(surrogates=True))
 def test_a_mended_text_has_no_tag_and_no_backslash(text: str) -> None:
-    assert "\\" not in mend(text)
-    assert "<b>" not in mend(text)
+    assert "\\" not in clean_text(text)
+    assert "<b>" not in clean_text(text)
 
 
 @fuzz(parts=st.lists(any_texts, max_size=4), name=tokenizers)
@@ -105,8 +110,8 @@ def test_parts_tokenised_apart_are_the_whole(parts: list[list[str]], name: str) 
     section = configure(f"text.tokenizer={name}").text
     joined = join_texts(tokenize_texts(part, section) for part in parts)
     whole = tokenize_texts([text for part in parts for text in part], section)
-    assert joined.types == whole.types
-    np.testing.assert_array_equal(joined.type_ids, whole.type_ids)
+    assert joined.words == whole.words
+    np.testing.assert_array_equal(joined.word_ids, whole.word_ids)
     np.testing.assert_array_equal(joined.lengths, whole.lengths)
 
 
@@ -117,7 +122,7 @@ def test_types_are_counted_as_by_hand(rows: list[str], chosen: set[int]) -> None
     tokens = [token for row in picked for token in build_tokenizer(section)(rows[row])]
     found = tokenize_texts(rows, section)
     counts = found.counts(np.array(picked, dtype=np.int64))
-    assert counts.tolist() == [tokens.count(word) for word in found.types]
+    assert counts.tolist() == [tokens.count(word) for word in found.words]
 
 
 # Vocabulary
@@ -132,7 +137,7 @@ def test_the_order_of_the_rows_does_not_change_the_vocabulary(
     shuffled = list(rows)
     order.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
     first, second = (
-        build_vocab(found.types, found.counts(), min_freq=min_freq, max_vocab=None)
+        build_vocab(found.words, found.counts(), min_freq=min_freq, max_vocab=None)
         for found in (
             tokenize_texts(each, configure().text) for each in (rows, shuffled)
         )
@@ -145,10 +150,10 @@ def test_a_word_has_its_place_as_its_id_and_any_other_is_unknown(
     rows: list[str],
 ) -> None:
     found = tokenize_texts(rows, configure().text)
-    vocab = build_vocab(found.types, found.counts(), min_freq=2, max_vocab=20)
-    ids = vocab.encode(found.types).tolist()
+    vocab = build_vocab(found.words, found.counts(), min_freq=2, max_vocab=20)
+    ids = vocab.encode(found.words).tolist()
     assert [vocab.words[token_id] for token_id in ids if token_id != UNK_ID] == [
-        word for word in found.types if word in vocab.words[2:]
+        word for word in found.words if word in vocab.words[2:]
     ]
     assert PAD_ID not in ids
 
@@ -158,7 +163,7 @@ def test_words_are_the_same_when_they_have_been_written_and_read(
     rows: list[str], name: str
 ) -> None:
     found = tokenize_texts(rows, configure(f"text.tokenizer={name}").text)
-    vocab = build_vocab(found.types, found.counts(), min_freq=1, max_vocab=None)
+    vocab = build_vocab(found.words, found.counts(), min_freq=1, max_vocab=None)
     Path("vocab.txt").write_bytes("".join(f"{word}\n" for word in vocab.words).encode())
     assert load_vocab(Path()).words == vocab.words
 

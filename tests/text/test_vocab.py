@@ -120,7 +120,7 @@ def test_a_list_that_does_not_start_with_the_special_words_is_refused(
 
 @pytest.mark.parametrize("words", [["a", "a"], ["<pad>"], ["<unk>", "b"]])
 def test_a_list_that_names_a_word_twice_is_refused(words: list[str]) -> None:
-    with pytest.raises(ValueError, match="a word stands twice in the vocabulary"):
+    with pytest.raises(ValueError, match="the vocabulary has a word twice"):
         Vocab(["<pad>", "<unk>", *words])
 
 
@@ -137,5 +137,5 @@ def test_the_order_of_the_rows_does_not_matter(order: Sequence[int]) -> None:
     texts = tokenize_texts(
         [rows[row] for row in order], TextSection(tokenizer="whitespace", clean=False)
     )
-    vocab = build_vocab(texts.types, texts.counts(), min_freq=1, max_vocab=None)
+    vocab = build_vocab(texts.words, texts.counts(), min_freq=1, max_vocab=None)
     assert vocab.words == ["<pad>", "<unk>", "two", "one", "five", "four", "three"]

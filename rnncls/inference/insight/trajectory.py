@@ -26,7 +26,7 @@ from rnncls.nn.classifier import Pooling, TextClassifier
 from rnncls.nn.recurrent import Carried
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import EncodedTexts, encode_text
-from rnncls.text.tokenizer import LineTokens
+from rnncls.text.incremental import IncrementalTokenizer
 
 
 def reads_one_way(section: ModelSection) -> bool:
@@ -252,7 +252,7 @@ class Stream:
             yield from self._read("", is_last=True)
 
     def _start_line(self) -> None:
-        self._line = LineTokens(self._run.config.text)
+        self._line = IncrementalTokenizer(self._run.config.text)
         self._reader = PrefixReader(self._run.model)
         self._verdict: Verdict | None = None
 

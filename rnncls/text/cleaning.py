@@ -1,0 +1,59 @@
+"""Cleaning of raw texts before they are split into tokens.
+
+Each function takes a text and returns a text; `rnncls.text.tokenizer` applies those
+that the config asks for, in the order of this module.
+"""
+
+import html
+import re
+
+EDITS_EARLIER_WORDS = re.compile(r"[;\\<&#]")
+"""Characters by which `clean_text` may change words that came before them, such as the
+`>` of a tag that was opened earlier."""
+
+_BROKEN_ENTITY = re.compile(
+    r"(?<![&\w])(?<!amp;)(#\d{1,7}|quot|amp|lt|gt|nbsp|apos|hellip|[lr][sd]quo|[mn]dash);"
+)
+_SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
+_NEEDS_CLEANING = re.compile(r"[;\\<]")
+_MAY_BE_CAPITAL = re.compile(r"(?<!\S)[^\w\s]*([^\W\d_a-z][^\W\d_]*)")
+_DIGIT = re.compile(r"\d")
+
+
+def clean_text(text: str) -> str:
+    """Repair HTML entities, remove tags and replace backslashes with spaces.
+
+    AG News has entities that lost their ampersand (`#39;`, `quot;`), escaped tags
+    (`&lt;b&gt;`) and backslashes where a line ended; ` #39;s` becomes `'s`.
+    """
+    if not _NEEDS_CLEANING.search(text):
+        return text
+    text = _BROKEN_ENTITY.sub(r"&\1;", text)
+    text = _SPACED_APOSTROPHE.sub("'", text)
+    text = html.unescape(html.unescape(text))
+    return _TAG.sub(" ", text).replace("\\", " ")
+
+
+def mark_case(text: str) -> str:
+    """Insert `xxup` before each word in capitals and `xxmaj` before each capitalised word.
+
+    These are the marks of fastai (Howard and Gugger 2020). A word is whatever stands
+    between two spaces; its first run of letters decides. A single letter is not a word
+    in capitals.
+    """
+    return _MAY_BE_CAPITAL.sub(_mark_word, text)
+
+
+def _mark_word(word: re.Match[str]) -> str:
+    letters = word[1]
+    if len(letters) > 1 and letters.isupper():
+        return f"xxup {word[0]}"
+    if letters[0].isupper():
+        return f"xxmaj {word[0]}"
+    return word[0]
+
+
+def replace_digits(text: str) -> str:
+    """Replace every digit with 0."""
+    return _DIGIT.sub("0", text)

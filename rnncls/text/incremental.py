@@ -1,0 +1,93 @@
+"""Tokenisation of a text that arrives in pieces."""
+
+from typing import TYPE_CHECKING
+
+from rnncls.text.cleaning import EDITS_EARLIER_WORDS
+from rnncls.text.tokenizer import UNK, build_tokenizer
+
+if TYPE_CHECKING:
+    from rnncls.config.schema import TextSection
+
+
+class IncrementalTokenizer:
+    """Tokenise one text that arrives in pieces, cut at any character.
+
+    After the last piece the tokens are those of the complete text. The class relies on
+    a rule that every tokenizer must follow: no token extends across white space.
+
+    Attributes:
+        tokens: The tokens so far.
+    """
+
+    def __init__(self, section: "TextSection") -> None:
+        """Start with an empty text."""
+        self._tokenize = build_tokenizer(section)
+        self._max_tokens = section.max_tokens
+        self._pieces: list[str] = []
+        self._unfinished_word = ""
+        self._may_append = True
+        self.tokens: list[str] = []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any character has arrived."""
+        return any(self._pieces)
+
+    def feed(self, piece: str, *, is_last: bool = False) -> tuple[int, list[str]]:
+        """Add a piece of the text; a word becomes tokens once white space follows it.
+
+        Usually the new tokens are appended to the earlier ones. Once a character has
+        arrived by which cleaning may change earlier words, such as the end of a tag,
+        everything that has arrived is tokenised again.
+
+        Returns:
+            How many of the earlier tokens remain valid, and the tokens that follow them.
+        """
+        self._pieces.append(piece)
+        if EDITS_EARLIER_WORDS.search(piece):
+            self._may_append = False
+        words, self._unfinished_word = _split_off_last_word(
+            self._unfinished_word + piece
+        )
+        if self._may_append and not is_last:
+            num_kept, new_tokens = len(self.tokens), self._tokenize_more(words)
+        else:
+            num_kept, new_tokens = self._tokenize_again(is_last=is_last)
+        self.tokens = self.tokens[:num_kept] + new_tokens
+        return num_kept, new_tokens
+
+    def _tokenize_more(self, words: str) -> list[str]:
+        """Return the tokens of complete words that follow the tokens so far."""
+        tokens = self._tokenize(words)
+        if tokens == [UNK]:  # what a text without tokens becomes
+            return []
+        return tokens[: self._max_tokens - len(self.tokens)]
+
+    def _tokenize_again(self, *, is_last: bool) -> tuple[int, list[str]]:
+        """Tokenise all that has arrived; return what `feed` returns."""
+        text = "".join(self._pieces)
+        if not is_last:
+            text, _ = _split_off_last_word(text)
+        tokens = self._tokenize(text)
+        num_kept = _count_common_start(self.tokens, tokens)
+        if tokens == [UNK] and not is_last:
+            return num_kept, []
+        return num_kept, tokens[num_kept:]
+
+
+def _split_off_last_word(text: str) -> tuple[str, str]:
+    """Split a text after its last space; the word that follows may be incomplete."""
+    if not text or text[-1].isspace():
+        return text, ""
+    word = text.rsplit(None, 1)[-1]
+    return text.removesuffix(word), word
+
+
+def _count_common_start(first: list[str], second: list[str]) -> int:
+    """Return how many tokens at the start of two lists are equal."""
+    count = 0
+    for one, two in zip(first, second, strict=False):
+        if one != two:
+            break
+        count += 1
+    return count
