@@ -78,12 +78,15 @@ def run_side(side: str) -> float:
 
 def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
     from rnncls.machine.runtime import keep_freed_memory, seed_everything
-    from rnncls.training.trainer import Trainer, build_model
+    from rnncls.training.initialization import build_model
+    from rnncls.training.trainer import build_classifier_trainer
 
     seed_everything(config.seed)
     keep_freed_memory()
     data = load_training_data(config)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     texts = data.train.texts
     plan = itertools.cycle(
         plan_epoch(texts.lengths, config.train.batch_size, config.seed, 0)

@@ -7,7 +7,8 @@ import pytest
 
 from rnncls.config.schema import load_config
 from rnncls.data.loading import load_training_data
-from rnncls.training.trainer import Trainer, build_model
+from rnncls.training.initialization import build_model
+from rnncls.training.trainer import build_classifier_trainer
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
@@ -51,7 +52,9 @@ def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
         )
         config = load_config(path, [f"data.root={tmp_path}", f"text.vectors={vectors}"])
     data = load_training_data(config)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     before = trainer.model.linear.weight.detach().clone()
     step = next(trainer.steps())
     assert step.loss.isfinite()

@@ -67,13 +67,16 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
         compare_vocabularies,
         measure_saving,
     )
-    from rnncls.training.trainer import Trainer, build_model
+    from rnncls.training.initialization import build_model
+    from rnncls.training.trainer import build_classifier_trainer
 
     collect_again()
     seed_everything(config.seed)
     keep_freed_memory()
     data = load_training_data(config)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     result = asdict(compare_training(trainer, config.model))
     result |= asdict(measure_saving(trainer, config, result["tokens_per_s"]))
     ratio, lowest, highest = compare_vocabularies(config, data)
@@ -113,7 +116,7 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     from rnncls.runs.checkpoint import Run
     from rnncls.text.batching import encode_texts
     from rnncls.text.tokenizer import join_texts, tokenize_stream
-    from rnncls.training.trainer import build_model
+    from rnncls.training.initialization import build_model
 
     collect_again()
     seed_everything(config.seed)
@@ -140,7 +143,7 @@ def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
     from rnncls.data.loading import load_training_data
     from rnncls.reporting.benchmark import compare_commands, startup_commands
     from rnncls.runs.checkpoint import create_run, save_model
-    from rnncls.training.trainer import build_model
+    from rnncls.training.initialization import build_model
 
     data = load_training_data(config)
     with tempfile.TemporaryDirectory() as folder:

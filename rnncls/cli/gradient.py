@@ -180,7 +180,7 @@ def first_model(
     from rnncls.machine.runtime import seed_everything
     from rnncls.nn.classifier import TextClassifier
     from rnncls.runs.checkpoint import load_pretrained
-    from rnncls.training.trainer import use_vectors
+    from rnncls.training.initialization import use_vectors
 
     pretrained = load_pretrained(config) if config.model.pretrained else None
     seed_everything(config.seed)

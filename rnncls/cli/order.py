@@ -223,7 +223,8 @@ def train_bag(
     from rnncls import RunError
     from rnncls.data.loading import load_training_data
     from rnncls.runs.checkpoint import create_run, save_model
-    from rnncls.training.trainer import Trainer, build_model, start_torch
+    from rnncls.training.initialization import build_model, start_torch
+    from rnncls.training.trainer import build_classifier_trainer
 
     logging.getLogger(__name__).info(
         "training a bag of words of the same embedding, kept in %s", path
@@ -235,7 +236,7 @@ def train_bag(
         and len(data.train.texts) >= FEWEST_STEPS * hurry(config).train.batch_size
     ):
         config = hurry(config)
-    trainer = Trainer(
+    trainer = build_classifier_trainer(
         config.train, build_model(config, data).to(device), data, config.seed
     )
     try:
@@ -244,7 +245,7 @@ def train_bag(
             create_run(unfinished, config, data.vocab, data.label_names)
             for step in trainer.steps():
                 if step.validation is not None and step.validation["is_best"]:
-                    save_model(unfinished, trainer.kept_model)
+                    save_model(unfinished, trainer.eval_model)
             shutil.rmtree(path, ignore_errors=True)
             unfinished.rename(path)
     except OSError as error:

@@ -41,7 +41,7 @@ from rnncls.text.batching import (
     plan_in_order_of_length,
 )
 from rnncls.training.run import SaveClock, save_state
-from rnncls.training.trainer import Trainer
+from rnncls.training.trainer import Trainer, build_classifier_trainer
 
 NUM_PAIRS = 15
 NUM_SAVES = 7
@@ -216,7 +216,7 @@ def measure_saving(trainer: Trainer, config: Config, tokens_per_s: float) -> Sav
             (path / checkpoint.STATE).parent.mkdir(exist_ok=True)
             state_s.append(_seconds(lambda: save_state(trainer, path)))
             model_s.append(
-                _seconds(lambda: checkpoint.save_model(path, trainer.kept_model))
+                _seconds(lambda: checkpoint.save_model(path, trainer.eval_model))
             )
         size = (path / checkpoint.STATE).stat().st_size
     save_s, best_s = statistics.median(state_s), statistics.median(model_s)
@@ -356,7 +356,7 @@ def _scattered(config: Config, data: TrainingData, vocab_size: int) -> Trainer:
     rows = np.concatenate([np.arange(2, dtype=np.int32), rows])
     texts = replace(data.train.texts, token_ids=rows[data.train.texts.token_ids])
     model = TextClassifier(config.model, vocab_size, len(data.label_names))
-    return Trainer(
+    return build_classifier_trainer(
         config.train,
         model,
         replace(data, train=replace(data.train, texts=texts)),

@@ -43,7 +43,8 @@ from rnncls.evaluation.metrics import (
 )
 from rnncls.machine.runtime import seed_everything, stop_on_signal
 from rnncls.runs.tracking import TrainingBar
-from rnncls.training.trainer import Step, Trainer, build_model, start_torch
+from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.trainer import Step, Trainer, build_classifier_trainer
 
 logger = logging.getLogger(__name__)
 
@@ -202,11 +203,11 @@ def run_folds(
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(config, sources, rows)
         seed_everything(config.seed)
-        trainer = Trainer(
+        trainer = build_classifier_trainer(
             config.train, build_model(config, data).to(device), data, config.seed
         )
         fit(trainer, watch)
-        logits = compute_logits(trainer.kept_model, held_out.texts).numpy()
+        logits = compute_logits(trainer.eval_model, held_out.texts).numpy()
         scores = score_logits(logits, held_out.labels)
         yield Fold(
             number,
@@ -297,10 +298,10 @@ def fit(trainer: Trainer, watch: Callable[[Step], None]) -> None:
         if step.validation is not None and step.validation["is_best"]:
             best = {
                 name: value.clone()
-                for name, value in trainer.kept_model.state_dict().items()
+                for name, value in trainer.eval_model.state_dict().items()
             }
         watch(step)
-    trainer.kept_model.load_state_dict(best)
+    trainer.eval_model.load_state_dict(best)
 
 
 def score_logits(

@@ -21,9 +21,10 @@ from rnncls.machine import files as storage
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs import checkpoint
 from rnncls.text.batching import Batch, iter_batches, plan_in_order_of_length
+from rnncls.training.initialization import explain_sizes, start_torch, use_vectors
 from rnncls.training.loss import Draws
 from rnncls.training.run import check_run_folder, run_to_end, start_or_resume, summarise
-from rnncls.training.trainer import Trainer, explain_sizes, start_torch, use_vectors
+from rnncls.training.trainer import Trainer
 
 
 class LanguageTrainer(Trainer):

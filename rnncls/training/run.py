@@ -32,13 +32,9 @@ from rnncls.machine import files as storage
 from rnncls.machine.processes import find_launch, find_processes
 from rnncls.machine.runtime import stop_on_signal
 from rnncls.runs import checkpoint, tracking
-from rnncls.training.trainer import (
-    Place,
-    Trainer,
-    ask_teachers,
-    build_model,
-    start_torch,
-)
+from rnncls.training.distillation import add_distillation_targets
+from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.trainer import Trainer, TrainerState, build_classifier_trainer
 
 logger = logging.getLogger(__name__)
 
@@ -121,9 +117,9 @@ def build_trainer(
             start, data.fingerprint, find_test_file(config.data), may_differ=True
         )
     if config.train.teachers:
-        data = ask_teachers(config, data, device, use_cache=use_cache)
+        data = add_distillation_targets(config, data, device, use_cache=use_cache)
     model = build_model(config, data, pretrained, is_fresh=not resume)
-    return Trainer(config.train, model.to(device), data, config.seed)
+    return build_classifier_trainer(config.train, model.to(device), data, config.seed)
 
 
 @contextlib.contextmanager
@@ -238,7 +234,7 @@ def record(row: dict[str, Any], trainer: Trainer, path: Path) -> None:
     """Write the row of a validation, and the weights if they are the best so far."""
     tracking.append_row(path / checkpoint.METRICS, row)
     if row["is_best"]:
-        checkpoint.save_model(path, trainer.kept_model, trainer.file)
+        checkpoint.save_model(path, trainer.eval_model, trainer.file)
 
 
 class SaveClock:
@@ -282,7 +278,7 @@ class SavedState(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    place: Place
+    place: TrainerState
     steps_per_epoch: PositiveInt
     fingerprint: dict[str, Any]
     precision: str

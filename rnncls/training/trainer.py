@@ -6,12 +6,11 @@ run folder is training.run.
 Shapes: N training texts, B texts in a batch, C classes.
 """
 
-import contextlib
 import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,29 +18,21 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
-from torch import nn
 
-from rnncls import ConfigError, DivergedError, RunError
-from rnncls.config.schema import Config, ModelSection, TrainSection
-from rnncls.data.datasets import checksum
-from rnncls.data.loading import TrainingData, load_split
-from rnncls.evaluation.evaluator import compute_logits, evaluate
+from rnncls import DivergedError, RunError
+from rnncls.config.schema import TrainSection
+from rnncls.data.loading import TrainingData
+from rnncls.evaluation.evaluator import evaluate
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
 from rnncls.machine.processes import find_processes
 from rnncls.machine.runtime import (
     generator_of,
-    keep_freed_memory,
-    resolve_device,
     resolve_precision,
-    seed_everything,
     start_workers,
-    use_deterministic_kernels,
 )
-from rnncls.nn.classifier import TextClassifier, start_from_vectors
+from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
-from rnncls.runs.checkpoint import Pretrained
 from rnncls.text.batching import (
     Batch,
     ResidentTexts,
@@ -51,8 +42,6 @@ from rnncls.text.batching import (
     plan_epoch,
     share_out,
 )
-from rnncls.text.vectors import load_vectors
-from rnncls.text.vocab import Vocab
 from rnncls.training.divergence import GradientWatch, describe_explosion, has_exploded
 from rnncls.training.loss import Draws, find_class_weights, find_losses
 from rnncls.training.optimizer import RunningMean, add_up, build_optimizer, lr_factor
@@ -77,7 +66,7 @@ class Step:
     validation: dict[str, Any] | None = None
 
 
-class Place(BaseModel):
+class TrainerState(BaseModel):
     """Where a training stands, but for its tensors."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -344,7 +333,7 @@ class Trainer:
         """Return the scores of the validation rows: the loss, and what `train.monitor`
         may name.
         """
-        confusion, loss = evaluate(self.kept_model, self.data.valid, self.processes)
+        confusion, loss = evaluate(self.eval_model, self.data.valid, self.processes)
         return {
             "accuracy": accuracy_of(confusion),
             "macro_f1": macro_f1_of(confusion),
@@ -398,7 +387,7 @@ class Trainer:
         return row
 
     @property
-    def kept_model(self) -> TextClassifier:
+    def eval_model(self) -> TextClassifier:
         """The model that is validated and saved: that of the averaged weights, if they
         are.
         """
@@ -469,7 +458,9 @@ class Trainer:
             for name, value in self.watch.state_dict().items()
         }
         tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
-        return tensors, {name: getattr(self, name) for name in Place.model_fields}
+        return tensors, {
+            name: getattr(self, name) for name in TrainerState.model_fields
+        }
 
     def load_state_dict(
         self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path
@@ -523,130 +514,8 @@ class Trainer:
         self.epoch_s = 0.0
 
 
-def build_model(
-    config: Config,
-    data: TrainingData,
-    pretrained: Pretrained | None = None,
-    *,
-    is_fresh: bool = True,
-) -> TextClassifier:
-    """Return the network with its first weights, those of a pretrained model or of
-    pretrained vectors included.
-
-    Args:
-        config: All settings.
-        data: For the number of words and of classes.
-        pretrained: Where it starts.
-        is_fresh: Whether it needs first weights: a run that goes on has its own.
-
-    Raises:
-        ConfigError: The network is larger than the memory, or the vectors are wider
-            than the embedding.
-    """
-    with explain_sizes():
-        model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
-    if pretrained is not None:
-        model.load_state_dict(pretrained.weights, strict=False)
-    elif config.text.vectors is not None and is_fresh:
-        use_vectors(model.embedding, config, data.vocab)
-    return model
-
-
-@contextlib.contextmanager
-def explain_sizes() -> Iterator[None]:
-    """Name the config where a network is built that no memory holds.
-
-    Raises:
-        ConfigError: It is larger than the memory, or than torch can count.
-    """
-    try:
-        yield
-    except (RuntimeError, OverflowError, TypeError, ValueError, MemoryError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(
-            f"model: the network cannot be built: its sizes are too large: {first}"
-        ) from error
-
-
-def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
-    """Copy pretrained vectors into the first columns of an embedding.
-
-    Raises:
-        ConfigError: The vectors are wider than the embedding.
-    """
-    vectors, found = load_vectors(config.text.vectors or "", vocab.words)
-    if vectors.shape[1] > embedding.embedding_dim:
-        raise ConfigError(
-            f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more"
-            f" than model.embedding_dim: {embedding.embedding_dim}; make the embedding"
-            " as wide or wider"
-        )
-    start_from_vectors(embedding, vectors, found)
-    logger.info(
-        "vectors: %s of %s words found in %s",
-        f"{found.sum():,}",
-        f"{len(found):,}",
-        config.text.vectors,
-    )
-
-
-def ask_teachers(
-    config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True
-) -> TrainingData:
-    """Return the data with targets: the training rows' labels, mixed with the mean of
-    what
-    the teachers say.
-
-    Raises:
-        RunError: A teacher's folder is missing, unfinished or damaged.
-        ConfigError: A teacher has other classes, or may have seen rows that are for
-            validation here.
-    """
-    opinions, seals = [], []
-    for name in config.train.teachers:
-        run = checkpoint.load_run(checkpoint.find_run(Path(name)))
-        checkpoint.check_rows(run.path, data.fingerprint, may_differ=False)
-        seals.append(checksum(run.path / checkpoint.MODEL, "sha256"))
-        if run.label_names != data.label_names:
-            raise ConfigError(
-                f"train.teachers: {name} knows the classes {run.label_names}, not"
-                f" {data.label_names}"
-            )
-        columns = config.data.model_copy(update={"text": run.config.data.text})
-        seen_as = config.model_copy(update={"data": columns, "text": run.config.text})
-        split, _ = load_split(
-            seen_as, "train", run.vocab, run.label_names, use_cache=use_cache
-        )
-        opinions.append(
-            compute_logits(run.model.to(device), split.texts).softmax(dim=1)
-        )  # [N, C]
-    labels = F.one_hot(
-        torch.from_numpy(data.train.labels), len(data.label_names)
-    ).float()  # [N, C]
-    mean = torch.stack(opinions).mean(dim=0)  # [N, C]
-    targets = labels.lerp(mean, config.train.teacher_weight).numpy()
-    return replace(
-        data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals}
-    )
-
-
-def start_torch(
-    config: Config, train: TrainSection, model: ModelSection
-) -> torch.device:
-    """Prepare torch for a training, and return the device.
-
-    Args:
-        config: All settings, for the device and the seed.
-        train: How it is trained.
-        model: What is trained.
-
-    Raises:
-        DeviceError: The device is not there.
-        ConfigError: It cannot compute as the config wants.
-    """
-    device = find_processes().own_device(resolve_device(config.device))
-    resolve_precision(train.precision, device, model.cell)
-    use_deterministic_kernels(wanted=config.deterministic)
-    keep_freed_memory()
-    seed_everything(config.seed)
-    return device
+def build_classifier_trainer(
+    section: TrainSection, model: TextClassifier, data: TrainingData, seed: int
+) -> Trainer:
+    """Return a trainer of a classifier on its device, with the data on the host."""
+    return Trainer(section, model, data, seed)

@@ -42,9 +42,10 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
 from rnncls.text.vocab import Vocab
 from rnncls.training.cross_validation import run_folds
+from rnncls.training.initialization import build_model, start_torch
 from rnncls.training.run import check_run_folder
 from rnncls.training.search_space import build_space, change, draw, read_value
-from rnncls.training.trainer import Step, Trainer, build_model, start_torch
+from rnncls.training.trainer import Step, build_classifier_trainer
 
 if TYPE_CHECKING:
     import optuna
@@ -428,7 +429,7 @@ class Tuner:
         """
         data = encode_training_data(config, self.sources, vocab)
         seed_everything(config.seed)
-        trainer = Trainer(
+        trainer = build_classifier_trainer(
             config.train, build_model(config, data).to(self.device), data, config.seed
         )
         value = math.nan

@@ -12,8 +12,8 @@ from rnncls.config.schema import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.runtime import seed_everything
 from rnncls.runs.checkpoint import load_run
+from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.trainer import build_model
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")

@@ -12,7 +12,8 @@ from rnncls.config.schema import parse_config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.runtime import seed_everything
-from rnncls.training.trainer import Trainer, build_model
+from rnncls.training.initialization import build_model
+from rnncls.training.trainer import build_classifier_trainer
 
 CONFIG = """
 device: cpu
@@ -44,11 +45,13 @@ def judge_rare(*overrides: str) -> tuple[float, float]:
     config = parse_config(CONFIG, "imbalance.yaml", overrides)
     data = load_training_data(config)
     seed_everything(config.seed)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     for _ in trainer.steps():
         pass
     predictions = (
-        compute_logits(trainer.kept_model, data.valid.texts).argmax(dim=1).numpy()
+        compute_logits(trainer.eval_model, data.valid.texts).argmax(dim=1).numpy()
     )
     rare = data.label_names.index("rare")
     assert np.bincount(data.valid.labels)[rare] == 20

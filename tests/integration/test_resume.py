@@ -17,9 +17,9 @@ from rnncls.machine.files import load_tensors, save_tensors, write_json
 from rnncls.runs import checkpoint, tracking
 from rnncls.runs.checkpoint import hold, load_run
 from rnncls.training import run as training
+from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import pretrain
 from rnncls.training.run import find_unfinished, train
-from rnncls.training.trainer import build_model
 
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}

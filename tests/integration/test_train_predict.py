@@ -22,8 +22,9 @@ from rnncls.runs import checkpoint, tracking
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training import run as training
+from rnncls.training.initialization import build_model
 from rnncls.training.run import save_state, train
-from rnncls.training.trainer import Trainer, build_model
+from rnncls.training.trainer import Trainer, build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 Row = dict[str, Any]
@@ -37,7 +38,9 @@ NOISY = ("model.dropout=0.3", "model.word_dropout=0.2", "train.max_epochs=3")
 def start(config: Config) -> Trainer:
     data = load_training_data(config)
     seed_everything(config.seed)
-    return Trainer(config.train, build_model(config, data), data, config.seed)
+    return build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
 
 
 def run_on(trainer: Trainer, num_steps: int | None = None) -> list[Row]:

@@ -23,7 +23,8 @@ from rnncls.reporting.benchmark import (
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
-from rnncls.training.trainer import Trainer, build_model
+from rnncls.training.initialization import build_model
+from rnncls.training.trainer import build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 
@@ -37,7 +38,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
     config = make_config()
     data = load_training_data(config)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     result = compare_training(trainer, config.model)
     assert (
         trainer.step == 12
@@ -53,7 +56,9 @@ def test_what_saving_costs_is_its_share_of_an_epoch(
 ) -> None:
     config = make_config("train.save_every=100.0")
     data = load_training_data(config)
-    trainer = Trainer(config.train, build_model(config, data), data, config.seed)
+    trainer = build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
     # As for an epoch of 2,000 tokens: at 0.1 a second 20,000 s, which is 3 times 100
     # minutes.
     found = measure_saving(

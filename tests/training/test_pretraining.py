@@ -20,9 +20,9 @@ from rnncls.runs import checkpoint
 from rnncls.runs.checkpoint import find_run, load_pretrained, load_run
 from rnncls.runs.tracking import read_rows
 from rnncls.text.batching import Batch, assemble
+from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import LanguageTrainer, pretrain
 from rnncls.training.run import find_unfinished, train
-from rnncls.training.trainer import build_model
 
 MakeConfig = Callable[..., Config]
 QUICK = "pretrain.max_epochs=3", "pretrain.batch_size=16", "pretrain.lr=0.02"

@@ -21,9 +21,10 @@ from rnncls.machine.runtime import Workers, has_amx, seed_everything
 from rnncls.runs import checkpoint
 from rnncls.text.batching import ResidentTexts, assemble, number_words
 from rnncls.text.vocab import PAD_ID, UNK_ID
+from rnncls.training.initialization import build_model
 from rnncls.training.optimizer import RunningMean
 from rnncls.training.run import SaveClock, find_unfinished, save_state, train
-from rnncls.training.trainer import Trainer, build_model
+from rnncls.training.trainer import Trainer, build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 
@@ -31,7 +32,9 @@ MakeConfig = Callable[..., Config]
 def start(config: Config) -> Trainer:
     data = load_training_data(config)
     seed_everything(config.seed)
-    return Trainer(config.train, build_model(config, data), data, config.seed)
+    return build_classifier_trainer(
+        config.train, build_model(config, data), data, config.seed
+    )
 
 
 def rows_of(trainer: Trainer) -> list[dict[str, Any]]:
@@ -215,11 +218,11 @@ def test_the_averaged_weights_are_validated_and_saved(
     trainer = start(config)
     last = rows_of(trainer)[-1]
     assert not torch.equal(
-        trainer.kept_model.linear.weight, trainer.model.linear.weight
+        trainer.eval_model.linear.weight, trainer.model.linear.weight
     )
     losses = [
         evaluate(model, trainer.data.valid)[1]
-        for model in (trainer.kept_model, trainer.model)
+        for model in (trainer.eval_model, trainer.model)
     ]
     assert last["valid_loss"] == losses[0] != losses[1]
     train(config, tmp_path / "run")
@@ -228,7 +231,7 @@ def test_the_averaged_weights_are_validated_and_saved(
     )
     saved = checkpoint.load_uncalibrated(tmp_path / "run").model.state_dict()
     torch.testing.assert_close(
-        saved, dict(trainer.kept_model.state_dict()), rtol=0, atol=0
+        saved, dict(trainer.eval_model.state_dict()), rtol=0, atol=0
     )
 
 
@@ -240,7 +243,7 @@ def test_an_average_over_short_epochs_is_of_trained_weights(
     assert trainer.steps_per_epoch < RunningMean.EVERY
     first = weights_of(trainer)
     next(step for step in trainer.steps() if step.validation is not None)
-    assert not torch.equal(trainer.kept_model.linear.weight, first["linear.weight"])
+    assert not torch.equal(trainer.eval_model.linear.weight, first["linear.weight"])
 
 
 def test_frozen_weights_stay_for_as_many_epochs_as_asked(

@@ -17,8 +17,9 @@ from rnncls.data.loading import load_training_data
 from rnncls.machine.files import read_json
 from rnncls.machine.runtime import StopRequest
 from rnncls.training import tuning as tuner
+from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.trainer import Step, build_model
+from rnncls.training.trainer import Step
 from rnncls.training.tuning import Budget, Goal, count_parameters, mend_journal, tune
 
 MakeConfig = Callable[..., Config]

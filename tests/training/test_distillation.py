@@ -19,8 +19,10 @@ from rnncls.machine.files import read_json, write_json
 from rnncls.machine.runtime import seed_everything
 from rnncls.runs.checkpoint import load_run, save_model
 from rnncls.text.batching import assemble
+from rnncls.training.distillation import add_distillation_targets
+from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.trainer import Trainer, ask_teachers, build_model
+from rnncls.training.trainer import build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 CPU = torch.device("cpu")
@@ -51,7 +53,9 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(
         SPLIT, f"train.teachers={teachers}", "train.teacher_weight=0.25"
     )
     data = load_training_data(config)
-    targets = torch.from_numpy(np.asarray(ask_teachers(config, data, CPU).targets))
+    targets = torch.from_numpy(
+        np.asarray(add_distillation_targets(config, data, CPU).targets)
+    )
     assert targets.shape == (len(data.train.labels), 2)
     opinions = []
     for name in teachers:
@@ -91,7 +95,7 @@ def test_a_teacher_reads_its_own_columns(make_config: MakeConfig) -> None:
         "data.text=[description]", "train.teachers=[one]", "train.teacher_weight=1.0"
     )
     data = load_training_data(config)
-    opinions = ask_teachers(config, data, CPU).targets
+    opinions = add_distillation_targets(config, data, CPU).targets
     assert opinions is not None
     assert (
         opinions.argmax(axis=1) == data.train.labels
@@ -110,8 +114,8 @@ def test_the_loss_is_that_against_the_targets(
     data = load_training_data(config)
     seed_everything(0)
     model = build_model(config, data)
-    taught = ask_teachers(config, data, CPU)
-    trainer = Trainer(config.train, model, taught, config.seed)
+    taught = add_distillation_targets(config, data, CPU)
+    trainer = build_classifier_trainer(config.train, model, taught, config.seed)
     batch = assemble(data.train.texts, np.arange(20))
     logits = model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged).detach()
     assert taught.targets is not None
