@@ -77,12 +77,13 @@ def run_side(side: str) -> float:
 
 
 def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
-    from rnncls.machine.runtime import keep_freed_memory, seed_everything
+    from rnncls.machine.memory import tune_malloc
+    from rnncls.machine.seeds import seed_everything
     from rnncls.training.initialization import build_model
     from rnncls.training.trainer import build_classifier_trainer
 
     seed_everything(config.seed)
-    keep_freed_memory()
+    tune_malloc()
     data = load_training_data(config)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed

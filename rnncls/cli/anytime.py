@@ -16,6 +16,7 @@ from rnncls.cli.options import (
     RunArgument,
 )
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 
 def anytime_command(
@@ -31,13 +32,14 @@ def anytime_command(
     """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with its intervals."""
     from rich.console import Console
 
-    from rnncls.inference.insight.trajectory import describe_anytime, measure_anytime
-    from rnncls.machine.runtime import collect_again
-    from rnncls.reporting.insight_tables import anytime_table, print_sentence
-    from rnncls.runs.checkpoint import find_run
-
-    collect_again()
-    from rnncls.evaluation.run_evaluation import open_rows
+    with fast_imports():
+        from rnncls.evaluation.run_evaluation import open_rows
+        from rnncls.inference.insight.trajectory import (
+            describe_anytime,
+            measure_anytime,
+        )
+        from rnncls.reporting.insight_tables import anytime_table, print_sentence
+        from rnncls.runs.checkpoint import find_run
 
     loaded, rows, origin = open_rows(
         find_run(run), split=split, device=device, use_cache=not no_cache

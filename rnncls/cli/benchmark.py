@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rnncls.cli.options import ConfigOption, JsonOption, SetOption
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
@@ -60,19 +61,20 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
     """Return the speed beside the bare cell, over ten times the words and beside the
     textbooks' loop; saving's cost.
     """
-    from rnncls.data.loading import load_training_data
-    from rnncls.machine.runtime import collect_again, keep_freed_memory, seed_everything
-    from rnncls.reporting.benchmark import (
-        compare_training,
-        compare_vocabularies,
-        measure_saving,
-    )
-    from rnncls.training.initialization import build_model
-    from rnncls.training.trainer import build_classifier_trainer
+    with fast_imports():
+        from rnncls.data.loading import load_training_data
+        from rnncls.machine.memory import tune_malloc
+        from rnncls.machine.seeds import seed_everything
+        from rnncls.reporting.benchmark import (
+            compare_training,
+            compare_vocabularies,
+            measure_saving,
+        )
+        from rnncls.training.initialization import build_model
+        from rnncls.training.trainer import build_classifier_trainer
 
-    collect_again()
     seed_everything(config.seed)
-    keep_freed_memory()
+    tune_malloc()
     data = load_training_data(config)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed
@@ -102,25 +104,22 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     """Return the speed of prediction beside the bare forward pass; the weights are
     fresh, which costs the same.
     """
-    from rnncls.data.datasets import columns_of, locate
-    from rnncls.data.loading import load_training_data
-    from rnncls.data.readers import read_rows
-    from rnncls.inference.predictor import Predictor
-    from rnncls.machine.runtime import (
-        collect_again,
-        keep_freed_memory,
-        resolve_device,
-        seed_everything,
-    )
-    from rnncls.reporting.benchmark import compare_prediction
-    from rnncls.runs.checkpoint import Run
-    from rnncls.text.batching import encode_texts
-    from rnncls.text.tokenizer import join_texts, tokenize_stream
-    from rnncls.training.initialization import build_model
+    with fast_imports():
+        from rnncls.data.datasets import columns_of, locate
+        from rnncls.data.loading import load_training_data
+        from rnncls.data.readers import read_rows
+        from rnncls.inference.predictor import Predictor
+        from rnncls.machine.device import resolve_device
+        from rnncls.machine.memory import tune_malloc
+        from rnncls.machine.seeds import seed_everything
+        from rnncls.reporting.benchmark import compare_prediction
+        from rnncls.runs.checkpoint import Run
+        from rnncls.text.batching import encode_texts
+        from rnncls.text.tokenizer import join_texts, tokenize_stream
+        from rnncls.training.initialization import build_model
 
-    collect_again()
     seed_everything(config.seed)
-    keep_freed_memory()
+    tune_malloc()
     data = load_training_data(config)
     model = build_model(config, data)
     predictor = Predictor(
@@ -167,7 +166,7 @@ def _machine() -> dict[str, Any]:
 
     import torch
 
-    from rnncls.machine.runtime import start_workers
+    from rnncls.machine.threads import start_workers
 
     return {
         "machine": platform.processor() or platform.machine(),

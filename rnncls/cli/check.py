@@ -10,6 +10,7 @@ from rnncls import DataError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, NumTextsOption, RunArgument
 from rnncls.cli.predict import STDIN, read_texts
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.runs.checkpoint import Run
@@ -38,13 +39,15 @@ def check_command(
     """
     from rich.console import Console
 
-    from rnncls.inference.insight.invariance import check_invariance, describe_checks
-    from rnncls.machine.runtime import collect_again
-    from rnncls.reporting.insight_tables import check_table, print_sentence
-    from rnncls.runs.checkpoint import find_run
-    from rnncls.text.batching import evenly_spaced
+    with fast_imports():
+        from rnncls.inference.insight.invariance import (
+            check_invariance,
+            describe_checks,
+        )
+        from rnncls.reporting.insight_tables import check_table, print_sentence
+        from rnncls.runs.checkpoint import find_run
+        from rnncls.text.batching import evenly_spaced
 
-    collect_again()
     loaded, texts, source = open_texts(
         find_run(run), split, input_, use_cache=not no_cache
     )

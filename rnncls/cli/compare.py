@@ -9,6 +9,7 @@ import typer
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
 from rnncls.cli.screen import print_tables
+from rnncls.machine.imports import fast_imports
 
 SHOWN_DISAGREEMENTS = 5
 """--json and --html have more."""
@@ -42,18 +43,17 @@ def compare_command(
     if len(runs) < 2:
         raise ConfigError("name two runs or more: rnncls compare RUN RUN")
 
-    from rnncls.evaluation.comparison import compare
-    from rnncls.machine.runtime import collect_again
-    from rnncls.reporting.comparison_report import (
-        comparison_tables,
-        disagreement_table,
-        save_comparison,
-        setting_table,
-        spread_line,
-    )
-    from rnncls.runs.checkpoint import find_run
+    with fast_imports():
+        from rnncls.evaluation.comparison import compare
+        from rnncls.reporting.comparison_report import (
+            comparison_tables,
+            disagreement_table,
+            save_comparison,
+            setting_table,
+            spread_line,
+        )
+        from rnncls.runs.checkpoint import find_run
 
-    collect_again()
     found = compare(
         [find_run(run) for run in runs],
         split=split,

@@ -19,6 +19,7 @@ from rnncls.cli.options import (
 )
 from rnncls.cli.screen import print_tables
 from rnncls.cli.train import new_run_path
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
@@ -53,16 +54,15 @@ def crossval_command(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]
     )
 
-    from rnncls.machine.runtime import collect_again
-    from rnncls.reporting.evaluation_tables import (
-        class_table,
-        confusion_table,
-        score_lines,
-    )
-    from rnncls.training.cross_validation import cross_validate
-    from rnncls.training.run import check_run_folder
+    with fast_imports():
+        from rnncls.reporting.evaluation_tables import (
+            class_table,
+            confusion_table,
+            score_lines,
+        )
+        from rnncls.training.cross_validation import cross_validate
+        from rnncls.training.run import check_run_folder
 
-    collect_again()
     path = out or new_run_path(config, Path("crossval"))
     check_run_folder(checked, path, resume=False)
     found = cross_validate(checked, folds, use_cache=not no_cache)

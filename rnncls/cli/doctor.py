@@ -98,7 +98,7 @@ def find_cpu() -> dict[str, Any]:
 
     import torch
 
-    from rnncls.machine.runtime import has_amx
+    from rnncls.machine.device import has_amx
 
     cores = (
         len(os.sched_getaffinity(0))

@@ -10,6 +10,7 @@ import typer
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, RunArgument
 from rnncls.cli.screen import print_tables
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.evaluation.metrics import Scores
@@ -55,12 +56,11 @@ def eval_command(
     """Print how good a run is, how far its probabilities can be trusted and where it
     errs; keep it in the run.
     """
-    from rnncls.evaluation.run_evaluation import judge
-    from rnncls.machine.files import write_json
-    from rnncls.machine.runtime import collect_again
-    from rnncls.runs.checkpoint import find_run
+    with fast_imports():
+        from rnncls.evaluation.run_evaluation import judge
+        from rnncls.machine.files import write_json
+        from rnncls.runs.checkpoint import find_run
 
-    collect_again()
     check_source(split, data)
     path = find_run(run)
     judgement = judge(

@@ -10,6 +10,7 @@ from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.runs.checkpoint import Run
@@ -59,10 +60,10 @@ def explain_command(
             " --plot FILE TEXT"
         )
 
-    from rnncls.machine.runtime import collect_again, resolve_device
-    from rnncls.runs.checkpoint import find_run, load_run
+    with fast_imports():
+        from rnncls.machine.device import resolve_device
+        from rnncls.runs.checkpoint import find_run, load_run
 
-    collect_again()
     loaded = load_run(find_run(run))
     if texts == [STDIN]:
         texts = [

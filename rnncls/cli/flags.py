@@ -14,6 +14,7 @@ from rnncls.cli.options import (
     NumTextsOption,
     RunArgument,
 )
+from rnncls.machine.imports import fast_imports
 
 
 def flags_command(
@@ -34,14 +35,12 @@ def flags_command(
     """
     from rich.console import Console
 
-    from rnncls.inference.insight.gates import describe_flags, find_flags
-    from rnncls.machine.runtime import collect_again
-    from rnncls.reporting.insight_tables import flag_table, print_sentence
-    from rnncls.runs.checkpoint import find_run
-    from rnncls.text.batching import evenly_spaced
-
-    collect_again()
-    from rnncls.evaluation.run_evaluation import open_rows
+    with fast_imports():
+        from rnncls.evaluation.run_evaluation import open_rows
+        from rnncls.inference.insight.gates import describe_flags, find_flags
+        from rnncls.reporting.insight_tables import flag_table, print_sentence
+        from rnncls.runs.checkpoint import find_run
+        from rnncls.text.batching import evenly_spaced
 
     loaded, rows, origin = open_rows(
         find_run(run), split=split, device=device, use_cache=not no_cache

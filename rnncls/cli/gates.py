@@ -7,6 +7,7 @@ import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 
 def gates_command(
@@ -29,12 +30,12 @@ def gates_command(
     """
     from rich.console import Console
 
-    from rnncls.inference.insight.gates import trace_gates
-    from rnncls.machine.runtime import collect_again, resolve_device
-    from rnncls.reporting.insight_tables import print_sentence, trace_tables
-    from rnncls.runs.checkpoint import find_run, load_run
+    with fast_imports():
+        from rnncls.inference.insight.gates import trace_gates
+        from rnncls.machine.device import resolve_device
+        from rnncls.reporting.insight_tables import print_sentence, trace_tables
+        from rnncls.runs.checkpoint import find_run, load_run
 
-    collect_again()
     loaded = load_run(find_run(run))
     loaded.model.to(resolve_device(device or loaded.config.device))
     trace = trace_gates(loaded, text, layer)

@@ -12,6 +12,7 @@ from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
@@ -66,10 +67,9 @@ def gradient_command(
     if set_ and cells is None:
         raise ConfigError("--set changes the config of --cells: a run has its own")
 
-    from rnncls.machine.runtime import collect_again
-    from rnncls.runs.checkpoint import find_run
+    with fast_imports():
+        from rnncls.runs.checkpoint import find_run
 
-    collect_again()
     if cells is not None and config is not None:
         configs = configs_of(cells, config, set_ or [])
         measured, origin = measure_fresh(configs, split, rows, use_cache=not no_cache)
@@ -177,7 +177,7 @@ def first_model(
         RnnclsError: The pretrained model or vectors that it starts from are not there
             any more.
     """
-    from rnncls.machine.runtime import seed_everything
+    from rnncls.machine.seeds import seed_everything
     from rnncls.nn.classifier import TextClassifier
     from rnncls.runs.checkpoint import load_pretrained
     from rnncls.training.initialization import use_vectors

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnncls.cli.options import JsonOption
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.data.init_config import Draft
@@ -90,7 +91,8 @@ def init_config(
     Raises:
         RnnclsError: The data is wrong, or a file is there already.
     """
-    from rnncls.data.init_config import check_absent, draft_config, save_draft
+    with fast_imports():
+        from rnncls.data.init_config import check_absent, draft_config, save_draft
 
     check_absent(out, overwrite=overwrite)
     draft = draft_config(source, out, text, label, overwrite=overwrite)

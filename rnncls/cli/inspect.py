@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.data.inspection import Inspection
@@ -69,11 +70,13 @@ def inspect_source(
 
     if source.suffix.lower() in {".yaml", ".yml"}:
         config = load_config(source, overrides)
-        from rnncls.data.inspection import inspect_data
+        with fast_imports():
+            from rnncls.data.inspection import inspect_data
 
         return inspect_data(config, use_cache=use_cache)
-    from rnncls.data.init_config import draft_config
-    from rnncls.data.inspection import inspect_data
+    with fast_imports():
+        from rnncls.data.init_config import draft_config
+        from rnncls.data.inspection import inspect_data
 
     with tempfile.TemporaryDirectory() as folder:
         draft = draft_config(str(source), Path(folder) / "config.yaml")

@@ -11,6 +11,7 @@ from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
@@ -66,10 +67,9 @@ def order_command(
             " with --baseline"
         )
 
-    from rnncls.machine.runtime import collect_again
-    from rnncls.runs.checkpoint import find_run, load_run
+    with fast_imports():
+        from rnncls.runs.checkpoint import find_run, load_run
 
-    collect_again()
     loaded = load_run(find_run(run))
     if loaded.config.model.cell == "none":
         raise ConfigError(

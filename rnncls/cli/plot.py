@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.screen import save_plot
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.reporting.terminal_chart import Curve
@@ -44,10 +45,12 @@ def load_curves(runs: list[Path]) -> "list[Curve]":
         RunError: A folder has no rows, or they are damaged.
     """
     from rnncls import RunError
-    from rnncls.reporting.comparison_report import shorten
-    from rnncls.reporting.terminal_chart import Curve
-    from rnncls.runs.checkpoint import METRICS, find_run
-    from rnncls.runs.tracking import read_rows
+
+    with fast_imports():
+        from rnncls.reporting.comparison_report import shorten
+        from rnncls.reporting.terminal_chart import Curve
+        from rnncls.runs.checkpoint import METRICS, find_run
+        from rnncls.runs.tracking import read_rows
 
     paths = runs or [find_run(None)]
     found = [read_rows(path / METRICS) for path in paths]

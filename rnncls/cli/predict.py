@@ -9,6 +9,7 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import DataSection
@@ -89,12 +90,12 @@ def predict_command(
         top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
     )
 
-    from rnncls.inference.predictor import Predictor
-    from rnncls.machine.processes import find_processes
-    from rnncls.machine.runtime import collect_again, resolve_device
-    from rnncls.runs.checkpoint import find_run, load_run
+    with fast_imports():
+        from rnncls.inference.predictor import Predictor
+        from rnncls.machine.device import resolve_device
+        from rnncls.machine.processes import find_processes
+        from rnncls.runs.checkpoint import find_run, load_run
 
-    collect_again()
     source, processes = STDIN if texts == [STDIN] else input_, find_processes()
     with processes.together():
         if processes.count > 1:

@@ -16,6 +16,7 @@ from rnncls.cli.options import (
     WithChangesOption,
     check_changes,
 )
+from rnncls.machine.imports import fast_imports
 
 
 def pretrain_command(
@@ -44,10 +45,9 @@ def pretrain_command(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]
     )
 
-    from rnncls.machine.runtime import collect_again
-    from rnncls.training.pretraining import pretrain
+    with fast_imports():
+        from rnncls.training.pretraining import pretrain
 
-    collect_again()
     summary = pretrain(
         checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache
     )

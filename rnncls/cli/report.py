@@ -9,6 +9,7 @@ import typer
 
 from rnncls.cli.eval import ISSUES, DataOption, SplitName, SplitOption, check_source
 from rnncls.cli.options import DeviceOption, NoCacheOption, RunArgument
+from rnncls.machine.imports import fast_imports
 
 
 def report_command(
@@ -33,10 +34,9 @@ def report_command(
     """Write one self-contained page on a run: scores, calibration, errors and learning
     curves, with pictures.
     """
-    from rnncls.machine.runtime import collect_again
-    from rnncls.runs.checkpoint import find_run
+    with fast_imports():
+        from rnncls.runs.checkpoint import find_run
 
-    collect_again()
     check_source(split, data)
     path = find_run(run)
     target = output or path / "report.html"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, RunOption
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.inference.insight.trajectory import Verdict
@@ -30,12 +31,12 @@ def stream_command(
     """Read texts from stdin, one a line, and judge each anew after every token, at the
     same cost for each.
     """
-    from rnncls.data.readers import read_pieces
-    from rnncls.inference.insight.trajectory import Stream
-    from rnncls.machine.runtime import collect_again, resolve_device
-    from rnncls.runs.checkpoint import find_run, load_run
+    with fast_imports():
+        from rnncls.data.readers import read_pieces
+        from rnncls.inference.insight.trajectory import Stream
+        from rnncls.machine.device import resolve_device
+        from rnncls.runs.checkpoint import find_run, load_run
 
-    collect_again()
     loaded = load_run(find_run(run))
     loaded.model.to(resolve_device(device or loaded.config.device))
     stream = Stream(loaded, min_confidence)

@@ -16,6 +16,7 @@ from rnncls.cli.options import (
     WithChangesOption,
     check_changes,
 )
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.schema import Config
@@ -37,11 +38,10 @@ def train_command(
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)
 
-    from rnncls.machine.processes import find_processes
-    from rnncls.machine.runtime import collect_again
-    from rnncls.training.run import train
+    with fast_imports():
+        from rnncls.machine.processes import find_processes
+        from rnncls.training.run import train
 
-    collect_again()
     name, resume = find_processes().from_first(
         lambda: find_place(config, checked, out, resume=resume)
     )

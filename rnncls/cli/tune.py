@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, SetOption
+from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,10 +84,9 @@ def tune_command(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]
     )
 
-    from rnncls.machine.runtime import collect_again
-    from rnncls.training.tuning import BEST, Budget, Goal, tune
+    with fast_imports():
+        from rnncls.training.tuning import BEST, Budget, Goal, tune
 
-    collect_again()
     budget = Budget(
         trials, DEFAULT_MINUTES if minutes is None and trials is None else minutes
     )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import count_confusion
 from rnncls.machine.processes import ALONE, Processes
-from rnncls.machine.runtime import start_workers
+from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts, assemble, plan_in_order_of_length
 

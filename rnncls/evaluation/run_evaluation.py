@@ -25,7 +25,7 @@ from rnncls.evaluation.calibration import Bin, Coverage
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import Scores, count_confusion, score
-from rnncls.machine.runtime import resolve_device
+from rnncls.machine.device import resolve_device
 from rnncls.runs.checkpoint import SUMMARY, Run, load_data_seal, load_run
 
 NUM_MISTAKES = 20

@@ -30,7 +30,7 @@ from rnncls.config.schema import Config, ModelSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.inference.predictor import Predictor
-from rnncls.machine.runtime import start_workers
+from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.recurrent import CELLS, Encoder
 from rnncls.runs import checkpoint

@@ -41,7 +41,8 @@ from rnncls.evaluation.metrics import (
     macro_f1_of,
     score,
 )
-from rnncls.machine.runtime import seed_everything, stop_on_signal
+from rnncls.machine.seeds import seed_everything
+from rnncls.machine.signals import stop_on_signal
 from rnncls.runs.tracking import TrainingBar
 from rnncls.training.initialization import build_model, start_torch
 from rnncls.training.trainer import Step, Trainer, build_classifier_trainer

@@ -12,14 +12,14 @@ from torch import nn
 from rnncls import ConfigError
 from rnncls.config.schema import Config, ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
-from rnncls.machine.processes import find_processes
-from rnncls.machine.runtime import (
-    keep_freed_memory,
+from rnncls.machine.device import (
     resolve_device,
     resolve_precision,
-    seed_everything,
     use_deterministic_kernels,
 )
+from rnncls.machine.memory import tune_malloc
+from rnncls.machine.processes import find_processes
+from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier, start_from_vectors
 from rnncls.runs.checkpoint import Pretrained
 from rnncls.text.vectors import load_vectors
@@ -45,7 +45,7 @@ def start_torch(
     device = find_processes().own_device(resolve_device(config.device))
     resolve_precision(train.precision, device, model.cell)
     use_deterministic_kernels(wanted=config.deterministic)
-    keep_freed_memory()
+    tune_malloc()
     seed_everything(config.seed)
     return device
 

@@ -24,7 +24,7 @@ from torch.optim.sgd import sgd
 from torch.optim.swa_utils import AveragedModel
 
 from rnncls.config.schema import TrainSection
-from rnncls.machine.runtime import start_workers
+from rnncls.machine.threads import start_workers
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 ROWS_WORTH_SHARING = 512

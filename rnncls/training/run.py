@@ -30,7 +30,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine import files as storage
 from rnncls.machine.processes import find_launch, find_processes
-from rnncls.machine.runtime import stop_on_signal
+from rnncls.machine.signals import stop_on_signal
 from rnncls.runs import checkpoint, tracking
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, start_torch
@@ -203,7 +203,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
     )
     with (
         tracking.event_log(events, trainer.step + 1) as add_event,
-        stop_on_signal(tells=is_first) as stop,
+        stop_on_signal(is_announced=is_first) as stop,
         tracking.TrainingBar(
             trainer.num_texts, trainer.section.max_epochs, tokens_per_text
         ) as bar,

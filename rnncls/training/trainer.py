@@ -25,12 +25,10 @@ from rnncls.config.schema import TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import evaluate
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
+from rnncls.machine.device import resolve_precision
 from rnncls.machine.processes import find_processes
-from rnncls.machine.runtime import (
-    generator_of,
-    resolve_precision,
-    start_workers,
-)
+from rnncls.machine.seeds import generator_of
+from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
 from rnncls.text.batching import (

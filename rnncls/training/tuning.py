@@ -37,7 +37,8 @@ from rnncls.data.loading import (
 )
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import read_bytes, write_atomic, write_json
-from rnncls.machine.runtime import StopRequest, seed_everything, stop_on_signal
+from rnncls.machine.seeds import seed_everything
+from rnncls.machine.signals import StopRequest, stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
 from rnncls.text.vocab import Vocab

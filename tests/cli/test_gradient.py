@@ -10,7 +10,7 @@ import torch
 from rnncls.cli.gradient import first_weights
 from rnncls.config.schema import load_config
 from rnncls.data.loading import load_training_data
-from rnncls.machine.runtime import seed_everything
+from rnncls.machine.seeds import seed_everything
 from rnncls.runs.checkpoint import load_run
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train

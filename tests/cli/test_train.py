@@ -342,7 +342,7 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
     assert (process.returncode, stdout) == (130, "")
     *notes, message = stderr.splitlines()
     assert (
-        "stopping after this step, and saving; press Ctrl-C again to leave at once"
+        "stopping after this step and saving; press Ctrl-C again to exit immediately"
         in notes
     )
     assert re.fullmatch(

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, recall_score
 from rnncls.config.schema import parse_config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.machine.runtime import seed_everything
+from rnncls.machine.seeds import seed_everything
 from rnncls.training.initialization import build_model
 from rnncls.training.trainer import build_classifier_trainer
 

@@ -17,7 +17,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.run_evaluation import judge
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors
-from rnncls.machine.runtime import seed_everything
+from rnncls.machine.seeds import seed_everything
 from rnncls.runs import checkpoint, tracking
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rnncls.config.schema import ModelSection
-from rnncls.machine.runtime import Workers
+from rnncls.machine.threads import Workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.nn.recurrent import CELLS, Encoder
 from tests.nn.test_classifier import pad, texts

@@ -15,7 +15,7 @@ from rnncls import ConfigError, DataError, Interrupted
 from rnncls.config.schema import Config
 from rnncls.data.loading import load_sources, load_split
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.machine.runtime import StopRequest
+from rnncls.machine.signals import StopRequest
 from rnncls.runs.checkpoint import load_uncalibrated
 from rnncls.text.vocab import Vocab
 from rnncls.training import cross_validation as folds

@@ -16,7 +16,7 @@ from rnncls.data.datasets import checksum
 from rnncls.data.loading import load_training_data
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import read_json, write_json
-from rnncls.machine.runtime import seed_everything
+from rnncls.machine.seeds import seed_everything
 from rnncls.runs.checkpoint import load_run, save_model
 from rnncls.text.batching import assemble
 from rnncls.training.distillation import add_distillation_targets

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from rnncls.config.schema import Config, TrainSection, dump_config
-from rnncls.machine.runtime import Workers
+from rnncls.machine.threads import Workers
 from rnncls.training.optimizer import (
     Gradients,
     Optimizer,

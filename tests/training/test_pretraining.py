@@ -13,8 +13,8 @@ import torch
 from rnncls import ConfigError, DataError, DivergedError, Interrupted, RunError
 from rnncls.config.schema import Config
 from rnncls.data.loading import load_language_data, load_training_data
-from rnncls.machine import runtime
-from rnncls.machine.runtime import StopRequest
+from rnncls.machine import signals
+from rnncls.machine.signals import StopRequest
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs import checkpoint
 from rnncls.runs.checkpoint import find_run, load_pretrained, load_run
@@ -200,7 +200,7 @@ def test_a_run_goes_on_when_its_pretrained_folder_has_gone(
 ) -> None:
     config, request = make_config(f"model.pretrained={pretrained}"), StopRequest()
     train(config, Path("whole"))
-    monkeypatch.setattr(runtime, "StopRequest", lambda: request)
+    monkeypatch.setattr(signals, "StopRequest", lambda **_: request)
     request.requested = True
     with pytest.raises(Interrupted):
         train(config, Path("stopped"))
@@ -351,7 +351,7 @@ def test_a_stopped_pretraining_resumes_exactly(
     steps: int,
 ) -> None:
     config, path, request = make_config(*QUICK), Path("stopped"), StopRequest()
-    monkeypatch.setattr(runtime, "StopRequest", lambda: request)
+    monkeypatch.setattr(signals, "StopRequest", lambda **_: request)
     train_step = LanguageTrainer.train_step
 
     def stop_after(trainer: LanguageTrainer, batch: Batch) -> torch.Tensor:

@@ -17,7 +17,9 @@ from rnncls import ConfigError, DeviceError, DivergedError, RunError
 from rnncls.config.schema import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits, evaluate
-from rnncls.machine.runtime import Workers, has_amx, seed_everything
+from rnncls.machine.device import has_amx
+from rnncls.machine.seeds import seed_everything
+from rnncls.machine.threads import Workers
 from rnncls.runs import checkpoint
 from rnncls.text.batching import ResidentTexts, assemble, number_words
 from rnncls.text.vocab import PAD_ID, UNK_ID

@@ -15,7 +15,7 @@ from rnncls import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.config.schema import Config, load_config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.files import read_json
-from rnncls.machine.runtime import StopRequest
+from rnncls.machine.signals import StopRequest
 from rnncls.training import tuning as tuner
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.data.loading import EncodedSplit
-from rnncls.machine.runtime import start_workers
+from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.recurrent import Encoder, reorder, reversal
 from rnncls.runs.checkpoint import Run

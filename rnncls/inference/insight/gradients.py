@@ -29,7 +29,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.data.loading import EncodedSplit
-from rnncls.machine.runtime import start_workers
+from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.recurrent import Encoder, States, reorder, reversal
 from rnncls.text.batching import Batch, assemble, plan_in_order_of_length

@@ -1,0 +1,113 @@
+"""The device to compute on, its floating-point type, and deterministic kernels."""
+
+import logging
+import os
+import re
+
+import torch
+
+from rnncls import ConfigError, DeviceError
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device with this name; `auto` prefers CUDA, then MPS, then the CPU.
+
+    The choice of `auto` and its reason are logged.
+
+    Args:
+        name: auto, cpu, cuda, cuda:N or mps.
+
+    Raises:
+        ConfigError: The name is none of these.
+        DeviceError: This machine has no such device.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ConfigError(
+            f"device: expected auto, cpu, cuda, cuda:N or mps, found {name}"
+        )
+    if name == "auto":
+        return _choose_device()
+    kind, _, index = name.partition(":")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(
+            "mps: Apple's MPS is not available here; use --device cpu or --device auto"
+        )
+    if kind == "cuda":
+        _check_cuda_index(name, int(index or 0))
+    return torch.device(name)
+
+
+def _choose_device() -> torch.device:
+    if torch.cuda.is_available():
+        kind, reason = "cuda", "a CUDA device was found"
+    elif torch.backends.mps.is_available():
+        kind, reason = "mps", "no CUDA device was found, but Apple's MPS was"
+    else:
+        kind, reason = "cpu", "no CUDA or MPS device was found"
+    logger.info("device: %s (auto: %s)", kind, reason)
+    return torch.device(kind)
+
+
+def _check_cuda_index(name: str, index: int) -> None:
+    """Check that a CUDA device exists, without building a `torch.device` of it.
+
+    torch keeps only 8 bits of an index, so that it takes cuda:256 for cuda:0.
+    """
+    num_devices = torch.cuda.device_count()
+    if index >= num_devices:
+        raise DeviceError(
+            f"{name}: this machine has {num_devices} CUDA devices; use --device cpu or"
+            " --device auto"
+        )
+
+
+def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype:
+    """Return the floating-point type in which the recurrent layers are trained.
+
+    On a CPU, bfloat16 helps only oneDNN's LSTM, and only with AMX instructions: two to
+    three times the speed.
+
+    Args:
+        name: `train.precision`: auto, float32 or bfloat16.
+        device: Where the model is trained.
+        cell: `model.cell`.
+
+    Raises:
+        ConfigError: bfloat16 was requested where it does not work or is not faster.
+    """
+    is_amx_lstm = device.type == "cpu" and cell.endswith("lstm") and has_amx()
+    is_faster = device.type == "cuda" or is_amx_lstm
+    if name == "bfloat16" and not is_faster:
+        without_amx = "" if has_amx() else " without AMX"
+        raise ConfigError(
+            "train.precision: bfloat16 needs CUDA, or an lstm on a CPU with AMX; found"
+            f" the device {device.type}{without_amx} and the cell {cell}: use auto or"
+            " float32"
+        )
+    return torch.bfloat16 if is_faster and name != "float32" else torch.float32
+
+
+def has_amx() -> bool:
+    """Return whether the CPU has AMX instructions for bfloat16 matrix products.
+
+    A torch that is too old to know counts as no.
+    """
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
+def use_deterministic_kernels(*, wanted: bool) -> None:
+    """Restrict torch to deterministic kernels, or lift the restriction."""
+    if wanted:
+        # cuBLAS requires it.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Reading the setting is free; changing it imports torch's compiler, which takes a
+    # second.
+    if wanted != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(wanted)
+    # Filling new tensors would cost time in every step, and no code reads uninitialised
+    # memory.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch makes it later

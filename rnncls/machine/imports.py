@@ -1,0 +1,25 @@
+"""Fast imports of large packages. Imports neither torch nor NumPy itself."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def fast_imports() -> Iterator[None]:
+    """Import modules without garbage collection, and never scan their objects again.
+
+    For commands: `with fast_imports(): from rnncls.training.run import train`.
+
+    torch creates a million objects that live until the process ends. Scanning them
+    takes a fifth of the time of a short command. Afterwards garbage is collected as
+    usual: to forget this context manager costs time, never memory.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,156 @@
+"""The device, the precision, and deterministic kernels."""
+
+import logging
+
+import pytest
+import torch
+
+from rnncls import ConfigError, DeviceError
+from rnncls.machine import device as device_module
+from rnncls.machine.device import has_amx, resolve_device, resolve_precision
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A machine with so many CUDA devices, and with or without MPS."""
+    num_cuda, has_mps = request.param
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: num_cuda > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num_cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: has_mps)
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("machine", "chosen", "reason"),
+    [
+        ((1, True), "cuda", "a CUDA device was found"),
+        ((0, True), "mps", "no CUDA device was found, but Apple's MPS was"),
+        ((0, False), "cpu", "no CUDA or MPS device was found"),
+    ],
+    indirect=["machine"],
+)
+def test_auto_takes_the_fastest_device_and_says_why(
+    chosen: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "rnncls"):
+        assert resolve_device("auto") == torch.device(chosen)
+    assert caplog.messages == [f"device: {chosen} (auto: {reason})"]
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [
+        ((0, False), "cpu"),
+        ((0, True), "mps"),
+        ((1, False), "cuda"),
+        ((1, False), "cuda:0"),
+        ((2, False), "cuda:1"),
+    ],
+    indirect=["machine"],
+)
+def test_a_device_that_is_there_is_taken(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "rnncls"):
+        assert resolve_device(name) == torch.device(name)
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("machine", "name", "message"),
+    [
+        (
+            (2, False),
+            "mps",
+            "mps: Apple's MPS is not available here; use --device cpu or --device auto",
+        ),
+        (
+            (0, False),
+            "cuda",
+            "cuda: this machine has 0 CUDA devices; use --device cpu or --device auto",
+        ),
+        (
+            (2, False),
+            "cuda:2",
+            (
+                "cuda:2: this machine has 2 CUDA devices; use --device cpu or --device"
+                " auto"
+            ),
+        ),
+        # torch.device("cuda:256") is cuda:0, and torch.device("cuda:99999999999") is an
+        # error of torch's.
+        (
+            (2, False),
+            "cuda:256",
+            (
+                "cuda:256: this machine has 2 CUDA devices; use --device cpu or"
+                " --device auto"
+            ),
+        ),
+        (
+            (0, False),
+            "cuda:99999999999",
+            "cuda:99999999999: this machine has 0 CUDA devices",
+        ),
+    ],
+    indirect=["machine"],
+)
+def test_a_device_that_is_not_there_is_named_with_what_to_do(
+    name: str, message: str
+) -> None:
+    with pytest.raises(DeviceError) as caught:
+        resolve_device(name)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "name", ["banana", "meta", "xpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:1x", ""]
+)
+def test_a_device_of_no_known_kind_is_a_wrong_setting(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected auto, cpu, cuda, cuda:N or mps"):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "amx", "gains"),
+    [
+        ("cpu", "lstm", True, True),
+        ("cpu", "lstm", False, False),
+        ("cpu", "gru", True, False),
+        ("cpu", "rnn", True, False),
+        ("mps", "lstm", True, False),
+        ("cuda", "gru", False, True),
+    ],
+)
+def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, kind: str, cell: str, *, amx: bool, gains: bool
+) -> None:
+    monkeypatch.setattr(device_module, "has_amx", lambda: amx)
+    device = torch.device(kind)
+    assert resolve_precision("float32", device, cell) is torch.float32
+    assert resolve_precision("auto", device, cell) is (
+        torch.bfloat16 if gains else torch.float32
+    )
+    if gains:
+        assert resolve_precision("bfloat16", device, cell) is torch.bfloat16
+    else:
+        with pytest.raises(
+            ConfigError,
+            match=(
+                rf"^train\.precision: bfloat16 .* {kind}.* {cell}: use auto or float32$"
+            ),
+        ):
+            resolve_precision("bfloat16", device, cell)
+
+
+def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False
+    )
+    assert has_amx()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert not has_amx()
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not has_amx()
