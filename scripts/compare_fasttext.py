@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.data.datasets import columns_of
 from rnncls.data.readers import read_rows
 from rnncls.text.tokenizer import build_tokenizer

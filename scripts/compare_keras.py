@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.config.schema import Config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.text.batching import EncodedTexts, assemble, plan_epoch
 

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import RunError
-from rnncls.config.schema import Config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import checksum, load_labelled, locate, split_rows
 from rnncls.data.loading import load_split
 from rnncls.evaluation.evaluator import compute_logits

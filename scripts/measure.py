@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.evaluation.run_evaluation import judge
 from rnncls.training.run import train
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.text.batching import plan_epoch
 from rnncls.training import trainer
 from rnncls.training.run import train

@@ -31,7 +31,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.machine.files import TEMPORARY, load_tensors
 from rnncls.runs.checkpoint import CONFIG, LABELS, METRICS, MODEL, STATE, VOCAB
 from rnncls.training.run import train

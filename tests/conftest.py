@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 
 # Before torch is loaded, and for the programs that tests start too: toy networks gain
 # nothing from a second thread, and threads that wait for each other on a busy machine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.training.initialization import build_model
 from rnncls.training.trainer import build_classifier_trainer

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rnncls import RnnclsError
-from rnncls.config.schema import iter_keys, parse_config
+from rnncls.config.describe import iter_keys
+from rnncls.config.loading import parse_config
 from rnncls.data.loading import load_split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.training import run as training

@@ -28,7 +28,8 @@ from lesson_runs import (
 )
 from scipy.stats import ttest_ind
 
-from rnncls.config.schema import Config, ModelSection, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts

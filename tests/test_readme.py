@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli import run
-from rnncls.config.schema import describe_keys
+from rnncls.config.describe import keys_as_markdown
 from rnncls.reporting import benchmark
 from tests.test_configs import write_ag_news
 
@@ -80,6 +80,6 @@ def test_every_command_runs(
 
 
 def test_the_table_of_keys_is_the_schema() -> None:
-    assert describe_keys() in README, (
+    assert keys_as_markdown() in README, (
         "put the output of 'rnncls config schema --markdown' into README.md"
     )

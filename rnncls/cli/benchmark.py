@@ -15,7 +15,7 @@ from rnncls.cli.options import ConfigOption, JsonOption, SetOption
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import Config
+    from rnncls.config.sections import Config
 
 app = typer.Typer(
     help="Measure the speed of training, prediction and start-up.", no_args_is_help=True
@@ -30,7 +30,7 @@ def train_command(
     """Alternate full training steps with the bare cell's forward and backward; time the
     textbook's loop too.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     _show(benchmark_training(load_config(config, set_ or [])), json_=json_)
 
@@ -40,7 +40,7 @@ def predict_command(
     config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
 ) -> None:
     """Alternate whole predictions with the bare cell's forward pass."""
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     _show(benchmark_prediction(load_config(config, set_ or [])), json_=json_)
 
@@ -52,7 +52,7 @@ def startup_command(
     """Alternate short commands, each a whole process, with the bare import that they
     stand on.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     _show(benchmark_startup(config, load_config(config, set_ or [])), json_=json_)
 

@@ -12,7 +12,7 @@ app = typer.Typer(help="Show, check and describe configs.", no_args_is_help=True
 @app.command("validate")
 def validate_command(config: ConfigOption, set_: SetOption = None) -> None:
     """Check a config: every mistake at once, with its line and the nearest known key."""
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     load_config(config, set_ or [])
     typer.echo(f"{config}: valid")
@@ -21,7 +21,8 @@ def validate_command(config: ConfigOption, set_: SetOption = None) -> None:
 @app.command("show")
 def show_command(config: ConfigOption, set_: SetOption = None) -> None:
     """Print a config with every key written out."""
-    from rnncls.config.schema import dump_config, load_config
+    from rnncls.config.loading import load_config
+    from rnncls.config.yaml_format import dump_config
 
     typer.echo(dump_config(load_config(config, set_ or [])), nl=False)
 
@@ -33,10 +34,11 @@ def schema_command(
     ),
 ) -> None:
     """Print the JSON schema of the config, for editors."""
-    from rnncls.config.schema import Config, describe_keys
+    from rnncls.config.describe import keys_as_markdown
+    from rnncls.config.sections import Config
 
     typer.echo(
-        describe_keys()
+        keys_as_markdown()
         if markdown
         else json.dumps(Config.model_json_schema(), indent=2)
     )

@@ -22,7 +22,7 @@ from rnncls.cli.train import new_run_path
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import Config
+    from rnncls.config.sections import Config
     from rnncls.training.cross_validation import CrossValidation
 
 SCORES, PREDICTIONS = "crossval.json", "predictions.csv"
@@ -48,7 +48,7 @@ def crossval_command(
     """Judge each training row by a model that has not seen it; the test file stays
     closed.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     checked = load_config(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]
@@ -115,7 +115,7 @@ def save(found: "CrossValidation", config: "Config", path: Path) -> dict[str, An
     """Write the scores and the predictions of all rows into a folder; return the
     scores.
     """
-    from rnncls.config.schema import dump_config
+    from rnncls.config.yaml_format import dump_config
     from rnncls.machine.files import write_atomic, write_json
 
     result = {

@@ -122,11 +122,11 @@ def find_data() -> dict[str, Any]:
     """
     from pathlib import Path
 
-    from rnncls.config.schema import DataSection
-    from rnncls.config.section import default_of
+    from rnncls.config.describe import get_default
+    from rnncls.config.sections import DataSection
     from rnncls.data.datasets import BUILT_INS
 
-    root = Path(default_of(DataSection, "root"))
+    root = Path(get_default(DataSection, "root"))
     found: dict[str, Any] = {"folder": str(root.resolve())}
     for name in BUILT_INS:
         found[name] = {

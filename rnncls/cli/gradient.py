@@ -15,7 +15,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import Config
+    from rnncls.config.sections import Config
     from rnncls.inference.insight.gradients import Measured
     from rnncls.nn.classifier import TextClassifier
     from rnncls.runs.checkpoint import Run
@@ -94,7 +94,7 @@ def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
     Raises:
         ConfigError: A cell is none of those that have a state, or the config is wrong.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     names = [name.strip() for name in cells.split(",")]
     for name in names:

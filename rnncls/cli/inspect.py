@@ -66,7 +66,7 @@ def inspect_source(
     """
     import tempfile
 
-    from rnncls.config.schema import load_config, parse_config
+    from rnncls.config.loading import load_config, parse_config
 
     if source.suffix.lower() in {".yaml", ".yml"}:
         config = load_config(source, overrides)

@@ -11,7 +11,7 @@ from rnncls import ConfigError
 
 def complete_keys(incomplete: str) -> Iterator[str]:
     """Yield what `--set` may start with, for shells."""
-    from rnncls.config.schema import iter_keys
+    from rnncls.config.describe import iter_keys
 
     return (f"{key}=" for key, *_ in iter_keys() if key.startswith(incomplete))
 

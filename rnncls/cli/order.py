@@ -14,7 +14,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import Config
+    from rnncls.config.sections import Config
     from rnncls.inference.insight.word_order import Reading
     from rnncls.runs.checkpoint import Run
 
@@ -156,7 +156,7 @@ def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Ru
         RnnclsError: The config or the data is wrong, or the folder cannot be written
             to.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
     from rnncls.runs.checkpoint import CONFIG, MODEL, load_run
 
     config = bag_config(run, overrides)
@@ -177,7 +177,8 @@ def bag_config(run: "Run", overrides: list[str]) -> "Config":
     """Return a run's config as one of a bag of words: no cell, no language model to
     start from, no teachers.
     """
-    from rnncls.config.schema import dump_config, parse_config
+    from rnncls.config.loading import parse_config
+    from rnncls.config.yaml_format import dump_config
 
     own = [
         "model.cell=none",
@@ -203,7 +204,7 @@ def hurry(config: "Config") -> "Config":
         "batch_size": TIMES_THE_TEXTS * section.batch_size,
         "lr": TIMES_THE_TEXTS**0.5 * section.lr,
     }
-    return config.model_copy(update={"train": section.model_copy(update=pace)})
+    return config.replace(train=section.replace(**pace))
 
 
 def train_bag(

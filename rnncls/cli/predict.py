@@ -12,7 +12,7 @@ from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import DataSection
+    from rnncls.config.sections import DataSection
     from rnncls.inference.predictor import Prediction
 
 STDIN = "-"

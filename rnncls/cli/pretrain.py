@@ -38,7 +38,7 @@ def pretrain_command(
     """Train a language model on the training texts, without their labels, and on
     data.unlabelled.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
     checked = load_config(

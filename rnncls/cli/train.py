@@ -19,7 +19,7 @@ from rnncls.cli.options import (
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import Config
+    from rnncls.config.sections import Config
 
 
 def train_command(
@@ -32,7 +32,7 @@ def train_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]

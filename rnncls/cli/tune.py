@@ -78,7 +78,7 @@ def tune_command(
     """Search for better settings; Ctrl-C saves and leaves, --resume goes on. The test
     file stays closed.
     """
-    from rnncls.config.schema import load_config
+    from rnncls.config.loading import load_config
 
     checked = load_config(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]

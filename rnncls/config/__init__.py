@@ -1,5 +1,11 @@
-"""The config: every key with its type, bounds and documentation; reading YAML and
-overrides.
+"""The config: every key with its type, bounds and description; loading and validation.
+
+Other rooms use:
+
+- `sections`: `Config` and its five sections.
+- `loading`: `load_config` and `parse_config`.
+- `yaml_format`: `dump_config`.
+- `describe`: the reference of the keys.
 
 May import: errors (`rnncls`), `machine`.
 """

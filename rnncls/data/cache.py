@@ -20,7 +20,7 @@ import torch
 
 import rnncls
 from rnncls import RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data import datasets as dataset
 from rnncls.data import readers
 from rnncls.data.datasets import (

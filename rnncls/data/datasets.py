@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from rnncls import DataError
-from rnncls.config.schema import DataSection, TextSection
+from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.readers import Columns, read_rows
 from rnncls.text.tokenizer import (
     TokenizedTexts,

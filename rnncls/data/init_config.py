@@ -16,13 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, DataError
-from rnncls.config.schema import (
-    Config,
-    DataSection,
-    TextSection,
-    parse_config,
-    yaml_value,
-)
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config, DataSection, TextSection
+from rnncls.config.yaml_format import to_yaml
 from rnncls.data.datasets import Split, columns_of
 from rnncls.data.formats import (
     DELIMITERS,
@@ -538,7 +534,7 @@ def _lines(sections: Mapping[str, Mapping[str, tuple[Any, str]]]) -> Iterator[st
     for section, keys in sections.items():
         yield f"{section}:"
         for key, (value, reason) in keys.items():
-            yield f"  {key}: {yaml_value(value)}" + (f" # {reason}" if reason else "")
+            yield f"  {key}: {to_yaml(value)}" + (f" # {reason}" if reason else "")
 
 
 def _plain(text: str) -> str:

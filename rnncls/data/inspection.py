@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import LabelledTexts, Split, columns_of
 from rnncls.data.duplicates import THRESHOLD
 from rnncls.data.loading import load_sources, load_test_source
@@ -146,9 +146,7 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
 
 def load_parts(config: Config, *, use_cache: bool) -> list[Part]:
     """Return the rows of each split that the config has, the training rows first."""
-    uncut = config.model_copy(
-        update={"text": config.text.model_copy(update={"max_tokens": _UNLIMITED})}
-    )
+    uncut = config.replace(text=config.text.replace(max_tokens=_UNLIMITED))
     train, train_rows, valid, valid_rows = load_sources(uncut, use_cache=use_cache)
     sources: list[tuple[Split, LabelledTexts, Ints]] = [
         ("train", train, train_rows),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, DataError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.cache import load_cached
 from rnncls.data.datasets import (
     LabelledTexts,

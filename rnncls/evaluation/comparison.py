@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
 from rnncls.evaluation.run_evaluation import Judgement, judge

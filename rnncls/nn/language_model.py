@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.nn.classifier import EMBEDDING_STD
 from rnncls.nn.recurrent import (
     Dropout,

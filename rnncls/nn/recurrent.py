@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {
     "rnn": nn.RNN,

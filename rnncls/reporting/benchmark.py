@@ -26,7 +26,7 @@ import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import Config, ModelSection
+from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.inference.predictor import Predictor

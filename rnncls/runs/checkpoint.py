@@ -36,7 +36,9 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from rnncls import ConfigError, RunError
-from rnncls.config.schema import Config, dump_config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.machine.files import (
     TEMPORARY,
     load_tensors,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.text.tokenizer import TokenizedTexts, build_tokenizer
 from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab
 

@@ -6,7 +6,7 @@ from rnncls.text.cleaning import EDITS_EARLIER_WORDS
 from rnncls.text.tokenizer import UNK, build_tokenizer
 
 if TYPE_CHECKING:
-    from rnncls.config.schema import TextSection
+    from rnncls.config.sections import TextSection
 
 
 class IncrementalTokenizer:

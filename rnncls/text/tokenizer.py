@@ -32,7 +32,7 @@ from rnncls.text.cleaning import clean_text, mark_case, replace_digits
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from rnncls.config.schema import TextSection
+    from rnncls.config.sections import TextSection
 
 Tokenizer = Callable[[str], list[str]]
 """A function from a text to its tokens, at least one."""

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError, DataError, Interrupted
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import split_rows
 from rnncls.data.loading import (
     EncodedSplit,

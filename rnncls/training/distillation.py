@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import checksum
 from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
@@ -39,8 +39,8 @@ def add_distillation_targets(
                 f"train.teachers: {name} knows the classes {run.label_names}, not"
                 f" {data.label_names}"
             )
-        columns = config.data.model_copy(update={"text": run.config.data.text})
-        seen_as = config.model_copy(update={"data": columns, "text": run.config.text})
+        columns = config.data.replace(text=run.config.data.text)
+        seen_as = config.replace(data=columns, text=run.config.text)
         split, _ = load_split(
             seen_as, "train", run.vocab, run.label_names, use_cache=use_cache
         )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rnncls import ConfigError
-from rnncls.config.schema import Config, ModelSection, TrainSection
+from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.machine.device import (
     resolve_device,

@@ -60,11 +60,9 @@ def find_label_issues(
         raise ConfigError(
             "--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'"
         ) from error
-    config = run.config.model_copy(
-        {
-            "model": run.config.model.model_copy({"pretrained": None}),
-            "train": run.config.train.model_copy({"teachers": []}),
-        }
+    config = run.config.replace(
+        model=run.config.model.replace(pretrained=None),
+        train=run.config.train.replace(teachers=[]),
     )
     found = cross_validate(config, num_folds, use_cache=use_cache)
     probs, labels, names = found.probs(), found.labels, found.label_names

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError
-from rnncls.config.schema import TrainSection
+from rnncls.config.sections import TrainSection
 from rnncls.nn.recurrent import Dropout
 
 

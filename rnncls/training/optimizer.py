@@ -23,7 +23,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 from torch.optim.swa_utils import AveragedModel
 
-from rnncls.config.schema import TrainSection
+from rnncls.config.sections import TrainSection
 from rnncls.machine.threads import start_workers
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError, DataError
-from rnncls.config.schema import Config, ModelSection, TrainSection
-from rnncls.config.section import default_of
+from rnncls.config.describe import get_default
+from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.data.loading import TrainingData, load_language_data
 from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.machine import files as storage
@@ -183,9 +183,9 @@ def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
         *("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average"),
         *("class_weights", "sampling", "focal_gamma"),
     )
-    train |= {key: default_of(TrainSection, key) for key in for_the_classifier}
+    train |= {key: get_default(TrainSection, key) for key in for_the_classifier}
     dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
     return (
-        config.train.model_copy(update={**train, "monitor": "loss", "patience": None}),
-        config.model.model_copy(update=dropout),
+        config.train.replace(**train, monitor="loss", patience=None),
+        config.model.replace(**dropout),
     )

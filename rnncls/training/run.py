@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 import rnncls
 from rnncls import ConfigError, Interrupted, RunError
-from rnncls.config.schema import Config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import checksum, find_test_file
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.calibration import fit_temperature

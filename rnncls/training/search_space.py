@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 
 if TYPE_CHECKING:
     import optuna

@@ -21,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from rnncls import DivergedError, RunError
-from rnncls.config.schema import TrainSection
+from rnncls.config.sections import TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import evaluate
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of

@@ -27,7 +27,8 @@ import torch
 from tqdm import tqdm
 
 from rnncls import ConfigError, DivergedError, Interrupted, RunError
-from rnncls.config.schema import Config, ModelSection, dump_config
+from rnncls.config.sections import Config, ModelSection
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import (
     Sources,
     collect_vocab,
@@ -170,9 +171,7 @@ def tune(
         check_journal(path)
     else:
         check_run_folder(config, path, resume=False)
-    config = config.model_copy(
-        update={"train": config.train.model_copy(update={"monitor": goal.metric})}
-    )
+    config = config.replace(train=config.train.replace(monitor=goal.metric))
     check_config(config)
     device = start_torch(config, config.train, config.model)
     sources = load_sources(config, use_cache=use_cache)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from rnncls.cli import run
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.reporting.comparison_report import draw_strip, shorten
 from rnncls.training.run import train
 from tests.cli.conftest import Cli

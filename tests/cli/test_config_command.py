@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from tests.cli.conftest import Cli
 
 TWO_MISTAKES = "seed: -1\ndata: {train: toy.csv}\ntrain:\n  batchsize: 3\n"

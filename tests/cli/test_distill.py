@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("workplace")

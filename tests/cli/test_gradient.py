@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnncls.cli.gradient import first_weights
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.seeds import seed_everything
 from rnncls.runs.checkpoint import load_run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.inference.insight import invariance
 from rnncls.training.run import train
 from tests.cli.conftest import Cli

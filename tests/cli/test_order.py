@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rnncls.cli import order
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from rnncls.cli.predict import read_texts
-from rnncls.config.schema import Config, DataSection
+from rnncls.config.sections import Config, DataSection
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from rnncls import DataError
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.data import cache
 from rnncls.data.cache import cache_dir, load_cached
 from rnncls.data.datasets import LabelledTexts, load_labelled

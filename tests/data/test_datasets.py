@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rnncls import DataError
-from rnncls.config.schema import DataSection, TextSection
+from rnncls.config.sections import DataSection, TextSection
 from rnncls.data import datasets as dataset
 from rnncls.data.datasets import (
     BUILT_INS,

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.data.duplicates import THRESHOLD, group_texts, near_pairs
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from rnncls import ConfigError, DataError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data import init_config as draft
 from rnncls.data.init_config import draft_config, find_files
 from rnncls.data.loading import load_split, load_training_data

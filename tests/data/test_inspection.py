@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.data.inspection import cut_texts, describe_lengths, inspect_data
 from rnncls.data.loading import load_split, load_training_data
 from rnncls.text.tokenizer import TokenizedTexts

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from rnncls import DataError
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import split_rows
 from rnncls.data.loading import (
     EncodedSplit,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.data.datasets import Split
 from rnncls.data.quality import (
     Corpus,

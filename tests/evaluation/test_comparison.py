@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 
 from rnncls import ConfigError, RunError
-from rnncls.config.schema import Config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
 from rnncls.evaluation.comparison import (
     Comparison,
     compare,

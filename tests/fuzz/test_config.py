@@ -8,15 +8,9 @@ import yaml
 from hypothesis import strategies as st
 
 from rnncls import ConfigError
-from rnncls.config.schema import (
-    SECTIONS,
-    Config,
-    _YamlDumper,
-    dump_config,
-    load_config,
-    parse_config,
-)
-from rnncls.config.section import annotations_of
+from rnncls.config.loading import load_config, parse_config
+from rnncls.config.sections import SECTIONS, Config
+from rnncls.config.yaml_format import YamlDumper, dump_config
 from tests.fuzz.cases import attempt, damaged, fuzz, texts, written
 
 KEYS = [
@@ -25,7 +19,7 @@ KEYS = [
     *(
         f"{name}.{key}"
         for name, section in SECTIONS.items()
-        for key in annotations_of(section)
+        for key in section.model_fields
     ),
 ]
 SCALARS = st.one_of(
@@ -159,7 +153,7 @@ def valid_documents(draw: st.DrawFn) -> dict[str, Any]:
 def as_yaml(document: dict[str, Any]) -> str:
     """Write a document with 1e3 as a number, as YAML 1.2 and rnncls do, and PyYAML by
     itself does not."""
-    return yaml.dump(document, Dumper=_YamlDumper)
+    return yaml.dump(document, Dumper=YamlDumper)
 
 
 def check(result: Config | ConfigError, source: str) -> None:
@@ -245,6 +239,4 @@ def test_an_override_changes_its_key_and_no_other(
         parse_config(text, "fuzz.yaml", [f"train.lr={lr!r}"]),
     )
     assert after.train.lr == lr
-    assert after == before.model_copy(
-        update={"train": before.train.model_copy(update={"lr": lr})}
-    )
+    assert after == before.replace(train=before.train.replace(lr=lr))

@@ -15,7 +15,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from rnncls import DataError
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.data.datasets import load_labelled
 from rnncls.data.readers import Columns, read_lines, read_rows
 from rnncls.text.tokenizer import build_tokenizer

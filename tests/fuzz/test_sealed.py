@@ -15,7 +15,8 @@ import torch
 from hypothesis import strategies as st
 
 from rnncls import RunError
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.data.cache import cache_dir, load_cached
 from rnncls.data.datasets import load_labelled
 from rnncls.machine.files import load_tensors, read_json, save_tensors, write_json

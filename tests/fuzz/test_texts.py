@@ -10,7 +10,8 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.data.readers import Columns, read_rows
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier

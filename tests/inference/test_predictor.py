@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.evaluation import evaluator
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier

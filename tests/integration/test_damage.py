@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from rnncls import RunError
-from rnncls.config.schema import Config, parse_config
+from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.evaluation.run_evaluation import judge
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors, save_tensors, write_json

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.seeds import seed_everything

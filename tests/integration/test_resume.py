@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError, RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.machine import files as storage
 from rnncls.machine.files import load_tensors, save_tensors, write_json
 from rnncls.runs import checkpoint, tracking

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.run_evaluation import judge

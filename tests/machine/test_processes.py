@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError, DataError, DeviceError
-from rnncls.config.schema import load_config
+from rnncls.config.loading import load_config
 from rnncls.inference import predictor
 from rnncls.inference.predictor import Predictor
 from rnncls.machine import processes as distributed

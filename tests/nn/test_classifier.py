@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.nn.classifier import (
     Attention,
     Pooling,

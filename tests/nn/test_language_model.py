@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.machine.threads import Workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.nn.recurrent import CELLS, Encoder

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import Config, ModelSection
+from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import load_training_data
 from rnncls.inference.predictor import Predictor
 from rnncls.reporting import benchmark

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.text.batching import (
     SMALLEST_PART,
     Batch,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.tokenizer import build_tokenizer
 

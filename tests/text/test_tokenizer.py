@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torchtext.data.utils import _basic_english_normalize
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.text import tokenizer
 from rnncls.text.tokenizer import (
     TokenizedTexts,
@@ -234,7 +234,7 @@ def test_a_stream_reads_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> No
 def test_basic_english_comes_without_torch() -> None:
     code = (
         "import sys; from rnncls.text.tokenizer import build_tokenizer; from"
-        " rnncls.config.schema import TextSection;"
+        " rnncls.config.sections import TextSection;"
     )
     code += "build_tokenizer(TextSection())('a'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from rnncls.config.schema import TextSection
+from rnncls.config.sections import TextSection
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import PAD, PAD_ID, UNK_ID, Vocab, build_vocab
 

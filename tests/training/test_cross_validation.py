@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, f1_score
 
 from rnncls import ConfigError, DataError, Interrupted
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.loading import load_sources, load_split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.signals import StopRequest

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError, RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.datasets import checksum
 from rnncls.data.loading import load_training_data
 from rnncls.inference.predictor import Predictor

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnncls import ConfigError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.runs.checkpoint import load_run
 from rnncls.training.label_issues import find_label_issues
 from rnncls.training.run import train

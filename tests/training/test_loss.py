@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from sklearn.utils.class_weight import compute_class_weight
 
 from rnncls import ConfigError
-from rnncls.config.schema import TrainSection
+from rnncls.config.sections import TrainSection
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.recurrent import Dropout
 from rnncls.training.loss import (

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from rnncls.config.schema import Config, TrainSection, dump_config
+from rnncls.config.sections import Config, TrainSection
+from rnncls.config.yaml_format import dump_config
 from rnncls.machine.threads import Workers
 from rnncls.training.optimizer import (
     Gradients,
@@ -354,7 +355,7 @@ def test_a_training_does_not_import_torchs_compiler(
     script = """
 import sys
 from pathlib import Path
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.training.run import train
 
 train(parse_config(sys.argv[1], "toy"), Path("run"))

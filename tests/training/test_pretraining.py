@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError, DataError, DivergedError, Interrupted, RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.loading import load_language_data, load_training_data
 from rnncls.machine import signals
 from rnncls.machine.signals import StopRequest

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.training.search_space import (
     CHOICES,
     LR_FACTOR,

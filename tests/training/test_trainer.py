@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError, DeviceError, DivergedError, RunError
-from rnncls.config.schema import Config
+from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits, evaluate
 from rnncls.machine.device import has_amx

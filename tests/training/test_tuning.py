@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from rnncls import ConfigError, DivergedError, Interrupted, RunError
-from rnncls.config.schema import Config, load_config
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.files import read_json
 from rnncls.machine.signals import StopRequest
@@ -119,7 +120,7 @@ def test_a_search_that_is_stopped_goes_on_as_if_nothing_had_been(
 def test_another_seed_is_another_search(config: Config) -> None:
     found = []
     for seed in (0, 1):
-        other = config.model_copy(update={"seed": seed})
+        other = config.replace(seed=seed)
         found.append(
             tune(other, Path(f"found{seed}"), ACCURACY, Budget(num_trials=2))["trials"][
                 1

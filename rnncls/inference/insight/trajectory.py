@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.inference.insight.explanation import (
     MOST_POINTS,
     Explanation,

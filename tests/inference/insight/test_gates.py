@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rnncls import ConfigError
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gates import (
     Flag,

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gradients import (
     Curve,

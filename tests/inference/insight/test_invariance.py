@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.inference.insight.invariance import (
     LIMIT,
     Check,

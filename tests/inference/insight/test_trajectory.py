@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError
-from rnncls.config.schema import parse_config
+from rnncls.config.loading import parse_config
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.trajectory import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncls.config.schema import ModelSection
+from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.word_order import (

@@ -1,0 +1,33 @@
+"""Types of the config's keys: texts and numbers with their bounds."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Lt, MinLen
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+
+def _refuse_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError(
+            "nul", "has a NUL character, which no file or column has in its name"
+        )
+    return text
+
+
+Text = Annotated[str, AfterValidator(_refuse_nul)]
+Texts = Annotated[list[Text], MinLen(1)]
+Probability = Annotated[float, Ge(0.0), Lt(1.0)]
+Fraction = Annotated[float, Gt(0.0), Lt(1.0)]
+Positive = Annotated[float, Gt(0.0)]
+NonNegative = Annotated[float, Ge(0.0)]
+Count = Annotated[int, Ge(1)]
+CountOrZero = Annotated[int, Ge(0)]
+Seed = Annotated[int, Ge(0), Lt(2**63)]
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        examples=["auto", "cpu", "cuda", "cuda:0", "mps"],
+    ),
+]

@@ -1,0 +1,89 @@
+"""One line for each error of a config: location, key, values allowed, value found."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic_core import ErrorDetails
+
+from rnncls.config.describe import describe_values
+from rnncls.config.document import Document, KeyPath, shorten
+from rnncls.config.sections import DATA_SOURCE_HINT, SECTIONS, Config
+from rnncls.config.yaml_format import to_yaml
+
+
+def format_errors(errors: Iterable[ErrorDetails], document: Document) -> list[str]:
+    """Return a line for each of pydantic's errors about the values of a document."""
+    return [_format_error(error, document) for error in _drop_alternatives([*errors])]
+
+
+def _drop_alternatives(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return one error for a key that takes a word or a list, and not one for each."""
+    keys_with_other_errors = {
+        error["loc"][:2] for error in errors if error["type"] != "literal_error"
+    }
+    return [
+        error
+        for error in errors
+        if error["type"] != "literal_error"
+        or error["loc"][:2] not in keys_with_other_errors
+    ]
+
+
+def _format_error(error: ErrorDetails, document: Document) -> str:
+    path = tuple(str(part) for part in error["loc"])
+    location = _find_location(path, document)
+    key = ".".join(path[:2])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{location}: unknown key '{shorten(key)}'{_suggest(path)}"
+        case "missing":
+            return f"{location}: section '{key}' is missing: {DATA_SOURCE_HINT}"
+        case "value_error":
+            return f"{location}: {error['msg'].removeprefix('Value error, ')}"
+        case "nul":
+            return f"{location}: {key}: {error['msg']}"
+    expected = _describe_expected(path[:2])
+    found = shorten(to_yaml(error["input"]))
+    return f"{location}: {key}: expected {expected}, found {found}"
+
+
+def _find_location(path: KeyPath, document: Document) -> str:
+    """Return where a key is set, or else the section that should have it."""
+    for depth in range(len(path), 0, -1):
+        if path[:depth] in document.locations:
+            return document.locations[path[:depth]]
+    return document.source
+
+
+def _describe_expected(path: KeyPath) -> str:
+    if len(path) == 1 and path[0] in SECTIONS:
+        return "a section of keys"
+    section = SECTIONS[path[0]] if len(path) > 1 else Config
+    return describe_values(section, path[-1])
+
+
+def _suggest(path: KeyPath) -> str:
+    """Return the end of a message on an unknown key: the nearest key, or all keys."""
+    siblings = _list_siblings(path)
+    same_section = {sibling.rsplit(".", 1)[-1]: sibling for sibling in siblings}
+    anywhere = {known.rsplit(".", 1)[-1]: known for known in reversed(_list_keys())}
+    for candidates in (same_section, anywhere | same_section):
+        nearest = difflib.get_close_matches(path[-1].lower(), candidates, n=1)
+        if nearest:
+            return f"; did you mean '{candidates[nearest[0]]}'?"
+    return f"; known here: {', '.join(same_section)}"
+
+
+def _list_siblings(path: KeyPath) -> list[str]:
+    return [known for known in _list_keys() if known.split(".")[:-1] == [*path[:-1]]]
+
+
+def _list_keys() -> list[str]:
+    """Return the paths of all keys, top-level ones first and sections last."""
+    top_level = [key for key in Config.model_fields if key not in SECTIONS]
+    in_sections = [
+        f"{name}.{key}"
+        for name, section in SECTIONS.items()
+        for key in section.model_fields
+    ]
+    return [*top_level, *in_sections, *SECTIONS]
