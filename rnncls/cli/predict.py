@@ -93,22 +93,22 @@ def predict_command(
     with fast_imports():
         from rnncls.inference.predictor import Predictor
         from rnncls.machine.device import resolve_device
-        from rnncls.machine.processes import find_processes
+        from rnncls.machine.processes import init_process_group
         from rnncls.runs.checkpoint import find_run, load_run
 
-    source, processes = STDIN if texts == [STDIN] else input_, find_processes()
-    with processes.together():
-        if processes.count > 1:
+    source, processes = STDIN if texts == [STDIN] else input_, init_process_group()
+    with processes.raise_everywhere():
+        if processes.world_size > 1:
             check_sharing(source, attention=attention)
         loaded = load_run(find_run(run))
-        own_device = processes.own_device(
+        own_device = processes.local_device(
             resolve_device(device or loaded.config.device)
         )
         predictor = Predictor(
             loaded, own_device, attention=attention, min_confidence=min_confidence
         )
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
-    if not processes.is_first:
+    if not processes.is_main:
         predictor.read_along(chunks, processes)
         return
     windows = show_progress(predictor.stream_together(chunks, processes), source)

@@ -39,10 +39,10 @@ def train_command(
     checked = load_config(config, overrides)
 
     with fast_imports():
-        from rnncls.machine.processes import find_processes
+        from rnncls.machine.processes import init_process_group
         from rnncls.training.run import train
 
-    name, resume = find_processes().from_first(
+    name, resume = init_process_group().broadcast_from_main(
         lambda: find_place(config, checked, out, resume=resume)
     )
     path = Path(name)
@@ -70,11 +70,11 @@ def find_place(
     Raises:
         RunError: There is nothing to go on with.
     """
-    from rnncls.machine.processes import find_launch
+    from rnncls.machine.processes import torchrun_id
     from rnncls.runs.checkpoint import find_begun
     from rnncls.training.run import find_unfinished
 
-    begun = find_begun(find_launch(), out)
+    begun = find_begun(torchrun_id(), out)
     if begun is not None:
         return str(begun), True
     return (

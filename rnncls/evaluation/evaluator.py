@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import count_confusion
-from rnncls.machine.processes import ALONE, Processes
+from rnncls.machine.processes import SINGLE, ProcessGroup
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts, assemble, plan_in_order_of_length
@@ -65,7 +65,7 @@ def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[floa
 
 
 def evaluate(
-    model: TextClassifier, split: EncodedSplit, processes: Processes = ALONE
+    model: TextClassifier, split: EncodedSplit, processes: ProcessGroup = SINGLE
 ) -> tuple[npt.NDArray[np.int64], float]:
     """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over
     all
@@ -74,7 +74,7 @@ def evaluate(
     Each process reads its share of the texts; what they count is added up.
     """
     rows = np.argsort(split.texts.lengths, kind="stable")[
-        processes.number :: processes.count
+        processes.rank :: processes.world_size
     ]
     logits, labels = compute_logits(model, split.texts.select(rows)), split.labels[rows]
     loss = F.cross_entropy(
@@ -83,5 +83,5 @@ def evaluate(
     confusion = torch.from_numpy(
         count_confusion(labels, logits.argmax(dim=1).numpy(), logits.shape[1])
     )  # [C, C]
-    processes.add_up([confusion, loss], torch.float64)
+    processes.all_reduce_sum([confusion, loss], torch.float64)
     return confusion.numpy(), loss.item() / len(split.labels)

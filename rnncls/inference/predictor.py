@@ -13,7 +13,7 @@ import torch
 
 from rnncls import ConfigError, DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_logits, find_attention
-from rnncls.machine.processes import Processes
+from rnncls.machine.processes import ProcessGroup
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import (
@@ -117,7 +117,7 @@ class Predictor:
             yield self._judge(texts, tokenized)
 
     def stream_together(
-        self, chunks: Iterable[list[str]], processes: Processes
+        self, chunks: Iterable[list[str]], processes: ProcessGroup
     ) -> Iterator[list[Prediction]]:
         """Yield what `stream` does, in the first of several processes, while the others
         `read_along`.
@@ -127,23 +127,23 @@ class Predictor:
         Raises:
             DataError: They were not given the same texts.
         """
-        if processes.count == 1:
+        if processes.world_size == 1:
             yield from self.stream(chunks)
             return
         windows, ahead = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
-        own = self.stream(islice(ahead, 0, None, processes.count))
+        own = self.stream(islice(ahead, 0, None, processes.world_size))
         for number, texts in enumerate(windows):
-            sender = number % processes.count
+            sender = number % processes.world_size
             yield self._label(texts, processes.receive(sender)) if sender else next(own)
 
-    def read_along(self, chunks: Iterable[list[str]], processes: Processes) -> None:
+    def read_along(self, chunks: Iterable[list[str]], processes: ProcessGroup) -> None:
         """Read this process's windows for `stream_together` of the first one, which
         gets an error of this one too.
         """
         windows = rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
         try:
             for _, tokenized in self._tokenize(
-                islice(windows, processes.number, None, processes.count)
+                islice(windows, processes.rank, None, processes.world_size)
             ):
                 processes.send(self._find_probs(tokenized))
         except RnnclsError as error:

@@ -1,14 +1,15 @@
-"""Several processes at one training or one prediction, started by torchrun: who is who,
-and what they tell each other.
+"""Several processes that train or predict together, started by torchrun.
 
-Each process has the whole model and the whole data, draws what chance decides for the
-whole batch, and computes on its own texts. What they find is added up
-(`Processes.add_up`), so that all of them go on with the same numbers. That is what
-torch's DistributedDataParallel does, but that hangs on `backward`, which a training
-step here never calls, and it wants a gradient as large as the embedding.
+Each process holds the complete model and data, draws the same random numbers for the
+complete batch, and computes its own share of the texts. Sums over the processes
+(`ProcessGroup.all_reduce_sum`) give all of them the same numbers to continue with.
+torch's DistributedDataParallel does the same, but it relies on hooks of `backward`,
+which a training step here never calls, and needs a gradient as large as the embedding.
 
-Only numbers and JSON go from one process to another; nothing is pickled. Without
-torchrun there is one process, and nothing here does anything.
+Only numbers and JSON are sent; nothing is pickled. JSON is sent by collective
+operations, not by torchrun's key-value store: a collective fails at once if a process
+has died, while the store would wait until its timeout. Without torchrun there is one
+process, and nothing here communicates.
 """
 
 import atexit
@@ -29,288 +30,343 @@ from torch.distributed.rendezvous import rendezvous
 
 from rnncls import ConfigError, DeviceError, ProcessLostError, RnnclsError
 
-_PATIENCE = timedelta(hours=1)
-"""How long to wait for a process that is there but says nothing, as while it reads its
+_TIMEOUT = timedelta(hours=1)
+"""How long to wait for a process that is alive but busy, such as one that reads its
 data."""
-_FAILED = -1
+_ERROR_FOLLOWS = -1
 
 
 @dataclass(frozen=True)
-class Processes:
-    """The place of this process among those that work together.
+class ProcessGroup:
+    """The processes that work together, as one of them sees them.
 
     Attributes:
-        number: Of this process, from 0; the first one writes, the others only read.
-        count: Of all processes, on all machines.
-        local_number: Of this process among those on its machine, from 0.
-        local_count: Of the processes on its machine.
+        rank: Number of this process, from 0; rank 0 is the main process.
+        world_size: Number of processes on all machines.
+        local_rank: Number of this process on its machine, from 0.
+        local_world_size: Number of processes on its machine.
     """
 
-    number: int = 0
-    count: int = 1
-    local_number: int = 0
-    local_count: int = 1
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
+    local_world_size: int = 1
 
     @property
-    def is_first(self) -> bool:
-        """Whether this is the process that writes."""
-        return self.number == 0
+    def is_main(self) -> bool:
+        """Whether this is the process that writes files and prints results."""
+        return self.rank == 0
 
-    def own_device(self, device: torch.device) -> torch.device:
-        """Return the device of this process where all were given this one: of CUDA
-        devices, each process has its own.
+    def local_device(self, device: torch.device) -> torch.device:
+        """Return this process's own device: with CUDA, each process has its own GPU.
+
+        Args:
+            device: The device that all processes were given.
 
         Raises:
-            ConfigError: They would have to share one.
-            DeviceError: There are fewer than processes on this machine.
+            ConfigError: The processes would have to share one device.
+            DeviceError: This machine has fewer GPUs than processes.
         """
-        if self.count == 1 or device.type == "cpu":
+        if self.world_size == 1 or device.type == "cpu":
             return device
         if device.type != "cuda" or device.index is not None:
             raise ConfigError(
-                f"device: {self.count} processes cannot share {device}: give cuda, of"
-                " which each has one"
+                f"device: {self.world_size} processes cannot share {device}: use cuda,"
+                " which gives each process its own device"
             )
-        if self.local_count > (found := torch.cuda.device_count()):
+        num_devices = torch.cuda.device_count()
+        if self.local_world_size > num_devices:
             raise DeviceError(
-                f"cuda: {self.local_count} processes on a machine of {found} CUDA"
-                f" devices: start torchrun with --nproc-per-node {found}, or use"
-                " --device cpu"
+                f"cuda: {self.local_world_size} processes on a machine of {num_devices}"
+                f" CUDA devices: start torchrun with --nproc-per-node {num_devices}, or"
+                " use --device cpu"
             )
-        torch.cuda.set_device(self.local_number)
-        return torch.device("cuda", self.local_number)
+        torch.cuda.set_device(self.local_rank)
+        return torch.device("cuda", self.local_rank)
 
-    def add_up(
+    def all_reduce_sum(
         self, tensors: Sequence[torch.Tensor], dtype: torch.dtype = torch.float32
     ) -> None:
-        """Replace tensors on one device by their sums over all processes, which have
-        them
-        in the same shapes.
+        """Replace tensors by their sums over all processes, in place.
 
-        They travel as one array of `dtype`: float32 holds whole numbers up to 2^24
-        exactly, float64 up to 2^53.
+        Args:
+            tensors: On one device, with the same shapes in every process.
+            dtype: Type in which they are added up, as one flat array. float32 holds
+                integers up to 2^24 exactly, float64 up to 2^53.
 
         Raises:
-            ProcessLostError: Another process has gone.
+            ProcessLostError: Another process has died.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return
         flat = torch.cat([tensor.reshape(-1).to(dtype) for tensor in tensors])
-        with _talking():
+        with _report_lost_process():
             dist.all_reduce(flat)
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def any_wishes(self, *, own: bool) -> bool:
-        """Return whether this process or any other wishes something.
+    def any(self, *, flag: bool) -> bool:
+        """Return whether the flag is set in any process.
 
         Raises:
-            ProcessLostError: Another process has gone.
+            ProcessLostError: Another process has died.
         """
-        if self.count == 1:
-            return own
-        wish = torch.tensor([int(own)])
-        with _talking():
-            dist.all_reduce(wish, dist.ReduceOp.MAX)
-        return bool(wish)
+        if self.world_size == 1:
+            return flag
+        highest = torch.tensor([int(flag)])
+        with _report_lost_process():
+            dist.all_reduce(highest, dist.ReduceOp.MAX)
+        return bool(highest)
 
     @contextlib.contextmanager
-    def together(self, *, goes_first: bool = True) -> Iterator[None]:
-        """Do something in every process: an error in one is raised in all.
+    def raise_everywhere(self) -> Iterator[None]:
+        """Run a block in every process; an error in one of them is raised in all.
 
-        Args:
-            goes_first: Whether this process need not wait until those that go first
-                have done it.
+        The end of the block is a barrier.
 
         Raises:
-            ProcessLostError: Another process has gone.
+            RnnclsError: The error of the lowest rank that has one.
+            ProcessLostError: Another process has died.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             yield
             return
-        if not goes_first:
-            self._agree(None)
         try:
             yield
         except RnnclsError as error:
-            self._agree(error)
+            self._raise_first_error(error)
         else:
-            self._agree(None)
-        if goes_first:
-            self._agree(None)
+            self._raise_first_error(None)
 
-    def from_first(self, find: Callable[[], Any]) -> Any:
-        """Return what the first process finds, a JSON value, in all of them."""
-        with self.together():
-            found = find() if self.is_first else None
-        return self._exchange(found)[0]
+    @contextlib.contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Run a block in the main process, then in the others.
 
-    def _agree(self, error: RnnclsError | None) -> None:
-        """Raise the first error that any of the processes has met, in all of them."""
-        told = [
-            each
-            for each in self._exchange(error and [type(error).__name__, str(error)])
-            if each
-        ]
-        if told:
-            raise _rebuild(told[0]) from error
+        An error in one process is raised in all of them.
+        """
+        with self._in_two_turns(is_first=self.is_main):
+            yield
 
-    def _exchange(self, value: Any) -> list[Any]:
-        """Return the JSON values of all processes, in their order."""
-        if self.count == 1:
-            return [value]
-        own = _to_bytes(value)
-        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
-        with _talking():
-            dist.all_gather(sizes, torch.tensor([len(own)]))
-            padded = torch.zeros(int(max(sizes)), dtype=torch.uint8)
-            padded[: len(own)] = own
-            parts = [torch.empty_like(padded) for _ in sizes]
-            dist.all_gather(parts, padded)
-        return [
-            _from_bytes(part[:size]) for part, size in zip(parts, sizes, strict=True)
-        ]
+    @contextlib.contextmanager
+    def local_main_first(self) -> Iterator[None]:
+        """Run a block in the first process of each machine, then in the others.
 
-    def send(self, values: torch.Tensor) -> None:
-        """Send a matrix [N, C] of float32 to the first process, which waits for it with
-        `receive`.
+        An error in one process is raised in all of them.
+        """
+        with self._in_two_turns(is_first=self.local_rank == 0):
+            yield
+
+    @contextlib.contextmanager
+    def _in_two_turns(self, *, is_first: bool) -> Iterator[None]:
+        """Run a block in the processes of the first turn, then in those of the second.
+
+        Each turn ends with an exchange of errors, in which all processes take part.
+        """
+        if not is_first:
+            self._raise_first_error(None)
+        with self.raise_everywhere():
+            yield
+        if is_first:
+            self._raise_first_error(None)
+
+    def broadcast_from_main(self, compute: Callable[[], Any]) -> Any:
+        """Return what the main process computes, a JSON value, in all processes.
 
         Raises:
-            ProcessLostError: It has gone.
+            RnnclsError: The error of `compute`.
+            ProcessLostError: Another process has died.
         """
-        with _talking():
-            dist.send(torch.tensor(values.shape), 0)
-            dist.send(values.contiguous(), 0)
+        with self.raise_everywhere():
+            value = compute() if self.is_main else None
+        return self._gather_json(value)[0]
+
+    def _raise_first_error(self, error: RnnclsError | None) -> None:
+        """Exchange the errors of all processes, and raise the first one in all."""
+        message = None if error is None else _error_message(error)
+        messages = [sent for sent in self._gather_json(message) if sent is not None]
+        if messages:
+            raise _error_of(messages[0]) from error
+
+    def _gather_json(self, value: Any) -> list[Any]:
+        """Return the JSON values of all processes, in the order of their ranks."""
+        if self.world_size == 1:
+            return [value]
+        data = _encode_json(value)  # [n] uint8
+        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world_size)]
+        with _report_lost_process():
+            dist.all_gather(sizes, torch.tensor([len(data)]))
+            # A collective operation needs the same shape in every process.
+            padded = torch.zeros(int(max(sizes)), dtype=torch.uint8)
+            padded[: len(data)] = data
+            gathered = [torch.empty_like(padded) for _ in sizes]
+            dist.all_gather(gathered, padded)
+        return [
+            _decode_json(part[:size])
+            for part, size in zip(gathered, sizes, strict=True)
+        ]
+
+    def send(self, matrix: torch.Tensor) -> None:
+        """Send a matrix [N, C] of float32 to the main process, which calls `receive`.
+
+        Raises:
+            ProcessLostError: The main process has died.
+        """
+        with _report_lost_process():
+            dist.send(torch.tensor(matrix.shape), 0)
+            dist.send(matrix.contiguous(), 0)
 
     def send_error(self, error: RnnclsError) -> None:
-        """Let `receive` raise an error in the first process.
+        """Raise an error in the main process, at its call of `receive`.
 
         Raises:
-            ProcessLostError: It has gone.
+            ProcessLostError: The main process has died.
         """
-        text = _to_bytes([type(error).__name__, str(error)])
-        with _talking():
-            dist.send(torch.tensor([_FAILED, len(text)]), 0)
-            dist.send(text, 0)
+        data = _encode_json(_error_message(error))
+        with _report_lost_process():
+            dist.send(torch.tensor([_ERROR_FOLLOWS, len(data)]), 0)
+            dist.send(data, 0)
 
-    def receive(self, sender: int) -> torch.Tensor:
-        """Return the next matrix that another process sends.
+    def receive(self, rank: int) -> torch.Tensor:
+        """Return the next matrix [N, C] that a process sends to the main process.
 
         Raises:
-            RnnclsError: What it has met instead.
-            ProcessLostError: It has gone.
+            RnnclsError: The process sent this error instead.
+            ProcessLostError: The process has died.
         """
-        shape = torch.zeros(2, dtype=torch.int64)
-        with _talking():
-            dist.recv(shape, sender)
-            num_rows, width = shape.tolist()
-            has_failed = num_rows == _FAILED
-            values = (
-                torch.empty(width, dtype=torch.uint8)
-                if has_failed
-                else torch.empty(num_rows, width)
-            )
-            dist.recv(values, sender)
-        if has_failed:
-            raise _rebuild(_from_bytes(values))
-        return values
+        header = torch.zeros(2, dtype=torch.int64)
+        with _report_lost_process():
+            dist.recv(header, rank)
+            num_rows, width = header.tolist()
+            is_error = num_rows == _ERROR_FOLLOWS
+            if is_error:
+                received = torch.empty(width, dtype=torch.uint8)
+            else:
+                received = torch.empty(num_rows, width)
+            dist.recv(received, rank)
+        if is_error:
+            raise _error_of(_decode_json(received))
+        return received
 
 
-ALONE = Processes()
+SINGLE = ProcessGroup()
+"""The group of a process that works alone."""
 
 
 @cache
-def find_processes() -> Processes:
-    """Return this process's place among those that torchrun has started with it, once
-    they
-    can talk to each other.
+def init_process_group() -> ProcessGroup:
+    """Connect to the processes that torchrun started with this one, and return them.
 
-    Without torchrun it is alone.
+    The first call connects, later calls return the same group. Without torchrun the
+    process works alone.
+
+    Raises:
+        ProcessLostError: The other processes cannot be reached.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
-        return ALONE
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    processes = Processes(*(int(os.environ[name]) for name in names))
-    _take_share_of_cores(processes.local_count)
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    with _talking():
-        store, number, count = next(rendezvous("env://", timeout=_PATIENCE))
-        # After a restart torchrun's store still has the addresses of processes that are
-        # gone: begin a page of our own.
-        page = PrefixStore(
-            f"rnncls-{os.environ['TORCHELASTIC_RESTART_COUNT']}-{count}", store
-        )
-        dist.init_process_group(
-            backend, store=page, rank=number, world_size=count, timeout=_PATIENCE
-        )
-    atexit.register(_leave_group)
-    return processes
-
-
-def find_launch() -> str | None:
-    """Return what tells this call of torchrun from every other, the same after each of
-    its
-    restarts; None without it.
-
-    It is the folder, with a random name, that torchrun makes for the errors of its
-    processes.
-    """
-    found = re.fullmatch(
-        r"(.+)[/\\]attempt_\d+[/\\]\d+[/\\]error\.json",
-        os.environ.get("TORCHELASTIC_ERROR_FILE", ""),
+        return SINGLE
+    group = ProcessGroup(
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        local_rank=int(os.environ["LOCAL_RANK"]),
+        local_world_size=int(os.environ["LOCAL_WORLD_SIZE"]),
     )
-    return found and found[1]
+    _divide_cores(group.local_world_size)
+    with _report_lost_process():
+        _connect()
+    atexit.register(_destroy_process_group)
+    return group
 
 
-def _take_share_of_cores(num_processes: int) -> None:
-    """Use as many threads as cores fall to each process of this machine, unless
-    OMP_NUM_THREADS says another number.
+def _connect() -> None:
+    """Initialise torch.distributed for the processes that torchrun started."""
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    store, rank, world_size = next(rendezvous("env://", timeout=_TIMEOUT))
+    # After a restart torchrun's store still has the addresses of the old processes: the
+    # prefix keeps the new ones apart.
+    restart = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    dist.init_process_group(
+        backend,
+        store=PrefixStore(f"rnncls-{restart}-{world_size}", store),
+        rank=rank,
+        world_size=world_size,
+        timeout=_TIMEOUT,
+    )
 
-    torchrun sets that to 1 where it is not set, so that 1 means nothing.
+
+def torchrun_id() -> str | None:
+    """Return an identifier of this call of torchrun; None without torchrun.
+
+    It stays the same when torchrun restarts its processes. It is the folder with a
+    random name that torchrun creates for the error files of its processes.
+    """
+    error_file = os.environ.get("TORCHELASTIC_ERROR_FILE", "")
+    match = re.fullmatch(
+        r"(.+)[/\\]attempt_\d+[/\\]\d+[/\\]error\.json",
+        error_file,
+    )
+    return None if match is None else match[1]
+
+
+def _divide_cores(num_processes: int) -> None:
+    """Divide the cores of this machine among its processes, as numbers of threads.
+
+    OMP_NUM_THREADS takes precedence, unless it is 1: torchrun sets 1 if the user has
+    not set it.
     """
     if os.environ.get("OMP_NUM_THREADS", "1") != "1":
         return
-    cores = (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
-    share = max(1, cores // num_processes)
-    os.environ["OMP_NUM_THREADS"] = str(share)  # which the tokenizer goes by
-    torch.set_num_threads(share)
+    if hasattr(os, "sched_getaffinity"):
+        num_cores = len(os.sched_getaffinity(0))
+    else:
+        num_cores = os.cpu_count() or 1
+    num_threads = max(1, num_cores // num_processes)
+    # The tokenizer reads the environment variable, torch was imported before.
+    os.environ["OMP_NUM_THREADS"] = str(num_threads)
+    torch.set_num_threads(num_threads)
 
 
-def _leave_group() -> None:
-    """End gloo's threads, which hold tensors: one that drops them in a half gone
-    interpreter aborts the process.
+def _destroy_process_group() -> None:
+    """End gloo's threads before the interpreter exits.
+
+    They hold tensors; one that frees them while the interpreter shuts down aborts the
+    process.
     """
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 @contextlib.contextmanager
-def _talking() -> Iterator[None]:
-    """Say of an error of the connection what it means."""
+def _report_lost_process() -> Iterator[None]:
+    """Turn a connection error into a `ProcessLostError`."""
     try:
         yield
     except RuntimeError as error:  # what torch.distributed raises
         if torch.cuda.is_available():
-            atexit.unregister(_leave_group)  # NCCL would wait for the one that has gone
+            # NCCL would wait for the process that has died.
+            atexit.unregister(_destroy_process_group)
         raise ProcessLostError(
-            "another process of this run has gone, or cannot be reached; if it had"
-            " something to say, it stands above"
+            "another process of this run has died or cannot be reached; see its own"
+            " error message above, if any"
         ) from error
 
 
-def _rebuild(told: Sequence[str]) -> RnnclsError:
-    kinds = {kind.__name__: kind for kind in RnnclsError.__subclasses__()}
-    return kinds.get(told[0], RnnclsError)(told[1])
+def _error_message(error: RnnclsError) -> list[str]:
+    """Return the class and the text of an error, for JSON."""
+    return [type(error).__name__, str(error)]
 
 
-def _to_bytes(value: Any) -> torch.Tensor:
-    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+def _error_of(message: Sequence[str]) -> RnnclsError:
+    """Return the error that `_error_message` was made from."""
+    name, text = message
+    classes = {kind.__name__: kind for kind in RnnclsError.__subclasses__()}
+    return classes.get(name, RnnclsError)(text)
 
 
-def _from_bytes(data: torch.Tensor) -> Any:
+def _encode_json(value: Any) -> torch.Tensor:
+    data = bytearray(json.dumps(value).encode())
+    return torch.frombuffer(data, dtype=torch.uint8)
+
+
+def _decode_json(data: torch.Tensor) -> Any:
     return json.loads(data.numpy().tobytes())

@@ -18,7 +18,7 @@ from rnncls.machine.device import (
     use_deterministic_kernels,
 )
 from rnncls.machine.memory import tune_malloc
-from rnncls.machine.processes import find_processes
+from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier, start_from_vectors
 from rnncls.runs.checkpoint import Pretrained
@@ -42,7 +42,7 @@ def start_torch(
         DeviceError: The device is not there.
         ConfigError: It cannot compute as the config wants.
     """
-    device = find_processes().own_device(resolve_device(config.device))
+    device = init_process_group().local_device(resolve_device(config.device))
     resolve_precision(train.precision, device, model.cell)
     use_deterministic_kernels(wanted=config.deterministic)
     tune_malloc()

@@ -30,7 +30,7 @@ from rnncls.evaluation.calibration import fit_temperature
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine import files as storage
-from rnncls.machine.processes import find_launch, find_processes
+from rnncls.machine.processes import init_process_group, torchrun_id
 from rnncls.machine.signals import stop_on_signal
 from rnncls.runs import checkpoint, tracking
 from rnncls.training.distillation import add_distillation_targets
@@ -61,20 +61,18 @@ def train(
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
-    processes = find_processes()
-    resume = processes.from_first(
+    processes = init_process_group()
+    resume = processes.broadcast_from_main(
         lambda: check_run_folder(config, path, resume=resume, may_change=may_change)
     )
-    with processes.together():
+    with processes.raise_everywhere():
         device = start_torch(config, config.train, config.model)
     if config.model.cell == "none":
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
             " bidirectional and pooling do nothing"
         )
-    with processes.together(
-        goes_first=processes.local_number == 0
-    ):  # its work is in the cache for the others
+    with processes.local_main_first():  # its work is in the cache for the others
         trainer = build_trainer(
             config,
             path,
@@ -85,8 +83,8 @@ def train(
         )
     with hold_run(trainer, config, path, resume=resume, may_change=may_change):
         run_to_end(trainer, path)
-        with processes.together(goes_first=processes.is_first):
-            if not processes.is_first:
+        with processes.main_first():
+            if not processes.is_main:
                 return storage.read_json(path / checkpoint.SUMMARY)
             return finish_run(trainer, config, path)
 
@@ -139,12 +137,12 @@ def hold_run(
         ConfigError: The folder has been taken since it was looked at.
         RunError: Another training is at it, or the run cannot be gone on with.
     """
-    is_first = trainer.processes.is_first
+    is_first = trainer.processes.is_main
     with contextlib.ExitStack() as held:
-        with trainer.processes.together(goes_first=is_first):
+        with trainer.processes.main_first():
             if is_first:
                 held.enter_context(checkpoint.hold(path))
-                if launch := find_launch():
+                if launch := torchrun_id():
                     storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
             # The others take over what the first one has written: so all of them stand
             # at the same point.
@@ -198,7 +196,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
     """
     clock = SaveClock(trainer.section.save_every)
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
-    is_first = trainer.processes.is_first
+    is_first = trainer.processes.is_main
     events = (
         path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
     )
@@ -212,7 +210,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
         bar.resume_at(trainer.num_texts_seen)
         for step in trainer.steps():
             bar.update(step.epoch, step.num_texts, step.loss)
-            must_stop = trainer.processes.any_wishes(own=stop.requested)
+            must_stop = trainer.processes.any(flag=stop.requested)
             if is_first:
                 if step.validation is not None:
                     record(step.validation, trainer, path)
@@ -223,7 +221,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                         save_state(trainer, path)
             if must_stop:
                 with (
-                    trainer.processes.together()
+                    trainer.processes.raise_everywhere()
                 ):  # none leaves before the first one has saved
                     raise Interrupted(
                         f"stopped in epoch {step.epoch}; all is saved: go on with"
@@ -466,7 +464,7 @@ def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, 
         "precision": str(trainer.dtype).removeprefix("torch."),
         "device": str(trainer.device),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "num_processes": trainer.processes.count,
+        "num_processes": trainer.processes.world_size,
         "num_threads": trainer.workers.num_threads,
         "versions": {
             "rnncls": rnncls.__version__,

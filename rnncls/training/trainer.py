@@ -26,7 +26,7 @@ from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import evaluate
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
 from rnncls.machine.device import resolve_precision
-from rnncls.machine.processes import find_processes
+from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import generator_of
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
@@ -104,7 +104,7 @@ class Trainer:
         self.dtype = resolve_precision(
             section.precision, self.device, model.section.cell
         )
-        self.processes = find_processes()
+        self.processes = init_process_group()
         self.workers = start_workers(self.device)
         texts = data.train.texts
         on_gpu = self.device.type == "cuda"
@@ -215,7 +215,7 @@ class Trainer:
                 ),
             )
 
-        number, count = self.processes.number, self.processes.count
+        number, count = self.processes.rank, self.processes.world_size
         parts = self.workers.map(
             differentiate,
             share_out(len(batch), self.workers.num_threads, first=number, every=count),
@@ -226,7 +226,7 @@ class Trainer:
             torch.stack(losses).sum(),
             torch.stack(num_correct).sum(),
         )
-        self.processes.add_up([total.rows, *total.network, loss, correct])
+        self.processes.all_reduce_sum([total.rows, *total.network, loss, correct])
         self.optimizer.step(total, lr)
         self.step += 1
         if self.average is not None and self.step % self.average.every == 0:

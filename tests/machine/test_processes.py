@@ -16,7 +16,12 @@ from rnncls.config.loading import load_config
 from rnncls.inference import predictor
 from rnncls.inference.predictor import Predictor
 from rnncls.machine import processes as distributed
-from rnncls.machine.processes import ALONE, Processes, find_launch, find_processes
+from rnncls.machine.processes import (
+    SINGLE,
+    ProcessGroup,
+    init_process_group,
+    torchrun_id,
+)
 from rnncls.runs.checkpoint import find_begun, load_run
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
@@ -315,20 +320,20 @@ def test_a_killed_process_leaves_one_message_and_no_traceback(work: Work) -> Non
     assert "Traceback" not in work.stderr
     errors = [line for line in work.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert errors[0].startswith("error: another process of this run has gone")
+    assert errors[0].startswith("error: another process of this run has died")
 
 
 # One process
 
 
 def test_without_torchrun_a_process_is_alone() -> None:
-    assert find_processes() == ALONE
-    assert ALONE.is_first
+    assert init_process_group() == SINGLE
+    assert SINGLE.is_main
     values = [torch.ones(2), torch.tensor(3)]
-    ALONE.add_up(values)
+    SINGLE.all_reduce_sum(values)
     torch.testing.assert_close(values, [torch.ones(2), torch.tensor(3)])
-    assert [ALONE.any_wishes(own=own) for own in (False, True)] == [False, True]
-    assert ALONE.from_first(lambda: "found") == "found"
+    assert [SINGLE.any(flag=own) for own in (False, True)] == [False, True]
+    assert SINGLE.broadcast_from_main(lambda: "found") == "found"
 
 
 @pytest.mark.parametrize(
@@ -344,7 +349,7 @@ def test_a_device_is_not_shared(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(error, match=message):
-        Processes(1, 2, 1, 2).own_device(torch.device(name))
+        ProcessGroup(1, 2, 1, 2).local_device(torch.device(name))
 
 
 def test_each_process_has_the_cuda_device_of_its_number_on_its_machine(
@@ -353,11 +358,13 @@ def test_each_process_has_the_cuda_device_of_its_number_on_its_machine(
     chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    assert Processes(3, 4, 1, 2).own_device(torch.device("cuda")) == torch.device(
+    assert ProcessGroup(3, 4, 1, 2).local_device(torch.device("cuda")) == torch.device(
         "cuda", 1
     )
     assert chosen == [1]
-    assert Processes(3, 4, 1, 2).own_device(torch.device("cpu")) == torch.device("cpu")
+    assert ProcessGroup(3, 4, 1, 2).local_device(torch.device("cpu")) == torch.device(
+        "cpu"
+    )
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, 4), ("1", 4), ("3", None)])
@@ -371,7 +378,7 @@ def test_processes_share_the_cores_unless_told_otherwise(
         monkeypatch.setenv("OMP_NUM_THREADS", own)
     found: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", found.append)
-    distributed._take_share_of_cores(2)
+    distributed._divide_cores(2)
     assert found == ([] if expected is None else [expected])
     assert os.environ["OMP_NUM_THREADS"] == str(expected or own)
 
@@ -386,10 +393,10 @@ def test_a_launch_is_the_same_after_a_restart_and_another_in_another_call(
         "b/none_x/attempt_0/1",
     ):
         monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", f"/tmp/{folder}/error.json")
-        found.append(find_launch())
+        found.append(torchrun_id())
     assert found == ["/tmp/a/none_x", "/tmp/a/none_x", "/tmp/b/none_x"]
     monkeypatch.delenv("TORCHELASTIC_ERROR_FILE")
-    assert find_launch() is None
+    assert torchrun_id() is None
 
 
 def test_only_what_the_same_launch_has_begun_is_found_again(tmp_path: Path) -> None:
