@@ -20,7 +20,7 @@ from rnncls.cli.order import audit_order, find_bag
 from rnncls.data.loading import load_split
 from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
 from rnncls.inference.insight.word_order import Reading
-from rnncls.nn.recurrent import Encoder
+from rnncls.nn.encoder import Encoder
 from rnncls.runs.checkpoint import load_run
 
 GRADIENT_ROWS = 1_000

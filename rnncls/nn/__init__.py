@@ -1,4 +1,7 @@
-"""The networks: recurrent layers, classifier, language model.
+"""The networks: recurrent layers, pooling, classifier, language model.
 
 May import: `text`, `config`, `machine`.
+
+Modules that other rooms use: `classifier`, `language_model`, `encoder`, `states`,
+`dropout`, `pooling`, `unroll`, `initialization`.
 """

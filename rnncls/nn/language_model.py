@@ -1,72 +1,52 @@
-"""A language model of the classifier's own embedding and recurrent layer: each
-direction
-guesses what it reads next.
+"""A language model with the classifier's embedding and recurrent layers.
 
-What it has learnt from texts without labels is where a classifier of the same shape can
-start (Dai and Le 2015; Howard and Ruder 2018, ULMFiT).
+Each direction predicts the word that it reads next. A classifier of the same shape can
+start from what the model learned on unlabelled texts (Dai and Le 2015; Howard and
+Ruder 2018, ULMFiT).
 
-Shapes: B texts, T tokens, V words, E embedding_dim, H hidden_size, D directions, S
-width of a state, R distinct words, G positions to guess at.
+Shapes: B texts, T tokens in the longest of them, V words, R rows of `word_vectors`, E
+embedding_dim, H hidden_size, D directions, S = D * H width of a state, G predicted
+positions.
 """
-
-import itertools
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from rnncls.config.sections import ModelSection
-from rnncls.nn.classifier import EMBEDDING_STD
-from rnncls.nn.recurrent import (
-    Dropout,
-    build_encoder,
-    draw_mask,
-    draw_recurrent,
-    reorder,
-)
-from rnncls.text.vocab import PAD_ID
+from rnncls.nn.dropout import Dropout, sample_mask, sample_recurrent_masks
+from rnncls.nn.encoder import build_encoder
+from rnncls.nn.initialization import build_embedding
+from rnncls.nn.kernels import reorder
+from rnncls.nn.states import States
 
 CUTOFFS = 1_000, 3_000, 9_000, 20_000
-"""Where the adaptive softmax cuts the words, the most frequent ones first, into its
-head and its tails."""
-NARROWEST = 4
-"""Numbers that a word is guessed from at least: each tail has half as many as the one
-before."""
-ROWS = 64
-"""Rare words are guessed in multiples of so many rows: oneDNN compiles its bfloat16
-products anew for each shape."""
-NO_WORD = -100
-"""Where there is nothing to guess, as torch's `cross_entropy` has it."""
+"""Word ids at which the adaptive softmax starts a new tail. Ids are sorted by the
+frequency of the words, the most frequent one first."""
+MIN_TAIL_SIZE = 4
+"""Smallest projection of a tail; each tail's is half as wide as the one before."""
+ROW_MULTIPLE = 64
+"""The rows of a tail are padded to a multiple of this, because oneDNN compiles its
+bfloat16 products anew for each shape."""
+IGNORE_INDEX = -100
+"""The target of positions without a next word, as in torch's `cross_entropy`."""
 
 
 class LanguageModel(nn.Module):
-    """Token ids in, the summed surprise at each next word out, in either direction."""
+    """A recurrent language model in one or two directions: token ids in, loss out."""
 
     def __init__(self, section: ModelSection, vocab_size: int) -> None:
-        """Build the network with fresh weights, drawn from torch's global random
-        stream.
-        """
+        """Build the network with fresh weights from torch's global random generator."""
         super().__init__()
         self.section = section
-        self.embedding = nn.Embedding(
-            vocab_size, section.embedding_dim, padding_idx=PAD_ID
-        )
-        with torch.no_grad():
-            self.embedding.weight *= EMBEDDING_STD
+        self.embedding = build_embedding(vocab_size, section.embedding_dim)
         self.encoder = build_encoder(section)
-        # Words are numbered by their frequency, as the adaptive softmax (Grave et al.
-        # 2017) wants them.
-        width = section.hidden_size
-        cutoffs = [
-            cutoff
-            for tail, cutoff in enumerate(CUTOFFS, 1)
-            if cutoff < vocab_size and width >= NARROWEST * 2**tail
-        ] or [vocab_size - 1]
+        # Adaptive softmax (Grave et al. 2017)
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
-            width,
+            section.hidden_size,
             vocab_size,
-            cutoffs,
-            div_value=2.0 if width > 1 else 1.0,
+            choose_cutoffs(vocab_size, section.hidden_size),
+            div_value=2.0 if section.hidden_size > 1 else 1.0,
             head_bias=True,
         )
 
@@ -77,103 +57,159 @@ class LanguageModel(nn.Module):
         lengths: torch.Tensor,
         *,
         is_ragged: bool,
-        table: torch.Tensor | None = None,
+        word_vectors: torch.Tensor | None = None,
         dropout: Dropout | None = None,
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
-        """Return the negative log-likelihood of all words but the first that each
-        direction reads, in nats, summed.
+        """Return the negative log-likelihood in nats, summed over all predicted words.
+
+        Each direction predicts every word of a text but the first that it reads.
 
         Args:
-            token_ids: [B, T] int64, what is read: rows of the table.
-            words: [B, T] int64, what is guessed: token ids.
+            token_ids: [B, T] int64, the input: rows of `word_vectors`.
+            words: [B, T] int64, the targets: ids of the vocabulary.
             lengths: [B] int64 in 1..T.
             is_ragged: Whether any length is below T.
-            table: [R, E] float32, the vectors of the words at hand; None: those of all
-                V words.
-            dropout: What to drop; None: nothing.
-            dtype: What the recurrent cell and the softmax compute in; None: what their
-                weights are.
+            word_vectors: [R, E] float32; None: the embedding of all V words.
+            dropout: The dropout masks; None: no dropout.
+            dtype: The dtype the recurrent cell and the softmax compute in; None: that
+                of their weights.
 
         Returns:
             A scalar.
         """
-        inputs = F.embedding(
-            token_ids.t(), self.embedding.weight if table is None else table
-        )  # [T, B, E]
+        if word_vectors is None:
+            word_vectors = self.embedding.weight
+        inputs = F.embedding(token_ids.t(), word_vectors)  # [T, B, E]
         if dropout is not None and dropout.inputs is not None:
             inputs = inputs * dropout.inputs
-        states = self.encoder(
+        encoded: States = self.encoder(
             inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
         )
-        states_of, words_of = (
-            [states.ahead],
-            [words.t()],
-        )  # [T, B, H], [T, B] of each direction, as it reads
-        if states.back is not None and states.order is not None:
-            states_of.append(states.back)
-            words_of.append(reorder(words.t(), states.order))
-        given = torch.cat(states_of, dim=1)[:-1]  # [T - 1, D * B, H]
+        states = torch.cat(encoded.directions(), dim=1)[:-1]  # [T - 1, D * B, H]
         if dropout is not None:
-            given = given * torch.cat(
-                torch.split(dropout.last, given.shape[2], dim=1)
-            )  # [D * B, H]
-        has_next = (
-            torch.arange(1, len(inputs), device=lengths.device)[:, None] < lengths
-        )  # [T - 1, B]
-        guessed = torch.cat(words_of, dim=1)[1:].masked_fill(
-            ~has_next.repeat(1, len(words_of)), NO_WORD
-        )
-        return self._surprise(given.flatten(0, 1), guessed.flatten(), dtype)
+            masks = torch.split(dropout.last, states.shape[2], dim=1)
+            states = states * torch.cat(masks)  # [D * B, H]
+        targets = _next_words(encoded, words, lengths)  # [T - 1, D * B]
+        return self._sum_nll(states.flatten(0, 1), targets.flatten(), dtype)
 
-    def draw_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
-        """Draw what a training step drops from each of its texts."""
-        share = self.section.dropout
-        inputs = draw_mask(num_texts, self.section.embedding_dim, share, generator)
-        last = draw_mask(num_texts, self.encoder.state_size, share, generator)
-        weights = self.encoder.recurrent_weights()
-        return Dropout(
-            [],
-            last,
-            inputs,
-            draw_recurrent(weights, self.section.recurrent_dropout, generator),
+    def sample_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
+        """Sample the dropout masks of a training step for that many texts."""
+        section = self.section
+        inputs = sample_mask(
+            num_texts, section.embedding_dim, section.dropout, generator
         )
+        last = sample_mask(
+            num_texts, self.encoder.state_size, section.dropout, generator
+        )
+        recurrent = sample_recurrent_masks(
+            self.encoder.recurrent_weights(), section.recurrent_dropout, generator
+        )
+        return Dropout([], last, inputs, recurrent)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Return the weights of each layer but the embedding, from the guesses down to
-        the words.
-        """
+        """Return the parameters of each layer but the embedding, from the top down."""
         return [[*self.softmax.parameters()], *self.encoder.layers()]
 
-    def _surprise(
-        self, states: torch.Tensor, words: torch.Tensor, dtype: torch.dtype | None
+    def _sum_nll(
+        self, states: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype | None
     ) -> torch.Tensor:
-        """Return the summed negative log-likelihood of the words but `NO_WORD`. [G, H],
-        [G] -> [].
+        """Return the summed negative log-likelihood of the targets.
 
-        It is what torch's own module computes, but in any dtype, and by several threads
-        at once.
+        It equals the loss of `nn.AdaptiveLogSoftmaxWithLoss`, but computes in any dtype
+        and in several threads at once.
+
+        Args:
+            states: [G, H].
+            targets: [G] int64, ids of the vocabulary or `IGNORE_INDEX`.
+            dtype: The dtype to compute in; None: that of the states.
+
+        Returns:
+            A scalar in the dtype of the states.
         """
+        outer_dtype = states.dtype
+        inputs = states.to(dtype or outer_dtype)
+        cutoffs = self.softmax.cutoffs
+        head_targets = targets.clone()  # [G]
+        loss = states.new_zeros(())
+        for tail in range(self.softmax.n_clusters):
+            first, end = cutoffs[tail], cutoffs[tail + 1]
+            is_in_tail = (targets >= first) & (targets < end)  # [G]
+            rows = is_in_tail.nonzero().squeeze(1)
+            head_targets[rows] = cutoffs[0] + tail
+            tail_targets = targets[rows] - first
+            nll = self._tail_nll(tail, inputs[rows], tail_targets)
+            loss = loss + nll.to(outer_dtype).sum()
+        nll = self._head_nll(inputs, head_targets)  # [G]
+        return loss + nll.to(outer_dtype).sum()
 
-        def surprise(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            return (
-                F.cross_entropy(logits, targets, ignore_index=NO_WORD, reduction="none")
-                .to(states.dtype)
-                .sum()
-            )
+    def _head_nll(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the negative log-likelihoods in the head: frequent words and tails.
 
-        dtype = dtype or states.dtype
-        inputs, head = states.to(dtype), self.softmax.head
-        classes, loss = words.clone(), states.new_zeros(())  # [G], []
-        for number, (first, end) in enumerate(itertools.pairwise(self.softmax.cutoffs)):
-            rare = ((words >= first) & (words < end)).nonzero().squeeze(1)
-            classes[rare] = self.softmax.cutoffs[0] + number
-            targets = F.pad(words[rare] - first, (0, -len(rare) % ROWS), value=NO_WORD)
-            logits = F.pad(inputs[rare], (0, 0, 0, -len(rare) % ROWS))
-            for weight in self.softmax.tail[
-                number
-            ].parameters():  # two matrices, no bias
-                logits = F.linear(logits, weight.to(dtype))
-            loss = loss + surprise(logits, targets)
-        logits = F.linear(inputs, head.weight.to(dtype), head.bias.to(dtype))
-        return loss + surprise(logits, classes)
+        Args:
+            inputs: [G, H].
+            targets: [G] int64, a word of the head, a tail or `IGNORE_INDEX`.
+
+        Returns:
+            [G].
+        """
+        head = self.softmax.head
+        weight = head.weight.to(inputs.dtype)
+        bias = head.bias.to(inputs.dtype)
+        return _nll(F.linear(inputs, weight, bias), targets)
+
+    def _tail_nll(
+        self, tail: int, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the negative log-likelihoods within a tail, 0 for rows of padding.
+
+        Args:
+            tail: From 0.
+            inputs: [rows, H].
+            targets: [rows] int64, counted from the first word of the tail.
+
+        Returns:
+            [rows, padded to a multiple of `ROW_MULTIPLE`].
+        """
+        num_pads = -len(targets) % ROW_MULTIPLE
+        logits = F.pad(inputs, (0, 0, 0, num_pads))
+        for weight in self.softmax.tail[tail].parameters():  # two matrices, no bias
+            logits = F.linear(logits, weight.to(inputs.dtype))
+        return _nll(logits, F.pad(targets, (0, num_pads), value=IGNORE_INDEX))
+
+
+def choose_cutoffs(vocab_size: int, hidden_size: int) -> list[int]:
+    """Return the cutoffs of the adaptive softmax, at least one."""
+    cutoffs = [
+        cutoff
+        for tail, cutoff in enumerate(CUTOFFS, 1)
+        if cutoff < vocab_size and hidden_size >= MIN_TAIL_SIZE * 2**tail
+    ]
+    return cutoffs or [vocab_size - 1]
+
+
+def _next_words(
+    states: States, words: torch.Tensor, lengths: torch.Tensor
+) -> torch.Tensor:
+    """Return the word that each state predicts, `IGNORE_INDEX` where a text ends.
+
+    Args:
+        states: The states of the batch.
+        words: [B, T] int64.
+        lengths: [B] int64.
+
+    Returns:
+        [T - 1, D * B] int64.
+    """
+    read_words = [words.t()]  # [T, B] in the reading order of each direction
+    if states.reverse_index is not None:
+        read_words.append(reorder(words.t(), states.reverse_index))
+    next_steps = torch.arange(1, words.shape[1], device=lengths.device)  # [T - 1]
+    has_next = next_steps[:, None] < lengths  # [T - 1, B]
+    next_words = torch.cat(read_words, dim=1)[1:]  # [T - 1, D * B]
+    return next_words.masked_fill(~has_next.repeat(1, len(read_words)), IGNORE_INDEX)
+
+
+def _nll(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the negative log-likelihood of each target, 0 where it is ignored."""
+    return F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX, reduction="none")

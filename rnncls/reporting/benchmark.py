@@ -32,7 +32,7 @@ from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import CELLS, Encoder
+from rnncls.nn.encoder import CELLS, Encoder
 from rnncls.runs import checkpoint
 from rnncls.text.batching import (
     EncodedTexts,

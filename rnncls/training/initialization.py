@@ -20,7 +20,8 @@ from rnncls.machine.device import (
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
-from rnncls.nn.classifier import TextClassifier, start_from_vectors
+from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.initialization import start_from_vectors
 from rnncls.runs.checkpoint import Pretrained
 from rnncls.text.vectors import load_vectors
 from rnncls.text.vocab import Vocab

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
-from rnncls.nn.recurrent import Dropout
+from rnncls.nn.dropout import Dropout
 
 
 class Judge(Protocol):

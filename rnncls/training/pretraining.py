@@ -49,7 +49,7 @@ class LanguageTrainer(Trainer):
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
         """Draw what is dropped."""
-        return Draws(self.language_model.draw_dropout(len(batch), generator))
+        return Draws(self.language_model.sample_dropout(len(batch), generator))
 
     def loss(
         self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws
@@ -57,7 +57,7 @@ class LanguageTrainer(Trainer):
         """Return the summed surprise at all words of some texts but the first; nothing
         is judged right or wrong.
         """
-        options = {"table": table, "dropout": draws.dropout, "dtype": self.dtype}
+        options = {"word_vectors": table, "dropout": draws.dropout, "dtype": self.dtype}
         words = whole.token_ids  # [B, T]
         loss = self.language_model(
             read.token_ids, words, read.lengths, is_ragged=read.is_ragged, **options

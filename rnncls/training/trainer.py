@@ -279,12 +279,12 @@ class Trainer:
         are dropped.
         """
         dropout, again, probe = (
-            self.model.draw_dropout(len(batch), generator),
+            self.model.sample_dropout(len(batch), generator),
             None,
             None,
         )
         if self.section.r_drop:
-            again = self.model.draw_dropout(len(batch), generator)
+            again = self.model.sample_dropout(len(batch), generator)
         if self.section.virtual_adversarial:
             shape = *batch.token_ids.t().shape, self.model.embedding.embedding_dim
             inside = (
@@ -313,7 +313,7 @@ class Trainer:
             read.token_ids,
             read.lengths,
             is_ragged=read.is_ragged,
-            table=table,
+            word_vectors=table,
             dtype=self.dtype,
         )
         shape = torch.Size((*read.token_ids.t().shape, table.shape[1]))

@@ -1,5 +1,4 @@
-"""The language model: its loss word by word against torch's own parts, with and without
-padding."""
+"""The language model's loss against torch's own modules, with and without padding."""
 
 import itertools
 
@@ -9,9 +8,9 @@ from torch import nn
 
 from rnncls.config.sections import ModelSection
 from rnncls.machine.threads import Workers
+from rnncls.nn.encoder import CELLS, Encoder
 from rnncls.nn.language_model import LanguageModel
-from rnncls.nn.recurrent import CELLS, Encoder
-from tests.nn.test_classifier import pad, texts
+from tests.nn.builders import pad, texts
 
 
 def build(
@@ -38,11 +37,8 @@ def loss_of(
     return loss
 
 
-def surprise(
-    model: LanguageModel, text: torch.Tensor, *, backwards: bool
-) -> torch.Tensor:
-    """Return the loss of one direction on one text, by torch's own cell and the
-    softmax's table of all words."""
+def nll(model: LanguageModel, text: torch.Tensor, *, backwards: bool) -> torch.Tensor:
+    """Return one direction's loss on one text, by torch's cell and full softmax."""
     assert isinstance(model.encoder, Encoder)
     own = model.encoder.rnn
     alone = CELLS[own.mode.lower().removesuffix("_tanh")](
@@ -68,7 +64,7 @@ def test_the_loss_is_the_sum_over_words_and_directions(
     model = build(cell, bidirectional=bidirectional)
     directions = [False, True] if bidirectional else [False]
     expected = sum(
-        surprise(model, text, backwards=backwards)
+        nll(model, text, backwards=backwards)
         for text in texts()
         for backwards in directions
     )
@@ -110,7 +106,7 @@ def test_a_grid_lstm_guesses_without_seeing_what_it_guesses() -> None:
 
 def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
     model = build("lstm", bidirectional=False, num_layers=2)
-    expected = sum(surprise(model, text, backwards=False) for text in texts())
+    expected = sum(nll(model, text, backwards=False) for text in texts())
     torch.testing.assert_close(loss_of(model, texts()), torch.as_tensor(expected))
 
 
@@ -118,10 +114,16 @@ def test_a_stack_of_one_direction_is_a_language_model_too() -> None:
 @pytest.mark.parametrize(
     ("vocab_size", "hidden_size", "cutoffs"),
     [
-        (3, 8, [2]), (3, 1, [2]), (900, 64, [899]), (1_001, 8, [1_000]), (7_000, 8, [1_000]), (7_000, 3, [6_999]),
-        (7_000, 16, [1_000, 3_000]), (25_000, 64, [1_000, 3_000, 9_000, 20_000]),
+        (3, 8, [2]),
+        (3, 1, [2]),
+        (900, 64, [899]),
+        (1_001, 8, [1_000]),
+        (7_000, 8, [1_000]),
+        (7_000, 3, [6_999]),
+        (7_000, 16, [1_000, 3_000]),
+        (25_000, 64, [1_000, 3_000, 9_000, 20_000]),
     ],
-)  # fmt: skip
+)
 def test_frequent_words_are_in_the_head_of_the_softmax(
     vocab_size: int, hidden_size: int, cutoffs: list[int]
 ) -> None:
@@ -141,7 +143,7 @@ def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
         torch.tensor([4, 5, 4]),
     ]
     expected = sum(
-        surprise(model, text, backwards=backwards)
+        nll(model, text, backwards=backwards)
         for text in rare
         for backwards in (False, True)
     )
@@ -151,7 +153,7 @@ def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
     ]  # 65, 64 and 32 to guess, all in one tail
     for batch in ([rare[2]], [many[0]], [many[1]], many):
         expected = sum(
-            surprise(model, text, backwards=backwards)
+            nll(model, text, backwards=backwards)
             for text in batch
             for backwards in (False, True)
         )
@@ -202,7 +204,7 @@ def test_what_is_read_may_differ_from_what_is_guessed() -> None:
 
 def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
     model = build("lstm", bidirectional=True)
-    dropout = model.draw_dropout(4, torch.Generator().manual_seed(1))
+    dropout = model.sample_dropout(4, torch.Generator().manual_seed(1))
     assert dropout.inputs is not None
     assert dropout.inputs.shape == (4, 6)
     assert dropout.last.shape == (4, 16)
@@ -216,13 +218,13 @@ def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
     states = model.encoder.rnn(inputs)[0] * dropout.last[1:3]  # [T, B, 2 * H]
     expected = torch.zeros(()).double()
     for step, text in itertools.product(range(3), range(2)):
-        ahead = model.softmax.log_prob(states[step, text, None, :8])[
+        forward = model.softmax.log_prob(states[step, text, None, :8])[
             0, read[text, step + 1]
         ]
-        back = model.softmax.log_prob(states[step + 1, text, None, 8:])[
+        backward = model.softmax.log_prob(states[step + 1, text, None, 8:])[
             0, read[text, step]
         ]
-        expected -= ahead + back
+        expected -= forward + backward
     torch.testing.assert_close(found, expected)
 
 

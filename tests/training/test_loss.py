@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import Dropout
+from rnncls.nn.dropout import Dropout
 from rnncls.training.loss import (
     Draws,
     Judge,
@@ -25,7 +25,7 @@ from rnncls.training.loss import (
     focal_loss,
     scale_to,
 )
-from tests.nn.test_classifier import build, pad, texts
+from tests.nn.builders import build, pad, texts
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
 OPTIONS: list[dict[str, Any]] = [
@@ -57,7 +57,7 @@ def draws_for(
     batch is."""
     token_ids, lengths, _ = pad(texts(), longest)
     generator = torch.Generator().manual_seed(3)
-    dropout, again = (model.draw_dropout(len(lengths), generator) for _ in range(2))
+    dropout, again = (model.sample_dropout(len(lengths), generator) for _ in range(2))
     inside = torch.arange(token_ids.shape[1])[:, None] < lengths
     noise = torch.randn(12, 5, 6, generator=generator).double()[: token_ids.shape[1]]
     probe = noise * inside[..., None] if wanted.virtual_adversarial else None
@@ -121,11 +121,11 @@ def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
             torch.tensor([len(text)]),
             is_ragged=False,
         )
-        plain = F.cross_entropy(judge(table=vectors[:, 0]), LABELS[row, None])
+        plain = F.cross_entropy(judge(word_vectors=vectors[:, 0]), LABELS[row, None])
         (gradient,) = torch.autograd.grad(plain, vectors)
         shift = 0.5 * gradient / torch.linalg.vector_norm(gradient)
         hurt = F.cross_entropy(
-            judge(table=vectors[:, 0], shift=shift), LABELS[row, None]
+            judge(word_vectors=vectors[:, 0], shift=shift), LABELS[row, None]
         )
         assert hurt > plain
         expected = expected + plain + hurt

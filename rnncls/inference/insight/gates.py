@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.data.loading import EncodedSplit
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import Encoder, reorder, reversal
+from rnncls.nn.encoder import Encoder
+from rnncls.nn.kernels import reorder
+from rnncls.nn.states import compute_reverse_index
+from rnncls.nn.unroll import stack_steps, unroll
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import (
     Batch,
@@ -35,100 +37,35 @@ from rnncls.text.batching import (
 )
 from rnncls.text.vocab import Vocab
 
-Unrolled = dict[str, torch.Tensor]
-"""Each [T, B, H]: `hidden`, an LSTM's `cell`, and the gates, in the order in which
-their direction reads."""
 STATES = ("hidden", "cell")
 """Which of them may be on both sides of zero; the others are gates, from 0 to 1."""
 _TEXTS_AT_ONCE = 128
 
 
-def unroll(
-    mode: str, inputs: torch.Tensor, weights: Sequence[torch.Tensor]
-) -> Unrolled:
-    """Run one layer in one direction from a zero state, and keep everything.
-
-    Args:
-        mode: torch's name of the cell: RNN_TANH, LSTM or GRU.
-        inputs: [T, B, E].
-        weights: [G * H, E], [G * H, H], [G * H], [G * H].
-    """
-    from_inputs, from_states, input_bias, state_bias = weights
-    hidden = inputs.new_zeros(inputs.shape[1], from_states.shape[1])  # [B, H]
-    cell = hidden
-    steps: list[Unrolled] = []
-    for seen in F.linear(inputs, from_inputs, input_bias):  # [B, G * H]
-        recalled = F.linear(hidden, from_states, state_bias)  # [B, G * H]
-        if mode == "LSTM":
-            step = _step_lstm(seen + recalled, cell)
-            cell = step["cell"]
-        elif mode == "GRU":
-            step = _step_gru(seen, recalled, hidden)
-        else:
-            step = {"hidden": torch.tanh(seen + recalled)}
-        hidden = step["hidden"]
-        steps.append(step)
-    return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}
-
-
-def _step_lstm(sums: torch.Tensor, cell: torch.Tensor) -> Unrolled:
-    """Take one step of `torch.nn.LSTM`. [B, 4 * H], [B, H] -> each [B, H]."""
-    entry, forget, candidate, output = sums.chunk(4, dim=1)
-    gates = {
-        "input": entry.sigmoid(),
-        "forget": forget.sigmoid(),
-        "output": output.sigmoid(),
-    }
-    cell = gates["forget"] * cell + gates["input"] * candidate.tanh()
-    return {"hidden": gates["output"] * cell.tanh(), "cell": cell, **gates}
-
-
-def _step_gru(
-    seen: torch.Tensor, recalled: torch.Tensor, hidden: torch.Tensor
-) -> Unrolled:
-    """Take one step of `torch.nn.GRU`. [B, 3 * H], [B, 3 * H], [B, H] -> each [B, H]."""
-    seen_reset, seen_update, seen_new = seen.chunk(3, dim=1)
-    reset_sum, update_sum, new_sum = recalled.chunk(3, dim=1)
-    reset, update = (
-        (seen_reset + reset_sum).sigmoid(),
-        (seen_update + update_sum).sigmoid(),
-    )
-    candidate = (seen_new + reset * new_sum).tanh()
-    return {
-        "hidden": (1 - update) * candidate + update * hidden,
-        "reset": reset,
-        "update": update,
-    }
-
-
 @torch.inference_mode()
-def unroll_layer(model: TextClassifier, batch: Batch, layer: int) -> list[Unrolled]:
-    """Return what a layer of a model makes of a batch, a direction each: forward first,
-    then backward.
+def unroll_layer(
+    model: TextClassifier, batch: Batch, layer: int
+) -> list[dict[str, torch.Tensor]]:
+    """Return the states, cells and gates of one layer for a batch.
 
     Args:
         model: A model with a torch.nn cell; see `encoder_of`.
         batch: B texts, on the model's device.
-        layer: From 0, the one above the word vectors.
+        layer: From 0, the layer above the word vectors.
+
+    Returns:
+        For each direction, forward first, the values by name, [T, B, H] each in its
+        reading order.
     """
-    encoder = encoder_of(model)
     inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
-    order = reversal(
-        batch.lengths, len(inputs), is_ragged=batch.is_ragged
-    )  # [T * B] or [T]
-    num_directions = 2 if encoder.rnn.bidirectional else 1
-    for number in range(layer + 1):
-        weights = encoder.rnn.all_weights[
-            number * num_directions : (number + 1) * num_directions
-        ]
-        found = [unroll(encoder.rnn.mode, inputs, weights[0])]
-        if num_directions == 2:
-            found.append(unroll(encoder.rnn.mode, reorder(inputs, order), weights[1]))
-        ahead, *back = (each["hidden"] for each in found)
-        inputs = torch.cat(
-            [ahead, *(reorder(states, order) for states in back)], dim=-1
-        )  # [T, B, D * H]
-    return found
+    unrolled = unroll(
+        encoder_of(model),
+        inputs,
+        batch.lengths,
+        is_ragged=batch.is_ragged,
+        num_layers=layer + 1,
+    )
+    return [stack_steps(steps) for steps in unrolled.steps]
 
 
 def encoder_of(model: TextClassifier) -> Encoder:
@@ -393,7 +330,7 @@ def _read_switches(model: TextClassifier, texts: EncodedTexts) -> _Switches:
         memories = [
             each.get("cell", each["hidden"]) for each in found
         ]  # each [T, B, H]
-        order = reversal(
+        order = compute_reverse_index(
             batch.lengths, batch.token_ids.shape[1], is_ragged=batch.is_ragged
         )
         read_first = batch.token_ids.t()[..., None]  # [T, B, 1]

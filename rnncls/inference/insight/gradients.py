@@ -18,9 +18,8 @@ Shapes: N texts, B texts in a batch, T tokens in the longest of them, E width of
 layer's input, H hidden_size, G gates of a cell, C classes.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +30,9 @@ from rnncls import ConfigError
 from rnncls.data.loading import EncodedSplit
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import Encoder, States, reorder, reversal
+from rnncls.nn.encoder import Encoder
+from rnncls.nn.unroll import unroll
 from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
-
-if TYPE_CHECKING:
-    pass
 
 FLOOR = 0.01
 """The share of a gradient's length at the end below which what was read counts as
@@ -43,9 +40,6 @@ forgotten."""
 FEWEST_TEXTS = 30
 """A distance that fewer texts reach is left out."""
 _BATCH_SIZE = 128
-
-State = tuple[torch.Tensor, ...]
-"""What a layer hands on: [B, H], or two of them, h first."""
 
 
 @dataclass(frozen=True)
@@ -192,85 +186,24 @@ def state_gradients(
     """
     assert isinstance(model.encoder, Encoder)
     inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
-    states, handed_on = read_step_by_step(
-        model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged
+    unrolled = unroll(model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged)
+    pooled = model.pooling(
+        unrolled.states, batch.lengths, is_ragged=batch.is_ragged
+    )  # [B, P * S]
+    logits = model.classify(pooled)  # [B, C]
+    # A text's states affect only its own loss, so one backward pass does for all texts.
+    loss = F.cross_entropy(logits, labels, reduction="sum")
+    names = ["hidden", "cell"] if model.encoder.rnn.mode == "LSTM" else ["hidden"]
+    values = [
+        step[name] for steps in unrolled.steps for step in steps for name in names
+    ]  # [B, H] each
+    gradients = torch.autograd.grad(
+        loss, values, allow_unused=True, materialize_grads=True
     )
-    logits = model.classify(
-        model.pooling(states, batch.lengths, is_ragged=batch.is_ragged)
-    )  # [B, C]
-    loss = F.cross_entropy(
-        logits, labels, reduction="sum"
-    )  # a text's states touch its own loss alone
-    flat = [part for steps in handed_on for state in steps for part in state]
-    found = torch.autograd.grad(loss, flat, allow_unused=True, materialize_grads=True)
-    parts = torch.stack(found).view(
-        len(handed_on), len(inputs), -1, *flat[0].shape
+    parts = torch.stack(gradients).view(
+        len(unrolled.steps), len(inputs), len(names), *values[0].shape
     )  # [D, T, 1 or 2, B, H]
     return list(parts.square().sum(dim=(2, 4)).sqrt())
-
-
-def read_step_by_step(
-    encoder: Encoder, inputs: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool
-) -> tuple[States, list[list[State]]]:
-    """Return what `Encoder.forward` does, and for each direction of the last layer the
-    T
-    states that it hands on.
-
-    Each of those is a node of its own, so that autograd gives the gradient with respect
-    to it.
-    """
-    order = (
-        reversal(lengths, len(inputs), is_ragged=is_ragged)
-        if encoder.rnn.bidirectional
-        else None
-    )
-    num_directions = 1 if order is None else 2
-    for layer in range(encoder.rnn.num_layers):
-        weights = encoder.rnn.all_weights[
-            layer * num_directions : (layer + 1) * num_directions
-        ]
-        views = [inputs] if order is None else [inputs, reorder(inputs, order)]
-        handed_on = [
-            _read(encoder.rnn.mode, view, [*own])
-            for view, own in zip(views, weights, strict=True)
-        ]
-        ahead, *back = (
-            torch.stack([state[0] for state in steps]) for steps in handed_on
-        )  # [T, B, H]
-        states = States(ahead, back[0] if back else None, order)
-        inputs = states.joined()
-    return states, handed_on
-
-
-def _read(mode: str, inputs: torch.Tensor, weights: list[torch.Tensor]) -> list[State]:
-    """Run one layer in one direction from a zero state. [T, B, E] -> T states."""
-    zeros = inputs.new_zeros(inputs.shape[1], weights[1].shape[1])  # [B, H]
-    state: State = (zeros, zeros) if mode == "LSTM" else (zeros,)
-    steps = []
-    for word in inputs:
-        state = tuple(part.clone() for part in _STEPS[mode](word, state, weights))
-        steps.append(state)
-    return steps
-
-
-def _step_lstm(word: torch.Tensor, state: State, weights: list[torch.Tensor]) -> State:
-    h, c = torch.lstm_cell(word, state, *weights)
-    return h, c
-
-
-def _step_gru(word: torch.Tensor, state: State, weights: list[torch.Tensor]) -> State:
-    return (torch.gru_cell(word, state[0], *weights),)
-
-
-def _step_rnn(word: torch.Tensor, state: State, weights: list[torch.Tensor]) -> State:
-    return (torch.rnn_tanh_cell(word, state[0], *weights),)
-
-
-_STEPS: dict[str, Callable[[torch.Tensor, State, list[torch.Tensor]], State]] = {
-    "RNN_TANH": _step_rnn,
-    "LSTM": _step_lstm,
-    "GRU": _step_gru,
-}
 
 
 def _by_distance(

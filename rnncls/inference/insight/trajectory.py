@@ -22,8 +22,8 @@ from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.nn.classifier import Pooling, TextClassifier
-from rnncls.nn.recurrent import Carried
+from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.states import HiddenState
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
@@ -34,43 +34,6 @@ def reads_one_way(section: ModelSection) -> bool:
     more follows.
     """
     return section.cell == "none" or not section.bidirectional
-
-
-class RunningPooling:
-    """What `Pooling` makes of one text's states so far, at the same cost for each of
-    them.
-    """
-
-    def __init__(self, pooling: Pooling, device: torch.device) -> None:
-        """Start with no states."""
-        self._pooling = pooling
-        self._count = 0
-        self._highest = torch.tensor(-torch.inf, device=device)
-        self._total = torch.zeros((), device=device)
-        self._highest_score = torch.tensor(-torch.inf, device=device)
-        self._weight = torch.zeros((), device=device)
-        self._weighted = torch.zeros((), device=device)
-
-    def add(self, state: torch.Tensor) -> torch.Tensor:
-        """Take one more state, [S], and return the pooled ones. [P * S]."""
-        self._count += 1
-        self._highest = torch.maximum(self._highest, state)  # [S]
-        self._total = self._total + state  # [S]
-        parts = {"last": state, "max": self._highest, "mean": self._total / self._count}
-        if self._pooling.attention is not None:
-            self._attend(state, self._pooling.attention.score(state))
-            parts["attention"] = self._weighted / self._weight
-        return torch.cat([parts[name] for name in self._pooling.names])
-
-    def _attend(self, state: torch.Tensor, score: torch.Tensor) -> None:
-        """Add a state to the softmax's sums, of e^(score - highest score), so that none
-        is too large.
-        """
-        highest = torch.maximum(self._highest_score, score)  # []
-        fade, own = (self._highest_score - highest).exp(), (score - highest).exp()  # []
-        self._highest_score = highest
-        self._weight = self._weight * fade + own  # []
-        self._weighted = self._weighted * fade + own * state  # [S]
 
 
 class PrefixReader:
@@ -91,17 +54,19 @@ class PrefixReader:
                 " model.bidirectional=false, or use 'rnncls explain --trajectory'"
             )
         self._model = model
-        self._carried: Carried = ()
-        self._pooled = RunningPooling(model.pooling, model.linear.weight.device)
+        self._hidden_state: HiddenState = ()
+        self._pooling = model.pooling.running()
 
     @torch.inference_mode()
     def read(self, token_id: int) -> torch.Tensor:
         """Read one more token, and return the logits of the text so far. [C] float32."""
         state = self._model.embedding.weight[token_id]  # [E]
         if self._model.encoder is not None:
-            states, self._carried = self._model.encoder.step(state[None], self._carried)
+            states, self._hidden_state = self._model.encoder.step(
+                state[None], self._hidden_state
+            )
             state = states[0]  # [S]
-        return self._model.classify(self._pooled.add(state))
+        return self._model.classify(self._pooling.add(state))
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def sum_gradients(
     for point in range(num_points):
         table = (start + (point + 0.5) / num_points * (end - start)).requires_grad_()
         order = torch.arange(len(ids))[None]
-        model(order, torch.tensor([len(ids)]), is_ragged=False, table=table)[
+        model(order, torch.tensor([len(ids)]), is_ragged=False, word_vectors=table)[
             0, target
         ].backward()
         assert table.grad is not None

@@ -1,12 +1,10 @@
 """Gates and flags: against torch's own modules and cells, and on weights set by hand."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from rnncls import ConfigError
 from rnncls.config.loading import parse_config
@@ -18,11 +16,10 @@ from rnncls.inference.insight.gates import (
     encoder_of,
     find_flags,
     trace_gates,
-    unroll,
     unroll_layer,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import reorder
+from rnncls.nn.kernels import reorder
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import assemble, encode_texts
 from rnncls.text.tokenizer import tokenize_texts
@@ -35,11 +32,6 @@ TEXTS = [
     "meet again rovers again oslo meet",
     "rovers meet",
 ]
-MODULES: dict[str, Callable[..., nn.RNNBase]] = {
-    "RNN_TANH": nn.RNN,
-    "LSTM": nn.LSTM,
-    "GRU": nn.GRU,
-}
 
 
 def build(
@@ -61,79 +53,6 @@ def build(
     return Run(Path("nowhere"), config, Vocab(WORDS), ["sport", "world"], model)
 
 
-def sigmoid(values: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
-    return 1 / (1 + np.exp(-values))
-
-
-# Gates
-
-
-@pytest.mark.parametrize("mode", MODULES)
-def test_states_equal_those_of_the_module(mode: str) -> None:
-    torch.manual_seed(0)
-    module = MODULES[mode](6, 5)
-    inputs = 3 * torch.randn(9, 4, 6)
-    found = unroll(mode, inputs, module.all_weights[0])
-    torch.testing.assert_close(found["hidden"], module(inputs)[0], rtol=0, atol=1e-5)
-
-
-def test_cells_equal_those_of_an_lstm_cell() -> None:
-    torch.manual_seed(0)
-    module, cell = nn.LSTM(6, 5), nn.LSTMCell(6, 5)
-    cell.load_state_dict(
-        {name.removesuffix("_l0"): value for name, value in module.state_dict().items()}
-    )
-    inputs = 3 * torch.randn(9, 4, 6)
-    found = unroll("LSTM", inputs, module.all_weights[0])
-    state = None
-    for step, seen in enumerate(inputs):
-        state = cell(seen, state)
-        torch.testing.assert_close(
-            (found["hidden"][step], found["cell"][step]), state, rtol=0, atol=1e-5
-        )
-
-
-def test_gates_of_an_lstm_are_the_textbook_s() -> None:
-    torch.manual_seed(0)
-    module = nn.LSTM(3, 2)
-    inputs = 3 * torch.randn(4, 1, 3)
-    found = {
-        name: each[:, 0].detach().numpy()
-        for name, each in unroll("LSTM", inputs, module.all_weights[0]).items()
-    }
-    weight, recurrent, bias, other = (
-        each.detach().numpy().astype(np.float64) for each in module.all_weights[0]
-    )
-    hidden = module(inputs)[0][:, 0].detach().numpy()
-    before = np.vstack([np.zeros(2), hidden[:-1]])
-    sums = (
-        inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other
-    )  # [T, 4 * H]
-    for name, start in {"input": 0, "forget": 2, "output": 6}.items():
-        np.testing.assert_allclose(
-            found[name], sigmoid(sums[:, start : start + 2]), atol=1e-5
-        )
-
-
-def test_gates_of_a_gru_are_the_textbook_s() -> None:
-    torch.manual_seed(0)
-    module = nn.GRU(3, 2)
-    inputs = 3 * torch.randn(4, 1, 3)
-    found = {
-        name: each[:, 0].detach().numpy()
-        for name, each in unroll("GRU", inputs, module.all_weights[0]).items()
-    }
-    weight, recurrent, bias, other = (
-        each.detach().numpy().astype(np.float64) for each in module.all_weights[0]
-    )
-    before = np.vstack([np.zeros(2), module(inputs)[0][:-1, 0].detach().numpy()])
-    sums = (
-        inputs[:, 0].numpy() @ weight.T + before @ recurrent.T + bias + other
-    )  # [T, 3 * H]
-    np.testing.assert_allclose(found["reset"], sigmoid(sums[:, :2]), atol=1e-5)
-    np.testing.assert_allclose(found["update"], sigmoid(sums[:, 2:4]), atol=1e-5)
-
-
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -149,12 +68,12 @@ def test_states_of_a_ragged_batch_equal_the_model_s(
     )
     inside = batch.token_ids.t() != 0
     torch.testing.assert_close(
-        found[0]["hidden"][inside], expected.ahead[inside], rtol=0, atol=1e-5
+        found[0]["hidden"][inside], expected.forward[inside], rtol=0, atol=1e-5
     )
     assert len(found) == 1 + bidirectional
     if bidirectional:
         torch.testing.assert_close(
-            found[1]["hidden"][inside], expected.back[inside], rtol=0, atol=1e-5
+            found[1]["hidden"][inside], expected.backward[inside], rtol=0, atol=1e-5
         )
 
 
@@ -166,13 +85,13 @@ def test_a_trace_is_in_the_order_of_the_text() -> None:
     states = encoder_of(run.model)(
         run.model.embedding(batch.token_ids.t()), batch.lengths
     )
-    assert states.order is not None
-    back = reorder(states.back, states.order)[:, 0]
+    assert states.reverse_index is not None
+    back = reorder(states.backward, states.reverse_index)[:, 0]
     np.testing.assert_allclose(
         trace.directions["backward"]["hidden"], back.detach(), atol=1e-5
     )
     np.testing.assert_allclose(
-        trace.directions["forward"]["hidden"], states.ahead[:, 0].detach(), atol=1e-5
+        trace.directions["forward"]["hidden"], states.forward[:, 0].detach(), atol=1e-5
     )
     assert trace.tokens == TEXTS[0].split()
     assert list(trace.directions["forward"]) == [

@@ -17,11 +17,10 @@ from rnncls.inference.insight.gradients import (
     choose_rows,
     measure_gradient,
     measure_network,
-    read_step_by_step,
     state_gradients,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.recurrent import CELLS, Encoder
+from rnncls.nn.encoder import CELLS, Encoder
 from rnncls.reporting.insight_plots import draw_gradients
 from rnncls.text.batching import Batch, EncodedTexts, assemble
 
@@ -116,25 +115,6 @@ def test_it_is_the_gradient_of_what_torchs_module_makes_of_the_rest_of_the_text(
         )
     (found,) = state_gradients(model, batch_of(TEXTS[:1]), LABELS[:1])
     assert found[:, 0].tolist() == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("texts", [TEXTS, [[2, 3], [4, 5]]], ids=["ragged", "equal"])
-def test_step_by_step_the_states_are_the_encoders(
-    cell: str, texts: list[list[int]]
-) -> None:
-    model, batch = build(cell, num_layers=2, bidirectional=True), batch_of(texts)
-    assert isinstance(model.encoder, Encoder)
-    inputs = model.embedding(batch.token_ids.t())
-    expected = model.encoder(inputs, batch.lengths, is_ragged=batch.is_ragged).joined()
-    states, handed_on = read_step_by_step(
-        model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged
-    )
-    inside = torch.arange(len(inputs))[:, None] < batch.lengths
-    torch.testing.assert_close(
-        states.joined()[inside], expected[inside], rtol=1e-12, atol=1e-12
-    )
-    assert [len(steps) for steps in handed_on] == [len(inputs)] * 2
 
 
 def test_the_backward_direction_is_a_forward_one_over_the_text_reversed() -> None:

@@ -1,0 +1,185 @@
+"""Dense kernels of one layer in one direction, two of them with their own gradient.
+
+A CPU runs each direction faster as a separate call of torch's dense kernel than both in
+one call, and more than three times as fast as a ragged `PackedSequence`
+(docs/performance.md). `_TanhRnn` and `_Reorder` have hand-written gradients because
+autograd's are slower; tests/nn/test_kernels.py checks both with `gradcheck`.
+
+Tensors are laid out step by step, [T, B, …], as the cells read and write them.
+
+Shapes: B texts, T tokens in the longest of them, E width of a layer's input, H
+hidden_size, G gates of a cell.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
+
+_KERNELS: dict[str, Callable[..., tuple[torch.Tensor, ...]]] = {
+    "RNN_TANH": torch.rnn_tanh,
+    "LSTM": torch.lstm,
+    "GRU": torch.gru,
+}
+
+
+class LayerWeights(NamedTuple):
+    """The weights of one layer in one direction, in torch's order.
+
+    Attributes:
+        input: [G * H, E], from the layer's input.
+        recurrent: [G * H, H], from the previous state.
+        input_bias: [G * H].
+        recurrent_bias: [G * H].
+    """
+
+    input: torch.Tensor
+    recurrent: torch.Tensor
+    input_bias: torch.Tensor
+    recurrent_bias: torch.Tensor
+
+
+def run_kernel(
+    mode: str,
+    inputs: torch.Tensor,
+    weights: LayerWeights,
+    dtype: torch.dtype | None,
+) -> torch.Tensor:
+    """Run one layer in one direction, starting from a zero state.
+
+    Args:
+        mode: torch's name of the cell: RNN_TANH, LSTM or GRU.
+        inputs: [T, B, E].
+        weights: The layer's weights.
+        dtype: The dtype to compute in; None: the dtype of the inputs.
+
+    Returns:
+        [T, B, H], in the dtype of the inputs.
+    """
+    outer_dtype = inputs.dtype
+    dtype = dtype or outer_dtype
+    inputs = inputs.to(dtype)
+    cast_weights = [weight.to(dtype) for weight in weights]
+    is_on_cpu = inputs.device.type == "cpu"
+    if mode == "RNN_TANH" and is_on_cpu and torch.is_grad_enabled():
+        return _TanhRnn.apply(inputs, *cast_weights).to(outer_dtype)  # type: ignore[no-any-return, no-untyped-call]
+    return _run_torch_kernel(mode, inputs, cast_weights).to(outer_dtype)
+
+
+def _run_torch_kernel(
+    mode: str, inputs: torch.Tensor, weights: list[torch.Tensor]
+) -> torch.Tensor:
+    batch_size, hidden_size = inputs.shape[1], weights[1].shape[1]
+    zeros = inputs.new_zeros(1, batch_size, hidden_size)  # [1, B, H]
+    initial_state = (zeros, zeros) if mode == "LSTM" else zeros
+    has_biases, num_layers, dropout = True, 1, 0.0
+    is_training = torch.is_grad_enabled()
+    bidirectional, batch_first = False, False
+    outputs = _KERNELS[mode](
+        inputs,
+        initial_state,
+        weights,
+        has_biases,
+        num_layers,
+        dropout,
+        is_training,
+        bidirectional,
+        batch_first,
+    )
+    return outputs[0]
+
+
+class _TanhRnn(torch.autograd.Function):
+    """A plain RNN layer with a hand-written gradient.
+
+    autograd computes the weights' gradient with one product per step. Here a single
+    product over all steps does it, which leaves two operations per step for the
+    backward recursion (docs/performance.md).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: torch.Tensor,
+        input_weight: torch.Tensor,
+        recurrent_weight: torch.Tensor,
+        input_bias: torch.Tensor,
+        recurrent_bias: torch.Tensor,
+    ) -> torch.Tensor:
+        # The input's share first; each step then adds the previous state's in place.
+        states = F.linear(
+            inputs, input_weight, input_bias + recurrent_bias
+        )  # [T, B, H]
+        steps = states.unbind()
+        steps[0].tanh_()
+        for previous, state in itertools.pairwise(steps):
+            state.addmm_(previous, recurrent_weight.t()).tanh_()
+        ctx.save_for_backward(inputs, input_weight, recurrent_weight, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        inputs, input_weight, recurrent_weight, states = ctx.saved_tensors
+        one = states.new_ones(())
+        tanh_slopes = torch.addcmul(one, states, states, value=-1)  # [T, B, H]
+        # The gradient of the states becomes, in place, that of tanh's arguments.
+        sums = gradient.clone()  # [T, B, H]
+        steps = sums.unbind()
+        slopes = tanh_slopes.unbind()
+        steps[-1].mul_(slopes[-1])
+        for step in reversed(range(len(steps) - 1)):
+            following = steps[step + 1]
+            steps[step].addmm_(following, recurrent_weight).mul_(slopes[step])
+        flat_sums = sums.flatten(0, 1)  # [T * B, H]
+        next_sums = sums[1:].flatten(0, 1)  # [(T - 1) * B, H]
+        previous_states = states[:-1].flatten(0, 1)  # [(T - 1) * B, H]
+        bias_gradient = flat_sums.sum(dim=0)  # [H]
+        # Two tensors for the two biases: the optimiser adds up and clips in place.
+        return (
+            sums @ input_weight,
+            flat_sums.t() @ inputs.flatten(0, 1),
+            next_sums.t() @ previous_states,
+            bias_gradient,
+            bias_gradient.clone(),
+        )
+
+
+def reorder(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Reverse each text with an index of `rnncls.nn.states.compute_reverse_index`.
+
+    Args:
+        states: [T, B, …].
+        index: [T] int64, steps, or [T * B] int64, positions.
+
+    Returns:
+        [T, B, …].
+    """
+    return _Reorder.apply(states, index)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Reorder(torch.autograd.Function):
+    """`reorder` is its own gradient, because the index is its own inverse.
+
+    autograd would add up positions instead, which is slower.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(index)
+        return _select(states, index)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return _select(gradient, index), None
+
+
+def _select(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    if len(index) == len(states):
+        return states.index_select(0, index)
+    return states.flatten(0, 1).index_select(0, index).view_as(states)
