@@ -80,8 +80,8 @@ def run_side(side: str) -> float:
 def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
     from rnncls.machine.memory import tune_malloc
     from rnncls.machine.seeds import seed_everything
+    from rnncls.training.classification import build_classifier_trainer
     from rnncls.training.initialization import build_model
-    from rnncls.training.trainer import build_classifier_trainer
 
     seed_everything(config.seed)
     tune_malloc()

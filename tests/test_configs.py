@@ -7,8 +7,8 @@ import pytest
 
 from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
-from rnncls.training.trainer import build_classifier_trainer
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))

@@ -110,7 +110,7 @@ def outcome(
     saves: list[Path] = []
     save = training.save_state
 
-    def save_and_count(own: Trainer, path: Path) -> None:
+    def save_and_count(own: Trainer[Any], path: Path) -> None:
         saves.append(path)
         save(own, path)
 

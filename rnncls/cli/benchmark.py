@@ -70,8 +70,8 @@ def benchmark_training(config: "Config") -> dict[str, Any]:
             compare_vocabularies,
             measure_saving,
         )
+        from rnncls.training.classification import build_classifier_trainer
         from rnncls.training.initialization import build_model
-        from rnncls.training.trainer import build_classifier_trainer
 
     seed_everything(config.seed)
     tune_malloc()

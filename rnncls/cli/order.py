@@ -224,8 +224,8 @@ def train_bag(
     from rnncls import RunError
     from rnncls.data.loading import load_training_data
     from rnncls.runs.checkpoint import create_run, save_model
+    from rnncls.training.classification import build_classifier_trainer
     from rnncls.training.initialization import build_model, start_torch
-    from rnncls.training.trainer import build_classifier_trainer
 
     logging.getLogger(__name__).info(
         "training a bag of words of the same embedding, kept in %s", path

@@ -1,7 +1,9 @@
-"""A model and encoded texts into logits and scores.
+"""Compute logits, attention weights and scores of a model on encoded texts.
 
-Shapes: N texts, B texts in a batch, C classes.
+Shapes: N texts, B texts in a batch, T tokens in the longest of them, C classes.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,77 +13,108 @@ import torch.nn.functional as F
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import count_confusion
 from rnncls.machine.processes import SINGLE, ProcessGroup
-from rnncls.machine.threads import start_workers
+from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts, assemble, plan_in_order_of_length
 
 BATCH_SIZE = 128
-"""Texts in one forward pass; it changes the speed alone."""
+"""Texts in one forward pass. It changes the speed, not the result."""
+
+Rows = npt.NDArray[np.int64]
 
 
-def compute_logits(model: TextClassifier, texts: EncodedTexts) -> torch.Tensor:
-    """Return the logits of all texts, in their order. [N, C] float32 on the CPU."""
+def compute_logits(
+    model: TextClassifier, texts: EncodedTexts, workers: Workers | None = None
+) -> torch.Tensor:
+    """Return the logits of all texts, in their order.
+
+    Args:
+        model: On its device.
+        texts: N of them.
+        workers: Threads that share the batches; None: those of the model's device.
+
+    Returns:
+        [N, C] float32 on the CPU.
+    """
     device = model.linear.weight.device
-    logits = torch.empty(len(texts), model.linear.out_features, device=device)  # [N, C]
+    num_classes = model.linear.out_features
+    logits = torch.empty(len(texts), num_classes, device=device)  # [N, C]
 
     @torch.inference_mode()
-    def read(rows: npt.NDArray[np.int64]) -> None:
+    def compute_batch(rows: Rows) -> None:
         batch = assemble(texts, rows).to(device)
-        found = model(
+        batch_logits = model(
             batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
         )  # [B, C]
-        logits[torch.from_numpy(rows).to(device)] = found.float()
+        logits[batch.device_rows] = batch_logits.float()
 
-    # The longest first, so that no worker is left with a long one at the end.
-    start_workers(device).map(
-        read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1]
-    )
+    _for_each_batch(texts, compute_batch, workers or start_workers(device))
     return logits.cpu()
 
 
-def find_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[float]]:
-    """Return how much of each of its tokens attention pooling takes in, for each of the
-    N
-    texts.
+def compute_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[float]]:
+    """Return the weight that attention pooling gives to each token of each text.
 
-    The model must pool so; the weights of a text sum to 1.
+    Args:
+        model: A model with attention pooling.
+        texts: N of them.
+
+    Returns:
+        For each text a list as long as the text, with a sum of 1.
     """
     device = model.linear.weight.device
-    found: list[list[float]] = [[]] * len(texts)
+    attention: list[list[float]] = [[]] * len(texts)
 
     @torch.inference_mode()
-    def read(rows: npt.NDArray[np.int64]) -> None:
+    def compute_batch(rows: Rows) -> None:
         batch = assemble(texts, rows).to(device)
         weights = model.attend(
             batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
         )  # [B, T]
-        for row, length, own in zip(rows, batch.lengths, weights.tolist(), strict=True):
-            found[row] = own[:length]
+        for row, text_weights in zip(rows, weights.tolist(), strict=True):
+            attention[row] = text_weights[: texts.lengths[row]]
 
-    start_workers(device).map(
-        read, plan_in_order_of_length(texts.lengths, BATCH_SIZE)[::-1]
-    )
-    return found
+    _for_each_batch(texts, compute_batch, start_workers(device))
+    return attention
 
 
 def evaluate(
-    model: TextClassifier, split: EncodedSplit, processes: ProcessGroup = SINGLE
+    model: TextClassifier,
+    split: EncodedSplit,
+    processes: ProcessGroup = SINGLE,
+    workers: Workers | None = None,
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """Return the confusion matrix [C, C] int64 and the mean cross-entropy in nats over
-    all
-    N texts.
+    """Return the confusion matrix and the mean cross-entropy of a split.
 
-    Each process reads its share of the texts; what they count is added up.
+    Each process evaluates its share of the texts; the counts and losses are summed.
+
+    Args:
+        model: On its device.
+        split: N texts with labels.
+        processes: The processes that share the texts.
+        workers: The threads of this process; None: those of the model's device.
+
+    Returns:
+        [C, C] int64, rows for labels and columns for predictions; and nats.
     """
-    rows = np.argsort(split.texts.lengths, kind="stable")[
-        processes.rank :: processes.world_size
-    ]
-    logits, labels = compute_logits(model, split.texts.select(rows)), split.labels[rows]
+    by_length = np.argsort(split.texts.lengths, kind="stable")
+    rows = by_length[processes.rank :: processes.world_size]
+    logits = compute_logits(model, split.texts.select(rows), workers)
+    labels = split.labels[rows]
     loss = F.cross_entropy(
         logits.double(), torch.from_numpy(labels), reduction="sum"
     )  # []
-    confusion = torch.from_numpy(
-        count_confusion(labels, logits.argmax(dim=1).numpy(), logits.shape[1])
-    )  # [C, C]
+    predictions = logits.argmax(dim=1).numpy()
+    counts = count_confusion(labels, predictions, logits.shape[1])
+    confusion = torch.from_numpy(counts)  # [C, C]
     processes.all_reduce_sum([confusion, loss], torch.float64)
     return confusion.numpy(), loss.item() / len(split.labels)
+
+
+def _for_each_batch(
+    texts: EncodedTexts, compute_batch: Callable[[Rows], None], workers: Workers
+) -> None:
+    """Call a function with the row numbers of each batch, in several threads."""
+    plan = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
+    # The longest first, so that no thread starts a long batch at the end.
+    workers.map(compute_batch, plan[::-1])

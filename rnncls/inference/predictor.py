@@ -12,7 +12,7 @@ from itertools import islice, tee
 import torch
 
 from rnncls import ConfigError, DataError, RnnclsError
-from rnncls.evaluation.evaluator import compute_logits, find_attention
+from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.machine.processes import ProcessGroup
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import encode_texts
@@ -192,7 +192,7 @@ class Predictor:
         if not self.attention:
             return predictions
         tokens = (tokenized.words[number] for number in tokenized.word_ids)
-        found = find_attention(self.model, encode_texts(tokenized, self.run.vocab))
+        found = compute_attention(self.model, encode_texts(tokenized, self.run.vocab))
         attention = [[(next(tokens), weight) for weight in own] for own in found]
         return [
             replace(prediction, attention=own)

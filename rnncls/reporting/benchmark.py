@@ -40,8 +40,9 @@ from rnncls.text.batching import (
     plan_epoch,
     plan_in_order_of_length,
 )
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.run import SaveClock, save_state
-from rnncls.training.trainer import Trainer, build_classifier_trainer
+from rnncls.training.trainer import Trainer
 
 NUM_PAIRS = 15
 NUM_SAVES = 7
@@ -137,12 +138,14 @@ class BareCell:
                 self.cell(values)
 
 
-def compare_training(trainer: Trainer, section: ModelSection) -> Comparison:
+def compare_training(
+    trainer: Trainer[TextClassifier], section: ModelSection
+) -> Comparison:
     """Alternate full training steps, the assembling of the batches included, with the
     bare cell on the same shapes.
     """
     texts, bare = trainer.data.train.texts, BareCell(section)
-    plan = _endless_plan(texts, trainer.section.batch_size)
+    plan = _endless_plan(texts, trainer.options.batch_size)
 
     def one_pair(batches: list[Rows]) -> tuple[float, float]:
         own_s = _seconds(
@@ -173,7 +176,7 @@ def compare_vocabularies(
     plan = _endless_plan(data.train.texts, config.train.batch_size)
     pairs = [list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_PAIRS)]
 
-    def step_s(trainer: Trainer, batches: list[Rows]) -> float:
+    def step_s(trainer: Trainer[TextClassifier], batches: list[Rows]) -> float:
         return _seconds(
             lambda: [
                 trainer.train_step(assemble(trainer.data.train.texts, rows))
@@ -189,7 +192,9 @@ def compare_vocabularies(
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def measure_saving(trainer: Trainer, config: Config, tokens_per_s: float) -> Saving:
+def measure_saving(
+    trainer: Trainer[TextClassifier], config: Config, tokens_per_s: float
+) -> Saving:
     """Save a run between training steps, on the disk of the current folder, and weigh
     that
     against an epoch's time.
@@ -346,7 +351,9 @@ def _shapes(texts: EncodedTexts, batches: Sequence[Rows]) -> list[tuple[int, int
     return [(len(rows), round(float(texts.lengths[rows].mean()))) for rows in batches]
 
 
-def _scattered(config: Config, data: TrainingData, vocab_size: int) -> Trainer:
+def _scattered(
+    config: Config, data: TrainingData, vocab_size: int
+) -> Trainer[TextClassifier]:
     """Return a trainer over so many words, which gives each word of the data another
     row of the embedding.
     """

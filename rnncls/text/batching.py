@@ -1,16 +1,16 @@
-"""From flat arrays to batches: texts of (nearly) equal length side by side.
+"""Encoded texts, and batches of texts of (nearly) equal length.
 
-An epoch is the rows shuffled, stably sorted by length, cut into batches, and the
-batches shuffled. Nearly every batch then has one length, which needs no padding; where
-a length runs out the batch goes on with the next one.
+The plan of an epoch shuffles the rows, sorts them by length (stably), cuts them into
+batches and shuffles the batches. Nearly every batch then has texts of one length and
+needs no padding.
 
 Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest
-text.
+text, V words, R distinct words in a batch.
 """
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from rnncls.config.sections import TextSection
 from rnncls.text.tokenizer import TokenizedTexts, build_tokenizer
 from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab
 
-SMALLEST_PART = 16
-"""Texts that are worth a thread of their own: matrices of fewer rows are slow."""
+MIN_TEXTS_PER_THREAD = 16
+"""Texts from which a further thread is worth it: matrices of fewer rows are slow."""
 
 
 @dataclass(frozen=True)
@@ -43,70 +43,95 @@ class EncodedTexts:
         return len(self.lengths)
 
     def select(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
-        """Return the texts with these numbers, in this order; their tokens are shared,
-        not copied.
+        """Return the texts with these row numbers, in this order.
+
+        The token ids are shared, not copied.
         """
         return EncodedTexts(self.token_ids, self.lengths[rows], self.starts[rows])
+
+    def flat_tokens(self) -> npt.NDArray[np.int32]:
+        """Return the token ids of all texts, one text after the other.
+
+        Unlike `token_ids`, this has no tokens of texts that `select` left out.
+
+        Returns:
+            [sum of `lengths`] int32.
+        """
+        ends = np.cumsum(self.lengths)
+        offsets = self.starts - (ends - self.lengths)  # [N]
+        indices = np.arange(self.lengths.sum()) + np.repeat(offsets, self.lengths)
+        flat: npt.NDArray[np.int32] = self.token_ids[indices]
+        return flat
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B texts padded to the longest of them.
+    """B texts, padded to the longest of them.
 
     Attributes:
-        token_ids: [B, T] int64, `PAD_ID` after a text's end.
+        token_ids: [B, T] int64, `PAD_ID` after the end of a text.
         lengths: [B] int64, at least 1.
-        is_ragged: Whether any text is shorter than T; known on the host, so that nobody
-            has to ask the device.
-        rows: [B] int64 on the host, the texts' numbers among those that were batched.
-        numbers: [B] int64, the same where the tokens are.
+        is_ragged: Whether any text is shorter than T. It is known on the host, so that
+            nothing has to wait for the device.
+        rows: [B] int64 on the host, the row numbers of the texts.
+        device_rows: [B] int64, the same on the device of the token ids.
     """
 
     token_ids: torch.Tensor
     lengths: torch.Tensor
     is_ragged: bool
     rows: npt.NDArray[np.int64]
-    numbers: torch.Tensor
+    device_rows: torch.Tensor
 
     def __len__(self) -> int:
         """Return B."""
         return len(self.rows)
 
-    def of(self, texts: slice) -> "Batch":
-        """Return some of the texts, as wide as before."""
-        token_ids, lengths, numbers = (
-            each[texts] for each in (self.token_ids, self.lengths, self.numbers)
+    def __getitem__(self, texts: slice) -> "Batch":
+        """Return a slice of the texts, padded to the same T."""
+        return Batch(
+            self.token_ids[texts],
+            self.lengths[texts],
+            self.is_ragged,
+            self.rows[texts],
+            self.device_rows[texts],
         )
-        return Batch(token_ids, lengths, self.is_ragged, self.rows[texts], numbers)
+
+    def mask(self) -> torch.Tensor | None:
+        """Return where there is a token and no padding: [T, B] bool; None: everywhere."""
+        if not self.is_ragged:
+            return None
+        longest = self.token_ids.shape[1]
+        positions = torch.arange(longest, device=self.lengths.device)  # [T]
+        return positions[:, None] < self.lengths
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         if self.token_ids.device == device:
             return self
-        token_ids, lengths, numbers = (
-            each.to(device) for each in (self.token_ids, self.lengths, self.numbers)
+        return Batch(
+            self.token_ids.to(device),
+            self.lengths.to(device),
+            self.is_ragged,
+            self.rows,
+            self.device_rows.to(device),
         )
-        return Batch(token_ids, lengths, self.is_ragged, self.rows, numbers)
 
 
 def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return the texts with the token ids of a vocabulary."""
+    """Return the texts as token ids of a vocabulary."""
     starts = np.cumsum(texts.lengths) - texts.lengths
-    return EncodedTexts(
-        vocab.encode(texts.words)[texts.word_ids], texts.lengths, starts
-    )
+    token_ids = vocab.encode(texts.words)[texts.word_ids]  # [M]
+    return EncodedTexts(token_ids, texts.lengths, starts)
 
 
 def encode_text(
     text: str, section: TextSection, vocab: Vocab
 ) -> tuple[list[str], EncodedTexts]:
-    """Return the T tokens of one text, as `rnncls predict` reads it, and the text
-    encoded.
-    """
+    """Return the tokens of one text, as `rnncls predict` reads it, and the encoded text."""
     tokens = build_tokenizer(section)(text)
-    return tokens, EncodedTexts(
-        vocab.encode(tokens), np.array([len(tokens)]), np.zeros(1, np.int64)
-    )
+    lengths = np.array([len(tokens)])
+    return tokens, EncodedTexts(vocab.encode(tokens), lengths, np.zeros(1, np.int64))
 
 
 def plan_epoch(
@@ -114,67 +139,63 @@ def plan_epoch(
     batch_size: int,
     seed: int,
     epoch: int,
-    balance: npt.NDArray[np.int64] | None = None,
+    balanced_labels: npt.NDArray[np.int64] | None = None,
 ) -> list[npt.NDArray[np.int64]]:
     """Return the row numbers of each batch of one epoch.
 
-    The plan is a function of its arguments alone: a run that resumes in the middle of
-    an epoch draws the same one.
+    The plan is a function of its arguments alone: a run that is resumed in the middle
+    of an epoch makes the same plan.
 
     Args:
         lengths: [N] tokens in each text.
         batch_size: B.
-        seed: Draws the plan, together with the epoch.
+        seed: The seed of the run.
         epoch: From 0.
-        balance: [N] the labels of the classes that shall occur equally often; None:
-            every row once.
+        balanced_labels: [N] labels whose classes are to occur equally often; None: each
+            row occurs once.
     """
     generator = np.random.default_rng((seed, epoch))
-    shuffled = generator.permutation(
-        len(lengths) if balance is None else _draw_balanced(balance, generator)
-    )
+    if balanced_labels is None:
+        shuffled = generator.permutation(len(lengths))
+    else:
+        shuffled = generator.permutation(_sample_balanced(balanced_labels, generator))
     by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
     batches = _cut(by_length, batch_size)
-    return [batches[number] for number in generator.permutation(len(batches))]
+    return [batches[index] for index in generator.permutation(len(batches))]
 
 
 def plan_in_order_of_length(
     lengths: npt.NDArray[np.int64], batch_size: int
 ) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each batch for an evaluation, shortest texts first,
-    every row once.
-    """
+    """Return the row numbers of each batch of an evaluation, shortest texts first."""
     return _cut(np.argsort(lengths, kind="stable"), batch_size)
 
 
-def evenly_spaced(num_rows: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Return so many of 0..`num_rows` - 1, or all where they are fewer, evenly spread
-    over them. [at most `wanted`].
-    """
-    return np.linspace(0, num_rows - 1, min(wanted, num_rows)).astype(np.int64)
+def evenly_spaced(num_rows: int, limit: int) -> npt.NDArray[np.int64]:
+    """Return at most `limit` row numbers, evenly spaced over 0..`num_rows` - 1."""
+    return np.linspace(0, num_rows - 1, min(limit, num_rows)).astype(np.int64)
 
 
 def iter_batches(
     texts: EncodedTexts, plan: list[npt.NDArray[np.int64]]
 ) -> Iterator[Batch]:
-    """Yield the batches of a plan."""
+    """Yield the batches of a plan on the CPU."""
     for rows in plan:
         yield assemble(texts, rows)
 
 
 def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
-    """Return the texts with these numbers as one batch on the CPU."""
+    """Return the texts with these row numbers as one batch on the CPU."""
     lengths = texts.lengths[rows]
     longest, shortest = int(lengths.max()), int(lengths.min())
     positions = np.arange(longest)
-    places = texts.starts[rows][:, None] + positions  # [B, T]
+    indices = texts.starts[rows][:, None] + positions  # [B, T]
     if shortest < longest:
-        inside = positions < lengths[:, None]  # [B, T]
-        token_ids = np.where(
-            inside, texts.token_ids[np.where(inside, places, 0)], PAD_ID
-        )
+        mask = positions < lengths[:, None]  # [B, T]
+        indices = np.where(mask, indices, 0)
+        token_ids = np.where(mask, texts.token_ids[indices], PAD_ID)
     else:
-        token_ids = texts.token_ids[places]
+        token_ids = texts.token_ids[indices]
     return Batch(
         torch.from_numpy(token_ids.astype(np.int64)),
         torch.from_numpy(lengths),
@@ -185,124 +206,144 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
 
 
 class ResidentTexts:
-    """Encoded texts that stay on a device: its batches are put together there, and the
-    host never waits for one.
+    """Encoded texts on a device, which builds the batches there.
+
+    The host never waits for a batch.
     """
 
     def __init__(self, texts: EncodedTexts, device: torch.device) -> None:
-        """Bring the texts over."""
+        """Copy the texts to the device."""
         self.texts = texts
         self.token_ids = torch.from_numpy(texts.token_ids).to(device)  # [M]
         self.lengths = torch.from_numpy(texts.lengths).to(device)  # [N]
         self.starts = torch.from_numpy(texts.starts).to(device)  # [N]
 
     def iter_batches(self, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
-        """Yield what the function of this name does; the plan's row numbers come over
-        in one piece.
-        """
+        """Yield the batches of a plan, whose row numbers are copied all at once."""
         if not plan:
             return
-        numbers = torch.from_numpy(np.concatenate(plan)).to(self.token_ids.device)
+        all_rows = torch.from_numpy(np.concatenate(plan)).to(self.token_ids.device)
         sizes = [len(rows) for rows in plan]
-        for rows, own in zip(plan, torch.split(numbers, sizes), strict=True):
-            yield self._assemble(rows, own)
+        for rows, device_rows in zip(plan, torch.split(all_rows, sizes), strict=True):
+            yield self._assemble(rows, device_rows)
 
-    def _assemble(self, rows: npt.NDArray[np.int64], numbers: torch.Tensor) -> Batch:
-        on_host = self.texts.lengths[rows]
-        longest, is_ragged = int(on_host.max()), bool(on_host.min() < on_host.max())
-        positions = torch.arange(longest, device=numbers.device)  # [T]
-        lengths = self.lengths[numbers]  # [B]
-        places = self.starts[numbers][:, None] + positions  # [B, T]
-        token_ids = self.token_ids[places.clamp_(max=len(self.token_ids) - 1)].long()
-        if is_ragged:
-            token_ids = torch.where(positions < lengths[:, None], token_ids, PAD_ID)
-        return Batch(token_ids, lengths, is_ragged, rows, numbers)
-
-
-def drop_words(batch: Batch, share: float, generator: torch.Generator) -> Batch:
-    """Return the batch with about that share of its words replaced by `<unk>`."""
-    if not share:
-        return batch
-    device = batch.token_ids.device
-    dropped = (
-        torch.rand(batch.token_ids.shape, generator=generator, device=device) < share
-    )  # [B, T]
-    dropped &= batch.token_ids != PAD_ID
-    return replace(batch, token_ids=batch.token_ids.masked_fill(dropped, UNK_ID))
+    def _assemble(
+        self, rows: npt.NDArray[np.int64], device_rows: torch.Tensor
+    ) -> Batch:
+        host_lengths = self.texts.lengths[rows]
+        longest, shortest = int(host_lengths.max()), int(host_lengths.min())
+        positions = torch.arange(longest, device=device_rows.device)  # [T]
+        lengths = self.lengths[device_rows]  # [B]
+        indices = self.starts[device_rows][:, None] + positions  # [B, T]
+        indices.clamp_(max=len(self.token_ids) - 1)
+        token_ids = self.token_ids[indices].long()  # [B, T]
+        if shortest < longest:
+            mask = positions < lengths[:, None]  # [B, T]
+            token_ids = torch.where(mask, token_ids, PAD_ID)
+        return Batch(token_ids, lengths, shortest < longest, rows, device_rows)
 
 
-def number_words(
-    batch: Batch, vocab_size: int, *, may_wait: bool = True
-) -> tuple[torch.Tensor, Batch]:
-    """Return the R distinct words of a batch, [R] int64, and the batch with its words
-    numbered 0..R-1 in their order.
-
-    So the vectors of those words are all that a step has to look at.
+def drop_words(
+    token_ids: torch.Tensor, drop_prob: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Return token ids in which about this fraction of the words is `<unk>`.
 
     Args:
-        batch: B texts.
-        vocab_size: V.
-        may_wait: Whether the host may wait for the device to say what R is. If not, R
-            is the most that it could be, and `PAD_ID`, whose vector is zero and stays
-            so, fills the rest.
+        token_ids: [B, T] int64; padding stays padding.
+        drop_prob: In 0..1.
+        generator: On the device of the token ids.
+
+    Returns:
+        [B, T] int64.
     """
-    seen = torch.zeros(vocab_size, dtype=torch.bool, device=batch.token_ids.device)
-    seen[batch.token_ids] = True
+    if not drop_prob:
+        return token_ids
+    values = torch.rand(
+        token_ids.shape, generator=generator, device=token_ids.device
+    )  # [B, T]
+    dropped = (values < drop_prob) & (token_ids != PAD_ID)  # [B, T]
+    return token_ids.masked_fill(dropped, UNK_ID)
+
+
+def unique_words(
+    token_ids: torch.Tensor, vocab_size: int, *, may_wait: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the distinct words of a batch, and the index of each token among them.
+
+    A training step then needs the vectors of R words only. It is what
+    `torch.unique(token_ids, return_inverse=True)` returns, without sorting.
+
+    Args:
+        token_ids: [B, T] int64.
+        vocab_size: V.
+        may_wait: Whether the host may wait for the device to learn R. If not, R is the
+            largest possible number, and the rest of the words is `PAD_ID`, whose vector
+            is zero and stays zero.
+
+    Returns:
+        The words [R] int64 in ascending order, and the indices [B, T] int64.
+    """
+    device = token_ids.device
+    occurs = torch.zeros(vocab_size, dtype=torch.bool, device=device)  # [V]
+    occurs[token_ids] = True
     if may_wait:
-        words = seen.nonzero().squeeze(1)  # [R]
+        word_ids = occurs.nonzero().squeeze(1)  # [R]
     else:
-        at_most = min(vocab_size, batch.token_ids.numel())
-        words = seen.nonzero_static(size=at_most, fill_value=PAD_ID).squeeze(1)  # [R]
-    numbers = torch.empty(vocab_size, dtype=torch.int64, device=words.device)
-    numbers[words] = torch.arange(len(words), device=words.device)
-    return words, replace(batch, token_ids=numbers[batch.token_ids])
+        max_words = min(vocab_size, token_ids.numel())
+        filled = occurs.nonzero_static(size=max_words, fill_value=PAD_ID)
+        word_ids = filled.squeeze(1)  # [R]
+    index_of = torch.empty(vocab_size, dtype=torch.int64, device=device)  # [V]
+    index_of[word_ids] = torch.arange(len(word_ids), device=device)
+    return word_ids, index_of[token_ids]
 
 
-def share_out(
-    num_texts: int, num_parts: int, *, first: int = 0, every: int = 1
+def shard(
+    num_texts: int, num_threads: int, *, rank: int = 0, world_size: int = 1
 ) -> list[slice]:
-    """Return as many parts of 0..`num_texts` - 1, equal but for one text; fewer where a
-    part would be too small.
+    """Divide the texts of a batch among the processes, and a process's among threads.
 
-    Of texts in the order of their length, `every`th ones are as many tokens as any
-    others but for about one text.
+    A process takes every `world_size`th text: of texts sorted by length, that is an
+    equal share of the tokens, but for about one text.
 
     Args:
         num_texts: B.
-        num_parts: How many parts.
-        first: The first of the texts that are shared out.
-        every: Only every so many of them.
+        num_threads: The largest number of slices.
+        rank: The number of this process, from 0.
+        world_size: The number of processes.
+
+    Returns:
+        The slices of this process, equal but for one text; fewer than `num_threads` if
+        they would be shorter than `MIN_TEXTS_PER_THREAD`.
     """
-    own = range(first, num_texts, every)
-    num_parts = max(1, min(num_parts, len(own) // SMALLEST_PART))
-    ends = [
-        first + every * (number * len(own) // num_parts)
-        for number in range(num_parts + 1)
+    own_texts = range(rank, num_texts, world_size)
+    max_slices = len(own_texts) // MIN_TEXTS_PER_THREAD
+    num_slices = max(1, min(num_threads, max_slices))
+    bounds = [
+        rank + world_size * (index * len(own_texts) // num_slices)
+        for index in range(num_slices + 1)
     ]
-    return [slice(start, end, every) for start, end in itertools.pairwise(ends)]
+    return [slice(start, end, world_size) for start, end in itertools.pairwise(bounds)]
 
 
-def _draw_balanced(
+def _sample_balanced(
     labels: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Return as many row numbers as there are rows, as many of each class but for one.
+    """Return N row numbers, equally many of each class but for one.
 
-    No row is drawn again before all others of its class have been: less is left to
-    chance than by independent draws.
+    No row is repeated before all others of its class have occurred. That leaves less to
+    chance than independent draws.
     """
     classes = generator.permutation(np.unique(labels))
-    wanted = [
-        len(part) for part in np.array_split(np.arange(len(labels)), len(classes))
-    ]
-    drawn = []
-    for label, num_rows in zip(classes, wanted, strict=True):
-        own = np.flatnonzero(labels == label)
-        rounds = np.tile(own, (-(-num_rows // len(own)), 1))
-        drawn.append(generator.permuted(rounds, axis=1).ravel()[:num_rows])
-    return np.concatenate(drawn)
+    shares = np.array_split(np.arange(len(labels)), len(classes))
+    sampled = []
+    for label, share in zip(classes, shares, strict=True):
+        class_rows = np.flatnonzero(labels == label)
+        num_rounds = -(-len(share) // len(class_rows))
+        rounds = np.tile(class_rows, (num_rounds, 1))
+        sampled.append(generator.permuted(rounds, axis=1).ravel()[: len(share)])
+    return np.concatenate(sampled)
 
 
 def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
-    return [
-        rows[start : start + batch_size] for start in range(0, len(rows), batch_size)
-    ]
+    starts = range(0, len(rows), batch_size)
+    return [rows[start : start + batch_size] for start in starts]

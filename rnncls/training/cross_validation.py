@@ -43,9 +43,11 @@ from rnncls.evaluation.metrics import (
 )
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import stop_on_signal
+from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.tracking import TrainingBar
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model, start_torch
-from rnncls.training.trainer import Step, Trainer, build_classifier_trainer
+from rnncls.training.trainer import Step, Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -292,7 +294,7 @@ def hold_out(
     return data, encode_rows(source, rows, data.vocab, source.label_names)
 
 
-def fit(trainer: Trainer, watch: Callable[[Step], None]) -> None:
+def fit(trainer: Trainer[TextClassifier], watch: Callable[[Step], None]) -> None:
     """Train to the end, and leave the trainer with the weights of its best epoch."""
     best: dict[str, torch.Tensor] = {}
     for step in trainer.steps():

@@ -1,79 +1,71 @@
-"""Numbers that go bad while a network trains: losses and gradients that are not finite,
-gradients that explode.
+"""Detect losses and gradients that are not finite, and gradients that explode.
 
-Nothing here waits for the device at every step: numbers stay there until there are some
-to look at together.
+Nothing here waits for the device in each step: values stay on the device until there
+are enough of them to check at once.
 """
 
 import torch
 
-LOOK_EVERY = 64
-"""Steps from one look at the losses to the next."""
-EXPLODED = 100.0
-"""How many times as long as the others' mean a gradient is that has exploded; up to 15
-times is every day's."""
+CHECK_EVERY = 64
+"""Steps between two checks of the losses."""
+EXPLOSION_RATIO = 100.0
+"""A gradient has exploded if it is this many times as long as the mean of the others;
+up to 15 times is normal."""
 
 
-class GradientWatch:
-    """The losses and gradients of an epoch's steps: the length of the gradients, and
-    which step went bad.
-    """
+class GradientMonitor:
+    """The gradient norms of an epoch's steps, and the steps that are not checked yet."""
 
     def __init__(self, device: torch.device) -> None:
         """Start an epoch; the sums stay on the device."""
         self.sum = torch.zeros((), device=device)
         self.largest = torch.zeros((), device=device)
-        self.unseen: list[tuple[int, torch.Tensor, torch.Tensor]] = []
+        self.unchecked: list[tuple[int, torch.Tensor, torch.Tensor]] = []
 
     def add(self, step: int, loss: torch.Tensor, norm: torch.Tensor) -> None:
-        """Take in what a step found.
+        """Add a step.
 
         Args:
-            step: Its number.
-            loss: Scalar, of its batch.
-            norm: Scalar, the length of the gradient of all weights that move, before it
-                is clipped.
+            step: Its number, from 0.
+            loss: Scalar, the loss of its batch.
+            norm: Scalar, the 2-norm of the gradient of all trainable weights before
+                clipping.
         """
         self.sum += norm
         torch.maximum(self.largest, norm, out=self.largest)
-        self.unseen.append((step, loss, norm))
+        self.unchecked.append((step, loss, norm))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return the sums so far; all steps have been looked at."""
+        """Return the sums so far. All steps must have been checked."""
         return {"sum": self.sum, "largest": self.largest}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take back what `state_dict` returned."""
-        for name, tensor in self.state_dict().items():
-            tensor.copy_(state[name])
+        """Restore what `state_dict` returned."""
+        self.sum.copy_(state["sum"])
+        self.largest.copy_(state["largest"])
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to look."""
-        return len(self.unseen) >= LOOK_EVERY
+        """Whether there are enough steps for a check."""
+        return len(self.unchecked) >= CHECK_EVERY
 
     def find_bad_step(self) -> int | None:
-        """Return the first step since the last look whose loss or gradient is not
-        finite, or None; waits for it.
+        """Return the first unchecked step whose loss or gradient is not finite, or None.
+
+        This waits for these steps.
         """
-        if not self.unseen:
+        if not self.unchecked:
             return None
-        steps, losses, norms = zip(*self.unseen, strict=True)
-        self.unseen = []
-        finite = (torch.stack(losses) + torch.stack(norms)).isfinite().tolist()
-        return next(
-            (
-                step
-                for step, is_finite in zip(steps, finite, strict=True)
-                if not is_finite
-            ),
-            None,
-        )
+        steps, losses, norms = zip(*self.unchecked, strict=True)
+        self.unchecked = []
+        sums = torch.stack(losses) + torch.stack(norms)
+        for step, is_finite in zip(steps, sums.isfinite().tolist(), strict=True):
+            if not is_finite:
+                return int(step)
+        return None
 
     def summary(self, num_steps: int) -> dict[str, float]:
-        """Return the mean and the largest length of an epoch's gradients; waits for the
-        device.
-        """
+        """Return the mean and the largest norm of an epoch; waits for the device."""
         return {
             "gradient_norm": self.sum.item() / num_steps,
             "largest_gradient_norm": self.largest.item(),
@@ -81,18 +73,22 @@ class GradientWatch:
 
 
 def has_exploded(norms: dict[str, float], num_steps: int) -> bool:
-    """Return whether the largest gradient of an epoch is out of all proportion to the
-    others.
+    """Return whether the largest gradient of an epoch is far longer than the others.
+
+    Args:
+        norms: What `GradientMonitor.summary` returns.
+        num_steps: The steps of the epoch.
     """
     largest = norms["largest_gradient_norm"]
-    others = (norms["gradient_norm"] * num_steps - largest) / max(1, num_steps - 1)
-    return 0 < EXPLODED * others < largest
+    sum_of_others = norms["gradient_norm"] * num_steps - largest
+    mean_of_others = sum_of_others / max(1, num_steps - 1)
+    return 0 < EXPLOSION_RATIO * mean_of_others < largest
 
 
 def describe_explosion(norms: dict[str, float]) -> str:
-    """Return a line on a gradient that has exploded, and what helps."""
+    """Return a message about a gradient that has exploded, and what helps."""
     return (
-        f"a gradient of length {norms['largest_gradient_norm']:.3g} where the mean is"
-        f" {norms['gradient_norm']:.3g}: it has exploded; a lower learning rate or"
-        " train.clip_norm helps"
+        f"the gradient has exploded: its largest norm is"
+        f" {norms['largest_gradient_norm']:.3g}, the mean is"
+        f" {norms['gradient_norm']:.3g}; try a lower learning rate or train.clip_norm"
     )

@@ -1,17 +1,17 @@
-"""What a training step minimises: the cross-entropy of the labels, and what may be
-asked
-of the network beside that.
+"""The loss of a classifier: cross-entropy, and optional terms of regularisation.
 
-With y a text's label, w_y the weight of its class, q its target (the label, or that and
-the teachers' word, spread by label smoothing) and p the prediction, its loss is
+With y a text's label, w_y the weight of its class, q its target (the label, or a mix
+of the label and the teachers' probabilities, after label smoothing) and p the predicted
+probabilities, the cross-entropy of a text is
 
-    miss(p) = - w_y * sum over c of  q_c * (1 - p_c)^focal_gamma * log p_c
+    - w_y * sum over c of  q_c * (1 - p_c)^focal_gamma * log p_c
 
-summed over the batch and divided by its number of texts. Adversarial training and
-R-Drop add further misses; what R-Drop and virtual adversarial training ask beside them
-needs no label, and is asked of each text alike. torch weighs each class of a target,
-not each text: what label smoothing gives to a class that counts fifty times would then
-outweigh the label of every other text.
+The terms are summed over the batch; the trainer divides by the number of texts.
+Adversarial training and R-Drop add further cross-entropies. R-Drop and virtual
+adversarial training also add divergences, which need no label and have no weight.
+torch's `cross_entropy` weights each class of a target; here the whole text has the
+weight of its label. Otherwise label smoothing towards a class with a weight of fifty
+would outweigh the label of every other text.
 
 Shapes: B texts, T tokens in the longest of them, E embedding_dim, C classes.
 """
@@ -28,123 +28,120 @@ import torch.nn.functional as F
 from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.dropout import Dropout
+from rnncls.training.step import StepNoise
 
 
-class Judge(Protocol):
-    """The network on the texts of a batch: logits [B, C] under some dropout, and a
-    change [T, B, E] of word vectors.
-    """
+class Forward(Protocol):
+    """A forward pass over the texts of a batch."""
 
     def __call__(
         self, *, dropout: Dropout, shift: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the logits."""
+        """Return the logits [B, C].
+
+        Args:
+            dropout: The masks.
+            shift: [T, B, E], what is added to the word vectors; None: nothing.
+        """
 
 
 @dataclass(frozen=True)
-class Draws:
-    """All that chance decides in a step on the texts of a batch, drawn beforehand.
+class CrossEntropy:
+    """The summed cross-entropy of logits [B, C] against fixed targets.
 
     Attributes:
-        dropout: What is dropped.
-        again: What is dropped the second time that R-Drop reads the texts.
-        probe: [T, B, E] float32, where virtual adversarial training begins to look; 0
-            on padding.
-    """
-
-    dropout: Dropout
-    again: Dropout | None = None
-    probe: torch.Tensor | None = None
-
-    def of(self, texts: slice) -> "Draws":
-        """Return those of some of the texts."""
-        again = None if self.again is None else self.again.of(texts)
-        probe = None if self.probe is None else self.probe[:, texts]
-        return Draws(self.dropout.of(texts), again, probe)
-
-
-def find_losses(
-    section: TrainSection,
-    judge: Judge,
-    targets: torch.Tensor,
-    draws: Draws,
-    inputs: torch.Size,
-    weights: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sum of what is to be minimised over the texts, and their logits.
-
-    Args:
-        section: What is asked for.
-        judge: The network.
         targets: [B] int64 labels, or [B, C] float32 probabilities.
-        draws: What chance decides.
-        inputs: T, B, E.
-        weights: [B] float32, what each text counts; None: 1.
-
-    Returns:
-        [], and [B, C].
+        row_weights: [B] float32, the weight of each text; None: 1.
+        label_smoothing: The share of each target that is spread over all classes.
+        focal_gamma: The exponent of the focal loss; 0: plain cross-entropy.
     """
 
-    def miss(logits: torch.Tensor) -> torch.Tensor:
-        smoothing = section.label_smoothing
-        if section.focal_gamma:
-            losses = focal_loss(
-                logits, smooth(targets, logits, smoothing), section.focal_gamma
-            )  # [B]
+    targets: torch.Tensor
+    row_weights: torch.Tensor | None
+    label_smoothing: float
+    focal_gamma: float
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the sum over the texts. [B, C] -> []."""
+        if self.focal_gamma:
+            targets = smooth_labels(self.targets, logits, self.label_smoothing)
+            losses = focal_loss(logits, targets, self.focal_gamma)  # [B]
         else:
             losses = F.cross_entropy(
-                logits, targets, label_smoothing=smoothing, reduction="none"
+                logits,
+                self.targets,
+                label_smoothing=self.label_smoothing,
+                reduction="none",
             )  # [B]
-        return losses.sum() if weights is None else losses @ weights
-
-    shift = (
-        targets.new_zeros(inputs, dtype=torch.float32).requires_grad_()
-        if section.adversarial
-        else None
-    )
-    logits = judge(dropout=draws.dropout, shift=shift)  # [B, C]
-    losses = miss(logits)
-    if shift is not None:
-        (gradient,) = torch.autograd.grad(losses, shift, retain_graph=True)  # [T, B, E]
-        losses = losses + miss(
-            judge(dropout=draws.dropout, shift=scale_to(gradient, section.adversarial))
-        )
-    if draws.probe is not None:
-        shift = find_shift(judge, logits, draws, section.virtual_adversarial)
-        losses = losses + divergence(
-            logits.detach(), judge(dropout=draws.dropout, shift=shift)
-        )
-    if draws.again is not None:
-        other = judge(dropout=draws.again)
-        losses = (
-            losses
-            + miss(other)
-            + section.r_drop
-            * (divergence(logits, other) + divergence(other, logits))
-            / 2
-        )
-    return losses, logits
+        if self.row_weights is None:
+            return losses.sum()
+        return losses @ self.row_weights
 
 
-def find_class_weights(
-    section: TrainSection, labels: npt.NDArray[np.int64], label_names: Sequence[str]
-) -> torch.Tensor | None:
-    """Return what each class counts, or None where all count 1.
-
-    `balanced` is what scikit-learn's `compute_class_weight` returns, N / (C * count).
-    Weights of one's own are scaled so that a text counts 1 in the mean, as it does with
-    those: they change the balance of the classes, not the step.
+def compute_loss(
+    section: TrainSection,
+    forward: Forward,
+    targets: torch.Tensor,
+    noise: StepNoise,
+    vectors_shape: torch.Size,
+    row_weights: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the summed loss of some texts, and the logits of the first forward pass.
 
     Args:
-        section: What is asked for.
-        labels: [N] those of the training rows.
+        section: Which terms the loss has.
+        forward: The network on these texts.
+        targets: [B] int64 labels, or [B, C] float32 probabilities.
+        noise: The random numbers of these texts.
+        vectors_shape: T, B, E.
+        row_weights: [B] float32, the weight of each text; None: 1.
+
+    Returns:
+        The loss [] and the logits [B, C].
+    """
+    cross_entropy = CrossEntropy(
+        targets, row_weights, section.label_smoothing, section.focal_gamma
+    )
+    shift: torch.Tensor | None = None
+    if section.adversarial:
+        # A zero, so that the loss has a gradient with respect to each word vector.
+        shift = torch.zeros(vectors_shape, device=targets.device)
+        shift.requires_grad_()
+    logits = forward(dropout=noise.dropout, shift=shift)  # [B, C]
+    loss = cross_entropy(logits)
+    if shift is not None:
+        adversarial_shift = find_adversarial_shift(loss, shift, section.adversarial)
+        adversarial_logits = forward(dropout=noise.dropout, shift=adversarial_shift)
+        loss = loss + cross_entropy(adversarial_logits)
+    if noise.vat_direction is not None:
+        size = section.virtual_adversarial
+        loss = loss + virtual_adversarial_loss(forward, logits, noise, size)
+    if noise.second_dropout is not None:
+        second_logits = forward(dropout=noise.second_dropout)  # [B, C]
+        loss = loss + cross_entropy(second_logits)
+        loss = loss + section.r_drop * r_drop_divergence(logits, second_logits) / 2
+    return loss, logits
+
+
+def compute_class_weights(
+    section: TrainSection, labels: npt.NDArray[np.int64], label_names: Sequence[str]
+) -> torch.Tensor | None:
+    """Return the weight of each class, or None if all weights are 1.
+
+    `balanced` is N / (C * count), as in scikit-learn's `compute_class_weight`. Weights
+    given in the config are scaled to a mean of 1 over the texts of an epoch: they
+    change the balance of the classes, not the size of the step.
+
+    Args:
+        section: `class_weights` and `sampling`.
+        labels: [N] the labels of the training rows.
         label_names: The C classes.
 
     Returns:
         [C] float32.
 
     Raises:
-        ConfigError: There are more or fewer weights than classes.
+        ConfigError: The number of weights is not that of the classes.
     """
     if section.class_weights is None:
         return None
@@ -159,30 +156,30 @@ def find_class_weights(
             f" {len(label_names)} classes: expected one for each of"
             f" {', '.join(label_names)}, in this order"
         )
-    shares = (
-        counts / counts.sum()
-        if section.sampling == "uniform"
-        else (counts > 0) / (counts > 0).sum()
-    )
+    if section.sampling == "balanced":
+        occurs = counts > 0
+        shares = occurs / occurs.sum()
+    else:
+        shares = counts / counts.sum()
     return torch.from_numpy(weights / (weights @ shares)).float()
 
 
-def smooth(targets: torch.Tensor, logits: torch.Tensor, share: float) -> torch.Tensor:
-    """Return labels [B] or probabilities [B, C] as probabilities, a share of them
-    spread over all classes. [B, C].
-    """
+def smooth_labels(
+    targets: torch.Tensor, logits: torch.Tensor, label_smoothing: float
+) -> torch.Tensor:
+    """Return labels [B] or probabilities [B, C] as smoothed probabilities [B, C]."""
     num_classes = logits.shape[1]
     if not targets.is_floating_point():
         targets = F.one_hot(targets, num_classes).to(logits.dtype)
-    return targets * (1 - share) + share / num_classes
+    return targets * (1 - label_smoothing) + label_smoothing / num_classes
 
 
 def focal_loss(
     logits: torch.Tensor, targets: torch.Tensor, gamma: float
 ) -> torch.Tensor:
-    """Return the focal loss of each text (Lin et al. 2017), as Keras' categorical one
-    the
-    sum over the classes.
+    """Return the focal loss of each text (Lin et al. 2017).
+
+    Like Keras' categorical focal loss, it is the sum over all classes.
 
     Args:
         logits: [B, C] float32.
@@ -193,43 +190,97 @@ def focal_loss(
         [B].
     """
     log_probs = logits.log_softmax(dim=1)  # [B, C]
-    missing = -torch.expm1(log_probs)  # 1 - p, exact where p is near 1
-    # Away from 0, where a power below 1 has no gradient.
-    missing = missing.clamp_min(torch.finfo(missing.dtype).tiny)
-    return -(targets * missing**gamma * log_probs).sum(dim=1)
+    one_minus_p = -torch.expm1(log_probs)  # [B, C], exact where p is near 1
+    # Not 0, where a power below 1 has no finite gradient.
+    one_minus_p = one_minus_p.clamp_min(torch.finfo(one_minus_p.dtype).tiny)
+    return -(targets * one_minus_p**gamma * log_probs).sum(dim=1)
 
 
-def find_shift(
-    judge: Judge, logits: torch.Tensor, draws: Draws, length: float
+def find_adversarial_shift(
+    loss: torch.Tensor, shift: torch.Tensor, size: float
 ) -> torch.Tensor:
-    """Return about the change of that length that moves the prediction most: one power
-    iteration. [T, B, E].
+    """Return the change of the word vectors that raises the loss most (Miyato et al.
+    2017).
 
-    It looks at the same distance, rather than from next to nothing as the paper does,
-    which bfloat16 could not tell.
+    Args:
+        loss: Scalar, computed with `shift`.
+        shift: [T, B, E] zeros that were added to the word vectors.
+        size: The 2-norm of each text's change.
+
+    Returns:
+        [T, B, E], without a graph.
     """
-    assert draws.probe is not None
-    shift = scale_to(draws.probe, length).requires_grad_()
-    moved = divergence(logits.detach(), judge(dropout=draws.dropout, shift=shift))
-    return scale_to(torch.autograd.grad(moved, shift)[0], length)
+    (gradient,) = torch.autograd.grad(loss, shift, retain_graph=True)  # [T, B, E]
+    return scale_to(gradient, size)
 
 
-def divergence(logits: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the Kullback-Leibler divergence from the first prediction to the other,
-    summed, in nats. [B, C] -> [].
+def virtual_adversarial_loss(
+    forward: Forward, logits: torch.Tensor, noise: StepNoise, size: float
+) -> torch.Tensor:
+    """Return how far the prediction moves under the change of the word vectors that
+    moves it most (Miyato et al. 2017).
+
+    The change is found by one power iteration from `noise.vat_direction`. It starts at
+    the full distance, not close to 0 as in the paper, which bfloat16 could not resolve.
+
+    Args:
+        forward: The network.
+        logits: [B, C] of the unchanged texts.
+        noise: With a `vat_direction`.
+        size: The 2-norm of each text's change.
+
+    Returns:
+        Scalar, the summed divergence.
     """
-    own, theirs = logits.log_softmax(dim=1), other.log_softmax(dim=1)
-    return F.kl_div(theirs, own, reduction="sum", log_target=True)
+    assert noise.vat_direction is not None
+    reference = logits.detach()  # [B, C]
+    start = scale_to(noise.vat_direction, size).requires_grad_()  # [T, B, E]
+    moved = kl_divergence(reference, forward(dropout=noise.dropout, shift=start))
+    (gradient,) = torch.autograd.grad(moved, start)  # [T, B, E]
+    shift = scale_to(gradient, size)  # [T, B, E]
+    return kl_divergence(reference, forward(dropout=noise.dropout, shift=shift))
 
 
-def scale_to(change: torch.Tensor, length: float) -> torch.Tensor:
-    """Return each text's change with this 2-norm over all its words; a change of zero
-    stays. [T, B, E].
+def r_drop_divergence(
+    logits: torch.Tensor, second_logits: torch.Tensor
+) -> torch.Tensor:
+    """Return the divergences between two forward passes in both directions, summed
+    (Liang et al. 2021). [B, C], [B, C] -> [].
+    """
+    forward_divergence = kl_divergence(logits, second_logits)
+    backward_divergence = kl_divergence(second_logits, logits)
+    return forward_divergence + backward_divergence
+
+
+def kl_divergence(logits: torch.Tensor, other_logits: torch.Tensor) -> torch.Tensor:
+    """Return the Kullback-Leibler divergence KL(p || q), summed over the texts.
+
+    Args:
+        logits: [B, C] of p.
+        other_logits: [B, C] of q.
+
+    Returns:
+        Scalar, in nats.
+    """
+    log_p = logits.log_softmax(dim=1)  # [B, C]
+    log_q = other_logits.log_softmax(dim=1)  # [B, C]
+    return F.kl_div(log_q, log_p, reduction="sum", log_target=True)
+
+
+def scale_to(change: torch.Tensor, norm: float) -> torch.Tensor:
+    """Scale each text's change of its word vectors to a 2-norm; zeros stay zeros.
+
+    Args:
+        change: [T, B, E].
+        norm: The 2-norm over T and E.
+
+    Returns:
+        [T, B, E].
     """
     tiny = torch.finfo(change.dtype).tiny
-    # By its largest number first: the squares of small ones would be zero.
-    change = change / change.abs().amax(dim=(0, 2), keepdim=True).clamp_min(tiny)
-    norms = (
-        change.square().sum(dim=(0, 2), keepdim=True).sqrt()
-    )  # [1, B, 1], 0 or at least 1
-    return change * (length / norms.clamp_min(1.0))
+    # Divide by the largest value first: the squares of small values would be 0.
+    largest = change.abs().amax(dim=(0, 2), keepdim=True)  # [1, B, 1]
+    change = change / largest.clamp_min(tiny)
+    squares = change.square().sum(dim=(0, 2), keepdim=True)  # [1, B, 1]
+    norms = squares.sqrt()  # [1, B, 1], 0 or at least 1
+    return change * (norm / norms.clamp_min(1.0))

@@ -1,106 +1,23 @@
-"""Pretraining: a language model from texts without labels, for a classifier of the same
-shape to start from.
-
-Shapes: B texts, T tokens.
+"""Pretrain a language model on texts without labels, for a classifier of the same shape
+to start from (Dai and Le 2015; Howard and Ruder 2018, ULMFiT).
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
-from rnncls import ConfigError, DataError
-from rnncls.config.describe import get_default
-from rnncls.config.sections import Config, ModelSection, TrainSection
+from rnncls import ConfigError
+from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import TrainingData, load_language_data
-from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.machine import files as storage
+from rnncls.machine.processes import SINGLE
+from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs import checkpoint
-from rnncls.text.batching import Batch, iter_batches, plan_in_order_of_length
 from rnncls.training.initialization import explain_sizes, start_torch, use_vectors
-from rnncls.training.loss import Draws
+from rnncls.training.language_modeling import LanguageModelTask
+from rnncls.training.options import TrainOptions
 from rnncls.training.run import check_run_folder, run_to_end, start_or_resume, summarise
 from rnncls.training.trainer import Trainer
-
-
-class LanguageTrainer(Trainer):
-    """A trainer whose loss is the surprise at each next word."""
-
-    file = checkpoint.LANGUAGE_MODEL
-    section_name = "pretrain"
-
-    def __init__(
-        self, section: TrainSection, model: LanguageModel, data: TrainingData, seed: int
-    ) -> None:
-        """Take a model on its device, and the data on the host."""
-        super().__init__(section, model, data, seed)  # type: ignore[arg-type]  # what differs is overridden below
-        self.language_model = model
-        if not self._count(data.train.texts.lengths) or not self._count(
-            data.valid.texts.lengths
-        ):
-            raise DataError(
-                "no text of the training or of the validation rows has two words:"
-                " nothing to guess"
-            )
-
-    def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
-        """Draw what is dropped."""
-        return Draws(self.language_model.sample_dropout(len(batch), generator))
-
-    def loss(
-        self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the summed surprise at all words of some texts but the first; nothing
-        is judged right or wrong.
-        """
-        options = {"word_vectors": table, "dropout": draws.dropout, "dtype": self.dtype}
-        words = whole.token_ids  # [B, T]
-        loss = self.language_model(
-            read.token_ids, words, read.lengths, is_ragged=read.is_ragged, **options
-        )
-        return loss, torch.zeros((), dtype=torch.int64, device=self.device)
-
-    def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
-        """Return how many words are guessed in the training texts with these numbers,
-        once for each direction.
-        """
-        return max(1, self._count(self.data.train.texts.lengths[rows]))
-
-    def score(self) -> dict[str, float]:
-        """Return the mean surprise in nats at a word of the validation rows, and its
-        exponential, the perplexity.
-        """
-        texts = self.data.valid.texts
-
-        @torch.inference_mode()
-        def read(batch: Batch) -> float:
-            ids, lengths = (
-                batch.token_ids.to(self.device),
-                batch.lengths.to(self.device),
-            )
-            loss: torch.Tensor = self.language_model(
-                ids, ids, lengths, is_ragged=batch.is_ragged
-            )
-            return loss.item()
-
-        num_texts = (
-            BATCH_SIZE // 2
-            # for there are logits of the head's words at each position, in both directions
-        )
-        batches = list(
-            iter_batches(texts, plan_in_order_of_length(texts.lengths, num_texts))
-        )[::-1]
-        loss = math.fsum(self.workers.map(read, batches)) / self._count(texts.lengths)
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
-
-    def _count(self, lengths: npt.NDArray[np.int64]) -> int:
-        return int((lengths - 1).sum()) * (
-            2 if self.language_model.section.bidirectional else 1
-        )
 
 
 def pretrain(
@@ -111,15 +28,17 @@ def pretrain(
     may_change: bool = False,
     use_cache: bool = True,
 ) -> dict[str, Any]:
-    """Train a language model and leave it at `path`, for `model.pretrained`; return its
-    summary.
+    """Train a language model and save it at `path`, for `model.pretrained`.
 
     Args:
         config: All settings.
         path: The folder, which must not exist unless `resume` is set.
-        resume: Go on exactly where an earlier call stopped.
-        may_change: Go on, not exactly, where the config or the data is another.
-        use_cache: Keep and take tokenised files (see rnncls.data.cache).
+        resume: Continue exactly where an earlier call stopped.
+        may_change: Continue, though not exactly, if the config or the data differs.
+        use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
+
+    Returns:
+        The summary.
 
     Raises:
         RnnclsError: The config, the data, the device or the folder is wrong.
@@ -129,23 +48,13 @@ def pretrain(
     resume = check_run_folder(
         config, path, resume=resume, may_change=may_change, file=file
     )
-    if (
-        config.model.pretrained
-        and Path(config.model.pretrained).resolve() != path.resolve()
-    ):
-        raise ConfigError(
-            "model.pretrained: a language model starts afresh: leave it out, or name"
-            f" --out, {path}"
-        )
-    section, model_section = _sections(config)
-    device = start_torch(config, section, model_section)
+    check_starts_fresh(config.model.pretrained, path)
+    check_model_section(config.model)
+    device = start_torch(config, config.train, config.model)
     vocab = checkpoint.load_vocab(path) if resume and may_change else None
     data = load_language_data(config, vocab, use_cache=use_cache)
-    with explain_sizes():
-        model = LanguageModel(model_section, len(data.vocab))
-    if config.text.vectors is not None and not resume:
-        use_vectors(model.embedding, config, data.vocab)
-    trainer = LanguageTrainer(section, model.to(device), data, config.seed)
+    model = build_language_model(config, data, is_fresh=not resume)
+    trainer = build_language_model_trainer(config, model.to(device), data)
     with checkpoint.hold(path):
         start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
         run_to_end(trainer, path)
@@ -154,38 +63,73 @@ def pretrain(
     return summary
 
 
-def _sections(config: Config) -> tuple[TrainSection, ModelSection]:
-    """Return how to train the language model, and its shape.
+def check_starts_fresh(pretrained: str | None, path: Path) -> None:
+    """Check that a language model is not to start from another one.
 
     Raises:
-        ConfigError: The network cannot be one.
+        ConfigError: `model.pretrained` names another folder than `path`.
     """
-    if config.model.cell == "none":
+    if pretrained and Path(pretrained).resolve() != path.resolve():
         raise ConfigError(
-            "model.cell: none has no states to guess the next word from: use rnn, lstm"
-            " or gru"
+            "model.pretrained: a language model cannot start from another one: remove"
+            f" the key, or set it to --out, {path}"
         )
-    mixes_directions = config.model.cell != "grid_lstm"
-    if mixes_directions and config.model.bidirectional and config.model.num_layers > 1:
+
+
+def check_model_section(section: ModelSection) -> None:
+    """Check that the network can be a language model.
+
+    Raises:
+        ConfigError: It has no states, or its states have seen the words to predict.
+    """
+    if section.cell == "none":
+        raise ConfigError(
+            "model.cell: none has no states to predict the next word from: use rnn,"
+            " lstm or gru"
+        )
+    mixes_directions = section.cell != "grid_lstm" and section.bidirectional
+    if mixes_directions and section.num_layers > 1:
         raise ConfigError(
             "model.num_layers: a second layer over both directions would see the word"
-            " that it is to guess: pretrain with num_layers: 1, or with bidirectional:"
-            " false"
+            " that it has to predict: pretrain with num_layers: 1, or with"
+            " bidirectional: false"
         )
-    own = config.pretrain
-    train = {
-        "max_epochs": own.max_epochs,
-        "batch_size": own.batch_size,
-        "lr": own.lr,
-        "schedule": "one_cycle",
-    }
-    for_the_classifier = (
-        *("layer_lr_decay", "freeze_encoder", "freeze_embedding", "average"),
-        *("class_weights", "sampling", "focal_gamma"),
+
+
+def build_language_model(
+    config: Config, data: TrainingData, *, is_fresh: bool
+) -> LanguageModel:
+    """Return the language model with its first weights.
+
+    Args:
+        config: All settings.
+        data: For the vocabulary.
+        is_fresh: Whether the embedding starts from pretrained vectors, if there are; a
+            resumed run has weights of its own.
+
+    Raises:
+        ConfigError: The network does not fit into memory, or the vectors are too wide.
+    """
+    section = config.model.replace(
+        dropout=config.pretrain.dropout, word_dropout=config.pretrain.word_dropout
     )
-    train |= {key: get_default(TrainSection, key) for key in for_the_classifier}
-    dropout = {"dropout": own.dropout, "word_dropout": own.word_dropout}
-    return (
-        config.train.replace(**train, monitor="loss", patience=None),
-        config.model.replace(**dropout),
-    )
+    with explain_sizes():
+        model = LanguageModel(section, len(data.vocab))
+    if config.text.vectors is not None and is_fresh:
+        use_vectors(model.embedding, config, data.vocab)
+    return model
+
+
+def build_language_model_trainer(
+    config: Config, model: LanguageModel, data: TrainingData
+) -> Trainer[LanguageModel]:
+    """Return a trainer of a language model on its device, in a single process.
+
+    Raises:
+        ConfigError: `train.precision` does not fit the device.
+        DataError: There is no word to predict.
+    """
+    workers = start_workers(model.embedding.weight.device)
+    task = LanguageModelTask(model, data, config.train.precision, workers)
+    options = TrainOptions.from_pretrain(config.pretrain, config.train)
+    return Trainer(task, options, config.seed, workers, SINGLE)

@@ -32,10 +32,13 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine import files as storage
 from rnncls.machine.processes import init_process_group, torchrun_id
 from rnncls.machine.signals import stop_on_signal
+from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint, tracking
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, start_torch
-from rnncls.training.trainer import Trainer, TrainerState, build_classifier_trainer
+from rnncls.training.state import TrainerState
+from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ def build_trainer(
     resume: bool,
     may_change: bool,
     use_cache: bool,
-) -> Trainer:
+) -> Trainer[TextClassifier]:
     """Read the data and build the model of a run at `path`, with its first weights.
 
     Raises:
@@ -123,7 +126,7 @@ def build_trainer(
 
 @contextlib.contextmanager
 def hold_run(
-    trainer: Trainer,
+    trainer: Trainer[Any],
     config: Config,
     path: Path,
     *,
@@ -157,7 +160,7 @@ def hold_run(
 
 
 def start_or_resume(
-    trainer: Trainer,
+    trainer: Trainer[Any],
     config: Config,
     path: Path,
     *,
@@ -190,21 +193,21 @@ def start_or_resume(
     save_state(trainer, path)
 
 
-def run_to_end(trainer: Trainer, path: Path) -> None:
+def run_to_end(trainer: Trainer[Any], path: Path) -> None:
     """Train to the end with a bar on a terminal; write rows, the best weights and the
     state as they come.
     """
-    clock = SaveClock(trainer.section.save_every)
+    clock = SaveClock(trainer.options.save_every)
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
     is_first = trainer.processes.is_main
     events = (
-        path / checkpoint.EVENTS if trainer.section.tensorboard and is_first else None
+        path / checkpoint.EVENTS if trainer.options.tensorboard and is_first else None
     )
     with (
         tracking.event_log(events, trainer.step + 1) as add_event,
         stop_on_signal(is_announced=is_first) as stop,
         tracking.TrainingBar(
-            trainer.num_texts, trainer.section.max_epochs, tokens_per_text
+            trainer.num_texts, trainer.options.max_epochs, tokens_per_text
         ) as bar,
     ):
         bar.resume_at(trainer.num_texts_seen)
@@ -229,7 +232,7 @@ def run_to_end(trainer: Trainer, path: Path) -> None:
                     )
 
 
-def record(row: dict[str, Any], trainer: Trainer, path: Path) -> None:
+def record(row: dict[str, Any], trainer: Trainer[Any], path: Path) -> None:
     """Write the row of a validation, and the weights if they are the best so far."""
     tracking.append_row(path / checkpoint.METRICS, row)
     if row["is_best"]:
@@ -284,7 +287,7 @@ class SavedState(BaseModel):
     metrics_sha256: str
 
 
-def save_state(trainer: Trainer, path: Path) -> None:
+def save_state(trainer: Trainer[Any], path: Path) -> None:
     """Write all that an exact resume needs.
 
     Raises:
@@ -306,7 +309,7 @@ def save_state(trainer: Trainer, path: Path) -> None:
     storage.save_tensors(path / checkpoint.STATE, tensors, meta)
 
 
-def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> None:
+def load_state(trainer: Trainer[Any], path: Path, *, may_change: bool = False) -> None:
     """Take back what `save_state` wrote.
 
     Raises:
@@ -360,7 +363,7 @@ def load_state(trainer: Trainer, path: Path, *, may_change: bool = False) -> Non
             "the data or the batches have changed: epoch %d begins anew",
             trainer.num_validations + 1,
         )
-        trainer.begin_epoch_anew()
+        trainer.restart_epoch()
 
 
 def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedState]:
@@ -390,12 +393,12 @@ def _shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
 _HOW_TO_CHANGE = "--with-changes goes on all the same"
 
 
-def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
+def finish_run(trainer: Trainer[Any], config: Config, path: Path) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest; return the
     summary.
     """
     temperature = calibrate(
-        trainer, path
+        trainer, config, path
     )  # which is kept with the weights, whose checksum the summary has
     summary = {
         **summarise(trainer, path, ("accuracy", "macro_f1", "loss")),
@@ -417,7 +420,7 @@ def finish_run(trainer: Trainer, config: Config, path: Path) -> dict[str, Any]:
     return summary
 
 
-def calibrate(trainer: Trainer, path: Path) -> float:
+def calibrate(trainer: Trainer[Any], config: Config, path: Path) -> float:
     """Keep with the best weights the temperature at which their logits fit the
     validation
     rows best; return it.
@@ -425,7 +428,7 @@ def calibrate(trainer: Trainer, path: Path) -> float:
     It is 1 where the config does not ask for it.
     """
     temperature = 1.0
-    if trainer.section.calibrate:
+    if config.train.calibrate:
         model = checkpoint.load_uncalibrated(path).model.to(trainer.device)
         logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
         temperature = fit_temperature(
@@ -435,7 +438,9 @@ def calibrate(trainer: Trainer, path: Path) -> float:
     return temperature
 
 
-def summarise(trainer: Trainer, path: Path, scores: Sequence[str]) -> dict[str, Any]:
+def summarise(
+    trainer: Trainer[Any], path: Path, scores: Sequence[str]
+) -> dict[str, Any]:
     """Return what there is to say of a run at its end, with these scores of its best
     epoch.
 

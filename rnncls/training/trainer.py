@@ -1,61 +1,65 @@
-"""Training: the step, and the epochs of it.
+"""The training step, and the loop over steps and epochs.
 
-`Trainer.train_step` is the heart; `Trainer.steps` repeats it. What becomes of that in a
-run folder is training.run.
+`Trainer.train_step` is one step, `Trainer.steps` the loop, `Trainer.validate` the end of
+an epoch. What depends on the task is in `rnncls.training.task`; what is written to the
+run folder is in `rnncls.training.run`.
 
-Shapes: N training texts, B texts in a batch, C classes.
+Shapes: N training texts, B texts in a batch, T tokens in the longest of them, R
+distinct words in a batch, E embedding_dim.
 """
 
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from rnncls import DivergedError, RunError
-from rnncls.config.sections import TrainSection
-from rnncls.data.loading import TrainingData
-from rnncls.evaluation.evaluator import evaluate
-from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
-from rnncls.machine.device import resolve_precision
-from rnncls.machine.processes import init_process_group
+from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.seeds import generator_of
-from rnncls.machine.threads import start_workers
-from rnncls.nn.classifier import TextClassifier
+from rnncls.machine.threads import Workers
 from rnncls.runs import checkpoint
 from rnncls.text.batching import (
     Batch,
     ResidentTexts,
     drop_words,
     iter_batches,
-    number_words,
     plan_epoch,
-    share_out,
+    shard,
+    unique_words,
 )
-from rnncls.training.divergence import GradientWatch, describe_explosion, has_exploded
-from rnncls.training.loss import Draws, find_class_weights, find_losses
-from rnncls.training.optimizer import RunningMean, add_up, build_optimizer, lr_factor
+from rnncls.training.divergence import describe_explosion, has_exploded
+from rnncls.training.ema import WeightEMA
+from rnncls.training.epoch_sums import EpochSums
+from rnncls.training.optimizer import Optimizer
+from rnncls.training.options import TrainOptions
+from rnncls.training.schedule import lr_factor
+from rnncls.training.state import TrainerState, add_prefix, select_part
+from rnncls.training.step import PartResult, StepInputs, StepResult
+from rnncls.training.task import M, Task
 
 logger = logging.getLogger(__name__)
+
+Plan = list[npt.NDArray[np.int64]]
+"""The row numbers of each batch."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one optimiser step did.
+    """What the loop reports after each step.
 
     Attributes:
         epoch: From 1.
         num_texts: B.
-        loss: Scalar on the device: looking at it waits for the step.
-        validation: The metrics row, after the last step of an epoch.
+        loss: Scalar on the device. Reading it waits for the step.
+        validation: The row for `metrics.jsonl`, after the last step of an epoch.
     """
 
     epoch: int
@@ -64,83 +68,61 @@ class Step:
     validation: dict[str, Any] | None = None
 
 
-class TrainerState(BaseModel):
-    """Where a training stands, but for its tensors."""
+class Trainer(Generic[M]):
+    """Train the model of a task; `state_dict` returns everything that changes.
 
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    step: NonNegativeInt
-    num_tokens: NonNegativeInt
-    elapsed_s: float
-    epoch_s: float
-    best_score: float | None
-    best_epoch: NonNegativeInt
-    num_validations: NonNegativeInt
-
-
-class Trainer:
-    """A model, its optimiser and its place in the training data; all that changes is in
-    `state_dict`.
+    Attributes:
+        step: The steps taken so far.
+        num_validations: The epochs that are complete.
+        num_tokens: The tokens of these epochs.
+        elapsed_s: The seconds of training in these epochs.
+        epoch_s: The seconds of training in the current epoch.
+        best_score: The best validation score so far.
+        best_epoch: The epoch that it is from; 0 before the first.
     """
-
-    file = checkpoint.MODEL
-    """Where the best weights go."""
-    section_name = "train"
-    """Where the keys of `section` stand in the config."""
 
     def __init__(
         self,
-        section: TrainSection,
-        model: TextClassifier,
-        data: TrainingData,
+        task: Task[M],
+        options: TrainOptions,
         seed: int,
+        workers: Workers,
+        processes: ProcessGroup,
     ) -> None:
-        """Take a model on its device, and the data on the host."""
-        self.section = section
-        self.model = model
-        self.data = data
+        """Take the task, and the threads and processes that share each batch."""
+        self.task = task
+        self.options = options
         self.seed = seed
-        self.device = model.embedding.weight.device
-        self.dtype = resolve_precision(
-            section.precision, self.device, model.section.cell
-        )
-        self.processes = init_process_group()
-        self.workers = start_workers(self.device)
-        texts = data.train.texts
-        on_gpu = self.device.type == "cuda"
-        self.iter_batches = (
-            ResidentTexts(texts, self.device).iter_batches
-            if on_gpu
-            else partial(iter_batches, texts)
-        )
-        self.labels = torch.from_numpy(data.train.labels).to(self.device)  # [N]
-        self.targets = (
-            self.labels
-            if data.targets is None
-            else torch.from_numpy(data.targets).to(self.device)
-        )
-        weights = find_class_weights(section, data.train.labels, data.label_names)
-        self.weights = (
-            None if weights is None else weights.to(self.device)[self.labels]
-        )  # [N]
-        self.optimizer = build_optimizer(model, section)
-        self.steps_per_epoch = -(-self.num_texts // section.batch_size)
-        self.average = (
-            RunningMean(model, section.average, self.steps_per_epoch)
-            if section.average
-            else None
-        )
+        self.workers = workers
+        self.processes = processes
+        self.model = task.model
+        self.data = task.data
+        self.dtype = task.dtype
+        self.file = task.weights_file
+        self.label_names = task.label_names
+        self.device = self.model.embedding.weight.device
+        self.optimizer = Optimizer(self.model, options.optimizer, workers)
+        self.steps_per_epoch = math.ceil(self.num_texts / options.batch_size)
+        self.ema: WeightEMA | None = None
+        if options.ema_decay:
+            self.ema = WeightEMA(self.model, options.ema_decay, self.steps_per_epoch)
+        texts = self.data.train.texts
+        self.iter_batches: Callable[[Plan], Iterator[Batch]]
+        self.iter_batches = partial(iter_batches, texts)
+        if self.device.type == "cuda":
+            self.iter_batches = ResidentTexts(texts, self.device).iter_batches
         self.step = 0
         self.num_tokens = 0
         self.elapsed_s = 0.0
         self.best_score: float | None = None
         self.best_epoch = 0
         self.num_validations = 0
-        self._forget_epoch()
+        self._reset_epoch_sums()
 
     def steps(self) -> Iterator[Step]:
-        """Train to the end, from wherever this trainer stands; between two steps its
-        state is whole.
+        """Train from the current state to the end, and yield after each step.
+
+        Between two steps the state is complete and can be saved.
         """
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
@@ -148,252 +130,216 @@ class Trainer:
             for batch in self.iter_batches(plan[position:]):
                 start = time.perf_counter()
                 loss = self.train_step(batch)
-                self.watch.add(self.step - 1, loss, self.optimizer.norm)
+                self.epoch_sums.gradients.add(self.step - 1, loss, self.optimizer.norm)
                 self.epoch_s += time.perf_counter() - start
                 is_last = self.step % self.steps_per_epoch == 0
-                if is_last or self.watch.is_full:
+                if is_last or self.epoch_sums.gradients.is_full:
                     self.check_losses()
-                yield Step(
-                    epoch + 1,
-                    len(batch.rows),
-                    loss,
-                    self.validate() if is_last else None,
-                )
+                validation = self.validate() if is_last else None
+                yield Step(epoch + 1, len(batch.rows), loss, validation)
 
-    def plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        """Return the row numbers of each batch of an epoch, and note how many tokens
-        they have.
+    def train_step(self, batch: Batch) -> torch.Tensor:
+        """Update the weights once, and return the mean loss of the batch.
+
+        There is no call of `.backward()`: it would add to one `.grad` of each weight,
+        and several threads cannot do that at once. Here each thread asks
+        `torch.autograd.grad` for the gradients of its own share of the texts. The sum
+        over the threads, and then over the processes, is the gradient of the batch.
         """
-        balance = (
-            self.data.train.labels if self.section.sampling == "balanced" else None
+        inputs = self._prepare_inputs(batch)
+        result = self._forward_backward(inputs)
+        self.processes.all_reduce_sum(result.tensors())
+        self.optimizer.step(result.gradients, self.lr)
+        return self._finish_step(result) / inputs.num_targets
+
+    def _prepare_inputs(self, batch: Batch) -> StepInputs:
+        """Drop words, look up word vectors, and draw the random numbers of the step.
+
+        The random numbers are a function of the seed and of the number of the step
+        alone, so that a resumed run draws the same ones.
+        """
+        generator = generator_of(self.device, self.seed, self.step)
+        batch = batch.to(self.device)
+        token_ids = drop_words(
+            batch.token_ids, self.model.section.word_dropout, generator
+        )  # [B, T]
+        noise = self.task.sample_noise(batch, generator)
+        embedding = self.model.embedding.weight.detach()  # [V, E]
+        word_ids, word_rows = unique_words(
+            token_ids, len(embedding), may_wait=self._may_wait
+        )  # [R], [B, T]
+        return StepInputs(
+            batch=batch,
+            word_ids=word_ids,
+            word_rows=word_rows,
+            word_vectors=embedding[word_ids].requires_grad_(),
+            noise=noise,
+            num_targets=self.task.count_targets(batch.rows),
         )
+
+    def _forward_backward(self, inputs: StepInputs) -> StepResult:
+        """Return the loss and its gradients, summed over the threads of this process."""
+        self.optimizer.unfreeze(self.step // self.steps_per_epoch)
+        weights = [inputs.word_vectors, *self.optimizer.trainable]
+
+        def run_part(texts: slice) -> PartResult:
+            loss, num_correct = self.task.compute_loss(inputs[texts])
+            gradients = torch.autograd.grad(
+                loss / inputs.num_targets, weights, materialize_grads=True
+            )
+            return PartResult(loss.detach(), num_correct, gradients)
+
+        parts = shard(
+            len(inputs.batch),
+            self.workers.num_threads,
+            rank=self.processes.rank,
+            world_size=self.processes.world_size,
+        )
+        results = self.workers.map(run_part, parts)
+        return StepResult.of_parts(inputs.word_ids, results)
+
+    def _finish_step(self, result: StepResult) -> torch.Tensor:
+        """Count the step, average the weights and add to the sums of the epoch.
+
+        Returns:
+            The summed loss of the batch.
+        """
+        self.step += 1
+        if self.ema is not None and self.step % self.ema.every == 0:
+            self.ema.update_parameters(self.model)
+        self.epoch_sums.add(result)
+        return result.loss
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        options = self.options
+        return options.lr * lr_factor(
+            self.step, self.num_steps, options.schedule, options.warmup_fraction
+        )
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether the host may wait for the device in the middle of a step.
+
+        A CUDA device would run out of work until the host has queued more.
+        """
+        return self.device.type != "cuda"
+
+    def plan(self, epoch: int) -> Plan:
+        """Return the row numbers of each batch of an epoch, and count its tokens."""
         lengths = self.data.train.texts.lengths
-        plan = plan_epoch(lengths, self.section.batch_size, self.seed, epoch, balance)
+        plan = plan_epoch(
+            lengths,
+            self.options.batch_size,
+            self.seed,
+            epoch,
+            self.task.balanced_labels,
+        )
         self.epoch_tokens = int(lengths[np.concatenate(plan)].sum())
         return plan
 
-    def train_step(self, batch: Batch) -> torch.Tensor:
-        """Move the weights once, along the gradient of the mean loss of one batch, and
-        return that loss.
-
-        Every random draw is a function of the seed and the number of the step alone.
-        The texts are shared out among processes, where there are several, and in each
-        of them among threads.
-        """
-        lr = self.section.lr * lr_factor(
-            self.step,
-            self.num_steps,
-            self.section.schedule,
-            self.section.warmup_fraction,
-        )
-        generator = generator_of(self.device, self.seed, self.step)
-        whole = batch.to(self.device)
-        read = drop_words(whole, self.model.section.word_dropout, generator)
-        draws = self.draw(whole, generator)
-        may_wait = (
-            self.device.type != "cuda"
-        )  # which would stand still until the host has gone on
-        words, read = number_words(
-            read, self.model.embedding.num_embeddings, may_wait=may_wait
-        )  # [R]
-        table = self.model.embedding.weight.detach()[words].requires_grad_()  # [R, E]
-        num_targets = self.count_targets(batch.rows)
-        self.optimizer.thaw(self.step // self.steps_per_epoch)
-
-        def differentiate(
-            texts: slice,
-        ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-            losses, num_correct = self.loss(
-                whole.of(texts), read.of(texts), table, draws.of(texts)
-            )
-            weights = [table, *self.optimizer.moving]
-            return (
-                losses.detach(),
-                num_correct,
-                torch.autograd.grad(
-                    losses / num_targets, weights, materialize_grads=True
-                ),
-            )
-
-        number, count = self.processes.rank, self.processes.world_size
-        parts = self.workers.map(
-            differentiate,
-            share_out(len(batch), self.workers.num_threads, first=number, every=count),
-        )
-        losses, num_correct, gradients = zip(*parts, strict=True)
-        total, loss, correct = (
-            add_up(words, gradients),
-            torch.stack(losses).sum(),
-            torch.stack(num_correct).sum(),
-        )
-        self.processes.all_reduce_sum([total.rows, *total.network, loss, correct])
-        self.optimizer.step(total, lr)
-        self.step += 1
-        if self.average is not None and self.step % self.average.every == 0:
-            self.average.update_parameters(self.model)
-        self.epoch_loss += loss
-        self.epoch_correct += correct
-        return loss / num_targets
-
-    def check_losses(self) -> None:
-        """See that the losses and gradients of the steps since the last look are
-        finite;
-        waits for these steps.
-
-        Raises:
-            DivergedError: The first that is not; names the rows of its batch in the
-                training file, from 1.
-        """
-        step = self.watch.find_bad_step()
-        if step is None:
-            return
-        epoch, position = divmod(step, self.steps_per_epoch)
-        plan = self.plan(epoch)
-        rows = ", ".join(map(str, np.sort(self.data.train.rows[plan[position]]) + 1))
-        raise DivergedError(
-            f"the loss or its gradient is not finite in step {step + 1} (epoch"
-            f" {epoch + 1}), a batch of the training rows {rows}; {self._way_out}"
-        )
-
-    def check_weights(self) -> None:
-        """See that all weights are finite, as those that are saved must be.
-
-        Raises:
-            DivergedError: They are not.
-        """
-        self.check_losses()
-        if not all(weight.isfinite().all() for weight in self.model.parameters()):
-            raise DivergedError(
-                f"the weights are not finite after step {self.step}; {self._way_out}"
-            )
-
-    @property
-    def _way_out(self) -> str:
-        return (
-            "the last save is whole: go on from there with a lower"
-            f" {self.section_name}.lr or a train.clip_norm (--resume --with-changes)"
-        )
-
-    def draw(self, batch: Batch, generator: torch.Generator) -> Draws:
-        """Draw all that chance decides in a step on these texts, but for the words that
-        are dropped.
-        """
-        dropout, again, probe = (
-            self.model.sample_dropout(len(batch), generator),
-            None,
-            None,
-        )
-        if self.section.r_drop:
-            again = self.model.sample_dropout(len(batch), generator)
-        if self.section.virtual_adversarial:
-            shape = *batch.token_ids.t().shape, self.model.embedding.embedding_dim
-            inside = (
-                torch.arange(shape[0], device=self.device)[:, None] < batch.lengths
-            )  # [T, B]
-            probe = (
-                torch.randn(shape, generator=generator, device=self.device)
-                * inside[..., None]
-            )  # [T, B, E]
-        return Draws(dropout, again, probe)
-
-    def loss(
-        self, whole: Batch, read: Batch, table: torch.Tensor, draws: Draws
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the summed loss of some texts, and how many of them are judged right.
-
-        Args:
-            whole: The texts as they are.
-            read: The same with words dropped, as numbers of rows of the table.
-            table: [R, E] float32, the vectors of the words.
-            draws: What chance decides for these texts.
-        """
-        rows = whole.numbers  # [B]
-        judge = partial(
-            self.model,
-            read.token_ids,
-            read.lengths,
-            is_ragged=read.is_ragged,
-            word_vectors=table,
-            dtype=self.dtype,
-        )
-        shape = torch.Size((*read.token_ids.t().shape, table.shape[1]))
-        weights = None if self.weights is None else self.weights[rows]  # [B]
-        losses, logits = find_losses(
-            self.section, judge, self.targets[rows], draws, shape, weights
-        )
-        return losses, (logits.argmax(dim=1) == self.labels[rows]).sum()
-
-    def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
-        """Return how many losses the training texts with these numbers add up."""
-        return len(rows)
-
-    def score(self) -> dict[str, float]:
-        """Return the scores of the validation rows: the loss, and what `train.monitor`
-        may name.
-        """
-        confusion, loss = evaluate(self.eval_model, self.data.valid, self.processes)
-        return {
-            "accuracy": accuracy_of(confusion),
-            "macro_f1": macro_f1_of(confusion),
-            "loss": loss,
-        }
-
     def validate(self) -> dict[str, Any]:
-        """Return the metrics row of the epoch that has just ended, and note whether it
-        is the best so far.
+        """Evaluate the model after an epoch, and remember the epoch if it is the best.
+
+        Returns:
+            The row for `metrics.jsonl`.
+
+        Raises:
+            DivergedError: The validation loss is not finite.
         """
-        scores = self.score()
+        scores = self.task.evaluate(self.eval_model)
+        epoch = self.num_validations + 1
         if not math.isfinite(scores["loss"]):
             raise DivergedError(
-                "the validation loss is not finite after epoch"
-                f" {self.num_validations + 1}; {self._way_out}"
+                f"the validation loss is not finite after epoch {epoch}; {self._advice}"
             )
-        score = (
-            -scores["loss"]
-            if self.section.monitor == "loss"
-            else scores[self.section.monitor]
-        )
-        self.num_validations += 1
-        if is_best := self.best_score is None or score > self.best_score:
-            self.best_score, self.best_epoch = score, self.num_validations
-        self.elapsed_s += self.epoch_s
-        norms = self.watch.summary(self.steps_per_epoch)
-        if has_exploded(norms, self.steps_per_epoch):
-            logger.info(
-                "%s", f"epoch {self.num_validations}: {describe_explosion(norms)}"
-            )
+        self.num_validations = epoch
         self.num_tokens += self.epoch_tokens
+        self.elapsed_s += self.epoch_s
+        is_best = self._update_best(scores)
+        norms = self.epoch_sums.gradients.summary(self.steps_per_epoch)
+        if has_exploded(norms, self.steps_per_epoch):
+            logger.info("%s", f"epoch {epoch}: {describe_explosion(norms)}")
         row = {
             "step": self.step,
-            "epoch": self.num_validations,
+            "epoch": epoch,
             "num_tokens": self.num_tokens,
             "elapsed_s": round(self.elapsed_s, 3),
             "tokens_per_s": round(self.epoch_tokens / self.epoch_s),
-            "train_loss": (
-                self.epoch_loss.item() / self.count_targets(np.arange(self.num_texts))
-            ),
-            **(
-                {"train_accuracy": self.epoch_correct.item() / self.num_texts}
-                if "accuracy" in scores
-                else {}
-            ),
+            **self._training_scores(has_accuracy="accuracy" in scores),
             **{f"valid_{name}": value for name, value in scores.items()},
             **norms,
             "is_best": is_best,
         }
-        self._forget_epoch()
+        self._reset_epoch_sums()
         return row
 
-    @property
-    def eval_model(self) -> TextClassifier:
-        """The model that is validated and saved: that of the averaged weights, if they
-        are.
+    def _update_best(self, scores: dict[str, float]) -> bool:
+        """Return whether the latest epoch is the best so far, and remember it if so."""
+        score = scores[self.options.monitor]
+        if self.options.monitor == "loss":
+            score = -score
+        is_best = self.best_score is None or score > self.best_score
+        if is_best:
+            self.best_score, self.best_epoch = score, self.num_validations
+        return is_best
+
+    def _training_scores(self, *, has_accuracy: bool) -> dict[str, float]:
+        """Return the mean loss of the epoch's steps, and the accuracy if there is one."""
+        num_targets = self.task.count_targets(np.arange(self.num_texts))
+        scores = {"train_loss": self.epoch_sums.loss.item() / num_targets}
+        if has_accuracy:
+            scores["train_accuracy"] = (
+                self.epoch_sums.num_correct.item() / self.num_texts
+            )
+        return scores
+
+    def check_losses(self) -> None:
+        """Check that the losses and gradients of the latest steps are finite.
+
+        This waits for these steps. It looks at all steps since the last check.
+
+        Raises:
+            DivergedError: One is not; names the rows of its batch in the training file,
+                from 1.
         """
-        return (
-            self.model
-            if self.average is None
-            else cast(TextClassifier, self.average.module)
+        step = self.epoch_sums.gradients.find_bad_step()
+        if step is None:
+            return
+        epoch, position = divmod(step, self.steps_per_epoch)
+        batch_rows = self.plan(epoch)[position]
+        file_rows = np.sort(self.data.train.rows[batch_rows]) + 1
+        rows = ", ".join(map(str, file_rows))
+        raise DivergedError(
+            f"the loss or its gradient is not finite in step {step + 1} (epoch"
+            f" {epoch + 1}), a batch of the training rows {rows}; {self._advice}"
         )
+
+    def check_weights(self) -> None:
+        """Check that all weights are finite, before they are saved.
+
+        Raises:
+            DivergedError: A weight is not finite.
+        """
+        self.check_losses()
+        if not all(weight.isfinite().all() for weight in self.model.parameters()):
+            raise DivergedError(
+                f"the weights are not finite after step {self.step}; {self._advice}"
+            )
+
+    @property
+    def _advice(self) -> str:
+        return (
+            "the last save is complete: resume from it with a lower"
+            f" {self.options.section_name}.lr or a train.clip_norm"
+            " (--resume --with-changes)"
+        )
+
+    @property
+    def eval_model(self) -> M:
+        """The model that is validated and saved: with averaged weights, if there are."""
+        return self.model if self.ema is None else cast(M, self.ema.module)
 
     @property
     def num_texts(self) -> int:
@@ -402,60 +348,40 @@ class Trainer:
 
     @property
     def num_texts_seen(self) -> int:
-        """Training texts used so far, those of earlier epochs again."""
+        """Training texts of all steps so far, counted again in each epoch."""
         epochs, position = divmod(self.step, self.steps_per_epoch)
-        return epochs * self.num_texts + position * self.section.batch_size
+        return epochs * self.num_texts + position * self.options.batch_size
 
     @property
     def num_steps(self) -> int:
-        """Steps of a run that is not stopped early."""
-        return self.steps_per_epoch * self.section.max_epochs
+        """Steps of a training that is not stopped early."""
+        return self.steps_per_epoch * self.options.max_epochs
 
     @property
     def is_finished(self) -> bool:
-        """Whether all epochs are done, or too many went by without a better score."""
+        """Whether the training has ended, after all epochs or early."""
         return self.why_finished is not None
 
     @property
     def why_finished(self) -> str | None:
-        """The key of the config by which the training is at its end, or None."""
-        if self.num_validations >= self.section.max_epochs:
-            return f"{self.section_name}.max_epochs"
-        waited = self.num_validations - self.best_epoch
-        return (
-            "train.patience"
-            if self.section.patience is not None and waited >= self.section.patience
-            else None
-        )
-
-    @property
-    def label_names(self) -> list[str] | None:
-        """The classes that the weights are sealed with; a language model has none."""
-        return (
-            self.data.label_names
-            if checkpoint.LABELS in checkpoint.SEALED[self.file]
-            else None
-        )
+        """The key of the config that has ended the training, or None."""
+        if self.num_validations >= self.options.max_epochs:
+            return f"{self.options.section_name}.max_epochs"
+        patience = self.options.patience
+        epochs_since_best = self.num_validations - self.best_epoch
+        if patience is not None and epochs_since_best >= patience:
+            return f"{self.options.section_name}.patience"
+        return None
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return all that changes, as tensors and as plain values, for an exact resume."""
+        """Return everything that changes, as tensors and as JSON values."""
         tensors = {
-            f"model.{name}": value for name, value in self.model.state_dict().items()
+            **add_prefix("model", self.model.state_dict()),
+            **add_prefix("optimizer", self.optimizer.state_dict()),
+            **self.epoch_sums.state_dict(),
         }
-        tensors |= {
-            f"optimizer.{name}": value
-            for name, value in self.optimizer.state_dict().items()
-        }
-        if self.average is not None:
-            tensors |= {
-                f"average.{name}": value
-                for name, value in self.average.state_dict().items()
-            }
-        tensors |= {
-            f"gradients.{name}": value
-            for name, value in self.watch.state_dict().items()
-        }
-        tensors |= {"epoch_loss": self.epoch_loss, "epoch_correct": self.epoch_correct}
+        if self.ema is not None:
+            tensors |= add_prefix("average", self.ema.state_dict())
         return tensors, {
             name: getattr(self, name) for name in TrainerState.model_fields
         }
@@ -463,57 +389,46 @@ class Trainer:
     def load_state_dict(
         self, tensors: dict[str, torch.Tensor], values: dict[str, Any], source: Path
     ) -> None:
-        """Take back what `state_dict` returned.
+        """Restore what `state_dict` returned.
+
+        Args:
+            tensors: The tensors of the state, on any device.
+            values: The other values.
+            source: The file that they are from, for messages.
 
         Raises:
-            RunError: It is from another model or optimiser.
+            RunError: The state is that of another model or optimiser.
         """
-
-        def part(name: str) -> dict[str, torch.Tensor]:
-            prefix = f"{name}."
-            return {
-                key.removeprefix(prefix): value
-                for key, value in tensors.items()
-                if key.startswith(prefix)
-            }
-
-        checkpoint.load_weights(self.model, part("model"), source)
-        if self.average is not None:
-            if average := part("average"):
-                checkpoint.load_weights(self.average, average, source)
-            else:  # averaging is what has changed: it begins here
-                self.average.module.load_state_dict(self.model.state_dict())
+        checkpoint.load_weights(self.model, select_part(tensors, "model"), source)
+        self._load_ema(select_part(tensors, "average"), source)
+        optimizer_state = {
+            name: value.to(self.device)
+            for name, value in select_part(tensors, "optimizer").items()
+        }
         try:
-            self.optimizer.load_state_dict(
-                {key: value.to(self.device) for key, value in part("optimizer").items()}
-            )
-            self.watch.load_state_dict(part("gradients"))
-            self.epoch_loss = tensors["epoch_loss"].to(self.device).reshape(())
-            self.epoch_correct = tensors["epoch_correct"].to(self.device).reshape(())
-        except (KeyError, RuntimeError) as error:
+            self.optimizer.load_state_dict(optimizer_state)
+            self.epoch_sums.load_state_dict(tensors)
+        except (LookupError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"{source}: the optimizer's state does not fit the config: {error}"
             ) from error
         for name, value in values.items():
             setattr(self, name, value)
 
-    def begin_epoch_anew(self) -> None:
-        """Go back to the end of the last whole epoch, but keep the weights."""
+    def _load_ema(self, state: dict[str, torch.Tensor], source: Path) -> None:
+        if self.ema is None:
+            return
+        if state:
+            checkpoint.load_weights(self.ema, state, source)
+        else:  # averaging is new since the state was saved: it starts here
+            self.ema.module.load_state_dict(self.model.state_dict())
+
+    def restart_epoch(self) -> None:
+        """Go back to the end of the last complete epoch, but keep the weights."""
         self.step = self.num_validations * self.steps_per_epoch
-        self._forget_epoch()
+        self._reset_epoch_sums()
 
-    def _forget_epoch(self) -> None:
-        """Start the sums over an epoch's training texts from zero; they stay on the
-        device until it ends.
-        """
-        self.epoch_loss = torch.zeros((), device=self.device)
-        self.epoch_correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        self.watch: GradientWatch = GradientWatch(self.device)
+    def _reset_epoch_sums(self) -> None:
+        """Set the sums over an epoch to zero; they stay on the device until its end."""
+        self.epoch_sums = EpochSums(self.device)
         self.epoch_s = 0.0
-
-
-def build_classifier_trainer(
-    section: TrainSection, model: TextClassifier, data: TrainingData, seed: int
-) -> Trainer:
-    """Return a trainer of a classifier on its device, with the data on the host."""
-    return Trainer(section, model, data, seed)

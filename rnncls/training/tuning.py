@@ -43,11 +43,12 @@ from rnncls.machine.signals import StopRequest, stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
 from rnncls.text.vocab import Vocab
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import run_folds
 from rnncls.training.initialization import build_model, start_torch
 from rnncls.training.run import check_run_folder
 from rnncls.training.search_space import build_space, change, draw, read_value
-from rnncls.training.trainer import Step, build_classifier_trainer
+from rnncls.training.trainer import Step
 
 if TYPE_CHECKING:
     import optuna

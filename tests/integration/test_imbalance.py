@@ -12,8 +12,8 @@ from rnncls.config.loading import parse_config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.seeds import seed_everything
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
-from rnncls.training.trainer import build_classifier_trainer
 
 CONFIG = """
 device: cpu

@@ -22,9 +22,10 @@ from rnncls.runs import checkpoint, tracking
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training import run as training
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
 from rnncls.training.run import save_state, train
-from rnncls.training.trainer import Trainer, build_classifier_trainer
+from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
 Row = dict[str, Any]
@@ -35,7 +36,7 @@ TIMES = {"elapsed_s", "tokens_per_s"}
 NOISY = ("model.dropout=0.3", "model.word_dropout=0.2", "train.max_epochs=3")
 
 
-def start(config: Config) -> Trainer:
+def start(config: Config) -> Trainer[Any]:
     data = load_training_data(config)
     seed_everything(config.seed)
     return build_classifier_trainer(
@@ -43,7 +44,7 @@ def start(config: Config) -> Trainer:
     )
 
 
-def run_on(trainer: Trainer, num_steps: int | None = None) -> list[Row]:
+def run_on(trainer: Trainer[Any], num_steps: int | None = None) -> list[Row]:
     """Train for so many steps, or to the end, and return the metrics rows without their
     times."""
     rows = []
@@ -61,7 +62,7 @@ def run_on(trainer: Trainer, num_steps: int | None = None) -> list[Row]:
     return rows
 
 
-def resume(config: Config, trainer: Trainer) -> Trainer:
+def resume(config: Config, trainer: Trainer[Any]) -> Trainer[Any]:
     """Return a new trainer that goes on from the state that another one has saved."""
     path = Path("state")
     checkpoint.create_run(path, config, trainer.data.vocab, trainer.data.label_names)
@@ -73,7 +74,7 @@ def resume(config: Config, trainer: Trainer) -> Trainer:
     return again
 
 
-def weights_of(trainer: Trainer) -> dict[str, list[Any]]:
+def weights_of(trainer: Trainer[Any]) -> dict[str, list[Any]]:
     return {
         name: weight.tolist() for name, weight in trainer.model.state_dict().items()
     }

@@ -75,7 +75,7 @@ def watch_steps(kill_at: int) -> None:
     """Note each step, and die in one of them."""
     take_step = Trainer.train_step
 
-    def watched(self: Trainer, batch: Batch) -> torch.Tensor:
+    def watched(self: Trainer[Any], batch: Batch) -> torch.Tensor:
         with Path(f"steps-{RANK}.txt").open("a") as file:
             file.write(f"{self.step}\n")
         if RANK == "1" and not IS_AGAIN and self.step == kill_at:

@@ -1,12 +1,11 @@
 """The classifier does not depend on padding, the order of the batch or its size."""
 
-import numpy as np
 import pytest
 import torch
 
 from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.nn.encoder import Encoder
-from rnncls.text.batching import Batch, number_words
+from rnncls.text.batching import unique_words
 from rnncls.text.vocab import PAD_ID, UNK_ID
 from tests.nn.builders import GRID, build, logits_of, pad, texts
 
@@ -128,18 +127,9 @@ def test_the_gradient_of_a_table_is_that_of_all_words_at_its_rows(
     (expected,) = torch.autograd.grad(
         expected_logits.square().sum(), [model.embedding.weight]
     )
-    words, batch = number_words(
-        Batch(
-            token_ids,
-            lengths,
-            is_ragged,
-            np.arange(len(lengths)),
-            torch.arange(len(lengths)),
-        ),
-        30,
-    )
+    words, word_rows = unique_words(token_ids, 30)
     table = model.embedding.weight.detach()[words].requires_grad_()
-    logits = model(batch.token_ids, lengths, is_ragged=is_ragged, word_vectors=table)
+    logits = model(word_rows, lengths, is_ragged=is_ragged, word_vectors=table)
     torch.testing.assert_close(logits, expected_logits)
     (found,) = torch.autograd.grad(logits.square().sum(), [table])
     torch.testing.assert_close(found, expected[words])

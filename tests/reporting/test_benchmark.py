@@ -23,8 +23,8 @@ from rnncls.reporting.benchmark import (
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
-from rnncls.training.trainer import build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 

@@ -1,4 +1,4 @@
-"""Batches: every text once, next to texts of its length, and exactly what was encoded."""
+"""Encoded texts, the plan of an epoch, batches, and their division among threads."""
 
 from itertools import chain
 
@@ -8,7 +8,7 @@ import torch
 
 from rnncls.config.sections import TextSection
 from rnncls.text.batching import (
-    SMALLEST_PART,
+    MIN_TEXTS_PER_THREAD,
     Batch,
     EncodedTexts,
     ResidentTexts,
@@ -16,13 +16,13 @@ from rnncls.text.batching import (
     drop_words,
     encode_texts,
     iter_batches,
-    number_words,
     plan_epoch,
     plan_in_order_of_length,
-    share_out,
+    shard,
+    unique_words,
 )
 from rnncls.text.tokenizer import tokenize_texts
-from rnncls.text.vocab import PAD, UNK_ID, Vocab
+from rnncls.text.vocab import PAD, PAD_ID, UNK_ID, Vocab
 
 VOCAB = Vocab([PAD, "<unk>", "a", "b", "c"])
 
@@ -106,13 +106,15 @@ UNEQUAL = np.repeat([0, 1, 2], [900, 90, 11])  # labels of 1,001 rows
 
 
 def balanced_epoch(epoch: int = 0) -> list[list[int]]:
-    plan = plan_epoch(lengths_of(1001), 16, seed=3, epoch=epoch, balance=UNEQUAL)
+    plan = plan_epoch(
+        lengths_of(1001), 16, seed=3, epoch=epoch, balanced_labels=UNEQUAL
+    )
     return [rows.tolist() for rows in plan]
 
 
 def test_a_balanced_epoch_has_as_many_rows_of_each_class() -> None:
     rows = np.concatenate(
-        plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)
+        plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balanced_labels=UNEQUAL)
     )
     assert sorted(np.bincount(UNEQUAL[rows])) == [333, 334, 334]
 
@@ -120,7 +122,7 @@ def test_a_balanced_epoch_has_as_many_rows_of_each_class() -> None:
 def test_a_balanced_epoch_takes_no_row_again_before_all_others_of_its_class() -> None:
     times = np.bincount(
         np.concatenate(
-            plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balance=UNEQUAL)
+            plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balanced_labels=UNEQUAL)
         )
     )
     # 333 or 334 of 900 rows; 3 rounds of 90 and some more; 30 rounds of 11 and some
@@ -134,6 +136,15 @@ def test_a_balanced_epoch_is_a_function_of_the_seed_and_the_epoch() -> None:
     assert balanced_epoch() != balanced_epoch(epoch=1)
 
 
+def test_balanced_epochs_take_different_rows_of_a_frequent_class() -> None:
+    first, second = (
+        {row for rows in balanced_epoch(epoch) for row in rows if UNEQUAL[row] == 0}
+        for epoch in (0, 1)
+    )
+    assert {len(first), len(second)} <= {333, 334}  # of 900
+    assert len(first & second) < 200  # about 123 by chance, 333 if always the same
+
+
 def test_a_balanced_epoch_is_batched_by_length_too() -> None:
     lengths = lengths_of(20_000)
     plan = plan_epoch(
@@ -141,7 +152,7 @@ def test_a_balanced_epoch_is_batched_by_length_too() -> None:
         128,
         seed=0,
         epoch=0,
-        balance=(np.arange(20_000) % 50 == 0).astype(np.int64),
+        balanced_labels=(np.arange(20_000) % 50 == 0).astype(np.int64),
     )
     positions = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
     assert 1 - sum(lengths[rows].sum() for rows in plan) / positions < 0.01
@@ -168,16 +179,16 @@ def test_a_batch_stays_where_it_is_on_its_own_device() -> None:
 def test_a_batch_moves_to_another_device() -> None:
     moved: Batch = assemble(encoded("a"), np.array([0])).to(torch.device("meta"))
     assert {
-        each.device.type for each in (moved.token_ids, moved.lengths, moved.numbers)
+        each.device.type for each in (moved.token_ids, moved.lengths, moved.device_rows)
     } == {"meta"}
 
 
 def test_a_part_of_a_batch_is_as_wide_as_the_whole() -> None:
     batch = assemble(encoded("a b c", "c", "b zzz", "a"), np.array([1, 0, 2, 3]))
-    part = batch.of(slice(2, 4))
+    part = batch[2:4]
     assert part.token_ids.tolist() == [[3, UNK_ID, 0], [2, 0, 0]]
     assert part.lengths.tolist() == [2, 1]
-    assert part.rows.tolist() == part.numbers.tolist() == [2, 3]
+    assert part.rows.tolist() == part.device_rows.tolist() == [2, 3]
     assert part.is_ragged
     assert len(part) == 2
 
@@ -191,11 +202,13 @@ def test_texts_on_a_device_make_the_same_batches(batch_size: int) -> None:
     found = list(ResidentTexts(texts, torch.device("cpu")).iter_batches(plan))
     for batch, expected in zip(found, iter_batches(texts, plan), strict=True):
         assert torch.equal(batch.token_ids, expected.token_ids)
-        assert batch.token_ids.dtype == batch.numbers.dtype == torch.int64
+        assert batch.token_ids.dtype == batch.device_rows.dtype == torch.int64
         assert torch.equal(batch.lengths, expected.lengths)
         assert batch.is_ragged == expected.is_ragged
         assert (
-            batch.rows.tolist() == batch.numbers.tolist() == expected.numbers.tolist()
+            batch.rows.tolist()
+            == batch.device_rows.tolist()
+            == expected.device_rows.tolist()
         )
 
 
@@ -213,100 +226,136 @@ def big_batch() -> Batch:
 
 
 def test_dropped_words_become_unk_and_all_others_stay() -> None:
-    batch = big_batch()
-    dropped = drop_words(batch, 0.3, torch.Generator().manual_seed(0))
-    changed = dropped.token_ids != batch.token_ids
-    assert (dropped.token_ids[changed] == UNK_ID).all()
+    token_ids = big_batch().token_ids
+    dropped = drop_words(token_ids, 0.3, torch.Generator().manual_seed(0))
+    changed = dropped != token_ids
+    assert (dropped[changed] == UNK_ID).all()
     assert changed.double().mean().item() == pytest.approx(0.3, abs=0.03)
-    assert dropped.lengths is batch.lengths
-    assert dropped.rows is batch.rows
 
 
-def test_a_share_of_zero_drops_no_words() -> None:
-    batch = big_batch()
-    assert drop_words(batch, 0.0, torch.Generator()) is batch
+def test_padding_is_never_dropped() -> None:
+    token_ids = torch.tensor([[2, 3, PAD_ID], [4, PAD_ID, PAD_ID]])
+    dropped = drop_words(token_ids, 0.999999, torch.Generator().manual_seed(0))
+    assert dropped.tolist() == [[UNK_ID, UNK_ID, PAD_ID], [UNK_ID, PAD_ID, PAD_ID]]
 
 
-def test_dropping_words_leaves_the_batch_as_it_is() -> None:
-    batch = big_batch()
-    before = batch.token_ids.clone()
-    drop_words(batch, 0.9, torch.Generator().manual_seed(0))
-    assert torch.equal(batch.token_ids, before)
+def test_a_probability_of_zero_drops_no_words() -> None:
+    token_ids = big_batch().token_ids
+    assert drop_words(token_ids, 0.0, torch.Generator()) is token_ids
+
+
+def test_dropping_words_does_not_change_its_input() -> None:
+    token_ids = big_batch().token_ids
+    before = token_ids.clone()
+    drop_words(token_ids, 0.9, torch.Generator().manual_seed(0))
+    assert torch.equal(token_ids, before)
 
 
 def test_dropped_words_are_a_function_of_the_generator() -> None:
-    first, again, other = (
-        drop_words(big_batch(), 0.3, torch.Generator().manual_seed(seed)).token_ids
+    token_ids = big_batch().token_ids
+    first, second, other = (
+        drop_words(token_ids, 0.3, torch.Generator().manual_seed(seed))
         for seed in (0, 0, 1)
     )
-    assert torch.equal(first, again)
+    assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
-def test_numbered_words_are_the_words_of_before() -> None:
-    batch = assemble(encoded("a c", "c", "zzz a"), np.array([0, 1, 2]))
-    words, numbered = number_words(batch, len(VOCAB))
-    assert words.tolist() == [0, UNK_ID, 2, 4]  # each once, and no b
-    assert torch.equal(words[numbered.token_ids], batch.token_ids)
-    assert numbered.lengths is batch.lengths
-    assert numbered.rows is batch.rows
-    assert numbered.is_ragged == batch.is_ragged
+def test_unique_words_are_those_of_torch_unique() -> None:
+    token_ids = big_batch().token_ids
+    word_ids, word_rows = unique_words(token_ids, len(VOCAB))
+    expected_ids, expected_rows = torch.unique(token_ids, return_inverse=True)
+    assert torch.equal(word_ids, expected_ids)
+    assert torch.equal(word_rows, expected_rows)
+
+
+def test_each_row_of_the_unique_words_is_the_word_of_its_token() -> None:
+    token_ids = assemble(encoded("a c", "c", "zzz a"), np.array([0, 1, 2])).token_ids
+    word_ids, word_rows = unique_words(token_ids, len(VOCAB))
+    assert word_ids.tolist() == [0, UNK_ID, 2, 4]  # each once, and no b
+    assert torch.equal(word_ids[word_rows], token_ids)
 
 
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [(["a c", "c"], [0, 2, 4, 0]), (["a a", "c c"], [2, 4, 0, 0])],
 )
-def test_numbered_without_a_wait_words_are_filled_up_with_padding(
+def test_without_waiting_the_unique_words_are_filled_up_with_padding(
     texts: list[str], expected: list[int]
 ) -> None:
-    batch = assemble(encoded(*texts), np.arange(2))
-    words, numbered = number_words(batch, len(VOCAB), may_wait=False)
-    assert words.tolist() == expected
-    assert torch.equal(words[numbered.token_ids], batch.token_ids)
+    token_ids = assemble(encoded(*texts), np.arange(2)).token_ids
+    word_ids, word_rows = unique_words(token_ids, len(VOCAB), may_wait=False)
+    assert word_ids.tolist() == expected
+    assert torch.equal(word_ids[word_rows], token_ids)
 
 
-def test_there_are_never_more_numbered_words_than_words() -> None:
-    batch = assemble(encoded("a b c a b c a b", "c"), np.arange(2))
-    assert len(number_words(batch, len(VOCAB), may_wait=False)[0]) == len(VOCAB)
+def test_there_are_never_more_unique_words_than_words() -> None:
+    token_ids = assemble(encoded("a b c a b c a b", "c"), np.arange(2)).token_ids
+    word_ids, _ = unique_words(token_ids, len(VOCAB), may_wait=False)
+    assert len(word_ids) == len(VOCAB)
+
+
+def test_the_mask_is_true_where_there_is_a_token() -> None:
+    mask = assemble(encoded("a b c", "c"), np.array([0, 1])).mask()
+    assert mask is not None
+    assert mask.tolist() == [[True, True], [True, False], [True, False]]
+
+
+def test_a_batch_of_one_length_needs_no_mask() -> None:
+    assert assemble(encoded("a b", "b c"), np.array([0, 1])).mask() is None
+
+
+def test_the_flat_tokens_are_those_of_the_selected_texts_in_their_order() -> None:
+    texts = encoded("a b", "c", "b c a")
+    assert texts.flat_tokens().tolist() == texts.token_ids.tolist()
+    assert texts.select(np.array([2, 0])).flat_tokens().tolist() == [3, 4, 2, 2, 3]
 
 
 @pytest.mark.parametrize(
     "num_texts",
-    [1, SMALLEST_PART - 1, SMALLEST_PART, 2 * SMALLEST_PART - 1, 32, 33, 100, 257],
+    [
+        1,
+        MIN_TEXTS_PER_THREAD - 1,
+        MIN_TEXTS_PER_THREAD,
+        2 * MIN_TEXTS_PER_THREAD - 1,
+        32,
+        33,
+        100,
+        257,
+    ],
 )
 @pytest.mark.parametrize("num_parts", [1, 2, 3, 16])
-def test_texts_are_shared_out_once_in_parts_that_are_equal_and_not_too_small(
+def test_shards_have_each_text_once_and_are_equal_and_not_too_small(
     num_texts: int, num_parts: int
 ) -> None:
-    parts = [list(range(num_texts))[part] for part in share_out(num_texts, num_parts)]
+    parts = [list(range(num_texts))[part] for part in shard(num_texts, num_parts)]
     assert list(chain(*parts)) == list(range(num_texts))
     sizes = [len(part) for part in parts]
-    assert len(parts) == 1 or min(sizes) >= SMALLEST_PART
+    assert len(parts) == 1 or min(sizes) >= MIN_TEXTS_PER_THREAD
     assert max(sizes) - min(sizes) <= 1
     assert len(parts) <= num_parts
 
 
 @pytest.mark.parametrize("num_texts", [0, 1, 2, 3, 100, 257])
-def test_what_several_processes_share_out_is_every_text_once_and_as_long_for_each(
+def test_what_several_processes_shard_is_every_text_once_and_as_long_for_each(
     num_texts: int,
 ) -> None:
     lengths = np.arange(num_texts) // 4 + 1  # in order, as in a batch
     shares = [
         [
             text
-            for part in share_out(num_texts, 2, first=first, every=3)
+            for part in shard(num_texts, 2, rank=rank, world_size=3)
             for text in range(num_texts)[part]
         ]
-        for first in range(3)
+        for rank in range(3)
     ]
     assert sorted(chain(*shares)) == list(range(num_texts))
     tokens = [int(lengths[share].sum()) for share in shares]
     assert max(tokens) - min(tokens) <= max(lengths, default=0)
 
 
-def test_as_many_parts_as_asked_for_where_there_are_texts_enough() -> None:
-    assert share_out(2 * SMALLEST_PART, 2) == [
-        slice(0, SMALLEST_PART, 1),
-        slice(SMALLEST_PART, 2 * SMALLEST_PART, 1),
+def test_there_is_a_shard_for_each_thread_if_there_are_enough_texts() -> None:
+    assert shard(2 * MIN_TEXTS_PER_THREAD, 2) == [
+        slice(0, MIN_TEXTS_PER_THREAD, 1),
+        slice(MIN_TEXTS_PER_THREAD, 2 * MIN_TEXTS_PER_THREAD, 1),
     ]

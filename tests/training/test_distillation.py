@@ -19,10 +19,10 @@ from rnncls.machine.files import read_json, write_json
 from rnncls.machine.seeds import seed_everything
 from rnncls.runs.checkpoint import load_run, save_model
 from rnncls.text.batching import assemble
+from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.trainer import build_classifier_trainer
 
 MakeConfig = Callable[..., Config]
 CPU = torch.device("cpu")
@@ -123,7 +123,7 @@ def test_the_loss_is_that_against_the_targets(
     expected = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
     torch.testing.assert_close(trainer.train_step(batch), expected)
     assert (
-        trainer.epoch_correct
+        trainer.epoch_sums.num_correct
         == (logits.argmax(dim=1) == torch.from_numpy(data.train.labels[:20])).sum()
     )
 

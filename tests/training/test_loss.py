@@ -17,14 +17,14 @@ from rnncls.config.sections import TrainSection
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.dropout import Dropout
 from rnncls.training.loss import (
-    Draws,
-    Judge,
-    divergence,
-    find_class_weights,
-    find_losses,
+    Forward,
+    compute_class_weights,
+    compute_loss,
     focal_loss,
+    kl_divergence,
     scale_to,
 )
+from rnncls.training.step import StepNoise
 from tests.nn.builders import build, pad, texts
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
@@ -42,26 +42,28 @@ def section(**values: Any) -> TrainSection:
     return TrainSection.model_validate({"label_smoothing": 0.0} | values)
 
 
-def judge_of(
+def forward_of(
     model: TextClassifier, rows: slice = slice(None), longest: int | None = None
-) -> tuple[Judge, torch.Size]:
+) -> tuple[Forward, torch.Size]:
     token_ids, lengths, is_ragged = pad(texts()[rows], longest)
-    judge = partial(model, token_ids, lengths, is_ragged=is_ragged)
-    return judge, torch.Size((*token_ids.t().shape, 6))
+    forward = partial(model, token_ids, lengths, is_ragged=is_ragged)
+    return forward, torch.Size((*token_ids.t().shape, 6))
 
 
-def draws_for(
+def noise_for(
     model: TextClassifier, wanted: TrainSection, longest: int | None = None
-) -> Draws:
-    """Return draws for the five texts, alike for each of their words however wide the
+) -> StepNoise:
+    """Return noise for the five texts, alike for each of their words however wide the
     batch is."""
     token_ids, lengths, _ = pad(texts(), longest)
     generator = torch.Generator().manual_seed(3)
-    dropout, again = (model.sample_dropout(len(lengths), generator) for _ in range(2))
+    dropout, second_dropout = (
+        model.sample_dropout(len(lengths), generator) for _ in range(2)
+    )
     inside = torch.arange(token_ids.shape[1])[:, None] < lengths
-    noise = torch.randn(12, 5, 6, generator=generator).double()[: token_ids.shape[1]]
-    probe = noise * inside[..., None] if wanted.virtual_adversarial else None
-    return Draws(dropout, again if wanted.r_drop else None, probe)
+    values = torch.randn(12, 5, 6, generator=generator).double()[: token_ids.shape[1]]
+    vat_direction = values * inside[..., None] if wanted.virtual_adversarial else None
+    return StepNoise(dropout, second_dropout if wanted.r_drop else None, vat_direction)
 
 
 def network(**other: Any) -> TextClassifier:
@@ -80,30 +82,30 @@ def losses_of(
     rows: slice = slice(None),
     longest: int | None = None,
 ) -> torch.Tensor:
-    judge, inputs = judge_of(model, rows, longest)
-    draws = draws_for(model, wanted, longest).of(rows)
-    return find_losses(
-        wanted, judge, LABELS[rows], draws, inputs, weights_for(wanted, rows)
+    forward, inputs = forward_of(model, rows, longest)
+    noise = noise_for(model, wanted, longest)[rows]
+    return compute_loss(
+        wanted, forward, LABELS[rows], noise, inputs, weights_for(wanted, rows)
     )[0]
 
 
 def weights_for(wanted: TrainSection, rows: slice) -> torch.Tensor | None:
-    found = find_class_weights(wanted, LABELS.numpy(), ["a", "b", "c"])
+    found = compute_class_weights(wanted, LABELS.numpy(), ["a", "b", "c"])
     return None if found is None else found.double()[LABELS[rows]]
 
 
 def list_weights(wanted: TrainSection, labels: npt.NDArray[np.int64]) -> list[float]:
-    found = find_class_weights(wanted, labels, ["a", "b", "c"])
+    found = compute_class_weights(wanted, labels, ["a", "b", "c"])
     assert found is not None
     return found.tolist()
 
 
 def test_alone_it_is_the_cross_entropy() -> None:
     model, wanted = network(dropout=0.5), section(label_smoothing=0.2)
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
-    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
-    torch.testing.assert_close(logits, judge(dropout=draws.dropout))
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    losses, logits = compute_loss(wanted, forward, LABELS, noise, inputs)
+    torch.testing.assert_close(logits, forward(dropout=noise.dropout))
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum")
     )
@@ -115,17 +117,17 @@ def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
     for row, text in enumerate(texts()):
         vectors = model.embedding(text).detach()[:, None].requires_grad_()
         shift = torch.zeros_like(vectors)
-        judge = partial(
+        forward = partial(
             model,
             torch.arange(len(text))[None],
             torch.tensor([len(text)]),
             is_ragged=False,
         )
-        plain = F.cross_entropy(judge(word_vectors=vectors[:, 0]), LABELS[row, None])
+        plain = F.cross_entropy(forward(word_vectors=vectors[:, 0]), LABELS[row, None])
         (gradient,) = torch.autograd.grad(plain, vectors)
         shift = 0.5 * gradient / torch.linalg.vector_norm(gradient)
         hurt = F.cross_entropy(
-            judge(word_vectors=vectors[:, 0], shift=shift), LABELS[row, None]
+            forward(word_vectors=vectors[:, 0], shift=shift), LABELS[row, None]
         )
         assert hurt > plain
         expected = expected + plain + hurt
@@ -134,20 +136,23 @@ def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
 
 def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
     model, wanted = network(), section(adversarial=0.5)
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
     shifts = []
 
     def spy(*, dropout: Dropout, shift: torch.Tensor | None = None) -> torch.Tensor:
         shifts.append(shift)
-        return judge(dropout=dropout, shift=shift)
+        return forward(dropout=dropout, shift=shift)
 
-    losses, _ = find_losses(wanted, spy, LABELS, draws, inputs)
+    losses, _ = compute_loss(wanted, spy, LABELS, noise, inputs)
     assert shifts[1] is not None
     assert not shifts[1].requires_grad
     found = torch.autograd.grad(losses, list(model.parameters()))
     both = torch.cat(
-        [judge(dropout=draws.dropout), judge(dropout=draws.dropout, shift=shifts[1])]
+        [
+            forward(dropout=noise.dropout),
+            forward(dropout=noise.dropout, shift=shifts[1]),
+        ]
     )
     expected = torch.autograd.grad(
         F.cross_entropy(both, LABELS.repeat(2), reduction="sum"),
@@ -158,23 +163,26 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
 
 def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None:
     model, wanted = network(), section(virtual_adversarial=0.5)
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
-    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    losses, logits = compute_loss(wanted, forward, LABELS, noise, inputs)
     moved = losses - F.cross_entropy(logits, LABELS, reduction="sum")
-    assert draws.probe is not None
-    at_random = divergence(
-        logits, judge(dropout=draws.dropout, shift=scale_to(draws.probe, 0.5))
+    assert noise.vat_direction is not None
+    at_random = kl_divergence(
+        logits, forward(dropout=noise.dropout, shift=scale_to(noise.vat_direction, 0.5))
     )
     assert moved > 1.5 * at_random > 0
 
 
 def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
     model, wanted = network(dropout=0.5), section(r_drop=2.0)
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
-    assert draws.again is not None
-    first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    assert noise.second_dropout is not None
+    first, second = (
+        forward(dropout=noise.dropout),
+        forward(dropout=noise.second_dropout),
+    )
     p, q = first.softmax(dim=1), second.softmax(dim=1)
     apart = (p * (p / q).log() + q * (q / p).log()).sum()
     expected = (
@@ -182,7 +190,7 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
         + apart
     )
     torch.testing.assert_close(
-        find_losses(wanted, judge, LABELS, draws, inputs)[0], expected
+        compute_loss(wanted, forward, LABELS, noise, inputs)[0], expected
     )
 
 
@@ -211,9 +219,9 @@ def test_padding_and_sharing_out_do_not_change_the_losses(
 
 def test_soft_targets_are_learnt_too() -> None:
     model, wanted = network(), section(adversarial=0.5)
-    judge, inputs = judge_of(model)
+    forward, inputs = forward_of(model)
     hard, soft = (
-        find_losses(wanted, judge, targets, draws_for(model, wanted), inputs)[0]
+        compute_loss(wanted, forward, targets, noise_for(model, wanted), inputs)[0]
         for targets in (LABELS, F.one_hot(LABELS, 3).double())
     )
     torch.testing.assert_close(hard, soft)
@@ -250,9 +258,11 @@ MANY = np.repeat([0, 1, 2], [70, 25, 5])
 
 def test_weighted_losses_are_those_of_torch() -> None:
     model, wanted = network(dropout=0.5), section()
-    judge, inputs = judge_of(model)
-    draws, weights = draws_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
-    losses, logits = find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])
+    forward, inputs = forward_of(model)
+    noise, weights = noise_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
+    losses, logits = compute_loss(
+        wanted, forward, LABELS, noise, inputs, weights[LABELS]
+    )
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, weights, reduction="sum")
     )
@@ -265,10 +275,10 @@ def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
         section(label_smoothing=0.2),
         torch.tensor([0.2, 1.0, 3.0]).double()[LABELS],
     )
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
     targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
-    losses, logits = find_losses(wanted, judge, targets, draws, inputs, weights)
+    losses, logits = compute_loss(wanted, forward, targets, noise, inputs, weights)
     each = F.cross_entropy(logits, targets, label_smoothing=0.2, reduction="none")
     torch.testing.assert_close(losses, (each * weights).sum())
 
@@ -276,17 +286,21 @@ def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
 def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -> None:
     model, weights = network(dropout=0.5), torch.tensor([0.2, 1.0, 3.0]).double()
     wanted = section(r_drop=2.0)
-    judge, inputs = judge_of(model)
-    draws = draws_for(model, wanted)
-    assert draws.again is not None
-    first, second = judge(dropout=draws.dropout), judge(dropout=draws.again)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    assert noise.second_dropout is not None
+    first, second = (
+        forward(dropout=noise.dropout),
+        forward(dropout=noise.second_dropout),
+    )
     missed = sum(
         F.cross_entropy(each, LABELS, weights, reduction="sum")
         for each in (first, second)
     )
-    expected = missed + divergence(first, second) + divergence(second, first)
+    expected = missed + kl_divergence(first, second) + kl_divergence(second, first)
     torch.testing.assert_close(
-        find_losses(wanted, judge, LABELS, draws, inputs, weights[LABELS])[0], expected
+        compute_loss(wanted, forward, LABELS, noise, inputs, weights[LABELS])[0],
+        expected,
     )
 
 
@@ -298,7 +312,7 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 
 
 def test_no_weights_are_none() -> None:
-    assert find_class_weights(section(), MANY, ["a", "b", "c"]) is None
+    assert compute_class_weights(section(), MANY, ["a", "b", "c"]) is None
 
 
 def test_own_weights_keep_their_ratios_and_weigh_one_in_the_mean() -> None:
@@ -328,7 +342,7 @@ def test_there_must_be_a_weight_for_each_class() -> None:
             r" c, in"
         ),
     ):
-        find_class_weights(section(class_weights=[1, 2]), MANY, ["a", "b", "c"])
+        compute_class_weights(section(class_weights=[1, 2]), MANY, ["a", "b", "c"])
 
 
 def test_the_focal_loss_of_a_text_worked_by_hand() -> None:

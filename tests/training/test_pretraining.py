@@ -13,7 +13,9 @@ import torch
 from rnncls import ConfigError, DataError, DivergedError, Interrupted, RunError
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_language_data, load_training_data
+from rnncls.inference.predictor import Predictor
 from rnncls.machine import signals
+from rnncls.machine.files import load_tensors
 from rnncls.machine.signals import StopRequest
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs import checkpoint
@@ -21,8 +23,9 @@ from rnncls.runs.checkpoint import find_run, load_pretrained, load_run
 from rnncls.runs.tracking import read_rows
 from rnncls.text.batching import Batch, assemble
 from rnncls.training.initialization import build_model
-from rnncls.training.pretraining import LanguageTrainer, pretrain
+from rnncls.training.pretraining import build_language_model_trainer, pretrain
 from rnncls.training.run import find_unfinished, train
+from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
 QUICK = "pretrain.max_epochs=3", "pretrain.batch_size=16", "pretrain.lr=0.02"
@@ -107,7 +110,7 @@ def test_a_labelled_file_is_not_taken_for_unlabelled(
 
 
 def test_texts_of_one_word_leave_nothing_to_guess(make_config: MakeConfig) -> None:
-    with pytest.raises(DataError, match="nothing to guess"):
+    with pytest.raises(DataError, match="no next word to predict"):
         pretrain(make_config("text.max_tokens=1"), Path("pretrained"))
 
 
@@ -165,7 +168,8 @@ def test_a_language_model_that_has_read_a_labelled_file_is_refused(
 
 def test_a_language_model_starts_from_no_other(make_config: MakeConfig) -> None:
     with pytest.raises(
-        ConfigError, match=r"^model\.pretrained: a language model starts afresh"
+        ConfigError,
+        match=r"^model\.pretrained: a language model cannot start from another one",
     ):
         pretrain(make_config("model.pretrained=other"), Path("pretrained"))
     assert not Path("pretrained").exists()
@@ -240,10 +244,11 @@ def test_a_run_from_a_pretrained_model_predicts_without_it(
     make_config: MakeConfig, pretrained: Path
 ) -> None:
     train(make_config(f"model.pretrained={pretrained}"), Path("run"))
-    for file in pretrained.iterdir():
-        if file.is_file():
-            file.unlink()
-    assert load_run(Path("run")).config.model.pretrained == str(pretrained)
+    shutil.rmtree(pretrained)
+    run = load_run(Path("run"))
+    assert run.config.model.pretrained == str(pretrained)
+    (prediction,) = Predictor(run, torch.device("cpu")).predict(["oslo meets bergen"])
+    assert sum(prediction.probs.values()) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -352,13 +357,13 @@ def test_a_stopped_pretraining_resumes_exactly(
 ) -> None:
     config, path, request = make_config(*QUICK), Path("stopped"), StopRequest()
     monkeypatch.setattr(signals, "StopRequest", lambda **_: request)
-    train_step = LanguageTrainer.train_step
+    train_step = Trainer.train_step
 
-    def stop_after(trainer: LanguageTrainer, batch: Batch) -> torch.Tensor:
+    def stop_after(trainer: Trainer[LanguageModel], batch: Batch) -> torch.Tensor:
         request.requested = trainer.step + 1 == steps
         return train_step(trainer, batch)
 
-    monkeypatch.setattr(LanguageTrainer, "train_step", stop_after)
+    monkeypatch.setattr(Trainer, "train_step", stop_after)
     with pytest.raises(Interrupted, match="all is saved: go on with --resume"):
         pretrain(config, path)
     pretrain(config, path, resume=True)
@@ -382,19 +387,18 @@ def test_pretrained_vectors_are_where_it_starts(
 def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) -> None:
     config = make_config()
     data = load_language_data(config)
-    trainer = LanguageTrainer(
-        config.train, LanguageModel(config.model, len(data.vocab)), data, seed=0
-    )
-    texts, loss, num_guesses = data.valid.texts, 0.0, 0
+    model = LanguageModel(config.model, len(data.vocab))
+    trainer = build_language_model_trainer(config, model, data)
+    texts, loss, num_predictions = data.valid.texts, 0.0, 0
     for row in range(len(texts)):
         batch = assemble(texts, np.array([row]))
-        loss += trainer.language_model(
-            batch.token_ids, batch.token_ids, batch.lengths, is_ragged=False
-        ).item()
-        num_guesses += 2 * (int(batch.lengths) - 1)
-    assert trainer.score()["loss"] == pytest.approx(loss / num_guesses, rel=1e-5)
-    assert trainer.score()["perplexity"] == pytest.approx(
-        math.exp(loss / num_guesses), rel=1e-4
+        token_ids, lengths = batch.token_ids, batch.lengths
+        loss += model(token_ids, token_ids, lengths, is_ragged=False).item()
+        num_predictions += 2 * (int(lengths) - 1)
+    scores = trainer.task.evaluate(model)
+    assert scores["loss"] == pytest.approx(loss / num_predictions, rel=1e-5)
+    assert scores["perplexity"] == pytest.approx(
+        math.exp(loss / num_predictions), rel=1e-4
     )
 
 
@@ -414,20 +418,36 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
     )
 
 
-def test_what_is_for_the_classifier_does_nothing_to_a_language_model(
+CLASSIFIER_OPTIONS = [
+    "train.freeze_encoder=1", "train.freeze_embedding=2", "train.layer_lr_decay=0.5",
+    "train.average=0.9", "train.adversarial=1.0", "train.virtual_adversarial=1.0",
+    "train.r_drop=1.0", "train.class_weights=balanced", "train.class_weights=[1, 2]",
+    "train.sampling=balanced", "train.focal_gamma=2.0", "train.label_smoothing=0.3",
+    "train.monitor=accuracy", "train.patience=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", CLASSIFIER_OPTIONS)
+def test_an_option_of_the_classifier_does_not_change_a_language_model(
+    make_config: MakeConfig, pretrained: Path, tmp_path: Path, option: str
+) -> None:
+    pretrain(make_config(*QUICK, option), tmp_path / "other")
+    rows = [
+        read_rows(path / checkpoint.METRICS)
+        for path in (pretrained, tmp_path / "other")
+    ]
+    for name in ("train_loss", "valid_loss"):
+        assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]
+    weights = [
+        load_tensors(path / checkpoint.LANGUAGE_MODEL)[0]
+        for path in (pretrained, tmp_path / "other")
+    ]
+    torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
+
+
+def test_a_language_model_is_trained_for_all_epochs_whatever_the_patience(
     make_config: MakeConfig, tmp_path: Path
 ) -> None:
-    options = [
-        "train.freeze_encoder=1", "train.freeze_embedding=2", "train.layer_lr_decay=0.5", "train.average=0.9",
-        "train.adversarial=1.0", "train.virtual_adversarial=1.0", "train.r_drop=1.0",
-    ]  # fmt: skip
-    for name, config in (
-        ("plain", make_config(*QUICK)),
-        ("other", make_config(*QUICK, *options)),
-    ):
-        pretrain(config, tmp_path / name)
-    plain, other = (
-        read_rows(tmp_path / name / checkpoint.METRICS)[-1]["valid_loss"]
-        for name in ("plain", "other")
-    )
-    assert plain == other
+    options = "pretrain.max_epochs=4", "pretrain.lr=1e-12", "train.patience=1"
+    summary = pretrain(make_config(*options), tmp_path / "pretrained")
+    assert summary["num_epochs"] == 4

@@ -1,5 +1,4 @@
-"""Training: the split of its work into steps, what a metrics row says, and when it
-stops."""
+"""The trainer: its steps, the metrics row of an epoch, and when it stops."""
 
 import itertools
 import json
@@ -18,28 +17,35 @@ from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits, evaluate
 from rnncls.machine.device import has_amx
+from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.threads import Workers
+from rnncls.nn.classifier import TextClassifier
 from rnncls.runs import checkpoint
-from rnncls.text.batching import ResidentTexts, assemble, number_words
+from rnncls.text.batching import ResidentTexts, assemble
 from rnncls.text.vocab import PAD_ID, UNK_ID
+from rnncls.training.classification import build_classifier_trainer
+from rnncls.training.ema import WeightEMA
 from rnncls.training.initialization import build_model
-from rnncls.training.optimizer import RunningMean
 from rnncls.training.run import SaveClock, find_unfinished, save_state, train
-from rnncls.training.trainer import Trainer, build_classifier_trainer
+from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
 
 
-def start(config: Config) -> Trainer:
+def start(config: Config, num_threads: int | None = None) -> Trainer[TextClassifier]:
+    """Return a new trainer, with as many threads as torch has if `num_threads` is
+    None."""
     data = load_training_data(config)
     seed_everything(config.seed)
+    model = build_model(config, data)
+    workers = None if num_threads is None else Workers(num_threads)
     return build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train, model, data, config.seed, workers=workers
     )
 
 
-def rows_of(trainer: Trainer) -> list[dict[str, Any]]:
+def rows_of(trainer: Trainer[TextClassifier]) -> list[dict[str, Any]]:
     return [step.validation for step in trainer.steps() if step.validation is not None]
 
 
@@ -107,14 +113,11 @@ def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
     )
     expected, found = start(config), start(config)
     rows_of(expected)
-    # As on a GPU: what a step needs lies there, and nobody asks how many words a batch
-    # has.
+    # As on a GPU: the texts are on the device, and nothing waits to learn how many words
+    # a batch has.
     resident = ResidentTexts(found.data.train.texts, found.device)
     monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
-    monkeypatch.setattr(
-        "rnncls.training.trainer.number_words",
-        lambda *batch, **_: number_words(*batch, may_wait=False),
-    )
+    monkeypatch.setattr(Trainer, "_may_wait", False)
     rows_of(found)
     torch.testing.assert_close(found.model.state_dict(), expected.model.state_dict())
     assert not found.model.embedding.weight[PAD_ID].any()
@@ -157,20 +160,14 @@ def test_the_tokens_of_a_balanced_epoch_are_those_that_it_reads(
     assert found[0] != lengths.sum()
 
 
-def work_with(num_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = Workers(num_threads)
-    for module in ("training.trainer", "training.optimizer", "evaluation.evaluator"):
-        monkeypatch.setattr(f"rnncls.{module}.start_workers", lambda _: workers)
-
-
-def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+def weights_of(trainer: Trainer[TextClassifier]) -> dict[str, torch.Tensor]:
     return {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
-def test_two_workers_take_the_step_of_one(
-    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, optimizer: str, cell: str
+def test_two_threads_take_the_step_of_one(
+    make_config: MakeConfig, optimizer: str, cell: str
 ) -> None:
     config = make_config(
         f"train.optimizer={optimizer}", f"model.cell={cell}", "model.num_layers=2", "model.dropout=0.3",
@@ -180,28 +177,30 @@ def test_two_workers_take_the_step_of_one(
     )  # fmt: skip
     found = []
     for num_threads in (1, 2):
-        work_with(num_threads, monkeypatch)
-        trainer = start(config)
+        trainer = start(config, num_threads)
         before = weights_of(trainer)
         loss = trainer.train_step(assemble(trainer.data.train.texts, np.arange(50)))
         found.append(
-            {"loss": loss, "correct": trainer.epoch_correct, **weights_of(trainer)}
+            {
+                "loss": loss,
+                "correct": trainer.epoch_sums.num_correct,
+                **weights_of(trainer),
+            }
         )
         assert not torch.equal(before["linear.weight"], trainer.model.linear.weight)
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-5)
 
 
-def test_two_trainings_with_two_workers_are_the_same_to_the_bit(
-    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+def test_two_trainings_with_two_threads_are_the_same_to_the_bit(
+    make_config: MakeConfig,
 ) -> None:
-    work_with(2, monkeypatch)
     config = make_config(
         "train.batch_size=40",
         "model.dropout=0.3",
         "model.word_dropout=0.2",
         "model.num_layers=2",
     )
-    first, second = start(config), start(config)
+    first, second = start(config, 2), start(config, 2)
     losses = [
         [step.loss.item() for step in trainer.steps()] for trainer in (first, second)
     ]
@@ -242,7 +241,7 @@ def test_an_average_over_short_epochs_is_of_trained_weights(
 ) -> None:
     options = "train.average=0.9", "train.batch_size=100", "train.monitor=loss"
     trainer = start(make_config(*options))
-    assert trainer.steps_per_epoch < RunningMean.EVERY
+    assert trainer.steps_per_epoch < WeightEMA.EVERY
     first = weights_of(trainer)
     next(step for step in trainer.steps() if step.validation is not None)
     assert not torch.equal(trainer.eval_model.linear.weight, first["linear.weight"])
@@ -415,7 +414,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run(
         rows_of(trainer)
 
 
-def test_a_run_that_has_diverged_can_go_on_from_its_last_save(
+def test_a_diverged_run_can_be_resumed_from_its_last_save(
     make_config: MakeConfig,
 ) -> None:
     own = (
@@ -425,10 +424,11 @@ def test_a_run_that_has_diverged_can_go_on_from_its_last_save(
         "train.lr=0.1",
     )
     train(make_config("train.max_epochs=1", *own), Path("run"))
-    before = (Path("run") / checkpoint.MODEL).read_bytes()
+    files = [Path("run") / name for name in (checkpoint.MODEL, checkpoint.STATE)]
+    weights_before = files[0].read_bytes()
     with pytest.raises(
         DivergedError,
-        match=r"the last save is whole: .* a lower train\.lr or a train\.clip_norm",
+        match=r"the last save is complete: .* a lower train\.lr or a train\.clip_norm",
     ):
         train(
             make_config("train.max_epochs=2", *own, *DIVERGING),
@@ -436,8 +436,9 @@ def test_a_run_that_has_diverged_can_go_on_from_its_last_save(
             resume=True,
             may_change=True,
         )
-    weights = checkpoint.load_run(Path("run")).model.state_dict()
-    assert all(weight.isfinite().all() for weight in weights.values())
+    for file in files:
+        tensors, _ = load_tensors(file)
+        assert all(tensor.isfinite().all() for tensor in tensors.values())
     summary = train(
         make_config("train.max_epochs=2", *own),
         Path("run"),
@@ -445,7 +446,7 @@ def test_a_run_that_has_diverged_can_go_on_from_its_last_save(
         may_change=True,
     )
     assert summary["num_epochs"] == 2
-    assert before
+    assert files[0].read_bytes() != weights_before
 
 
 def test_weights_that_are_not_finite_are_never_saved(
@@ -457,7 +458,7 @@ def test_weights_that_are_not_finite_are_never_saved(
         trainer.model.linear.bias[0] = torch.nan
     with pytest.raises(
         DivergedError,
-        match="the weights are not finite after step 0; the last save is whole",
+        match="the weights are not finite after step 0; the last save is complete",
     ):
         save_state(trainer, toy_run)
     assert (toy_run / checkpoint.STATE).read_bytes() == before
@@ -493,16 +494,18 @@ def test_a_row_has_the_mean_and_the_largest_length_of_the_gradients(
     assert row["gradient_norm"] == pytest.approx(sum(norms) / 10, rel=1e-6)
 
 
-def test_an_exploding_gradient_is_told(
+def test_an_exploded_gradient_is_logged(
     make_config: MakeConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
     trainer = start(make_config("train.max_epochs=1"))
     with caplog.at_level("INFO", "rnncls"):
         for number, _ in enumerate(trainer.steps()):
             if number == 3:
-                trainer.watch.add(4, torch.tensor(1.0), torch.tensor(1e6))
+                trainer.epoch_sums.gradients.add(
+                    4, torch.tensor(1.0), torch.tensor(1e6)
+                )
     assert (
-        "epoch 1: a gradient of length 1e+06 where the mean is 1e+05: it has exploded"
+        "epoch 1: the gradient has exploded: its largest norm is 1e+06, the mean is 1e+05"
         in caplog.text
     )
 
@@ -528,14 +531,16 @@ def test_evaluation_drops_nothing_and_keeps_no_gradient(
     assert torch.equal(torch.get_rng_state(), stream)
 
 
-def test_two_workers_find_the_logits_of_one_to_the_bit(
+def test_two_threads_compute_the_logits_of_one_to_the_bit(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rnncls.evaluation.evaluator.BATCH_SIZE", 7)
-    trainer, logits = start(make_config()), []
-    for num_threads in (1, 2):
-        work_with(num_threads, monkeypatch)
-        logits.append(compute_logits(trainer.model, trainer.data.train.texts))
+    trainer = start(make_config())
+    texts = trainer.data.train.texts
+    logits = [
+        compute_logits(trainer.model, texts, Workers(num_threads))
+        for num_threads in (1, 2)
+    ]
     assert torch.equal(logits[0], logits[1])
 
 

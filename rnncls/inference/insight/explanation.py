@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from rnncls import ConfigError
-from rnncls.evaluation.evaluator import compute_logits, find_attention
+from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.checkpoint import Run
 from rnncls.text.batching import EncodedTexts, encode_text
@@ -176,7 +176,7 @@ def explain(run: Run, text: str, label: str | None = None) -> Explanation:
     integral = integrate_gradients(run.model, torch.from_numpy(ids), target)
     losses = logit - occlude(run.model, encoded)[:, target]  # [T]
     attention = (
-        find_attention(run.model, encoded)[0]
+        compute_attention(run.model, encoded)[0]
         if run.model.has_attention
         else [None] * len(tokens)
     )

@@ -1,0 +1,156 @@
+"""Training a classifier: its loss, its class weights and its validation scores.
+
+Shapes: N training texts, B texts in a batch, T tokens in the longest of them, R
+distinct words in a batch, E embedding_dim, C classes.
+"""
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls.config.sections import TrainSection
+from rnncls.data.loading import TrainingData
+from rnncls.evaluation.evaluator import evaluate
+from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
+from rnncls.machine.device import resolve_precision
+from rnncls.machine.processes import ProcessGroup, init_process_group
+from rnncls.machine.threads import Workers, start_workers
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs import checkpoint
+from rnncls.text.batching import Batch
+from rnncls.training.loss import compute_class_weights, compute_loss
+from rnncls.training.options import TrainOptions
+from rnncls.training.step import LossSums, StepInputs, StepNoise
+from rnncls.training.trainer import Trainer
+
+
+class ClassificationTask:
+    """Predict the label of each text; see `Task` for the attributes."""
+
+    weights_file = checkpoint.MODEL
+
+    def __init__(
+        self,
+        section: TrainSection,
+        model: TextClassifier,
+        data: TrainingData,
+        workers: Workers,
+        processes: ProcessGroup,
+    ) -> None:
+        """Take a model on its device, the data on the host, and who shares the work."""
+        self.section = section
+        self.model = model
+        self.data = data
+        self.workers = workers
+        self.processes = processes
+        self.label_names: list[str] | None = data.label_names
+        device = model.embedding.weight.device
+        self.dtype = resolve_precision(section.precision, device, model.section.cell)
+        labels = data.train.labels
+        is_balanced = section.sampling == "balanced"
+        self.balanced_labels = labels if is_balanced else None
+        self.labels = torch.from_numpy(labels).to(device)  # [N]
+        self.targets = self.labels  # [N], or [N, C] where there are teachers
+        if data.targets is not None:
+            self.targets = torch.from_numpy(data.targets).to(device)
+        self.row_weights: torch.Tensor | None = None
+        class_weights = compute_class_weights(section, labels, data.label_names)
+        if class_weights is not None:
+            self.row_weights = class_weights.to(device)[self.labels]  # [N]
+
+    def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
+        """Draw the dropout masks, and what R-Drop and virtual adversarial training
+        need.
+        """
+        dropout = self.model.sample_dropout(len(batch), generator)
+        second_dropout, vat_direction = None, None
+        if self.section.r_drop:
+            second_dropout = self.model.sample_dropout(len(batch), generator)
+        if self.section.virtual_adversarial:
+            vat_direction = self._sample_direction(batch, generator)  # [T, B, E]
+        return StepNoise(dropout, second_dropout, vat_direction)
+
+    def _sample_direction(
+        self, batch: Batch, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Draw a change of the word vectors, 0 on padding. [T, B, E]."""
+        num_texts, longest = batch.token_ids.shape
+        shape = longest, num_texts, self.model.embedding.embedding_dim
+        direction = torch.randn(shape, generator=generator, device=generator.device)
+        mask = batch.mask()  # [T, B]
+        return direction if mask is None else direction * mask[..., None]
+
+    def compute_loss(self, inputs: StepInputs) -> LossSums:
+        """Return the summed loss of the texts, and how many are classified correctly."""
+        batch = inputs.batch
+        forward = partial(
+            self.model,
+            inputs.word_rows,
+            batch.lengths,
+            is_ragged=batch.is_ragged,
+            word_vectors=inputs.word_vectors,
+            dtype=self.dtype,
+        )
+        rows = batch.device_rows  # [B]
+        loss, logits = compute_loss(
+            self.section,
+            forward,
+            self.targets[rows],
+            inputs.noise,
+            self._vectors_shape(inputs),
+            None if self.row_weights is None else self.row_weights[rows],
+        )
+        is_correct = logits.argmax(dim=1) == self.labels[rows]  # [B]
+        return LossSums(loss, is_correct.sum())
+
+    def _vectors_shape(self, inputs: StepInputs) -> torch.Size:
+        """Return the shape of the texts' word vectors: T, B, E."""
+        num_texts, longest = inputs.word_rows.shape
+        return torch.Size((longest, num_texts, inputs.word_vectors.shape[1]))
+
+    def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
+        """Return the number of these training rows: each text has one loss."""
+        return len(rows)
+
+    def evaluate(self, model: TextClassifier) -> dict[str, float]:
+        """Return the validation loss and the scores that `train.monitor` may name."""
+        confusion, loss = evaluate(
+            model, self.data.valid, self.processes, self.workers
+        )  # [C, C]
+        return {
+            "accuracy": accuracy_of(confusion),
+            "macro_f1": macro_f1_of(confusion),
+            "loss": loss,
+        }
+
+
+def build_classifier_trainer(
+    section: TrainSection,
+    model: TextClassifier,
+    data: TrainingData,
+    seed: int,
+    *,
+    workers: Workers | None = None,
+    processes: ProcessGroup | None = None,
+) -> Trainer[TextClassifier]:
+    """Return a trainer of a classifier.
+
+    Args:
+        section: How to train it.
+        model: On its device.
+        data: On the host.
+        seed: The seed of the run.
+        workers: The threads that share a batch; None: those of the model's device.
+        processes: The processes that share a batch; None: those of torchrun.
+
+    Raises:
+        ConfigError: `class_weights` or `precision` does not fit.
+    """
+    if workers is None:
+        workers = start_workers(model.embedding.weight.device)
+    if processes is None:
+        processes = init_process_group()
+    task = ClassificationTask(section, model, data, workers, processes)
+    return Trainer(task, TrainOptions.from_train(section), seed, workers, processes)
