@@ -3,7 +3,7 @@
 from rnncls.machine.imports import fast_imports
 
 with fast_imports():
-    from rnncls.cli import run
+    from rnncls.cli.main import run
 
 
 def main() -> None:

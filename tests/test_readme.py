@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.cli import run
+from rnncls.cli.main import run
 from rnncls.config.describe import keys_as_markdown
 from rnncls.reporting import benchmark
 from tests.test_configs import write_ag_news

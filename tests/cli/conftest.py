@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from rnncls.cli import run
+from rnncls.cli.main import run
 from rnncls.config.loading import load_config
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml

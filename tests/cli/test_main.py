@@ -182,7 +182,7 @@ def test_notes_are_shown_once_however_often_the_program_runs(
 
 REPORT = """
 import sys
-from rnncls.cli import run
+from rnncls.cli.main import run
 sys.argv = ["rnncls", *sys.argv[1:]]
 try:
     run()

@@ -303,7 +303,7 @@ def test_one_process_tells_the_result(work: Work) -> None:
         ("one GPU", 5, "error: cuda:99: this machine has 0 CUDA devices"),
         ("stdin", 2, "error: --input: several processes cannot share stdin or a pipe"),
         ("attention", 2, "error: --attention: is work for one process"),
-        ("eval", 2, "error: eval: is work for one process"),
+        ("eval", 2, "error: eval: runs in one process only"),
     ],
 )
 def test_an_error_ends_both_processes_and_one_tells_it(

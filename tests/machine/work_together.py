@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from rnncls.cli import run
+from rnncls.cli.main import run
 from rnncls.inference import predictor
 from rnncls.text.batching import Batch
 from rnncls.training.trainer import Trainer

@@ -1,0 +1,91 @@
+"""Run the command line: errors become a message and an exit code."""
+
+import io
+import logging
+import os
+import sys
+import traceback
+
+import typer
+
+from rnncls import DataError, Interrupted, RnnclsError
+from rnncls.cli.app import build_app
+from rnncls.cli.processes import silence_other_ranks, torchrun_int
+
+
+def run() -> None:
+    """Run the command line, and exit with 0 or with the exit code of the error that
+    ended it (see `rnncls`).
+    """
+    arguments, debug = _take_debug(sys.argv[1:])
+    _show_log_messages()
+    _escape_unprintable_characters()
+    try:
+        _run_command(arguments)
+    except RnnclsError as error:
+        if torchrun_int("LOCAL_RANK") == 0:  # all ranks fail; one a machine reports it
+            _show_error(error, debug=debug)
+        sys.exit(error.exit_code)
+    except OSError as error:  # only from stdout: errors of files are RnnclsErrors
+        _discard_output()
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        _show_error(error, debug=debug)
+        sys.exit(DataError.exit_code)
+    except SystemExit as exit_request:
+        if not isinstance(exit_request.__context__, BrokenPipeError):
+            raise
+        _discard_output()
+        sys.exit(0)
+
+
+def _run_command(arguments: list[str]) -> None:
+    app = build_app()
+    try:
+        with silence_other_ranks():
+            app(args=arguments, prog_name="rnncls")
+    finally:
+        # Python would flush at exit, too late to report a full disk or a closed pipe.
+        sys.stdout.flush()
+
+
+def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    """Return the arguments without `--debug`, and whether it was among them."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options, texts = arguments[:end], arguments[end:]
+    without_debug = [argument for argument in options if argument != "--debug"]
+    return without_debug + texts, "--debug" in options
+
+
+def _show_error(error: Exception, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    kind = "interrupted" if isinstance(error, Interrupted) else "error"
+    typer.echo(f"{kind}: {error}", err=True)
+
+
+def _discard_output() -> None:
+    """Discard what is still to be printed, as its reader is gone: `… | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _escape_unprintable_characters() -> None:
+    """Print a character that the terminal's encoding lacks as an escape sequence."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _LogHandler(logging.Handler):
+    """Write log messages to stderr, above any progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def _show_log_messages() -> None:
+    logger = logging.getLogger("rnncls")
+    logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        logger.addHandler(_LogHandler())
