@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student
 
 from rnncls.cli.gradient import first_weights
-from rnncls.data.datasets import BUILT_INS
+from rnncls.data.builtin import BUILT_INS
 from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.gradients import FLOOR, Measured

@@ -22,8 +22,10 @@ import numpy.typing as npt
 from rnncls import RunError
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
-from rnncls.data.datasets import checksum, load_labelled, locate, split_rows
+from rnncls.data.checksums import checksum
+from rnncls.data.datasets import load_labelled, locate
 from rnncls.data.loading import load_split
+from rnncls.data.splits import split_rows
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.files import read_json, write_atomic, write_json
 from rnncls.runs.checkpoint import CONFIG, METRICS, STATE, SUMMARY, load_run

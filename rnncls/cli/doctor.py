@@ -124,7 +124,7 @@ def find_data() -> dict[str, Any]:
 
     from rnncls.config.describe import get_default
     from rnncls.config.sections import DataSection
-    from rnncls.data.datasets import BUILT_INS
+    from rnncls.data.builtin import BUILT_INS
 
     root = Path(get_default(DataSection, "root"))
     found: dict[str, Any] = {"folder": str(root.resolve())}

@@ -1,9 +1,9 @@
-"""Tokenised data files, kept from one run to the next.
+"""Cache of tokenised data files.
 
-An entry is named by a checksum of all that it depends on: the file's contents, how it
-is read and how it is tokenised. It is written whole or not at all and verified when it
-is read; a damaged one is made anew. The entries used longest ago make room for new
-ones.
+The name of an entry is a checksum of all that it depends on: the contents of the file,
+how it is read and how it is tokenised. Entries are written atomically and verified when
+they are read; a damaged entry is replaced. When the cache is full, the entries that
+were used least recently are deleted.
 """
 
 import contextlib
@@ -20,172 +20,187 @@ import torch
 
 import rnncls
 from rnncls import RunError
-from rnncls.config.sections import Config
-from rnncls.data import datasets as dataset
-from rnncls.data import readers
-from rnncls.data.datasets import (
-    LabelledTexts,
-    checksum,
-    load_labelled,
-    note_if_not_canonical,
-)
+from rnncls.config.sections import DataSection, TextSection
+from rnncls.data.builtin import note_if_not_canonical
+from rnncls.data.checksums import checksum
+from rnncls.data.datasets import LabelledTexts, load_labelled
 from rnncls.machine.files import TEMPORARY, load_tensors, save_tensors
-from rnncls.text import tokenizer
 from rnncls.text.tokenizer import Settings, TokenizedTexts
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 2 << 30
-"""What all entries together may take up on the disk."""
+"""The largest size of all entries together."""
+READING_VERSION = [
+    "ef0170b6543b05150a04cd255ba7834d0e12da48bc642c71444a7100f04a628c",
+    "c0a6530c24dc44f23b3a08edc32e54dfb368bfe14ee72675879fac61c15c9222",
+    "4acfe4cf7e5094d95c8f7bbc37a73ef257b3cabb3a55b6616288d736c5723dee",
+]
+"""The version of reading and tokenising: any change of it makes all entries useless.
+
+Change it whenever a file gives other tokens or labels than before
+(`tests/data/test_cache.py` notices that). The first entries were named by the checksums
+of three source files; those values keep the entries usable.
+"""
 _ABANDONED_S = 3600.0
-"""How long nobody has written to a half-written entry whose writer is gone."""
+"""The age from which an unfinished entry counts as left by a killed process."""
 
 
 def cache_dir() -> Path:
-    """Return the folder of the entries: $RNNCLS_CACHE, or rnncls in the user's folder
-    for caches.
-    """
-    if own := os.environ.get("RNNCLS_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "rnncls"
+    """Return the folder of the cache: $RNNCLS_CACHE, or rnncls in the user's cache."""
+    if folder := os.environ.get("RNNCLS_CACHE"):
+        return Path(folder)
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return Path(folder) / "rnncls"
+    return Path.home() / ".cache" / "rnncls"
 
 
-def load_cached(path: Path, config: Config, *, use_cache: bool) -> LabelledTexts:
-    """Return a labelled file, tokenised, from the cache where that has it.
+def load_cached(
+    path: Path, data: DataSection, text: TextSection, *, use_cache: bool
+) -> LabelledTexts:
+    """Return a labelled file, tokenised, from the cache if possible.
 
     Raises:
         DataError: The file or one of its rows is wrong.
     """
-    labelled = (
-        _load(path, config)
-        if use_cache
-        else load_labelled(path, config.data, config.text)
-    )
-    if config.data.name:
-        note_if_not_canonical(labelled, config.data.name)
+    if use_cache:
+        labelled = _load_through_cache(path, data, text)
+    else:
+        labelled = load_labelled(path, data, text)
+    if data.name:
+        note_if_not_canonical(path, len(labelled.labels), data.name)
     return labelled
 
 
-def _load(path: Path, config: Config) -> LabelledTexts:
+def _load_through_cache(
+    path: Path, data: DataSection, text: TextSection
+) -> LabelledTexts:
     try:
         sha256 = checksum(path, "sha256")
     except OSError:
-        return load_labelled(path, config.data, config.text)  # which says what is wrong
-    entry = cache_dir() / f"{_key(path, sha256, config)}.safetensors"
-    if entry.exists():
-        try:
-            labelled = _read(entry, path, sha256)
-            os.utime(entry)  # used just now
-        except (RunError, OSError, LookupError, TypeError, ValueError) as error:
-            logger.info("cache: made anew: %s", error)
-        else:
-            return labelled
-    labelled = load_labelled(path, config.data, config.text)
+        return load_labelled(path, data, text)  # which raises a clear error
+    entry = cache_dir() / f"{compute_key(path, sha256, data, text)}.safetensors"
+    labelled = _try_to_read(entry, path, sha256)
+    if labelled is not None:
+        return labelled
+    labelled = load_labelled(path, data, text)
     if labelled.sha256 != sha256:
-        # the file has changed in between: these are not the rows that the entry's name
-        # stands for
+        # The file was changed while it was read: the key does not fit these rows.
         return labelled
     try:
         _write(entry, labelled)
     except (RunError, OSError) as error:
-        logger.info("cache: not kept: %s", error)
+        logger.info("cache: not saved: %s", error)
     return labelled
 
 
-def _key(path: Path, sha256: str, config: Config) -> str:
-    text, data = config.text, config.data
+def compute_key(path: Path, sha256: str, data: DataSection, text: TextSection) -> str:
+    """Return the name of the entry of a file with this checksum."""
     depends_on = {
         "sha256": sha256,
         "form": path.suffix.lower(),
         "columns": [data.name, data.text, data.label, data.delimiter, data.columns],
         "text": Settings.of(text),
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
-        "code": [
-            checksum(Path(str(module.__file__)), "sha256")
-            for module in (dataset, readers, tokenizer)
-        ],
+        "code": READING_VERSION,
     }
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:32]
 
 
+def _try_to_read(entry: Path, path: Path, sha256: str) -> LabelledTexts | None:
+    """Return the contents of an entry; None if it does not exist or is damaged."""
+    if not entry.exists():
+        return None
+    try:
+        labelled = _read(entry, path, sha256)
+        os.utime(entry)  # marks it as just used
+    except (RunError, OSError, LookupError, TypeError, ValueError) as error:
+        logger.info("cache: replaced: %s", error)
+        return None
+    return labelled
+
+
 def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
-    """Return what an entry holds.
+    """Return the contents of an entry.
 
     Raises:
-        RunError: It is damaged, or not the entry of that name.
-        LookupError, TypeError, ValueError: It is sealed, but of another form.
+        RunError: The entry is damaged, or has another name than its key.
+        LookupError, TypeError, ValueError: The entry is intact but not of this format.
     """
     tensors, meta = load_tensors(entry)
     if meta["key"] != entry.stem:
         raise RunError(f"{entry}: damaged: the entry of another file")
-    # A token holds no line end: no tokenizer leaves white space in one.
-    types = (
-        tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass").split("\n")
-    )
+    words = tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass")
     texts = TokenizedTexts(
-        tensors["type_ids"].numpy(), tensors["lengths"].numpy(), types
+        tensors["type_ids"].numpy(), tensors["lengths"].numpy(), words.split("\n")
     )
+    label_names = [str(name) for name in meta["label_names"]]
     labelled = LabelledTexts(
-        path,
-        sha256,
-        texts,
-        tensors["labels"].numpy(),
-        list(map(str, meta["label_names"])),
+        path, sha256, texts, tensors["labels"].numpy(), label_names
     )
-    if not _fits_together(labelled):
+    if not _is_consistent(labelled):
         raise RunError(f"{entry}: damaged: its parts do not fit together")
     return labelled
 
 
-def _fits_together(labelled: LabelledTexts) -> bool:
-    """Return whether each number in an entry is of its type and stands for something."""
-    texts, labels = labelled.texts, labelled.labels
-    return (
-        [array.dtype.name for array in (texts.word_ids, texts.lengths, labels)]
-        == ["int32", "int64", "int64"]
-        and len(texts.lengths) == len(labels)
-        and texts.lengths.min() >= 1
-        and texts.lengths.sum() == len(texts.word_ids)
-        and 0 <= texts.word_ids.min() <= texts.word_ids.max() < len(texts.words)
-        and 0 <= labels.min() <= labels.max() < len(labelled.label_names)
+def _is_consistent(labelled: LabelledTexts) -> bool:
+    """Return whether all arrays have the right type, length and range."""
+    word_ids, lengths = labelled.texts.word_ids, labelled.texts.lengths
+    labels = labelled.labels
+    dtypes = [array.dtype.name for array in (word_ids, lengths, labels)]
+    if dtypes != ["int32", "int64", "int64"]:
+        return False
+    if len(lengths) != len(labels) or lengths.sum() != len(word_ids):
+        return False
+    return bool(
+        lengths.min() >= 1
+        and _is_index(word_ids, labelled.texts.words)
+        and _is_index(labels, labelled.label_names)
     )
+
+
+def _is_index(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.integer]], items: list[str]
+) -> bool:
+    """Return whether all values are indices into a list."""
+    return bool(values.min() >= 0 and values.max() < len(items))
 
 
 def _write(entry: Path, labelled: LabelledTexts) -> None:
-    types = "\n".join(labelled.texts.words).encode("utf-8", "surrogatepass")
+    texts = labelled.texts
+    words = "\n".join(texts.words).encode("utf-8", "surrogatepass")
     tensors = {
-        "type_ids": torch.from_numpy(labelled.texts.word_ids),
-        "lengths": torch.from_numpy(labelled.texts.lengths),
+        "type_ids": torch.from_numpy(texts.word_ids),
+        "lengths": torch.from_numpy(texts.lengths),
         "labels": torch.from_numpy(labelled.labels),
-        "types": torch.from_numpy(np.frombuffer(types, dtype=np.uint8).copy()),
+        "types": torch.from_numpy(np.frombuffer(words, dtype=np.uint8).copy()),
     }
     size = sum(tensor.nbytes for tensor in tensors.values())
     if size > MAX_BYTES // 4:
-        return  # it would drive all others out, and its copy would double the memory
+        return  # it would displace all others, and the copy would double the memory
     entry.parent.mkdir(parents=True, exist_ok=True)
     _make_room(entry.parent, size)
-    save_tensors(
-        entry, tensors, {"key": entry.stem, "label_names": labelled.label_names}
-    )
+    meta = {"key": entry.stem, "label_names": labelled.label_names}
+    save_tensors(entry, tensors, meta)
 
 
 def _make_room(folder: Path, size: int) -> None:
-    """Delete the entries used longest ago, until one of `size` bytes fits, and what
-    killed processes left.
+    """Delete unfinished entries of killed processes, and old entries until `size` fits.
+
+    Args:
+        folder: The folder of the cache.
+        size: In bytes.
     """
-    for half in folder.glob(TEMPORARY):
+    for unfinished in folder.glob(TEMPORARY):
         with contextlib.suppress(FileNotFoundError):
-            if half.stat().st_mtime < time.time() - _ABANDONED_S:
-                half.unlink()
-    entries = sorted(
-        ((file.stat(), file) for file in folder.glob("*.safetensors")),
-        key=lambda item: item[0].st_mtime,
-    )
+            if unfinished.stat().st_mtime < time.time() - _ABANDONED_S:
+                unfinished.unlink()
+    entries = [(file.stat(), file) for file in folder.glob("*.safetensors")]
+    entries.sort(key=lambda entry: entry[0].st_mtime)
     total = sum(stat.st_size for stat, _ in entries)
     for stat, file in entries:
         if total + size <= MAX_BYTES:
             return
-        with contextlib.suppress(FileNotFoundError):  # another process was here too
+        with contextlib.suppress(FileNotFoundError):  # another process deleted it
             file.unlink()
         total -= stat.st_size

@@ -19,7 +19,7 @@ from rnncls import ConfigError, DataError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config, DataSection, TextSection
 from rnncls.config.yaml_format import to_yaml
-from rnncls.data.datasets import Split, columns_of
+from rnncls.data.datasets import columns_of
 from rnncls.data.formats import (
     DELIMITERS,
     Form,
@@ -32,6 +32,7 @@ from rnncls.data.formats import (
     spread,
 )
 from rnncls.data.readers import read_rows
+from rnncls.data.splits import Split
 from rnncls.machine.files import write_atomic
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.config.sections import Config
-from rnncls.data.datasets import LabelledTexts, Split, columns_of
+from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
-from rnncls.data.loading import load_sources, load_test_source
 from rnncls.data.quality import Corpus, Finding, Ints, Part, find_all, select_texts
 from rnncls.data.readers import read_rows
+from rnncls.data.sources import load_sources, load_test_source
+from rnncls.data.splits import Split
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
 
@@ -146,14 +147,17 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
 
 def load_parts(config: Config, *, use_cache: bool) -> list[Part]:
     """Return the rows of each split that the config has, the training rows first."""
-    uncut = config.replace(text=config.text.replace(max_tokens=_UNLIMITED))
-    train, train_rows, valid, valid_rows = load_sources(uncut, use_cache=use_cache)
+    data = config.data
+    uncut = config.text.replace(max_tokens=_UNLIMITED)
+    train, train_rows, valid, valid_rows = load_sources(
+        data, uncut, config.seed, use_cache=use_cache
+    )
     sources: list[tuple[Split, LabelledTexts, Ints]] = [
         ("train", train, train_rows),
         ("valid", valid, valid_rows),
     ]
     if config.data.name or config.data.test or config.data.test_fraction is not None:
-        sources.append(("test", *load_test_source(uncut, use_cache=use_cache)))
+        sources.append(("test", *load_test_source(data, uncut, use_cache=use_cache)))
     raw: dict[Path, list[str]] = {}
     for _, source, _ in sources:
         if source.path not in raw:

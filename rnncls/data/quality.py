@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.data.datasets import Split
 from rnncls.data.duplicates import group_texts, near_pairs
+from rnncls.data.splits import Split
 from rnncls.text.tokenizer import UNK, TokenizedTexts, join_texts
 
 Ints = npt.NDArray[np.int64]

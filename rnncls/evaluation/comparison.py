@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
-from rnncls.data.datasets import Split
+from rnncls.data.splits import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
 from rnncls.evaluation.run_evaluation import Judgement, judge
 from rnncls.machine.files import read_json

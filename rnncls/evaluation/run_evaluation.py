@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import DataError
-from rnncls.data.datasets import Split, columns_of
+from rnncls.data.datasets import columns_of
 from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.data.readers import find_texts
+from rnncls.data.splits import Split
 from rnncls.evaluation import calibration
 from rnncls.evaluation import error_slices as error_analysis
 from rnncls.evaluation.calibration import Bin, Coverage

@@ -22,17 +22,15 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError, DataError, Interrupted
 from rnncls.config.sections import Config
-from rnncls.data.datasets import split_rows
+from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import (
     EncodedSplit,
-    Sources,
     TrainingData,
-    describe_file,
     encode_rows,
     encode_training_data,
-    load_sources,
-    split_seed,
 )
+from rnncls.data.sources import Sources, load_sources, split_seed
+from rnncls.data.splits import split_rows
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import (
     Scores,
@@ -141,7 +139,7 @@ def cross_validate(
         Interrupted: The user stopped it; nothing is kept.
     """
     device = start_torch(config, config.train, config.model)
-    sources = load_sources(config, use_cache=use_cache)
+    sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)
     with (
@@ -201,7 +199,7 @@ def run_folds(
         watch: What is called after each step; what it raises ends the whole.
     """
     refuse_what_has_seen_all(config)
-    parts = draw_folds(sources, num_folds, split_seed(config))
+    parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(config, sources, rows)
@@ -285,12 +283,14 @@ def hold_out(
     left = np.setdiff1d(sources.own_rows, rows)
     if config.data.valid is None:
         train, valid = split_rows(
-            source.labels[left], config.data.valid_fraction, split_seed(config)
+            source.labels[left],
+            config.data.valid_fraction,
+            split_seed(config.data, config.seed),
         )
         kept = Sources(source, left[train], source, left[valid])
     else:
         kept = sources._replace(train_rows=left)
-    data = encode_training_data(config, kept)
+    data = encode_training_data(kept, config.data, config.text, config.seed)
     return data, encode_rows(source, rows, data.vocab, source.label_names)
 
 

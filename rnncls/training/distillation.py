@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.config.sections import Config
-from rnncls.data.datasets import checksum
+from rnncls.data.checksums import checksum
 from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.runs import checkpoint

@@ -24,7 +24,8 @@ import rnncls
 from rnncls import ConfigError, Interrupted, RunError
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
-from rnncls.data.datasets import checksum, find_test_file
+from rnncls.data.checksums import checksum
+from rnncls.data.datasets import find_test_file
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.calibration import fit_temperature
 from rnncls.evaluation.evaluator import compute_logits

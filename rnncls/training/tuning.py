@@ -29,13 +29,9 @@ from tqdm import tqdm
 from rnncls import ConfigError, DivergedError, Interrupted, RunError
 from rnncls.config.sections import Config, ModelSection
 from rnncls.config.yaml_format import dump_config
-from rnncls.data.loading import (
-    Sources,
-    collect_vocab,
-    describe_file,
-    encode_training_data,
-    load_sources,
-)
+from rnncls.data.fingerprint import describe_file
+from rnncls.data.loading import collect_vocab, encode_training_data
+from rnncls.data.sources import Sources, load_sources
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import read_bytes, write_atomic, write_json
 from rnncls.machine.seeds import seed_everything
@@ -175,7 +171,7 @@ def tune(
     config = config.replace(train=config.train.replace(monitor=goal.metric))
     check_config(config)
     device = start_torch(config, config.train, config.model)
-    sources = load_sources(config, use_cache=use_cache)
+    sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     with checkpoint.hold(path):
         tuner = Tuner(
             config, goal, sources, device, open_study(path, config, goal, sources)
@@ -411,7 +407,7 @@ class Tuner:
             DivergedError: The loss is not finite.
         """
         source = self.sources.train
-        vocab = collect_vocab(config, source.texts, self.sources.train_rows)
+        vocab = collect_vocab(source.texts, self.sources.train_rows, config.text)
         num_parameters = count_parameters(
             config.model, len(vocab), len(source.label_names)
         )
@@ -428,7 +424,9 @@ class Tuner:
         """Return the score of the validation rows after the best epoch; each epoch may
         end the trial.
         """
-        data = encode_training_data(config, self.sources, vocab)
+        data = encode_training_data(
+            self.sources, config.data, config.text, config.seed, vocab
+        )
         seed_everything(config.seed)
         trainer = build_classifier_trainer(
             config.train, build_model(config, data).to(self.device), data, config.seed

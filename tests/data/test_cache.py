@@ -1,6 +1,8 @@
 """The cache of tokenised files: the same as reading anew, verified, bounded, and out of
 the way when it fails."""
 
+import hashlib
+import json
 import logging
 import os
 import time
@@ -12,13 +14,20 @@ import numpy as np
 import pytest
 import torch
 
+import rnncls
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.data import cache
-from rnncls.data.cache import cache_dir, load_cached
+from rnncls.data.cache import (
+    READING_VERSION,
+    cache_dir,
+    compute_key,
+    load_cached,
+)
 from rnncls.data.datasets import LabelledTexts, load_labelled
 from rnncls.machine.files import load_tensors, save_tensors
+from rnncls.text.tokenizer import build_tokenizer
 
 CONFIG = "data: {train: own.csv, text: [text], label: label}\n"
 
@@ -37,7 +46,8 @@ def own_file() -> Path:
 
 
 def load(*overrides: str) -> LabelledTexts:
-    return load_cached(Path("own.csv"), configure(*overrides), use_cache=True)
+    config = configure(*overrides)
+    return load_cached(Path("own.csv"), config.data, config.text, use_cache=True)
 
 
 def entries() -> list[Path]:
@@ -71,7 +81,8 @@ def test_the_second_time_does_not_read_the_rows(
 
 
 def test_without_the_cache_nothing_is_kept() -> None:
-    load_cached(Path("own.csv"), configure(), use_cache=False)
+    config = configure()
+    load_cached(Path("own.csv"), config.data, config.text, use_cache=False)
     assert not cache_dir().exists()
 
 
@@ -117,7 +128,7 @@ def test_a_changed_file_is_read_anew(own_file: Path) -> None:
         ("types", lambda values: values | 255),
     ],
 )
-def test_a_sealed_entry_whose_parts_do_not_fit_together_is_made_anew(
+def test_a_sealed_entry_whose_parts_do_not_fit_together_is_replaced(
     name: str, change: Callable[[torch.Tensor], torch.Tensor]
 ) -> None:
     first = load()
@@ -126,14 +137,14 @@ def test_a_sealed_entry_whose_parts_do_not_fit_together_is_made_anew(
     assert_same(load(), first)
 
 
-def test_a_sealed_entry_of_something_else_is_made_anew() -> None:
+def test_a_sealed_entry_of_something_else_is_replaced() -> None:
     first = load()
     save_tensors(entries()[0], {}, {})
     assert_same(load(), first)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
-def test_a_damaged_entry_is_told_of_and_made_anew(
+def test_a_damaged_entry_is_logged_and_replaced(
     damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = load()
@@ -144,7 +155,7 @@ def test_a_damaged_entry_is_told_of_and_made_anew(
     )
     with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
         assert_same(load(), first)
-    assert "cache: made anew" in caplog.text
+    assert "cache: replaced" in caplog.text
     assert entries()[0].read_bytes() == whole
 
 
@@ -154,7 +165,7 @@ def test_a_place_that_cannot_be_written_to_is_told_of(
     monkeypatch.setenv("RNNCLS_CACHE", "own.csv/folder")
     with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
         load()
-    assert "cache: not kept" in caplog.text
+    assert "cache: not saved" in caplog.text
 
 
 def test_the_entry_used_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +193,9 @@ def test_an_entry_too_large_for_the_cache_is_not_kept(
 
 
 def test_a_missing_file_is_named() -> None:
+    config = configure()
     with pytest.raises(DataError, match=r"^none\.csv: no such file$"):
-        load_cached(Path("none.csv"), configure(), use_cache=True)
+        load_cached(Path("none.csv"), config.data, config.text, use_cache=True)
 
 
 def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +220,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(
     assert entries() == []
 
 
-def test_an_entry_under_the_name_of_another_is_made_anew(
+def test_an_entry_under_the_name_of_another_is_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     expected = load()
@@ -238,7 +250,7 @@ def test_an_entry_under_the_name_of_another_is_made_anew(
         ("types", None),
     ],
 )
-def test_a_sealed_entry_of_another_form_is_made_anew(
+def test_a_sealed_entry_of_another_form_is_replaced(
     name: str,
     change: Callable[[torch.Tensor], torch.Tensor] | None,
     caplog: pytest.LogCaptureFixture,
@@ -251,7 +263,7 @@ def test_a_sealed_entry_of_another_form_is_made_anew(
     save_tensors(entry, tensors | changed, meta)
     with caplog.at_level(logging.INFO, logger="rnncls.data.cache"):
         found = load()
-    assert "cache: made anew: " in caplog.text
+    assert "cache: replaced: " in caplog.text
     assert_same(found, expected)
 
 
@@ -265,3 +277,82 @@ def test_what_a_killed_process_was_writing_goes_after_a_while(
     os.utime(half, (time.time() - age_s,) * 2)
     load()
     assert half.exists() == stays
+
+
+# What entries of earlier versions depend on
+
+
+@pytest.mark.parametrize(
+    ("yaml", "key"),
+    [
+        (CONFIG, "22beaaa73725a39d2313b194427ca515"),
+        (
+            "data: {name: ag_news}\n"
+            "text: {mark_case: true, same_digits: true, max_tokens: 99}",
+            "e337faafdefcd84bbcb43f777201297c",
+        ),
+        (
+            "data: {train: a.TSV, text: [a, b], label: c, delimiter: semicolon,"
+            " columns: [a, b, c]}\ntext: {tokenizer: whitespace, clean: false}",
+            "340af1e3b68825b9ce4af4ba506b0199",
+        ),
+    ],
+)
+def test_the_key_is_that_of_the_first_version(
+    yaml: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "version", lambda name: f"{name} 1")
+    monkeypatch.setattr(rnncls, "__version__", "0.1.0")
+    config = parse_config(yaml, "own.yaml")
+    path = Path(config.data.train or "train.csv")
+    assert compute_key(path, "0" * 64, config.data, config.text) == key
+
+
+TRICKY_TEXTS = [
+    "Wall St. #39;s Bears, quot;Hi,quot; &lt;b&gt;said&lt;/b&gt; R&amp;D amp; B",
+    "one\\two <!-- x --> 5 &lt; 6 &#x3c; lt;b gt; #1234567; &nbsp;",
+    "USA Today in 1998: a 3G (eBay-Inc) McDONALD'S \u00c9TATS \u0663",
+    "tab\tnew\nline\x0bfeed\u2003em\xa0nbsp\u2028end\r\x85",
+    "\u00dcBER \u0130stanbul \u1e9e \U0001f600 \u4e2d\u6587 a.b.c...d don't! <unk> <pad>",
+    "",
+    "<br/>",
+    " ".join(f"w{number}" for number in range(300)),
+]
+READINGS = {
+    "csv": ("utf-8-sig", 'text,label\n"a ""b"",\nc",x\n\nd\'s, y \n,x\n'),
+    "tsv": ("utf-8", 'label\ttext\r\nx\ta "b" c\r\n10\t"d\te"\r\n9\tf\r\n'),
+    "jsonl": (
+        "utf-8",
+        '{"text": "a\\u00e9", "label": 1}\n{"label": true, "text": null}\n',
+    ),
+}
+
+
+def digest_readings() -> str:
+    """Return a checksum of the tokens and labels of tricky texts and files."""
+    readings: list[Any] = []
+    for override in (
+        "text.clean=true",
+        "text.clean=false",
+        "text.tokenizer=whitespace",
+        "text.mark_case=true",
+        "text.same_digits=true",
+    ):
+        tokenize = build_tokenizer(configure(override).text)
+        readings += [tokenize(text) for text in TRICKY_TEXTS]
+    for suffix, (encoding, content) in READINGS.items():
+        path = Path(f"tricky.{suffix}")
+        path.write_bytes(content.encode(encoding))
+        found = load_labelled(path, configure().data, configure().text)
+        readings += [found.texts.words, found.texts.word_ids.tolist()]
+        readings += [found.texts.lengths.tolist()]
+        readings += [found.labels.tolist(), found.label_names]
+    return hashlib.sha256(json.dumps(readings).encode()).hexdigest()
+
+
+def test_the_reading_version_stands_for_these_tokens_and_labels() -> None:
+    """If this fails, entries of the cache are wrong: change READING_VERSION with it."""
+    assert (READING_VERSION[0][:8], digest_readings()) == (
+        "ef0170b6",
+        "59bc8228b7cc0bc8a13ee353840ab561b4af0a5675ffcd3e869f3b13db99104c",
+    )

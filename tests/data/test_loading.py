@@ -12,7 +12,6 @@ import yaml
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.data.datasets import split_rows
 from rnncls.data.loading import (
     EncodedSplit,
     TrainingData,
@@ -20,6 +19,7 @@ from rnncls.data.loading import (
     load_split,
     load_training_data,
 )
+from rnncls.data.splits import split_rows
 from rnncls.text.vocab import Vocab
 
 TRAIN = ["a,one two", "b,three", "a,one two two", "b,four five six"] * 5
@@ -166,60 +166,6 @@ def test_a_missing_training_file_is_named() -> None:
         load_training_data(configure(train="none.csv"))
 
 
-def test_the_fingerprint_holds_files_and_sizes() -> None:
-    data = load_training_data(configure(valid=write("valid.csv", VALID)))
-    assert data.fingerprint == {
-        "files": {
-            "train": {
-                "path": "train.csv",
-                "sha256": sha256_of("train.csv"),
-                "num_rows": 20,
-            },
-            "valid": {
-                "path": "valid.csv",
-                "sha256": sha256_of("valid.csv"),
-                "num_rows": 2,
-            },
-        },
-        "split": {},
-        "num_train_rows": 20,
-        "num_valid_rows": 2,
-        "num_train_tokens": 5 * (2 + 1 + 3 + 3),
-        "vocab_size": 2 + 6,
-        "vocab_sha256": (
-            hashlib.sha256("\n".join(data.vocab.words).encode()).hexdigest()
-        ),
-    }
-
-
-def test_the_fingerprint_says_how_validation_rows_were_drawn() -> None:
-    assert load_training_data(configure()).fingerprint["split"].keys() == {
-        *("seed", "valid_fraction", "valid_rows_sha256")
-    }
-    draws = [
-        load_training_data(configure(split_seed=seed)).fingerprint["split"]["seed"]
-        for seed in (None, 7)
-    ]
-    assert draws == [0, 7]
-
-
-def test_the_fingerprint_of_a_split_file_counts_the_rows_of_each_part() -> None:
-    fingerprint = load_training_data(configure()).fingerprint
-    assert [
-        *fingerprint["files"],
-        fingerprint["num_train_rows"],
-        fingerprint["num_valid_rows"],
-    ] == ["train", 16, 4]
-
-
-def test_the_fingerprint_changes_with_the_file() -> None:
-    before = load_training_data(configure()).fingerprint
-    after = load_training_data(
-        configure(train=write("train.csv", [*TRAIN[:-1], "b,four five seven"]))
-    ).fingerprint
-    assert before["files"]["train"]["sha256"] != after["files"]["train"]["sha256"]
-
-
 @pytest.mark.parametrize("valid", [None, "valid.csv"])
 @pytest.mark.parametrize("split", ["train", "valid"])
 def test_a_split_loaded_again_is_that_of_training(
@@ -352,12 +298,3 @@ def test_the_origin_of_a_test_part_counts_its_rows() -> None:
         "num_rows": 4,
         "split": "test",
     }
-
-
-def test_the_fingerprint_says_how_large_the_test_part_is() -> None:
-    assert (
-        load_training_data(configure(test_fraction=0.2)).fingerprint["split"][
-            "test_fraction"
-        ]
-        == 0.2
-    )

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rnncls.config.sections import TextSection
-from rnncls.data.datasets import Split
 from rnncls.data.quality import (
     Corpus,
     Finding,
@@ -17,6 +16,7 @@ from rnncls.data.quality import (
     find_wordless,
     select_texts,
 )
+from rnncls.data.splits import Split
 from rnncls.text.tokenizer import tokenize_texts
 
 BODY = (  # 13 tokens, 11 shingles

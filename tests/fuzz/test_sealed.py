@@ -333,7 +333,7 @@ def cached(
     config: Config,
 ) -> tuple[list[int], list[int], list[str], list[int], list[str]]:
     """Return all of a tokenised file as plain lists."""
-    found = load_cached(Path("own.csv"), config, use_cache=True)
+    found = load_cached(Path("own.csv"), config.data, config.text, use_cache=True)
     texts_ = found.texts
     return (
         texts_.word_ids.tolist(),

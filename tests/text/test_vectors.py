@@ -17,7 +17,7 @@ import torchtext.vocab
 
 from rnncls import ConfigError, DataError
 from rnncls.text.vectors import load_vectors
-from tests.data.test_datasets import (
+from tests.web_server import (
     Answer,
     Server,
     send,

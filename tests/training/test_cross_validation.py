@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from rnncls import ConfigError, DataError, Interrupted
 from rnncls.config.sections import Config
-from rnncls.data.loading import load_sources, load_split
+from rnncls.data.loading import load_split
+from rnncls.data.sources import Sources, load_sources
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.signals import StopRequest
 from rnncls.runs.checkpoint import load_uncalibrated
@@ -25,10 +26,15 @@ from rnncls.training.run import train
 MakeConfig = Callable[..., Config]
 
 
+def sources_of(config: Config) -> Sources:
+    """Read the files of a config."""
+    return load_sources(config.data, config.text, config.seed)
+
+
 def parts_of(
     config: Config, num_folds: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return draw_folds(load_sources(config), num_folds, config.seed)
+    return draw_folds(sources_of(config), num_folds, config.seed)
 
 
 def write_unequal(path: Path, num_rare: int) -> None:
@@ -47,7 +53,7 @@ def test_the_folds_have_the_classes_in_like_shares(
 ) -> None:
     write_unequal(toy_csv, num_rare=11)
     parts = parts_of(make_config(), 5)
-    labels = load_sources(make_config()).train.labels
+    labels = sources_of(make_config()).train.labels
     assert [
         np.bincount(labels[parts == number]).tolist() for number in range(1, 6)
     ] == [[12, 3], *([[12, 2]] * 4)]
@@ -82,7 +88,7 @@ def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(
     make_config: MakeConfig,
 ) -> None:
     config = make_config("data.test=null", "data.test_fraction=0.3")
-    found, sources = cross_validate(config, 2), load_sources(config)
+    found, sources = cross_validate(config, 2), sources_of(config)
     test, _ = load_split(
         config, "test", Vocab(["<pad>", "<unk>"]), sources.train.label_names
     )
@@ -107,7 +113,7 @@ def test_not_even_the_words_of_a_fold_are_learnt(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     write_unequal(toy_csv, num_rare=11)
-    sources = load_sources(make_config())
+    sources = sources_of(make_config())
     (rows,) = np.nonzero(sources.train.labels == 1)
     data, held_out = hold_out(make_config(), sources, rows[:4])
     odd = {word for word in data.vocab.words if word.startswith("odd")}
@@ -119,7 +125,7 @@ def test_a_validation_file_picks_the_epoch_instead_of_rows_of_the_others(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     config = make_config(f"data.valid={toy_csv}")
-    data, _ = hold_out(config, load_sources(config), np.arange(50))
+    data, _ = hold_out(config, sources_of(config), np.arange(50))
     assert (len(data.train.labels), len(data.valid.labels)) == (150, 200)
 
 

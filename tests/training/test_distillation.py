@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
-from rnncls.data.datasets import checksum
+from rnncls.data.checksums import checksum
 from rnncls.data.loading import load_training_data
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import read_json, write_json

@@ -1,0 +1,92 @@
+"""The tokenised files that a run learns from, and which of their rows train and validate.
+
+Shapes: N rows.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnncls.config.sections import DataSection, TextSection
+from rnncls.data.cache import load_cached
+from rnncls.data.datasets import LabelledTexts, locate
+from rnncls.data.splits import Ints, split_rows, split_test_rows
+
+
+class Sources(NamedTuple):
+    """The files of the training and the validation rows, which may be the same file.
+
+    Attributes:
+        train: The training file.
+        train_rows: [N] int64, the numbers of the training rows, from 0.
+        valid: The validation file.
+        valid_rows: [N] int64, the numbers of the validation rows, from 0.
+    """
+
+    train: LabelledTexts
+    train_rows: Ints
+    valid: LabelledTexts
+    valid_rows: Ints
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the validation rows are taken from the training file."""
+        return self.valid is self.train
+
+    @property
+    def own_rows(self) -> Ints:
+        """The rows of the training file that train or validate, in order. [N] int64.
+
+        None of them is kept for testing.
+        """
+        if self.is_one_file:
+            return np.union1d(self.train_rows, self.valid_rows)
+        return self.train_rows
+
+
+def split_seed(section: DataSection, seed: int) -> int:
+    """Return the seed of the split: `data.split_seed`, or else the seed of the run."""
+    return seed if section.split_seed is None else section.split_seed
+
+
+def load_sources(
+    data: DataSection, text: TextSection, seed: int, *, use_cache: bool = True
+) -> Sources:
+    """Read and split the training and the validation rows; never a test row.
+
+    Args:
+        data: Which rows.
+        text: How texts are tokenised.
+        seed: The seed of the run (see `split_seed`).
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        DataError: A file or one of its rows is wrong.
+    """
+    train = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
+    rows, _ = split_test_rows(train.labels, data.test_fraction)
+    if data.valid is None:
+        train_part, valid_part = split_rows(
+            train.labels[rows], data.valid_fraction, split_seed(data, seed)
+        )
+        return Sources(train, rows[train_part], train, rows[valid_part])
+    valid = load_cached(locate(data, "valid"), data, text, use_cache=use_cache)
+    return Sources(train, rows, valid, np.arange(len(valid.labels)))
+
+
+def load_test_source(
+    data: DataSection, text: TextSection, *, use_cache: bool = True
+) -> tuple[LabelledTexts, Ints]:
+    """Return the file of the test rows and their numbers, from 0.
+
+    The file is the test file, or the training file if part of it is kept for testing.
+
+    Raises:
+        DataError: The file or one of its rows is wrong.
+    """
+    if data.test_fraction is None:
+        source = load_cached(locate(data, "test"), data, text, use_cache=use_cache)
+        return source, np.arange(len(source.labels))
+    source = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
+    _, rows = split_test_rows(source.labels, data.test_fraction)
+    return source, rows
