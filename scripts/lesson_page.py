@@ -35,7 +35,7 @@ from rnncls.inference.insight.word_order import (
 )
 from rnncls.machine.files import write_atomic
 from rnncls.reporting.plotting import COLORS, new_figure, save_picture, use_log_scale
-from rnncls.runs.checkpoint import load_run
+from rnncls.runs.run import load_run
 from rnncls.text.vocab import Vocab
 
 NAMES = {
@@ -362,8 +362,12 @@ def say_need(data: str, blind: Reading) -> str:
 def tell_embeddings(findings: Findings) -> list[str]:
     """Return whether words of one class have moved together."""
     run = load_run(findings.results["lstm_packed"][0].path)
-    split, _ = load_split(run.config, "train", run.vocab, run.label_names)
-    words, classes = find_clear_words(split, len(run.vocab), len(run.label_names))
+    split, _ = load_split(
+        run.config, "train", run.classifier.vocab, run.classifier.label_names
+    )
+    words, classes = find_clear_words(
+        split, len(run.classifier.vocab), len(run.classifier.label_names)
+    )
     title = "## 2. Embeddings: words that do the same work move together"
     if len(words) <= NUM_NEIGHBOURS:
         return [
@@ -374,7 +378,7 @@ def tell_embeddings(findings: Findings) -> list[str]:
             ),
         ]
     first = find_neighbours(first_weights(run).embedding.weight.detach()[words])
-    trained = find_neighbours(run.model.embedding.weight.detach()[words])
+    trained = find_neighbours(run.classifier.model.embedding.weight.detach()[words])
     before, after = (
         int((classes[own[:, 0]] == classes).sum()) for own in (first, trained)
     )
@@ -387,7 +391,9 @@ def tell_embeddings(findings: Findings) -> list[str]:
         if low > max(chance, wilson_interval(before, len(words))[1])
         else "cannot be told"
     )
-    rows = show_neighbours(run.vocab, words, classes, trained, run.label_names)
+    rows = show_neighbours(
+        run.classifier.vocab, words, classes, trained, run.classifier.label_names
+    )
     return [
         title,
         (

@@ -28,7 +28,8 @@ from rnncls.data.loading import load_split
 from rnncls.data.splits import split_rows
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.files import read_json, write_atomic, write_json
-from rnncls.runs.checkpoint import CONFIG, METRICS, STATE, SUMMARY, load_run
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import load_run
 from rnncls.training.run import train
 
 ROOT = Path(__file__).parents[1]
@@ -229,12 +230,12 @@ def train_one(config: Config, path: Path) -> None:
     """Train a run to its end, from where it stopped if it was begun with this config
     and these rows.
     """
-    if (path / SUMMARY).exists() and is_of(path, config):
+    if RunFolder(path).summary.exists() and is_of(path, config):
         return
     is_begun = (
-        (path / STATE).exists()
-        and not (path / SUMMARY).exists()
-        and load_config(path / CONFIG) == config
+        RunFolder(path).state.exists()
+        and not RunFolder(path).summary.exists()
+        and load_config(RunFolder(path).config) == config
     )
     if path.exists() and not is_begun:
         shutil.rmtree(path)
@@ -251,9 +252,9 @@ def is_of(path: Path, config: Config) -> bool:
     """Return whether a finished run has this config and learnt from the training file
     as it is now.
     """
-    learnt_from = read_json(path / SUMMARY)["data"]["files"]["train"]["sha256"]
+    learnt_from = read_json(RunFolder(path).summary)["data"]["files"]["train"]["sha256"]
     return (
-        load_config(path / CONFIG) == config
+        load_config(RunFolder(path).config) == config
         and checksum(locate(config.data, "train"), "sha256") == learnt_from
     )
 
@@ -264,11 +265,16 @@ RESULT = "result.json"
 def judge(path: Path) -> Result:
     """Judge the test rows with a finished run, and keep what came of it in its folder."""
     run = load_run(path)
-    rows, _ = load_split(run.config, "test", run.vocab, run.label_names)
-    right = compute_logits(run.model, rows.texts).argmax(dim=1).numpy() == rows.labels
+    rows, _ = load_split(
+        run.config, "test", run.classifier.vocab, run.classifier.label_names
+    )
+    right = (
+        compute_logits(run.classifier.model, rows.texts).argmax(dim=1).numpy()
+        == rows.labels
+    )
     inner = sum(
         weight.numel()
-        for name, weight in run.model.named_parameters()
+        for name, weight in run.classifier.model.named_parameters()
         if not name.startswith("embedding.")
     )
     write_json(
@@ -284,7 +290,7 @@ def judge(path: Path) -> Result:
 
 def read_result(path: Path) -> Result:
     """Return what `judge` kept."""
-    kept, summary = read_json(path / RESULT), read_json(path / SUMMARY)
+    kept, summary = read_json(path / RESULT), read_json(RunFolder(path).summary)
     packed = np.frombuffer(bytes.fromhex(kept["right"]), dtype=np.uint8)
     best = list_epochs(path)[summary["best_epoch"] - 1]
     return Result(
@@ -302,7 +308,7 @@ def list_epochs(path: Path) -> list[dict[str, float]]:
     """Return the metrics of a run, a row an epoch."""
     return [
         json.loads(line)
-        for line in (path / METRICS).read_text(encoding="utf-8").splitlines()
+        for line in RunFolder(path).metrics.read_text(encoding="utf-8").splitlines()
     ]
 
 

@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 from rnncls.config.loading import load_config
 from rnncls.machine.files import TEMPORARY, load_tensors
-from rnncls.runs.checkpoint import CONFIG, LABELS, METRICS, MODEL, STATE, VOCAB
+from rnncls.runs.folder import CONFIG, LABELS, MODEL, STATE, VOCAB, RunFolder
 from rnncls.training.run import train
 
 TIMES = {"elapsed_s", "tokens_per_s", "epoch_s"}
@@ -195,7 +195,7 @@ def sleep_until(
 def changed_at(path: Path) -> int:
     """Return when the state of a run was last written; 0 where there is none."""
     try:
-        return (path / STATE).stat().st_mtime_ns
+        return RunFolder(path).state.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
 
@@ -207,14 +207,14 @@ def is_writing(path: Path) -> bool:
 
 def result_of(path: Path) -> dict[str, Any]:
     """Return all of a run that does not depend on the time."""
-    tensors, meta = load_tensors(path / STATE)
+    tensors, meta = load_tensors(RunFolder(path).state)
     rows = [
         json.loads(line)
-        for line in (path / METRICS).read_text(encoding="utf-8").splitlines()
+        for line in RunFolder(path).metrics.read_text(encoding="utf-8").splitlines()
     ]
     return {
         **{name: (path / name).read_bytes() for name in (MODEL, CONFIG, VOCAB, LABELS)},
-        METRICS: [
+        "metrics.jsonl": [
             {key: value for key, value in row.items() if key not in TIMES}
             for row in rows
         ],

@@ -21,7 +21,7 @@ from rnncls.data.loading import load_split
 from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
 from rnncls.inference.insight.word_order import Reading
 from rnncls.nn.encoder import Encoder
-from rnncls.runs.checkpoint import load_run
+from rnncls.runs.run import load_run
 
 GRADIENT_ROWS = 1_000
 GRADIENTS = ("rnn_last", "lstm_packed", "gru")
@@ -99,7 +99,9 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
     measured = []
     for name in GRADIENTS:
         run = load_run(results[name][0].path)
-        split, _ = load_split(run.config, "test", run.vocab, run.label_names)
+        split, _ = load_split(
+            run.config, "test", run.classifier.vocab, run.classifier.label_names
+        )
         model = first_weights(run)
         assert isinstance(model.encoder, Encoder)
         model.encoder.rnn.reset_parameters()

@@ -143,22 +143,25 @@ def describe(path: Path) -> Any:
     """Return the metrics rows, the best score, the words, the logits on the test file,
     and which kernels were used."""
     from rnncls.machine.files import load_tensors, read_json
-    from rnncls.runs.checkpoint import STATE, load_run
-    from rnncls.runs.tracking import read_rows
+    from rnncls.runs.folder import RunFolder
+    from rnncls.runs.metric_rows import read_rows
+    from rnncls.runs.run import load_run
 
     loaded = load_run(path)
-    split, _ = load_split(loaded.config, "test", loaded.vocab, loaded.label_names)
+    split, _ = load_split(
+        loaded.config, "test", loaded.classifier.vocab, loaded.classifier.label_names
+    )
     rows = [
         {key: value for key, value in row.items() if key not in TIMES}
         for row in read_rows(path / "metrics.jsonl")
     ]
-    _, meta = load_tensors(path / STATE)
-    logits = compute_logits(loaded.model, split.texts).tolist()
+    _, meta = load_tensors(RunFolder(path).state)
+    logits = compute_logits(loaded.classifier.model, split.texts).tolist()
     is_deterministic = read_json(path / "summary.json")["deterministic"]
     return (
         rows,
         meta["place"]["best_score"],
-        loaded.vocab.words,
+        loaded.classifier.vocab.words,
         logits,
         is_deterministic,
     )

@@ -39,12 +39,12 @@ def anytime_command(
             measure_anytime,
         )
         from rnncls.reporting.insight_tables import anytime_table, print_sentence
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
 
     loaded, rows, origin = open_rows(
         find_run(run), split=split, device=device, use_cache=not no_cache
     )
-    points = measure_anytime(loaded.model, rows)
+    points = measure_anytime(loaded.classifier.model, rows)
     title = (
         f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,}"
         " rows"

@@ -113,7 +113,7 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
         from rnncls.machine.memory import tune_malloc
         from rnncls.machine.seeds import seed_everything
         from rnncls.reporting.benchmark import compare_prediction
-        from rnncls.runs.checkpoint import Run
+        from rnncls.runs.classifier import Classifier
         from rnncls.text.batching import encode_texts
         from rnncls.text.tokenizer import join_texts, tokenize_stream
         from rnncls.training.initialization import build_model
@@ -123,7 +123,8 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     data = load_training_data(config)
     model = build_model(config, data)
     predictor = Predictor(
-        Run(Path(), config, data.vocab, data.label_names, model), resolve_device("cpu")
+        Classifier(config.text, data.vocab, data.label_names, model),
+        resolve_device("cpu"),
     )
     rows = read_rows(locate(config.data, "train"), columns_of(config.data))
     texts = [text for chunk in rows for text in chunk.texts]
@@ -141,7 +142,8 @@ def benchmark_startup(path: Path, config: "Config") -> dict[str, Any]:
 
     from rnncls.data.loading import load_training_data
     from rnncls.reporting.benchmark import compare_commands, startup_commands
-    from rnncls.runs.checkpoint import create_run, save_model
+    from rnncls.runs.run import create_run
+    from rnncls.runs.weights import save_model
     from rnncls.training.initialization import build_model
 
     data = load_training_data(config)

@@ -13,7 +13,7 @@ from rnncls.cli.predict import STDIN, read_texts
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.runs.checkpoint import Run
+    from rnncls.runs.run import Run
     from rnncls.text.batching import EncodedTexts
 
 
@@ -45,14 +45,14 @@ def check_command(
             describe_checks,
         )
         from rnncls.reporting.insight_tables import check_table, print_sentence
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced
 
     loaded, texts, source = open_texts(
         find_run(run), split, input_, use_cache=not no_cache
     )
     chosen = texts.select(evenly_spaced(len(texts), num_texts))
-    checks = check_invariance(loaded.model, chosen)
+    checks = check_invariance(loaded.classifier.model, chosen)
     meaning = describe_checks(checks, len(chosen))
     holds = all(check.holds for check in checks)
     if json_:
@@ -88,7 +88,7 @@ def open_texts(
     Raises:
         RnnclsError: The run or the texts are wrong, or there are none.
     """
-    from rnncls.runs.checkpoint import load_run
+    from rnncls.runs.run import load_run
     from rnncls.text.batching import encode_texts
     from rnncls.text.tokenizer import tokenize_texts
 
@@ -105,6 +105,6 @@ def open_texts(
         raise DataError(f"{input_}: no text in it: give one at least")
     return (
         run,
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        encode_texts(tokenize_texts(texts, run.config.text), run.classifier.vocab),
         "stdin" if input_ == STDIN else input_,
     )

@@ -52,7 +52,7 @@ def compare_command(
             setting_table,
             spread_line,
         )
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
 
     found = compare(
         [find_run(run) for run in runs],

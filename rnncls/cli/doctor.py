@@ -142,7 +142,7 @@ def find_storage() -> dict[str, Any]:
     from pathlib import Path
 
     from rnncls.data.cache import MAX_BYTES, cache_dir
-    from rnncls.runs.checkpoint import LATEST, RUNS_DIR
+    from rnncls.runs.folder import LATEST, RUNS_DIR
 
     entries = [file.stat().st_size for file in cache_dir().glob("*.safetensors")]
     existing = next(

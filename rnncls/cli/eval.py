@@ -59,7 +59,7 @@ def eval_command(
     with fast_imports():
         from rnncls.evaluation.run_evaluation import judge
         from rnncls.machine.files import write_json
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
 
     check_source(split, data)
     path = find_run(run)

@@ -13,7 +13,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.runs.checkpoint import Run
+    from rnncls.runs.run import Run
 
 
 def explain_command(
@@ -62,14 +62,15 @@ def explain_command(
 
     with fast_imports():
         from rnncls.machine.device import resolve_device
-        from rnncls.runs.checkpoint import find_run, load_run
+        from rnncls.runs.folder import find_run
+        from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
     if texts == [STDIN]:
         texts = [
             text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk
         ]
-    loaded.model.to(resolve_device(device or loaded.config.device))
+    loaded.classifier.model.to(resolve_device(device or loaded.config.device))
     if trajectory:
         show_trajectories(loaded, texts, html=html, plot=plot, json_=json_)
     else:
@@ -90,7 +91,7 @@ def show_explanations(
 
     console, parts = Console(highlight=False), []
     for text in texts:
-        explanation = explain(run, text, label)
+        explanation = explain(run.classifier, text, label)
         if json_:
             typer.echo(json.dumps(explanation.to_dict()))
         else:
@@ -118,7 +119,7 @@ def show_trajectories(
 
     console, parts = Console(highlight=False), []
     for text in texts:
-        trajectory = trace_verdicts(run, text)
+        trajectory = trace_verdicts(run.classifier, text)
         if plot is not None or html is not None:
             from rnncls.reporting.insight_plots import draw_trajectory
             from rnncls.reporting.plotting import to_png

@@ -39,14 +39,14 @@ def flags_command(
         from rnncls.evaluation.run_evaluation import open_rows
         from rnncls.inference.insight.gates import describe_flags, find_flags
         from rnncls.reporting.insight_tables import flag_table, print_sentence
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced
 
     loaded, rows, origin = open_rows(
         find_run(run), split=split, device=device, use_cache=not no_cache
     )
     chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))
-    flags = find_flags(loaded, chosen)
+    flags = find_flags(loaded.classifier, chosen)
     if json_:
         shown = [asdict(flag) for flag in flags[:top]]
         found = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rnncls.config.sections import Config
     from rnncls.inference.insight.gradients import Measured
     from rnncls.nn.classifier import TextClassifier
-    from rnncls.runs.checkpoint import Run
+    from rnncls.runs.run import Run
     from rnncls.text.vocab import Vocab
 
 SHOWN = (1, 5, 10, 20, 40)
@@ -68,7 +68,7 @@ def gradient_command(
         raise ConfigError("--set changes the config of --cells: a run has its own")
 
     with fast_imports():
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
 
     if cells is not None and config is not None:
         configs = configs_of(cells, config, set_ or [])
@@ -140,14 +140,18 @@ def measure_runs(
     """
     from rnncls.data.loading import load_split
     from rnncls.inference.insight.gradients import choose_rows, measure_network
-    from rnncls.runs.checkpoint import load_run
+    from rnncls.runs.run import load_run
 
     measured: list[Measured] = []
     found: dict[str, Any] = {}
     for path in paths:
         run = load_run(path)
         rows, origin = load_split(
-            run.config, split, run.vocab, run.label_names, use_cache=use_cache
+            run.config,
+            split,
+            run.classifier.vocab,
+            run.classifier.label_names,
+            use_cache=use_cache,
         )
         if found and origin["sha256"] != found["sha256"]:
             raise ConfigError(
@@ -156,7 +160,10 @@ def measure_runs(
             )
         found = found or origin
         chosen = choose_rows(rows, num_rows, seed=0)
-        for weights, model in (("first", first_weights(run)), ("trained", run.model)):
+        for weights, model in (
+            ("first", first_weights(run)),
+            ("trained", run.classifier.model),
+        ):
             measured += measure_network(path.name, weights, model, chosen)
     return measured, _origin(found, len(chosen.labels))
 
@@ -165,7 +172,7 @@ def first_weights(run: "Run") -> "TextClassifier":
     """Return a run's network as it began; of a run that had teachers, another draw of
     such weights.
     """
-    return first_model(run.config, run.vocab, run.label_names)
+    return first_model(run.config, run.classifier.vocab, run.classifier.label_names)
 
 
 def first_model(
@@ -179,10 +186,12 @@ def first_model(
     """
     from rnncls.machine.seeds import seed_everything
     from rnncls.nn.classifier import TextClassifier
-    from rnncls.runs.checkpoint import load_pretrained
+    from rnncls.runs.pretrained import load_pretrained
     from rnncls.training.initialization import use_vectors
 
-    pretrained = load_pretrained(config) if config.model.pretrained else None
+    pretrained = (
+        load_pretrained(config.text, config.model) if config.model.pretrained else None
+    )
     seed_everything(config.seed)
     model = TextClassifier(config.model, len(vocab), len(label_names)).eval()
     if pretrained is not None:

@@ -16,7 +16,7 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.config.sections import Config
     from rnncls.inference.insight.word_order import Reading
-    from rnncls.runs.checkpoint import Run
+    from rnncls.runs.run import Run
 
 BAG_FOLDER = "bag-of-words"
 TIMES_THE_TEXTS = 4
@@ -68,7 +68,8 @@ def order_command(
         )
 
     with fast_imports():
-        from rnncls.runs.checkpoint import find_run, load_run
+        from rnncls.runs.folder import find_run
+        from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
     if loaded.config.model.cell == "none":
@@ -129,20 +130,36 @@ def audit_order(
             f"{bag.path}: has the cell {bag.config.model.cell}: a bag of words has none"
         )
     rows, origin = load_split(
-        run.config, split, run.vocab, run.label_names, use_cache=use_cache
+        run.config,
+        split,
+        run.classifier.vocab,
+        run.classifier.label_names,
+        use_cache=use_cache,
     )
     own_rows, own = load_split(
-        bag.config, split, bag.vocab, bag.label_names, use_cache=use_cache
+        bag.config,
+        split,
+        bag.classifier.vocab,
+        bag.classifier.label_names,
+        use_cache=use_cache,
     )
-    if (own["sha256"], bag.label_names) != (origin["sha256"], run.label_names) or len(
-        rows.labels
-    ) != len(own_rows.labels):
+    if (own["sha256"], bag.classifier.label_names) != (
+        origin["sha256"],
+        run.classifier.label_names,
+    ) or len(rows.labels) != len(own_rows.labels):
         raise ConfigError(
             f"{bag.path}: has other rows or classes than {run.path}: {own['path']}"
         )
-    right = is_right(bag.model, own_rows)
+    right = is_right(bag.classifier.model, own_rows)
     return (
-        judge_orders(run.model, rows, run.vocab, bag=right, num_draws=draws, seed=seed),
+        judge_orders(
+            run.classifier.model,
+            rows,
+            run.classifier.vocab,
+            bag=right,
+            num_draws=draws,
+            seed=seed,
+        ),
         origin,
     )
 
@@ -157,7 +174,8 @@ def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Ru
             to.
     """
     from rnncls.config.loading import load_config
-    from rnncls.runs.checkpoint import CONFIG, MODEL, load_run
+    from rnncls.runs.folder import RunFolder
+    from rnncls.runs.run import load_run
 
     config = bag_config(run, overrides)
     may_hurry = not {each.partition("=")[0].strip() for each in overrides} & {
@@ -165,7 +183,7 @@ def find_bag(run: "Run", overrides: list[str], *, use_cache: bool = True) -> "Ru
         "train.lr",
     }
     path = run.path / BAG_FOLDER
-    if (path / MODEL).exists() and load_config(path / CONFIG) in (
+    if RunFolder(path).model.exists() and load_config(RunFolder(path).config) in (
         [config, hurry(config)] if may_hurry else [config]
     ):
         return load_run(path)
@@ -223,7 +241,8 @@ def train_bag(
 
     from rnncls import RunError
     from rnncls.data.loading import load_training_data
-    from rnncls.runs.checkpoint import create_run, save_model
+    from rnncls.runs.run import create_run
+    from rnncls.runs.weights import save_model
     from rnncls.training.classification import build_classifier_trainer
     from rnncls.training.initialization import build_model, start_torch
 

@@ -49,15 +49,15 @@ def load_curves(runs: list[Path]) -> "list[Curve]":
     with fast_imports():
         from rnncls.reporting.comparison_report import shorten
         from rnncls.reporting.terminal_chart import Curve
-        from rnncls.runs.checkpoint import METRICS, find_run
-        from rnncls.runs.tracking import read_rows
+        from rnncls.runs.folder import RunFolder, find_run
+        from rnncls.runs.metric_rows import read_rows
 
     paths = runs or [find_run(None)]
-    found = [read_rows(path / METRICS) for path in paths]
+    found = [read_rows(RunFolder(path).metrics) for path in paths]
     for path, rows in zip(paths, found, strict=True):
         if not rows:
             raise RunError(
-                f"{path}: has no row in {METRICS} yet: wait for the end of the first"
+                f"{path}: has no row in metrics.jsonl yet: wait for the end of the first"
                 " epoch"
             )
     names = shorten([str(path) for path in paths])

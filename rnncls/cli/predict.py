@@ -94,7 +94,8 @@ def predict_command(
         from rnncls.inference.predictor import Predictor
         from rnncls.machine.device import resolve_device
         from rnncls.machine.processes import init_process_group
-        from rnncls.runs.checkpoint import find_run, load_run
+        from rnncls.runs.folder import find_run
+        from rnncls.runs.run import load_run
 
     source, processes = STDIN if texts == [STDIN] else input_, init_process_group()
     with processes.raise_everywhere():
@@ -105,7 +106,10 @@ def predict_command(
             resolve_device(device or loaded.config.device)
         )
         predictor = Predictor(
-            loaded, own_device, attention=attention, min_confidence=min_confidence
+            loaded.classifier,
+            own_device,
+            attention=attention,
+            min_confidence=min_confidence,
         )
     chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
     if not processes.is_main:

@@ -35,7 +35,7 @@ def report_command(
     curves, with pictures.
     """
     with fast_imports():
-        from rnncls.runs.checkpoint import find_run
+        from rnncls.runs.folder import find_run
 
     check_source(split, data)
     path = find_run(run)
@@ -80,12 +80,16 @@ def report_run(
     from rnncls.evaluation.run_evaluation import judge
     from rnncls.machine.files import make_folder, read_json, write_atomic
     from rnncls.reporting.evaluation_page import Report, save_report
-    from rnncls.runs.checkpoint import METRICS, SUMMARY
-    from rnncls.runs.tracking import read_rows
+    from rnncls.runs.folder import RunFolder
+    from rnncls.runs.metric_rows import read_rows
 
     judgement = judge(path, split=split, data=data, device=device, use_cache=use_cache)
-    rows = read_rows(path / METRICS) if (path / METRICS).exists() else []
-    summary = read_json(path / SUMMARY) if (path / SUMMARY).exists() else {}
+    rows = (
+        read_rows(RunFolder(path).metrics) if RunFolder(path).metrics.exists() else []
+    )
+    summary = (
+        read_json(RunFolder(path).summary) if RunFolder(path).summary.exists() else {}
+    )
     issues = (
         read_json(path / ISSUES)["label_issues"] if (path / ISSUES).exists() else []
     )

@@ -35,12 +35,13 @@ def stream_command(
         from rnncls.data.readers import read_pieces
         from rnncls.inference.insight.trajectory import Stream
         from rnncls.machine.device import resolve_device
-        from rnncls.runs.checkpoint import find_run, load_run
+        from rnncls.runs.folder import find_run
+        from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
-    loaded.model.to(resolve_device(device or loaded.config.device))
-    stream = Stream(loaded, min_confidence)
-    width = max(map(len, loaded.label_names))
+    loaded.classifier.model.to(resolve_device(device or loaded.config.device))
+    stream = Stream(loaded.classifier, min_confidence)
+    width = max(map(len, loaded.classifier.label_names))
     show = verdict_json if json_ else lambda verdict: verdict_line(verdict, width)
     for piece in read_pieces(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin"):
         for verdict in stream.feed(piece):

@@ -71,10 +71,10 @@ def find_place(
         RunError: There is nothing to go on with.
     """
     from rnncls.machine.processes import torchrun_id
-    from rnncls.runs.checkpoint import find_begun
+    from rnncls.runs.folder import find_launched
     from rnncls.training.run import find_unfinished
 
-    begun = find_begun(torchrun_id(), out)
+    begun = find_launched(torchrun_id(), out)
     if begun is not None:
         return str(begun), True
     return (

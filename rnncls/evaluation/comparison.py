@@ -20,7 +20,7 @@ from rnncls.data.splits import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
 from rnncls.evaluation.run_evaluation import Judgement, judge
 from rnncls.machine.files import read_json
-from rnncls.runs.checkpoint import CONFIG, LABELS, MODEL, SUMMARY, VOCAB
+from rnncls.runs.folder import CONFIG, LABELS, MODEL, VOCAB, RunFolder
 
 NUM_DISAGREEMENTS = 20
 """Texts that are kept of those on which the runs disagree."""
@@ -220,20 +220,20 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read_summary(path: Path) -> dict[str, Any]:
-    if not (path / SUMMARY).is_file():
+    if not RunFolder(path).summary.is_file():
         raise RunError(
             f"{path}: not finished: go on with 'rnncls train --resume --out {path}'"
             " first"
         )
-    return read_json(path / SUMMARY)
+    return read_json(RunFolder(path).summary)
 
 
 def _check_same_rows(path: Path, first: Judgement, other: Judgement) -> None:
     """See that two runs judge the same rows, and know the same classes."""
-    if other.run.label_names != first.run.label_names:
+    if other.run.classifier.label_names != first.run.classifier.label_names:
         raise ConfigError(
-            f"{path}: knows the classes {other.run.label_names}, not"
-            f" {first.run.label_names}"
+            f"{path}: knows the classes {other.run.classifier.label_names}, not"
+            f" {first.run.classifier.label_names}"
         )
     is_same_file = other.origin["sha256"] == first.origin["sha256"]
     if not is_same_file or not np.array_equal(_rows_of(first), _rows_of(other)):
@@ -272,7 +272,7 @@ def _find_disagreements(
     num_alike = (right[:, numbers] == right[0, numbers]).sum(axis=0)
     numbers = numbers[np.argsort(num_alike, kind="stable")][:NUM_DISAGREEMENTS]
     first = judgements[0]
-    names, rows = first.run.label_names, _rows_of(first)
+    names, rows = first.run.classifier.label_names, _rows_of(first)
     return [
         Disagreement(
             row=int(rows[number]) + 1,

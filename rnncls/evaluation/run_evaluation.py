@@ -27,7 +27,9 @@ from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.machine.device import resolve_device
-from rnncls.runs.checkpoint import SUMMARY, Run, load_data_seal, load_run
+from rnncls.runs.data_check import load_data_fingerprint
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
 """The most confident mistakes that are kept."""
@@ -128,7 +130,9 @@ class Judgement:
 
     def scores(self) -> Scores:
         """Return the scores, with their intervals."""
-        return score(self.confusion, self._loss(self.logits), self.run.label_names)
+        return score(
+            self.confusion, self._loss(self.logits), self.run.classifier.label_names
+        )
 
     def diagnose(self) -> Diagnosis:
         """Return what the scores do not say.
@@ -136,12 +140,12 @@ class Judgement:
         Raises:
             DataError: The texts of the mistakes cannot be read again.
         """
-        raw = self.logits * self.run.temperature
+        raw = self.logits * self.run.classifier.temperature
         bins = calibration.find_bins(self.confidences, self.is_right)
         raw_bins = calibration.find_bins(_confidences(raw), self.is_right)
         lengths = self.split.texts.lengths.astype(np.float64)
         return Diagnosis(
-            temperature=self.run.temperature,
+            temperature=self.run.classifier.temperature,
             ece=calibration.expected_calibration_error(bins),
             raw_ece=calibration.expected_calibration_error(raw_bins),
             raw_loss=self._loss(raw),
@@ -177,7 +181,7 @@ class Judgement:
             self.confidences, self.is_right, NUM_MISTAKES
         )
         assert self.split.rows is not None
-        names = self.run.label_names
+        names = self.run.classifier.label_names
         return [
             Mistake(
                 row=int(self.split.rows[number]) + 1,
@@ -204,7 +208,9 @@ def judge(
     run, rows, origin = open_rows(
         path, split=split, data=data, device=device, use_cache=use_cache
     )
-    return Judgement(run, rows, origin, compute_logits(run.model, rows.texts))
+    return Judgement(
+        run, rows, origin, compute_logits(run.classifier.model, rows.texts)
+    )
 
 
 def open_rows(
@@ -230,9 +236,14 @@ def open_rows(
         RnnclsError: The run, the data or the device is wrong.
     """
     run = load_run(path)
-    run.model.to(resolve_device(device or run.config.device))
+    run.classifier.model.to(resolve_device(device or run.config.device))
     rows, origin = load_split(
-        run.config, split, run.vocab, run.label_names, data, use_cache=use_cache
+        run.config,
+        split,
+        run.classifier.vocab,
+        run.classifier.label_names,
+        data,
+        use_cache=use_cache,
     )
     if data is None and (split != "test" or run.config.data.test_fraction is not None):
         _check_same_rows(path, origin)
@@ -243,9 +254,10 @@ def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
     """See that a file from which the run's own rows are drawn is still the one that it
     was trained on.
     """
-    if (path / SUMMARY).exists() and origin["sha256"] not in load_data_seal(path)[
-        0
-    ].values():
+    if (
+        RunFolder(path).summary.exists()
+        and origin["sha256"] not in load_data_fingerprint(path)[0].values()
+    ):
         raise DataError(
             f"{origin['path']}: has changed since {path} was trained: its rows cannot"
             " be told apart any more: restore it, or name a file with --data"

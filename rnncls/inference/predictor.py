@@ -14,7 +14,7 @@ import torch
 from rnncls import ConfigError, DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.machine.processes import ProcessGroup
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import (
     TEXTS_A_PIECE,
@@ -72,20 +72,20 @@ class Prediction:
 
 
 class Predictor:
-    """A run, ready to read texts."""
+    """A classifier on a device, with the options for its predictions."""
 
     def __init__(
         self,
-        run: Run,
+        classifier: Classifier,
         device: torch.device,
         *,
         attention: bool = False,
         min_confidence: float = 0.0,
     ) -> None:
-        """Move the run's model to a device.
+        """Move the classifier's model to a device.
 
         Args:
-            run: The run.
+            classifier: The classifier.
             device: Where to compute.
             attention: Whether to say what the model attended to.
             min_confidence: Below this probability there is no answer.
@@ -93,19 +93,19 @@ class Predictor:
         Raises:
             ConfigError: That was asked of a model without attention.
         """
-        if attention and not run.model.has_attention:
+        if attention and not classifier.model.has_attention:
             raise ConfigError(
-                f"{run.path}: has no attention to show: train one with --set"
+                "the model has no attention to show: train one with --set"
                 " 'model.pooling=[last,max,attention]'"
             )
-        self.run = run
-        self.model = run.model.to(device)
+        self.classifier = classifier
+        self.model = classifier.model.to(device)
         self.attention = attention
         self.min_confidence = min_confidence
 
     def predict(self, texts: list[str]) -> list[Prediction]:
         """Return one prediction a text, in the order of the texts."""
-        return self._judge(texts, tokenize_texts(texts, self.run.config.text))
+        return self._judge(texts, tokenize_texts(texts, self.classifier.text))
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
         """Yield the predictions of all texts in their order, a window at a time.
@@ -161,7 +161,7 @@ class Predictor:
                 texts.extend(chunk)
                 yield chunk
 
-        parts = tokenize_stream(noted(), self.run.config.text)
+        parts = tokenize_stream(noted(), self.classifier.text)
         while window := list(islice(parts, PIECES_A_WINDOW)):
             tokenized = join_texts(window)
             yield [texts.popleft() for _ in tokenized.lengths], tokenized
@@ -169,7 +169,7 @@ class Predictor:
     def _find_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
         """Return the probabilities of the classes. [N, C] float32 on the CPU."""
         return compute_logits(
-            self.model, encode_texts(tokenized, self.run.vocab)
+            self.model, encode_texts(tokenized, self.classifier.vocab)
         ).softmax(dim=1)
 
     def _label(self, texts: list[str], probs: torch.Tensor) -> list[Prediction]:
@@ -179,7 +179,8 @@ class Predictor:
                 " their place"
             )
         labelled = (
-            dict(zip(self.run.label_names, row, strict=True)) for row in probs.tolist()
+            dict(zip(self.classifier.label_names, row, strict=True))
+            for row in probs.tolist()
         )
         return list(
             map(
@@ -192,7 +193,9 @@ class Predictor:
         if not self.attention:
             return predictions
         tokens = (tokenized.words[number] for number in tokenized.word_ids)
-        found = compute_attention(self.model, encode_texts(tokenized, self.run.vocab))
+        found = compute_attention(
+            self.model, encode_texts(tokenized, self.classifier.vocab)
+        )
         attention = [[(next(tokens), weight) for weight in own] for own in found]
         return [
             replace(prediction, attention=own)

@@ -33,7 +33,9 @@ from rnncls.inference.predictor import Predictor
 from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import CELLS, Encoder
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import create_run
+from rnncls.runs.weights import save_model
 from rnncls.text.batching import (
     EncodedTexts,
     assemble,
@@ -211,19 +213,17 @@ def measure_saving(
     state_s, model_s = [], []
     with tempfile.TemporaryDirectory(prefix=".rnncls-benchmark-", dir=".") as folder:
         path = Path(folder)
-        checkpoint.create_run(path, config, trainer.data.vocab, trainer.label_names)
+        create_run(path, config, trainer.data.vocab, trainer.label_names)
         trainer.num_validations = 0  # no metrics rows belong to this state
         for batches in (
             list(itertools.islice(plan, STEPS_A_PAIR)) for _ in range(NUM_SAVES)
         ):
             for rows in batches:
                 trainer.train_step(assemble(texts, rows))
-            (path / checkpoint.STATE).parent.mkdir(exist_ok=True)
+            RunFolder(path).state.parent.mkdir(exist_ok=True)
             state_s.append(_seconds(lambda: save_state(trainer, path)))
-            model_s.append(
-                _seconds(lambda: checkpoint.save_model(path, trainer.eval_model))
-            )
-        size = (path / checkpoint.STATE).stat().st_size
+            model_s.append(_seconds(lambda: save_model(path, trainer.eval_model)))
+        size = RunFolder(path).state.stat().st_size
     save_s, best_s = statistics.median(state_s), statistics.median(model_s)
     train_s = int(trainer.data.train.texts.lengths.sum()) / tokens_per_s
     num_saves = 1 + int(train_s / SaveClock.spacing(config.train.save_every, save_s))
@@ -237,7 +237,7 @@ def compare_prediction(
     """Alternate whole predictions, tokenising included, with the bare cell's forward
     pass on the same shapes.
     """
-    bare = BareCell(predictor.run.config.model)
+    bare = BareCell(predictor.model.section)
     starts = itertools.cycle(range(0, max(len(texts) - TEXTS_A_PAIR, 1), TEXTS_A_PAIR))
     windows = [
         np.arange(len(texts))[start : start + TEXTS_A_PAIR]

@@ -1,4 +1,17 @@
-"""The run folder: write, read, verify and track.
+"""The run folder: what a training leaves on disk, written atomically, verified when read.
+
+Modules that other rooms use:
+
+    folder         every file name of a run, the lock, the newest run
+    manifest       the checksums of the files that belong to the weights
+    classifier     `Classifier`: a network with all that it needs to read a text
+    run            `Run`: a classifier, its config and its folder; load and save
+    pretrained     the language model that a classifier starts from
+    data_check     has a run been trained on these validation or test rows?
+    metric_rows    metrics.jsonl
+    progress       the progress bar
+    tensorboard    the event files
+    model_card     README.md
 
 May import: `data`, `nn` and what is below them.
 """

@@ -18,7 +18,7 @@ from rnncls.machine.device import resolve_precision
 from rnncls.machine.processes import ProcessGroup, init_process_group
 from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import MODEL
 from rnncls.text.batching import Batch
 from rnncls.training.loss import compute_class_weights, compute_loss
 from rnncls.training.options import TrainOptions
@@ -29,7 +29,7 @@ from rnncls.training.trainer import Trainer
 class ClassificationTask:
     """Predict the label of each text; see `Task` for the attributes."""
 
-    weights_file = checkpoint.MODEL
+    weights_file = MODEL
 
     def __init__(
         self,

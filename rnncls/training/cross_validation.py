@@ -42,7 +42,7 @@ from rnncls.evaluation.metrics import (
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.tracking import TrainingBar
+from rnncls.runs.progress import TrainingBar
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model, start_torch
 from rnncls.training.trainer import Step, Trainer

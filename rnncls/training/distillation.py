@@ -14,7 +14,9 @@ from rnncls.config.sections import Config
 from rnncls.data.checksums import checksum
 from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.runs import checkpoint
+from rnncls.runs.data_check import check_not_trained_on
+from rnncls.runs.folder import RunFolder, find_run
+from rnncls.runs.run import load_run
 
 
 def add_distillation_targets(
@@ -31,21 +33,25 @@ def add_distillation_targets(
     """
     opinions, seals = [], []
     for name in config.train.teachers:
-        run = checkpoint.load_run(checkpoint.find_run(Path(name)))
-        checkpoint.check_rows(run.path, data.fingerprint, may_differ=False)
-        seals.append(checksum(run.path / checkpoint.MODEL, "sha256"))
-        if run.label_names != data.label_names:
+        run = load_run(find_run(Path(name)))
+        check_not_trained_on(run.path, data.fingerprint, may_differ=False)
+        seals.append(checksum(RunFolder(run.path).model, "sha256"))
+        if run.classifier.label_names != data.label_names:
             raise ConfigError(
-                f"train.teachers: {name} knows the classes {run.label_names}, not"
+                f"train.teachers: {name} knows the classes {run.classifier.label_names}, not"
                 f" {data.label_names}"
             )
         columns = config.data.replace(text=run.config.data.text)
         seen_as = config.replace(data=columns, text=run.config.text)
         split, _ = load_split(
-            seen_as, "train", run.vocab, run.label_names, use_cache=use_cache
+            seen_as,
+            "train",
+            run.classifier.vocab,
+            run.classifier.label_names,
+            use_cache=use_cache,
         )
         opinions.append(
-            compute_logits(run.model.to(device), split.texts).softmax(dim=1)
+            compute_logits(run.classifier.model.to(device), split.texts).softmax(dim=1)
         )  # [N, C]
     labels = F.one_hot(
         torch.from_numpy(data.train.labels), len(data.label_names)

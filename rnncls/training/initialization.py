@@ -22,7 +22,7 @@ from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.initialization import start_from_vectors
-from rnncls.runs.checkpoint import Pretrained
+from rnncls.runs.pretrained import Pretrained
 from rnncls.text.vectors import load_vectors
 from rnncls.text.vocab import Vocab
 

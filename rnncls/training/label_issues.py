@@ -13,7 +13,7 @@ from pathlib import Path
 from rnncls import ConfigError
 from rnncls.data.datasets import columns_of
 from rnncls.data.readers import find_texts
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.run import Run
 from rnncls.training.cross_validation import cross_validate
 
 NUM_ISSUES = 100

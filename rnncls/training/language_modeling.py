@@ -15,7 +15,7 @@ from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.machine.device import resolve_precision
 from rnncls.machine.threads import Workers
 from rnncls.nn.language_model import LanguageModel
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import LANGUAGE_MODEL
 from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
 from rnncls.training.step import LossSums, StepInputs, StepNoise
 
@@ -23,7 +23,7 @@ from rnncls.training.step import LossSums, StepInputs, StepNoise
 class LanguageModelTask:
     """Predict each word of a text but the first; see `Task` for the attributes."""
 
-    weights_file = checkpoint.LANGUAGE_MODEL
+    weights_file = LANGUAGE_MODEL
 
     def __init__(
         self,

@@ -12,7 +12,8 @@ from rnncls.machine import files as storage
 from rnncls.machine.processes import SINGLE
 from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder, lock_run
+from rnncls.runs.weights import load_vocab
 from rnncls.training.initialization import explain_sizes, start_torch, use_vectors
 from rnncls.training.language_modeling import LanguageModelTask
 from rnncls.training.options import TrainOptions
@@ -44,22 +45,22 @@ def pretrain(
         RnnclsError: The config, the data, the device or the folder is wrong.
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
-    file = checkpoint.LANGUAGE_MODEL
+    file = LANGUAGE_MODEL
     resume = check_run_folder(
         config, path, resume=resume, may_change=may_change, file=file
     )
     check_starts_fresh(config.model.pretrained, path)
     check_model_section(config.model)
     device = start_torch(config, config.train, config.model)
-    vocab = checkpoint.load_vocab(path) if resume and may_change else None
+    vocab = load_vocab(path) if resume and may_change else None
     data = load_language_data(config, vocab, use_cache=use_cache)
     model = build_language_model(config, data, is_fresh=not resume)
     trainer = build_language_model_trainer(config, model.to(device), data)
-    with checkpoint.hold(path):
+    with lock_run(path):
         start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
         run_to_end(trainer, path)
         summary = summarise(trainer, path, ("loss", "perplexity"))
-        storage.write_json(path / checkpoint.SUMMARY, summary)
+        storage.write_json(RunFolder(path).summary, summary)
     return summary
 
 

@@ -34,7 +34,31 @@ from rnncls.machine import files as storage
 from rnncls.machine.processes import init_process_group, torchrun_id
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs import checkpoint, tracking
+from rnncls.runs.data_check import check_not_trained_on
+from rnncls.runs.folder import (
+    CONFIG,
+    MODEL,
+    RUNS_DIR,
+    STATE,
+    RunFolder,
+    lock_run,
+    point_latest_at,
+)
+from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.runs.metric_rows import append_row, checksum_of_rows, keep_rows, read_rows
+from rnncls.runs.model_card import model_card
+from rnncls.runs.pretrained import load_pretrained
+from rnncls.runs.progress import TrainingBar
+from rnncls.runs.run import change_config, create_run, load_uncalibrated
+from rnncls.runs.tensorboard import event_log
+from rnncls.runs.weights import (
+    load_labels,
+    load_verified,
+    load_vocab,
+    pop_temperature,
+    save_model,
+    save_temperature,
+)
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, start_torch
@@ -89,7 +113,7 @@ def train(
         run_to_end(trainer, path)
         with processes.main_first():
             if not processes.is_main:
-                return storage.read_json(path / checkpoint.SUMMARY)
+                return storage.read_json(RunFolder(path).summary)
             return finish_run(trainer, config, path)
 
 
@@ -109,14 +133,14 @@ def build_trainer(
     """
     pretrained, vocab = None, None
     if resume and (config.model.pretrained or may_change):
-        vocab = checkpoint.load_vocab(path)  # all else has come over
+        vocab = load_vocab(path)  # all else has come over
     elif config.model.pretrained:
-        pretrained = checkpoint.load_pretrained(config)
+        pretrained = load_pretrained(config.text, config.model)
         vocab = pretrained.vocab
     data = load_training_data(config, vocab, use_cache=use_cache)
     if pretrained is not None:
         start = Path(config.model.pretrained or "")
-        checkpoint.check_rows(
+        check_not_trained_on(
             start, data.fingerprint, find_test_file(config.data), may_differ=True
         )
     if config.train.teachers:
@@ -145,9 +169,9 @@ def hold_run(
     with contextlib.ExitStack() as held:
         with trainer.processes.main_first():
             if is_first:
-                held.enter_context(checkpoint.hold(path))
+                held.enter_context(lock_run(path))
                 if launch := torchrun_id():
-                    storage.write_atomic(path / checkpoint.LAUNCH, launch.encode())
+                    storage.write_atomic(RunFolder(path).launch, launch.encode())
             # The others take over what the first one has written: so all of them stand
             # at the same point.
             start_or_resume(
@@ -177,8 +201,8 @@ def start_or_resume(
     """
     if resume:
         load_state(trainer, path, may_change=may_change)
-        if load_config(path / checkpoint.CONFIG) != config:
-            checkpoint.change_config(path, config, trainer.file)
+        if load_config(RunFolder(path).config) != config:
+            change_config(path, config, trainer.file)
         if trainer.is_finished:
             logger.info(
                 "%s",
@@ -186,11 +210,11 @@ def start_or_resume(
                 f" {trainer.why_finished}",
             )
         return
-    if not checkpoint.is_untouched(path):
+    if not RunFolder(path).has_no_checkpoint():
         raise ConfigError(
             f"{path}: another process has just begun a run here; choose another --out"
         )
-    checkpoint.create_run(path, config, trainer.data.vocab, trainer.label_names)
+    create_run(path, config, trainer.data.vocab, trainer.label_names)
     save_state(trainer, path)
 
 
@@ -202,12 +226,12 @@ def run_to_end(trainer: Trainer[Any], path: Path) -> None:
     tokens_per_text = float(trainer.data.train.texts.lengths.mean())
     is_first = trainer.processes.is_main
     events = (
-        path / checkpoint.EVENTS if trainer.options.tensorboard and is_first else None
+        RunFolder(path).events if trainer.options.tensorboard and is_first else None
     )
     with (
-        tracking.event_log(events, trainer.step + 1) as add_event,
+        event_log(events, trainer.step + 1) as add_event,
         stop_on_signal(is_announced=is_first) as stop,
-        tracking.TrainingBar(
+        TrainingBar(
             trainer.num_texts, trainer.options.max_epochs, tokens_per_text
         ) as bar,
     ):
@@ -235,9 +259,9 @@ def run_to_end(trainer: Trainer[Any], path: Path) -> None:
 
 def record(row: dict[str, Any], trainer: Trainer[Any], path: Path) -> None:
     """Write the row of a validation, and the weights if they are the best so far."""
-    tracking.append_row(path / checkpoint.METRICS, row)
+    append_row(RunFolder(path).metrics, row)
     if row["is_best"]:
-        checkpoint.save_model(path, trainer.eval_model, trainer.file)
+        save_model(path, trainer.eval_model, trainer.file)
 
 
 class SaveClock:
@@ -298,16 +322,16 @@ def save_state(trainer: Trainer[Any], path: Path) -> None:
     trainer.check_weights()
     tensors, values = trainer.state_dict()
     meta = {
-        "files": checkpoint.seal(path, trainer.file),
+        "files": Manifest.of(path, COMPANIONS[trainer.file]).to_metadata(),
         "place": values,
         "steps_per_epoch": trainer.steps_per_epoch,
         "fingerprint": _data_seal(trainer.data.fingerprint),
         "precision": str(trainer.dtype),
-        "metrics_sha256": tracking.checksum_of_rows(
-            path / checkpoint.METRICS, trainer.num_validations
+        "metrics_sha256": checksum_of_rows(
+            RunFolder(path).metrics, trainer.num_validations
         ),
     }
-    storage.save_tensors(path / checkpoint.STATE, tensors, meta)
+    storage.save_tensors(RunFolder(path).state, tensors, meta)
 
 
 def load_state(trainer: Trainer[Any], path: Path, *, may_change: bool = False) -> None:
@@ -335,30 +359,28 @@ def load_state(trainer: Trainer[Any], path: Path, *, may_change: bool = False) -
             f"{path}: began in {saved.precision}, this machine goes on in"
             f" {trainer.dtype}; {_HOW_TO_CHANGE}"
         )
-    if checkpoint.load_vocab(path).words != trainer.data.vocab.words:
+    if load_vocab(path).words != trainer.data.vocab.words:
         raise RunError(
-            f"{path / checkpoint.VOCAB}: not the words that this version finds in the"
+            f"{RunFolder(path).vocab}: not the words that this version finds in the"
             " data: cannot resume"
         )
     if (
         trainer.label_names is not None
-        and (found := checkpoint.load_labels(path)) != trainer.label_names
+        and (found := load_labels(path)) != trainer.label_names
     ):
         raise RunError(
-            f"{path / checkpoint.LABELS}: has the classes {found}, the data has"
+            f"{RunFolder(path).labels}: has the classes {found}, the data has"
             f" {trainer.label_names}"
         )
-    trainer.load_state_dict(tensors, saved.place.model_dump(), path / checkpoint.STATE)
+    trainer.load_state_dict(tensors, saved.place.model_dump(), RunFolder(path).state)
     if saved.place.best_epoch:  # nothing else has the best weights so far
-        best, *_ = checkpoint.load_sealed(path, trainer.file)
-        checkpoint.load_temperature(best, path)
+        best, *_ = load_verified(path, trainer.file)
+        pop_temperature(best, path)
         if _shapes_of(best) != _shapes_of(trainer.model.state_dict()):
             raise RunError(
                 f"{path / trainer.file}: damaged, or not the weights of this run"
             )
-    tracking.keep_rows(
-        path / checkpoint.METRICS, trainer.num_validations, saved.metrics_sha256
-    )
+    keep_rows(RunFolder(path).metrics, trainer.num_validations, saved.metrics_sha256)
     if differing or trainer.steps_per_epoch != saved.steps_per_epoch:
         logger.info(
             "the data or the batches have changed: epoch %d begins anew",
@@ -377,13 +399,13 @@ def read_state(path: Path, file: str) -> tuple[dict[str, torch.Tensor], SavedSta
     Raises:
         RunError: A file is missing or damaged.
     """
-    tensors, meta = storage.load_tensors(path / checkpoint.STATE)
-    checkpoint.check_seal(path, checkpoint.STATE, checkpoint.SEALED[file], meta)
+    tensors, meta = storage.load_tensors(RunFolder(path).state)
+    Manifest.from_metadata(meta).verify(path, STATE, COMPANIONS[file])
     try:
         return tensors, SavedState.model_validate(meta)
     except ValidationError as error:
         raise RunError(
-            f"{path / checkpoint.STATE}: damaged: not the state of a training: {error}"
+            f"{RunFolder(path).state}: damaged: not the state of a training: {error}"
         ) from error
 
 
@@ -410,13 +432,13 @@ def finish_run(trainer: Trainer[Any], config: Config, path: Path) -> dict[str, A
     summary["valid"]["accuracy_interval"] = wilson_interval(num_right, num_valid_rows)
     summary["label_names"] = trainer.data.label_names
     storage.write_atomic(
-        path / checkpoint.CARD, checkpoint.model_card(config, summary, path).encode()
+        RunFolder(path).card, model_card(config.model, summary, path).encode()
     )
     try:
-        checkpoint.point_latest_at(path)
+        point_latest_at(path)
     finally:
         storage.write_json(
-            path / checkpoint.SUMMARY, summary
+            RunFolder(path).summary, summary
         )  # last: it says that nothing is left to do
     return summary
 
@@ -430,12 +452,12 @@ def calibrate(trainer: Trainer[Any], config: Config, path: Path) -> float:
     """
     temperature = 1.0
     if config.train.calibrate:
-        model = checkpoint.load_uncalibrated(path).model.to(trainer.device)
+        model = load_uncalibrated(path).classifier.model.to(trainer.device)
         logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
         temperature = fit_temperature(
             logits, torch.from_numpy(trainer.data.valid.labels)
         )
-    checkpoint.save_temperature(path, temperature)
+    save_temperature(path, temperature)
     return temperature
 
 
@@ -448,12 +470,12 @@ def summarise(
     Raises:
         RunError: That epoch's row is damaged.
     """
-    rows = tracking.read_rows(path / checkpoint.METRICS)
+    rows = read_rows(RunFolder(path).metrics)
     best = rows[trainer.best_epoch - 1]
     names = {name: f"valid_{name}" for name in scores}
     if not isinstance(best, dict) or not best.keys() >= set(names.values()):
         raise RunError(
-            f"{path / checkpoint.METRICS}: damaged: row {trainer.best_epoch} lacks the"
+            f"{RunFolder(path).metrics}: damaged: row {trainer.best_epoch} lacks the"
             " validation's scores"
         )
     return {
@@ -490,7 +512,7 @@ def check_run_folder(
     *,
     resume: bool,
     may_change: bool = False,
-    file: str = checkpoint.MODEL,
+    file: str = MODEL,
 ) -> bool:
     """See that a new run has a place of its own, or that a resumed one is there and has
     the same config.
@@ -519,17 +541,17 @@ def check_run_folder(
                 " --resume"
             )
         return False
-    if not (path / checkpoint.STATE).is_file():
-        if not checkpoint.is_untouched(path):
-            raise RunError(f"{path}: nothing to resume: has no {checkpoint.STATE}")
+    if not RunFolder(path).state.is_file():
+        if not RunFolder(path).has_no_checkpoint():
+            raise RunError(f"{path}: nothing to resume: has no {STATE}")
         logger.info(
             "%s: nothing had been saved here yet: the run begins at its start", path
         )
         return False
-    with checkpoint.hold(path):
+    with lock_run(path):
         read_state(path, file)
         try:
-            before = load_config(path / checkpoint.CONFIG)
+            before = load_config(RunFolder(path).config)
         except ConfigError as error:
             raise RunError(
                 f"{path}: cannot be used with this version of rnncls: {error}"
@@ -565,20 +587,18 @@ def find_unfinished(config: Config) -> Path:
         RunError: There is none.
     """
     configs = [
-        path
-        for path in checkpoint.RUNS_DIR.glob(f"*/{checkpoint.CONFIG}")
-        if not path.parent.is_symlink()
+        path for path in RUNS_DIR.glob(f"*/{CONFIG}") if not path.parent.is_symlink()
     ]
     runs = [
         path.parent
         for path in configs
-        if (path.parent / checkpoint.LABELS).exists()
-        and not (path.parent / checkpoint.SUMMARY).exists()
+        if RunFolder(path.parent).labels.exists()
+        and not RunFolder(path.parent).summary.exists()
         and _holds(path, config)
     ]
     if not runs:
         raise RunError(
-            f"no unfinished run of this config in {checkpoint.RUNS_DIR}/ to resume;"
+            f"no unfinished run of this config in {RUNS_DIR}/ to resume;"
             " name one with --out"
         )
     return max(runs, key=_changed_at)
@@ -593,8 +613,8 @@ def _holds(path: Path, config: Config) -> bool:
 
 
 def _changed_at(path: Path) -> float:
-    state = path / checkpoint.STATE
-    return (state if state.exists() else path / checkpoint.CONFIG).stat().st_mtime
+    state = RunFolder(path).state
+    return (state if state.exists() else RunFolder(path).config).stat().st_mtime
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

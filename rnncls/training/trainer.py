@@ -25,7 +25,7 @@ from rnncls import DivergedError, RunError
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.seeds import generator_of
 from rnncls.machine.threads import Workers
-from rnncls.runs import checkpoint
+from rnncls.runs.weights import load_weights
 from rnncls.text.batching import (
     Batch,
     ResidentTexts,
@@ -399,7 +399,7 @@ class Trainer(Generic[M]):
         Raises:
             RunError: The state is that of another model or optimiser.
         """
-        checkpoint.load_weights(self.model, select_part(tensors, "model"), source)
+        load_weights(self.model, select_part(tensors, "model"), source)
         self._load_ema(select_part(tensors, "average"), source)
         optimizer_state = {
             name: value.to(self.device)
@@ -419,7 +419,7 @@ class Trainer(Generic[M]):
         if self.ema is None:
             return
         if state:
-            checkpoint.load_weights(self.ema, state, source)
+            load_weights(self.ema, state, source)
         else:  # averaging is new since the state was saved: it starts here
             self.ema.module.load_state_dict(self.model.state_dict())
 

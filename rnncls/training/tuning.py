@@ -37,7 +37,7 @@ from rnncls.machine.files import read_bytes, write_atomic, write_json
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import StopRequest, stop_on_signal
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import lock_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import run_folds
@@ -172,7 +172,7 @@ def tune(
     check_config(config)
     device = start_torch(config, config.train, config.model)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
-    with checkpoint.hold(path):
+    with lock_run(path):
         tuner = Tuner(
             config, goal, sources, device, open_study(path, config, goal, sources)
         )

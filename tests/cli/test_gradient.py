@@ -11,7 +11,7 @@ from rnncls.cli.gradient import first_weights
 from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.seeds import seed_everything
-from rnncls.runs.checkpoint import load_run
+from rnncls.runs.run import load_run
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
 from tests.cli.conftest import Cli

@@ -21,7 +21,8 @@ from rnncls.data.cache import cache_dir, load_cached
 from rnncls.data.datasets import load_labelled
 from rnncls.machine.files import load_tensors, read_json, save_tensors, write_json
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import create_run, load_run, save_model
+from rnncls.runs.run import create_run, load_run
+from rnncls.runs.weights import save_model
 from rnncls.text.vocab import Vocab
 from tests.fuzz.cases import attempt, damaged, flip, fuzz, places, texts, written
 
@@ -88,7 +89,9 @@ def run(tmp_path: Path) -> Path:
 
 
 def logits_of(path: Path) -> torch.Tensor:
-    logits: torch.Tensor = load_run(path).model(TOKEN_IDS, LENGTHS, is_ragged=True)
+    logits: torch.Tensor = load_run(path).classifier.model(
+        TOKEN_IDS, LENGTHS, is_ragged=True
+    )
     return logits.detach()
 
 
@@ -322,7 +325,7 @@ def test_sealed_labels_of_any_kind_are_refused_or_two_texts(
     copy = Path(shutil.copytree(run, "copy"))
     write_json(copy / "labels.json", {"labels": labels})
     seal(copy, "labels.json", (copy / "labels.json").read_bytes())
-    result = attempt(lambda: load_run(copy).label_names, RunError)
+    result = attempt(lambda: load_run(copy).classifier.label_names, RunError)
     assert "copy" in str(result) if isinstance(result, RunError) else result == labels
 
 

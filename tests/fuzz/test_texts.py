@@ -16,7 +16,8 @@ from rnncls.data.readers import Columns, read_rows
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.evaluation_tables import prediction_line, save_predictions
-from rnncls.runs.checkpoint import Run, load_vocab
+from rnncls.runs.classifier import Classifier
+from rnncls.runs.weights import load_vocab
 from rnncls.text.cleaning import clean_text
 from rnncls.text.tokenizer import (
     build_tokenizer,
@@ -49,7 +50,7 @@ def predictor() -> Predictor:
         model.embedding.weight.mul_(10)
         model.linear.weight.mul_(5)
     return Predictor(
-        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model),
+        Classifier(config.text, Vocab(WORDS), LABELS, model),
         torch.device("cpu"),
         attention=True,
     )

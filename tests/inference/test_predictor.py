@@ -1,7 +1,6 @@
 """Predictions: what is said of a text does not depend on what else is asked."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from rnncls.config.loading import parse_config
 from rnncls.evaluation import evaluator
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.vocab import Vocab
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
@@ -54,7 +53,7 @@ def predictor() -> Predictor:
     with torch.no_grad():
         model.linear.weight.mul_(5)
     return Predictor(
-        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model), torch.device("cpu")
+        Classifier(config.text, Vocab(WORDS), LABELS, model), torch.device("cpu")
     )
 
 
@@ -238,7 +237,7 @@ def test_attention_is_of_each_token_that_was_read() -> None:
     torch.manual_seed(0)
     model = TextClassifier(config.model, len(WORDS), len(LABELS))
     predictor = Predictor(
-        Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model),
+        Classifier(config.text, Vocab(WORDS), LABELS, model),
         torch.device("cpu"),
         attention=True,
     )
@@ -254,5 +253,5 @@ def test_attention_is_of_each_token_that_was_read() -> None:
 
 
 def test_attention_of_a_model_without_it_is_refused(predictor: Predictor) -> None:
-    with pytest.raises(ConfigError, match="nowhere: has no attention to show"):
-        Predictor(predictor.run, torch.device("cpu"), attention=True)
+    with pytest.raises(ConfigError, match="the model has no attention to show"):
+        Predictor(predictor.classifier, torch.device("cpu"), attention=True)

@@ -17,8 +17,10 @@ from rnncls.config.sections import Config
 from rnncls.evaluation.run_evaluation import judge
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors, save_tensors, write_json
-from rnncls.runs.checkpoint import METRICS, MODEL, create_run, find_run, load_run, seal
-from rnncls.runs.tracking import read_rows
+from rnncls.runs.folder import MODEL, RunFolder, find_run
+from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.runs.metric_rows import read_rows
+from rnncls.runs.run import create_run, load_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
@@ -75,15 +77,15 @@ def resume(config: Config) -> Any:
     train(config, Path("run"), resume=True)
     rows = [
         {key: value for key, value in row.items() if key not in TIMES}
-        for row in read_rows(Path("run") / METRICS)
+        for row in read_rows(RunFolder(Path("run")).metrics)
     ]
-    return (Path("run") / MODEL).read_bytes(), rows
+    return RunFolder(Path("run")).model.read_bytes(), rows
 
 
 READERS: dict[str, Callable[[Config], Any]] = {
     "predict": (
         lambda _: Predictor(
-            load_run(find_run(Path("run"))), torch.device("cpu")
+            load_run(find_run(Path("run"))).classifier, torch.device("cpu")
         ).predict(TEXTS)
     ),
     "eval": lambda _: judge(Path("run"), split="valid").scores().to_dict(),
@@ -220,9 +222,9 @@ def test_a_config_that_claims_a_huge_network_takes_no_memory(
     )
     create_run(Path("huge"), config, Vocab(["<pad>", "<unk>", "a"]), ["sport", "world"])
     save_tensors(
-        Path("huge") / MODEL,
+        RunFolder(Path("huge")).model,
         {"a": torch.zeros(3)},
-        {"files": seal(Path("huge"), MODEL)},
+        {"files": Manifest.of(Path("huge"), COMPANIONS[MODEL]).to_metadata()},
     )
     with pytest.raises(
         RunError,

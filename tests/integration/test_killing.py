@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from rnncls.machine.files import TEMPORARY
-from rnncls.runs.checkpoint import METRICS, STATE
+from rnncls.runs.folder import STATE
 from tests.conftest import toy_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def test_a_process_killed_by_the_system_lets_another_go_on(
     folder: Path, whole: bytes
 ) -> None:
     process = train(folder, "run")
-    wait_for(folder / "run" / METRICS, process)
+    wait_for(folder / "run" / "metrics.jsonl", process)
     process.kill()
     assert finish(process)[0] == -signal.SIGKILL
     assert finish(train(folder, "run", "--resume")) == (0, "")
@@ -142,7 +142,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_lost(
     folder: Path, whole: bytes, pause_s: float
 ) -> None:
     process = train(folder, "run")
-    wait_for(folder / "run" / METRICS, process)
+    wait_for(folder / "run" / "metrics.jsonl", process)
     process.send_signal(signal.SIGINT)
     time.sleep(pause_s)
     process.send_signal(signal.SIGINT)
@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_written_to_can_be_read_but_not_gone_on_with(
         exit_code, stderr = finish(train(folder, "disk/new"))
         assert (exit_code, stderr) == (
             4,
-            "error: disk/new: the run folder cannot be made: Read-only file system",
+            "error: disk/new: the run folder cannot be created: Read-only file system",
         )
         assert finish(
             start(folder, "predict", "oslo meet rovers", "--run", "disk/run")

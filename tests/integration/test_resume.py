@@ -14,8 +14,11 @@ from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
 from rnncls.machine import files as storage
 from rnncls.machine.files import load_tensors, save_tensors, write_json
-from rnncls.runs import checkpoint, tracking
-from rnncls.runs.checkpoint import hold, load_run
+from rnncls.runs import run as run_module
+from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, STATE, RunFolder, lock_run
+from rnncls.runs.metric_rows import read_rows
+from rnncls.runs.run import load_run
+from rnncls.runs.weights import save_model
 from rnncls.training import run as training
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import pretrain
@@ -53,8 +56,8 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
         with monkeypatch.context() as patch:
             for module, name in (
-                (storage, "write_atomic"), (checkpoint, "write_atomic"), (tracking, "append_row"),
-                (tracking, "keep_rows"), (checkpoint, "point_latest_at"), (checkpoint, "_make_folder"),
+                (storage, "write_atomic"), (run_module, "write_atomic"), (training, "append_row"),
+                (training, "keep_rows"), (training, "point_latest_at"), (RunFolder, "create"),
             ):  # fmt: skip
                 patch.setattr(module, name, counted(getattr(module, name)))
             with contextlib.suppress(Killed):
@@ -72,13 +75,12 @@ def whole(make_config: MakeConfig) -> Path:
 
 
 def result_of(
-    path: Path, model: str = checkpoint.MODEL
+    path: Path, model: str = MODEL
 ) -> tuple[bytes, list[dict[str, Any]], set[str]]:
     """Return the weights' file, the rows without their times, and the names of all
     files."""
     rows = [
-        json.loads(line)
-        for line in (path / checkpoint.METRICS).read_text().splitlines()
+        json.loads(line) for line in RunFolder(path).metrics.read_text().splitlines()
     ]
     names = {file.relative_to(path).as_posix() for file in path.rglob("*")}
     plain = [
@@ -135,11 +137,11 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
     config = make_config("train.max_epochs=1")
     train(config, Path("runs/one"))
     for name in (
-        checkpoint.STATE,
-        checkpoint.MODEL,
-        checkpoint.METRICS,
-        checkpoint.SUMMARY,
-        checkpoint.CARD,
+        STATE,
+        MODEL,
+        "metrics.jsonl",
+        "summary.json",
+        "README.md",
     ):
         (Path("runs/one") / name).unlink()
     with caplog.at_level("INFO"):
@@ -148,10 +150,10 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
         "runs/one: nothing had been saved here yet: the run begins at its start"
         in caplog.text
     )
-    assert (Path("runs/one") / checkpoint.SUMMARY).exists()
+    assert RunFolder(Path("runs/one")).summary.exists()
 
 
-@pytest.mark.parametrize("left", [checkpoint.MODEL, checkpoint.METRICS, "thesis.txt"])
+@pytest.mark.parametrize("left", [MODEL, "metrics.jsonl", "thesis.txt"])
 def test_a_folder_that_has_lost_its_state_is_not_begun_anew(
     make_config: MakeConfig, left: str
 ) -> None:
@@ -226,7 +228,7 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     ):
         train(changed, Path("run"), resume=True)
     train(changed, Path("run"), resume=True, may_change=True)
-    rows = tracking.read_rows(Path("run") / checkpoint.METRICS)
+    rows = read_rows(RunFolder(Path("run")).metrics)
     assert [row["step"] for row in rows] == [
         10,
         8,
@@ -240,7 +242,7 @@ def test_weights_are_averaged_from_where_that_is_asked_for(
     train(make_config("train.max_epochs=1"), Path("run"))
     config = make_config("train.max_epochs=2", "train.average=0.9")
     train(config, Path("run"), resume=True, may_change=True)
-    rows = tracking.read_rows(Path("run") / checkpoint.METRICS)
+    rows = read_rows(RunFolder(Path("run")).metrics)
     assert rows[1]["valid_loss"] < rows[0]["valid_loss"]
 
 
@@ -255,7 +257,7 @@ def test_a_run_goes_on_when_its_vectors_have_gone(make_config: MakeConfig) -> No
         Path("run"),
         resume=True,
     )
-    assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
+    assert len(read_rows(RunFolder(Path("run")).metrics)) == 2
 
 
 def test_a_config_that_does_not_fit_the_weights_is_refused(
@@ -281,7 +283,7 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     train(make_config("train.max_epochs=1"), Path("run"))
-    words = (Path("run") / checkpoint.VOCAB).read_bytes()
+    words = RunFolder(Path("run")).vocab.read_bytes()
     toy_csv.write_text(
         toy_csv.read_text(encoding="utf-8").replace("waits", "sings"), encoding="utf-8"
     )
@@ -294,8 +296,8 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
     ):
         train(config, Path("run"), resume=True)
     train(config, Path("run"), resume=True, may_change=True)
-    assert (Path("run") / checkpoint.VOCAB).read_bytes() == words
-    assert len(tracking.read_rows(Path("run") / checkpoint.METRICS)) == 2
+    assert RunFolder(Path("run")).vocab.read_bytes() == words
+    assert len(read_rows(RunFolder(Path("run")).metrics)) == 2
 
 
 def test_a_language_model_goes_on_like_a_classifier(
@@ -305,8 +307,8 @@ def test_a_language_model_goes_on_like_a_classifier(
     pretrain(config, Path("whole"))
     kill_at(8, lambda: pretrain(config, Path("lm")))
     pretrain(config, Path("lm"), resume=True)
-    assert result_of(Path("lm"), checkpoint.LANGUAGE_MODEL) == result_of(
-        Path("whole"), checkpoint.LANGUAGE_MODEL
+    assert result_of(Path("lm"), LANGUAGE_MODEL) == result_of(
+        Path("whole"), LANGUAGE_MODEL
     )
     with pytest.raises(ConfigError, match=r"differs in pretrain\.lr"):
         pretrain(
@@ -330,7 +332,7 @@ def test_a_second_process_is_told_that_the_folder_is_taken(
     train(config, Path("run"))
     before = result_of(Path("run"))
     with (
-        hold(Path("run")),
+        lock_run(Path("run")),
         pytest.raises(
             RunError, match="run: another process is training here: wait for it"
         ),
@@ -373,15 +375,13 @@ def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
 def test_a_sealed_state_of_another_form_is_damage(
     make_config: MakeConfig, toy_run: Path, change: dict[str, Any]
 ) -> None:
-    tensors, meta = load_tensors(toy_run / checkpoint.STATE)
+    tensors, meta = load_tensors(RunFolder(toy_run).state)
     place = (
         {**meta["place"], **change["place"]}
         if change.get("place")
         else change.get("place", meta["place"])
     )
-    save_tensors(
-        toy_run / checkpoint.STATE, tensors, {**meta, **change, "place": place}
-    )
+    save_tensors(RunFolder(toy_run).state, tensors, {**meta, **change, "place": place})
     with pytest.raises(RunError, match="damaged"):
         train(make_config(), toy_run, resume=True)
 
@@ -395,10 +395,10 @@ def test_a_sealed_state_of_another_form_is_damage(
 def test_a_sealed_state_of_other_tensors_is_refused(
     make_config: MakeConfig, toy_run: Path, name: str, tensor: torch.Tensor | None
 ) -> None:
-    tensors, meta = load_tensors(toy_run / checkpoint.STATE)
+    tensors, meta = load_tensors(RunFolder(toy_run).state)
     del tensors[name]
     save_tensors(
-        toy_run / checkpoint.STATE,
+        RunFolder(toy_run).state,
         tensors | ({} if tensor is None else {name: tensor}),
         meta,
     )
@@ -412,10 +412,10 @@ def test_a_sealed_state_of_other_tensors_is_refused(
 def test_sealed_labels_of_another_form_are_damage(
     toy_run: Path, labels: object
 ) -> None:
-    model = load_run(toy_run).model
-    write_json(toy_run / checkpoint.LABELS, {"labels": labels})
-    checkpoint.save_model(toy_run, model)
+    model = load_run(toy_run).classifier.model
+    write_json(RunFolder(toy_run).labels, {"labels": labels})
+    save_model(toy_run, model)
     with pytest.raises(
-        RunError, match=r"labels\.json: damaged: expected a list of names of classes"
+        RunError, match=r"labels\.json: damaged: expected a list of class names"
     ):
         load_run(toy_run)

@@ -18,7 +18,9 @@ from rnncls.evaluation.run_evaluation import judge
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
-from rnncls.runs import checkpoint, tracking
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import create_run, load_run
+from rnncls.runs.weights import save_model
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training import run as training
@@ -65,12 +67,12 @@ def run_on(trainer: Trainer[Any], num_steps: int | None = None) -> list[Row]:
 def resume(config: Config, trainer: Trainer[Any]) -> Trainer[Any]:
     """Return a new trainer that goes on from the state that another one has saved."""
     path = Path("state")
-    checkpoint.create_run(path, config, trainer.data.vocab, trainer.data.label_names)
+    create_run(path, config, trainer.data.vocab, trainer.data.label_names)
     save_state(trainer, path)
     again = start(config)
     torch.manual_seed(12345)  # what was drawn in the meantime must not matter
-    tensors, meta = load_tensors(path / checkpoint.STATE)
-    again.load_state_dict(tensors, meta["place"], path / checkpoint.STATE)
+    tensors, meta = load_tensors(RunFolder(path).state)
+    again.load_state_dict(tensors, meta["place"], RunFolder(path).state)
     return again
 
 
@@ -111,16 +113,14 @@ def test_a_loaded_run_predicts_what_the_trained_model_does(
     )
     trainer = start(config)
     run_on(trainer)
-    checkpoint.create_run(
-        Path("run"), config, trainer.data.vocab, trainer.data.label_names
-    )
-    checkpoint.save_model(Path("run"), trainer.model)
+    create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    save_model(Path("run"), trainer.model)
 
     texts = [*read_texts(toy_csv), "", "zanzibar", "rovers " * 300]
     encoded = encode_texts(tokenize_texts(texts, config.text), trainer.data.vocab)
     expected = compute_logits(trainer.model, encoded).softmax(dim=1)
 
-    predictions = Predictor(checkpoint.load_run(Path("run")), CPU).predict(texts)
+    predictions = Predictor(load_run(Path("run")).classifier, CPU).predict(texts)
     assert [
         list(prediction.probs.values()) for prediction in predictions
     ] == expected.tolist()
@@ -135,14 +135,12 @@ def test_a_loaded_run_predicts_the_same_with_each_pooling(
         config := make_config(f"model.pooling=[{pooling}]", "model.num_layers=2")
     )
     run_on(trainer)
-    checkpoint.create_run(
-        Path("run"), config, trainer.data.vocab, trainer.data.label_names
-    )
-    checkpoint.save_model(Path("run"), trainer.model)
+    create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    save_model(Path("run"), trainer.model)
     encoded = encode_texts(
         tokenize_texts(read_texts(toy_csv), config.text), trainer.data.vocab
     )
-    loaded = checkpoint.load_run(Path("run")).model
+    loaded = load_run(Path("run")).classifier.model
     assert torch.equal(
         compute_logits(loaded, encoded), compute_logits(trainer.model, encoded)
     )
@@ -245,7 +243,7 @@ def test_patience_is_not_forgotten_when_a_training_resumes(
 
 @pytest.mark.parametrize(
     "module_and_name",
-    [(tracking, "append_row"), (checkpoint, "save_model"), (training, "save_state")],
+    [(training, "append_row"), (training, "save_model"), (training, "save_state")],
 )
 def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
     make_config: MakeConfig,

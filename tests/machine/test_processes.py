@@ -22,7 +22,8 @@ from rnncls.machine.processes import (
     init_process_group,
     torchrun_id,
 )
-from rnncls.runs.checkpoint import find_begun, load_run
+from rnncls.runs.folder import find_launched
+from rnncls.runs.run import load_run
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
@@ -223,7 +224,8 @@ def test_counts_over_two_processes_are_those_of_one(work: Work) -> None:
 @together
 def test_two_processes_end_with_the_weights_of_one(work: Work) -> None:
     one, two = (
-        load_run(work.path / run).model.state_dict() for run in ("out/one", "out/two")
+        load_run(work.path / run).classifier.model.state_dict()
+        for run in ("out/one", "out/two")
     )
     torch.testing.assert_close(two, one, rtol=0, atol=1e-4)
 
@@ -281,7 +283,9 @@ def test_predictions_come_as_from_one_process_and_in_order(
         json.loads(line) for line in (work.path / "many.jsonl").read_text().splitlines()
     ]
     assert texts == [f"{row['title']} {row['description']}" for row in given]
-    reader = Predictor(load_run(work.path / "out" / "one"), torch.device("cpu"))
+    reader = Predictor(
+        load_run(work.path / "out" / "one").classifier, torch.device("cpu")
+    )
     expected = [each.probs for window in reader.stream([texts]) for each in window]
     assert [row["probs"] for row in found] == expected
 
@@ -404,14 +408,14 @@ def test_only_what_the_same_launch_has_begun_is_found_again(tmp_path: Path) -> N
         note = tmp_path / "runs" / name / "last" / "launch"
         note.parent.mkdir(parents=True)
         note.write_text(f"launch of {name}")
-    assert find_begun("launch of b", None) == Path("runs/b")
-    assert find_begun("launch of b", Path("runs/a")) is None
-    assert find_begun("launch of a", Path("runs/a")) == Path("runs/a")
-    assert find_begun("launch of c", None) is None
-    assert find_begun(None, None) is None
+    assert find_launched("launch of b", None) == Path("runs/b")
+    assert find_launched("launch of b", Path("runs/a")) is None
+    assert find_launched("launch of a", Path("runs/a")) == Path("runs/a")
+    assert find_launched("launch of c", None) is None
+    assert find_launched(None, None) is None
 
 
 def test_processes_that_read_different_files_are_told_apart(toy_run: Path) -> None:
-    reader = Predictor(load_run(toy_run), torch.device("cpu"))
+    reader = Predictor(load_run(toy_run).classifier, torch.device("cpu"))
     with pytest.raises(DataError, match="one process was given 1 texts, another 2"):
         reader._label(["rovers meet oslo"], torch.ones(2, 2))

@@ -20,7 +20,7 @@ from rnncls.reporting.benchmark import (
     compare_vocabularies,
     measure_saving,
 )
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training.classification import build_classifier_trainer
@@ -88,9 +88,8 @@ def test_more_words_are_the_same_texts_in_more_rows(
 def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
     config = make_config()
     data = load_training_data(config)
-    run = Run(
-        path=Path(),
-        config=config,
+    run = Classifier(
+        text=config.text,
         vocab=data.vocab,
         label_names=data.label_names,
         model=build_model(config, data),

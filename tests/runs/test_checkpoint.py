@@ -25,19 +25,10 @@ from rnncls.machine.files import (
     write_json,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import (
-    create_run,
-    find_run,
-    hold,
-    is_untouched,
-    load_run,
-    load_uncalibrated,
-    load_weights,
-    model_card,
-    point_latest_at,
-    save_model,
-    save_temperature,
-)
+from rnncls.runs.folder import RunFolder, find_run, lock_run, point_latest_at
+from rnncls.runs.model_card import model_card
+from rnncls.runs.run import create_run, load_run, load_uncalibrated
+from rnncls.runs.weights import load_weights, save_model, save_temperature
 from rnncls.text.vocab import Vocab
 
 FOUR = ["config.yaml", "vocab.txt", "labels.json", "model.safetensors"]
@@ -109,7 +100,7 @@ def disk_is_full(_: object) -> NoReturn:
 def test_a_loaded_run_has_the_same_logits_to_the_bit(
     run: Path, model: TextClassifier
 ) -> None:
-    loaded = load_run(run).model
+    loaded = load_run(run).classifier.model
     assert torch.equal(
         loaded(TOKEN_IDS, LENGTHS, is_ragged=True),
         model(TOKEN_IDS, LENGTHS, is_ragged=True),
@@ -124,7 +115,7 @@ def test_the_four_files_alone_are_enough_anywhere(
     for name in FOUR:
         shutil.copy(run / name, elsewhere)
     shutil.rmtree(run)
-    loaded = load_run(elsewhere).model
+    loaded = load_run(elsewhere).classifier.model
     assert torch.equal(
         loaded(TOKEN_IDS, LENGTHS, is_ragged=True),
         model(TOKEN_IDS, LENGTHS, is_ragged=True),
@@ -137,11 +128,11 @@ def test_a_temperature_divides_the_logits_and_is_kept_apart_from_the_weights(
     save_temperature(run, 2.5)
     loaded = load_run(run)
     logits = model(TOKEN_IDS, LENGTHS, is_ragged=True)
-    assert loaded.temperature == 2.5
+    assert loaded.classifier.temperature == 2.5
     torch.testing.assert_close(
-        loaded.model(TOKEN_IDS, LENGTHS, is_ragged=True), logits / 2.5
+        loaded.classifier.model(TOKEN_IDS, LENGTHS, is_ragged=True), logits / 2.5
     )
-    trained = load_uncalibrated(run).model
+    trained = load_uncalibrated(run).classifier.model
     assert torch.equal(trained(TOKEN_IDS, LENGTHS, is_ragged=True), logits)
 
 
@@ -160,13 +151,13 @@ def test_a_better_model_has_no_temperature_yet(
 ) -> None:
     save_temperature(run, 2.5)
     save_model(run, model)
-    assert load_run(run).temperature == 1.0
+    assert load_run(run).classifier.temperature == 1.0
 
 
 def test_words_labels_and_config_are_loaded_as_they_were(run: Path) -> None:
     loaded = load_run(run)
-    assert loaded.vocab.words == ["<pad>", "<unk>", *WORDS]
-    assert loaded.label_names == ["sport", "welt: 世界"]
+    assert loaded.classifier.vocab.words == ["<pad>", "<unk>", *WORDS]
+    assert loaded.classifier.label_names == ["sport", "welt: 世界"]
     assert (loaded.config.model.embedding_dim, loaded.config.model.hidden_size) == (
         3,
         4,
@@ -174,7 +165,7 @@ def test_words_labels_and_config_are_loaded_as_they_were(run: Path) -> None:
 
 
 def test_a_loaded_model_is_in_evaluation_mode_on_the_cpu(run: Path) -> None:
-    loaded = load_run(run).model
+    loaded = load_run(run).classifier.model
     assert (loaded.training, loaded.linear.weight.device.type) == (False, "cpu")
 
 
@@ -195,13 +186,13 @@ def test_a_better_model_replaces_one_file(run: Path, model: TextClassifier) -> N
     assert [name for name in FOUR if (run / name).read_bytes() != before[name]] == [
         "model.safetensors"
     ]
-    assert torch.equal(load_run(run).model.linear.bias, model.linear.bias)
+    assert torch.equal(load_run(run).classifier.model.linear.bias, model.linear.bias)
 
 
 def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        RunError, match=r"file/run: the run folder cannot be made: Not a directory"
+        RunError, match=r"file/run: the run folder cannot be created: Not a directory"
     ):
         write_run(tmp_path / "file" / "run", labels=["a", "b"], words=[])
 
@@ -700,14 +691,14 @@ def test_files_of_any_size_are_written_whole(tmp_path: Path, data: bytes) -> Non
 
 
 def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> None:
-    with hold(tmp_path / "run"):
+    with lock_run(tmp_path / "run"):
         with (
             pytest.raises(RunError, match="run: another process is training here"),
-            hold(tmp_path / "run"),
+            lock_run(tmp_path / "run"),
         ):
             pass
-        assert is_untouched(tmp_path / "run")
-    with hold(tmp_path / "run"):
+        assert RunFolder(tmp_path / "run").has_no_checkpoint()
+    with lock_run(tmp_path / "run"):
         pass
 
 
@@ -795,7 +786,7 @@ def test_the_old_link_stands_until_the_new_one_takes_its_name(
     monkeypatch.setattr(Path, "replace", lambda *_: disk_is_full(None))
     with pytest.raises(
         RunError,
-        match=r"cannot be made to point at runs/two, which is whole: No space left",
+        match=r"cannot be made to point at runs/two, which is complete: No space left",
     ):
         point_latest_at(Path("runs/two"))
     assert Path("runs/latest").readlink() == Path("one")
@@ -810,7 +801,7 @@ def test_a_folder_in_the_place_of_the_link_is_left_alone(run: Path) -> None:
     Path("runs/latest/mine").mkdir(parents=True)
     with pytest.raises(
         RunError,
-        match=r"runs/latest: cannot be made to point at .*/run, which is whole",
+        match=r"runs/latest: cannot be made to point at .*/run, which is complete",
     ):
         point_latest_at(run)
     assert [path.name for path in Path("runs").iterdir()] == ["latest"]
@@ -822,7 +813,7 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
     with pytest.raises(
         RunError,
         match=(
-            r"runs/latest: cannot be made to point at .*/run, which is whole: File"
+            r"runs/latest: cannot be made to point at .*/run, which is complete: File"
             r" exists"
         ),
     ):
@@ -877,13 +868,13 @@ def test_the_model_card_says(fact: str) -> None:
     model: {cell: gru, embedding_dim: 7, hidden_size: 9, num_layers: 2, bidirectional: false}
     """
     assert fact in model_card(
-        parse_config(text, "test.yaml"), SUMMARY, Path("runs/my run")
+        parse_config(text, "test.yaml").model, SUMMARY, Path("runs/my run")
     )
 
 
 def test_the_model_card_says_where_probabilities_are_not_calibrated() -> None:
     card = model_card(
-        parse_config("data: {train: none.csv}", "test.yaml"),
+        parse_config("data: {train: none.csv}", "test.yaml").model,
         {**SUMMARY, "temperature": 1.0},
         Path("run"),
     )
@@ -892,7 +883,7 @@ def test_the_model_card_says_where_probabilities_are_not_calibrated() -> None:
 
 def test_the_model_card_of_a_run_whose_name_is_no_utf8_can_be_written() -> None:
     card = model_card(
-        parse_config("data: {train: none.csv}", "test.yaml"),
+        parse_config("data: {train: none.csv}", "test.yaml").model,
         SUMMARY,
         Path("run \udcff"),
     )

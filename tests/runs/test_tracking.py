@@ -14,14 +14,9 @@ import pytest
 import torch
 
 from rnncls import ConfigError, RunError
-from rnncls.runs.tracking import (
-    TrainingBar,
-    append_row,
-    checksum_of_rows,
-    event_log,
-    keep_rows,
-    read_rows,
-)
+from rnncls.runs.metric_rows import append_row, checksum_of_rows, keep_rows, read_rows
+from rnncls.runs.progress import TrainingBar
+from rnncls.runs.tensorboard import event_log
 
 ROWS: list[dict[str, Any]] = [
     {"epoch": 1, "valid_loss": 0.1 + 0.2},

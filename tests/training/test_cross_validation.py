@@ -17,7 +17,7 @@ from rnncls.data.loading import load_split
 from rnncls.data.sources import Sources, load_sources
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.signals import StopRequest
-from rnncls.runs.checkpoint import load_uncalibrated
+from rnncls.runs.run import load_uncalibrated
 from rnncls.text.vocab import Vocab
 from rnncls.training import cross_validation as folds
 from rnncls.training.cross_validation import cross_validate, draw_folds, hold_out
@@ -145,11 +145,15 @@ def test_a_fold_is_judged_as_by_a_run_on_a_file_without_it(
     )
     run = load_uncalibrated(Path("run"))
     held, _ = load_split(
-        run.config, "test", run.vocab, run.label_names, Path("held.csv")
+        run.config,
+        "test",
+        run.classifier.vocab,
+        run.classifier.label_names,
+        Path("held.csv"),
     )
     np.testing.assert_allclose(
         found.folds[0].logits,
-        compute_logits(run.model, held.texts),
+        compute_logits(run.classifier.model, held.texts),
         rtol=1e-5,
         atol=1e-6,
     )

@@ -17,7 +17,8 @@ from rnncls.data.loading import load_training_data
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import read_json, write_json
 from rnncls.machine.seeds import seed_everything
-from rnncls.runs.checkpoint import load_run, save_model
+from rnncls.runs.run import load_run
+from rnncls.runs.weights import save_model
 from rnncls.text.batching import assemble
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
@@ -63,7 +64,7 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(
         texts = texts_of(config, data.train.texts.starts)
         probs = [
             list(prediction.probs.values())
-            for prediction in Predictor(run, CPU).predict(texts)
+            for prediction in Predictor(run.classifier, CPU).predict(texts)
         ]
         opinions.append(torch.tensor(probs))
     expected = 0.75 * F.one_hot(
@@ -183,7 +184,7 @@ def test_an_unfinished_teacher_is_refused(make_config: MakeConfig) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     Path("one/summary.json").unlink()
     with pytest.raises(
-        RunError, match="one: not finished: go on with --resume --out one first"
+        RunError, match="one: not finished: resume it with --resume --out one"
     ):
         train(make_config("train.teachers=[one]"), Path("run"))
 
@@ -192,7 +193,7 @@ def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     labels, run = read_json(Path("one/labels.json"))["labels"], load_run(Path("one"))
     write_json(Path("one/labels.json"), {"labels": ["other", *labels[1:]]})
-    save_model(Path("one"), run.model)
+    save_model(Path("one"), run.classifier.model)
     summary = read_json(Path("one/summary.json"))
     write_json(
         Path("one/summary.json"),

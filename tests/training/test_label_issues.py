@@ -8,7 +8,7 @@ import pytest
 
 from rnncls import ConfigError
 from rnncls.config.sections import Config
-from rnncls.runs.checkpoint import load_run
+from rnncls.runs.run import load_run
 from rnncls.training.label_issues import find_label_issues
 from rnncls.training.run import train
 

@@ -18,9 +18,10 @@ from rnncls.machine import signals
 from rnncls.machine.files import load_tensors
 from rnncls.machine.signals import StopRequest
 from rnncls.nn.language_model import LanguageModel
-from rnncls.runs import checkpoint
-from rnncls.runs.checkpoint import find_run, load_pretrained, load_run
-from rnncls.runs.tracking import read_rows
+from rnncls.runs.folder import RunFolder, find_run
+from rnncls.runs.metric_rows import read_rows
+from rnncls.runs.pretrained import load_pretrained
+from rnncls.runs.run import load_run
 from rnncls.text.batching import Batch, assemble
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import build_language_model_trainer, pretrain
@@ -39,7 +40,7 @@ def pretrained(make_config: MakeConfig, tmp_path: Path) -> Path:
 
 
 def test_the_next_word_becomes_less_surprising(pretrained: Path) -> None:
-    rows = read_rows(pretrained / checkpoint.METRICS)
+    rows = read_rows(RunFolder(pretrained).metrics)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert (
         rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20
@@ -226,7 +227,7 @@ def test_a_classifier_starts_from_its_words_and_weights(
     make_config: MakeConfig, pretrained: Path
 ) -> None:
     config = make_config(f"model.pretrained={pretrained}", "text.min_freq=1000")
-    found = load_pretrained(config)
+    found = load_pretrained(config.text, config.model)
     data = load_training_data(config, found.vocab)
     model = build_model(config, data, found)
     assert data.vocab.words == found.vocab.words
@@ -247,7 +248,9 @@ def test_a_run_from_a_pretrained_model_predicts_without_it(
     shutil.rmtree(pretrained)
     run = load_run(Path("run"))
     assert run.config.model.pretrained == str(pretrained)
-    (prediction,) = Predictor(run, torch.device("cpu")).predict(["oslo meets bergen"])
+    (prediction,) = Predictor(run.classifier, torch.device("cpu")).predict(
+        ["oslo meets bergen"]
+    )
     assert sum(prediction.probs.values()) == pytest.approx(1.0)
 
 
@@ -312,7 +315,7 @@ def test_a_damaged_file_is_named(
 def test_a_language_model_does_not_predict(pretrained: Path) -> None:
     with pytest.raises(
         RunError,
-        match=r"a language model: give it to 'rnncls train --set model\.pretrained=",
+        match=r"a language model, not a classifier: use it with 'rnncls train --set model\.pretrained=",
     ):
         find_run(pretrained)
 
@@ -379,7 +382,8 @@ def test_pretrained_vectors_are_where_it_starts(
         "text.vectors=vectors.txt", "pretrain.lr=1e-12", "pretrain.max_epochs=1"
     )
     pretrain(config, tmp_path / "pretrained")
-    found = load_pretrained(make_config(f"model.pretrained={tmp_path / 'pretrained'}"))
+    config = make_config(f"model.pretrained={tmp_path / 'pretrained'}")
+    found = load_pretrained(config.text, config.model)
     row = found.vocab.words.index("oslo")
     assert found.weights["embedding.weight"][row, :3].tolist() == [1.5, 2.5, 3.5]
 
@@ -407,10 +411,10 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
 ) -> None:
     shape = "model.cell=grid_lstm", "model.num_layers=2", "model.recurrent_dropout=0.1"
     pretrain(make_config(*QUICK, *shape), tmp_path / "grid")
-    rows = read_rows(tmp_path / "grid" / checkpoint.METRICS)
+    rows = read_rows(RunFolder(tmp_path / "grid").metrics)
     assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20
     config = make_config(*shape, f"model.pretrained={tmp_path / 'grid'}")
-    taken = load_pretrained(config)
+    taken = load_pretrained(config.text, config.model)
     model = build_model(config, load_training_data(config, taken.vocab), taken)
     assert all(
         torch.equal(model.state_dict()[name], weight)
@@ -433,13 +437,12 @@ def test_an_option_of_the_classifier_does_not_change_a_language_model(
 ) -> None:
     pretrain(make_config(*QUICK, option), tmp_path / "other")
     rows = [
-        read_rows(path / checkpoint.METRICS)
-        for path in (pretrained, tmp_path / "other")
+        read_rows(RunFolder(path).metrics) for path in (pretrained, tmp_path / "other")
     ]
     for name in ("train_loss", "valid_loss"):
         assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]
     weights = [
-        load_tensors(path / checkpoint.LANGUAGE_MODEL)[0]
+        load_tensors(RunFolder(path).language_model)[0]
         for path in (pretrained, tmp_path / "other")
     ]
     torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)

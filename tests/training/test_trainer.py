@@ -21,7 +21,8 @@ from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.threads import Workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs import checkpoint
+from rnncls.runs.folder import MODEL, STATE, RunFolder
+from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.text.batching import ResidentTexts, assemble
 from rnncls.text.vocab import PAD_ID, UNK_ID
 from rnncls.training.classification import build_classifier_trainer
@@ -230,7 +231,7 @@ def test_the_averaged_weights_are_validated_and_saved(
     assert (
         json.loads((tmp_path / "run" / "summary.json").read_text())["best_epoch"] == 3
     )
-    saved = checkpoint.load_uncalibrated(tmp_path / "run").model.state_dict()
+    saved = load_uncalibrated(tmp_path / "run").classifier.model.state_dict()
     torch.testing.assert_close(
         saved, dict(trainer.eval_model.state_dict()), rtol=0, atol=0
     )
@@ -424,7 +425,7 @@ def test_a_diverged_run_can_be_resumed_from_its_last_save(
         "train.lr=0.1",
     )
     train(make_config("train.max_epochs=1", *own), Path("run"))
-    files = [Path("run") / name for name in (checkpoint.MODEL, checkpoint.STATE)]
+    files = [Path("run") / name for name in (MODEL, STATE)]
     weights_before = files[0].read_bytes()
     with pytest.raises(
         DivergedError,
@@ -453,7 +454,7 @@ def test_weights_that_are_not_finite_are_never_saved(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
     trainer = start(make_config())
-    before = (toy_run / checkpoint.STATE).read_bytes()
+    before = RunFolder(toy_run).state.read_bytes()
     with torch.no_grad():
         trainer.model.linear.bias[0] = torch.nan
     with pytest.raises(
@@ -461,7 +462,7 @@ def test_weights_that_are_not_finite_are_never_saved(
         match="the weights are not finite after step 0; the last save is complete",
     ):
         save_state(trainer, toy_run)
-    assert (toy_run / checkpoint.STATE).read_bytes() == before
+    assert RunFolder(toy_run).state.read_bytes() == before
 
 
 def test_the_length_of_the_gradient_is_that_before_clipping(
@@ -638,10 +639,10 @@ def test_bfloat16_trains_about_as_well_as_float32(
 def test_an_existing_run_is_not_overwritten(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
-    before = (toy_run / checkpoint.MODEL).read_bytes()
+    before = RunFolder(toy_run).model.read_bytes()
     with pytest.raises(ConfigError, match="already there"):
         train(make_config(), toy_run)
-    assert (toy_run / checkpoint.MODEL).read_bytes() == before
+    assert RunFolder(toy_run).model.read_bytes() == before
 
 
 def test_resuming_with_another_config_names_the_keys_that_differ(
@@ -668,7 +669,7 @@ def test_resuming_nothing_says_so(make_config: MakeConfig, tmp_path: Path) -> No
 def test_resuming_a_finished_run_changes_nothing(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
-    names = (checkpoint.MODEL, checkpoint.METRICS, checkpoint.STATE)
+    names = (MODEL, "metrics.jsonl", STATE)
     before = {name: (toy_run / name).read_bytes() for name in names}
     train(make_config(), toy_run, resume=True)
     assert {name: (toy_run / name).read_bytes() for name in names} == before
@@ -691,7 +692,7 @@ def test_the_newest_unfinished_run_of_the_same_config_is_found(
     }
     for name, config in configs.items():
         train(config, Path("runs") / name)
-        (Path("runs") / name / checkpoint.SUMMARY).unlink()
+        RunFolder(Path("runs") / name).summary.unlink()
     assert find_unfinished(make_config()) == Path("runs/new")
 
 
@@ -700,20 +701,20 @@ def test_an_unfinished_run_from_before_a_key_existed_is_found(
 ) -> None:
     for name in ("old", "damaged"):
         train(make_config(), Path("runs") / name)
-        (Path("runs") / name / checkpoint.SUMMARY).unlink()
-    path = Path("runs/old") / checkpoint.CONFIG
+        RunFolder(Path("runs") / name).summary.unlink()
+    path = RunFolder(Path("runs/old")).config
     path.write_text(
         path.read_text(encoding="utf-8").replace("  mark_case: false\n", ""),
         encoding="utf-8",
     )
-    (Path("runs/damaged") / checkpoint.CONFIG).write_text("text: [", encoding="utf-8")
+    RunFolder(Path("runs/damaged")).config.write_text("text: [", encoding="utf-8")
     assert find_unfinished(make_config()) == Path("runs/old")
 
 
 def test_a_run_whose_best_weights_are_lost_is_not_resumed(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
-    (toy_run / checkpoint.MODEL).unlink()
+    RunFolder(toy_run).model.unlink()
     with pytest.raises(RunError, match=r"model\.safetensors: missing"):
         train(make_config(), toy_run, resume=True)
 
@@ -730,9 +731,7 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
         with pytest.raises(KeyboardInterrupt):
             train(make_config(), path)
     train(make_config(), path, resume=True)
-    assert (path / checkpoint.MODEL).read_bytes() == (
-        toy_run / checkpoint.MODEL
-    ).read_bytes()
+    assert RunFolder(path).model.read_bytes() == (RunFolder(toy_run).model).read_bytes()
 
 
 def test_a_run_logs_events_for_tensorboard_where_asked(make_config: MakeConfig) -> None:
@@ -759,8 +758,8 @@ def test_the_temperature_makes_the_validation_rows_more_probable(
     config = make_config("train.label_smoothing=0.3")
     train(config, Path("run"))
     data, losses = load_training_data(config), []
-    for load in (checkpoint.load_run, checkpoint.load_uncalibrated):
-        logits = compute_logits(load(Path("run")).model, data.valid.texts)
+    for load in (load_run, load_uncalibrated):
+        logits = compute_logits(load(Path("run")).classifier.model, data.valid.texts)
         losses.append(
             F.cross_entropy(logits, torch.from_numpy(data.valid.labels)).item()
         )

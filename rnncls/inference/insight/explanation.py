@@ -23,7 +23,7 @@ import torch
 from rnncls import ConfigError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.vocab import UNK_ID
 
@@ -152,7 +152,7 @@ class Integral:
     residual: float
 
 
-def explain(run: Run, text: str, label: str | None = None) -> Explanation:
+def explain(classifier: Classifier, text: str, label: str | None = None) -> Explanation:
     """Return what each token of a text adds to the logit of a label, or of the one that
     is
     predicted.
@@ -162,22 +162,24 @@ def explain(run: Run, text: str, label: str | None = None) -> Explanation:
     Raises:
         ConfigError: The run has no such label.
     """
-    tokens, encoded = encode_text(text, run.config.text, run.vocab)
+    tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
     ids = encoded.token_ids
     baseline = EncodedTexts(np.full_like(ids, UNK_ID), encoded.lengths, encoded.starts)
-    logits = compute_logits(run.model, encoded)[0]  # [C]
+    logits = compute_logits(classifier.model, encoded)[0]  # [C]
     target = (
-        int(logits.argmax()) if label is None else find_label(label, run.label_names)
+        int(logits.argmax())
+        if label is None
+        else find_label(label, classifier.label_names)
     )
     logit, baseline_logit = (
         float(logits[target]),
-        float(compute_logits(run.model, baseline)[0, target]),
+        float(compute_logits(classifier.model, baseline)[0, target]),
     )
-    integral = integrate_gradients(run.model, torch.from_numpy(ids), target)
-    losses = logit - occlude(run.model, encoded)[:, target]  # [T]
+    integral = integrate_gradients(classifier.model, torch.from_numpy(ids), target)
+    losses = logit - occlude(classifier.model, encoded)[:, target]  # [T]
     attention = (
-        compute_attention(run.model, encoded)[0]
-        if run.model.has_attention
+        compute_attention(classifier.model, encoded)[0]
+        if classifier.model.has_attention
         else [None] * len(tokens)
     )
     known = (ids != UNK_ID).tolist()
@@ -189,8 +191,10 @@ def explain(run: Run, text: str, label: str | None = None) -> Explanation:
         attention,
     )
     opinions = [TokenOpinion(*row) for row in zip(*columns, strict=True)]
-    probs = dict(zip(run.label_names, logits.softmax(dim=0).tolist(), strict=True))
-    name = run.label_names[target]
+    probs = dict(
+        zip(classifier.label_names, logits.softmax(dim=0).tolist(), strict=True)
+    )
+    name = classifier.label_names[target]
     residual = integral.contributions.sum().item() - (logit - baseline_logit)
     return Explanation(
         text,

@@ -27,7 +27,7 @@ from rnncls.nn.encoder import Encoder
 from rnncls.nn.kernels import reorder
 from rnncls.nn.states import compute_reverse_index
 from rnncls.nn.unroll import stack_steps, unroll
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import (
     Batch,
     EncodedTexts,
@@ -149,7 +149,7 @@ class Trace:
         return asdict(self) | {"meaning": self.meaning()}
 
 
-def trace_gates(run: Run, text: str, layer: int | None = None) -> Trace:
+def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> Trace:
     """Return what a layer of a run, from 1, holds and lets pass at each token of a
     text;
     None: the last layer.
@@ -157,15 +157,17 @@ def trace_gates(run: Run, text: str, layer: int | None = None) -> Trace:
     Raises:
         ConfigError: The cell has no such values, or the model no such layer.
     """
-    encoder = encoder_of(run.model)
+    encoder = encoder_of(classifier.model)
     layer = encoder.rnn.num_layers if layer is None else layer
     if not 1 <= layer <= encoder.rnn.num_layers:
         raise ConfigError(
             f"--layer: expected 1 to {encoder.rnn.num_layers}, found {layer}"
         )
-    tokens, encoded = encode_text(text, run.config.text, run.vocab)
-    batch = assemble(encoded, np.zeros(1, np.int64)).to(run.model.linear.weight.device)
-    ahead, *back = unroll_layer(run.model, batch, layer - 1)
+    tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
+    batch = assemble(encoded, np.zeros(1, np.int64)).to(
+        classifier.model.linear.weight.device
+    )
+    ahead, *back = unroll_layer(classifier.model, batch, layer - 1)
     found = {"forward": ahead} | (
         {"backward": {name: each.flip(0) for name, each in back[0].items()}}
         if back
@@ -175,7 +177,7 @@ def trace_gates(run: Run, text: str, layer: int | None = None) -> Trace:
         way: {name: each[:, 0].tolist() for name, each in own.items()}
         for way, own in found.items()
     }
-    return Trace(text, tokens, run.config.model.cell, layer, values)
+    return Trace(text, tokens, classifier.model.section.cell, layer, values)
 
 
 ON = 0.5
@@ -255,7 +257,7 @@ class _Switches:
     is_on_last: torch.Tensor
 
 
-def find_flags(run: Run, split: EncodedSplit) -> list[Flag]:
+def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     """Return all flags of a run's last layer that switch on in any of N texts, the best
     first.
 
@@ -264,10 +266,12 @@ def find_flags(run: Run, split: EncodedSplit) -> list[Flag]:
     Raises:
         ConfigError: The model's cell has no such units.
     """
-    encoder_of(run.model)
-    switches = _read_switches(run.model, split.texts)
+    encoder_of(classifier.model)
+    switches = _read_switches(classifier.model, split.texts)
     labels = torch.from_numpy(split.labels)[switches.rows]
-    seen = np.bincount(_flat_tokens(split.texts), minlength=len(run.vocab))  # [V]
+    seen = np.bincount(
+        _flat_tokens(split.texts), minlength=len(classifier.vocab)
+    )  # [V]
     share = switches.has_switched.double().mean(dim=0)  # [U]
     kept = switches.num_on.sum(dim=0) / switches.num_after.sum(dim=0).clamp(
         min=1
@@ -280,9 +284,9 @@ def find_flags(run: Run, split: EncodedSplit) -> list[Flag]:
     for number in score.argsort(descending=True, stable=True).tolist():
         if not share[number]:
             continue
-        direction, unit = divmod(number // 2, run.config.model.hidden_size)
+        direction, unit = divmod(number // 2, classifier.model.section.hidden_size)
         label, of_label, of_others = _best_label(
-            switches.is_on_last[:, number], labels, run.label_names
+            switches.is_on_last[:, number], labels, classifier.label_names
         )
         words = switches.words[switches.has_switched[:, number], number].numpy()
         flags.append(
@@ -297,7 +301,7 @@ def find_flags(run: Run, split: EncodedSplit) -> list[Flag]:
                 label=label,
                 share_of_label=of_label,
                 share_of_others=of_others,
-                words=_telling_words(words, seen, run.vocab),
+                words=_telling_words(words, seen, classifier.vocab),
             )
         )
     return flags

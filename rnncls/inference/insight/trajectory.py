@@ -24,7 +24,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.states import HiddenState
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
 
@@ -135,19 +135,21 @@ class Trajectory:
         return asdict(self) | found
 
 
-def trace_verdicts(run: Run, text: str) -> Trajectory:
+def trace_verdicts(classifier: Classifier, text: str) -> Trajectory:
     """Return what a run says of a text after each of its tokens."""
-    tokens, encoded = encode_text(text, run.config.text, run.vocab)
-    one_way = reads_one_way(run.config.model)
+    tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
+    one_way = reads_one_way(classifier.model.section)
     if one_way:
-        reader = PrefixReader(run.model)
+        reader = PrefixReader(classifier.model)
         logits = torch.stack(
             [reader.read(token_id) for token_id in encoded.token_ids.tolist()]
         ).cpu()  # [T, C]
     else:
-        logits = compute_logits(run.model, beginnings(encoded))  # [T, C]
+        logits = compute_logits(classifier.model, beginnings(encoded))  # [T, C]
     probs = logits.softmax(dim=1).tolist()
-    return Trajectory(text, list(run.label_names), tokens, probs, is_reread=not one_way)
+    return Trajectory(
+        text, list(classifier.label_names), tokens, probs, is_reread=not one_way
+    )
 
 
 def beginnings(text: EncodedTexts) -> EncodedTexts:
@@ -192,18 +194,20 @@ class Stream:
     at each line's end.
     """
 
-    def __init__(self, run: Run, min_confidence: float | None = None) -> None:
+    def __init__(
+        self, classifier: Classifier, min_confidence: float | None = None
+    ) -> None:
         """Wait for the first text.
 
         Args:
-            run: A run that reads from left to right.
+            classifier: A classifier that reads from left to right.
             min_confidence: The probability at which a text is left before its end;
                 None: never.
 
         Raises:
             ConfigError: The run reads from both ends.
         """
-        self._run, self._min_confidence = run, min_confidence
+        self._classifier, self._min_confidence = classifier, min_confidence
         self._start_line()
 
     def feed(self, piece: str) -> Iterator[Verdict]:
@@ -217,8 +221,8 @@ class Stream:
             yield from self._read("", is_last=True)
 
     def _start_line(self) -> None:
-        self._line = IncrementalTokenizer(self._run.config.text)
-        self._reader = PrefixReader(self._run.model)
+        self._line = IncrementalTokenizer(self._classifier.text)
+        self._reader = PrefixReader(self._classifier.model)
         self._verdict: Verdict | None = None
 
     def _read(self, part: str, *, is_last: bool) -> Iterator[Verdict]:
@@ -228,7 +232,7 @@ class Stream:
             if self._verdict is not None and num_kept < self._verdict.num_tokens:
                 # What has come since has changed what was read, as the end of a tag
                 # does.
-                self._reader, self._verdict = PrefixReader(self._run.model), None
+                self._reader, self._verdict = PrefixReader(self._classifier.model), None
                 num_kept, tokens = 0, self._line.tokens
             yield from self._judge(num_kept, tokens)
             if is_last and self._verdict is not None and not self._verdict.is_final:
@@ -238,12 +242,14 @@ class Stream:
 
     def _judge(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
         for number, (token, token_id) in enumerate(
-            zip(tokens, self._run.vocab.encode(tokens).tolist(), strict=True),
+            zip(tokens, self._classifier.vocab.encode(tokens).tolist(), strict=True),
             start=num_read + 1,
         ):
             probs = self._reader.read(token_id).softmax(dim=0).tolist()
             self._verdict = Verdict(
-                token, number, dict(zip(self._run.label_names, probs, strict=True))
+                token,
+                number,
+                dict(zip(self._classifier.label_names, probs, strict=True)),
             )
             yield self._verdict
             if (

@@ -3,7 +3,6 @@ in closed form."""
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ from rnncls.inference.insight.explanation import (
 from rnncls.inference.insight.gates import encoder_of
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.vocab import UNK_ID, Vocab
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
@@ -37,7 +36,7 @@ def build(
     *,
     bidirectional: bool = True,
     pooling: str = "[last, max, mean]",
-) -> Run:
+) -> Classifier:
     """Return a run with fresh weights, larger than usual, so that the path from the
     baseline is no straight line."""
     config = parse_config(
@@ -50,7 +49,7 @@ def build(
     with torch.no_grad():
         model.embedding.weight.mul_(15)
         model.linear.weight.mul_(5)
-    return Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model)
+    return Classifier(config.text, Vocab(WORDS), LABELS, model)
 
 
 def opinion(token: str, contribution: float) -> TokenOpinion:
@@ -60,11 +59,11 @@ def opinion(token: str, contribution: float) -> TokenOpinion:
 
 
 def sum_gradients(
-    run: Run, ids: list[int], target: int, num_points: int = 200
+    run: Classifier, ids: list[int], target: int, num_points: int = 200
 ) -> torch.Tensor:
     """Return Integrated Gradients [T] by one forward and backward pass a point, in
     float64."""
-    model = TextClassifier(run.config.model, len(WORDS), len(LABELS)).double()
+    model = TextClassifier(run.model.section, len(WORDS), len(LABELS)).double()
     model.load_state_dict(run.model.state_dict())
     vectors = model.embedding.weight.detach()
     start, end = vectors[[UNK_ID] * len(ids)], vectors[ids]

@@ -1,7 +1,5 @@
 """Gates and flags: against torch's own modules and cells, and on weights set by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -20,7 +18,7 @@ from rnncls.inference.insight.gates import (
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.kernels import reorder
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import assemble, encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
@@ -40,7 +38,7 @@ def build(
     *,
     bidirectional: bool = True,
     size: int = 5,
-) -> Run:
+) -> Classifier:
     config = parse_config(
         f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, num_layers: {num_layers},"
         f" bidirectional: {bidirectional}, embedding_dim: 6, hidden_size: {size}}}",
@@ -50,7 +48,7 @@ def build(
     model = TextClassifier(config.model, len(WORDS), 2)
     with torch.no_grad():
         model.embedding.weight.mul_(15)
-    return Run(Path("nowhere"), config, Vocab(WORDS), ["sport", "world"], model)
+    return Classifier(config.text, Vocab(WORDS), ["sport", "world"], model)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -60,7 +58,7 @@ def test_states_of_a_ragged_batch_equal_the_model_s(
     cell: str, num_layers: int, bidirectional: bool
 ) -> None:
     run = build(cell, num_layers, bidirectional=bidirectional)
-    texts = encode_texts(tokenize_texts(TEXTS, run.config.text), run.vocab)
+    texts = encode_texts(tokenize_texts(TEXTS, run.text), run.vocab)
     batch = assemble(texts, np.arange(len(texts)))
     found = unroll_layer(run.model, batch, num_layers - 1)
     expected = encoder_of(run.model)(
@@ -80,7 +78,7 @@ def test_states_of_a_ragged_batch_equal_the_model_s(
 def test_a_trace_is_in_the_order_of_the_text() -> None:
     run = build("lstm")
     trace = trace_gates(run, TEXTS[0])
-    texts = encode_texts(tokenize_texts(TEXTS[:1], run.config.text), run.vocab)
+    texts = encode_texts(tokenize_texts(TEXTS[:1], run.text), run.vocab)
     batch = assemble(texts, np.arange(1))
     states = encoder_of(run.model)(
         run.model.embedding(batch.token_ids.t()), batch.lengths
@@ -151,7 +149,7 @@ def test_a_layer_that_is_not_there_is_an_error() -> None:
 # Flags
 
 
-def build_flag() -> Run:
+def build_flag() -> Classifier:
     """An LSTM of two units in one direction: unit 1 goes to -1 at "rovers" and keeps
     it; unit 0 stays at 0."""
     run = build("lstm", bidirectional=False, size=2)
@@ -179,7 +177,7 @@ def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
     ]
     labels = np.array([0, 1, 0, 0, 1, 1])
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
         labels,
         np.arange(len(labels)),
     )
@@ -202,7 +200,7 @@ def test_a_flag_that_falls_again_is_kept_less() -> None:
         bias[2:4] = -5.0  # the cell is forgotten at the next token
     texts = ["rovers oslo meet oslo again"]
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
         np.array([0]),
         np.arange(len([0])),
     )
@@ -223,7 +221,7 @@ def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
         run.model.embedding.weight[3, 0] = 1.0
     texts = ["rovers meet oslo", "oslo oslo meet rovers", "meet"]
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
         np.array([0, 1, 1]),
         np.arange(len([0, 1, 1])),
     )
@@ -237,7 +235,7 @@ def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
 def test_flags_need_a_cell_with_units() -> None:
     run = build("none")
     split = EncodedSplit(
-        encode_texts(tokenize_texts(["oslo"], run.config.text), run.vocab),
+        encode_texts(tokenize_texts(["oslo"], run.text), run.vocab),
         np.array([0]),
         np.arange(len([0])),
     )

@@ -1,7 +1,6 @@
 """Trajectories: each verdict is the one that `predict` gives of the text so far."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from rnncls.inference.insight.trajectory import (
 )
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.checkpoint import Run
+from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
@@ -43,7 +42,7 @@ def build(
     pooling: str = "[last, max]",
     *,
     bidirectional: bool = False,
-) -> Run:
+) -> Classifier:
     config = parse_config(
         f"data: {{train: none.csv}}\ntext: {{max_tokens: 64}}\nmodel: {{cell: {cell},"
         f" pooling: {pooling}, num_layers: {num_layers}, bidirectional:"
@@ -55,10 +54,10 @@ def build(
     with torch.no_grad():
         model.embedding.weight.mul_(15)
         model.linear.weight.mul_(5)
-    return Run(Path("nowhere"), config, Vocab(WORDS), LABELS, model)
+    return Classifier(config.text, Vocab(WORDS), LABELS, model)
 
 
-def predict(run: Run, texts: list[str]) -> list[list[float]]:
+def predict(run: Classifier, texts: list[str]) -> list[list[float]]:
     return [
         list(each.probs.values())
         for each in Predictor(run, torch.device("cpu")).predict(texts)
@@ -71,7 +70,7 @@ def beginnings(text: str) -> list[str]:
 
 
 def stream(
-    run: Run, text: str, size: int, min_confidence: float | None = None
+    run: Classifier, text: str, size: int, min_confidence: float | None = None
 ) -> list[Verdict]:
     """Return all that is said of a text that arrives in pieces of that size."""
     reader = Stream(run, min_confidence)
@@ -241,7 +240,7 @@ def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(
     ]
     labels = np.array([0, 1, 2, 1, 0])
     split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.config.text), run.vocab),
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
         labels,
         np.arange(len(labels)),
     )
@@ -263,7 +262,7 @@ def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(
 def test_texts_of_one_token_have_one_point() -> None:
     run = build()
     split = EncodedSplit(
-        encode_texts(tokenize_texts(["oslo", "meet"], run.config.text), run.vocab),
+        encode_texts(tokenize_texts(["oslo", "meet"], run.text), run.vocab),
         np.array([0, 1]),
         np.arange(len([0, 1])),
     )

@@ -1,0 +1,27 @@
+"""A classifier: a network with all that it needs to read a text."""
+
+from dataclasses import dataclass
+
+from rnncls.config.sections import TextSection
+from rnncls.nn.classifier import TextClassifier
+from rnncls.text.vocab import Vocab
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network with its tokenizer settings, words and classes.
+
+    Attributes:
+        text: How a text becomes tokens.
+        vocab: The words.
+        label_names: The classes, in the order of the logits.
+        model: The network. That of `load_run` divides its logits by the temperature.
+        temperature: The number that calibrates the logits
+            (rnncls.evaluation.calibration); 1 if none was fitted.
+    """
+
+    text: TextSection
+    vocab: Vocab
+    label_names: list[str]
+    model: TextClassifier
+    temperature: float = 1.0

@@ -1,0 +1,115 @@
+"""What a finished run was trained on, and whether it may help to train another run.
+
+A teacher or a language model that has been trained on rows which are for validation or
+testing here would make the scores look better than they are.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnncls import ConfigError, RunError
+from rnncls.machine.files import read_bytes, read_json, sha256_of
+from rnncls.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+def load_data_fingerprint(path: Path) -> tuple[dict[str, str], dict[str, int | float]]:
+    """Return which files a finished run was trained on and how its rows were split.
+
+    Returns:
+        Split → SHA-256 of its file; and the settings of the split, if it was drawn.
+
+    Raises:
+        RunError: The summary is missing or damaged, or that of other weights.
+    """
+    folder = RunFolder(path)
+    has_language_model = folder.language_model.exists()
+    weights = folder.language_model if has_language_model else folder.model
+    summary = read_json(folder.summary)
+    try:
+        files = summary["data"]["files"]
+        checksums = {split: str(file["sha256"]) for split, file in files.items()}
+        split_settings = dict(summary["data"].get("split", {}))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{folder.summary}: damaged: not the summary of a run"
+        ) from error
+    if summary.get("weights_sha256") != sha256_of(read_bytes(weights)):
+        raise RunError(
+            f"{folder.summary}: damaged, or not from the run that wrote {weights.name}"
+        )
+    return checksums, split_settings
+
+
+def check_not_trained_on(
+    path: Path,
+    fingerprint: Mapping[str, Any],
+    test_file: Path | None = None,
+    *,
+    may_differ: bool,
+) -> None:
+    """Check that a run was not trained on rows for validation or testing here.
+
+    Args:
+        path: The folder of a finished run: a teacher or a language model.
+        fingerprint: The data fingerprint of the new run.
+        test_file: The test file of the new run, which is not read.
+        may_differ: Whether it may have been trained on another file altogether, whose
+            rows cannot be compared.
+
+    Raises:
+        RunError: The run is not finished.
+        ConfigError: It has another split of the same file, or other files, or has read
+            one of these without its labels.
+    """
+    if not RunFolder(path).summary.is_file():
+        raise RunError(f"{path}: not finished: resume it with --resume --out {path}")
+    their_files, their_split = load_data_fingerprint(path)
+    files = fingerprint["files"]
+    train, valid = (files.get(name, {}).get("sha256") for name in ("train", "valid"))
+    _check_unlabelled(path, their_files, [train, valid], test_file)
+    their_train, their_valid = their_files.get("train"), their_files.get("valid")
+    has_same_rows = (train, valid, fingerprint["split"]) == (
+        their_train,
+        their_valid,
+        their_split,
+    )
+    if train != their_train and may_differ:
+        logger.info(
+            "%s was trained on another file: make sure that it has no validation row",
+            path,
+        )
+    elif not has_same_rows:
+        raise ConfigError(
+            f"{path} may have seen the rows that are for validation or testing here:"
+            " train it on the same files, with the same data.label,"
+            " data.valid_fraction, data.test_fraction and data.split_seed (or seed)"
+        )
+
+
+def _check_unlabelled(
+    path: Path,
+    their_files: Mapping[str, str],
+    labelled: list[str | None],
+    test_file: Path | None,
+) -> None:
+    """Check that no file of `data.unlabelled` was one with labels here.
+
+    Args:
+        path: The run folder.
+        their_files: Split, or `unlabelled:FILE`, → SHA-256, of that run.
+        labelled: The SHA-256 of the training and validation files here.
+        test_file: The test file here.
+    """
+    for name, sha256 in their_files.items():
+        kind, _, file = name.partition(":")
+        is_test = test_file is not None and Path(file).resolve() == test_file.resolve()
+        if kind == "unlabelled" and (is_test or sha256 in labelled):
+            role = "test" if is_test else "training or validation"
+            raise ConfigError(
+                f"{path} has read {file} as data.unlabelled, which is the {role} file"
+                " here: pretrain without it"
+            )

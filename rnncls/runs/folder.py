@@ -1,0 +1,293 @@
+"""The run folder: the name of every file in it, its lock, and where the newest run is.
+
+    config.yaml              the resolved config              ┐
+    vocab.txt                one word a line                  │ these four predict,
+    labels.json              the classes, in the model's order│ anywhere
+    model.safetensors        the best epoch's weights         ┘
+    metrics.jsonl            one row a validation
+    summary.json             data, versions, scores; written last
+    README.md                the model card
+    last/state.safetensors   all that an exact resume needs
+    last/lock                held by the process that trains here
+    last/launch              which call of torchrun trains here, if one does
+    events/                  the rows for TensorBoard (train.tensorboard)
+    eval-*.json              what `rnncls eval` printed
+    label-issues.json        what `rnncls eval --label-issues` found
+    report.html              what `rnncls report` wrote
+    bag-of-words/            the baseline that `rnncls order` trains
+
+A folder of `rnncls pretrain` has `language_model.safetensors` instead of
+`model.safetensors`, and no labels or model card.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rnncls import ConfigError, RunError
+from rnncls.machine.files import TEMPORARY
+
+RUNS_DIR = Path("runs")
+LATEST = "latest"
+CONFIG, VOCAB, LABELS = "config.yaml", "vocab.txt", "labels.json"
+MODEL, LANGUAGE_MODEL = "model.safetensors", "language_model.safetensors"
+STATE = "last/state.safetensors"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / CONFIG
+
+    @property
+    def vocab(self) -> Path:
+        """The words, one a line."""
+        return self.path / VOCAB
+
+    @property
+    def labels(self) -> Path:
+        """The classes, in the order of the logits."""
+        return self.path / LABELS
+
+    @property
+    def model(self) -> Path:
+        """The classifier's weights of the best epoch."""
+        return self.path / MODEL
+
+    @property
+    def language_model(self) -> Path:
+        """The language model's weights of the best epoch."""
+        return self.path / LANGUAGE_MODEL
+
+    @property
+    def metrics(self) -> Path:
+        """One row a validation."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Data, versions and scores. A run that has it is finished."""
+        return self.path / "summary.json"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    @property
+    def state(self) -> Path:
+        """All that an exact resume needs."""
+        return self.path / STATE
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the process that trains here."""
+        return self.path / "last/lock"
+
+    @property
+    def launch(self) -> Path:
+        """The id of the call of torchrun that trains here."""
+        return self.path / "last/launch"
+
+    @property
+    def events(self) -> Path:
+        """The folder of the TensorBoard event files."""
+        return self.path / "events"
+
+    def evaluation(self, name: str) -> Path:
+        """Return the file for the result of `rnncls eval` on a split or data file."""
+        return self.path / f"eval-{name}.json"
+
+    @property
+    def label_issues(self) -> Path:
+        """Training rows whose label is likely wrong."""
+        return self.path / "label-issues.json"
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.path / "report.html"
+
+    @property
+    def bag_of_words(self) -> Path:
+        """The run folder of the baseline that `rnncls order` trains."""
+        return self.path / "bag-of-words"
+
+    def results(self) -> list[Path]:
+        """Return the existing files and folders that describe the current weights.
+
+        They are wrong as soon as the run is trained further.
+        """
+        files = [self.summary, self.card, self.label_issues, self.report]
+        files += [self.bag_of_words, *sorted(self.path.glob("eval-*.json"))]
+        return [file for file in files if file.exists()]
+
+    def delete_results(self) -> None:
+        """Delete the files that describe the current weights.
+
+        Raises:
+            RunError: One cannot be deleted.
+        """
+        for file in self.results():
+            try:
+                if file.is_dir():
+                    shutil.rmtree(file)
+                else:
+                    file.unlink(missing_ok=True)
+            except OSError as error:
+                raise RunError(
+                    f"{file}: cannot be deleted: {error.strerror}"
+                ) from error
+
+    def has_no_checkpoint(self) -> bool:
+        """Whether it holds only the files of a run before its first save, or nothing."""
+        if not self.path.is_dir():
+            return False
+        before_first_save = {
+            self.config,
+            self.vocab,
+            self.labels,
+            self.lock.parent,
+            self.lock,
+            self.launch,
+        }
+        existing = {item for item in self.path.rglob("*") if not item.match(TEMPORARY)}
+        return existing <= before_first_save
+
+    def create(self) -> None:
+        """Create the folder, and `last/` in it, if they do not exist.
+
+        Raises:
+            ConfigError: The path is that of the link to the newest run.
+            RunError: The folder cannot be created.
+        """
+        if self.path.absolute() == (RUNS_DIR / LATEST).absolute():
+            raise ConfigError(
+                f"{self.path}: is the link to the newest run; choose another --out"
+            )
+        try:
+            self.state.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: the run folder cannot be created: {error.strerror}"
+            ) from error
+
+
+@contextlib.contextmanager
+def lock_run(path: Path) -> Iterator[None]:
+    """Lock a run folder against training by another process; create it if missing.
+
+    The operating system releases the lock when the process ends, even if it is killed.
+    Temporary files of a killed process are deleted.
+
+    Raises:
+        ConfigError: The path is that of the link to the newest run.
+        RunError: Another process holds the lock, or the folder cannot be created or
+            written to.
+    """
+    folder = RunFolder(path)
+    folder.create()
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(
+            f"{path}: another process is training here: wait for it, or choose another"
+            " --out"
+        ) from error
+    except OSError as error:
+        raise RunError(f"{folder.lock}: cannot be written: {error.strerror}") from error
+    try:
+        for part in [*path.glob(TEMPORARY), *folder.lock.parent.glob(TEMPORARY)]:
+            part.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def find_launched(launch: str | None, out: Path | None) -> Path | None:
+    """Return the run folder that a call of torchrun has already created, or None.
+
+    Args:
+        launch: The id of the call.
+        out: The run folder; None: any folder under `runs/`.
+    """
+    paths = RUNS_DIR.glob("*/") if out is None else [out]
+    for path in paths:
+        note = RunFolder(path).launch
+        has_note = not path.is_symlink() and note.is_file()
+        if has_note and note.read_text("utf-8") == launch:
+            return path
+    return None
+
+
+def find_run(path: Path | None) -> Path:
+    """Return a run folder that has a trained model; by default the newest finished one.
+
+    Raises:
+        RunError: There is none, or it has no trained model.
+    """
+    chosen = RUNS_DIR / LATEST if path is None else path
+    folder = RunFolder(chosen)
+    if path is None and not chosen.exists():
+        raise RunError(
+            f"no finished run at {chosen}: train one with 'rnncls train --config …', or"
+            " name its folder"
+        )
+    if not chosen.is_dir():
+        raise RunError(
+            f"{chosen}: no such run folder: name an existing one, or none for the"
+            " newest"
+        )
+    if folder.language_model.is_file():
+        raise RunError(
+            f"{chosen}: a language model, not a classifier: use it with 'rnncls train"
+            f" --set model.pretrained={chosen}' first"
+        )
+    if not folder.model.is_file():
+        raise RunError(
+            f"{chosen}: has no {MODEL}: not a run folder, or stopped before its first"
+            " validation"
+        )
+    return chosen.resolve() if path is None else chosen
+
+
+def point_latest_at(path: Path) -> None:
+    """Make the link `runs/latest` point at a run folder.
+
+    Raises:
+        RunError: The link cannot be created.
+    """
+    link = RUNS_DIR / LATEST
+    temporary = RUNS_DIR / f".{LATEST}-{os.getpid()}"
+    try:
+        RUNS_DIR.mkdir(exist_ok=True)
+        target = path.resolve()
+        is_inside = target.parent == RUNS_DIR.resolve()
+        link_text = target.name if is_inside else target
+        try:
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(link_text, target_is_directory=True)
+            temporary.replace(link)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{link}: cannot be made to point at {path}, which is complete:"
+            f" {error.strerror}"
+        ) from error

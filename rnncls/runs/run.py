@@ -1,0 +1,138 @@
+"""A run: a classifier, its config and its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rnncls import RunError
+from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
+from rnncls.machine.files import (
+    load_tensors,
+    save_tensors,
+    sha256_of,
+    write_atomic,
+    write_json,
+)
+from rnncls.nn.classifier import TextClassifier, least_weights
+from rnncls.runs.classifier import Classifier
+from rnncls.runs.folder import CONFIG, MODEL, RunFolder
+from rnncls.runs.manifest import Manifest
+from rnncls.runs.weights import (
+    load_labels,
+    load_verified,
+    load_weights,
+    pop_temperature,
+)
+from rnncls.text.vocab import Vocab
+
+
+@dataclass(frozen=True)
+class Run:
+    """A loaded run.
+
+    Attributes:
+        path: The run folder.
+        config: All settings.
+        classifier: What reads texts.
+    """
+
+    path: Path
+    config: Config
+    classifier: Classifier
+
+
+def create_run(
+    path: Path, config: Config, vocab: Vocab, label_names: list[str] | None
+) -> None:
+    """Create a run folder with the files that do not change during training.
+
+    Args:
+        path: The folder.
+        config: All settings.
+        vocab: The words.
+        label_names: The classes; None for a language model.
+
+    Raises:
+        ConfigError: The path is that of the link to the newest run.
+        RunError: The folder cannot be created or written to.
+    """
+    folder = RunFolder(path)
+    folder.create()
+    write_atomic(folder.config, dump_config(config).encode())
+    lines = "".join(f"{word}\n" for word in vocab.words)
+    write_atomic(folder.vocab, lines.encode())
+    if label_names is not None:
+        write_json(folder.labels, {"labels": label_names})
+
+
+def change_config(path: Path, config: Config, weights: str) -> None:
+    """Replace the config of a run, and delete what described its weights.
+
+    The weights and the state accept both configs first: a crash at any point leaves a
+    run that can be loaded.
+
+    Args:
+        path: The run folder.
+        config: The new config.
+        weights: The name of the file with its best weights, if it exists.
+
+    Raises:
+        RunError: A file is missing or damaged, or cannot be written.
+    """
+    folder = RunFolder(path)
+    folder.delete_results()
+    text = dump_config(config).encode()
+    for file in (path / weights, folder.state):
+        if file.exists():
+            tensors, metadata = load_tensors(file)
+            manifest = Manifest.from_metadata(metadata)
+            both = manifest.also(CONFIG, sha256_of(text))
+            save_tensors(file, tensors, {**metadata, "files": both.to_metadata()})
+    write_atomic(folder.config, text)
+
+
+def load_run(path: Path) -> Run:
+    """Load and verify a run; the model is on the CPU, in evaluation mode, calibrated.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
+    """
+    run = load_uncalibrated(path)
+    run.classifier.model.temperature = run.classifier.temperature
+    return run
+
+
+def load_uncalibrated(path: Path) -> Run:
+    """Load and verify a run as `load_run` does, without dividing by the temperature.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
+    """
+    tensors, config, vocab = load_verified(path, MODEL)
+    label_names = load_labels(path)
+    temperature = pop_temperature(tensors, path)
+    source = RunFolder(path).model
+    _check_size(tensors, config, len(vocab), len(label_names), source)
+    model = TextClassifier(config.model, len(vocab), len(label_names))
+    load_weights(model, tensors, source)
+    classifier = Classifier(config.text, vocab, label_names, model.eval(), temperature)
+    return Run(path, config, classifier)
+
+
+def _check_size(
+    tensors: dict[str, torch.Tensor],
+    config: Config,
+    vocab_size: int,
+    num_classes: int,
+    source: Path,
+) -> None:
+    """Reject a config of a larger network before memory is taken for it."""
+    expected = least_weights(config.model, vocab_size, num_classes)
+    num_weights = sum(tensor.numel() for tensor in tensors.values())
+    if num_weights < expected:
+        raise RunError(
+            f"{source}: the weights do not fit the config: expected at least"
+            f" {expected:,} weights, found {num_weights:,}"
+        )
