@@ -71,7 +71,7 @@ def init_command(
         typer.echo(note, err=True)
     quoted = shlex.quote(str(path))
     typer.echo(
-        f"{path}: {draft.facts.num_rows:,} rows, {len(draft.facts.classes)} classes; "
+        f"{path}: {draft.stats.num_rows:,} rows, {len(draft.stats.classes)} classes; "
         f"now: rnncls train --config {quoted} (or look first: rnncls inspect {quoted})"
     )
 
@@ -92,7 +92,8 @@ def init_config(
         RnnclsError: The data is wrong, or a file is there already.
     """
     with fast_imports():
-        from rnncls.data.init_config import check_absent, draft_config, save_draft
+        from rnncls.data.conversion import check_absent
+        from rnncls.data.init_config import draft_config, save_draft
 
     check_absent(out, overwrite=overwrite)
     draft = draft_config(source, out, text, label, overwrite=overwrite)
@@ -104,8 +105,8 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
     """Return what was found and written, as JSON has it."""
     return {
         "config": str(path),
-        "num_rows": draft.facts.num_rows,
-        "classes": draft.facts.classes,
+        "num_rows": draft.stats.num_rows,
+        "classes": draft.stats.classes,
         "data": draft.config.data.model_dump(),
         "notes": draft.notes,
     }

@@ -239,7 +239,8 @@ def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
     from dataclasses import replace
 
     from rnncls.data.datasets import columns_of
-    from rnncls.data.readers import read_lines, read_rows
+    from rnncls.data.readers import read_rows
+    from rnncls.data.text_files import read_lines
 
     if source == STDIN:
         rows = read_lines(sys.stdin.buffer, "stdin")

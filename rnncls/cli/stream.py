@@ -32,7 +32,7 @@ def stream_command(
     same cost for each.
     """
     with fast_imports():
-        from rnncls.data.readers import read_pieces
+        from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
         from rnncls.machine.device import resolve_device
         from rnncls.runs.folder import find_run

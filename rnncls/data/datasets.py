@@ -18,7 +18,8 @@ from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import BUILT_IN_COLUMNS, BUILT_INS, download_missing
 from rnncls.data.checksums import checksum
-from rnncls.data.readers import Columns, Rows, read_rows
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns, Rows
 from rnncls.data.splits import Split
 from rnncls.text.tokenizer import (
     TokenizedTexts,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.data.duplicates import group_texts, near_pairs
+from rnncls.data.duplicates import find_near_pairs, group_texts
 from rnncls.data.splits import Split
 from rnncls.text.tokenizer import UNK, TokenizedTexts, join_texts
 
@@ -124,7 +124,7 @@ class Corpus:
         """The pairs of different texts that are nearly the same, both ways round. [P,
         2] int64, numbers of texts.
         """
-        pairs = near_pairs(select_texts(self.tokens, self.firsts))
+        pairs = find_near_pairs(select_texts(self.tokens, self.firsts))
         return np.concatenate([pairs, pairs[:, ::-1]])
 
     def row(self, place: int) -> Row:

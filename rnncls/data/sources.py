@@ -1,4 +1,4 @@
-"""The tokenised files that a run learns from, and which of their rows train and validate.
+"""The tokenised files that a run learns from, and their training and validation rows.
 
 Shapes: N rows.
 """

@@ -63,7 +63,7 @@ def split_test_rows(labels: Ints, fraction: float | None) -> tuple[Ints, Ints]:
 
 
 def _sample_stratified(labels: Ints, fraction: float, seed: int) -> Ints:
-    """Return round(fraction * n) of the n rows of each class, never all of them, sorted."""
+    """Return round(fraction * n) of the n rows of each class, never all, sorted."""
     generator = np.random.default_rng(seed)
     samples = []
     for label in np.unique(labels):

@@ -36,7 +36,7 @@ def clean_text(text: str) -> str:
 
 
 def mark_case(text: str) -> str:
-    """Insert `xxup` before each word in capitals and `xxmaj` before each capitalised word.
+    """Insert `xxup` before words in capitals and `xxmaj` before capitalised words.
 
     These are the marks of fastai (Howard and Gugger 2020). A word is whatever stands
     between two spaces; its first run of letters decides. A single letter is not a word

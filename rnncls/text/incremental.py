@@ -34,7 +34,7 @@ class IncrementalTokenizer:
         return any(self._pieces)
 
     def feed(self, piece: str, *, is_last: bool = False) -> tuple[int, list[str]]:
-        """Add a piece of the text; a word becomes tokens once white space follows it.
+        """Add a piece of the text; a word is tokenised once white space follows it.
 
         Usually the new tokens are appended to the earlier ones. Once a character has
         arrived by which cleaning may change earlier words, such as the end of a tag,

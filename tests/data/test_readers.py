@@ -13,8 +13,11 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from rnncls import DataError
-from rnncls.data import readers
-from rnncls.data.readers import Columns, find_texts, read_lines, read_pieces, read_rows
+from rnncls.data import delimited
+from rnncls.data import rows as row_limits
+from rnncls.data.readers import find_texts, read_rows
+from rnncls.data.rows import Columns
+from rnncls.data.text_files import read_lines, read_pieces
 
 ONE = Columns(("text",), "label")
 TWO = Columns(("title", "text"), "label")
@@ -88,8 +91,8 @@ line_forms = pytest.mark.parametrize("writer", [write_csv, write_tsv, write_json
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the readers hand on a few rows at a time."""
-    monkeypatch.setattr(readers, "_CSV_BLOCK_BYTES", 32)
-    monkeypatch.setattr(readers, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 32)
+    monkeypatch.setattr(row_limits, "ROWS_AT_ONCE", 2)
 
 
 @each_form
@@ -184,7 +187,7 @@ def test_a_quoted_field_of_a_tsv_file_may_hold_a_line_end_a_tab_or_doubled_quote
 
 def test_two_stray_quotes_in_a_tsv_file_swallow_no_rows() -> None:
     path = write("data.tsv", 'text\tlabel\nplain\ta\n"open\ta\nlost\tb\n"closed\ta\n')
-    with pytest.raises(DataError, match="row 2: a field goes on over several lines"):
+    with pytest.raises(DataError, match="row 2: a field continues over several lines"):
         read(path)
 
 
@@ -410,7 +413,7 @@ def test_a_column_that_stands_twice_in_the_header_is_named() -> None:
     path = write("data.csv", "text,label,text\na,b,c\n")
     assert (
         error_of(path)
-        == "column 'text' stands twice in the header: 'text', 'label', 'text'"
+        == "column 'text' appears twice in the header: 'text', 'label', 'text'"
     )
 
 
@@ -422,7 +425,7 @@ def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
     )
     assert (
         error_of(path)
-        == "column 'label' stands twice in the header: 'text', 'label', 'label'"
+        == "column 'label' appears twice in the header: 'text', 'label', 'label'"
     )
 
 
@@ -508,8 +511,8 @@ def test_a_quotation_mark_left_open_over_blocks_is_named() -> None:
         "text,label\n" + "some text,a\n" * 20 + '"open,a\n' + "some text,a\n" * 20,
     )
     assert re.fullmatch(
-        r"after row \d+: a row is longer than 32 bytes: is a quotation mark left"
-        r" open\?",
+        r"after row \d+: a row is longer than 32 bytes: is a quotation mark not"
+        r" closed\?",
         error_of(path),
     )
 
@@ -520,8 +523,8 @@ def test_a_missing_label_is_named_with_its_row(writer: Writer, label: str) -> No
     path = writer([{"text": "a", "label": "x"}, {"text": "b", "label": label}])
     assert (
         error_of(path)
-        == "row 2: the label (column 'label') is missing: fill it in, or take the"
-        " row out"
+        == "row 2: the label (column 'label') is missing: fill it in, or remove"
+        " the row"
     )
 
 
@@ -530,8 +533,8 @@ def test_a_missing_label_is_named_with_its_row(writer: Writer, label: str) -> No
 def test_a_missing_label_in_a_later_block_is_named_with_its_row(writer: Writer) -> None:
     assert (
         error_of(writer([*ROWS, {"text": "b", "label": ""}]))
-        == "row 10: the label (column 'label') is missing: fill it in, or take the"
-        " row out"
+        == "row 10: the label (column 'label') is missing: fill it in, or remove"
+        " the row"
     )
 
 
@@ -540,8 +543,8 @@ def test_a_null_label_is_a_missing_one(writer: Writer) -> None:
     path = writer([{"text": "a", "label": 1}, {"text": "a", "label": None}])
     assert (
         error_of(path)
-        == "row 2: the label (column 'label') is missing: fill it in, or take the"
-        " row out"
+        == "row 2: the label (column 'label') is missing: fill it in, or remove"
+        " the row"
     )
 
 
@@ -719,8 +722,8 @@ def test_a_folder_in_the_place_of_a_file_is_named(name: str) -> None:
 def test_an_unknown_ending_is_refused_where_labels_are_wanted(name: str) -> None:
     assert (
         error_of(write(name, "a\n"))
-        == "cannot tell its form: expected .csv, .tsv, .jsonl or .parquet; "
-        f"set data.delimiter, or let 'rnncls init {name}' find out"
+        == "unknown file format: expected .csv, .tsv, .jsonl or .parquet; "
+        f"set data.delimiter, or let 'rnncls init {name}' detect it"
     )
 
 
@@ -745,7 +748,7 @@ def test_a_delimiter_changes_nothing_where_there_is_none(writer: Writer) -> None
 def test_rows_before_a_wrong_one_are_handed_on_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(readers, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(row_limits, "ROWS_AT_ONCE", 2)
     rows = read_rows(
         write("data.jsonl", '{"text": "a", "label": "b"}\n' * 2 + "oops\n"), ONE
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnncls.data import readers
+from rnncls.data import rows as row_limits
 from tests.fuzz.cases import CASES
 
 
@@ -22,4 +22,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the readers hand on two rows at a time."""
-    monkeypatch.setattr(readers, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(row_limits, "ROWS_AT_ONCE", 2)

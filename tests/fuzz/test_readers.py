@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.data.datasets import load_labelled
-from rnncls.data.readers import Columns, read_lines, read_rows
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns
+from rnncls.data.text_files import read_lines
 from rnncls.text.tokenizer import build_tokenizer
 from tests.fuzz.cases import attempt, damaged, fuzz, labels, texts, written
 
@@ -135,7 +137,7 @@ def test_a_tsv_file_is_read_as_it_was_written_or_the_first_doubtful_row_is_named
     result = attempt(lambda: read(path), DataError)
     if doubtful:
         assert str(result).startswith(
-            f"data.tsv: row {doubtful[0]}: a field goes on over several lines"
+            f"data.tsv: row {doubtful[0]}: a field continues over several lines"
         )
     else:
         assert result == table
@@ -230,7 +232,7 @@ def test_a_missing_label_is_named_with_its_row(
     assert (
         str(result)
         == f"data{ending}: row {row + 1}: the label (column 'label') is missing: fill"
-        " it in, or take the row out"
+        " it in, or remove the row"
     )
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.data.readers import Columns, read_rows
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.evaluation_tables import prediction_line, save_predictions

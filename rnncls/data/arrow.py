@@ -1,0 +1,130 @@
+"""pyarrow's record batches as rows, and pyarrow's error messages explained.
+
+pyarrow has no error classes for the faults of a CSV file, so that its messages must be
+recognised by their text. All of them are in this module.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnncls import DataError
+from rnncls.data.rows import Columns, Rows, decode, missing_label, shorten
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EMPTY_FILE = "Empty CSV file"
+_ROW_TOO_LONG = "straddling"
+_WRONG_WIDTH = re.compile(
+    r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", re.DOTALL
+)
+
+
+def is_empty_file(error: Exception) -> bool:
+    """Return whether a file has nothing but a header without a line end."""
+    return _EMPTY_FILE in str(error)
+
+
+def is_row_too_long(error: Exception) -> bool:
+    """Return whether a row is longer than a block."""
+    return _ROW_TOO_LONG in str(error)
+
+
+def explain_csv_error(path: Path, error: Exception, num_before: int) -> str:
+    """Return the message for an error of pyarrow's CSV reader.
+
+    The row is taken from pyarrow's message: its handler of invalid rows is not called
+    for rows that are not UTF-8.
+
+    Args:
+        path: The file.
+        error: pyarrow's error.
+        num_before: How many rows pyarrow counts before the first row of data.
+    """
+    match = _WRONG_WIDTH.search(str(error))
+    if match is None:
+        return f"{path}: {shorten(str(error))}"
+    number, expected, found, text = match.groups()
+    place = f"row {int(number) - num_before}" if number else "a row"
+    hint = ""
+    if int(found) > int(expected):
+        hint = "; put a text that holds the delimiter in quotation marks"
+    return (
+        f"{path}: {place}: expected {expected} columns, found {found}:"
+        f" {shorten(text)}{hint}"
+    )
+
+
+def rows_of_batches(
+    batches: Iterable["pa.RecordBatch"], source: str, columns: Columns
+) -> Iterator[Rows]:
+    """Yield the rows of record batches.
+
+    Raises:
+        DataError: A value is not a text, or a label is missing.
+    """
+    start = 0
+    for batch in batches:
+        texts = [
+            _strings(batch.column(name), f"{source}: row {{row}}: '{name}'", start)
+            for name in columns.text
+        ]
+        labels: list[str] = []
+        if columns.label is not None:
+            place = f"{source}: row {{row}}: '{columns.label}'"
+            labels = _strings(batch.column(columns.label), place, start)
+            _check_labels(labels, source, start, columns.label)
+        yield Rows(_join(texts), labels)
+        start += len(batch)
+
+
+def _join(texts: list[list[str]]) -> list[str]:
+    """Join the values of several columns row by row."""
+    if len(texts) == 1:
+        return texts[0]
+    return [" ".join(values) for values in zip(*texts, strict=True)]
+
+
+def _check_labels(labels: list[str], source: str, start: int, name: str) -> None:
+    for row, label in enumerate(labels, start + 1):
+        if not label or label.isspace():
+            raise missing_label(source, row, name)
+
+
+def _strings(column: "pa.Array", place: str, start: int) -> list[str]:
+    """Return the values of a column as texts; null becomes an empty text.
+
+    Args:
+        column: The values.
+        place: The start of an error message, with `{row}` for the row.
+        start: The number of rows before this column.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type):
+        column = _nan_to_null(column)
+    try:
+        texts = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        values = column.cast(pa.binary()).to_pylist()
+        return [
+            decode(value or b"", place.format(row=row))
+            for row, value in enumerate(values, start + 1)
+        ]
+    except pa.ArrowNotImplementedError as error:
+        raise DataError(
+            f"{place.format(row=start + 1)}: expected a text, found {column.type}"
+        ) from error
+    if column.null_count:
+        return [text or "" for text in texts]
+    strings: list[str] = texts
+    return strings
+
+
+def _nan_to_null(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    values = [None if value != value else value for value in column.to_pylist()]
+    return pa.array(values, column.type)

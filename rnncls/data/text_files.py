@@ -1,0 +1,107 @@
+"""Reader of plain text: lines, pieces of a stream, fastText files, folders of texts."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from rnncls import DataError
+from rnncls.data.formats import FileFormat, find_encoding, open_text
+from rnncls.data.rows import Record, Rows, batch_rows, decode
+
+TEXT, LABEL = "text", "label"
+"""The column names of formats without columns."""
+_BYTES_AT_ONCE = 1 << 16
+_UNLABELLED = {"unsup", "unlabeled", "unlabelled"}
+"""Folders of texts without a class, as in aclImdb."""
+_FASTTEXT = re.compile(r"__label__(\S+)\s*(.*)", re.DOTALL)
+_SHOWN_CHARACTERS = 60
+
+
+def read_lines(stream: BinaryIO, source: str) -> Iterator[Rows]:
+    """Yield each line of a stream as one text.
+
+    Raises:
+        DataError: A line is not UTF-8.
+    """
+    lines = decode_lines(stream, source)
+    yield from batch_rows((line.rstrip("\r\n"), None) for _, line in lines)
+
+
+def decode_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line, from 1, and the line as a text.
+
+    Raises:
+        DataError: A line is not UTF-8.
+    """
+    for number, line in enumerate(stream, start=1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        yield number, decode(line, f"{source}: row {number}")
+
+
+def read_pieces(stream: io.BufferedIOBase, source: str) -> Iterator[str]:
+    """Yield the text of a stream as soon as it arrives, cut at any character.
+
+    Raises:
+        DataError: A byte is not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    row = 1
+    while True:
+        data = stream.read1(_BYTES_AT_ONCE)
+        try:
+            piece = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            row += error.object[: error.start].count(b"\n")
+            raise DataError(
+                f"{source}: row {row}: not UTF-8: {error.reason}"
+            ) from error
+        if not data:
+            return
+        row += piece.count("\n")
+        yield piece
+
+
+def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the lines of a fastText file, each `__label__CLASS text`.
+
+    Raises:
+        DataError: A line has no label, or several.
+    """
+    with open_text(path, file_format.encoding) as stream:
+        for number, line in enumerate(stream, start=1):
+            match = _FASTTEXT.match(line.strip())
+            if match is None:
+                raise DataError(
+                    f"{path}: row {number}: expected __label__CLASS and a text, found"
+                    f" {line.strip()[:_SHOWN_CHARACTERS]!r}"
+                )
+            label, text = match.groups()
+            if text.startswith("__label__"):
+                raise DataError(
+                    f"{path}: row {number}: has several labels: rnncls learns one class"
+                    " per text: keep one"
+                )
+            yield {LABEL: label, TEXT: text}
+
+
+def read_folder_records(path: Path) -> Iterator[Record]:
+    """Yield the files of a folder that has a subfolder for each class."""
+    for folder in class_folders(path):
+        for file in sorted(folder.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                with open_text(file, find_encoding(file)) as stream:
+                    yield {LABEL: folder.name, TEXT: stream.read()}
+
+
+def class_folders(path: Path) -> list[Path]:
+    """Return the subfolders that hold one class each, sorted by name."""
+    folders = []
+    for folder in path.iterdir():
+        is_hidden = folder.name.startswith(".")
+        if folder.is_dir() and not is_hidden and folder.name not in _UNLABELLED:
+            folders.append(folder)
+    return sorted(folders)
