@@ -1,40 +1,38 @@
 """Train, evaluate, explain and ship recurrent text classifiers from a YAML file.
 
-The exceptions, each with the exit code that the command line ends with:
+The exceptions, each with the exit code of the command line:
 
 RnnclsError
-├── DivergedError   1   a loss is no finite number any more
-├── ProcessLostError 1   one of several processes has gone
+├── DivergedError   1   a loss is not finite
+├── ProcessLostError 1   one of several processes was lost
 ├── ConfigError   2   the command line or the config is wrong
-├── DataError     3   a data file is missing or wrong
+├── DataError     3   a data file is missing or malformed
 ├── RunError      4   a run folder is missing, unfinished or damaged
-├── DeviceError   5   the device asked for is not there
-└── Interrupted 130   stopped by the user, with everything saved
+├── DeviceError   5   the requested device is unavailable
+└── Interrupted 130   stopped by the user; all work is saved
 """
 
 __version__ = "0.1.0"
 
 
 class RnnclsError(Exception):
-    """An error that the user can mend: its text says what, where, and what to do.
+    """An error that the user can fix. Its message says what is wrong and where.
 
     Attributes:
-        exit_code: What the program leaves with when this error ends it.
+        exit_code: Exit code of the command line when this error ends it.
     """
 
     exit_code = 1
 
 
 class ConfigError(RnnclsError):
-    """The command line or the config is wrong; one line of text for each mistake."""
+    """The command line or the config is wrong. One line of the message per error."""
 
     exit_code = 2
 
 
 class DataError(RnnclsError):
-    """A data file is missing or wrong; names the file, the row, what was found and what
-    was expected.
-    """
+    """A data file is missing or malformed. The message names the file and the row."""
 
     exit_code = 3
 
@@ -46,20 +44,20 @@ class RunError(RnnclsError):
 
 
 class DeviceError(RnnclsError):
-    """The device asked for is not on this machine."""
+    """The requested device is unavailable on this machine."""
 
     exit_code = 5
 
 
 class DivergedError(RnnclsError):
-    """Training has left the numbers: a loss is not finite."""
+    """Training diverged: a loss is not finite."""
 
 
 class ProcessLostError(RnnclsError):
-    """Another process, which worked on the same run, has gone or cannot be reached."""
+    """Another process of the same run exited or cannot be reached."""
 
 
-class Interrupted(RnnclsError):  # noqa: N818 - what the user wanted is no error
-    """The user stopped the program; what was done so far is saved."""
+class Interrupted(RnnclsError):  # noqa: N818 - the user asked for it
+    """The user stopped the program. All work so far is saved."""
 
     exit_code = 130

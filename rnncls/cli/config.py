@@ -6,12 +6,14 @@ import typer
 
 from rnncls.cli.options import ConfigOption, SetOption
 
-app = typer.Typer(help="Show, check and describe configs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check and print configs, and list all config keys.", no_args_is_help=True
+)
 
 
 @app.command("validate")
 def validate_command(config: ConfigOption, set_: SetOption = None) -> None:
-    """Check a config: every mistake at once, with its line and the nearest known key."""
+    """Check a config and report all errors, with line numbers and similar keys."""
     from rnncls.config.loading import load_config
 
     load_config(config, set_ or [])
@@ -20,7 +22,7 @@ def validate_command(config: ConfigOption, set_: SetOption = None) -> None:
 
 @app.command("show")
 def show_command(config: ConfigOption, set_: SetOption = None) -> None:
-    """Print a config with every key written out."""
+    """Print a config with a value for every key."""
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
@@ -30,7 +32,7 @@ def show_command(config: ConfigOption, set_: SetOption = None) -> None:
 @app.command("schema")
 def schema_command(
     markdown: bool = typer.Option(
-        False, "--markdown", help="Print a table of the keys instead."
+        False, "--markdown", help="Print a Markdown table of the keys instead."
     ),
 ) -> None:
     """Print the JSON schema of the config, for editors."""

@@ -14,9 +14,7 @@ from rnncls.cli.processes import silence_other_ranks, torchrun_int
 
 
 def run() -> None:
-    """Run the command line, and exit with 0 or with the exit code of the error that
-    ended it (see `rnncls`).
-    """
+    """Run the command line and exit with 0 or the error's code (see `rnncls`)."""
     arguments, debug = _take_debug(sys.argv[1:])
     _show_log_messages()
     _escape_unprintable_characters()

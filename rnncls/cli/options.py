@@ -10,14 +10,14 @@ from rnncls import ConfigError
 
 
 def complete_keys(incomplete: str) -> Iterator[str]:
-    """Yield what `--set` may start with, for shells."""
+    """Yield the completions of `--set` in a shell: each key with an equals sign."""
     from rnncls.config.describe import iter_keys
 
     return (f"{key}=" for key, *_ in iter_keys() if key.startswith(incomplete))
 
 
 def complete_runs(incomplete: str) -> Iterator[str]:
-    """Yield the run folders here, for shells."""
+    """Yield the run folders in `runs/`, the completions of RUN in a shell."""
     folders = (
         str(path.parent) for path in sorted(Path().glob("runs/*/model.safetensors"))
     )
@@ -27,7 +27,11 @@ def complete_runs(incomplete: str) -> Iterator[str]:
 ConfigOption = Annotated[
     Path,
     typer.Option(
-        "--config", "-c", help="The YAML config.", show_default=False, metavar="FILE"
+        "--config",
+        "-c",
+        help="The config, a YAML file.",
+        show_default=False,
+        metavar="FILE",
     ),
 ]
 SetOption = Annotated[
@@ -35,7 +39,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         "-s",
-        help="Change a key: --set train.lr=0.002. May be repeated.",
+        help="Override a key, as in --set train.lr=0.002. May be repeated.",
         metavar="KEY.PATH=VALUE",
         autocompletion=complete_keys,
     ),
@@ -43,7 +47,7 @@ SetOption = Annotated[
 DeviceOption = Annotated[
     str | None,
     typer.Option(
-        help="auto, cpu, cuda, cuda:N or mps; default: the config's.",
+        help="auto, cpu, cuda, cuda:N or mps; default: the config's device.",
         show_default=False,
     ),
 ]
@@ -57,22 +61,24 @@ ResumeOption = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on exactly where the run at --out, or the newest one, stopped.",
+        help="Continue exactly where the run at --out, or the newest run, stopped.",
     ),
 ]
 WithChangesOption = Annotated[
     bool,
     typer.Option(
         "--with-changes",
-        help="With --resume: go on though the config or the data is another.",
+        help="With --resume: continue even if the config or data changed.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print machine-readable JSON.")
+]
 NoCacheOption = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Read and tokenise the data files anew, and keep nothing of it.",
+        help="Bypass the cache of tokenised data.",
     ),
 ]
 RunArgument = Annotated[
@@ -93,21 +99,21 @@ RunOption = Annotated[
 ]
 PlotOption = Annotated[
     Path | None,
-    typer.Option(help="Draw it there, as a PNG.", show_default=False, metavar="FILE"),
+    typer.Option(
+        help="Save the plot to this PNG file.", show_default=False, metavar="FILE"
+    ),
 ]
 NumTextsOption = Annotated[
     int,
-    typer.Option(
-        "--texts", min=1, help="Look at so many texts, evenly spread over all."
-    ),
+    typer.Option("--texts", min=1, help="Number of texts to sample, evenly spaced."),
 ]
 
 
 def check_changes(*, resume: bool, with_changes: bool) -> None:
-    """See that --with-changes stands beside --resume.
+    """Check that --with-changes is only used with --resume.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: --resume is missing.
     """
     if with_changes and not resume:
-        raise ConfigError("--with-changes is for a run that goes on: give --resume too")
+        raise ConfigError("--with-changes is only allowed with --resume")

@@ -48,7 +48,7 @@ class KeyReference(NamedTuple):
 
 
 def iter_keys() -> Iterator[KeyReference]:
-    """Yield the reference of every key: top-level keys first, then section by section."""
+    """Yield the reference of every key, top-level keys first."""
     for key in Config.model_fields:
         if key not in SECTIONS:
             yield _describe_key(Config, key, key)

@@ -1,4 +1,4 @@
-"""A YAML document with the location of each key, and `key.path=value` overrides of it."""
+"""A YAML document with the location of each key, and overrides of its values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,7 +54,7 @@ class Document:
                 section[name] = {}
             section = section[name]
             if not isinstance(section, dict):
-                raise ConfigError(f"{location}: '{name}' holds a value, not a section")
+                raise ConfigError(f"{location}: '{name}' is a key, not a section")
         section[path[-1]] = value
         self._relocate(path, location)
 
@@ -127,7 +127,7 @@ def _record_keys(node: yaml.MappingNode, prefix: KeyPath, document: Document) ->
         if path in document.locations:
             first_line = document.locations[path].rsplit(":", 1)[1]
             document.errors.append(
-                f"{location}: key '{shorten('.'.join(path))}' stands twice (first in"
+                f"{location}: duplicate key '{shorten('.'.join(path))}' (first on"
                 f" line {first_line})"
             )
         document.locations[path] = location

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 def _refuse_nul(text: str) -> str:
     if "\0" in text:
         raise PydanticCustomError(
-            "nul", "has a NUL character, which no file or column has in its name"
+            "nul", "contains a NUL character, which no file or column name can have"
         )
     return text
 

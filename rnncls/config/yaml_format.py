@@ -1,4 +1,4 @@
-"""YAML as the config uses it: PyYAML's safe loader and dumper, with numbers of YAML 1.2."""
+"""YAML of configs: PyYAML's safe loader and dumper, with numbers as in YAML 1.2."""
 
 import re
 from typing import Any
@@ -12,9 +12,7 @@ _MAX_MERGED_KEYS = 1000
 
 
 class YamlLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which reads 1e-3 as a number and reports the line of a
-    wrong value.
-    """
+    """PyYAML's safe loader, which also reads 1e-3 as a number, as YAML 1.2 does."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Return the value of a node.
@@ -28,7 +26,7 @@ class YamlLoader(yaml.SafeLoader):
         except (ValueError, LookupError, AttributeError, ArithmeticError) as error:
             reason = str(error) if isinstance(error, ValueError) else ""
             kind = node.tag.rsplit(":", 1)[-1]
-            problem = reason or f"not a value of the kind '{kind}'"
+            problem = reason or f"not a valid {kind}"
             raise _error_at(node, problem) from error
         if isinstance(value, int) and value.bit_length() > _MAX_BITS:
             raise _error_at(node, "a number with too many digits")
@@ -43,16 +41,15 @@ class YamlLoader(yaml.SafeLoader):
         """
         super().flatten_mapping(node)
         if len(node.value) > _MAX_MERGED_KEYS:
-            raise _error_at(node, "too many keys come from <<")
+            raise _error_at(node, "too many keys are merged with <<")
 
 
 class YamlDumper(yaml.SafeDumper):
     """PyYAML's safe dumper, which quotes text that the loader would read otherwise."""
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
-        """Return the node of a text; PyYAML writes U+0085 and U+2028 unquoted, and then
-        reads them as a space.
-        """
+        """Return the node of a text, quoted if it has unusual line ends."""
+        # PyYAML writes U+0085 and U+2028 unquoted, and then reads them as a space.
         style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 

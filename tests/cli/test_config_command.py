@@ -66,7 +66,7 @@ def test_a_missing_config_is_named(cli: Cli, command: str) -> None:
     expected = (
         2,
         "",
-        "error: none.yaml: no such config: 'rnncls init YOUR_DATA' writes one\n",
+        "error: none.yaml: no such file: 'rnncls init YOUR_DATA' creates a config\n",
     )
     assert cli("config", command, "-c", "none.yaml") == expected
 

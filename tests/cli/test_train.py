@@ -287,7 +287,7 @@ def test_with_changes_is_for_a_run_that_goes_on(train: Callable[..., Outcome]) -
     exit_code, _, stderr = train("--out", "runs/a", "--with-changes")
     assert (exit_code, stderr) == (
         2,
-        "error: --with-changes is for a run that goes on: give --resume too\n",
+        "error: --with-changes is only allowed with --resume\n",
     )
 
 
