@@ -1,20 +1,16 @@
-"""Why a model says what it says of a text: what each of its tokens adds to the logit of
-a
-class.
+"""Explanation of a prediction: what each token adds to the logit of a class.
 
-Two opinions that stand on different ground: Integrated Gradients (Sundararajan, Taly
-and Yan 2017, "Axiomatic attribution for deep networks"), which share out the whole
-difference to a text without any known word, and occlusion, which takes one word away at
-a time. Dropout is off and one text has no padding, so both are the same each time.
+Two independent methods: Integrated Gradients, which distribute the complete difference
+to a text of unknown words (`rnncls.inference.insight.integrated_gradients`), and
+occlusion, which replaces one token at a time. Both are deterministic: dropout is off
+and a single text has no padding.
 
-Shapes: T tokens of the text, E embedding_dim, K pieces of the path, B points at once, C
-classes.
+Shapes: T tokens of the text, C classes.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,32 +18,29 @@ import torch
 
 from rnncls import ConfigError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
+from rnncls.inference.insight.integrated_gradients import (
+    MAX_RESIDUAL,
+    integrate_gradients,
+)
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.vocab import UNK_ID
 
-MAX_RESIDUAL = 0.01
-"""The largest share of the logit difference by which the contributions may miss it."""
-FIRST_PIECES, MOST_POINTS = 64, 2048
-"""Equal pieces that the path is cut into at first, and how many points of it are looked
-at at the most."""
-_POINTS_AT_ONCE = 64
-Climb = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""`climb` with all but the places on the path given."""
+SMALLEST_NAMED = 0.005
+"""A summary names no token whose contribution would print as 0.00."""
 
 
 @dataclass(frozen=True)
 class TokenOpinion:
-    """What one token does to the logit of the class that is explained.
+    """The effect of one token on the logit of the explained class.
 
     Attributes:
         token: The token.
-        is_known: Whether the vocabulary has it; the model reads all others as `<unk>`.
-        contribution: What it adds, by Integrated Gradients.
-        occlusion: What the logit loses when `<unk>` stands in its place.
-        attention: The share of it that attention pooling takes in; None for a model
-            without.
+        is_known: Whether it is in the vocabulary; the model reads others as `<unk>`.
+        contribution: What it adds to the logit, by Integrated Gradients.
+        occlusion: How much the logit drops if `<unk>` replaces it.
+        attention: Its attention weight; None for a model without attention pooling.
     """
 
     token: str
@@ -62,15 +55,14 @@ class Explanation:
     """Why a text gets the logit of one class.
 
     Attributes:
-        text: The text as it was given.
+        text: The text.
         probs: Label → probability, in the order of the run's labels.
-        label: The class that is explained.
-        logit: Its logit.
-        baseline_logit: That of the baseline, a text of as many `<unk>`.
-        tokens: One entry a token.
-        num_points: Points of the path from the baseline to the text that were looked
-            at.
-        residual: The contributions' sum less the difference of the two logits.
+        label: The explained class.
+        logit: The logit of that class.
+        baseline_logit: Its logit for the baseline, a text of as many `<unk>`.
+        tokens: One entry per token.
+        num_points: How many points between baseline and text were evaluated.
+        residual: The contributions' sum minus the difference between the two logits.
     """
 
     text: str
@@ -89,67 +81,62 @@ class Explanation:
 
     @property
     def difference(self) -> float:
-        """What the words, all together, add to the logit."""
+        """What all words together add to the logit."""
         return self.logit - self.baseline_logit
 
     @property
     def is_complete(self) -> bool:
-        """Whether the contributions add up to that difference within `MAX_RESIDUAL` of
-        it.
-        """
+        """Whether the contributions add up to the difference within `MAX_RESIDUAL`."""
         return abs(self.residual) <= MAX_RESIDUAL * abs(self.difference)
 
     def strongest(self, count: int) -> list[int]:
-        """Return the places of the tokens that contribute most, for or against, the
-        strongest first.
-        """
-        return sorted(
-            range(len(self.tokens)),
-            key=lambda place: -abs(self.tokens[place].contribution),
-        )[:count]
+        """Return the indices of the tokens with the largest contributions, by size."""
+        sizes = [abs(token.contribution) for token in self.tokens]
+        order = sorted(range(len(sizes)), key=lambda index: -sizes[index])
+        return order[:count]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
-        found = {
+        return {
+            **asdict(self),
             "prediction": self.prediction,
             "difference": self.difference,
             "is_complete": self.is_complete,
+            "baseline": "<unk>",
+            "meaning": self.meaning(),
         }
-        return asdict(self) | found | {"baseline": "<unk>", "meaning": self.meaning()}
 
     def meaning(self) -> str:
-        """Return in two sentences what the figures say."""
-        shares = [each.contribution for each in self.tokens]
-        added, taken = (
-            sum(max(share, 0.0) for share in shares),
-            sum(min(share, 0.0) for share in shares),
+        """Summarise the explanation in three sentences."""
+        supporting = self._quote_strongest(sign=1)
+        opposing = self._quote_strongest(sign=-1)
+        verdict = f"The probability of {self.label} is {self.probs[self.label]:.1%}."
+        evidence = (
+            f"Words that speak for {self.label}: {supporting}; against it: {opposing}."
         )
-        close = "" if self.is_complete else ", too far to be trusted"
+        return f"{verdict} {evidence} {self._describe_sum()}"
+
+    def _quote_strongest(self, sign: int) -> str:
+        """Name up to three tokens with the largest contributions of one sign."""
+        quoted = []
+        for index in self.strongest(len(self.tokens)):
+            token = self.tokens[index]
+            if sign * token.contribution >= SMALLEST_NAMED:
+                quoted.append(f"'{token.token}' ({token.contribution:+.2f})")
+        return ", ".join(quoted[:3]) or "none"
+
+    def _describe_sum(self) -> str:
+        """Say how exactly the contributions explain the logit."""
+        if self.difference:
+            error = abs(self.residual) / abs(self.difference)
+        else:
+            error = float(self.residual != 0)
+        warning = "" if self.is_complete else ", too large to trust"
         return (
-            f"Words for {self.label} add {added:.2f} to its logit and words against it"
-            f" take {-taken:.2f}, from {self.baseline_logit:.2f} for as many unknown"
-            f" words to {self.logit:.2f}. The contributions miss the difference by"
-            f" {self.residual:+.4f} ({self._share_missed():.2%}{close};"
-            f" {self.num_points} points)."
+            f"The contributions of all words explain how the logit changes from"
+            f" {self.baseline_logit:.2f} (all words unknown) to {self.logit:.2f}, with"
+            f" an error of {error:.2%}{warning}."
         )
-
-    def _share_missed(self) -> float:
-        return (
-            abs(self.residual) / abs(self.difference)
-            if self.difference
-            else float(self.residual != 0)
-        )
-
-
-@dataclass(frozen=True)
-class Integral:
-    """Integrated Gradients of one logit: [T] float64, the points taken, and the sum
-    less the logits' difference.
-    """
-
-    contributions: torch.Tensor
-    num_points: int
-    residual: float
 
 
 def explain(classifier: Classifier, text: str, label: str | None = None) -> Explanation:
@@ -209,10 +196,10 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
 
 
 def find_label(label: str, label_names: Sequence[str]) -> int:
-    """Return the number of a label.
+    """Return the index of a label.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: The run has no such label.
     """
     if label in label_names:
         return list(label_names).index(label)
@@ -223,137 +210,8 @@ def find_label(label: str, label_names: Sequence[str]) -> int:
     )
 
 
-def integrate_gradients(
-    model: TextClassifier, token_ids: torch.Tensor, target: int
-) -> Integral:
-    """Return what each token adds to a logit on the straight path from `<unk>`'s vector
-    to
-    its own.
-
-    The gradient is taken in the middle of each piece of the path. How much the logit
-    really rises over a piece is known from its ends, and one in which the gradient
-    tells otherwise is halved: a long text may turn from one verdict to another within a
-    thousandth of the path. It ends once the contributions add up to the difference of
-    the logits within `MAX_RESIDUAL` of it, or after `MOST_POINTS`.
-
-    Args:
-        model: The model, on any device.
-        token_ids: [T] int64, of one text.
-        target: The class.
-    """
-    climb_to = partial(climb, model, token_ids, target)
-    edges = torch.linspace(0, 1, FIRST_PIECES + 1, dtype=torch.float64)
-    heights, _ = climb_to(edges)  # [K + 1]
-    difference = (heights[-1] - heights[0]).item()
-    pieces = _measure(climb_to, edges[:-1], edges.diff(), heights[:-1], heights.diff())
-    num_points = len(edges) + FIRST_PIECES
-    while True:
-        contributions = pieces.shares.sum(dim=0)  # [T]
-        residual = contributions.sum().item() - difference
-        if abs(residual) <= MAX_RESIDUAL * abs(difference) or num_points >= MOST_POINTS:
-            return Integral(contributions, num_points, residual)
-        errors = (pieces.rises - pieces.shares.sum(dim=1)).abs()  # [K]
-        order = errors.argsort(descending=True, stable=True)
-        count = int(
-            (errors > MAX_RESIDUAL * abs(difference) / (2 * len(errors)))
-            .sum()
-            .clamp(1, FIRST_PIECES // 2)
-        )
-        halves = _halve(climb_to, pieces.of(order[:count]))
-        pieces = pieces.of(order[count:]).with_more(halves)
-        num_points += 2 * count
-
-
-@dataclass(frozen=True)
-class _Pieces:
-    """K pieces of a path, all float64 on the CPU.
-
-    Attributes:
-        starts, widths: [K], where each begins, and how long it is. lows, rises: [K],
-        the logit at its beginning, and how much higher it is at its end. middles: [K],
-        the logit in its middle. shares: [K, T], what each token adds to the logit
-        within it, by the gradient in its middle.
-    """
-
-    starts: torch.Tensor
-    widths: torch.Tensor
-    lows: torch.Tensor
-    rises: torch.Tensor
-    middles: torch.Tensor
-    shares: torch.Tensor
-
-    def of(self, places: torch.Tensor) -> "_Pieces":
-        """Return some of the pieces."""
-        return _Pieces(*(getattr(self, each.name)[places] for each in fields(self)))
-
-    def with_more(self, others: "_Pieces") -> "_Pieces":
-        """Return these pieces and others."""
-        return _Pieces(
-            *(
-                torch.cat([getattr(self, each.name), getattr(others, each.name)])
-                for each in fields(self)
-            )
-        )
-
-
-def _measure(
-    climb_to: Climb,
-    starts: torch.Tensor,
-    widths: torch.Tensor,
-    lows: torch.Tensor,
-    rises: torch.Tensor,
-) -> _Pieces:
-    middles, slopes = climb_to(starts + widths / 2)  # [K], [K, T]
-    return _Pieces(starts, widths, lows, rises, middles, slopes * widths[:, None])
-
-
-def _halve(climb_to: Climb, pieces: _Pieces) -> _Pieces:
-    """Return the two halves of each piece."""
-    half, first_rises = pieces.widths / 2, pieces.middles - pieces.lows
-    return _measure(
-        climb_to,
-        starts=torch.cat([pieces.starts, pieces.starts + half]),
-        widths=torch.cat([half, half]),
-        lows=torch.cat([pieces.lows, pieces.middles]),
-        rises=torch.cat([first_rises, pieces.rises - first_rises]),
-    )
-
-
-def climb(
-    model: TextClassifier, token_ids: torch.Tensor, target: int, places: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a logit at places of the path, and how fast each token makes it rise
-    there.
-
-    Args:
-        model: The model.
-        token_ids: [T] int64, of the text at the path's end.
-        target: The class.
-        places: [K] float64, from 0, where all words are `<unk>`, to 1.
-
-    Returns:
-        [K] and [K, T], float64 on the CPU.
-    """
-    vectors = model.embedding.weight.detach()
-    ids = token_ids.to(vectors.device).long()
-    path = (vectors[ids] - vectors[UNK_ID])[:, None]  # [T, 1, E]
-    logits, slopes = [], []
-    for part in torch.split(places.to(vectors), _POINTS_AT_ONCE):
-        shift = ((part - 1)[:, None] * path).requires_grad_()  # [T, B, E]
-        lengths = torch.full((len(part),), len(ids), device=ids.device)
-        found = model(ids.expand(len(part), -1), lengths, is_ragged=False, shift=shift)[
-            :, target
-        ]  # [B]
-        (gradient,) = torch.autograd.grad(found.sum(), shift)  # [T, B, E]
-        logits.append(found.detach().cpu().double())
-        slopes.append((gradient * path).sum(dim=2).t().cpu().double())  # [B, T]
-    return torch.cat(logits), torch.cat(slopes)
-
-
 def occlude(model: TextClassifier, text: EncodedTexts) -> torch.Tensor:
-    """Return the logits of one text with `<unk>` in the place of each of its tokens in
-    turn. [T, C] float32.
-    """
+    """Return the logits with each token in turn replaced by `<unk>`. [T, C] float32."""
     num_tokens = len(text.token_ids)
     variants = np.tile(text.token_ids, (num_tokens, 1))  # [T, T]
     np.fill_diagonal(variants, UNK_ID)

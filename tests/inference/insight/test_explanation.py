@@ -10,13 +10,15 @@ import torch
 from rnncls import ConfigError
 from rnncls.config.loading import parse_config
 from rnncls.inference.insight.explanation import (
-    MOST_POINTS,
     Explanation,
     TokenOpinion,
     explain,
-    integrate_gradients,
 )
 from rnncls.inference.insight.gates import encoder_of
+from rnncls.inference.insight.integrated_gradients import (
+    MAX_POINTS,
+    integrate_gradients,
+)
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
@@ -126,13 +128,17 @@ def test_pieces_are_halved_where_the_logit_jumps() -> None:
             )
     found = explain(run, "rovers meet oslo again " * 6)
     assert found.is_complete
-    assert 129 < found.num_points < MOST_POINTS
+    assert 129 < found.num_points < MAX_POINTS
 
 
-def test_no_more_points_are_taken_than_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnncls.inference.insight.explanation.MAX_RESIDUAL", 0.0)
-    monkeypatch.setattr("rnncls.inference.insight.explanation.MOST_POINTS", 300)
-    found = integrate_gradients(build().model, torch.tensor([3, 4, 5, 2]), 0)
+def test_no_more_points_are_evaluated_than_allowed() -> None:
+    found = integrate_gradients(
+        build().model,
+        torch.tensor([3, 4, 5, 2]),
+        0,
+        max_residual=0.0,
+        max_points=300,
+    )
     assert 300 <= found.num_points <= 364
     assert found.residual != 0.0
 
@@ -140,10 +146,10 @@ def test_no_more_points_are_taken_than_most(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_sum_that_misses_the_difference_is_said_to() -> None:
     opinions = [opinion("a", 1.5), opinion("b", -0.25)]
     found = Explanation(
-        "a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MOST_POINTS, residual=0.25
+        "a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MAX_POINTS, residual=0.25
     )
     assert not found.is_complete
-    assert "25.00%, too far to be trusted" in found.meaning()
+    assert "an error of 25.00%, too large to trust" in found.meaning()
     assert replace(found, residual=0.01).is_complete
 
 

@@ -1,0 +1,204 @@
+"""Integrated Gradients: what each token of a text adds to a logit.
+
+The method is that of Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep
+networks". The path runs straight from a baseline, a text of as many `<unk>`, to the
+text. It is cut into segments, and a segment is halved where the gradient at its middle
+does not agree with the logits at its ends: the prediction for a long text may change
+within a thousandth of the path.
+
+Shapes: T tokens of the text, E embedding_dim, K segments or points of the path, B
+points in a batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from rnncls.nn.classifier import TextClassifier
+from rnncls.text.vocab import UNK_ID
+
+MAX_RESIDUAL = 0.01
+"""Largest accepted error of the contributions' sum, as a share of the difference
+between the logits of the text and of the baseline."""
+INITIAL_SEGMENTS = 64
+"""Number of segments of equal width at the start."""
+MAX_POINTS = 2048
+"""No segment is halved once that many points of the path were evaluated."""
+_POINTS_PER_BATCH = 64
+
+PathGradients = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""`path_gradients` for one model, text and class: points to logits and slopes."""
+
+
+@dataclass(frozen=True)
+class Integral:
+    """Integrated Gradients of one logit.
+
+    Attributes:
+        contributions: [T] float64, what each token adds to the logit.
+        num_points: How many points of the path were evaluated.
+        residual: The contributions' sum minus the difference between the two logits.
+    """
+
+    contributions: torch.Tensor
+    num_points: int
+    residual: float
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """K segments of a path, all float64 on the CPU.
+
+    Attributes:
+        starts: [K], the point at which each begins.
+        widths: [K], its width.
+        logits: [K], the logit at its start.
+        rises: [K], the logit at its end minus that at its start.
+        middle_logits: [K], the logit at its middle.
+        contributions: [K, T], what each token adds to the logit within it, by the
+            gradient at its middle.
+    """
+
+    starts: torch.Tensor
+    widths: torch.Tensor
+    logits: torch.Tensor
+    rises: torch.Tensor
+    middle_logits: torch.Tensor
+    contributions: torch.Tensor
+
+    def errors(self) -> torch.Tensor:
+        """Return how much each segment's contributions miss its rise. [K]."""
+        return (self.rises - self.contributions.sum(dim=1)).abs()
+
+    def select(self, rows: torch.Tensor) -> "_Segments":
+        """Return some of the segments."""
+        return _Segments(
+            self.starts[rows],
+            self.widths[rows],
+            self.logits[rows],
+            self.rises[rows],
+            self.middle_logits[rows],
+            self.contributions[rows],
+        )
+
+    def joined(self, others: "_Segments") -> "_Segments":
+        """Return these segments and others."""
+        return _Segments(
+            torch.cat([self.starts, others.starts]),
+            torch.cat([self.widths, others.widths]),
+            torch.cat([self.logits, others.logits]),
+            torch.cat([self.rises, others.rises]),
+            torch.cat([self.middle_logits, others.middle_logits]),
+            torch.cat([self.contributions, others.contributions]),
+        )
+
+
+def integrate_gradients(
+    model: TextClassifier,
+    token_ids: torch.Tensor,
+    target: int,
+    *,
+    max_residual: float = MAX_RESIDUAL,
+    max_points: int = MAX_POINTS,
+) -> Integral:
+    """Compute what each token adds to a logit, along the path from `<unk>` to its vector.
+
+    Args:
+        model: The model, on any device.
+        token_ids: [T] int64, of one text.
+        target: The class.
+        max_residual: Stop once the contributions add up to the difference of the logits
+            within this share of it.
+        max_points: Stop once that many points of the path were evaluated.
+    """
+    evaluate = partial(path_gradients, model, token_ids, target)
+    segments, difference = _initial_segments(evaluate)
+    num_points = 2 * INITIAL_SEGMENTS + 1
+    tolerance = max_residual * abs(difference)
+    while True:
+        contributions = segments.contributions.sum(dim=0)  # [T]
+        residual = contributions.sum().item() - difference
+        if abs(residual) <= tolerance or num_points >= max_points:
+            return Integral(contributions, num_points, residual)
+        errors = segments.errors()  # [K]
+        is_large = errors > tolerance / (2 * len(errors))  # [K]
+        count = int(is_large.sum().clamp(1, INITIAL_SEGMENTS // 2))
+        order = errors.argsort(descending=True, stable=True)
+        halves = _halve(evaluate, segments.select(order[:count]))
+        segments = segments.select(order[count:]).joined(halves)
+        num_points += 2 * count
+
+
+def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
+    """Cut the path into equal segments; also return the difference of its end logits."""
+    edges = torch.linspace(0, 1, INITIAL_SEGMENTS + 1, dtype=torch.float64)
+    logits, _ = evaluate(edges)  # [K + 1]
+    segments = _measure(
+        evaluate,
+        starts=edges[:-1],
+        widths=edges.diff(),
+        logits=logits[:-1],
+        rises=logits.diff(),
+    )
+    return segments, (logits[-1] - logits[0]).item()
+
+
+def _measure(
+    evaluate: PathGradients,
+    starts: torch.Tensor,
+    widths: torch.Tensor,
+    logits: torch.Tensor,
+    rises: torch.Tensor,
+) -> _Segments:
+    """Evaluate the middle of each segment."""
+    middle_logits, slopes = evaluate(starts + widths / 2)  # [K], [K, T]
+    contributions = slopes * widths[:, None]  # [K, T]
+    return _Segments(starts, widths, logits, rises, middle_logits, contributions)
+
+
+def _halve(evaluate: PathGradients, segments: _Segments) -> _Segments:
+    """Return the two halves of each segment."""
+    half_widths = segments.widths / 2
+    first_rises = segments.middle_logits - segments.logits
+    return _measure(
+        evaluate,
+        starts=torch.cat([segments.starts, segments.starts + half_widths]),
+        widths=torch.cat([half_widths, half_widths]),
+        logits=torch.cat([segments.logits, segments.middle_logits]),
+        rises=torch.cat([first_rises, segments.rises - first_rises]),
+    )
+
+
+def path_gradients(
+    model: TextClassifier, token_ids: torch.Tensor, target: int, points: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a logit at points of the path, and each token's share of its slope there.
+
+    Args:
+        model: The model.
+        token_ids: [T] int64, of the text at the end of the path.
+        target: The class.
+        points: [K] float64, from 0, where all words are `<unk>`, to 1.
+
+    Returns:
+        Logits [K] and slopes [K, T], float64 on the CPU.
+    """
+    embedding = model.embedding.weight.detach()
+    ids = token_ids.to(embedding.device).long()
+    path = (embedding[ids] - embedding[UNK_ID])[:, None]  # [T, 1, E]
+    logits, slopes = [], []
+    for batch in torch.split(points.to(embedding), _POINTS_PER_BATCH):
+        num_points = len(batch)
+        shift = (batch - 1)[:, None] * path  # [T, B, E]
+        shift.requires_grad_()
+        texts = ids.expand(num_points, -1)  # [B, T]
+        lengths = torch.full((num_points,), len(ids), device=ids.device)  # [B]
+        output = model(texts, lengths, is_ragged=False, shift=shift)  # [B, C]
+        target_logits = output[:, target]  # [B]
+        (gradient,) = torch.autograd.grad(target_logits.sum(), shift)  # [T, B, E]
+        batch_slopes = (gradient * path).sum(dim=2).t()  # [B, T]
+        logits.append(target_logits.detach().cpu().double())
+        slopes.append(batch_slopes.cpu().double())
+    return torch.cat(logits), torch.cat(slopes)
