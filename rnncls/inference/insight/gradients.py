@@ -1,21 +1,18 @@
-"""How far back the loss reaches: the length of its gradient with respect to each state,
-by
-the distance from the end.
+"""Gradients of the loss with respect to the states, by distance from the end of a text.
 
-A state is all that a recurrent layer hands on from a token to the next: h of an RNN or
-a GRU, h and c together of an LSTM. The gradient is the whole one, through every later
-state, so the layers are run step by step here: torch's dense kernels have no gradient
-of the states in between. Hochreiter (1991) and Bengio, Simard and Frasconi (1994)
-showed that it vanishes with the distance.
+A state is what a recurrent layer passes on from one token to the next: h of an RNN or a
+GRU, h and c together of an LSTM. The gradient is the total one, through all later
+states, so the layers are unrolled step by step (`rnncls.nn.unroll`). Hochreiter (1991)
+and Bengio, Simard and Frasconi (1994) showed that it vanishes with the distance.
 
-What the curve means depends on the pooling. With `last` alone the loss sees a word only
-through all the states after it, and the curve is that of the vanishing gradient. Any
-other pooling also reads each state itself, which the gradient takes in. In two
-directions each has a curve of its own, and its end is where it stops reading: the
-backward direction's is a text's first token.
+The meaning of a curve depends on the pooling. With `last` alone, the loss depends on a
+word only through all states after it, and the curve shows the vanishing gradient. Any
+other pooling also reads each state directly, and the gradient includes that path. In a
+bidirectional model each direction has its own curve, and the distance is counted from
+where it stops reading: the backward direction ends at a text's first token.
 
 Shapes: N texts, B texts in a batch, T tokens in the longest of them, E width of a
-layer's input, H hidden_size, G gates of a cell, C classes.
+layer's input, H hidden_size, D directions, C classes, P poolings, S width of a state.
 """
 
 from dataclasses import asdict, dataclass
@@ -35,26 +32,26 @@ from rnncls.nn.unroll import unroll
 from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
 
 FLOOR = 0.01
-"""The share of a gradient's length at the end below which what was read counts as
-forgotten."""
-FEWEST_TEXTS = 30
-"""A distance that fewer texts reach is left out."""
+"""Below this share of the gradient norm at distance 0, a token counts as forgotten."""
+MIN_TEXTS = 30
+"""A curve stops at the distance that fewer texts reach."""
 _BATCH_SIZE = 128
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The gradient of one network's loss with respect to the states of its last layer.
+class GradientCurve:
+    """Gradient norms of one network's loss with respect to the states of its last layer.
 
     Attributes:
         direction: "forward" or "backward".
-        norms: At distance d from the direction's last token, the mean length over the
-            texts of more than d tokens.
-        shares: The median over those texts of the length by the same text's at distance
-            0. A mean would be that of the few texts whose gradient grows; texts without
-            a gradient at distance 0 are left out.
-        num_texts: How many texts are of more than d tokens, at least `FEWEST_TEXTS` or
-            all.
+        norms: At distance d from the last token that the direction reads, the mean norm
+            over the texts of more than d tokens.
+        shares: The median over these texts of the norm divided by the same text's norm
+            at distance 0. A mean would be dominated by the few texts whose gradient
+            grows. Texts without a gradient at distance 0 are left out.
+        num_texts: How many texts have more than d tokens: at least `MIN_TEXTS`, or all.
     """
 
     direction: str
@@ -64,24 +61,25 @@ class Curve:
 
     @property
     def memory(self) -> int | None:
-        """The effective memory in tokens: the least distance with a share below
-        `FLOOR`; None: no distance has one.
+        """The effective memory: the smallest distance with a share below `FLOOR`.
+
+        In tokens; None if no distance has such a share.
         """
-        return next(
-            (distance for distance, share in enumerate(self.shares) if share < FLOOR),
-            None,
-        )
+        for distance, share in enumerate(self.shares):
+            if share < FLOOR:
+                return distance
+        return None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A curve, and whose it is.
+    """A gradient curve and the network that it belongs to.
 
     Attributes:
-        name: Of the network.
+        name: Name of the network.
         weights: "first" or "trained".
-        cell: The kind of cell.
-        pooling: How its states become one vector.
+        cell: Kind of the cell.
+        pooling: The poolings of the network.
         curve: The curve.
     """
 
@@ -89,38 +87,33 @@ class Measured:
     weights: str
     cell: str
     pooling: tuple[str, ...]
-    curve: Curve
+    curve: GradientCurve
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all that there is to say, as plain values."""
-        own = {key: value for key, value in asdict(self).items() if key != "curve"}
-        return {**own, **asdict(self.curve), "memory": self.curve.memory}
+        """Return everything as plain values."""
+        values = asdict(self)
+        curve = values.pop("curve")
+        return {**values, **curve, "memory": self.curve.memory}
 
     @property
     def label(self) -> str:
-        """The network's name, and the direction unless that is the usual one."""
-        return (
-            self.name
-            if self.curve.direction == "forward"
-            else f"{self.name}, {self.curve.direction}"
-        )
+        """The network's name, and the direction if it is backward."""
+        if self.curve.direction == "forward":
+            return self.name
+        return f"{self.name}, {self.curve.direction}"
 
     @property
     def memory_shown(self) -> str:
-        """The effective memory in tokens, or that it is beyond the longest distance
-        that enough texts reach.
-        """
-        return (
-            f"> {len(self.curve.shares) - 1}"
-            if self.curve.memory is None
-            else str(self.curve.memory)
-        )
+        """The effective memory in tokens; "> d" if it exceeds the longest distance."""
+        if self.curve.memory is None:
+            return f"> {len(self.curve.shares) - 1}"
+        return str(self.curve.memory)
 
 
 def measure_network(
     name: str, weights: str, model: TextClassifier, split: EncodedSplit
 ) -> list[Measured]:
-    """Return what `measure_gradient` does, with the network's name and kind."""
+    """Return the curves of `measure_gradient` with the network's name and kind."""
     section = model.section
     return [
         Measured(name, weights, section.cell, tuple(section.pooling), curve)
@@ -128,15 +121,15 @@ def measure_network(
     ]
 
 
-def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Curve]:
-    """Return a curve a direction, over all texts of a split.
+def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[GradientCurve]:
+    """Return one curve per direction, over all texts of a split.
 
     The loss is the cross-entropy of a text and its label, without dropout or label
     smoothing.
 
     Raises:
-        ConfigError: The model has no recurrent layer, or is a grid, which has no one
-            state.
+        ConfigError: The model has no recurrent layer, or is a Grid LSTM, whose layers
+            have no single state.
     """
     encoder = model.encoder
     if not isinstance(encoder, Encoder):
@@ -144,45 +137,42 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Curve]:
             f"model.cell: {model.section.cell} has no states to follow: give a run of"
             " an rnn, lstm or gru"
         )
-    names = ["forward", "backward"][: 2 if encoder.rnn.bidirectional else 1]
-    lengths = split.texts.lengths
-    found = np.full(
-        (len(names), len(lengths), int(lengths.max())), np.nan
-    )  # [D, N, T], by distance from the end
     device = model.linear.weight.device
+    lengths = split.texts.lengths
 
-    def read(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.float64]]:
+    def measure_batch(rows: npt.NDArray[np.int64]) -> list[FloatArray]:
         batch = assemble(split.texts, rows).to(device)
         labels = torch.from_numpy(split.labels[rows]).to(device)
-        return [
-            norms.double().cpu().numpy()
-            for norms in state_gradients(model, batch, labels)
-        ]
+        norms = state_gradients(model, batch, labels)
+        return [direction.double().cpu().numpy() for direction in norms]
 
-    # The longest first, so that no worker is left with a long one at the end.
+    # The longest texts first, so that no worker is left with a long batch at the end.
     plan = plan_in_order_of_length(lengths, _BATCH_SIZE)[::-1]
-    for rows, directions in zip(
-        plan, start_workers(device).map(read, plan), strict=True
-    ):
-        for own, norms in zip(found, directions, strict=True):
-            own[rows] = _by_distance(norms, lengths[rows], own.shape[1])
-    return [_curve(name, own) for name, own in zip(names, found, strict=True)]
+    batches = start_workers(device).map(measure_batch, plan)
+    curves = []
+    for direction in range(encoder.num_directions):
+        by_distance = np.full((len(lengths), int(lengths.max())), np.nan)  # [N, T]
+        for rows, norms in zip(plan, batches, strict=True):
+            by_distance[rows] = _by_distance(
+                norms[direction], lengths[rows], by_distance.shape[1]
+            )
+        name = "backward" if direction else "forward"
+        curves.append(_summarise(name, by_distance))
+    return curves
 
 
 def state_gradients(
     model: TextClassifier, batch: Batch, labels: torch.Tensor
 ) -> list[torch.Tensor]:
-    """Return the length of the gradient of each text's loss with respect to each state
-    of
-    the last layer.
+    """Return the norm of the loss's gradient with respect to each state of the last layer.
 
     Args:
-        model: One whose encoder is an `Encoder`.
+        model: A model whose encoder is an `Encoder`.
         batch: The texts.
         labels: [B] int64.
 
     Returns:
-        [T, B] for each direction, in the order in which it reads; 0 past a text's end.
+        [T, B] for each direction, in its reading order; 0 after the end of a text.
     """
     assert isinstance(model.encoder, Encoder)
     inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
@@ -191,45 +181,51 @@ def state_gradients(
         unrolled.states, batch.lengths, is_ragged=batch.is_ragged
     )  # [B, P * S]
     logits = model.classify(pooled)  # [B, C]
-    # A text's states affect only its own loss, so one backward pass does for all texts.
+    # A text's states affect only its own loss, so one backward pass serves all texts.
     loss = F.cross_entropy(logits, labels, reduction="sum")
     names = ["hidden", "cell"] if model.encoder.rnn.mode == "LSTM" else ["hidden"]
-    values = [
-        step[name] for steps in unrolled.steps for step in steps for name in names
-    ]  # [B, H] each
+    states = []  # [B, H] each
+    for steps in unrolled.steps:
+        for step in steps:
+            states.extend(step[name] for name in names)
     gradients = torch.autograd.grad(
-        loss, values, allow_unused=True, materialize_grads=True
+        loss, states, allow_unused=True, materialize_grads=True
     )
+    num_directions, num_steps = len(unrolled.steps), len(inputs)
     parts = torch.stack(gradients).view(
-        len(unrolled.steps), len(inputs), len(names), *values[0].shape
+        num_directions, num_steps, len(names), *states[0].shape
     )  # [D, T, 1 or 2, B, H]
     return list(parts.square().sum(dim=(2, 4)).sqrt())
 
 
 def _by_distance(
-    norms: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], longest: int
-) -> npt.NDArray[np.float64]:
-    """Return each text's values from its end to its start, NaN beyond that. [T, B] ->
-    [B, longest].
+    norms: FloatArray, lengths: npt.NDArray[np.int64], longest: int
+) -> FloatArray:
+    """Reverse the norms of each text, with NaN beyond its first token.
+
+    Args:
+        norms: [T, B], in reading order.
+        lengths: [B].
+        longest: Number of distances.
+
+    Returns:
+        [B, longest].
     """
-    places = lengths[:, None] - 1 - np.arange(longest)  # [B, longest]
-    own = norms.T[np.arange(len(lengths))[:, None], np.maximum(places, 0)]
-    return np.where(places >= 0, own, np.nan)
+    steps = lengths[:, None] - 1 - np.arange(longest)  # [B, longest]
+    texts = np.arange(len(lengths))[:, None]  # [B, 1]
+    reversed_norms = norms.T[texts, np.maximum(steps, 0)]  # [B, longest]
+    return np.where(steps >= 0, reversed_norms, np.nan)
 
 
-def _curve(direction: str, norms: npt.NDArray[np.float64]) -> Curve:
-    """Return the means and medians of [N, T], up to the longest distance that enough
-    texts reach.
-    """
+def _summarise(direction: str, norms: FloatArray) -> GradientCurve:
+    """Return means and medians of [N, T], up to the distance that enough texts reach."""
     num_texts = np.isfinite(norms).sum(axis=0)  # [T]
-    norms = norms[:, num_texts >= min(FEWEST_TEXTS, len(norms))]
-    moved = norms[norms[:, 0] > 0]
-    shares = (
-        np.nanmedian(moved / moved[:, :1], axis=0)
-        if len(moved)
-        else np.zeros(norms.shape[1])
-    )
-    return Curve(
+    norms = norms[:, num_texts >= min(MIN_TEXTS, len(norms))]
+    with_gradient = norms[norms[:, 0] > 0]
+    shares = np.zeros(norms.shape[1])
+    if len(with_gradient):
+        shares = np.nanmedian(with_gradient / with_gradient[:, :1], axis=0)
+    return GradientCurve(
         direction,
         np.nanmean(norms, axis=0).tolist(),
         shares.tolist(),
@@ -238,10 +234,8 @@ def _curve(direction: str, norms: npt.NDArray[np.float64]) -> Curve:
 
 
 def choose_rows(split: EncodedSplit, num_rows: int, seed: int) -> EncodedSplit:
-    """Return so many rows of a split, drawn by the seed, or all where it has no more."""
+    """Return a random sample of the rows of a split, or all if there are no more."""
     if len(split.labels) <= num_rows:
         return split
-    rows = np.sort(
-        np.random.default_rng(seed).permutation(len(split.labels))[:num_rows]
-    )
-    return split.select(rows)
+    shuffled = np.random.default_rng(seed).permutation(len(split.labels))
+    return split.select(np.sort(shuffled[:num_rows]))

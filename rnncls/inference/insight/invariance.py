@@ -1,11 +1,7 @@
-"""What must not change a prediction: the batch, its order, padding, threads, the
-device,
-the type of number.
+"""Check that padding, batching, threads, device and dtype do not affect predictions.
 
-Each text is read alone, in float32, on one thread of the CPU, and then again with one
-thing changed; the largest distance between two logits is what is reported. Sums of the
-same numbers in another order differ in their last digits, so that "the same" has a
-limit.
+Each check computes the logits of the same texts twice: once with each text alone on one
+thread of the CPU, and once with one thing changed.
 
 Shapes: N texts, B texts in a batch, T tokens in the longest of them, C classes.
 """
@@ -27,25 +23,27 @@ from rnncls.text.batching import Batch, EncodedTexts, assemble, plan_in_order_of
 from rnncls.text.vocab import PAD_ID, UNK_ID
 
 LIMIT = 1e-4
-"""The largest difference between two logits that counts as none."""
+"""Largest accepted difference between two logits."""
 DEVICE_LIMIT = 1e-2
-"""The same on another device: a GPU multiplies the numbers of a recurrent cell with 10
-bits after the point (TF32)."""
+"""The same on another device: a GPU multiplies in TF32, with a 10-bit mantissa."""
 NUM_PADS = 16
 BATCH_SIZE = 128
+
+Plan = Sequence[npt.NDArray[np.int64]]
+"""The row numbers of each batch."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one change does to the logits of N texts.
+    """The effect of one change on the logits of N texts.
 
     Attributes:
         name: What was changed.
         change: From what to what.
-        limit: How far apart two logits may be; None: the difference is only reported.
-        difference: How far apart they are at the most; None where nothing could be
-            changed.
-        num_relabelled: How many of the texts get another label.
+        limit: Largest accepted difference between two logits; None: the difference is
+            only reported.
+        difference: The largest difference; None if the change could not be made.
+        num_relabelled: Number of texts that get another label.
     """
 
     name: str
@@ -56,14 +54,10 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is within its limit; one without a limit, or that
-        could not be tried, holds.
-        """
-        return (
-            self.difference is None
-            or self.limit is None
-            or self.difference <= self.limit
-        )
+        """Whether the difference is within its limit, if there are both."""
+        if self.difference is None or self.limit is None:
+            return True
+        return self.difference <= self.limit
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -72,90 +66,95 @@ class Check:
 
 @torch.inference_mode()
 def check_invariance(model: TextClassifier, texts: EncodedTexts) -> list[Check]:
-    """Return what each change does to the logits of a model, which is on the CPU and
-    stays as it is.
-    """
-    in_order = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
-    mixed = np.split(np.arange(len(texts)), range(BATCH_SIZE, len(texts), BATCH_SIZE))
-    num_threads = max(2, os.cpu_count() or 1)
+    """Run all checks on a model, which must be on the CPU and is not changed."""
     with use_threads(1):
-        alone = read(model, texts, list(np.arange(len(texts))[:, None]))  # [N, C]
-
-        def compare(
-            name: str,
-            change: str,
-            found: torch.Tensor | None,
-            limit: float | None = LIMIT,
-        ) -> Check:
-            if found is None:
-                return Check(name, change, limit, None, 0)
-            difference = (found.double() - alone.double()).abs().max().item()
-            return Check(
-                name,
-                change,
-                limit,
-                difference,
-                int((found.argmax(1) != alone.argmax(1)).sum()),
-            )
-
-        checks = [
-            compare(
-                "batch size",
-                f"1 to {min(BATCH_SIZE, len(texts))}",
-                read(model, texts, in_order),
-            ),
-            compare(
-                "order",
-                "last text first",
-                read(model, texts, [rows[::-1].copy() for rows in in_order]),
-            ),
-            compare(
-                "padding",
-                f"none to {NUM_PADS} or more",
-                read(model, texts, mixed, filler=PAD_ID),
-            ),
-            compare(
-                "what pads hold",
-                "<pad> to <unk>",
-                read(model, texts, mixed, filler=UNK_ID),
-            ),
+        one_by_one = list(np.arange(len(texts))[:, None])
+        expected = compute_batched_logits(model, texts, one_by_one)  # [N, C]
+        return [
+            *_check_batching(model, texts, expected),
+            _check_threads(model, texts, expected),
+            _check_device(model, texts, expected),
+            *_check_dtypes(model, texts, expected),
         ]
-        with use_threads(num_threads):
-            checks.append(
-                compare("threads", f"1 to {num_threads}", read(model, texts, in_order))
-            )
-        device = find_other_device()
-        moved = (
-            None
-            if device is None
-            else read(copy.deepcopy(model).to(device), texts, in_order)
-        )
-        checks.append(
-            compare("device", f"cpu to {device or 'another'}", moved, DEVICE_LIMIT)
-        )
-        exact, coarse = (
-            copy.deepcopy(model).double(),
-            (torch.bfloat16 if model.encoder is not None else None),
-        )
-        checks.append(
-            compare("number type", "float32 to float64", read(exact, texts, in_order))
-        )
-        rough = read(model, texts, in_order, dtype=coarse)
-        checks.append(
-            compare(
-                "cell's number type",
-                "float32 to bfloat16",
-                rough if coarse else None,
-                None,
-            )
-        )
-    return checks
 
 
-def read(
+def _check_batching(
+    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+) -> list[Check]:
+    """Change the batches, their order and their padding."""
+    by_length = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
+    reversed_plan = [rows[::-1].copy() for rows in by_length]
+    in_order = np.split(
+        np.arange(len(texts)), range(BATCH_SIZE, len(texts), BATCH_SIZE)
+    )
+    batched = compute_batched_logits(model, texts, by_length)
+    reordered = compute_batched_logits(model, texts, reversed_plan)
+    padded = compute_batched_logits(model, texts, in_order, filler=PAD_ID)
+    filled = compute_batched_logits(model, texts, in_order, filler=UNK_ID)
+    sizes = f"1 to {min(BATCH_SIZE, len(texts))}"
+    pads = f"none to {NUM_PADS} or more"
+    return [
+        _compare("batch size", sizes, batched, expected, LIMIT),
+        _compare("order", "last text first", reordered, expected, LIMIT),
+        _compare("padding", pads, padded, expected, LIMIT),
+        _compare("what pads hold", "<pad> to <unk>", filled, expected, LIMIT),
+    ]
+
+
+def _check_threads(
+    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+) -> Check:
+    """Compute in several threads."""
+    num_threads = max(2, os.cpu_count() or 1)
+    plan = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
+    with use_threads(num_threads):
+        logits = compute_batched_logits(model, texts, plan)
+    return _compare("threads", f"1 to {num_threads}", logits, expected, LIMIT)
+
+
+def _check_device(
+    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+) -> Check:
+    """Compute on a GPU, if there is one."""
+    device = find_other_device()
+    if device is None:
+        return Check("device", "cpu to another", DEVICE_LIMIT, None, 0)
+    plan = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
+    logits = compute_batched_logits(copy.deepcopy(model).to(device), texts, plan)
+    return _compare("device", f"cpu to {device}", logits, expected, DEVICE_LIMIT)
+
+
+def _check_dtypes(
+    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+) -> list[Check]:
+    """Compute in float64, and the recurrent cell in bfloat16."""
+    plan = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
+    exact = compute_batched_logits(copy.deepcopy(model).double(), texts, plan)
+    double = _compare("number type", "float32 to float64", exact, expected, LIMIT)
+    name, change = "cell's number type", "float32 to bfloat16"
+    if model.encoder is None:
+        return [double, Check(name, change, None, None, 0)]
+    rounded = compute_batched_logits(model, texts, plan, dtype=torch.bfloat16)
+    return [double, _compare(name, change, rounded, expected, None)]
+
+
+def _compare(
+    name: str,
+    change: str,
+    logits: torch.Tensor,
+    expected: torch.Tensor,
+    limit: float | None,
+) -> Check:
+    """Compare two sets of logits, [N, C] each."""
+    difference = (logits.double() - expected.double()).abs().max().item()
+    is_relabelled = logits.argmax(1) != expected.argmax(1)  # [N]
+    return Check(name, change, limit, difference, int(is_relabelled.sum()))
+
+
+def compute_batched_logits(
     model: TextClassifier,
     texts: EncodedTexts,
-    plan: Sequence[npt.NDArray[np.int64]],
+    plan: Plan,
     *,
     filler: int | None = None,
     dtype: torch.dtype | None = None,
@@ -166,9 +165,9 @@ def read(
         model: The model, on any device.
         texts: N texts.
         plan: The row numbers of each batch.
-        filler: What stands in the padding, of which there is `NUM_PADS` more than
-            needed; None: no more, and `<pad>`.
-        dtype: What the recurrent cell computes in; None: what the model's weights are.
+        filler: The token id on padding, of which `NUM_PADS` more positions are added;
+            None: no extra padding, and `<pad>`.
+        dtype: The dtype the recurrent cell computes in; None: that of the weights.
 
     Returns:
         [N, C].
@@ -177,52 +176,49 @@ def read(
     logits = torch.empty(len(texts), len(weight), dtype=weight.dtype)  # [N, C]
     for rows in plan:
         batch = assemble(texts, rows)
-        batch = (batch if filler is None else pad(batch, filler)).to(weight.device)
-        found = model(
+        if filler is not None:
+            batch = pad(batch, filler)
+        batch = batch.to(weight.device)
+        output = model(
             batch.token_ids, batch.lengths, is_ragged=batch.is_ragged, dtype=dtype
-        )
-        logits[torch.from_numpy(rows)] = found.cpu()
+        )  # [B, C]
+        logits[torch.from_numpy(rows)] = output.cpu()
     return logits
 
 
 def pad(batch: Batch, filler: int) -> Batch:
-    """Return a batch on the CPU with `NUM_PADS` more positions, and that token id in
-    all of its padding.
-    """
+    """Add `NUM_PADS` positions to a batch on the CPU, with `filler` on all padding."""
     token_ids = F.pad(batch.token_ids, (0, NUM_PADS))  # [B, T + NUM_PADS]
-    outside = torch.arange(token_ids.shape[1]) >= batch.lengths[:, None]
-    return replace(
-        batch, token_ids=token_ids.masked_fill(outside, filler), is_ragged=True
-    )
+    is_pad = torch.arange(token_ids.shape[1]) >= batch.lengths[:, None]
+    filled = token_ids.masked_fill(is_pad, filler)
+    return replace(batch, token_ids=filled, is_ragged=True)
 
 
 def find_other_device() -> torch.device | None:
-    """Return a device that is not the CPU, where one is there."""
+    """Return a device other than the CPU, if there is one."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps") if torch.backends.mps.is_available() else None
 
 
 @contextlib.contextmanager
-def use_threads(number: int) -> Iterator[None]:
-    """Let each of torch's kernels be shared out among so many threads, and then among
-    as many as before.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
+def use_threads(num_threads: int) -> Iterator[None]:
+    """Set the number of threads of torch's kernels, and restore it at the end."""
+    num_before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(num_before)
 
 
 def describe_checks(checks: Sequence[Check], num_texts: int) -> str:
-    """Return in a sentence whether anything changes a prediction that must not."""
+    """Summarise in one sentence whether all checks passed."""
     failed = [check for check in checks if not check.holds]
     if not failed:
         return (
-            f"Nothing that must not matter changes a logit of these {num_texts:,} texts"
-            " beyond its limit."
+            f"All checks passed: no logit of these {num_texts:,} texts moved beyond its"
+            " limit."
         )
     names = ", ".join(f"{check.name} ({check.difference:.1e})" for check in failed)
-    return f"Changes a logit beyond its limit, and must not: {names}."
+    return f"Failed checks, with a logit that moved beyond its limit: {names}."

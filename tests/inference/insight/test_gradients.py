@@ -12,7 +12,7 @@ from rnncls import ConfigError
 from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gradients import (
-    Curve,
+    GradientCurve,
     Measured,
     choose_rows,
     measure_gradient,
@@ -188,7 +188,7 @@ def test_a_curve_has_the_means_and_medians_of_the_texts_that_reach_so_far() -> N
 def test_the_memory_is_the_first_distance_below_a_hundredth(
     shares: list[float], memory: int | None, shown: str
 ) -> None:
-    curve = Curve("forward", shares, shares, [1] * len(shares))
+    curve = GradientCurve("forward", shares, shares, [1] * len(shares))
     assert curve.memory == memory
     assert Measured("a", "first", "rnn", ("last",), curve).memory_shown == shown
 

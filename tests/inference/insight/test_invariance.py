@@ -12,8 +12,8 @@ from rnncls.inference.insight.invariance import (
     LIMIT,
     Check,
     check_invariance,
+    compute_batched_logits,
     describe_checks,
-    read,
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts
@@ -146,8 +146,8 @@ def test_bfloat16_is_reported_without_a_limit() -> None:
     with torch.inference_mode():
         plan = [np.arange(len(LENGTHS))]
         exact, rough = (
-            read(model, texts(), plan),
-            read(model, texts(), plan, dtype=torch.bfloat16),
+            compute_batched_logits(model, texts(), plan),
+            compute_batched_logits(model, texts(), plan, dtype=torch.bfloat16),
         )
     assert (check.limit, check.holds) == (None, True)
     assert check.difference == pytest.approx(
@@ -201,9 +201,9 @@ def test_a_check_holds_within_its_limit(
 def test_what_the_checks_mean_is_a_sentence() -> None:
     good, bad = Check("order", "", 1e-4, 1e-6, 0), Check("padding", "", 1e-4, 0.25, 1)
     assert describe_checks([good], 7).startswith(
-        "Nothing that must not matter changes a logit of these 7 texts"
+        "All checks passed: no logit of these 7 texts moved"
     )
     assert (
         describe_checks([good, bad], 7)
-        == "Changes a logit beyond its limit, and must not: padding (2.5e-01)."
+        == "Failed checks, with a logit that moved beyond its limit: padding (2.5e-01)."
     )
