@@ -28,9 +28,9 @@ from rnncls.inference.insight.gradients import FLOOR, Measured
 from rnncls.inference.insight.word_order import (
     AS_WRITTEN,
     BAG,
-    Reading,
-    explain_order,
-    find_best_blind,
+    WordOrderResult,
+    best_without_order,
+    describe_word_order,
     resample_mean,
 )
 from rnncls.machine.files import write_atomic
@@ -144,7 +144,7 @@ class Findings:
     results: dict[str, list[Result]]
     curves: list[Measured]
     torchs: list[Measured]
-    orders: dict[str, list[Reading]]
+    orders: dict[str, list[WordOrderResult]]
     command: str
 
 
@@ -333,15 +333,15 @@ def tell_bag(findings: Findings) -> list[str]:
             )
         )
         parts.append(
-            f"{' '.join(explain_order(readings))}"
-            f" {say_need(data, find_best_blind(readings))}"
+            f"{' '.join(describe_word_order(readings))}"
+            f" {say_need(data, best_without_order(readings))}"
         )
     if "movie reviews" not in findings.orders:
         parts.append("The film reviews were not at hand (`movie_reviews/all.csv`).")
     return parts + judge_claims(results, 1)
 
 
-def say_need(data: str, blind: Reading) -> str:
+def say_need(data: str, blind: WordOrderResult) -> str:
     """Return how much a data set needs order, as far as a run has learnt it, by the
     best reading without order.
     """
@@ -738,7 +738,7 @@ def span(interval: tuple[float, float]) -> str:
     return f"{interval[0]:.2%} to {interval[1]:.2%}"
 
 
-def points(reading: Reading, *, written: bool) -> str:
+def points(reading: WordOrderResult, *, written: bool) -> str:
     """Return what a reading loses."""
     low, high = (100 * end for end in reading.loss_interval)
     return "" if written else f"{100 * reading.loss:.1f} ({low:.1f} to {high:.1f})"
@@ -793,7 +793,7 @@ def show_neighbours(
     return rows
 
 
-def draw_orders(orders: dict[str, list[Reading]]) -> Figure:
+def draw_orders(orders: dict[str, list[WordOrderResult]]) -> Figure:
     """Return the accuracies by order, a panel a data set."""
     figure = new_figure(width=9.0, height=3.0)
     panels = figure.subplots(1, len(orders), sharey=True, squeeze=False)[0]

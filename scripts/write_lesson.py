@@ -19,7 +19,7 @@ from rnncls.cli.gradient import first_weights, measure_runs
 from rnncls.cli.order import audit_order, find_bag
 from rnncls.data.loading import load_split
 from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
-from rnncls.inference.insight.word_order import Reading
+from rnncls.inference.insight.word_order import WordOrderResult
 from rnncls.nn.encoder import Encoder
 from rnncls.runs.run import load_run
 
@@ -111,7 +111,7 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
     return measured
 
 
-def find_orders(results: dict[str, list[Result]]) -> dict[str, list[Reading]]:
+def find_orders(results: dict[str, list[Result]]) -> dict[str, list[WordOrderResult]]:
     """Return how some runs judge their test rows in each order, beside a bag of words,
     by the name of the data.
     """

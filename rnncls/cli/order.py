@@ -15,7 +15,7 @@ from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.config.sections import Config
-    from rnncls.inference.insight.word_order import Reading
+    from rnncls.inference.insight.word_order import WordOrderResult
     from rnncls.runs.run import Run
 
 BAG_FOLDER = "bag-of-words"
@@ -114,7 +114,7 @@ def audit_order(
     draws: int = 3,
     seed: int = 0,
     use_cache: bool = True,
-) -> "tuple[list[Reading], dict[str, Any]]":
+) -> "tuple[list[WordOrderResult], dict[str, Any]]":
     """Return how a run judges the rows of a split in each order, and how a bag of words
     does; and which rows these are.
 
@@ -123,7 +123,7 @@ def audit_order(
         RnnclsError: The data is wrong.
     """
     from rnncls.data.loading import load_split
-    from rnncls.inference.insight.word_order import is_right, judge_orders
+    from rnncls.inference.insight.word_order import evaluate_word_orders, is_right
 
     if bag.config.model.cell != "none":
         raise ConfigError(
@@ -152,7 +152,7 @@ def audit_order(
         )
     right = is_right(bag.classifier.model, own_rows)
     return (
-        judge_orders(
+        evaluate_word_orders(
             run.classifier.model,
             rows,
             run.classifier.vocab,
@@ -275,24 +275,26 @@ def train_bag(
         ) from error
 
 
-def describe_order(readings: "list[Reading]", origin: dict[str, Any]) -> dict[str, Any]:
+def describe_order(
+    readings: "list[WordOrderResult]", origin: dict[str, Any]
+) -> dict[str, Any]:
     """Return all as plain values."""
-    from rnncls.inference.insight.word_order import explain_order
+    from rnncls.inference.insight.word_order import describe_word_order
 
     return {
         "data": origin,
         "num_rows": origin["num_rows"],
         "readings": [asdict(reading) for reading in readings],
-        "meaning": explain_order(readings),
+        "meaning": describe_word_order(readings),
     }
 
 
-def print_order(readings: "list[Reading]", title: str) -> None:
+def print_order(readings: "list[WordOrderResult]", title: str) -> None:
     """Print a table of the readings, and what they say."""
     from rich.console import Console
     from rich.table import Table
 
-    from rnncls.inference.insight.word_order import AS_WRITTEN, explain_order
+    from rnncls.inference.insight.word_order import AS_WRITTEN, describe_word_order
 
     console = Console()
     num_draws = max(len(reading.draws) for reading in readings)
@@ -312,5 +314,5 @@ def print_order(readings: "list[Reading]", title: str) -> None:
             ]
         table.add_row(reading.name, *cells)
     console.print(table)
-    for line in explain_order(readings):
+    for line in describe_word_order(readings):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

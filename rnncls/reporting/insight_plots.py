@@ -17,7 +17,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.gradients import FLOOR, Measured
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
-from rnncls.inference.insight.word_order import BAG, Reading
+from rnncls.inference.insight.word_order import BAG, WordOrderResult
 from rnncls.reporting.plotting import COLORS, HEAT, SIGNED, new_figure, use_log_scale
 
 SHOWN_CLASSES = len(COLORS)
@@ -156,7 +156,7 @@ def draw_gradients(measured: Sequence[Measured]) -> Figure:
     return figure
 
 
-def draw_word_order(readings: Sequence[Reading]) -> Figure:
+def draw_word_order(readings: Sequence[WordOrderResult]) -> Figure:
     """Return a picture of the accuracies and their intervals, a bar a reading."""
     figure = new_figure(height=0.6 + 0.5 * len(readings))
     axes = figure.add_subplot()

@@ -184,7 +184,7 @@ def state_gradients(
     # A text's states affect only its own loss, so one backward pass serves all texts.
     loss = F.cross_entropy(logits, labels, reduction="sum")
     names = ["hidden", "cell"] if model.encoder.rnn.mode == "LSTM" else ["hidden"]
-    states = []  # [B, H] each
+    states: list[torch.Tensor] = []  # [B, H] each
     for steps in unrolled.steps:
         for step in steps:
             states.extend(step[name] for name in names)

@@ -1,19 +1,18 @@
-"""How much the order of words counts: rows read as written, reversed, sorted and
-shuffled,
-beside a bag of words.
+"""How much a prediction depends on word order.
 
-A bag of words (the mean of the embeddings) cannot see order, nor can a network whose
-words were shuffled or sorted. What the best of these three misses of the rows as
-written is what order is worth on this data, as far as the network has learnt it: an
-upper bound, for the network has not learnt to do without. It may be far better than a
-bag of words for other reasons than order.
+Each row is classified with its words as written, reversed, sorted and shuffled. Beside
+these stands a bag of words, the mean of the word vectors, which cannot see the order. A
+network cannot use the order of sorted or shuffled words either. The best of these three
+is compared with the rows as written. The difference is an upper bound of what word
+order is worth on this data, because the network has not learned to do without it. The
+network may also be better than a bag of words for other reasons.
 
 Shapes: N texts, M tokens in all of them, V words.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,34 +24,26 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts
 from rnncls.text.vocab import Vocab
 
-if TYPE_CHECKING:
-    pass
-
 NUM_RESAMPLES = 10_000
-AS_WRITTEN, REVERSED, SORTED, SHUFFLED, BAG = (
-    "as written",
-    "reversed",
-    "sorted",
-    "shuffled",
-    "bag of words",
-)
+AS_WRITTEN, REVERSED, SORTED, SHUFFLED = "as written", "reversed", "sorted", "shuffled"
+BAG = "bag of words"
 
 Shares = npt.NDArray[np.float64]
-"""[N], how much of each row is judged right: 0 or 1, or the share of several draws."""
+"""[N], 1 for a correctly classified row, 0 for another; means of these over draws."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How the rows are judged when they are read in one way.
+class WordOrderResult:
+    """The accuracy of one way to read the rows.
 
     Attributes:
-        name: Of the way.
-        accuracy: Mean share of the rows judged right.
-        interval: Its 95 % interval (Wilson 1927), as if of one draw, which is the wider
-            one.
+        name: Name of the way.
+        accuracy: Share of correctly classified rows, averaged over the draws.
+        interval: Its 95 % interval (Wilson 1927), computed as if there were one draw,
+            which makes it wider.
         draws: The accuracy of each draw.
-        loss: By how much the accuracy is below that of the rows as written.
-        loss_interval: The 95 % interval of that, by resampling rows (Efron 1979).
+        loss: How far the accuracy is below that of the rows as written.
+        loss_interval: The 95 % interval of `loss`, by resampling rows (Efron 1979).
     """
 
     name: str
@@ -63,7 +54,7 @@ class Reading:
     loss_interval: tuple[float, float]
 
 
-def judge_orders(
+def evaluate_word_orders(
     model: TextClassifier,
     split: EncodedSplit,
     vocab: Vocab,
@@ -71,156 +62,156 @@ def judge_orders(
     bag: Shares | None = None,
     num_draws: int,
     seed: int,
-) -> list[Reading]:
-    """Return how a model judges the rows of a split as written, reversed, sorted by the
-    alphabet and shuffled.
+) -> list[WordOrderResult]:
+    """Evaluate a model on the rows as written, reversed, sorted and shuffled.
 
     Args:
         model: The network.
         split: The rows.
-        vocab: The words.
-        bag: [N], which of the rows a bag of words judges right, to be compared too.
+        vocab: The vocabulary, for alphabetical order.
+        bag: Which of the rows a bag of words classifies correctly; None: leave it out.
         num_draws: How often the words are shuffled.
-        seed: Draws the orders.
+        seed: Random seed for the shuffles.
     """
     generator = np.random.default_rng(seed)
     texts = split.texts
-    written = is_right(model, split)
-    ways = {
+    as_written = is_right(model, split)
+    shuffles = [shuffle_words(texts, generator) for _ in range(num_draws)]
+    variants = {
         REVERSED: [reverse_words(texts)],
         SORTED: [sort_words(texts, vocab)],
-        SHUFFLED: [shuffle_words(texts, generator) for _ in range(num_draws)],
+        SHUFFLED: shuffles,
     }
-    readings = [compare_reading(AS_WRITTEN, [written], written)]
-    for name, found in ways.items():
-        draws = [is_right(model, replace(split, texts=each)) for each in found]
-        readings.append(compare_reading(name, draws, written))
+    results = [compare_to_written(AS_WRITTEN, [as_written], as_written)]
+    for name, reordered in variants.items():
+        draws = [is_right(model, replace(split, texts=draw)) for draw in reordered]
+        results.append(compare_to_written(name, draws, as_written))
     if bag is not None:
-        readings.append(compare_reading(BAG, [bag], written))
-    return readings
+        results.append(compare_to_written(BAG, [bag], as_written))
+    return results
 
 
 def is_right(model: TextClassifier, split: EncodedSplit) -> Shares:
-    """Return 1 for each row that a model judges right, 0 for the others. [N]."""
+    """Return 1 for each row that a model classifies correctly, else 0. [N]."""
     predictions = compute_logits(model, split.texts).argmax(dim=1).numpy()
     right: Shares = (predictions == split.labels).astype(np.float64)
     return right
 
 
-def compare_reading(name: str, draws: Sequence[Shares], written: Shares) -> Reading:
-    """Return the accuracy of one or several draws, and what it is below that of the
-    rows as written.
-    """
-    mean = np.mean(draws, axis=0)
-    accuracy = float(mean.mean())
-    return Reading(
+def compare_to_written(
+    name: str, draws: Sequence[Shares], as_written: Shares
+) -> WordOrderResult:
+    """Average the accuracy of one or more draws, and compare it to the original order."""
+    mean = np.mean(draws, axis=0)  # [N]
+    losses = as_written - mean  # [N]
+    return WordOrderResult(
         name,
-        accuracy,
-        wilson_interval(float(mean.sum()), len(mean)),
-        [float(draw.mean()) for draw in draws],
-        float((written - mean).mean()),
-        resample_mean(written - mean),
+        accuracy=float(mean.mean()),
+        interval=wilson_interval(float(mean.sum()), len(mean)),
+        draws=[float(draw.mean()) for draw in draws],
+        loss=float(losses.mean()),
+        loss_interval=resample_mean(losses),
     )
 
 
 def resample_mean(values: Shares) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of N values, from resamples of them
-    (percentile
-    bootstrap, Efron 1979).
+    """Return the 95 % percentile bootstrap interval of a mean (Efron 1979).
 
-    How often each distinct value falls into a resample is a multinomial draw, so no row
-    is looked at twice.
+    The number of times that each distinct value occurs in a resample is a multinomial
+    draw, so no row needs to be resampled itself.
+
+    Args:
+        values: [N].
     """
     distinct, counts = np.unique(values, return_counts=True)
-    draws = np.random.default_rng(0).multinomial(
+    generator = np.random.default_rng(0)
+    resampled_counts = generator.multinomial(
         len(values), counts / len(values), size=NUM_RESAMPLES
     )
-    low, high = np.quantile(draws @ distinct / len(values), [0.025, 0.975])
+    means = resampled_counts @ distinct / len(values)
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
 def reverse_words(texts: EncodedTexts) -> EncodedTexts:
-    """Return the texts with their words from last to first."""
+    """Reverse the words of each text."""
     return order_words(texts, -np.arange(texts.lengths.sum()))
 
 
 def sort_words(texts: EncodedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return the texts with the words of each in the order of the alphabet; unknown
-    ones stand where `<unk>` does.
-    """
+    """Sort the words of each text alphabetically; unknown words sort as `<unk>`."""
     ranks = np.empty(len(vocab), dtype=np.int64)
     ranks[np.argsort(np.array(vocab.words))] = np.arange(len(vocab))
     return order_words(texts, ranks[_flat_tokens(texts)])
 
 
 def shuffle_words(texts: EncodedTexts, generator: np.random.Generator) -> EncodedTexts:
-    """Return the texts with the words of each in an order drawn at random, each order
-    as likely.
-    """
+    """Shuffle the words of each text, every order with the same probability."""
     return order_words(texts, generator.random(texts.lengths.sum()))
 
 
 def order_words(texts: EncodedTexts, keys: npt.NDArray[Any]) -> EncodedTexts:
-    """Return the texts with the words of each sorted by a key. [M], text by text; equal
-    keys keep their order.
+    """Sort the words of each text by a key, stably.
+
+    Args:
+        texts: N texts.
+        keys: [M], text by text.
     """
     owners = np.repeat(np.arange(len(texts)), texts.lengths)  # [M]
-    order = np.lexsort((keys, owners))
-    return EncodedTexts(
-        _flat_tokens(texts)[order],
-        texts.lengths,
-        np.cumsum(texts.lengths) - texts.lengths,
-    )
+    order = np.lexsort((keys, owners))  # [M]
+    starts = np.cumsum(texts.lengths) - texts.lengths  # [N]
+    return EncodedTexts(_flat_tokens(texts)[order], texts.lengths, starts)
 
 
 def _flat_tokens(texts: EncodedTexts) -> npt.NDArray[np.int32]:
-    """Return the token ids of the texts, one text after the other. [M] int32."""
-    begins = np.cumsum(texts.lengths) - texts.lengths  # [N]
-    places = np.repeat(texts.starts - begins, texts.lengths) + np.arange(
-        texts.lengths.sum()
-    )  # [M]
-    flat: npt.NDArray[np.int32] = texts.token_ids[places]
+    """Return the token ids of all texts, one text after the other. [M] int32."""
+    new_starts = np.cumsum(texts.lengths) - texts.lengths  # [N]
+    offsets = np.repeat(texts.starts - new_starts, texts.lengths)  # [M]
+    flat: npt.NDArray[np.int32] = texts.token_ids[offsets + np.arange(len(offsets))]
     return flat
 
 
-def find_best_blind(readings: Sequence[Reading]) -> Reading:
-    """Return the best of the readings that cannot see order."""
-    return max(
-        (each for each in readings if each.name in (SORTED, SHUFFLED, BAG)),
-        key=lambda each: each.accuracy,
-    )
+def best_without_order(results: Sequence[WordOrderResult]) -> WordOrderResult:
+    """Return the best result that does not depend on word order."""
+    blind = [result for result in results if result.name in (SORTED, SHUFFLED, BAG)]
+    return max(blind, key=lambda result: result.accuracy)
 
 
-def explain_order(readings: Sequence[Reading]) -> list[str]:
-    """Return what the readings say, a sentence each: what order is worth, and how the
-    bag of words does.
-    """
-    blind = find_best_blind(readings)
-    bag = next(reading for reading in readings if reading.name == BAG)
-    without = f"Without order {blind.accuracy:.1%} are judged right ({blind.name})"
-    points, span = 100 * blind.loss, show_span(blind.loss_interval)
-    if blind.loss_interval[0] > 0:
-        worth = (
-            f"{without}: order is worth {points:.1f} points here at the most ({span})."
-        )
-    elif blind.loss_interval[1] < 0:
-        worth = (
-            f"{without}, {-points:.1f} points more than with it ({span}): the run's use"
-            " of order does harm."
-        )
-    else:
-        worth = f"{without}: no worth of order shows, {points:+.1f} points ({span})."
-    points, span = 100 * bag.loss, show_span(bag.loss_interval)
+def describe_word_order(results: Sequence[WordOrderResult]) -> list[str]:
+    """Summarise in two sentences what word order is worth, and how the bag does."""
+    bag = next(result for result in results if result.name == BAG)
+    points = 100 * bag.loss
+    direction = "below" if points >= 0 else "above"
+    interval = format_interval(bag.loss_interval)
     return [
-        worth,
-        (
-            f"The bag of words is {abs(points):.1f} points"
-            f" {'below' if points >= 0 else 'above'} the run ({span})."
-        ),
+        _describe_worth(best_without_order(results)),
+        f"The bag of words is {abs(points):.1f} points {direction} the run"
+        f" ({interval}).",
     ]
 
 
-def show_span(interval: tuple[float, float]) -> str:
-    """Return an interval of a difference in points."""
+def _describe_worth(best: WordOrderResult) -> str:
+    """Summarise in a sentence the best result without word order."""
+    without = (
+        f"Without order {best.accuracy:.1%} of the rows are classified correctly"
+        f" ({best.name})"
+    )
+    points, interval = 100 * best.loss, format_interval(best.loss_interval)
+    low, high = best.loss_interval
+    if low > 0:
+        return f"{without}: order is worth at most {points:.1f} points ({interval})."
+    if high < 0:
+        return (
+            f"{without}, {-points:.1f} points more than with it ({interval}): the run's"
+            " use of word order does harm."
+        )
+    return (
+        f"{without}: no measurable benefit from word order, {points:+.1f} points"
+        f" ({interval})."
+    )
+
+
+def format_interval(interval: tuple[float, float]) -> str:
+    """Format an interval of a difference in percentage points."""
     low, high = interval
     return f"95 % interval {100 * low:.1f} to {100 * high:.1f}"

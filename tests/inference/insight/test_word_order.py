@@ -13,11 +13,11 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.word_order import (
     BAG,
     SHUFFLED,
-    Reading,
-    compare_reading,
-    explain_order,
-    find_best_blind,
-    judge_orders,
+    WordOrderResult,
+    best_without_order,
+    compare_to_written,
+    describe_word_order,
+    evaluate_word_orders,
     resample_mean,
     reverse_words,
     shuffle_words,
@@ -95,15 +95,15 @@ def build(cell: str) -> TextClassifier:
 
 def test_a_bag_of_words_loses_nothing_in_any_order() -> None:
     split = EncodedSplit(TEXTS, np.array([0, 1, 1]), np.arange(3))
-    readings = judge_orders(build("none"), split, VOCAB, num_draws=2, seed=0)
-    assert [reading.name for reading in readings] == [
+    results = evaluate_word_orders(build("none"), split, VOCAB, num_draws=2, seed=0)
+    assert [result.name for result in results] == [
         "as written",
         "reversed",
         "sorted",
         "shuffled",
     ]
-    assert [reading.loss for reading in readings] == [0.0] * 4
-    assert [len(reading.draws) for reading in readings] == [1, 1, 1, 2]
+    assert [result.loss for result in results] == [0.0] * 4
+    assert [len(result.draws) for result in results] == [1, 1, 1, 2]
 
 
 def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() -> None:
@@ -120,7 +120,7 @@ def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() ->
         model.linear.weight.zero_()
         model.linear.weight[0, 0], model.linear.weight[1, 0] = 1.0, -1.0
     split = EncodedSplit(encode([5, 4, 3], [3, 4, 5]), np.array([0, 1]), np.arange(2))
-    written, backwards, by_alphabet, shuffled = judge_orders(
+    written, backwards, by_alphabet, shuffled = evaluate_word_orders(
         model, split, VOCAB, num_draws=200, seed=0
     )
     assert (written.accuracy, backwards.accuracy, backwards.loss) == (1.0, 0.0, 1.0)
@@ -135,11 +135,11 @@ def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() ->
 def test_the_accuracy_of_several_draws_is_their_mean() -> None:
     written = np.array([1.0, 1.0, 1.0, 0.0])
     draws = [np.array([1.0, 0.0, 0.0, 0.0]), np.array([1.0, 1.0, 0.0, 0.0])]
-    reading = compare_reading("shuffled", draws, written)
-    assert (reading.accuracy, reading.draws) == (0.375, [0.25, 0.5])
-    assert reading.loss == 0.375
+    result = compare_to_written("shuffled", draws, written)
+    assert (result.accuracy, result.draws) == (0.375, [0.25, 0.5])
+    assert result.loss == 0.375
     low, high = wilson_interval(1, 4)[0], wilson_interval(2, 4)[1]
-    assert low < reading.interval[0] < reading.interval[1] < high
+    assert low < result.interval[0] < result.interval[1] < high
 
 
 def test_the_interval_is_that_of_resampled_rows() -> None:
@@ -155,8 +155,8 @@ def test_rows_that_all_agree_leave_no_interval() -> None:
     assert resample_mean(np.zeros(5)) == (0.0, 0.0)
 
 
-def reading_of(name: str, loss: float, interval: tuple[float, float]) -> Reading:
-    return Reading(name, 0.9 - loss, (0.8, 0.95), [0.9 - loss], loss, interval)
+def result_of(name: str, loss: float, interval: tuple[float, float]) -> WordOrderResult:
+    return WordOrderResult(name, 0.9 - loss, (0.8, 0.95), [0.9 - loss], loss, interval)
 
 
 @pytest.mark.parametrize(
@@ -166,24 +166,24 @@ def reading_of(name: str, loss: float, interval: tuple[float, float]) -> Reading
             0.25,
             (0.2, 0.3),
             (
-                "Without order 65.0% are judged right (shuffled): order is worth 25.0"
-                " points here at the"
+                "Without order 65.0% of the rows are classified correctly (shuffled):"
+                " order is worth at most 25.0 points"
             ),
         ),
         (
             0.01,
             (-0.01, 0.03),
             (
-                "Without order 89.0% are judged right (shuffled): no worth of order"
-                " shows, +1.0 points"
+                "Without order 89.0% of the rows are classified correctly (shuffled):"
+                " no measurable benefit from word order, +1.0 points"
             ),
         ),
         (
             -0.02,
             (-0.03, -0.01),
             (
-                "Without order 92.0% are judged right (shuffled), 2.0 points more than"
-                " with it"
+                "Without order 92.0% of the rows are classified correctly (shuffled),"
+                " 2.0 points more than with it"
             ),
         ),
     ],
@@ -191,8 +191,8 @@ def reading_of(name: str, loss: float, interval: tuple[float, float]) -> Reading
 def test_the_sentence_on_the_worth_goes_by_the_interval(
     loss: float, interval: tuple[float, float], sentence: str
 ) -> None:
-    worth, bag = explain_order(
-        [reading_of(BAG, 0.3, (0.25, 0.35)), reading_of(SHUFFLED, loss, interval)]
+    worth, bag = describe_word_order(
+        [result_of(BAG, 0.3, (0.25, 0.35)), result_of(SHUFFLED, loss, interval)]
     )
     assert worth.startswith(sentence)
     assert (
@@ -202,8 +202,8 @@ def test_the_sentence_on_the_worth_goes_by_the_interval(
 
 
 def test_the_best_reading_that_sees_no_order_bounds_its_worth() -> None:
-    readings = [
-        reading_of(name, loss, (loss - 0.01, loss + 0.01))
+    results = [
+        result_of(name, loss, (loss - 0.01, loss + 0.01))
         for name, loss in (
             ("as written", 0.0),
             ("reversed", 0.001),
@@ -212,11 +212,11 @@ def test_the_best_reading_that_sees_no_order_bounds_its_worth() -> None:
             (BAG, 0.1),
         )
     ]
-    assert find_best_blind(readings).name == "sorted"
+    assert best_without_order(results).name == "sorted"
 
 
 def test_the_picture_has_a_bar_a_reading_as_long_as_its_accuracy() -> None:
     axes = draw_word_order(
-        [reading_of("as written", 0.0, (0.0, 0.0)), reading_of(BAG, 0.4, (0.3, 0.5))]
+        [result_of("as written", 0.0, (0.0, 0.0)), result_of(BAG, 0.4, (0.3, 0.5))]
     ).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.5]  # type: ignore[attr-defined]
