@@ -1,4 +1,4 @@
-"""From what the lesson's runs came to, to docs/lesson.md and its pictures.
+"""From what the lesson's runs came to, to docs/understand/lesson.md and its pictures.
 
 Whether a claim of the lesson holds is said by the intervals, not by hand: see
 `Comparison`.

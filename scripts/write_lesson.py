@@ -1,4 +1,4 @@
-"""Train what the lesson speaks of and write docs/lesson.md, its companion: this script
+"""Train what the lesson speaks of and write docs/understand/lesson.md, its companion: this script
 measures every figure in it.
 
 Finished runs are kept in the work folder, so that a second start goes on where the
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=ROOT / "docs",
+        default=ROOT / "docs" / "understand",
         help="where lesson.md and lesson/*.png go",
     )
     parser.add_argument(

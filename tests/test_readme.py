@@ -1,4 +1,4 @@
-"""The README: every command in it runs, and its table of keys is the schema's."""
+"""The README and the guides: every command runs, and every link leads somewhere."""
 
 import itertools
 import re
@@ -11,17 +11,45 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli.main import run
-from rnncls.config.describe import keys_as_markdown
 from rnncls.reporting import benchmark
 from tests.test_configs import write_ag_news
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("  #")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
+GUIDES = [
+    "docs/guides/your-data.md",
+    "docs/guides/training.md",
+    "docs/guides/evaluating.md",
+    "docs/guides/predicting.md",
+    "docs/guides/pretraining.md",
+    "docs/guides/looking-inside.md",
 ]
+"""In the order in which they are read: a later guide uses the runs of earlier ones."""
+GROUPS = [
+    ["README.md"],
+    ["docs/install.md"],
+    ["docs/first-classifier.md"],
+    GUIDES,
+    ["docs/results/accuracy.md"],
+]
+"""Pages whose commands run in one folder."""
+
+
+def read_blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a page that are in a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def read_commands(page: str) -> list[str]:
+    lines = "\n".join(read_blocks(page, "sh")).splitlines()
+    return [line.split("  #")[0].strip() for line in lines if line]
+
+
+def find_links(page: str) -> list[str]:
+    """Return the files that a page links to."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    return [target for target in targets if not target.startswith("http")]
 
 
 @pytest.fixture
@@ -42,44 +70,65 @@ def checkout(tmp_path: Path) -> Path:
     reviews = "label,text\n" + "good,a good film\nbad,not good at all\n" * 40
     (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (yaml,) = read_blocks("docs/guides/your-data.md", "yaml")
     (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")
     return tmp_path
 
 
+@pytest.mark.parametrize("pages", GROUPS, ids=lambda pages: Path(pages[0]).stem)
 def test_every_command_runs(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pages: list[str],
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # One test, not one a command: later ones use the runs of earlier ones.
     monkeypatch.chdir(checkout)
     monkeypatch.setattr(
         benchmark, "NUM_PAIRS", 2
     )  # fewer measurements than the command's own
     monkeypatch.setattr(benchmark, "STEPS_A_PAIR", 2)
-    done = []
-    for command in COMMANDS:
-        words = shlex.split(command)
-        if words[0] == "rnncls":
-            monkeypatch.setattr(sys, "argv", words)
-            with pytest.raises(SystemExit) as left:
-                run()
-            assert left.value.code in (0, None), f"{command}: {capsys.readouterr().err}"
-            assert capsys.readouterr().out, command
-        elif words[0] == "python":
-            expanded = [
-                sorted(map(str, Path().glob(word))) if "*" in word else [word]
-                for word in words[1:]
-            ]
-            monkeypatch.setattr(sys, "argv", list(itertools.chain(*expanded)))
-            runpy.run_path(str(ROOT / words[1]), run_name="__main__")
-            assert "configs/lesson/gru.yaml" in capsys.readouterr().out
-        else:
-            assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} cannot be run"
-        done.append(command)
-    assert len(done) > 12
+    for page in pages:
+        commands = read_commands(page)
+        assert commands, f"{page} shows no command"
+        for command in commands:
+            run_command(f"{page}: {command}", shlex.split(command), monkeypatch, capsys)
 
 
-def test_the_table_of_keys_is_the_schema() -> None:
-    assert keys_as_markdown() in README, (
-        "put the output of 'rnncls config schema --markdown' into README.md"
-    )
+def run_command(
+    place: str,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Run a command in this process; a shell script only has to be executable."""
+    if words[0] == "rnncls":
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as left:
+            run()
+        assert left.value.code in (0, None), f"{place}: {capsys.readouterr().err}"
+        assert capsys.readouterr().out, place
+    elif words[0] == "python":
+        expanded = [
+            sorted(map(str, Path().glob(word))) if "*" in word else [word]
+            for word in words[1:]
+        ]
+        monkeypatch.setattr(sys, "argv", list(itertools.chain(*expanded)))
+        runpy.run_path(str(ROOT / words[1]), run_name="__main__")
+        assert "configs/lesson/gru.yaml" in capsys.readouterr().out
+    else:
+        assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} cannot be run"
+
+
+def test_the_readme_fits_on_a_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("target", sorted(set(find_links("README.md"))))
+def test_the_links_of_the_readme_lead_somewhere(target: str) -> None:
+    path, _, anchor = target.partition("#")
+    text = (ROOT / path).read_bytes()
+    if anchor:
+        headings = re.findall(r"^#+ (.*)$", text.decode(), re.MULTILINE)
+        names = {re.sub(r"[^a-z0-9]+", "-", title.lower()) for title in headings}
+        assert anchor in names

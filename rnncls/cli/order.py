@@ -215,7 +215,7 @@ def hurry(config: "Config") -> "Config":
     """Return the config of a bag of words with more texts a step, at a higher rate.
 
     A step of a bag is little but the moving of word vectors: so it takes a third of the
-    time, and the bag is no weaker (docs/performance.md).
+    time, and the bag is no weaker (docs/results/performance.md).
     """
     section = config.train
     pace = {

@@ -14,7 +14,7 @@ def tune_malloc() -> None:
     """Keep the memory of freed tensors for the next step, if the C library is glibc.
 
     By default glibc returns large blocks to the system, and every step would have to
-    fault in the same pages again (docs/performance.md).
+    fault in the same pages again (docs/results/performance.md).
     """
     if sys.platform != "linux":
         return

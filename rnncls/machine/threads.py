@@ -17,7 +17,7 @@ class Workers:
 
     The kernels of a recurrent network are small. Threads that share a kernel wait for
     one another at its end, hundreds of times a step; threads that compute different
-    texts wait once (docs/performance.md).
+    texts wait once (docs/results/performance.md).
     """
 
     def __init__(self, num_threads: int) -> None:

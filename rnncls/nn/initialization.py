@@ -10,7 +10,7 @@ from rnncls.text.vocab import PAD_ID
 
 EMBEDDING_STD = 0.1
 """Standard deviation of the initial word vectors. With torch's default, 1, the accuracy
-on AG News is 0.9 points lower (docs/experiments.md)."""
+on AG News is 0.9 points lower (docs/results/experiments.md)."""
 
 
 def build_embedding(vocab_size: int, embedding_dim: int) -> nn.Embedding:
@@ -42,7 +42,7 @@ def init_recurrent_weights(rnn: nn.RNNBase | nn.LSTMCell) -> None:
     Each gate is initialised separately. Biases are 0, except the forget gate's, which
     is 1. Orthogonal weights preserve a state over many steps (Saxe, McClelland and
     Ganguli 2014), and so does an open forget gate (Jozefowicz, Zaremba and Sutskever
-    2015). docs/experiments.md has the measurements.
+    2015). docs/results/experiments.md has the measurements.
     """
     size = rnn.hidden_size
     has_forget_gate = isinstance(rnn, nn.LSTM | nn.LSTMCell)

@@ -2,7 +2,7 @@
 
 A CPU runs each direction faster as a separate call of torch's dense kernel than both in
 one call, and more than three times as fast as a ragged `PackedSequence`
-(docs/performance.md). `_TanhRnn` and `_Reorder` have hand-written gradients because
+(docs/results/performance.md). `_TanhRnn` and `_Reorder` have hand-written gradients because
 autograd's are slower; tests/nn/test_kernels.py checks both with `gradcheck`.
 
 Tensors are laid out step by step, [T, B, …], as the cells read and write them.
@@ -97,7 +97,7 @@ class _TanhRnn(torch.autograd.Function):
 
     autograd computes the weights' gradient with one product per step. Here a single
     product over all steps does it, which leaves two operations per step for the
-    backward recursion (docs/performance.md).
+    backward recursion (docs/results/performance.md).
     """
 
     @staticmethod

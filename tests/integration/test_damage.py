@@ -240,7 +240,7 @@ def test_a_config_that_claims_a_huge_network_takes_no_memory(
 def test_a_thousand_damages_are_told_or_do_not_matter(tmp_path: Path) -> None:
     site, each = make_site(tmp_path), 110
     told = {name: sweep(site, name, each) for name in FILES}
-    print(f"{each * len(told):,} mutations, told of: {told}")  # noqa: T201 - shown by -s, for docs/reliability.md
+    print(f"{each * len(told):,} mutations, told of: {told}")  # noqa: T201 - shown by -s, for docs/results/reliability.md
     assert each * len(told) >= 1000
     assert all(
         told[name] == each

@@ -1,0 +1,15 @@
+"""The generated pages are current: the same as what scripts/make_reference.py writes."""
+
+from pathlib import Path
+
+import pytest
+from make_reference import build_pages
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = build_pages()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_current(name: str) -> None:
+    committed = (DOCS / name).read_text(encoding="utf-8")
+    assert committed == PAGES[name], "run scripts/docs and commit what it writes"
