@@ -1,4 +1,4 @@
-"""`rnncls init`: from somebody's data to a config that trains at once."""
+"""`rnncls init`: write a config for a data set."""
 
 import shlex
 from pathlib import Path
@@ -20,7 +20,7 @@ def init_command(
             help=(
                 "A CSV, TSV, JSON, JSON lines, Parquet or fastText file, a folder with"
                 " train and test files or with "
-                "a subfolder a class, or hf:NAME."
+                "a subfolder per class, or hf:NAME."
             ),
             metavar="FILE_OR_FOLDER",
             show_default=False,
@@ -29,36 +29,33 @@ def init_command(
     text: Annotated[
         list[str] | None,
         typer.Option(
-            help=(
-                "The column of the text; may be repeated. Default: what looks like it."
-            ),
+            help=("Column of the text; may be repeated. Default: guessed."),
             show_default=False,
         ),
     ] = None,
     label: Annotated[
         str | None,
         typer.Option(
-            help="The column of the class. Default: what looks like it.",
+            help="Column of the class. Default: guessed.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The config to write; default: FILE.yaml, here.", show_default=False
+            help="The config to write. Default: FILE.yaml in the current folder.",
+            show_default=False,
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a config that is there.")
+        bool, typer.Option("--overwrite", help="Replace an existing config.")
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Look at your data and write a config that trains at once, with a reason beside
-    each
-    choice.
+    """Write a config for your data that trains without edits, with reasons in comments.
 
-    Nothing is asked. What training cannot read (another encoding, fastText, a folder a
-    class) is converted into CSV files beside the config.
+    Nothing is asked. Files that training cannot read (other encodings, fastText, a
+    folder per class) are converted to CSV files beside the config.
     """
     import json
 
@@ -84,12 +81,10 @@ def init_config(
     *,
     overwrite: bool = False,
 ) -> "Draft":
-    """Write a config for somebody's data, and what had to be converted, and return it
-    with
-    what was found.
+    """Write a config for a data set, and converted files; return the draft.
 
     Raises:
-        RnnclsError: The data is wrong, or a file is there already.
+        RnnclsError: The data is wrong, or a file already exists.
     """
     with fast_imports():
         from rnncls.data.conversion import check_absent
@@ -102,7 +97,7 @@ def init_config(
 
 
 def describe(draft: "Draft", path: Path) -> dict[str, Any]:
-    """Return what was found and written, as JSON has it."""
+    """Return what was found and written, as JSON values."""
     return {
         "config": str(path),
         "num_rows": draft.stats.num_rows,
@@ -113,9 +108,7 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
 
 
 def default_path(source: str) -> Path:
-    """Return the config's name: the file's or folder's, or the last part of a `hf:`
-    name, in the current folder.
-    """
+    """Return the default path of the config, named like the data."""
     name = (
         source.removeprefix("hf:").partition("#")[0]
         if source.startswith("hf:")

@@ -1,4 +1,4 @@
-"""`rnncls inspect`: what is in the data, and what is wrong with it, before training."""
+"""`rnncls inspect`: inspect the data, and find its problems, before training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ def inspect_command(
     html: Annotated[
         Path | None,
         typer.Option(
-            help="Write one self-contained page too.",
+            help="Also write one self-contained HTML page.",
             show_default=False,
             metavar="FILE",
         ),
@@ -33,11 +33,11 @@ def inspect_command(
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Look at the data before training: classes, lengths, unknown words, copies,
-    contradictions, odd characters.
+    """Inspect the data before training: classes, lengths, unknown words, duplicates.
 
-    The test rows are read too, to find texts that stand in two splits; no model and no
-    score is involved, so that nothing is picked by them.
+    Conflicting labels and odd characters are reported too. The test rows are read too,
+    to find texts that occur in two splits; they select nothing: no model and no score
+    is involved.
     """
     import json
 
@@ -57,9 +57,7 @@ def inspect_command(
 def inspect_source(
     source: Path, overrides: list[str], *, use_cache: bool = True
 ) -> "Inspection":
-    """Return what is in the data of a config, or of a file for which a config is
-    drafted
-    and thrown away.
+    """Inspect the data of a config, or a data file by a config drafted for it.
 
     Raises:
         RnnclsError: The config or the data is wrong.

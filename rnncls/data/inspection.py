@@ -1,11 +1,14 @@
-"""What is in the data, and what is wrong with it, before anything is trained.
+"""Inspect the data of a config before training: sizes, lengths, coverage, findings.
 
-All splits are looked at, the test rows too, for a text that stands in two of them is
-found in no other way. No model and no score is involved, so that nothing is picked by
-the test rows.
+All splits are read, the test rows too: a text that occurs in two splits cannot be found
+otherwise. No model and no score is involved, so that the test rows select nothing.
+
+Shapes: N texts, V words in the vocabulary.
 """
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,38 +16,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, DataSection, TextSection
+from rnncls.data.all_rows import AllRows, SplitRows, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
-from rnncls.data.quality import Corpus, Finding, Ints, Part, find_all, select_texts
+from rnncls.data.quality import Finding, find_all
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
-from rnncls.data.splits import Split
+from rnncls.data.splits import Ints, Split
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
 
 NUM_BINS = 12
 METHOD = (
-    "The same: the same tokens in the same order. Nearly the same: a Jaccard"
-    f" similarity of the runs of three tokens of {THRESHOLD} or more; pairs are"
-    " proposed by MinHash, which misses fewer than 1 in 4,000 of them."
+    "The same: the same tokens in the same order. Nearly the same: a Jaccard similarity"
+    f" of at least {THRESHOLD} of the runs of three tokens; pairs are proposed by"
+    " MinHash, which misses fewer than 1 in 4,000 of them."
 )
+_UNKNOWN_WORDS_SHOWN = 10
 _UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many tokens the texts of a split have.
+    """The number of tokens of the texts of a split.
 
     Attributes:
-        median: In the middle.
-        p99: Of 100 texts, 99 have at most so many.
-        longest: At most.
-        num_cut: Texts that `max_tokens` cuts.
+        median: The median.
+        p99: The 99th percentile.
+        longest: The maximum.
+        num_cut: The number of texts that `max_tokens` cuts.
         share_cut: The share of all tokens that it cuts off.
-        edges: Of the histogram's bins: a bin holds the lengths from its edge to the one
-            before the next.
-        counts: Texts in each bin.
+        edges: The lower edges of the histogram's bins; the last bin has no upper edge.
+        counts: The number of texts in each bin.
     """
 
     median: int
@@ -57,17 +61,15 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """What the vocabulary of the training rows, and pretrained vectors, know of a
-    split's
-    tokens.
+class VocabCoverage:
+    """How many tokens of a split the vocabulary and pretrained vectors cover.
 
     Attributes:
-        num_tokens: After `max_tokens`.
-        unknown_share: The share of tokens that become `<unk>`.
+        num_tokens: The number of tokens after `max_tokens`.
+        unknown_share: The share of the tokens that become `<unk>`.
         unknown_words: The most frequent of them, with their counts.
-        vectors_share: The share of tokens with a vector in `text.vectors`; None without
-            any.
+        vectors_share: The share of the tokens with a vector in `text.vectors`; None if
+            no vectors are set.
     """
 
     num_tokens: int
@@ -78,162 +80,191 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that was found.
+    """The result of an inspection.
 
     Attributes:
         paths: The file of each split.
-        classes: The rows of each class in each split, the largest of the training rows
-            first.
-        lengths: Of each split.
-        coverage: Of each split.
-        vocab_size: Words of the training rows, `<pad>` and `<unk>` counted in.
-        max_tokens: The config's.
-        findings: What a person should look at.
+        classes: The number of rows of each class in each split; the largest class of
+            the training rows first.
+        lengths: The lengths of the texts of each split.
+        coverage: The coverage of the tokens of each split.
+        vocab_size: The size of the vocabulary of the training rows, with `<pad>` and
+            `<unk>`.
+        max_tokens: The value of `text.max_tokens`.
+        findings: Possible problems.
     """
 
     paths: dict[Split, str]
     classes: dict[Split, dict[str, int]]
     lengths: dict[Split, Lengths]
-    coverage: dict[Split, Coverage]
+    coverage: dict[Split, VocabCoverage]
     vocab_size: int
     max_tokens: int
     findings: list[Finding]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
+        """Return the result as JSON values."""
         return {**asdict(self), "method": METHOD}
 
 
 def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
-    """Look at all that a config would train, validate and test on.
+    """Inspect all rows that a config trains, validates and tests on.
 
     Raises:
         DataError: A file or one of its rows is wrong.
-        ConfigError: `text.vectors` names none.
+        ConfigError: There are no vectors of the name `text.vectors`.
     """
-    parts = load_parts(config, use_cache=use_cache)
-    corpus = Corpus(parts)
-    train, max_tokens = parts[0], config.text.max_tokens
-    cut = {part.split: cut_texts(part.tokens, max_tokens) for part in parts}
-    own = cut["train"]
+    splits = load_splits(config.data, config.text, config.seed, use_cache=use_cache)
+    max_tokens = config.text.max_tokens
+    cut = {split.split: cut_texts(split.tokens, max_tokens) for split in splits}
     vocab = build_vocab(
-        own.words,
-        own.counts(),
+        cut["train"].words,
+        cut["train"].counts(),
         min_freq=config.text.min_freq,
         max_vocab=config.text.max_vocab,
     )
-    known = _find_vectors(config, vocab)
-    order = [label for label, _ in Counter(train.labels).most_common()]
-    order += sorted({label for part in parts for label in part.labels} - set(order))
+    has_vector = _find_vectors(config.text.vectors, vocab)
+    coverage = {
+        split: _measure_coverage(texts, vocab, has_vector)
+        for split, texts in cut.items()
+    }
+    lengths = {
+        split.split: describe_lengths(split.tokens.lengths, max_tokens)
+        for split in splits
+    }
     return Inspection(
-        paths={part.split: str(part.path) for part in parts},
-        classes={
-            part.split: {label: Counter(part.labels)[label] for label in order}
-            for part in parts
-        },
-        lengths={
-            part.split: describe_lengths(part.tokens.lengths, max_tokens)
-            for part in parts
-        },
-        coverage={
-            split: _describe_coverage(texts, vocab, known)
-            for split, texts in cut.items()
-        },
+        paths={split.split: str(split.path) for split in splits},
+        classes=_count_classes(splits),
+        lengths=lengths,
+        coverage=coverage,
         vocab_size=len(vocab),
         max_tokens=max_tokens,
-        findings=find_all(corpus),
+        findings=find_all(AllRows(splits)),
     )
 
 
-def load_parts(config: Config, *, use_cache: bool) -> list[Part]:
-    """Return the rows of each split that the config has, the training rows first."""
-    data = config.data
-    uncut = config.text.replace(max_tokens=_UNLIMITED)
-    train, train_rows, valid, valid_rows = load_sources(
-        data, uncut, config.seed, use_cache=use_cache
-    )
-    sources: list[tuple[Split, LabelledTexts, Ints]] = [
-        ("train", train, train_rows),
-        ("valid", valid, valid_rows),
+def load_splits(
+    data: DataSection, text: TextSection, seed: int, *, use_cache: bool
+) -> list[SplitRows]:
+    """Return the rows of each split that a config has, the training rows first.
+
+    Raises:
+        DataError: A file or one of its rows is wrong.
+    """
+    uncut = text.replace(max_tokens=_UNLIMITED)
+    sources = load_sources(data, uncut, seed, use_cache=use_cache)
+    parts: list[tuple[Split, LabelledTexts, Ints]] = [
+        ("train", sources.train, sources.train_rows),
+        ("valid", sources.valid, sources.valid_rows),
     ]
-    if config.data.name or config.data.test or config.data.test_fraction is not None:
-        sources.append(("test", *load_test_source(data, uncut, use_cache=use_cache)))
-    raw: dict[Path, list[str]] = {}
-    for _, source, _ in sources:
-        if source.path not in raw:
-            chunks = read_rows(source.path, columns_of(config.data))
-            raw[source.path] = [text for rows in chunks for text in rows.texts]
-    return [
-        Part(
+    if data.name or data.test or data.test_fraction is not None:
+        parts.append(("test", *load_test_source(data, uncut, use_cache=use_cache)))
+    texts_of: dict[Path, list[str]] = {}
+    splits = []
+    for split, source, rows in parts:
+        if source.path not in texts_of:
+            texts_of[source.path] = _read_texts(source.path, data)
+        texts = texts_of[source.path]
+        split_rows = SplitRows(
             split,
             source.path,
             rows,
-            [raw[source.path][row] for row in rows.tolist()],
+            [texts[row] for row in rows.tolist()],
             [source.label_names[label] for label in source.labels[rows].tolist()],
             select_texts(source.texts, rows),
         )
-        for split, source, rows in sources
-    ]
+        splits.append(split_rows)
+    return splits
+
+
+def _read_texts(path: Path, section: DataSection) -> list[str]:
+    texts: list[str] = []
+    for rows in read_rows(path, columns_of(section)):
+        texts += rows.texts
+    return texts
+
+
+def _count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
+    """Return the rows of each class; classes that training lacks come last."""
+    order = [label for label, _ in Counter(splits[0].labels).most_common()]
+    labels = {label for split in splits for label in split.labels}
+    order += sorted(labels - set(order))
+    classes: dict[Split, dict[str, int]] = {}
+    for split in splits:
+        counts = Counter(split.labels)
+        classes[split.split] = {label: counts[label] for label in order}
+    return classes
 
 
 def describe_lengths(lengths: Ints, max_tokens: int) -> Lengths:
-    """Return how long texts are; the last of the histogram's bins is open."""
+    """Return percentiles and a histogram of the lengths of texts."""
     median, p99 = np.percentile(lengths, [50, 99], method="inverted_cdf").tolist()
-    width = -(-int(p99) // (NUM_BINS - 1))
-    edges = [1 + width * place for place in range(NUM_BINS)]
-    counts = np.histogram(lengths, [*edges, max(int(lengths.max()), edges[-1]) + 1])[0]
+    longest = int(lengths.max())
+    bin_width = math.ceil(p99 / (NUM_BINS - 1))
+    edges = [1 + bin_width * index for index in range(NUM_BINS)]
+    last_edge = max(longest, edges[-1]) + 1
+    counts, _ = np.histogram(lengths, [*edges, last_edge])
+    num_tokens_cut = np.maximum(lengths - max_tokens, 0).sum()
     return Lengths(
         median=int(median),
         p99=int(p99),
-        longest=int(lengths.max()),
+        longest=longest,
         num_cut=int((lengths > max_tokens).sum()),
-        share_cut=float(np.maximum(lengths - max_tokens, 0).sum() / lengths.sum()),
+        share_cut=float(num_tokens_cut / lengths.sum()),
         edges=edges,
         counts=counts.tolist(),
     )
 
 
 def cut_texts(texts: TokenizedTexts, max_tokens: int) -> TokenizedTexts:
-    """Return the texts as the network reads them."""
-    places = np.arange(len(texts.word_ids)) - np.repeat(
-        np.cumsum(texts.lengths) - texts.lengths, texts.lengths
-    )
+    """Return the texts with at most `max_tokens` tokens each."""
+    starts = np.cumsum(texts.lengths) - texts.lengths
+    positions = np.arange(len(texts.word_ids)) - np.repeat(starts, texts.lengths)
     return TokenizedTexts(
-        texts.word_ids[places < max_tokens],
+        texts.word_ids[positions < max_tokens],
         np.minimum(texts.lengths, max_tokens),
         texts.words,
     )
 
 
-def _describe_coverage(
-    texts: TokenizedTexts, vocab: Vocab, known: npt.NDArray[np.bool_] | None
-) -> Coverage:
+def _measure_coverage(
+    texts: TokenizedTexts, vocab: Vocab, has_vector: npt.NDArray[np.bool_] | None
+) -> VocabCoverage:
+    """Return the coverage of the tokens of a split.
+
+    Args:
+        texts: The texts, cut.
+        vocab: The vocabulary of the training rows.
+        has_vector: [V] bool, which words have a vector; None if no vectors are set.
+    """
     counts = texts.counts()
-    ids = vocab.encode(texts.words)
+    token_ids = vocab.encode(texts.words)
     num_tokens = int(counts.sum())
-    unknown = counts * (ids == UNK_ID)
-    most = sorted(
+    unknown = counts * (token_ids == UNK_ID)
+    by_frequency = sorted(
         np.flatnonzero(unknown).tolist(),
-        key=lambda kind: (-unknown[kind], texts.words[kind]),
-    )[:10]
-    return Coverage(
-        num_tokens=num_tokens,
-        unknown_share=float(unknown.sum() / num_tokens),
-        unknown_words={texts.words[kind]: int(unknown[kind]) for kind in most},
-        vectors_share=(
-            None if known is None else float(counts[known[ids]].sum() / num_tokens)
-        ),
+        key=lambda word_id: (-unknown[word_id], texts.words[word_id]),
+    )
+    unknown_words = {
+        texts.words[word_id]: int(unknown[word_id])
+        for word_id in by_frequency[:_UNKNOWN_WORDS_SHOWN]
+    }
+    vectors_share = None
+    if has_vector is not None:
+        num_with_vector = counts[has_vector[token_ids]].sum()
+        vectors_share = float(num_with_vector / num_tokens)
+    return VocabCoverage(
+        num_tokens, float(unknown.sum() / num_tokens), unknown_words, vectors_share
     )
 
 
-def _find_vectors(config: Config, vocab: Vocab) -> npt.NDArray[np.bool_] | None:
-    """Return which words of the vocabulary have a pretrained vector; None without any.
-    [V] bool.
-    """
-    if config.text.vectors is None:
+def _find_vectors(name: str | None, vocab: Vocab) -> npt.NDArray[np.bool_] | None:
+    """Return which words of the vocabulary have a pretrained vector. [V] bool."""
+    if name is None:
         return None
     from rnncls.text.vectors import load_vectors
 
-    found = load_vectors(config.text.vectors, vocab.words)[1].numpy()
-    found[:2] = False  # <pad> and <unk> stand for no word
-    return np.asarray(found, dtype=np.bool_)
+    _, found = load_vectors(name, vocab.words)
+    has_vector = found.numpy()
+    has_vector[:2] = False  # <pad> and <unk> stand for no word
+    return np.asarray(has_vector, dtype=np.bool_)

@@ -7,8 +7,9 @@ from markupsafe import Markup
 from rich.markup import escape
 from rich.table import Table
 
+from rnncls.data.all_rows import Row
 from rnncls.data.inspection import METHOD, Inspection, Lengths
-from rnncls.data.quality import Finding, Row
+from rnncls.data.quality import Finding
 from rnncls.data.splits import Split
 from rnncls.reporting import html as page
 

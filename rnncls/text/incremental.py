@@ -41,7 +41,7 @@ class IncrementalTokenizer:
         everything that has arrived is tokenised again.
 
         Returns:
-            How many of the earlier tokens remain valid, and the tokens that follow them.
+            How many of the earlier tokens remain valid, and the tokens after those.
         """
         self._pieces.append(piece)
         if EDITS_EARLIER_WORDS.search(piece):

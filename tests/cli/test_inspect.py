@@ -13,8 +13,8 @@ pytestmark = pytest.mark.usefixtures("workplace")
 def test_a_config_is_inspected_in_80_columns(cli: Cli) -> None:
     exit_code, stdout, _ = cli("inspect", "toy.yaml")
     assert exit_code == 0
-    assert "96 of 96 (100.00%): test rows are the same as a train row" not in stdout
-    assert "rows are the same as a train row" in stdout
+    assert "96 of 96 (100.00%): test rows also occur in the training rows" not in stdout
+    assert "rows also occur in the training rows" in stdout
     assert max(map(len, stdout.splitlines())) <= 80
 
 
@@ -52,10 +52,10 @@ def test_a_page_is_written_beside_what_is_printed(cli: Cli) -> None:
     assert Path("toy.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_the_help_says_that_test_rows_are_read_and_pick_nothing(cli: Cli) -> None:
+def test_the_help_says_that_test_rows_are_read_and_select_nothing(cli: Cli) -> None:
     words = " ".join(cli("inspect", "--help").stdout.replace("│", " ").split())
     assert "The test rows are read too" in words
-    assert "nothing is picked by them" in words
+    assert "they select nothing" in words
 
 
 def test_a_wrong_file_leaves_with_3(cli: Cli) -> None:

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,6 @@ from rnncls.config.sections import Config
 from rnncls.data import dataset_stats
 from rnncls.data.init_config import draft_config
 from rnncls.data.loading import load_split, load_training_data
-from rnncls.data.source_files import find_files
 from tests.conftest import SHARED
 
 FILMS = [
@@ -180,11 +178,6 @@ def test_files_beside_the_training_file_are_its_other_splits() -> None:
     )
 
 
-def test_a_file_of_another_name_has_no_others() -> None:
-    write("test.csv", "label,text\na,b\n")
-    assert find_files(Path(write("reviews.csv", "x"))) == {"train": Path("reviews.csv")}
-
-
 def test_a_test_file_of_other_columns_is_left_out_and_named() -> None:
     write("train.csv", "label,text\n" + lines('{label},"{text}"'))
     write("test.csv", "id,text\n1,ein Film\n")
@@ -225,18 +218,6 @@ def test_files_of_different_forms_are_all_converted() -> None:
         "config-test.csv",
         None,
     )
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: Path("empty").mkdir(), lambda: write("empty/one/a.txt", "a")]
-)
-def test_a_folder_without_data_is_refused(make: Any) -> None:
-    make()
-    with pytest.raises(
-        DataError,
-        match=r"^empty: a folder with neither a train file nor a subfolder per class",
-    ):
-        find_files(Path("empty"))
 
 
 # What is chosen

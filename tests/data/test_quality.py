@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from rnncls.config.sections import TextSection
-from rnncls.data.quality import (
-    Corpus,
-    Finding,
-    Part,
-    Row,
-    find_all,
-    find_wordless,
-    select_texts,
-)
+from rnncls.data.all_rows import AllRows, Row, SplitRows
+from rnncls.data.quality import Finding, find_all
 from rnncls.data.splits import Split
 from rnncls.text.tokenizer import tokenize_texts
 
@@ -26,10 +19,10 @@ NEAR = BODY.replace("today", "tonight")  # 10 of 12 shingles in common
 FAR = BODY.replace("lazy", "tired")  # 8 of 14
 
 
-def part(split: Split, rows: list[tuple[str, str]]) -> Part:
+def part(split: Split, rows: list[tuple[str, str]]) -> SplitRows:
     texts = [text for _, text in rows]
     tokens = tokenize_texts(texts, TextSection(max_tokens=1000))
-    return Part(
+    return SplitRows(
         split,
         Path("a.csv"),
         np.arange(len(rows)),
@@ -39,8 +32,8 @@ def part(split: Split, rows: list[tuple[str, str]]) -> Part:
     )
 
 
-def findings(*parts: Part) -> dict[str, Finding]:
-    return {finding.kind: finding for finding in find_all(Corpus(parts))}
+def findings(*parts: SplitRows) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in find_all(AllRows(parts))}
 
 
 def test_clean_data_has_no_findings() -> None:
@@ -127,14 +120,16 @@ def test_texts_without_a_token_are_no_copies_of_one_another() -> None:
         "train", [("a", ""), ("b", " "), ("a", "<br>"), ("b", "<p>"), ("a", "word")]
     )
     found = findings(train, part("valid", [("a", ""), ("b", "other")]))
-    assert {kind: each.count for kind, each in found.items()} == {
+    assert {kind: finding.count for kind, finding in found.items()} == {
         "empty": 3,
         "no_token": 2,
     }
 
 
 @pytest.mark.parametrize(("rows_of_a", "is_found"), [(5, False), (6, True)])
-def test_imbalance_is_told_from_three_to_one(rows_of_a: int, is_found: bool) -> None:
+def test_imbalance_is_reported_from_three_to_one(
+    rows_of_a: int, is_found: bool
+) -> None:
     rows = [("a", f"word{number}") for number in range(rows_of_a)] + [
         ("b", "one"),
         ("b", "two"),
@@ -214,17 +209,12 @@ def test_near_copies_are_those_of_comparing_all_pairs() -> None:
     )
 
 
-def test_texts_are_selected_in_the_order_asked_for() -> None:
-    texts = tokenize_texts(["a b c", "d", "e f"], TextSection())
-    chosen = select_texts(texts, np.array([2, 0]))
-    assert [texts.words[kind] for kind in chosen.word_ids] == ["e", "f", "a", "b", "c"]
-    assert chosen.lengths.tolist() == [2, 3]
-
-
-def test_a_text_of_one_unknown_word_is_wordless() -> None:
-    assert find_wordless(tokenize_texts(["", "a", "a b"], TextSection())).tolist() == [
-        True,
-        False,
-        False,
+def test_the_example_of_a_copy_is_the_copy_and_not_a_near_copy() -> None:
+    found = findings(
+        part("train", [("a", NEAR), ("a", BODY), ("b", "x")]),
+        part("test", [("a", BODY), ("a", BODY.replace("quick", "slow"))]),
+    )
+    assert found["same_test_train"].examples == [
+        [Row("test", 1, "a", BODY), Row("train", 2, "a", BODY)]
     ]
-    assert find_wordless(tokenize_texts(["a"], TextSection())).tolist() == [False]
+    assert found["same_test_train"].what == "test rows also occur in the training rows"

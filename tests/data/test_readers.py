@@ -17,7 +17,7 @@ from rnncls.data import delimited
 from rnncls.data import rows as row_limits
 from rnncls.data.readers import find_texts, read_rows
 from rnncls.data.rows import Columns
-from rnncls.data.text_files import read_lines, read_pieces
+from rnncls.data.text_files import read_lines
 
 ONE = Columns(("text",), "label")
 TWO = Columns(("title", "text"), "label")
@@ -312,12 +312,6 @@ def test_an_empty_file_of_lines_has_no_rows() -> None:
 def test_lines_of_a_stream_come_a_few_at_a_time() -> None:
     chunks = [rows.texts for rows in read_lines(io.BytesIO(b"a\nb\nc\nd\ne"), "stdin")]
     assert chunks == [["a", "b"], ["c", "d"], ["e"]]
-
-
-def test_a_stream_is_read_no_further_than_needed() -> None:
-    stream = io.BytesIO(b"a\n" * 100_000)
-    next(read_lines(stream, "stdin"))
-    assert stream.tell() < 20_000
 
 
 @pytest.mark.parametrize(
@@ -780,39 +774,3 @@ def test_a_row_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 # Pieces of a stream
-
-
-class Trickle(io.BytesIO):
-    """A stream that has no more than so many bytes at a time."""
-
-    def __init__(self, content: bytes, size: int) -> None:
-        super().__init__(content)
-        self.size = size
-
-    def read1(self, _size: int | None = -1, /) -> bytes:
-        return super().read1(self.size)
-
-
-@pytest.mark.parametrize("size", [1, 2, 5, 1000])
-def test_pieces_are_the_stream_cut_anywhere(size: int) -> None:
-    text = "a caf\u00e9\r\n\U0001f468 \u65e5\u672c\n"
-    pieces = list(read_pieces(Trickle(b"\xef\xbb\xbf" + text.encode(), size), "stdin"))
-    assert "".join(pieces) == text
-    assert len(pieces) > 1 or size == 1000
-
-
-def test_a_piece_comes_as_soon_as_it_is_there() -> None:
-    stream = Trickle(b"oslo meet", 5)
-    assert next(read_pieces(stream, "stdin")) == "oslo "
-    assert stream.tell() == 5
-
-
-@pytest.mark.parametrize("size", [1, 1000])
-@pytest.mark.parametrize(
-    "content", [b"fine\n\xff\n", b"fine\nhalf \xe2\x82"], ids=["wrong", "unfinished"]
-)
-def test_a_byte_in_a_stream_that_is_no_utf8_is_named_with_its_row(
-    content: bytes, size: int
-) -> None:
-    with pytest.raises(DataError, match="stdin: row 2: not UTF-8"):
-        list(read_pieces(Trickle(content, size), "stdin"))

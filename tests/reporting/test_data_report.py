@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rnncls.data.inspection import Coverage, Inspection, Lengths
-from rnncls.data.quality import Finding, Row
+from rnncls.data.all_rows import Row
+from rnncls.data.inspection import Inspection, Lengths, VocabCoverage
+from rnncls.data.quality import Finding
 from rnncls.reporting.data_report import (
     bar,
     class_rows,
@@ -25,8 +26,8 @@ def inspection(*findings: Finding, num_classes: int = 2) -> Inspection:
         classes={"train": classes, "valid": classes},
         lengths={"train": lengths, "valid": lengths},
         coverage={
-            "train": Coverage(10, 0.1, {}, None),
-            "valid": Coverage(10, 0.25, {"<b>": 3}, 0.5),
+            "train": VocabCoverage(10, 0.1, {}, None),
+            "valid": VocabCoverage(10, 0.25, {"<b>": 3}, 0.5),
         },
         vocab_size=12,
         max_tokens=8,

@@ -1,0 +1,120 @@
+"""The rows of all splits together, grouped by equal texts.
+
+Shapes: N rows of all splits, P pairs of texts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.data.duplicates import find_near_pairs, group_texts
+from rnncls.data.splits import Ints, Split
+from rnncls.text.tokenizer import UNK, TokenizedTexts, join_texts
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a split, counted from 1 as in its file, without the header."""
+
+    split: Split
+    row: int
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """The rows of one split.
+
+    Attributes:
+        split: The split.
+        path: Its file.
+        rows: The numbers of the rows in the file, from 0.
+        texts: The texts as in the file.
+        labels: The classes.
+        tokens: The tokenised texts, not cut.
+    """
+
+    split: Split
+    path: Path
+    rows: Ints
+    texts: list[str]
+    labels: list[str]
+    tokens: TokenizedTexts
+
+    def row(self, index: int) -> Row:
+        """Return one row, as an example."""
+        number = int(self.rows[index]) + 1
+        return Row(self.split, number, self.labels[index], self.texts[index])
+
+
+class AllRows:
+    """The rows of all splits, one split after the other.
+
+    Attributes:
+        splits: The splits, the training rows first.
+        tokens: N tokenised texts.
+        starts: The index of the first row of each split, and N.
+        is_wordless: [N] bool, whether a text has no token.
+        groups: [N] int64, the same number for the same text. A text without a token is
+            a group of its own.
+    """
+
+    def __init__(self, splits: Sequence[SplitRows]) -> None:
+        """Group the texts of all splits."""
+        self.splits = list(splits)
+        self.tokens = join_texts(split.tokens for split in splits)
+        sizes = [len(split.texts) for split in splits]
+        self.starts = np.cumsum([0, *sizes])
+        self.is_wordless = find_wordless(self.tokens)
+        self.groups = group_texts(self.tokens)
+        group_numbers, self._first_rows = np.unique(self.groups, return_index=True)
+        num_wordless = int(self.is_wordless.sum())
+        new_numbers = len(group_numbers) + np.arange(num_wordless)
+        self.groups[self.is_wordless] = new_numbers
+
+    @cached_property
+    def near_pairs(self) -> Ints:
+        """The pairs of groups whose texts are nearly the same. [P, 2] int64.
+
+        Each pair appears in both directions.
+        """
+        texts = select_texts(self.tokens, self._first_rows)  # one of each group
+        pairs = find_near_pairs(texts)
+        return np.concatenate([pairs, pairs[:, ::-1]])
+
+    def row(self, index: int) -> Row:
+        """Return one of the N rows, as an example."""
+        split = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.splits[split].row(index - int(self.starts[split]))
+
+    def groups_of(self, split: int) -> Ints:
+        """Return the group of each row of a split."""
+        return self.groups[self.starts[split] : self.starts[split + 1]]
+
+    def first_row_of(self, split: int, group: int) -> Row:
+        """Return the first row of a split with a text of a group."""
+        index = np.flatnonzero(self.groups_of(split) == group)[0]
+        return self.splits[split].row(int(index))
+
+
+def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:
+    """Return the texts with these indices, in this order."""
+    lengths = texts.lengths[rows]
+    ends = np.cumsum(lengths)
+    positions = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
+    old_starts = np.cumsum(texts.lengths) - texts.lengths
+    old_positions = np.repeat(old_starts[rows], lengths) + positions
+    return TokenizedTexts(texts.word_ids[old_positions], lengths, texts.words)
+
+
+def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
+    """Return which texts have no token, and read as one unknown word. [N] bool."""
+    first_tokens = texts.word_ids[np.cumsum(texts.lengths) - texts.lengths]
+    unknown = texts.words.index(UNK) if UNK in texts.words else -1
+    is_wordless = (texts.lengths == 1) & (first_tokens == unknown)
+    return np.asarray(is_wordless, dtype=np.bool_)
