@@ -1,6 +1,5 @@
 """Every config that ships validates and trains."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -9,26 +8,10 @@ from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
+from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
-
-
-def write_ag_news(root: Path, num_rows: int = 120) -> None:
-    """Write small files in AG News's form."""
-    generator = random.Random(0)
-    folder = root / "ag_news"
-    folder.mkdir(parents=True)
-    for split in ("train", "test"):
-        lines = []
-        for row in range(num_rows):
-            words = " ".join(
-                generator.choices(
-                    ["oil", "game", "war", "chip", "talks", "win"], k=4 + row % 9
-                )
-            )
-            lines.append(f'"{row % 4 + 1}","{words} {row % 4}","{words} says #39;so."')
-        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import EncodedTexts
+from tests.builders import write_ag_news
 from tests.conftest import toy_yaml
-from tests.test_configs import write_ag_news
 
 
 def result_of(right: npt.ArrayLike) -> Result:

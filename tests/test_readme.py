@@ -12,7 +12,7 @@ import pytest
 
 from rnncls.cli.main import run
 from rnncls.reporting import benchmark
-from tests.test_configs import write_ag_news
+from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rnncls.machine.files import read_json
+from tests.builders import write_run
 from tests.cli.conftest import Cli
-from tests.runs.test_checkpoint import write_run
 
 pytestmark = pytest.mark.usefixtures("run_path")
 

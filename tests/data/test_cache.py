@@ -1,5 +1,4 @@
-"""The cache of tokenised files: the same as reading anew, verified, bounded, and out of
-the way when it fails."""
+"""The cache of tokenised files gives what reading gives, is verified and bounded."""
 
 import hashlib
 import json
@@ -313,7 +312,8 @@ TRICKY_TEXTS = [
     "one\\two <!-- x --> 5 &lt; 6 &#x3c; lt;b gt; #1234567; &nbsp;",
     "USA Today in 1998: a 3G (eBay-Inc) McDONALD'S \u00c9TATS \u0663",
     "tab\tnew\nline\x0bfeed\u2003em\xa0nbsp\u2028end\r\x85",
-    "\u00dcBER \u0130stanbul \u1e9e \U0001f600 \u4e2d\u6587 a.b.c...d don't! <unk> <pad>",
+    "\u00dcBER \u0130stanbul \u1e9e \U0001f600 \u4e2d\u6587 a.b.c...d"
+    " don't! <unk> <pad>",
     "",
     "<br/>",
     " ".join(f"w{number}" for number in range(300)),

@@ -1,5 +1,4 @@
-"""What a stranger's file is: its form, encoding, header, and the columns of text and
-class."""
+"""The format of an unknown file: kind, encoding, delimiter, header."""
 
 import json
 from pathlib import Path

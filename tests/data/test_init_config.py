@@ -1,5 +1,4 @@
-"""From somebody's data to a config: every form trains with no edit, and nothing is
-overwritten unasked."""
+"""A drafted config trains without edits, for every format, and overwrites nothing."""
 
 import csv
 import importlib.util
@@ -30,7 +29,7 @@ OUT = Path("config.yaml")
 
 @pytest.fixture(autouse=True)
 def _no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draft as where no vectors are installed; installed ones have a test of their own."""
+    """Draft as if no vectors were installed; a test of its own covers them."""
     monkeypatch.setattr(dataset_stats, "VECTORS", "no-such-package")
 
 
@@ -93,7 +92,7 @@ CONVERTED = {"utf-16", "cp1252", "stray quotation marks", "JSON", "fastText", "f
 
 
 def words_of(config: Config) -> tuple[list[str], dict[str, int]]:
-    """Return the words and the classes of all that training, validation and test have."""
+    """Return the words of all training rows and the classes of all rows."""
     data = load_training_data(config, use_cache=False)
     test, _ = load_split(config, "test", data.vocab, data.label_names, use_cache=False)
     labels = [
@@ -189,9 +188,7 @@ def test_a_test_file_of_other_columns_is_left_out_and_named() -> None:
     )
 
 
-def test_a_folder_of_files_is_found_and_files_without_a_header_share_their_columns() -> (
-    None
-):
+def test_files_in_a_folder_without_a_header_share_their_columns() -> None:
     write("news/train.csv", lines('"{label}","{text}"'))
     write("news/test.csv", '"gut","kurz"\n')
     data = draft_config("news", OUT).config.data
@@ -249,9 +246,9 @@ def test_more_rows_make_a_larger_network_and_smaller_parts(
 ) -> None:
     write("a.csv", "label,text\n" + "a,one two\nb,three four\n" * (num_rows // 2))
     config = draft_config("a.csv", OUT).config
-    assert (config.model.hidden_size, config.data.test_fraction, config.data.valid_fraction) == (
-        hidden_size, fraction, fraction,
-    )  # fmt: skip
+    assert config.model.hidden_size == hidden_size
+    assert config.data.test_fraction == fraction
+    assert config.data.valid_fraction == fraction
 
 
 @pytest.mark.parametrize("rows", [3, 4, 10])

@@ -1,5 +1,4 @@
-"""What is in the data, against counts made by another way: lengths, cuts, unknown
-words, coverage of vectors."""
+"""Lengths, unknown words and coverage of vectors, compared with independent counts."""
 
 import itertools
 from collections import Counter

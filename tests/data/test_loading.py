@@ -33,8 +33,7 @@ def write(name: str, rows: Sequence[str]) -> str:
 
 
 def configure(*overrides: str, **data: Any) -> Config:
-    """Return a config on a training file of twenty rows; keys of `data` change its data
-    section."""
+    """Return a config for twenty training rows; `data` changes its data section."""
     if "train" not in data:
         data["train"] = write("train.csv", TRAIN)
     values = {

@@ -1,5 +1,4 @@
-"""Rows come in the order of the file, and the first thing wrong is named with its file
-and row."""
+"""Rows come in the order of the file; the first error is named with file and row."""
 
 import io
 import json
@@ -56,8 +55,7 @@ def write_parquet(rows: list[Row]) -> Path:
 
 
 def write_column(values: pa.Array) -> Path:
-    """Write a Parquet file with one column of texts as they are given and the label "a"
-    for each."""
+    """Write a Parquet file of these texts, each with the label "a"."""
     path = Path("data.parquet")
     pa_parquet.write_table(
         pa.table({"text": values, "label": ["a"] * len(values)}), path

@@ -1,2 +1,1 @@
-"""Cases drawn by Hypothesis: whatever comes in, what goes out is a result or a
-documented error."""
+"""Property tests: every input gives a result or a documented error."""

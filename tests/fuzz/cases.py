@@ -60,8 +60,7 @@ def fuzz(
 
 
 def attempt(action: Callable[[], Any], *allowed: type[RnnclsError]) -> Any:
-    """Return what an action returns, or the error that it may end with; any other is
-    the test's failure."""
+    """Return the result of an action, or an allowed error; others fail the test."""
     try:
         return action()
     except allowed as error:
@@ -76,7 +75,7 @@ def written(name: str, content: bytes) -> Path:
 
 
 def flip(data: bytes, places: list[tuple[float, int]]) -> bytes:
-    """Return bytes of which those at some places, as shares of the whole, are changed."""
+    """Return bytes with some changed, at places given as shares of the length."""
     changed = bytearray(data)
     for share, mask in places:
         changed[min(int(share * len(data)), len(data) - 1)] ^= mask

@@ -1,5 +1,4 @@
-"""What a library writes is read back as it was; what nobody wrote is read or refused
-with its file and row."""
+"""What a library writes is read back; anything else is read, or refused by its row."""
 
 import csv
 import io

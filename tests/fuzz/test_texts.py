@@ -40,7 +40,7 @@ def configure(*overrides: str) -> Config:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    """A model with fresh weights, far enough from 0 that texts get different answers."""
+    """A model with new weights so large that texts get different predictions."""
     pooling = "model.pooling=[last, max, mean, attention]"
     config = configure(
         "model.embedding_dim=6", "model.hidden_size=5", "text.max_tokens=64", pooling

@@ -1,5 +1,4 @@
-"""Vectors are read as they were written, and a file that is none is refused under its
-name."""
+"""Vectors are read as they were written; a file without vectors is named."""
 
 import gzip
 import struct

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_configs import write_ag_news
+from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[2]
 

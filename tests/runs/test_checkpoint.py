@@ -27,9 +27,9 @@ from rnncls.machine.files import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder, find_run, lock_run, point_latest_at
 from rnncls.runs.model_card import model_card
-from rnncls.runs.run import create_run, load_run, load_uncalibrated
+from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.runs.weights import load_weights, save_model, save_temperature
-from rnncls.text.vocab import Vocab
+from tests.builders import write_run
 
 FOUR = ["config.yaml", "vocab.txt", "labels.json", "model.safetensors"]
 WORDS = [
@@ -40,21 +40,6 @@ WORDS = [
 ]
 TOKEN_IDS, LENGTHS = torch.tensor([[2, 3, 4], [4, 4, 0]]), torch.tensor([3, 2])
 each_of_the_four = pytest.mark.parametrize("name", FOUR)
-
-
-def write_run(
-    path: Path, *, labels: list[str], words: list[str], hidden_size: int = 4
-) -> TextClassifier:
-    """Write a run folder with fresh weights and return its model."""
-    text = (
-        "data: {train: none.csv}\nmodel: {embedding_dim: 3, hidden_size:"
-        f" {hidden_size}}}"
-    )
-    config, vocab = parse_config(text, "test.yaml"), Vocab(["<pad>", "<unk>", *words])
-    model = TextClassifier(config.model, len(vocab), len(labels))
-    create_run(path, config, vocab, labels)
-    save_model(path, model)
-    return model
 
 
 @pytest.fixture

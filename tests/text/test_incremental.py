@@ -9,10 +9,40 @@ from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.tokenizer import build_tokenizer
 
 FRAGMENTS = [
-    " ", "\t", "\u00a0", "a", "b's", "Oslo", "<b>", "</b>", "<", ">", "<br />", "<br", "&lt;", "lt;", "&amp;", "&ampT",
-    "#39;s", " #39;", "s", "quot;", "\\", ";", ".", "''", "\u0391\u03a3", "<unk>", "\u2028", "\r", "&#x3c;", "&nbsp;",
-    "#", "USA", "7",
-]  # fmt: skip
+    " ",
+    "\t",
+    "\u00a0",
+    "a",
+    "b's",
+    "Oslo",
+    "<b>",
+    "</b>",
+    "<",
+    ">",
+    "<br />",
+    "<br",
+    "&lt;",
+    "lt;",
+    "&amp;",
+    "&ampT",
+    "#39;s",
+    " #39;",
+    "s",
+    "quot;",
+    "\\",
+    ";",
+    ".",
+    "''",
+    "\u0391\u03a3",
+    "<unk>",
+    "\u2028",
+    "\r",
+    "&#x3c;",
+    "&nbsp;",
+    "#",
+    "USA",
+    "7",
+]
 
 
 @pytest.mark.parametrize("changes", [False, True], ids=["plain", "marks"])

@@ -1,0 +1,42 @@
+"""Files and folders that tests of several rooms need."""
+
+import random
+from pathlib import Path
+
+from rnncls.config.loading import parse_config
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.run import create_run
+from rnncls.runs.weights import save_model
+from rnncls.text.vocab import Vocab
+
+
+def write_ag_news(root: Path, num_rows: int = 120) -> None:
+    """Write small training and test files in the form of AG News."""
+    generator = random.Random(0)
+    folder = root / "ag_news"
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        lines = []
+        for row in range(num_rows):
+            words = " ".join(
+                generator.choices(
+                    ["oil", "game", "war", "chip", "talks", "win"], k=4 + row % 9
+                )
+            )
+            lines.append(f'"{row % 4 + 1}","{words} {row % 4}","{words} says #39;so."')
+        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_run(
+    path: Path, *, labels: list[str], words: list[str], hidden_size: int = 4
+) -> TextClassifier:
+    """Write a run folder with new weights and return its model."""
+    text = (
+        "data: {train: none.csv}\nmodel: {embedding_dim: 3, hidden_size:"
+        f" {hidden_size}}}"
+    )
+    config, vocab = parse_config(text, "test.yaml"), Vocab(["<pad>", "<unk>", *words])
+    model = TextClassifier(config.model, len(vocab), len(labels))
+    create_run(path, config, vocab, labels)
+    save_model(path, model)
+    return model
