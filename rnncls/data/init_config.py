@@ -80,14 +80,13 @@ def draft_config(
     else:
         files = find_files(Path(source))
     formats = detect_formats(files)
-    records = read_records(files["train"], formats["train"])
-    sample = reservoir_sample(records, _RECORDS_SAMPLED)
-    texts, label = guess_columns(sample, str(files["train"]), text, label)
+    train, train_format = files["train"], formats["train"]
+    sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
+    texts, label = guess_columns(sample, str(train), text, label)
     notes = [
         f"text: {quote_names(texts)}; class: {quote_names([label])} (to choose others:"
         " --text, --label)"
     ]
-    train_format = formats["train"]
     needs_conversion = not are_readable(files, formats)
     if needs_conversion:
         names = [*texts, label]
@@ -98,7 +97,8 @@ def draft_config(
             f"converted to UTF-8 CSV: {', '.join(map(str, files.values()))}: the config"
             f" uses these files, not {source}"
         )
-    keys = {"text": texts, "label": label, **format_keys(files["train"], train_format)}
+    # The ending of the original file decides whether the delimiter is written.
+    keys = {"text": texts, "label": label, **format_keys(train, train_format)}
     siblings = _check_siblings(files, keys, notes)
     data = {"train": str(files["train"]), **keys, **siblings}
     stats = measure_dataset(DataSection(**data))
