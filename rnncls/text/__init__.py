@@ -1,4 +1,4 @@
-"""From text to token ids: cleaning, tokenisation, vocabulary, word vectors, batches.
+"""From text to token ids: tokenizers, vocabulary, word vectors, batches.
 
 May import: `config`, `machine`.
 
