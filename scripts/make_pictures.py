@@ -23,11 +23,12 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 92
 """Columns of the terminal."""
-TEXTS = '"Calder Bank sues Harbour United" "Harbour United sues Calder Bank"'
+TEXT = '"Calder Bank sues Harbour United over stadium deal"'
+MIRRORED = '"Harbour United sues Calder Bank over stadium deal"'
 PASSIVE = '"Calder Bank says it was sued by Harbour United"'
 COMMANDS = [
     "rnncls train --config configs/quickstart.yaml --out runs/demo",
-    f"rnncls predict {TEXTS}",
+    f"rnncls predict {TEXT} {MIRRORED}",
     f"rnncls explain --trajectory {PASSIVE} --plot trajectory.png",
 ]
 
