@@ -12,7 +12,7 @@ from rnncls.config.describe import iter_keys
 from rnncls.config.loading import parse_config
 from rnncls.data.loading import load_split
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.training import run as training
+from rnncls.training import recording, saved_state
 from rnncls.training.pretraining import pretrain
 from rnncls.training.run import train
 from rnncls.training.trainer import Trainer
@@ -108,13 +108,13 @@ def outcome(
     """Return a function from overrides to all that a run shows, or to the error that it
     ends with."""
     saves: list[Path] = []
-    save = training.save_state
+    save = saved_state.save_state
 
     def save_and_count(own: Trainer[Any], path: Path) -> None:
         saves.append(path)
         save(own, path)
 
-    monkeypatch.setattr(training, "save_state", save_and_count)
+    monkeypatch.setattr(recording, "save_state", save_and_count)
     text = toy_csv.read_text(encoding="utf-8").replace(
         "the crowd", "The crowd #39;s &lt;b&gt;here&lt;/b&gt;."
     )

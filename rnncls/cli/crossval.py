@@ -60,11 +60,11 @@ def crossval_command(
             confusion_table,
             score_lines,
         )
+        from rnncls.runs.folder import RunFolder
         from rnncls.training.cross_validation import cross_validate
-        from rnncls.training.run import check_run_folder
 
     path = out or new_run_path(config, Path("crossval"))
-    check_run_folder(checked, path, resume=False)
+    RunFolder(path).check_is_free()
     found = cross_validate(checked, folds, use_cache=not no_cache)
     result = save(found, checked, path)
     if json_:

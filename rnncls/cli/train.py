@@ -72,7 +72,7 @@ def find_place(
     """
     from rnncls.machine.processes import torchrun_id
     from rnncls.runs.folder import find_launched
-    from rnncls.training.run import find_unfinished
+    from rnncls.runs.unfinished import find_unfinished
 
     begun = find_launched(torchrun_id(), out)
     if begun is not None:

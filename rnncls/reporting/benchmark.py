@@ -43,7 +43,8 @@ from rnncls.text.batching import (
     plan_in_order_of_length,
 )
 from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.run import SaveClock, save_state
+from rnncls.training.recording import SaveClock
+from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
 
 NUM_PAIRS = 15

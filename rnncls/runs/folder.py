@@ -169,6 +169,19 @@ class RunFolder:
         existing = {item for item in self.path.rglob("*") if not item.match(TEMPORARY)}
         return existing <= before_first_save
 
+    def check_is_free(self) -> None:
+        """Check that a new run can be written here.
+
+        Raises:
+            ConfigError: It is a file, or a folder that is not empty.
+        """
+        path = self.path
+        if path.exists() and (path.is_file() or any(path.iterdir())):
+            raise ConfigError(
+                f"{path}: already exists; choose another --out, or continue it with"
+                " --resume"
+            )
+
     def create(self) -> None:
         """Create the folder, and `last/` in it, if they do not exist.
 

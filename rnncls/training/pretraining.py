@@ -8,16 +8,18 @@ from typing import Any
 from rnncls import ConfigError
 from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import TrainingData, load_language_data
-from rnncls.machine import files as storage
+from rnncls.machine.files import write_json
 from rnncls.machine.processes import SINGLE
 from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
-from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder, lock_run
+from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
 from rnncls.runs.weights import load_vocab
 from rnncls.training.initialization import explain_sizes, start_torch, use_vectors
 from rnncls.training.language_modeling import LanguageModelTask
+from rnncls.training.open_run import open_run
 from rnncls.training.options import TrainOptions
-from rnncls.training.run import check_run_folder, run_to_end, start_or_resume, summarise
+from rnncls.training.recording import record_training
+from rnncls.training.summary import summarise
 from rnncls.training.trainer import Trainer
 
 
@@ -45,22 +47,27 @@ def pretrain(
         RnnclsError: The config, the data, the device or the folder is wrong.
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
-    file = LANGUAGE_MODEL
-    resume = check_run_folder(
-        config, path, resume=resume, may_change=may_change, file=file
-    )
-    check_starts_fresh(config.model.pretrained, path)
-    check_model_section(config.model)
-    device = start_torch(config, config.train, config.model)
-    vocab = load_vocab(path) if resume and may_change else None
-    data = load_language_data(config, vocab, use_cache=use_cache)
-    model = build_language_model(config, data, is_fresh=not resume)
-    trainer = build_language_model_trainer(config, model.to(device), data)
-    with lock_run(path):
-        start_or_resume(trainer, config, path, resume=resume, may_change=may_change)
-        run_to_end(trainer, path)
+    with open_run(
+        config,
+        path,
+        SINGLE,
+        weights=LANGUAGE_MODEL,
+        resume=resume,
+        may_change=may_change,
+    ) as run:
+        check_starts_fresh(config.model.pretrained, path)
+        check_model_section(config.model)
+        device = start_torch(config, config.train, config.model)
+        vocab = load_vocab(path) if run.is_resumed and may_change else None
+        data = load_language_data(config, vocab, use_cache=use_cache)
+        model = build_language_model(config, data, is_fresh=not run.is_resumed)
+        trainer = build_language_model_trainer(config, model.to(device), data)
+        run.begin(trainer)
+        with record_training(trainer, path) as record:
+            for step in trainer.steps():
+                record(step)
         summary = summarise(trainer, path, ("loss", "perplexity"))
-        storage.write_json(RunFolder(path).summary, summary)
+        write_json(RunFolder(path).summary, summary)
     return summary
 
 

@@ -37,12 +37,11 @@ from rnncls.machine.files import read_bytes, write_atomic, write_json
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import StopRequest, stop_on_signal
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.folder import lock_run
+from rnncls.runs.folder import RunFolder, lock_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import run_folds
 from rnncls.training.initialization import build_model, start_torch
-from rnncls.training.run import check_run_folder
 from rnncls.training.search_space import build_space, change, draw, read_value
 from rnncls.training.trainer import Step
 
@@ -167,7 +166,7 @@ def tune(
     if resume:
         check_journal(path)
     else:
-        check_run_folder(config, path, resume=False)
+        RunFolder(path).check_is_free()
     config = config.replace(train=config.train.replace(monitor=goal.metric))
     check_config(config)
     device = start_torch(config, config.train, config.model)

@@ -47,7 +47,7 @@ def test_an_existing_folder_is_not_overwritten(cli: Cli) -> None:
     outcome = cli(*arguments)
     assert outcome.exit_code == 2
     assert (
-        "lm: already there; choose another --out, or go on with it with --resume"
+        "lm: already exists; choose another --out, or continue it with --resume"
         in outcome.stderr
     )
     assert cli(*arguments, "--resume").exit_code == 0

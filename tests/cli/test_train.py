@@ -184,7 +184,7 @@ def test_what_is_already_there_is_never_overwritten(
     assert (exit_code, stdout) == (2, "")
     assert (
         stderr
-        == "error: taken: already there; choose another --out, or go on with it with"
+        == "error: taken: already exists; choose another --out, or continue it with"
         " --resume\n"
     )
     assert {
@@ -268,7 +268,7 @@ def test_a_run_is_not_resumed_with_another_config(
         2,
         (
             "error: runs/a: cannot resume exactly: the config differs in train.lr;"
-            " --with-changes goes on all the same\n"
+            " --with-changes resumes all the same\n"
         ),
     )
 
@@ -346,7 +346,7 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
         in notes
     )
     assert re.fullmatch(
-        r"interrupted: stopped in epoch \d+; all is saved: go on with --resume --out"
+        r"interrupted: stopped in epoch \d+; everything is saved: continue with --resume --out"
         r" runs/stopped",
         message,
     )

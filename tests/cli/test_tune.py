@@ -68,7 +68,7 @@ def test_a_search_that_is_there_is_not_begun_anew(cli: Cli) -> None:
     assert (exit_code, stderr) == (
         2,
         (
-            "error: tuning: already there; choose another --out, or go on with it with"
+            "error: tuning: already exists; choose another --out, or continue it with"
             " --resume\n"
         ),
     )

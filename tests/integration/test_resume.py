@@ -18,11 +18,14 @@ from rnncls.runs import run as run_module
 from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, STATE, RunFolder, lock_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import load_run
+from rnncls.runs.unfinished import find_unfinished
 from rnncls.runs.weights import save_model
+from rnncls.training import recording, summary
+from rnncls.training import resume as resuming
 from rnncls.training import run as training
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import pretrain
-from rnncls.training.run import find_unfinished, train
+from rnncls.training.run import train
 
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -56,8 +59,9 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
         with monkeypatch.context() as patch:
             for module, name in (
-                (storage, "write_atomic"), (run_module, "write_atomic"), (training, "append_row"),
-                (training, "keep_rows"), (training, "point_latest_at"), (RunFolder, "create"),
+                (storage, "write_atomic"), (run_module, "write_atomic"), (recording, "append_row"),
+                (resuming, "keep_rows"), (summary, "point_latest_at"), (RunFolder, "create"),
+                (RunFolder, "delete_results"), (summary, "write_atomic"),
             ):  # fmt: skip
                 patch.setattr(module, name, counted(getattr(module, name)))
             with contextlib.suppress(Killed):
@@ -147,7 +151,7 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
     with caplog.at_level("INFO"):
         train(config, find_unfinished(config), resume=True)
     assert (
-        "runs/one: nothing had been saved here yet: the run begins at its start"
+        "runs/one: nothing was saved here yet: the run starts at its beginning"
         in caplog.text
     )
     assert RunFolder(Path("runs/one")).summary.exists()
@@ -195,7 +199,7 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(
 ) -> None:
     train(make_config("train.max_epochs=1"), Path("runs/one"))
     config = make_config("train.max_epochs=2")
-    kill_at(7, lambda: train(config, Path("runs/one"), resume=True))
+    kill_at(8, lambda: train(config, Path("runs/one"), resume=True))
     assert find_unfinished(config) == Path("runs/one")
 
 
@@ -291,7 +295,7 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
     with pytest.raises(
         RunError,
         match=(
-            r"the data differs in files\.train\.sha256, .*vocab_sha256; --with-changes"
+            r"the data differs in files\.train\.sha256, .*vocab_sha256; .*--with-changes"
         ),
     ):
         train(config, Path("run"), resume=True)
@@ -419,3 +423,76 @@ def test_sealed_labels_of_another_form_are_damage(
         RunError, match=r"labels\.json: damaged: expected a list of class names"
     ):
         load_run(toy_run)
+
+
+# Differences
+
+
+def change_state(path: Path, **change: str) -> None:
+    """Change values in the metadata of a saved state."""
+    tensors, metadata = load_tensors(RunFolder(path).state)
+    save_tensors(RunFolder(path).state, tensors, {**metadata, **change})
+
+
+def test_another_precision_is_refused(make_config: MakeConfig, toy_run: Path) -> None:
+    change_state(toy_run, precision="torch.bfloat16")
+    message = r"it began in torch\.bfloat16, this machine uses torch\.float32; --with-"
+    with pytest.raises(RunError, match=message):
+        train(make_config(), toy_run, resume=True)
+    train(make_config(), toy_run, resume=True, may_change=True)
+
+
+def test_all_differences_are_in_one_error(
+    make_config: MakeConfig, toy_run: Path, toy_csv: Path
+) -> None:
+    change_state(toy_run, precision="torch.bfloat16")
+    text = toy_csv.read_text(encoding="utf-8")
+    toy_csv.write_text(text.replace("meet", "greet"), encoding="utf-8")
+    with pytest.raises(RunError) as raised:
+        train(make_config(), toy_run, resume=True)
+    message = str(raised.value)
+    parts = ("the data differs in files.train.sha256", "it began in torch.bfloat16")
+    for part in (*parts, "vocab.txt has other words", "--with-changes"):
+        assert part in message
+
+
+# What described the weights before
+
+
+RESULTS = ["eval-test.json", "label-issues.json", "report.html", "bag-of-words"]
+
+
+def write_results(path: Path) -> None:
+    """Write what other commands leave in a run folder."""
+    for name in RESULTS[:-1]:
+        (path / name).write_text("old", encoding="utf-8")
+    (path / RESULTS[-1]).mkdir()
+
+
+@pytest.mark.parametrize("changes", [{}, {"resume": True, "may_change": True}])
+def test_results_of_the_weights_before_are_deleted_by_more_training(
+    make_config: MakeConfig, toy_run: Path, changes: dict[str, bool]
+) -> None:
+    write_results(toy_run)
+    more = make_config("train.max_epochs=6", *(["train.lr=0.01"] if changes else []))
+    train(more, toy_run, **{"resume": True, **changes})
+    assert not [name for name in RESULTS if (toy_run / name).exists()]
+    assert RunFolder(toy_run).summary.exists()
+
+
+def test_results_are_deleted_where_only_the_data_has_changed(
+    make_config: MakeConfig, toy_run: Path, toy_csv: Path
+) -> None:
+    write_results(toy_run)
+    text = toy_csv.read_text(encoding="utf-8")
+    toy_csv.write_text(text.replace("meet", "greet"), encoding="utf-8")
+    train(make_config(), toy_run, resume=True, may_change=True)
+    assert not [name for name in RESULTS if (toy_run / name).exists()]
+
+
+def test_results_are_kept_where_nothing_is_left_to_do(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
+    write_results(toy_run)
+    train(make_config(), toy_run, resume=True)
+    assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS

@@ -23,10 +23,11 @@ from rnncls.runs.run import create_run, load_run
 from rnncls.runs.weights import save_model
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
-from rnncls.training import run as training
+from rnncls.training import recording
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
-from rnncls.training.run import save_state, train
+from rnncls.training.run import train
+from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
@@ -243,7 +244,7 @@ def test_patience_is_not_forgotten_when_a_training_resumes(
 
 @pytest.mark.parametrize(
     "module_and_name",
-    [(training, "append_row"), (training, "save_model"), (training, "save_state")],
+    [(recording, "append_row"), (recording, "save_model"), (recording, "save_state")],
 )
 def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
     make_config: MakeConfig,

@@ -303,7 +303,7 @@ def test_one_process_tells_the_result(work: Work) -> None:
     [
         ("wrong data", 3, "error: absent.csv: no such file"),
         ("absent for one", 3, "error: of-1.txt: no such file"),
-        ("taken", 2, "error: out/one: already there"),
+        ("taken", 2, "error: out/one: already exists"),
         ("one GPU", 5, "error: cuda:99: this machine has 0 CUDA devices"),
         ("stdin", 2, "error: --input: several processes cannot share stdin or a pipe"),
         ("attention", 2, "error: --attention: is work for one process"),

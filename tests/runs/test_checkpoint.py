@@ -364,7 +364,7 @@ def test_weights_that_name_no_files_are_refused(run: Path, files: object) -> Non
     with pytest.raises(
         RunError,
         match=(
-            r"config\.yaml: damaged, or not from the run|damaged: not sealed with"
+            r"config\.yaml: damaged, or not from the run|damaged: has no checksum for"
             r" config\.yaml"
         ),
     ):
@@ -404,7 +404,9 @@ def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(
 ) -> None:
     (run / "vocab.txt").write_text("<pad>\n<unk>\na\na\nb\n")
     save_model(run, model)
-    with pytest.raises(RunError, match=r"cannot be used .* a word stands twice"):
+    with pytest.raises(
+        RunError, match=r"cannot be used .* the vocabulary has a word twice"
+    ):
         load_run(run)
 
 

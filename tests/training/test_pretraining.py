@@ -22,10 +22,11 @@ from rnncls.runs.folder import RunFolder, find_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.pretrained import load_pretrained
 from rnncls.runs.run import load_run
+from rnncls.runs.unfinished import find_unfinished
 from rnncls.text.batching import Batch, assemble
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import build_language_model_trainer, pretrain
-from rnncls.training.run import find_unfinished, train
+from rnncls.training.run import train
 from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
@@ -367,7 +368,9 @@ def test_a_stopped_pretraining_resumes_exactly(
         return train_step(trainer, batch)
 
     monkeypatch.setattr(Trainer, "train_step", stop_after)
-    with pytest.raises(Interrupted, match="all is saved: go on with --resume"):
+    with pytest.raises(
+        Interrupted, match="everything is saved: continue with --resume"
+    ):
         pretrain(config, path)
     pretrain(config, path, resume=True)
     for name in ("language_model.safetensors", "vocab.txt"):

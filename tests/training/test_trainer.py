@@ -23,12 +23,15 @@ from rnncls.machine.threads import Workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import MODEL, STATE, RunFolder
 from rnncls.runs.run import load_run, load_uncalibrated
+from rnncls.runs.unfinished import find_unfinished
 from rnncls.text.batching import ResidentTexts, assemble
 from rnncls.text.vocab import PAD_ID, UNK_ID
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.ema import WeightEMA
 from rnncls.training.initialization import build_model
-from rnncls.training.run import SaveClock, find_unfinished, save_state, train
+from rnncls.training.recording import SaveClock
+from rnncls.training.run import train
+from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
 
 MakeConfig = Callable[..., Config]
@@ -640,7 +643,7 @@ def test_an_existing_run_is_not_overwritten(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
     before = RunFolder(toy_run).model.read_bytes()
-    with pytest.raises(ConfigError, match="already there"):
+    with pytest.raises(ConfigError, match="already exists"):
         train(make_config(), toy_run)
     assert RunFolder(toy_run).model.read_bytes() == before
 
@@ -725,7 +728,7 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
     path = Path("killed")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "rnncls.training.run.run_to_end",
+            "rnncls.training.run.record_training",
             lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,44 @@
+"""Find the run that `rnncls train --resume` continues."""
+
+from pathlib import Path
+
+from rnncls import ConfigError, RunError
+from rnncls.config.loading import load_config
+from rnncls.config.sections import Config
+from rnncls.runs.folder import RUNS_DIR, RunFolder
+
+
+def find_unfinished(config: Config) -> Path:
+    """Return the newest unfinished run under `runs/` that was trained with a config.
+
+    Raises:
+        RunError: There is none.
+    """
+    unfinished = []
+    for path in RUNS_DIR.glob("*/"):
+        folder = RunFolder(path)
+        is_classifier = folder.config.exists() and folder.labels.exists()
+        is_run = is_classifier and not path.is_symlink()
+        if is_run and not folder.summary.exists() and _has_config(path, config):
+            unfinished.append(path)
+    if not unfinished:
+        raise RunError(
+            f"no unfinished run of this config in {RUNS_DIR}/ to resume; name one with"
+            " --out"
+        )
+    return max(unfinished, key=_saved_at)
+
+
+def _has_config(path: Path, config: Config) -> bool:
+    """Whether a run has this config, whichever version of rnncls wrote it."""
+    try:
+        return load_config(RunFolder(path).config) == config
+    except ConfigError:
+        return False
+
+
+def _saved_at(path: Path) -> float:
+    """Return when the run was last saved, in seconds."""
+    folder = RunFolder(path)
+    file = folder.state if folder.state.exists() else folder.config
+    return file.stat().st_mtime

@@ -1,0 +1,161 @@
+"""A run folder during a training: checked, locked, then begun or resumed."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rnncls import ConfigError, RunError
+from rnncls.config.sections import Config
+from rnncls.machine.files import write_atomic
+from rnncls.machine.processes import ProcessGroup, torchrun_id
+from rnncls.runs.folder import MODEL, STATE, RunFolder, lock_run
+from rnncls.runs.run import change_config, create_run
+from rnncls.runs.weights import load_run_config
+from rnncls.training.resume import check_config, restore_trainer
+from rnncls.training.saved_state import SavedState, load_saved_state, save_state
+from rnncls.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+
+class OpenRun:
+    """A run folder that a training writes. Only the main process locks and writes it.
+
+    Attributes:
+        is_resumed: Whether the training continues from a saved state.
+    """
+
+    def __init__(
+        self, config: Config, path: Path, processes: ProcessGroup, *, may_change: bool
+    ) -> None:
+        """Remember what to write where."""
+        self.is_resumed = False
+        self._config = config
+        self._path = path
+        self._folder = RunFolder(path)
+        self._processes = processes
+        self._may_change = may_change
+        self._saved: SavedState | None = None
+        self._lock = contextlib.ExitStack()
+
+    def load(self, weights: str) -> bool:
+        """Lock the folder of a run to resume, and load its state.
+
+        Returns:
+            Whether there is a state: a run killed before its first save starts again.
+
+        Raises:
+            ConfigError: Its config differs, and may not.
+            RunError: There is nothing to resume, it is damaged, or another process
+                trains there.
+        """
+        if not self._folder.state.is_file():
+            if not self._folder.has_no_checkpoint():
+                raise RunError(f"{self._path}: nothing to resume: has no {STATE}")
+            logger.info(
+                "%s: nothing was saved here yet: the run starts at its beginning",
+                self._path,
+            )
+            return False
+        self._lock.enter_context(lock_run(self._path))
+        self._saved = load_saved_state(self._path, weights)
+        check_config(self._config, self._path, may_change=self._may_change)
+        return True
+
+    def begin(self, trainer: Trainer[Any]) -> None:
+        """Create the run folder of a new trainer, or restore the trainer from it.
+
+        Raises:
+            ConfigError: Another process has begun a run here.
+            RunError: The run cannot be resumed, or the folder cannot be written to.
+        """
+        with self._processes.main_first():
+            if not self._processes.is_main:
+                # Continue from what the main process has just written or restored.
+                saved = load_saved_state(self._path, trainer.file)
+                restore_trainer(trainer, self._path, saved, may_change=self._may_change)
+            elif self._saved is None:
+                self._lock.enter_context(lock_run(self._path))
+                self._create(trainer)
+            else:
+                self._restore(trainer, self._saved)
+                self._saved = None  # free its memory
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._lock.close()
+
+    def _create(self, trainer: Trainer[Any]) -> None:
+        if not self._folder.has_no_checkpoint():
+            raise ConfigError(
+                f"{self._path}: another process has just begun a run here; choose"
+                " another --out"
+            )
+        self._note_launch()
+        vocab, label_names = trainer.data.vocab, trainer.label_names
+        create_run(self._path, self._config, vocab, label_names)
+        save_state(trainer, self._path)
+
+    def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
+        self._note_launch()
+        data_differs = restore_trainer(
+            trainer, self._path, saved, may_change=self._may_change
+        )
+        if data_differs or not trainer.is_finished:
+            self._folder.delete_results()
+        if load_run_config(self._path) != self._config:
+            change_config(self._path, self._config, trainer.file)
+        if trainer.is_finished:
+            logger.info(
+                "nothing is left to do after epoch %d: %s",
+                trainer.num_validations,
+                trainer.why_finished,
+            )
+
+    def _note_launch(self) -> None:
+        """Keep the id of the call of torchrun, which may start the processes again."""
+        if launch := torchrun_id():
+            write_atomic(self._folder.launch, launch.encode())
+
+
+@contextlib.contextmanager
+def open_run(
+    config: Config,
+    path: Path,
+    processes: ProcessGroup,
+    *,
+    weights: str = MODEL,
+    resume: bool,
+    may_change: bool = False,
+) -> Iterator[OpenRun]:
+    """Open a run folder for a training; it stays locked until the end of the block.
+
+    Args:
+        config: All settings.
+        path: The run folder; it must be empty or missing unless `resume` is set.
+        processes: The processes that train together.
+        weights: The name of the file for its best weights.
+        resume: Whether to continue the run there.
+        may_change: Whether its config, data and precision may differ; some keys of the
+            config may always.
+
+    Raises:
+        ConfigError: The folder is not empty, or its config differs and may not.
+        RunError: There is nothing to resume, it is damaged, or another process trains
+            there.
+    """
+
+    def prepare() -> bool:
+        if resume:
+            return run.load(weights)
+        RunFolder(path).check_is_free()
+        return False
+
+    run = OpenRun(config, path, processes, may_change=may_change)
+    try:
+        run.is_resumed = processes.broadcast_from_main(prepare)
+        yield run
+    finally:
+        run.close()

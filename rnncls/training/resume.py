@@ -1,0 +1,233 @@
+"""Resume a training exactly: compare the saved run with the present one, and restore it.
+
+What must be the same: the config (but for a few keys), the data, the precision, the
+words and the classes. `--with-changes` accepts other values of the first three.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rnncls import ConfigError, RunError
+from rnncls.config.sections import Config
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.metric_rows import keep_rows
+from rnncls.runs.weights import (
+    load_labels,
+    load_run_config,
+    load_verified,
+    load_vocab,
+    pop_temperature,
+)
+from rnncls.training.saved_state import SavedState, without_paths
+from rnncls.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+FREE_KEYS = (
+    *("train.max_epochs", "pretrain.max_epochs", "train.patience"),
+    *("train.save_every", "train.tensorboard", "train.calibrate"),
+)
+"""Config keys that may always change: how long a run is trained, how often it is saved,
+and what is done at its end."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a resume compares; what is None is not compared.
+
+    Attributes:
+        config: Key, as in `train.lr` → value.
+        fingerprint: The data fingerprint, flat, without the paths of the files.
+        precision: The dtype of the forward pass.
+        words: The vocabulary.
+        label_names: The classes.
+    """
+
+    config: Mapping[str, Any]
+    fingerprint: Mapping[str, Any] | None = None
+    precision: str | None = None
+    words: list[str] | None = None
+    label_names: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference between a saved run and the present one.
+
+    Attributes:
+        part: What differs.
+        text: How, for the error message.
+    """
+
+    part: Literal["config", "data", "precision", "words", "classes"]
+    text: str
+
+    @property
+    def can_be_accepted(self) -> bool:
+        """Whether `--with-changes` resumes in spite of it."""
+        return self.part in {"config", "data", "precision"}
+
+
+def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
+    """Return all differences that prevent an exact resume."""
+    differences = []
+    all_keys = _differing_keys(saved.config, present.config)
+    keys = [key for key in all_keys if key not in FREE_KEYS]
+    if keys:
+        text = f"the config differs in {', '.join(keys)}"
+        differences.append(Difference("config", text))
+    if _differs(saved.fingerprint, present.fingerprint):
+        names = _differing_keys(saved.fingerprint or {}, present.fingerprint or {})
+        text = f"the data differs in {', '.join(sorted(names))}"
+        differences.append(Difference("data", text))
+    if _differs(saved.precision, present.precision):
+        text = f"it began in {saved.precision}, this machine uses {present.precision}"
+        differences.append(Difference("precision", text))
+    if _differs(saved.words, present.words):
+        text = "vocab.txt has other words than this version finds in the data"
+        differences.append(Difference("words", text))
+    if _differs(saved.label_names, present.label_names):
+        text = (
+            f"labels.json has the classes {saved.label_names}, the data has"
+            f" {present.label_names}"
+        )
+        differences.append(Difference("classes", text))
+    return differences
+
+
+def check_compatible(
+    path: Path, differences: list[Difference], *, may_change: bool
+) -> None:
+    """Reject a resume because of the differences that are not accepted.
+
+    Args:
+        path: The run folder, for the error message.
+        differences: What `find_differences` returned.
+        may_change: Whether `--with-changes` was given.
+
+    Raises:
+        ConfigError: The config differs.
+        RunError: Something else differs.
+    """
+    refused = [
+        difference
+        for difference in differences
+        if not (may_change and difference.can_be_accepted)
+    ]
+    if not refused:
+        return
+    message = f"{path}: cannot resume exactly: "
+    message += "; ".join(difference.text for difference in refused)
+    if any(difference.can_be_accepted for difference in refused):
+        message += "; --with-changes resumes all the same"
+    if any(difference.part == "config" for difference in refused):
+        raise ConfigError(message)
+    raise RunError(message)
+
+
+def check_config(config: Config, path: Path, *, may_change: bool) -> None:
+    """Check the config of a run to resume, before any data is read.
+
+    Raises:
+        ConfigError: It differs from `config`, and may not.
+        RunError: The config of the run is damaged.
+    """
+    saved = Snapshot(flatten(load_run_config(path).model_dump()))
+    present = Snapshot(flatten(config.model_dump()))
+    differences = find_differences(saved, present)
+    check_compatible(path, differences, may_change=may_change)
+
+
+def restore_trainer(
+    trainer: Trainer[Any], path: Path, saved: SavedState, *, may_change: bool
+) -> bool:
+    """Restore a trainer from the saved state of a run.
+
+    Args:
+        trainer: A trainer of the same data and network.
+        path: The run folder.
+        saved: Its state.
+        may_change: Whether the data or the precision may differ.
+
+    Returns:
+        Whether the data differs.
+
+    Raises:
+        RunError: A file is missing or damaged, or something differs and may not.
+    """
+    metadata, folder = saved.metadata, RunFolder(path)
+    differences = find_differences(
+        _snapshot_of_run(trainer, path, saved), _snapshot_of_trainer(trainer)
+    )
+    check_compatible(path, differences, may_change=may_change)
+    trainer.load_state_dict(saved.tensors, metadata.place.model_dump(), folder.state)
+    if metadata.place.best_epoch:
+        _check_best_weights(trainer, path)
+    keep_rows(folder.metrics, trainer.num_validations, metadata.metrics_sha256)
+    data_differs = any(difference.part == "data" for difference in differences)
+    if data_differs or trainer.steps_per_epoch != metadata.steps_per_epoch:
+        logger.info(
+            "the data or the batches have changed: epoch %d starts again",
+            trainer.num_validations + 1,
+        )
+        trainer.restart_epoch()
+    return data_differs
+
+
+def _snapshot_of_run(trainer: Trainer[Any], path: Path, saved: SavedState) -> Snapshot:
+    has_labels = trainer.label_names is not None
+    return Snapshot(
+        config={},
+        fingerprint=flatten(saved.metadata.fingerprint),
+        precision=saved.metadata.precision,
+        words=load_vocab(path).words,
+        label_names=load_labels(path) if has_labels else None,
+    )
+
+
+def _snapshot_of_trainer(trainer: Trainer[Any]) -> Snapshot:
+    return Snapshot(
+        config={},
+        fingerprint=flatten(without_paths(trainer.data.fingerprint)),
+        precision=str(trainer.dtype),
+        words=trainer.data.vocab.words,
+        label_names=trainer.label_names,
+    )
+
+
+def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:
+    """Check that the best weights so far, which the state lacks, can be loaded."""
+    tensors, *_ = load_verified(path, trainer.file)
+    pop_temperature(tensors, path)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    weights = trainer.model.state_dict()
+    if shapes != {name: tensor.shape for name, tensor in weights.items()}:
+        raise RunError(
+            f"{path / trainer.file}: damaged, or not the weights of this run"
+        )
+
+
+def _differing_keys(saved: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
+    """Return the keys with different values, in the order of `present`."""
+    keys = list(dict.fromkeys([*present, *saved]))
+    return [key for key in keys if saved.get(key) != present.get(key)]
+
+
+def _differs(saved: object, present: object) -> bool:
+    return saved is not None and present is not None and saved != present
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values by their path, as in `train.lr`."""
+    return dict(_walk(values, ""))
+
+
+def _walk(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _walk(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,145 @@
+"""The end of a training: temperature, summary, model card, and the link to the run.
+
+Shapes: N texts, C classes.
+"""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import rnncls
+from rnncls import RunError
+from rnncls.config.sections import ModelSection
+from rnncls.data.checksums import checksum
+from rnncls.evaluation.calibration import fit_temperature
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.metrics import wilson_interval
+from rnncls.machine.files import read_json, write_atomic, write_json
+from rnncls.runs.folder import RunFolder, point_latest_at
+from rnncls.runs.metric_rows import read_rows
+from rnncls.runs.model_card import model_card
+from rnncls.runs.run import load_uncalibrated
+from rnncls.runs.weights import save_temperature
+from rnncls.training.trainer import Trainer
+
+_LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
+
+
+def finish_run(
+    trainer: Trainer[Any], section: ModelSection, path: Path, *, is_calibrated: bool
+) -> dict[str, Any]:
+    """Write the summary and the model card, and make this run the latest.
+
+    Args:
+        trainer: A trainer at the end of its training.
+        section: Its network.
+        path: The run folder.
+        is_calibrated: Whether to fit the temperature.
+
+    Returns:
+        The summary. Processes other than the main one read it.
+
+    Raises:
+        RunError: A file is damaged, or cannot be written.
+    """
+    folder = RunFolder(path)
+    with trainer.processes.main_first():
+        if not trainer.processes.is_main:
+            return read_json(folder.summary)
+        # The summary has the checksum of the weights, which hold the temperature.
+        temperature = calibrate(trainer, path) if is_calibrated else 1.0
+        save_temperature(path, temperature)
+        summary = summarise_classifier(trainer, path, temperature)
+        card = model_card(section, summary, path)
+        write_atomic(folder.card, card.encode())
+        try:
+            point_latest_at(path)
+        finally:  # the summary comes last: a run that has one is finished
+            write_json(folder.summary, summary)
+        return summary
+
+
+def calibrate(trainer: Trainer[Any], path: Path) -> float:
+    """Return the temperature that fits the best weights to the validation rows."""
+    model = load_uncalibrated(path).classifier.model.to(trainer.device)
+    logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
+    return fit_temperature(logits, torch.from_numpy(trainer.data.valid.labels))
+
+
+def summarise_classifier(
+    trainer: Trainer[Any], path: Path, temperature: float
+) -> dict[str, Any]:
+    """Return the summary of a classifier's training.
+
+    Raises:
+        RunError: The metric row of the best epoch is damaged.
+    """
+    summary = summarise(trainer, path, ("accuracy", "macro_f1", "loss"))
+    valid = summary["valid"]
+    num_rows = len(trainer.data.valid.labels)
+    num_right = round(valid["accuracy"] * num_rows)
+    valid["accuracy_interval"] = wilson_interval(num_right, num_rows)
+    label_names = trainer.data.label_names
+    return {**summary, "temperature": temperature, "label_names": label_names}
+
+
+def summarise(
+    trainer: Trainer[Any], path: Path, scores: Sequence[str]
+) -> dict[str, Any]:
+    """Return the summary of a training, with these scores of its best epoch.
+
+    Raises:
+        RunError: The metric row of that epoch is damaged.
+    """
+    num_parameters = sum(weight.numel() for weight in trainer.model.parameters())
+    return {
+        "best_epoch": trainer.best_epoch,
+        "num_epochs": trainer.num_validations,
+        "valid": _best_scores(trainer.best_epoch, path, scores),
+        "num_parameters": num_parameters,
+        "train_s": round(trainer.elapsed_s, 3),
+        "data": trainer.data.fingerprint,
+        "weights_sha256": checksum(path / trainer.file, "sha256"),
+        "seed": trainer.seed,
+        "precision": str(trainer.dtype).removeprefix("torch."),
+        "device": str(trainer.device),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "num_processes": trainer.processes.world_size,
+        "num_threads": trainer.workers.num_threads,
+        "versions": _versions(),
+        "git_revision": _git_revision(),
+    }
+
+
+def _best_scores(
+    best_epoch: int, path: Path, scores: Sequence[str]
+) -> dict[str, float]:
+    file = RunFolder(path).metrics
+    row = read_rows(file)[best_epoch - 1]
+    keys = {name: f"valid_{name}" for name in scores}
+    if not isinstance(row, dict) or not row.keys() >= set(keys.values()):
+        raise RunError(
+            f"{file}: damaged: row {best_epoch} lacks the validation's scores"
+        )
+    return {name: row[key] for name, key in keys.items()}
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in _LIBRARIES}
+    python = platform.python_version()
+    return {"rnncls": rnncls.__version__, "python": python, **libraries}
+
+
+def _git_revision() -> str | None:
+    """Return the revision of the checkout that this package runs from, or None."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
