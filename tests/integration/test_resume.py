@@ -226,7 +226,7 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     with pytest.raises(
         ConfigError,
         match=(
-            r"differs in train\.batch_size, train\.lr; --with-changes goes on all the"
+            r"differs in train\.batch_size, train\.lr; --with-changes resumes all the"
             r" same"
         ),
     ):
