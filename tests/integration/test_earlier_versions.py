@@ -1,0 +1,101 @@
+"""Runs, caches and language models made by an earlier version still work.
+
+The files in `tests/data/earlier/` were made by revision 7e387b8. Results may differ in
+the last bits from one processor to another.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rnncls.config.loading import load_config
+from rnncls.evaluation.run_evaluation import judge
+from rnncls.inference.predictor import Predictor
+from rnncls.machine.files import load_tensors, read_json
+from rnncls.runs.folder import RunFolder, find_run
+from rnncls.runs.metric_rows import read_rows
+from rnncls.runs.run import load_run
+from rnncls.training.run import train
+
+EARLIER = Path(__file__).parent.parent / "data" / "earlier"
+RUNS = sorted(path.name for path in (EARLIER / "runs").iterdir() if path.is_dir())
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the earlier files, which is the current directory."""
+    copy = tmp_path / "earlier"
+    shutil.copytree(EARLIER, copy)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def read_predictions(name: str) -> list[dict[str, Any]]:
+    lines = Path(f"runs/{name}.predict.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_there_is_a_run_of_each_kind() -> None:
+    assert len(RUNS) == 8
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_earlier_run_predicts_the_same(name: str) -> None:
+    expected = read_predictions(name)
+    predictor = Predictor(load_run(find_run(Path("runs") / name)).classifier, CPU)
+    predictions = predictor.predict([row["text"] for row in expected])
+    assert len(predictions) == len(expected) == 30
+    for prediction, row in zip(predictions, expected, strict=True):
+        assert prediction.label == row["label"]
+        assert prediction.probs == pytest.approx(row["probs"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lstm", "bag_of_words"])
+def test_an_earlier_run_has_the_same_scores(name: str) -> None:
+    expected = json.loads(Path(f"runs/{name}.eval.json").read_text(encoding="utf-8"))
+    scores = judge(Path("runs") / name, split="test", device="cpu").scores().to_dict()
+    assert scores["confusion_matrix"] == expected["confusion_matrix"]
+    for key in ("accuracy", "macro_f1", "loss"):
+        assert scores[key] == pytest.approx(expected[key], abs=1e-6)
+
+
+def test_a_classifier_can_start_from_an_earlier_language_model() -> None:
+    overrides = ["model.pretrained=pretrained", "train.max_epochs=1"]
+    train(load_config(Path("tiny.yaml"), overrides), Path("run"))
+    vocab = RunFolder(Path("pretrained")).vocab
+    assert RunFolder(Path("run")).vocab.read_bytes() == vocab.read_bytes()
+
+
+def test_an_earlier_unfinished_run_resumes_to_the_same_weights() -> None:
+    path = Path("unfinished")
+    num_rows = len(read_rows(RunFolder(path).metrics))
+    train(load_config(RunFolder(path).config), path, resume=True)
+    rows = read_rows(RunFolder(path).metrics)
+    assert num_rows < len(rows) == read_json(RunFolder(path).summary)["num_epochs"]
+    tensors, metadata = load_tensors(RunFolder(path).state)
+    expected, expected_metadata = load_tensors(Path("resumed-state.safetensors"))
+    assert metadata["place"]["step"] == expected_metadata["place"]["step"]
+    assert tensors.keys() == expected.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-5, atol=1e-5)
+
+
+def test_an_earlier_cache_entry_holds_the_same_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RNNCLS_CACHE", "new-cache")
+    config = load_config(Path("tiny.yaml"), ["train.max_epochs=1"])
+    train(config, Path("run"))
+    (new,) = Path("new-cache").glob("*.safetensors")
+    (old,) = Path("cache").glob("*.safetensors")
+    tensors, metadata = load_tensors(new)
+    earlier, earlier_metadata = load_tensors(old)
+    assert metadata["label_names"] == earlier_metadata["label_names"]
+    assert tensors.keys() == earlier.keys()
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, earlier[name])
