@@ -3,86 +3,84 @@
 The help text of a command is the docstring of its function.
 """
 
-from collections.abc import Callable
-from typing import Annotated
+import importlib
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from rnncls import ConfigError, __version__
-from rnncls.cli import benchmark, config
-from rnncls.cli.anytime import anytime_command
-from rnncls.cli.check import check_command
-from rnncls.cli.compare import compare_command
-from rnncls.cli.crossval import crossval_command
-from rnncls.cli.distill import distill_command
-from rnncls.cli.doctor import doctor_command
-from rnncls.cli.eval import eval_command
-from rnncls.cli.explain import explain_command
-from rnncls.cli.flags import flags_command
-from rnncls.cli.gates import gates_command
-from rnncls.cli.gradient import gradient_command
-from rnncls.cli.init import init_command
-from rnncls.cli.inspect import inspect_command
-from rnncls.cli.order import order_command
-from rnncls.cli.plot import plot_command
-from rnncls.cli.predict import predict_command
-from rnncls.cli.pretrain import pretrain_command
 from rnncls.cli.processes import torchrun_int
-from rnncls.cli.report import report_command
-from rnncls.cli.stream import stream_command
-from rnncls.cli.train import train_command
-from rnncls.cli.tune import tune_command
 
 DISTRIBUTED_COMMANDS = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can share."""
 
-PANELS: dict[str, dict[str, Callable[..., None]]] = {
-    "Your data": {"init": init_command, "inspect": inspect_command},
-    "Train": {
-        "train": train_command,
-        "pretrain": pretrain_command,
-        "distill": distill_command,
-        "crossval": crossval_command,
-        "tune": tune_command,
-    },
-    "Evaluate": {
-        "eval": eval_command,
-        "report": report_command,
-        "compare": compare_command,
-        "plot": plot_command,
-    },
-    "Predict": {"predict": predict_command, "stream": stream_command},
-    "Look inside": {
-        "explain": explain_command,
-        "anytime": anytime_command,
-        "gates": gates_command,
-        "flags": flags_command,
-        "gradient": gradient_command,
-        "order": order_command,
-        "check": check_command,
-    },
+PANELS = {
+    "Your data": ["init", "inspect"],
+    "Train": ["train", "pretrain", "distill", "crossval", "tune"],
+    "Evaluate": ["eval", "report", "compare", "plot"],
+    "Predict": ["predict", "stream"],
+    "Look inside": [
+        "explain",
+        "anytime",
+        "gates",
+        "flags",
+        "gradient",
+        "order",
+        "check",
+    ],
+    "Tools": ["config", "benchmark", "doctor"],
 }
-TOOLS = {"config": config.app, "benchmark": benchmark.app}
-"""Groups of commands, in a panel of their own with `doctor`."""
+"""The commands of each panel of the help: modules of `rnncls.cli`."""
+
+
+class _LazyGroup(TyperGroup):
+    """Imports a command when it is run, and all commands only for the help.
+
+    To import and build them all takes a tenth of the time of a config error.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Return the names of all commands, in the order of the help."""
+        return [name for names in PANELS.values() for name in names]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of this name, or None; typer's own types are private."""
+        for panel, names in PANELS.items():
+            if cmd_name in names and cmd_name not in self.commands:
+                program = _load_command(cmd_name, panel)
+                self.commands.update(get_group(program).commands)
+        if cmd_name not in self.commands:  # load all, so that typer suggests a name
+            for name in self.list_commands(ctx):
+                self.get_command(ctx, name)
+        return self.commands.get(cmd_name)
 
 
 def build_app() -> typer.Typer:
-    """Return the program with all commands, in the order of its help."""
+    """Return the program, which loads its commands when they are needed."""
     app = typer.Typer(
         name="rnncls",
+        cls=_LazyGroup,
         help="Train, evaluate, explain and use recurrent text classifiers.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for panel, commands in PANELS.items():
-        for name, command in commands.items():
-            app.command(name, rich_help_panel=panel)(command)
-    for name, group in TOOLS.items():
-        app.add_typer(group, name=name, rich_help_panel="Tools")
-    app.command("doctor", rich_help_panel="Tools")(doctor_command)
     return app
+
+
+def _load_command(name: str, panel: str) -> typer.Typer:
+    """Return a program with one command or group of commands, from its module."""
+    program = typer.Typer(add_completion=False)
+    module = importlib.import_module(f"rnncls.cli.{name}")
+    if hasattr(module, "app"):
+        program.add_typer(module.app, name=name, rich_help_panel=panel)
+    else:
+        command = getattr(module, f"{name}_command")
+        program.command(name, rich_help_panel=panel)(command)
+    return program
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -6,34 +6,38 @@ from pathlib import Path
 import pytest
 
 from rnncls import cli as package
-from rnncls.cli.app import PANELS, TOOLS
+from rnncls.cli.app import PANELS
 from tests.cli.conftest import Cli
 
+NAMES = [name for names in PANELS.values() for name in names]
+MODULES = {path.stem for path in Path(package.__file__).parent.glob("*.py")}
 COMMANDS = {
-    name: command for panel in PANELS.values() for name, command in panel.items()
+    name: getattr(
+        importlib.import_module(f"rnncls.cli.{name}"), f"{name}_command", None
+    )
+    for name in sorted(MODULES - {"__init__"})
 }
 
 
 def test_every_module_with_a_command_is_in_the_program() -> None:
-    modules = {path.stem for path in Path(package.__file__).parent.glob("*.py")}
-    with_a_command = {
-        name
-        for name in modules
-        if hasattr(importlib.import_module(f"rnncls.cli.{name}"), f"{name}_command")
-    }
-    assert with_a_command == {*COMMANDS, "doctor"}
+    with_a_command = {name for name, command in COMMANDS.items() if command}
+    assert with_a_command | {"config", "benchmark"} == set(NAMES)
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *TOOLS, "doctor"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_a_help_page(cli: Cli, name: str) -> None:
     exit_code, stdout, _ = cli(name, "--help")
     assert (exit_code, f"Usage: rnncls {name}" in stdout) == (0, True)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"config", "benchmark"}))
 def test_the_help_text_of_a_command_is_its_docstring(cli: Cli, name: str) -> None:
     first_line, *_ = (COMMANDS[name].__doc__ or "").splitlines()
     first_words = first_line.split()[:5]
     for arguments in (["--help"], [name, "--help"]):
         stdout = " ".join(cli(*arguments).stdout.replace("│", " ").split())
         assert " ".join(first_words) in stdout
+
+
+def test_a_mistyped_command_is_named_with_the_nearest_one(cli: Cli) -> None:
+    assert "Did you mean 'train'" in cli("trian").stderr
