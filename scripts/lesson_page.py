@@ -166,7 +166,7 @@ class Comparison:
 
     @property
     def sign(self) -> int:
-        """1: better, -1: worse, 0: it cannot be told, for an interval has zero in it."""
+        """1: better, -1: worse, 0: undecided, because an interval contains zero."""
         if min(self.by_seed[0], self.by_row[0]) > 0:
             return 1
         return -1 if max(self.by_seed[1], self.by_row[1]) < 0 else 0
@@ -193,7 +193,7 @@ def compare(one: Sequence[Result], other: Sequence[Result]) -> Comparison:
     return Comparison(points, (points - half, points + half), (100 * low, 100 * high))
 
 
-VERDICTS = {1: "holds", 0: "cannot be told", -1: "is the other way round"}
+VERDICTS = {1: "holds", 0: "is undecided", -1: "is reversed"}
 
 
 def judge_claims(results: dict[str, list[Result]], section: int) -> list[str]:
@@ -267,23 +267,22 @@ def tell_start(findings: Findings) -> list[str]:
     return [
         "# A lesson on recurrent networks, measured",
         (
-            "Each section takes a claim of the lesson that this program grew out of"
-            f" and measures it. The page is written by `{findings.command}`, numbers"
-            " and verdicts included; nothing in it is typed by hand."
+            "Each section tests claims of the lesson that this program grew out of."
+            f" `{findings.command}` writes this page, with all numbers and conclusions."
         ),
         (
-            "The lesson's networks (`configs/lesson/`) learn for one epoch from"
-            f" {lstm.num_rows:,} rows of AG News, of {published:,} in the published"
-            f" file, and judge {len(lstm.right):,} test rows; the networks of equal"
-            f" size learn from {small.num_rows:,}. Fewer rows than the published ones"
-            " make other figures than the published ones. Accuracies are means ±"
+            "The lesson's networks (`configs/lesson/`) are trained for one epoch on"
+            f" {lstm.num_rows:,} of the {published:,} published rows of AG News and"
+            f" tested on {len(lstm.right):,} rows; the networks of equal size are"
+            f" trained on {small.num_rows:,}. With fewer rows, the figures differ from"
+            " the published ones. Accuracies are means ±"
             f" standard deviations over the seeds {', '.join(map(str, SEEDS))}."
         ),
         (
             "A claim that one network is better than another **holds** where both 95 %"
-            " intervals of the difference lie above zero: that over seeds (Student's,"
-            " pooled) and that over test rows (paired bootstrap). It **is the other way"
-            " round** where both lie below, and **cannot be told** in all other cases."
+            " intervals of the difference are above zero: the interval over seeds"
+            " (Student's, pooled) and the interval over test rows (paired bootstrap). It"
+            " **is reversed** where both are below zero, and **is undecided** otherwise."
         ),
         list_claims(results),
         picture(
@@ -389,7 +388,7 @@ def tell_embeddings(findings: Findings) -> list[str]:
     verdict = (
         "holds"
         if low > max(chance, wilson_interval(before, len(words))[1])
-        else "cannot be told"
+        else "is undecided"
     )
     rows = show_neighbours(
         run.classifier.vocab, words, classes, trained, run.classifier.label_names
@@ -397,7 +396,7 @@ def tell_embeddings(findings: Findings) -> list[str]:
     return [
         title,
         (
-            f"{len(words):,} words stand at least {FEWEST_USES} times in the training"
+            f"{len(words):,} words occur at least {FEWEST_USES} times in the training"
             f" rows and at least {CLEAR_SHARE:.0%} of the time in one class (each class"
             " counted as equally large). Before training, the nearest of them to each"
             f" (by cosine) is of its class for {before / len(words):.0%}; after the"

@@ -95,11 +95,11 @@ GOOD, BAD = [1] * 90 + [0] * 10, [1] * 50 + [0] * 50
         ([GOOD] * 3, [BAD] * 3, "+40.0 points"),
         ([GOOD] * 3, [BAD] * 3, "**holds**"),
         ([BAD] * 3, [GOOD] * 3, "**is the other way round**"),
-        ([GOOD] * 3, [GOOD] * 3, "**cannot be told**"),
+        ([GOOD] * 3, [GOOD] * 3, "**is undecided**"),
         (
             [GOOD, BAD, BAD],
             [BAD, BAD, BAD],
-            "**cannot be told**",
+            "**is undecided**",
         ),  # one seed of three is no proof
     ],
 )
