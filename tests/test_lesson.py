@@ -94,7 +94,7 @@ GOOD, BAD = [1] * 90 + [0] * 10, [1] * 50 + [0] * 50
     [
         ([GOOD] * 3, [BAD] * 3, "+40.0 points"),
         ([GOOD] * 3, [BAD] * 3, "**holds**"),
-        ([BAD] * 3, [GOOD] * 3, "**is the other way round**"),
+        ([BAD] * 3, [GOOD] * 3, "**is reversed**"),
         ([GOOD] * 3, [GOOD] * 3, "**is undecided**"),
         (
             [GOOD, BAD, BAD],
