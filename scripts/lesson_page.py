@@ -236,9 +236,9 @@ def write_page(findings: Findings, out: Path) -> None:
     save_picture(
         pictures / "training.png", draw_training(findings.results["quickstart"])
     )
-    save_picture(pictures / "gradients.png", draw_gradients(findings))
+    save_picture(pictures / "gradients.png", plot_gradients(findings))
     save_picture(pictures / "capacity.png", draw_capacity(findings.results))
-    save_picture(pictures / "accuracy.png", draw_accuracies(findings.results))
+    save_picture(pictures / "accuracy.png", plot_accuracies(findings.results))
     sections = [
         tell_start(findings),
         tell_bag(findings),
@@ -854,7 +854,7 @@ def draw_training(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def draw_gradients(findings: Findings) -> Figure:
+def plot_gradients(findings: Findings) -> Figure:
     """Return the curves of three cells, a panel a set of weights."""
     figure = new_figure(width=9.0, height=3.4)
     panels = figure.subplots(1, 3, sharey=True)
@@ -878,7 +878,7 @@ def draw_capacity(results: dict[str, list[Result]]) -> Figure:
     )
 
 
-def draw_accuracies(results: dict[str, list[Result]]) -> Figure:
+def plot_accuracies(results: dict[str, list[Result]]) -> Figure:
     """Return the accuracies of the lesson's networks on AG News."""
     names = [
         "bag",

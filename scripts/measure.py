@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from rnncls.config.loading import load_config
-from rnncls.evaluation.run_evaluation import judge
+from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.training.run import train
 
 HEAD = (
@@ -47,7 +47,7 @@ def measure(path: Path, overrides: list[str], run: Path) -> str:
         if config.data.name == "ag_news" or "data." not in override
     ]
     summary = train(load_config(path, own), run)
-    scores = judge(run).scores()
+    scores = evaluate_run(run).scores()
     low, high = scores.accuracy_interval
     cells = [
         f"`{path}`",

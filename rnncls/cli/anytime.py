@@ -50,9 +50,9 @@ def anytime_command(
         " rows"
     )
     if plot is not None:
-        from rnncls.reporting.insight_plots import draw_anytime
+        from rnncls.reporting.insight_plots import plot_anytime
 
-        save_plot(plot, draw_anytime(points, title))
+        save_plot(plot, plot_anytime(points, title))
     if json_:
         found = {
             "points": [asdict(point) for point in points],

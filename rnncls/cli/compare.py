@@ -1,8 +1,8 @@
-"""`rnncls compare`: runs beside one another on the same rows."""
+"""`rnncls compare`: compare runs on the same rows, with significance tests."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,25 +11,26 @@ from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
-SHOWN_DISAGREEMENTS = 5
-"""--json and --html have more."""
+if TYPE_CHECKING:
+    from rnncls.evaluation.comparison import Comparison
+
+NUM_PRINTED_DISAGREEMENTS = 5
+"""Rows in the terminal; --json and --html have more."""
 
 
 def compare_command(
     runs: Annotated[
         list[Path],
-        typer.Argument(
-            help="The run folders, the one to compare with first.", show_default=False
-        ),
+        typer.Argument(help="The run folders, the baseline first.", show_default=False),
     ],
     split: Annotated[
-        Literal["valid", "test"], typer.Option(help="Which rows of the runs' data.")
+        Literal["valid", "test"], typer.Option(help="The split of the runs' data.")
     ] = "test",
     json_: JsonOption = False,
     html: Annotated[
         Path | None,
         typer.Option(
-            help="Write a page with a picture there too.",
+            help="Also write a page with a plot to this file.",
             metavar="FILE",
             show_default=False,
         ),
@@ -37,38 +38,38 @@ def compare_command(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Set runs beside one another: scores with intervals, sizes, speeds, what differs,
-    and whether it may be chance.
-    """
+    """Compare runs, with significance tests: scores, sizes, speeds and configs."""
     if len(runs) < 2:
-        raise ConfigError("name two runs or more: rnncls compare RUN RUN")
+        raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 
     with fast_imports():
-        from rnncls.evaluation.comparison import compare
-        from rnncls.reporting.comparison_report import (
-            comparison_tables,
-            disagreement_table,
-            save_comparison,
-            setting_table,
-            spread_line,
-        )
+        from rnncls.evaluation.comparison import compare_runs
+        from rnncls.reporting.comparison_report import save_comparison
         from rnncls.runs.folder import find_run
 
-    found = compare(
-        [find_run(run) for run in runs],
-        split=split,
-        device=device,
-        use_cache=not no_cache,
-    )
+    paths = [find_run(run) for run in runs]
+    comparison = compare_runs(paths, split=split, device=device, use_cache=not no_cache)
     if html is not None:
-        save_comparison(html, found)
+        save_comparison(html, comparison)
     if json_:
-        typer.echo(json.dumps(found.to_dict()))
-        return
-    print_tables([], comparison_tables(found))
-    rest = [setting_table(found)] if found.settings else []
-    print_tables(
-        [spread_line(found)],
-        [*rest, disagreement_table(found, SHOWN_DISAGREEMENTS)],
-        fit=True,
+        typer.echo(json.dumps(comparison.to_dict()))
+    else:
+        print_comparison(comparison)
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """Print scores, differences, differing config keys and some disagreements."""
+    from rnncls.reporting.comparison_report import (
+        DIFFERENCE_NOTES,
+        comparison_tables,
+        disagreement_table,
+        setting_table,
+        summary_lines,
     )
+
+    print_tables([], comparison_tables(comparison))
+    tables = [disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS)]
+    if comparison.settings:
+        tables.insert(0, setting_table(comparison))
+    lines = [*DIFFERENCE_NOTES, *summary_lines(comparison)]
+    print_tables(lines, tables, fit=True)

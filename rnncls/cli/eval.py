@@ -1,4 +1,4 @@
-"""`rnncls eval`: how good a run is, on rows that it did not learn from."""
+"""`rnncls eval`: evaluate a run on labelled texts outside its training set."""
 
 import json
 from dataclasses import asdict
@@ -13,21 +13,25 @@ from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.evaluation.metrics import Scores
-    from rnncls.evaluation.run_evaluation import Diagnosis
+    from rnncls.evaluation.run_evaluation import EvaluationResult
+    from rnncls.runs.run import Run
     from rnncls.training.label_issues import LabelIssue
+
+NUM_PRINTED_MISTAKES, NUM_PRINTED_ISSUES = 5, 10
+"""Rows in the terminal; --json and the report have more."""
 
 SplitName = Literal["train", "valid", "test"]
 SplitOption = Annotated[
     SplitName | None,
     typer.Option(
-        help="Which rows of the run's own data; default: test.", show_default=False
+        help="The split of the run's own data; default: test.", show_default=False
     ),
 ]
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        help="Another labelled file, with the run's columns.", show_default=False
+        help="A labelled file to use instead, with the same columns as the run's data.",
+        show_default=False,
     ),
 ]
 
@@ -41,71 +45,77 @@ def eval_command(
         typer.Option(
             "--label-issues",
             help=(
-                "Find training rows that are likely mislabelled too: as many trainings"
-                " as --folds says; extra clean."
+                "Also find training rows that are probably mislabelled. This trains as"
+                " many models as --folds says and needs the extra 'clean'."
             ),
         ),
     ] = False,
     folds: Annotated[
-        int, typer.Option(min=2, help="Parts of the training rows for --label-issues.")
+        int, typer.Option(min=2, help="Number of folds for --label-issues.")
     ] = 5,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print how good a run is, how far its probabilities can be trusted and where it
-    errs; keep it in the run.
-    """
+    """Evaluate a run: scores, calibration and errors. Saves the results in the run."""
     with fast_imports():
-        from rnncls.evaluation.run_evaluation import judge
+        from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.machine.files import write_json
-        from rnncls.runs.folder import find_run
+        from rnncls.runs.folder import RunFolder, find_run
 
     check_source(split, data)
     path = find_run(run)
-    judgement = judge(
+    evaluation = evaluate_run(
         path, split=split or "test", data=data, device=device, use_cache=not no_cache
     )
-    scores, diagnosis = judgement.scores(), judgement.diagnose()
-    result = {
-        **scores.to_dict(),
-        **diagnosis.to_dict(),
-        "data": judgement.origin,
-        "run": str(path),
-    }
-    issues = []
+    result = summarize(evaluation)
+    values = result.to_dict()
+    issues = None
     if label_issues:
-        from rnncls.training.label_issues import find_label_issues
-
-        issues = find_label_issues(
-            judgement.run, num_folds=folds, use_cache=not no_cache
-        )
-        result["label_issues"] = [asdict(issue) for issue in issues]
-        write_json(
-            path / ISSUES, {"num_folds": folds, "label_issues": result["label_issues"]}
-        )
+        issues = _find_label_issues(evaluation.run, folds, use_cache=not no_cache)
+        values["label_issues"] = [asdict(issue) for issue in issues]
+    source = f"file-{data.stem}" if data else split or "test"
+    # Before anything is printed: a closed pipe ends the command.
+    write_json(RunFolder(path).evaluation(source), values)
     if json_:
-        typer.echo(json.dumps(result))
-    else:
-        print_scores(scores, diagnosis, f"{path.name} on {judgement.origin['path']}")
-        if label_issues:
-            print_issues(issues)
-    write_json(
-        path / f"eval-{f'file-{data.stem}' if data else split or 'test'}.json", result
-    )
+        typer.echo(json.dumps(values))
+        return
+    print_result(result)
+    if issues is not None:
+        print_issues(issues)
 
 
 def check_source(split: SplitName | None, data: Path | None) -> None:
-    """See that not both are given."""
+    """Check that at most one of --split and --data is given.
+
+    Raises:
+        ConfigError: Both are given.
+    """
     if split and data:
         raise ConfigError(
-            "--split names rows of the run's own data, --data another file: give one of"
-            " them"
+            "--split selects rows of the run's own data, --data another file: give one"
+            " of them"
         )
 
 
-def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
-    """Print the scores over all classes, those of each class, and what they do not say."""
+def _find_label_issues(
+    run: "Run", num_folds: int, *, use_cache: bool
+) -> "list[LabelIssue]":
+    """Find training rows that are probably mislabelled, and save them in the run."""
+    with fast_imports():
+        from rnncls.machine.files import write_json
+        from rnncls.runs.folder import RunFolder
+        from rnncls.training.label_issues import find_label_issues
+
+    issues = find_label_issues(run, num_folds=num_folds, use_cache=use_cache)
+    rows = [asdict(issue) for issue in issues]
+    target = RunFolder(run.path).label_issues
+    write_json(target, {"num_folds": num_folds, "label_issues": rows})
+    return issues
+
+
+def print_result(result: "EvaluationResult") -> None:
+    """Print all scores, tables of the classes and slices, and some errors."""
     from rnncls.reporting.evaluation_tables import (
         calibration_lines,
         class_table,
@@ -116,43 +126,27 @@ def print_scores(scores: "Scores", diagnosis: "Diagnosis", origin: str) -> None:
         slice_table,
     )
 
+    title = f"{result.run_path.name} on {result.origin['path']}"
+    lines = score_lines(result.scores, title) + calibration_lines(result.calibration)
     tables = [
-        class_table(scores),
-        confusion_table(scores),
-        slice_table("By number of tokens", diagnosis.by_length, "{:,.0f}"),
-        slice_table("By share of unknown words", diagnosis.by_unknown_share, "{:.1%}"),
-        coverage_table(diagnosis.coverage),
+        class_table(result.scores),
+        confusion_table(result.scores),
+        slice_table("By number of tokens", result.by_length, "{:,.0f}"),
+        slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}"),
+        coverage_table(result.coverage),
     ]
-    print_tables([*score_lines(scores, origin), *calibration_lines(diagnosis)], tables)
-    if diagnosis.mistakes:
-        print_tables([], [mistake_table(diagnosis.mistakes[:SHOWN_MISTAKES])], fit=True)
+    print_tables(lines, tables)
+    if result.mistakes:
+        shown = result.mistakes[:NUM_PRINTED_MISTAKES]
+        print_tables([], [mistake_table(shown)], fit=True)
 
 
 def print_issues(issues: "list[LabelIssue]") -> None:
     """Print the training rows whose label is least probable."""
-    from rnncls.reporting.evaluation_tables import text_table
+    from rnncls.reporting.evaluation_tables import label_issue_table
 
-    rows = [
-        [f"{each.row:,}", each.label, f"{each.prob:.4f}", each.suggested, each.text]
-        for each in issues
-    ]
     title = (
-        f"Training rows that are likely mislabelled ({len(rows)} found; {ISSUES} in the"
-        " run folder has them)"
+        f"Training rows that are probably mislabelled ({len(issues)} found; see"
+        " label-issues.json in the run folder)"
     )
-    print_tables(
-        [title],
-        [
-            text_table(
-                "", ["row", "label", "prob", "suggested", "text"], rows[:SHOWN_ISSUES]
-            )
-        ],
-        fit=True,
-    )
-
-
-SHOWN_MISTAKES, SHOWN_ISSUES = 5, 10
-"""Of the surest mistakes and the likeliest wrong labels; --json and the report have
-more."""
-ISSUES = "label-issues.json"
-"""The file of a run folder that keeps them."""
+    print_tables([title], [label_issue_table(issues[:NUM_PRINTED_ISSUES])], fit=True)

@@ -121,10 +121,10 @@ def show_trajectories(
     for text in texts:
         trajectory = trace_verdicts(run.classifier, text)
         if plot is not None or html is not None:
-            from rnncls.reporting.insight_plots import draw_trajectory
+            from rnncls.reporting.insight_plots import plot_trajectory
             from rnncls.reporting.plotting import to_png
 
-            figure = draw_trajectory(trajectory)
+            figure = plot_trajectory(trajectory)
             parts += trajectory_parts(trajectory, to_png(figure))
             if plot is not None:
                 save_plot(plot, figure)

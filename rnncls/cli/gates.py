@@ -41,9 +41,9 @@ def gates_command(
     loaded.classifier.model.to(resolve_device(device or loaded.config.device))
     trace = trace_gates(loaded.classifier, text, layer)
     if plot is not None:
-        from rnncls.reporting.insight_plots import draw_trace
+        from rnncls.reporting.insight_plots import plot_trace
 
-        save_plot(plot, draw_trace(trace))
+        save_plot(plot, plot_trace(trace))
     if json_:
         typer.echo(json.dumps(trace.to_dict()))
     else:

@@ -77,9 +77,9 @@ def gradient_command(
         paths = [find_run(path) for path in runs] if runs else [find_run(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
     if plot is not None:
-        from rnncls.reporting.insight_plots import draw_gradients
+        from rnncls.reporting.insight_plots import plot_gradients
 
-        save_plot(plot, draw_gradients(measured))
+        save_plot(plot, plot_gradients(measured))
     if json_:
         typer.echo(
             json.dumps({**origin, "networks": [each.to_dict() for each in measured]})

@@ -43,9 +43,9 @@ def inspect_command(
 
     inspection = inspect_source(source, set_ or [], use_cache=not no_cache)
     if html is not None:
-        from rnncls.reporting.data_report import save_datasheet
+        from rnncls.reporting.data_report import save_data_report
 
-        save_datasheet(html, inspection, f"The data of {source}")
+        save_data_report(html, inspection, f"The data of {source}")
     if json_:
         typer.echo(json.dumps(inspection.to_dict()))
     else:

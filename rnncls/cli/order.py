@@ -86,9 +86,9 @@ def order_command(
         loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache
     )
     if plot is not None:
-        from rnncls.reporting.insight_plots import draw_word_order
+        from rnncls.reporting.insight_plots import plot_word_order
 
-        save_plot(plot, draw_word_order(readings))
+        save_plot(plot, plot_word_order(readings))
     if json_:
         typer.echo(
             json.dumps(

@@ -1,4 +1,4 @@
-"""`rnncls plot`: the learning curves of runs, in the terminal and as a picture."""
+"""`rnncls plot`: plot the learning curves of runs in the terminal and as a picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.reporting.terminal_chart import Curve
+    from rnncls.reporting.terminal_chart import LearningCurve
 
 
 def plot_command(
@@ -22,24 +22,26 @@ def plot_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Draw them into this PNG too.", metavar="FILE.png", show_default=False
+            help="Also save the plot to this PNG file.",
+            metavar="FILE.png",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show loss and score over the epochs, of one run or of several, finished or not."""
+    """Plot loss and score by epoch, of one or several runs, finished or not."""
     from rnncls.reporting.terminal_chart import chart_lines
 
     curves = load_curves(runs or [])
     for line in chart_lines(curves):
         typer.echo(line)
     if output is not None:
-        from rnncls.reporting.evaluation_plots import draw_curves
+        from rnncls.reporting.evaluation_plots import plot_learning_curves
 
-        save_plot(output, draw_curves(curves))
+        save_plot(output, plot_learning_curves(curves))
 
 
-def load_curves(runs: list[Path]) -> "list[Curve]":
-    """Return the metric rows of run folders, or of the newest finished run.
+def load_curves(runs: list[Path]) -> "list[LearningCurve]":
+    """Load the metric rows of run folders, or of the newest finished run.
 
     Raises:
         RunError: A folder has no rows, or they are damaged.
@@ -47,18 +49,20 @@ def load_curves(runs: list[Path]) -> "list[Curve]":
     from rnncls import RunError
 
     with fast_imports():
-        from rnncls.reporting.comparison_report import shorten
-        from rnncls.reporting.terminal_chart import Curve
+        from rnncls.reporting.display import short_names
+        from rnncls.reporting.terminal_chart import LearningCurve
         from rnncls.runs.folder import RunFolder, find_run
         from rnncls.runs.metric_rows import read_rows
 
     paths = runs or [find_run(None)]
-    found = [read_rows(RunFolder(path).metrics) for path in paths]
-    for path, rows in zip(paths, found, strict=True):
+    names = short_names([str(path) for path in paths])
+    curves = []
+    for path, name in zip(paths, names, strict=True):
+        rows = read_rows(RunFolder(path).metrics)
         if not rows:
             raise RunError(
-                f"{path}: has no row in metrics.jsonl yet: wait for the end of the first"
+                f"{path}: metrics.jsonl has no rows yet: wait for the end of the first"
                 " epoch"
             )
-    names = shorten([str(path) for path in paths])
-    return [Curve(name, rows) for name, rows in zip(names, found, strict=True)]
+        curves.append(LearningCurve(name, rows))
+    return curves

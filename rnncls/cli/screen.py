@@ -1,4 +1,4 @@
-"""Lines and tables on the screen of a person, or in a pipe."""
+"""Output of several commands: lines, tables and saved plots."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def save_plot(path: Path, figure: "Figure") -> None:
-    """Write a figure as PNG and say so on stderr, for stdout may be a table or JSON.
+    """Save a figure as PNG and report it on stderr; stdout may be a table or JSON.
 
     Raises:
         RunError: The file cannot be written.
@@ -26,13 +26,13 @@ def save_plot(path: Path, figure: "Figure") -> None:
 def print_tables(
     lines: Iterable[str], tables: Sequence["Table"], *, fit: bool = False
 ) -> None:
-    """Print lines as they are, then tables.
+    """Print lines, then tables.
 
     Args:
-        lines: Never wrapped, never taken for markup.
-        tables: Below one another.
-        fit: Whether to cut what is too wide for the screen: squeezed, a table of many
-            columns would lose its figures.
+        lines: Printed as they are: neither wrapped nor parsed as markup.
+        tables: Printed one below the other.
+        fit: Whether to cut what is wider than the screen. If not, wide tables are
+            printed in full: squeezed, they would lose digits.
     """
     from rich.console import Console
 
@@ -41,8 +41,6 @@ def print_tables(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if not fit:
         unlimited = console.options.update(max_width=1_000_000)
-        console.width = max(
-            console.width,
-            *(console.measure(table, options=unlimited).maximum for table in tables),
-        )
+        widths = [console.measure(table, options=unlimited).maximum for table in tables]
+        console.width = max(console.width, *widths)
     console.print(*tables)

@@ -1,5 +1,4 @@
-"""Calibration: whether a probability is right as often as it says, and the temperature
-that makes it so.
+"""Calibration: how well probabilities match the accuracy; temperature scaling.
 
 Shapes: N texts, C classes.
 """
@@ -12,18 +11,25 @@ import numpy.typing as npt
 import torch
 
 from rnncls.evaluation.metrics import wilson_interval
+from rnncls.nn.decisions import to_probs
 
 NUM_BINS = 15
 """Bins of equal width over the probabilities from 0 to 1, as in Guo et al. (2017)."""
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
-"""Shares of the texts, the most confident ones, of which the accuracy is told."""
-_WIDEST, _HALVINGS = math.log(1e3), 50
+"""Shares of the texts, the most confident first, whose accuracy is reported."""
+_MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The texts whose label has a probability in [low, high), 1 included: how sure, and
-    how often right, on average.
+    """The texts whose predicted label has a probability in [low, high), or 1.
+
+    Attributes:
+        low: The lower end.
+        high: The upper end.
+        num_rows: Number of texts.
+        confidence: Their mean probability.
+        accuracy: The share of them that is classified correctly.
     """
 
     low: float
@@ -34,17 +40,15 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """The texts whose label has at least the probability `min_confidence`, and how
-    often
-    they are right.
+class SelectiveAccuracy:
+    """Accuracy of the texts whose label has at least the probability `min_confidence`.
 
     Attributes:
         min_confidence: The threshold.
-        share: Of all texts.
-        num_rows: How many they are.
-        accuracy: Share of them that are right.
-        interval: Its 95 % interval (Wilson 1927).
+        share: The share of all texts that reaches it.
+        num_rows: Number of these texts.
+        accuracy: The share of them that is classified correctly.
+        interval: Its 95% interval (Wilson 1927).
     """
 
     min_confidence: float
@@ -55,103 +59,113 @@ class Coverage:
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return what to divide logits by so that the labels become as probable as can be
-    (Guo
-    et al. 2017).
+    """Return the temperature that minimises the cross-entropy (Guo et al. 2017).
 
-    Its inverse b has the prior Gamma(2, 1), which weighs as little as one text: b - log
-    b is added to the loss. Without it a few validation rows, all judged right, would
-    ask for probabilities of 1. The sum is convex in b.
+    Its inverse b has the prior Gamma(2, 1), which weighs as much as one text: b - log b
+    is added to the loss. Without the prior, a few validation rows that are all
+    classified correctly would lead to probabilities of 1. The sum is convex in b, so
+    bisection on its derivative finds the minimum.
 
     Args:
         logits: [N, C] float32, of rows that were not trained on.
         labels: [N] int64.
     """
     logits = logits.double()
-    gained = logits.gather(1, labels[:, None]).sum()
+    sum_of_label_logits = logits.gather(1, labels[:, None]).sum()
 
-    def slope(inverse: float) -> float:
-        expected = ((logits * inverse).softmax(dim=1) * logits).sum()
-        return (expected - gained).item() + 1 - 1 / inverse
+    def derivative(inverse: float) -> float:
+        probs = to_probs(logits * inverse)  # [N, C]
+        expected_logits = (probs * logits).sum()
+        slope_of_loss = (expected_logits - sum_of_label_logits).item()
+        return slope_of_loss + 1 - 1 / inverse
 
-    low, high = -_WIDEST, _WIDEST
-    for _ in range(_HALVINGS):
+    low, high = -_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE
+    for _ in range(_NUM_BISECTIONS):
         middle = (low + high) / 2
-        low, high = (low, middle) if slope(math.exp(middle)) > 0 else (middle, high)
+        if derivative(math.exp(middle)) > 0:
+            high = middle
+        else:
+            low = middle
     return math.exp(-(low + high) / 2)
 
 
-def find_bins(
-    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+def reliability_bins(
+    confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
 ) -> list[Bin]:
-    """Return the bins of a reliability diagram that have any text in them, from two
-    arrays [N].
-    """
-    places = np.minimum((confidences * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    """Return the non-empty bins of a reliability diagram, from two arrays [N]."""
+    bin_ids = np.minimum((confidences * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     bins = []
-    for place in np.unique(places).tolist():
-        inside = places == place
-        confidence, accuracy = (
-            float(confidences[inside].mean()),
-            float(is_right[inside].mean()),
+    for bin_id in np.unique(bin_ids).tolist():
+        inside = bin_ids == bin_id
+        reliability_bin = Bin(
+            low=bin_id / NUM_BINS,
+            high=(bin_id + 1) / NUM_BINS,
+            num_rows=int(inside.sum()),
+            confidence=float(confidences[inside].mean()),
+            accuracy=float(is_correct[inside].mean()),
         )
-        bins.append(
-            Bin(
-                place / NUM_BINS,
-                (place + 1) / NUM_BINS,
-                int(inside.sum()),
-                confidence,
-                accuracy,
-            )
-        )
+        bins.append(reliability_bin)
     return bins
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:
-    """Return by how much confidence and accuracy differ in a bin, on average over all
-    texts (Naeini et al. 2015).
+    """Return the mean gap between confidence and accuracy (Naeini et al. 2015)."""
+    num_rows = sum(bin_.num_rows for bin_ in bins)
+    gaps = [bin_.num_rows * abs(bin_.accuracy - bin_.confidence) for bin_ in bins]
+    return sum(gaps) / num_rows
+
+
+def compute_selective_accuracies(
+    confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
+) -> list[SelectiveAccuracy]:
+    """Return the accuracy of the most confident texts for each share in `COVERAGES`.
+
+    Texts with the same confidence as the last one of a share are included.
+
+    Args:
+        confidences: [N], the probability of each predicted label.
+        is_correct: [N], whether it is the true label.
     """
-    num_rows = sum(each.num_rows for each in bins)
-    return (
-        sum(each.num_rows * abs(each.accuracy - each.confidence) for each in bins)
-        / num_rows
+    sorted_confidences = np.sort(confidences)[::-1]
+    return [
+        _selective_accuracy(
+            float(sorted_confidences[math.ceil(share * len(confidences)) - 1]),
+            confidences,
+            is_correct,
+        )
+        for share in COVERAGES
+    ]
+
+
+def _selective_accuracy(
+    threshold: float,
+    confidences: npt.NDArray[np.float64],
+    is_correct: npt.NDArray[np.bool_],
+) -> SelectiveAccuracy:
+    is_answered = confidences >= threshold
+    num_rows = int(is_answered.sum())
+    num_correct = int(is_correct[is_answered].sum())
+    return SelectiveAccuracy(
+        min_confidence=threshold,
+        share=num_rows / len(confidences),
+        num_rows=num_rows,
+        accuracy=num_correct / num_rows,
+        interval=wilson_interval(num_correct, num_rows),
     )
 
 
-def find_coverages(
-    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
-) -> list[Coverage]:
-    """Return how often the most confident texts are right, for each of `COVERAGES`,
-    from
-    two arrays [N].
-
-    Texts as confident as the last one of a share belong to it too.
-    """
-    ordered = np.sort(confidences)[::-1]
-    found = []
-    for share in COVERAGES:
-        threshold = float(ordered[math.ceil(share * len(ordered)) - 1])
-        covered = confidences >= threshold
-        num_rows, num_right = int(covered.sum()), int(is_right[covered].sum())
-        interval = wilson_interval(num_right, num_rows)
-        found.append(
-            Coverage(
-                threshold,
-                num_rows / len(ordered),
-                num_rows,
-                num_right / num_rows,
-                interval,
-            )
-        )
-    return found
-
-
-def trace_coverage(
-    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+def accuracy_by_coverage(
+    confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the share of the k most confident texts and their accuracy, for k = 1 to
-    N. Two arrays [N].
+    """Return the share of the k most confident texts and their accuracy, k = 1 to N.
+
+    Args:
+        confidences: [N], the probability of each predicted label.
+        is_correct: [N], whether it is the true label.
+
+    Returns:
+        Two arrays [N].
     """
-    ordered = is_right[np.argsort(-confidences, kind="stable")]
-    counts = np.arange(1, len(ordered) + 1)
-    return counts / len(ordered), np.cumsum(ordered) / counts
+    order = np.argsort(-confidences, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    return counts / len(order), np.cumsum(is_correct[order]) / counts

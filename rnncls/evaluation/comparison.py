@@ -1,6 +1,4 @@
-"""Runs beside one another on the same rows: who is better, by how much, whether that
-may
-be chance, and where.
+"""Comparison of runs on the same rows: scores, differences and significance tests.
 
 Shapes: N texts, R runs.
 """
@@ -18,25 +16,25 @@ from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
 from rnncls.data.splits import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
-from rnncls.evaluation.run_evaluation import Judgement, judge
+from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run, read_texts
 from rnncls.machine.files import read_json
-from rnncls.runs.folder import CONFIG, LABELS, MODEL, VOCAB, RunFolder
+from rnncls.runs.folder import RunFolder
 
 NUM_DISAGREEMENTS = 20
-"""Texts that are kept of those on which the runs disagree."""
+"""Number of texts to keep among those on which the runs disagree."""
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparedRun:
     """A run in a comparison.
 
     Attributes:
-        name: Its folder, as it was given.
-        scores: On the rows of the comparison.
-        num_parameters: Weights of the network.
-        size_mib: What the four files that predict take on the disk.
-        train_s: Seconds of training.
-        tokens_per_s: Tokens that it was trained on in a second, on average.
+        name: Its folder, as given by the user.
+        scores: Its scores on the rows of the comparison.
+        num_parameters: Number of weights of the model.
+        size_mib: Size on disk of the four files that prediction needs.
+        train_s: Training time in seconds.
+        tokens_per_s: Mean number of training tokens per second.
     """
 
     name: str
@@ -49,16 +47,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Difference:
-    """A run against the first one.
+    """The difference between a run and the baseline, the first run.
 
     Attributes:
-        name: Its folder, as it was given.
-        gained: Rows that it alone judges right.
-        lost: Rows that the first run alone judges right.
-        difference: Its accuracy less that of the first run.
-        interval: The 95 % interval of that, by the bootstrap over the rows.
-        p: How probable so uneven a split of `gained` and `lost` is by chance (McNemar's
-            exact test).
+        name: The folder of the run, as given by the user.
+        gained: Number of rows that only this run classifies correctly.
+        lost: Number of rows that only the baseline classifies correctly.
+        difference: Accuracy of this run minus that of the baseline.
+        interval: The 95% bootstrap interval of the difference.
+        p: p-value of McNemar's exact test of `gained` against `lost`.
     """
 
     name: str
@@ -71,13 +68,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A text that some runs judge right and others wrong.
+    """A text that some runs classify correctly and others do not.
 
     Attributes:
-        row: Its row in the file, from 1.
+        row: Its row in the file, counted from 1.
         text: The text.
-        label: What the file says.
-        predicted: What each run says.
+        label: The label in the file.
+        predicted: The label that each run predicts.
     """
 
     row: int
@@ -91,20 +88,19 @@ class Comparison:
     """R runs on the same rows, the first of them the baseline.
 
     Attributes:
-        origin: The file, its checksum, the split and the row count.
+        origin: The file, its checksum, the split and the number of rows.
         contenders: The runs.
-        differences: All but the first against the first.
-        settings: Each key of the config that is not the same in all of them, and its
-            value in each.
-        num_disagreements: Rows that some runs judge right and others wrong.
-        disagreements: Some of these rows, those first that the fewest runs judge as the
-            first one does.
-        mean_accuracy: Of all runs but the first.
-        deviation: The standard deviation of that; None for a single run.
+        differences: Each run but the first, compared with the first.
+        settings: The config keys that differ, with the value of each run.
+        num_disagreements: Number of rows that only some of the runs get right.
+        disagreements: Some of these rows. The rows where the fewest runs agree with
+            the baseline come first.
+        mean_accuracy: Mean accuracy of all runs but the first.
+        deviation: Their standard deviation; None for a single run.
     """
 
     origin: dict[str, Any]
-    contenders: list[Contender]
+    contenders: list[ComparedRun]
     differences: list[Difference]
     settings: dict[str, list[Any]]
     num_disagreements: int
@@ -113,148 +109,172 @@ class Comparison:
     deviation: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain lists, dictionaries and numbers."""
+        """Return all values as plain lists, dictionaries and numbers."""
         return asdict(self)
 
 
-def compare(
+def compare_runs(
     paths: Sequence[Path],
     *,
     split: Split = "test",
     device: str | None = None,
     use_cache: bool = True,
 ) -> Comparison:
-    """Let finished runs judge the same rows.
+    """Evaluate finished runs on the same rows and compare them.
 
     Args:
-        paths: Two run folders or more, the baseline first.
-        split: Which rows of their data.
-        device: Instead of the configs'.
-        use_cache: Keep and take tokenised files (see rnncls.data.cache).
+        paths: Two or more run folders, the baseline first.
+        split: Which split of their data.
+        device: The device of the models; default: the configs'.
+        use_cache: Whether to read and write the cache of tokenised files.
 
     Raises:
-        ConfigError: They do not have the same rows or classes.
+        ConfigError: The runs do not have the same rows or classes.
         RnnclsError: A run, the data or the device is wrong.
     """
-    summaries = [_read_summary(path) for path in paths]
-    judgements = [
-        judge(path, split=split, device=device, use_cache=use_cache) for path in paths
+    summaries = [_load_summary(path) for path in paths]
+    evaluations = [
+        evaluate_run(path, split=split, device=device, use_cache=use_cache)
+        for path in paths
     ]
-    for path, each in zip(paths, judgements, strict=True):
-        _check_same_rows(path, judgements[0], each)
-    right = np.stack([each.is_right for each in judgements])  # [R, N]
-    names = [str(path) for path in paths]
-    scores = [each.scores() for each in judgements]
-    others = [each.accuracy for each in scores[1:]]
-    disputed = np.flatnonzero(right.any(axis=0) & ~right.all(axis=0))
+    for path, evaluation in zip(paths, evaluations, strict=True):
+        _check_comparable(path, evaluations[0], evaluation)
+    is_correct = np.stack([evaluation.is_correct for evaluation in evaluations])
+    disputed = np.flatnonzero(is_correct.any(axis=0) & ~is_correct.all(axis=0))
+    runs = [
+        _describe_run(path, evaluation.scores(), summary)
+        for path, evaluation, summary in zip(paths, evaluations, summaries, strict=True)
+    ]
+    accuracies = [run.scores.accuracy for run in runs[1:]]
     return Comparison(
-        origin=judgements[0].origin,
-        contenders=list(map(_contend, paths, scores, summaries)),
-        differences=[
-            differ(name, right[0], own)
-            for name, own in zip(names[1:], right[1:], strict=True)
-        ],
-        settings=find_differing([each.run.config for each in judgements]),
+        origin=evaluations[0].origin,
+        contenders=runs,
+        differences=_differences(runs, is_correct),
+        settings=differing_settings([each.run.config for each in evaluations]),
         num_disagreements=len(disputed),
-        disagreements=_find_disagreements(judgements, right, disputed),
-        mean_accuracy=mean(others),
-        deviation=stdev(others) if len(others) > 1 else None,
+        disagreements=_disagreements(evaluations, is_correct, disputed),
+        mean_accuracy=mean(accuracies),
+        deviation=stdev(accuracies) if len(accuracies) > 1 else None,
     )
 
 
-def differ(
-    name: str, baseline: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]
+def _differences(
+    runs: Sequence[ComparedRun], is_correct: npt.NDArray[np.bool_]
+) -> list[Difference]:
+    """Compare each row of `is_correct`, [R, N], with the first row."""
+    return [
+        compare_with_baseline(run.name, is_correct[0], row)
+        for run, row in zip(runs[1:], is_correct[1:], strict=True)
+    ]
+
+
+def compare_with_baseline(
+    name: str, baseline: npt.NDArray[np.bool_], is_correct: npt.NDArray[np.bool_]
 ) -> Difference:
-    """Return how a run compares with the baseline, from whether each judges each row
-    right. Two arrays [N].
+    """Compare a run with the baseline.
+
+    Args:
+        name: The run.
+        baseline: [N], whether the baseline classifies each row correctly.
+        is_correct: [N], whether the run does.
     """
-    gained, lost, num_rows = (
-        int((own & ~baseline).sum()),
-        int((baseline & ~own).sum()),
-        len(own),
-    )
-    cells = np.array([gained, lost, num_rows - gained - lost])
-    samples = np.random.default_rng(0).multinomial(
-        num_rows, cells / num_rows, NUM_RESAMPLES
+    num_rows = len(is_correct)
+    gained = int((is_correct & ~baseline).sum())
+    lost = int((baseline & ~is_correct).sum())
+    counts = np.array([gained, lost, num_rows - gained - lost])
+    generator = np.random.default_rng(0)
+    samples = generator.multinomial(
+        num_rows, counts / num_rows, NUM_RESAMPLES
     )  # [resamples, 3]
-    interval = percentile_interval((samples[:, 0] - samples[:, 1]) / num_rows)
+    differences = (samples[:, 0] - samples[:, 1]) / num_rows  # [resamples]
     return Difference(
-        name, gained, lost, (gained - lost) / num_rows, interval, mcnemar(gained, lost)
+        name=name,
+        gained=gained,
+        lost=lost,
+        difference=(gained - lost) / num_rows,
+        interval=percentile_interval(differences),
+        p=mcnemar(gained, lost),
     )
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return how probable so uneven a split of the rows judged differently is, were
-    either outcome as likely (1947).
+    """Return the two-sided p-value of McNemar's exact test (1947).
+
+    Args:
+        gained: Number of rows that only the first classifier gets right.
+        lost: Number of rows that only the second one gets right.
     """
-    num_differing, fewer = gained + lost, min(gained, lost)
-    ways = tail = 1
-    for k in range(
-        fewer
-        # each binomial coefficient from the last one: a fresh one costs as much as all
-        # before it
-    ):
-        ways = ways * (num_differing - k) // (k + 1)
-        tail += ways
-    return min(1.0, tail / 2 ** (num_differing - 1)) if num_differing else 1.0
+    num_discordant = gained + lost
+    if num_discordant == 0:
+        return 1.0
+    # Each binomial coefficient is computed from the previous one: computing one alone
+    # costs as much as all the previous ones together.
+    binomial = tail = 1
+    for k in range(min(gained, lost)):
+        binomial = binomial * (num_discordant - k) // (k + 1)
+        tail += binomial
+    num_outcomes: int = 2**num_discordant
+    return min(1.0, 2 * tail / num_outcomes)
 
 
-def find_differing(configs: Sequence[Config]) -> dict[str, list[Any]]:
-    """Return each key whose value is not the same in all configs, and its values."""
-    flat = [_flatten(config.model_dump()) for config in configs]
-    values = {key: [each[key] for each in flat] for key in flat[0]}
-    return {
-        key: own for key, own in values.items() if any(each != own[0] for each in own)
-    }
+def differing_settings(configs: Sequence[Config]) -> dict[str, list[Any]]:
+    """Return each config key that differs, with its value in each config."""
+    flat_configs = [_flatten(config.model_dump()) for config in configs]
+    settings = {}
+    for key in flat_configs[0]:
+        values = [flat_config[key] for flat_config in flat_configs]
+        if any(value != values[0] for value in values):
+            settings[key] = values
+    return settings
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else {f"{prefix}{key}": value}
-        )
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
     return flat
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
-    if not RunFolder(path).summary.is_file():
+def _load_summary(path: Path) -> dict[str, Any]:
+    summary_path = RunFolder(path).summary
+    if not summary_path.is_file():
         raise RunError(
-            f"{path}: not finished: go on with 'rnncls train --resume --out {path}'"
-            " first"
+            f"{path}: not finished: finish it with 'rnncls train --resume --out {path}'"
         )
-    return read_json(RunFolder(path).summary)
+    return read_json(summary_path)
 
 
-def _check_same_rows(path: Path, first: Judgement, other: Judgement) -> None:
-    """See that two runs judge the same rows, and know the same classes."""
-    if other.run.classifier.label_names != first.run.classifier.label_names:
+def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None:
+    """Raise unless two runs were evaluated on the same rows and have the same classes.
+
+    Args:
+        path: The folder of the second run, for the message.
+        first: The baseline.
+        second: The other run.
+    """
+    if second.run.classifier.label_names != first.run.classifier.label_names:
         raise ConfigError(
-            f"{path}: knows the classes {other.run.classifier.label_names}, not"
-            f" {first.run.classifier.label_names}"
+            f"{path}: expected the classes {first.run.classifier.label_names}, found"
+            f" {second.run.classifier.label_names}"
         )
-    is_same_file = other.origin["sha256"] == first.origin["sha256"]
-    if not is_same_file or not np.array_equal(_rows_of(first), _rows_of(other)):
+    is_same_file = second.origin["sha256"] == first.origin["sha256"]
+    if not is_same_file or not np.array_equal(first.split.rows, second.split.rows):
         raise ConfigError(
-            f"{path}: its {other.origin['split']} rows of {other.origin['path']} are"
-            f" not those of {first.run.path}: compare runs with the same files, and the"
-            " same data.split_seed where rows are drawn"
+            f"{path}: its {second.origin['split']} rows of {second.origin['path']} are"
+            f" not those of {first.run.path}: compare runs with the same files, and"
+            " with the same data.split_seed if the splits are drawn"
         )
 
 
-def _rows_of(judgement: Judgement) -> npt.NDArray[np.int64]:
-    assert judgement.split.rows is not None
-    return judgement.split.rows
-
-
-def _contend(path: Path, scores: Scores, summary: dict[str, Any]) -> Contender:
-    num_bytes = sum(
-        (path / name).stat().st_size for name in (CONFIG, VOCAB, LABELS, MODEL)
-    )
+def _describe_run(path: Path, scores: Scores, summary: dict[str, Any]) -> ComparedRun:
+    folder = RunFolder(path)
+    files = [folder.config, folder.vocab, folder.labels, folder.model]
+    num_bytes = sum(file.stat().st_size for file in files)
     num_tokens = summary["data"]["num_train_tokens"] * summary["num_epochs"]
-    return Contender(
+    return ComparedRun(
         name=str(path),
         scores=scores,
         num_parameters=summary["num_parameters"],
@@ -264,23 +284,30 @@ def _contend(path: Path, scores: Scores, summary: dict[str, Any]) -> Contender:
     )
 
 
-def _find_disagreements(
-    judgements: Sequence[Judgement],
-    right: npt.NDArray[np.bool_],
-    numbers: npt.NDArray[np.int64],
+def _disagreements(
+    evaluations: Sequence[Evaluation],
+    is_correct: npt.NDArray[np.bool_],
+    disputed: npt.NDArray[np.int64],
 ) -> list[Disagreement]:
-    num_alike = (right[:, numbers] == right[0, numbers]).sum(axis=0)
-    numbers = numbers[np.argsort(num_alike, kind="stable")][:NUM_DISAGREEMENTS]
-    first = judgements[0]
-    names, rows = first.run.classifier.label_names, _rows_of(first)
+    """Describe the first `NUM_DISAGREEMENTS` of the disputed rows.
+
+    Args:
+        evaluations: The R evaluations, the baseline first.
+        is_correct: [R, N].
+        disputed: Indices of the rows that only some of the runs get right.
+    """
+    is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
+    order = np.argsort(is_like_baseline.sum(axis=0), kind="stable")
+    indices = disputed[order][:NUM_DISAGREEMENTS]
+    baseline = evaluations[0]
+    label_names = baseline.run.classifier.label_names
+    texts = read_texts(baseline, indices)
     return [
         Disagreement(
-            row=int(rows[number]) + 1,
+            row=int(baseline.split.rows[index]) + 1,
             text=text,
-            label=names[first.split.labels[number]],
-            predicted=[names[each.predictions[number]] for each in judgements],
+            label=label_names[baseline.split.labels[index]],
+            predicted=[label_names[each.predictions[index]] for each in evaluations],
         )
-        for number, text in zip(
-            numbers.tolist(), first.read_texts(numbers), strict=True
-        )
+        for index, text in zip(indices.tolist(), texts, strict=True)
     ]

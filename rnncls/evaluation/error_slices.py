@@ -1,6 +1,4 @@
-"""Where a classifier goes wrong: accuracy over slices of the texts, and the mistakes
-that
-it is surest of.
+"""Error analysis: accuracy over slices of the texts, and the most confident errors.
 
 Shapes: N texts.
 """
@@ -15,7 +13,7 @@ from rnncls.text.batching import EncodedTexts
 from rnncls.text.vocab import UNK_ID
 
 NUM_SLICES = 5
-"""Slices of about equally many texts."""
+"""Maximum number of slices; they are about equally large."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +21,11 @@ class Slice:
     """The texts with a value from `low` to `high`, both included.
 
     Attributes:
-        low: The smallest value among them.
-        high: The largest.
-        num_rows: How many they are.
-        accuracy: Share of them that are right.
-        interval: Its 95 % interval (Wilson 1927).
+        low: The smallest value.
+        high: The largest value.
+        num_rows: Number of texts.
+        accuracy: The share of them that is classified correctly.
+        interval: Its 95% interval (Wilson 1927).
     """
 
     low: float
@@ -37,53 +35,66 @@ class Slice:
     interval: tuple[float, float]
 
     def describe(self, form: str) -> str:
-        """Return the range as words, its ends written as in `form` (`{:.1%}`), or the
-        one value that it is.
+        """Return the range as "low to high", or one value if both look the same.
+
+        Args:
+            form: How to format a value, such as `{:.1%}`.
         """
         low, high = form.format(self.low), form.format(self.high)
         return low if low == high else f"{low} to {high}"
 
 
-def find_slices(
-    values: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_]
+def compute_slices(
+    values: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
 ) -> list[Slice]:
-    """Return the accuracy over at most `NUM_SLICES` ranges of a value, cut at its
-    quantiles, from two arrays [N].
+    """Return the accuracy over ranges of a value, cut at its quantiles.
 
-    Texts of one value stay together, so that slices may differ in size, and be fewer.
+    Texts with the same value stay in one slice, so slices may differ in size, and there
+    may be fewer than `NUM_SLICES`.
+
+    Args:
+        values: [N], what to slice by.
+        is_correct: [N], whether each text is classified correctly.
     """
     edges = np.unique(np.quantile(values, np.arange(1, NUM_SLICES) / NUM_SLICES))
-    places = np.searchsorted(edges, values, side="left")
-    slices = []
-    for place in np.unique(places):
-        own, right = values[places == place], is_right[places == place]
-        interval = wilson_interval(int(right.sum()), len(right))
-        slices.append(
-            Slice(
-                float(own.min()),
-                float(own.max()),
-                len(own),
-                float(right.mean()),
-                interval,
-            )
-        )
-    return slices
+    slice_ids = np.searchsorted(edges, values, side="left")
+    return [
+        _slice_of(values[slice_ids == slice_id], is_correct[slice_ids == slice_id])
+        for slice_id in np.unique(slice_ids)
+    ]
+
+
+def _slice_of(
+    values: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
+) -> Slice:
+    return Slice(
+        low=float(values.min()),
+        high=float(values.max()),
+        num_rows=len(values),
+        accuracy=float(is_correct.mean()),
+        interval=wilson_interval(int(is_correct.sum()), len(values)),
+    )
 
 
 def unknown_shares(texts: EncodedTexts) -> npt.NDArray[np.float64]:
-    """Return the share of each text's tokens that the vocabulary lacks. [N] in 0..1."""
-    sums = np.concatenate([[0], np.cumsum(texts.token_ids == UNK_ID)])
-    found: npt.NDArray[np.float64] = (
-        sums[texts.starts + texts.lengths] - sums[texts.starts]
-    ) / texts.lengths
-    return found
+    """Return the share of each text's tokens outside the vocabulary. [N] in 0..1."""
+    num_unknown_before = np.concatenate([[0], np.cumsum(texts.token_ids == UNK_ID)])
+    ends = texts.starts + texts.lengths
+    num_unknown = num_unknown_before[ends] - num_unknown_before[texts.starts]
+    shares: npt.NDArray[np.float64] = num_unknown / texts.lengths
+    return shares
 
 
-def surest_mistakes(
-    confidences: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_], limit: int
+def most_confident_errors(
+    confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_], limit: int
 ) -> npt.NDArray[np.int64]:
-    """Return the numbers of at most `limit` texts judged wrong, the surest first, from
-    two arrays [N].
+    """Return the indices of at most `limit` errors, the most confident first.
+
+    Args:
+        confidences: [N], the probability of each predicted label.
+        is_correct: [N], whether it is the true label.
+        limit: The largest number of indices.
     """
-    wrong = np.flatnonzero(~is_right)
-    return wrong[np.argsort(-confidences[wrong], kind="stable")][:limit]
+    errors = np.flatnonzero(~is_correct)
+    order = np.argsort(-confidences[errors], kind="stable")
+    return errors[order][:limit]

@@ -1,6 +1,4 @@
-"""What a run says of labelled texts that it did not learn from, and what there is to
-see
-in that.
+"""Evaluation of a run on labelled texts: scores, calibration, slices and errors.
 
 Shapes: N texts, C classes.
 """
@@ -20,30 +18,40 @@ from rnncls.data.datasets import columns_of
 from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.data.readers import find_texts
 from rnncls.data.splits import Split
-from rnncls.evaluation import calibration
-from rnncls.evaluation import error_slices as error_analysis
-from rnncls.evaluation.calibration import Bin, Coverage
-from rnncls.evaluation.error_slices import Slice
+from rnncls.evaluation.calibration import (
+    Bin,
+    SelectiveAccuracy,
+    compute_selective_accuracies,
+    expected_calibration_error,
+    reliability_bins,
+)
+from rnncls.evaluation.error_slices import (
+    Slice,
+    compute_slices,
+    most_confident_errors,
+    unknown_shares,
+)
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.machine.device import resolve_device
+from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.data_check import load_data_fingerprint
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
-"""The most confident mistakes that are kept."""
+"""Number of errors to keep, the most confident ones first."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A text judged wrong.
+    """A text that the run classified wrongly.
 
     Attributes:
-        row: Its row in its file, from 1.
-        label: What the file says.
-        predicted: What the run says.
-        prob: How probable that is to the run.
+        row: Its row in its file, counted from 1.
+        label: The label in the file.
+        predicted: The label that the run predicted.
+        prob: The probability of the predicted label.
         text: The text.
     """
 
@@ -55,21 +63,16 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """What the scores do not say.
+class CalibrationReport:
+    """How well the probabilities match the accuracy, before and after calibration.
 
     Attributes:
-        temperature: What the logits were divided by; 1: by nothing.
-        ece: Expected calibration error of the probabilities, over 15 bins of equal
-            width.
-        raw_ece: The same before they were calibrated.
-        raw_loss: The loss in nats before they were calibrated.
-        reliability: The bins that the error is a mean over.
-        raw_reliability: Those before the probabilities were calibrated.
-        by_length: Accuracy by number of tokens.
-        by_unknown_share: Accuracy by the share of tokens that the vocabulary lacks.
-        coverage: Accuracy of the most confident texts alone.
-        mistakes: Those that the run is surest of, the surest first.
+        temperature: The logits are divided by this number; 1 means no calibration.
+        ece: Expected calibration error over 15 bins of equal width.
+        raw_ece: The same before calibration.
+        raw_loss: Mean cross-entropy in nats before calibration.
+        reliability: The bins of the reliability diagram.
+        raw_reliability: The bins before calibration.
     """
 
     temperature: float
@@ -78,24 +81,53 @@ class Diagnosis:
     raw_loss: float
     reliability: list[Bin]
     raw_reliability: list[Bin]
-    by_length: list[Slice]
-    by_unknown_share: list[Slice]
-    coverage: list[Coverage]
-    mistakes: list[Mistake]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain lists, dictionaries and numbers."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The logits of N labelled texts, by a run.
+class EvaluationResult:
+    """Everything that `rnncls eval` prints and saves.
+
+    Attributes:
+        scores: Accuracy, macro-F1, loss and the scores of each class.
+        calibration: How well the probabilities match the accuracy.
+        by_length: Accuracy by number of tokens.
+        by_unknown_share: Accuracy by the share of tokens outside the vocabulary.
+        coverage: Accuracy if only the most confident texts are answered.
+        mistakes: The most confident errors, the most confident first.
+        origin: The file, its checksum, the split and the number of rows.
+        run_path: The run folder.
+    """
+
+    scores: Scores
+    calibration: CalibrationReport
+    by_length: list[Slice]
+    by_unknown_share: list[Slice]
+    coverage: list[SelectiveAccuracy]
+    mistakes: list[Mistake]
+    origin: dict[str, Any]
+    run_path: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all values as plain lists, dictionaries and numbers."""
+        values: dict[str, Any] = self.scores.to_dict()
+        values |= asdict(self.calibration)
+        values["by_length"] = [asdict(row) for row in self.by_length]
+        values["by_unknown_share"] = [asdict(row) for row in self.by_unknown_share]
+        values["coverage"] = [asdict(row) for row in self.coverage]
+        values["mistakes"] = [asdict(row) for row in self.mistakes]
+        values["data"] = self.origin
+        values["run"] = str(self.run_path)
+        return values
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's logits for N labelled texts, and what is computed from them.
 
     Attributes:
         run: The run.
         split: The texts and their labels.
-        origin: The file, its checksum, the split and the row count.
+        origin: The file, its checksum, the split and the number of rows.
         logits: [N, C] float32 on the CPU, calibrated.
     """
 
@@ -107,108 +139,101 @@ class Judgement:
     @cached_property
     def predictions(self) -> npt.NDArray[np.int64]:
         """The most probable class of each text. [N]."""
-        found: npt.NDArray[np.int64] = self.logits.argmax(dim=1).numpy()
-        return found
+        predictions: npt.NDArray[np.int64] = decide(self.logits).numpy()
+        return predictions
 
     @cached_property
-    def is_right(self) -> npt.NDArray[np.bool_]:
-        """Whether that is its label. [N]."""
-        found: npt.NDArray[np.bool_] = self.predictions == self.split.labels
-        return found
+    def is_correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the prediction of each text equals its label. [N]."""
+        is_correct: npt.NDArray[np.bool_] = self.predictions == self.split.labels
+        return is_correct
 
     @cached_property
     def confidences(self) -> npt.NDArray[np.float64]:
-        """How probable it is. [N]."""
+        """The probability of the predicted class of each text. [N]."""
         return _confidences(self.logits)
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
         """How often class i was predicted as class j. [C, C]."""
-        return count_confusion(
-            self.split.labels, self.predictions, self.logits.shape[1]
-        )
+        num_classes = self.logits.shape[1]
+        return count_confusion(self.split.labels, self.predictions, num_classes)
 
     def scores(self) -> Scores:
-        """Return the scores, with their intervals."""
+        """Compute the scores, with their intervals."""
         return score(
             self.confusion, self._loss(self.logits), self.run.classifier.label_names
         )
 
-    def diagnose(self) -> Diagnosis:
-        """Return what the scores do not say.
-
-        Raises:
-            DataError: The texts of the mistakes cannot be read again.
-        """
-        raw = self.logits * self.run.classifier.temperature
-        bins = calibration.find_bins(self.confidences, self.is_right)
-        raw_bins = calibration.find_bins(_confidences(raw), self.is_right)
-        lengths = self.split.texts.lengths.astype(np.float64)
-        return Diagnosis(
+    def calibration(self) -> CalibrationReport:
+        """Compute the calibration before and after temperature scaling."""
+        raw_logits = self.logits * self.run.classifier.temperature
+        bins = reliability_bins(self.confidences, self.is_correct)
+        raw_bins = reliability_bins(_confidences(raw_logits), self.is_correct)
+        return CalibrationReport(
             temperature=self.run.classifier.temperature,
-            ece=calibration.expected_calibration_error(bins),
-            raw_ece=calibration.expected_calibration_error(raw_bins),
-            raw_loss=self._loss(raw),
+            ece=expected_calibration_error(bins),
+            raw_ece=expected_calibration_error(raw_bins),
+            raw_loss=self._loss(raw_logits),
             reliability=bins,
             raw_reliability=raw_bins,
-            by_length=error_analysis.find_slices(lengths, self.is_right),
-            by_unknown_share=error_analysis.find_slices(
-                error_analysis.unknown_shares(self.split.texts), self.is_right
-            ),
-            coverage=calibration.find_coverages(self.confidences, self.is_right),
-            mistakes=self._find_mistakes(),
         )
 
-    def read_texts(self, numbers: npt.NDArray[np.int64]) -> list[str]:
-        """Return the texts with these numbers, as they stand in their file.
+    def slices_by_length(self) -> list[Slice]:
+        """Compute the accuracy by number of tokens."""
+        lengths = self.split.texts.lengths.astype(np.float64)
+        return compute_slices(lengths, self.is_correct)
 
-        Raises:
-            DataError: The file cannot be read.
-        """
-        assert self.split.rows is not None
-        columns = replace(columns_of(self.run.config.data), label=None)
-        return find_texts(
-            Path(self.origin["path"]), columns, self.split.rows[numbers].tolist()
+    def slices_by_unknown_share(self) -> list[Slice]:
+        """Compute the accuracy by the share of tokens outside the vocabulary."""
+        return compute_slices(unknown_shares(self.split.texts), self.is_correct)
+
+    def most_confident_errors(self, limit: int) -> npt.NDArray[np.int64]:
+        """Return the indices of the most confident errors. [at most `limit`]."""
+        return most_confident_errors(self.confidences, self.is_correct, limit)
+
+    def mistake(self, index: int, text: str) -> Mistake:
+        """Describe the error at this index, whose text the caller has read."""
+        label_names = self.run.classifier.label_names
+        return Mistake(
+            row=int(self.split.rows[index]) + 1,
+            label=label_names[self.split.labels[index]],
+            predicted=label_names[self.predictions[index]],
+            prob=float(self.confidences[index]),
+            text=text,
+        )
+
+    def result(self, mistakes: list[Mistake]) -> EvaluationResult:
+        """Compute everything and put it together with the given mistakes."""
+        return EvaluationResult(
+            scores=self.scores(),
+            calibration=self.calibration(),
+            by_length=self.slices_by_length(),
+            by_unknown_share=self.slices_by_unknown_share(),
+            coverage=compute_selective_accuracies(self.confidences, self.is_correct),
+            mistakes=mistakes,
+            origin=self.origin,
+            run_path=self.run.path,
         )
 
     def _loss(self, logits: torch.Tensor) -> float:
-        return F.cross_entropy(
-            logits.double(), torch.from_numpy(self.split.labels)
-        ).item()
-
-    def _find_mistakes(self) -> list[Mistake]:
-        numbers = error_analysis.surest_mistakes(
-            self.confidences, self.is_right, NUM_MISTAKES
-        )
-        assert self.split.rows is not None
-        names = self.run.classifier.label_names
-        return [
-            Mistake(
-                row=int(self.split.rows[number]) + 1,
-                label=names[self.split.labels[number]],
-                predicted=names[self.predictions[number]],
-                prob=float(self.confidences[number]),
-                text=text,
-            )
-            for number, text in zip(numbers, self.read_texts(numbers), strict=True)
-        ]
+        labels = torch.from_numpy(self.split.labels)
+        return F.cross_entropy(logits.double(), labels).item()
 
 
-def judge(
+def evaluate_run(
     path: Path,
     *,
     split: Split = "test",
     data: Path | None = None,
     device: str | None = None,
     use_cache: bool = True,
-) -> Judgement:
-    """Let a run judge labelled texts; the arguments and errors are those of
-    `open_rows`.
-    """
+) -> Evaluation:
+    """Evaluate a run; for arguments and errors see `open_rows`."""
     run, rows, origin = open_rows(
         path, split=split, data=data, device=device, use_cache=use_cache
     )
-    return Judgement(
+    return Evaluation(
         run, rows, origin, compute_logits(run.classifier.model, rows.texts)
     )
 
@@ -221,50 +246,76 @@ def open_rows(
     device: str | None = None,
     use_cache: bool = True,
 ) -> tuple[Run, EncodedSplit, dict[str, Any]]:
-    """Return a run with its model on the device, labelled rows encoded for it, and
-    where
-    these come from.
+    """Load a run and labelled rows that are encoded for it.
 
     Args:
         path: The run folder.
-        split: Which rows of the run's own data.
-        data: Another labelled file instead.
-        device: Instead of the config's.
-        use_cache: Keep and take tokenised files (see rnncls.data.cache).
+        split: Which split of the run's own data to load.
+        data: A labelled file to load instead.
+        device: The device of the model; default: the config's.
+        use_cache: Whether to read and write the cache of tokenised files.
+
+    Returns:
+        The run with its model on the device, the rows, and where the rows come from:
+        the file, its checksum, the split and the number of rows.
 
     Raises:
         RnnclsError: The run, the data or the device is wrong.
     """
     run = load_run(path)
-    run.classifier.model.to(resolve_device(device or run.config.device))
+    classifier = run.classifier
+    classifier.model.to(resolve_device(device or run.config.device))
     rows, origin = load_split(
         run.config,
         split,
-        run.classifier.vocab,
-        run.classifier.label_names,
+        classifier.vocab,
+        classifier.label_names,
         data,
         use_cache=use_cache,
     )
-    if data is None and (split != "test" or run.config.data.test_fraction is not None):
-        _check_same_rows(path, origin)
+    is_drawn = split != "test" or run.config.data.test_fraction is not None
+    if data is None and is_drawn:
+        _check_file_is_unchanged(path, origin)
     return run, rows, origin
 
 
-def _check_same_rows(path: Path, origin: dict[str, Any]) -> None:
-    """See that a file from which the run's own rows are drawn is still the one that it
-    was trained on.
+def read_texts(evaluation: Evaluation, indices: npt.NDArray[np.int64]) -> list[str]:
+    """Read the texts at these indices again, as they are in their file.
+
+    Raises:
+        DataError: The file cannot be read.
     """
-    if (
-        RunFolder(path).summary.exists()
-        and origin["sha256"] not in load_data_fingerprint(path)[0].values()
-    ):
+    columns = replace(columns_of(evaluation.run.config.data), label=None)
+    path = Path(evaluation.origin["path"])
+    return find_texts(path, columns, evaluation.split.rows[indices].tolist())
+
+
+def summarize(evaluation: Evaluation) -> EvaluationResult:
+    """Compute all results of an evaluation, and read the texts of its worst errors.
+
+    Raises:
+        DataError: The texts cannot be read again.
+    """
+    indices = evaluation.most_confident_errors(NUM_MISTAKES)
+    texts = read_texts(evaluation, indices)
+    mistakes = list(map(evaluation.mistake, indices.tolist(), texts))
+    return evaluation.result(mistakes)
+
+
+def _check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
+    """Raise if a file that splits are drawn from has changed since the training."""
+    if not RunFolder(path).summary.exists():
+        return
+    checksums = load_data_fingerprint(path)[0].values()
+    if origin["sha256"] not in checksums:
         raise DataError(
-            f"{origin['path']}: has changed since {path} was trained: its rows cannot"
-            " be told apart any more: restore it, or name a file with --data"
+            f"{origin['path']}: the file has changed since {path} was trained, so its"
+            " splits cannot be reproduced: restore the file, or name a file with --data"
         )
 
 
 def _confidences(logits: torch.Tensor) -> npt.NDArray[np.float64]:
-    """Return the probability of each text's most probable class. [N, C] -> [N]."""
-    found: npt.NDArray[np.float64] = logits.double().softmax(dim=1).amax(dim=1).numpy()
-    return found
+    """Return the probability of each text's predicted class. [N, C] -> [N]."""
+    probs = to_probs(logits.double())  # [N, C]
+    confidences: npt.NDArray[np.float64] = probs.amax(dim=1).numpy()
+    return confidences

@@ -1,263 +1,261 @@
-"""A comparison of runs as tables on the screen and as a page."""
+"""A comparison of runs, as tables for the terminal and as a page."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rich.markup import escape
+from markupsafe import Markup
 from rich.table import Table
 
-from rnncls.evaluation.comparison import Comparison
-from rnncls.reporting import html as page
-from rnncls.reporting.evaluation_tables import text_table
+from rnncls.evaluation.comparison import ComparedRun, Comparison
+from rnncls.reporting import html
+from rnncls.reporting.display import (
+    INTERVAL,
+    interval_line,
+    percent,
+    percent_range,
+    short_names,
+)
+from rnncls.reporting.tables import cut_table, plain_table
 
-_STRIP = 24
-"""Half the characters of the scale on the screen."""
+SIGNIFICANCE_LEVEL = 0.05
+_SCALE_WIDTH = 48
+"""Characters of the scale on which the intervals are drawn."""
+_MAX_PREDICTION_COLUMNS = 3
+"""With more runs, there is no room for their predictions beside the texts."""
+_SCORE_HEADER = [
+    "run",
+    "accuracy",
+    INTERVAL,
+    "macro-F1",
+    "parameters",
+    "MiB",
+    "train s",
+    "tokens/s",
+]
+_DIFFERENCE_HEADER = ["run", "points", INTERVAL, "gained", "lost", "p"]
+_SETTING_HEADER = ["key", "value", "runs"]
+_SETTING_TITLE = "Config keys that differ"
+DIFFERENCE_NOTES = (
+    "points: accuracy minus that of the first run",
+    "gained, lost: rows that only this run, or only the first run, gets right",
+    f"p: McNemar's exact test; significant below {SIGNIFICANCE_LEVEL}",
+)
 
 
-def comparison_tables(found: Comparison) -> list[Table]:
-    """Return the runs, their intervals drawn to one scale, and how they differ from the
-    first: within 80 columns.
+def comparison_tables(comparison: Comparison) -> list[Table]:
+    """Return tables of the scores, the intervals and the differences.
+
+    They fit 80 columns, so the column of the intervals is drawn instead of written.
     """
-    names = shorten([each.name for each in found.contenders])
-    narrow = [[*row[:2], *row[3:]] for row in _score_rows(found)]
-    scores = _table(
-        _title(found), [*_SCORE_HEADER[:3], *_SCORE_HEADER[4:]], _named(names, narrow)
-    )
-    differences = _table(
-        "Against the first run",
-        _DIFFERENCE_HEADER,
-        _named(names[1:], _difference_rows(found)),
-    )
-    return [scores, _strip_table(found, names), differences]
-
-
-def spread_line(found: Comparison) -> str:
-    """Return the mean accuracy of several runs against the first, and how they spread."""
-    deviation = (
-        ""
-        if found.deviation is None
-        else f", standard deviation {100 * found.deviation:.2f} points"
-    )
-    return (
-        "Mean accuracy of the runs after the first:"
-        f" {found.mean_accuracy:.2%}{deviation}"
-    )
-
-
-def setting_table(found: Comparison) -> Table:
-    """Return the keys of the configs that are not the same in all runs, a row for each
-    value.
-    """
-    names = shorten([each.name for each in found.contenders])
-    title = "What differs in their configs"
-    return _table(
-        title, ["key", "value", "runs"], _setting_rows(found, names), num_texts=3
-    )
-
-
-def disagreement_table(found: Comparison, limit: int) -> Table:
-    """Return some texts that some runs judge right and others wrong, a line each, cut
-    at the screen's edge.
-    """
-    names = shorten([each.name for each in found.contenders])
-    shown = len(names) if len(names) <= _MOST_BESIDE else 0
-    header = ["row", "label", *names[:shown], "text"]
+    names = _names(comparison)
+    header = [name for name in _SCORE_HEADER if name not in {INTERVAL, "macro-F1"}]
     rows = [
-        [f"{each.row:,}", each.label, *each.predicted[:shown], each.text]
-        for each in found.disagreements[:limit]
+        [name, percent(run.scores.accuracy), *_size_cells(run)]
+        for name, run in zip(names, comparison.contenders, strict=True)
     ]
-    return text_table(
-        f"Rows on which they disagree: {found.num_disagreements:,}", header, rows
+    return [
+        plain_table(_title(comparison), header, rows),
+        _interval_table(comparison, names),
+        plain_table(
+            "Compared with the first run",
+            _DIFFERENCE_HEADER,
+            _difference_rows(comparison, names[1:]),
+        ),
+    ]
+
+
+def summary_lines(comparison: Comparison) -> list[str]:
+    """Return a verdict on each run but the first, and their mean accuracy."""
+    names = _names(comparison)
+    lines = [
+        f"{name}: {verdict(run.difference, run.p)} {names[0]} (p = {run.p:.2g})"
+        for name, run in zip(names[1:], comparison.differences, strict=True)
+    ]
+    mean_line = (
+        "Mean accuracy of the runs after the first:"
+        f" {percent(comparison.mean_accuracy)}"
     )
+    if comparison.deviation is not None:
+        mean_line += f", standard deviation {100 * comparison.deviation:.2f} points"
+    return [*lines, mean_line]
 
 
-def _table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
-) -> Table:
-    """Return a table without lines; all columns but the first `num_texts` hold numbers."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for place, name in enumerate(header):
-        table.add_column(escape(name), justify="left" if place < num_texts else "right")
-    for row in rows:
-        table.add_row(
-            *(escape(cell.encode("utf-8", "replace").decode()) for cell in row)
-        )
-    return table
+def setting_table(comparison: Comparison) -> Table:
+    """Return the config keys that differ, with a row for each value."""
+    rows = _setting_rows(comparison.settings, _names(comparison))
+    return plain_table(_SETTING_TITLE, _SETTING_HEADER, rows, num_texts=3)
 
 
-_MOST_BESIDE = 3
-"""Runs whose verdicts have room beside a text."""
+def disagreement_table(comparison: Comparison, limit: int) -> Table:
+    """Return some rows that only some of the runs get right, cut to the screen.
+
+    Args:
+        comparison: The comparison.
+        limit: The largest number of rows.
+    """
+    names = _names(comparison)
+    num_shown = len(names) if len(names) <= _MAX_PREDICTION_COLUMNS else 0
+    header = ["row", "label", *names[:num_shown], "text"]
+    rows = [
+        [f"{row.row:,}", row.label, *row.predicted[:num_shown], row.text]
+        for row in comparison.disagreements[:limit]
+    ]
+    return cut_table(_disagreement_title(comparison), header, rows)
 
 
-def save_comparison(path: Path, found: Comparison) -> None:
+def save_comparison(path: Path, comparison: Comparison) -> None:
     """Write the comparison as a page.
 
     Raises:
         RunError: The file cannot be written.
     """
-    from rnncls.reporting.evaluation_plots import draw_accuracies
+    names = _names(comparison)
+    origin = comparison.origin
+    parts = [
+        html.paragraph(f"{_title(comparison)}. SHA-256 {origin['sha256']}."),
+        html.table("Runs", _SCORE_HEADER, _score_rows(comparison, names)),
+        _accuracy_picture(comparison, names),
+        html.table(
+            "Compared with the first run",
+            _DIFFERENCE_HEADER,
+            _difference_rows(comparison, names[1:]),
+        ),
+        *map(html.paragraph, [*DIFFERENCE_NOTES, *summary_lines(comparison)]),
+        html.paragraph(
+            "The intervals of the accuracies are Wilson's; those of the differences are"
+            " bootstrap intervals."
+        ),
+    ]
+    if comparison.settings:
+        rows = _setting_rows(comparison.settings, names)
+        parts.append(html.table(_SETTING_TITLE, _SETTING_HEADER, rows, num_texts=3))
+    parts.append(html.heading(_disagreement_title(comparison)))
+    parts.append(_disagreement_part(comparison, names))
+    html.save_page(path, "Comparison of runs", parts)
+
+
+def _accuracy_picture(comparison: Comparison, names: Sequence[str]) -> Markup:
+    from rnncls.reporting.evaluation_plots import plot_accuracies
     from rnncls.reporting.plotting import to_png
 
-    names = shorten([each.name for each in found.contenders])
-    png = to_png(draw_accuracies(names, [each.scores for each in found.contenders]))
-    caption = (
-        "Accuracy of each run with its 95 % interval; the dotted line is the first run."
+    scores = [run.scores for run in comparison.contenders]
+    return html.picture(
+        to_png(plot_accuracies(names, scores)),
+        f"Accuracy of each run with its {INTERVAL}. The dotted line is the first run.",
+        "A point and a line for each run; the table above has the values.",
     )
+
+
+def _disagreement_part(comparison: Comparison, names: Sequence[str]) -> Markup:
+    header = ["text", "label", *names, "row"]
     rows = [
-        [each.text, each.label, *each.predicted, f"{each.row:,}"]
-        for each in found.disagreements
+        [row.text, row.label, *row.predicted, f"{row.row:,}"]
+        for row in comparison.disagreements
     ]
-    settings = _setting_rows(found, names)
-    parts = [
-        page.paragraph(f"{_title(found)}. SHA-256 {found.origin['sha256']}."),
-        page.table("Runs", _SCORE_HEADER, _named(names, _score_rows(found))),
-        page.picture(
-            png,
-            caption,
-            "A point and a line for each run; the table above has the values.",
-        ),
-        page.table(
-            "Against the first run",
-            _DIFFERENCE_HEADER,
-            _named(names[1:], _difference_rows(found)),
-        ),
-        page.paragraph(
-            "Intervals are of 95 %: Wilson's for an accuracy, the bootstrap's for a"
-            " difference. p is McNemar's exact test."
-        ),
-        *(
-            [
-                page.table(
-                    "What differs in their configs",
-                    ["key", "value", "runs"],
-                    settings,
-                    num_texts=3,
-                )
-            ]
-            * bool(settings)
-        ),
-        page.heading(f"Rows on which they disagree: {found.num_disagreements:,}"),
-        page.table(
-            "Some of them",
-            ["text", "label", *names, "row"],
-            rows,
-            num_texts=2 + len(names),
-        ),
-    ]
-    page.save_page(path, "Comparison of runs", parts)
+    return html.table("Some of these rows", header, rows, num_texts=2 + len(names))
 
 
-def shorten(paths: Sequence[str]) -> list[str]:
-    """Return the paths without the folders that all of them share."""
-    parts, shared = [Path(path).parts for path in paths], 0
-    while (
-        all(len(own) > shared + 1 for own in parts)
-        and len({own[shared] for own in parts}) == 1
-    ):
-        shared += 1
-    return [str(Path(*own[shared:])) for own in parts]
+def _names(comparison: Comparison) -> list[str]:
+    return short_names([run.name for run in comparison.contenders])
 
 
-_SCORE_HEADER = [
-    "run",
-    "accuracy",
-    "95 % interval",
-    "macro-F1",
-    "parameters",
-    "MiB",
-    "s",
-    "tokens/s",
-]
-_DIFFERENCE_HEADER = ["run", "points", "95 % interval", "gained", "lost", "p"]
+def _title(comparison: Comparison) -> str:
+    origin = comparison.origin
+    return f"{origin['path']}: {origin['num_rows']:,} rows ({origin['split']})"
 
 
-def _title(found: Comparison) -> str:
-    return (
-        f"{found.origin['path']}: {found.origin['num_rows']:,} rows"
-        f" ({found.origin['split']})"
-    )
+def _disagreement_title(comparison: Comparison) -> str:
+    return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
 
 
-def _named(names: Sequence[str], rows: Sequence[list[str]]) -> list[list[str]]:
-    return [[name, *row] for name, row in zip(names, rows, strict=True)]
-
-
-def _score_rows(found: Comparison) -> list[list[str]]:
+def _score_rows(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:
     return [
         [
-            f"{each.scores.accuracy:.2%}",
-            "{:.2%} to {:.2%}".format(*each.scores.accuracy_interval),
-            f"{each.scores.macro_f1:.2%}",
-            f"{each.num_parameters:,}",
-            f"{each.size_mib:.1f}",
-            f"{each.train_s:,.0f}",
-            f"{each.tokens_per_s:,.0f}",
+            name,
+            percent(run.scores.accuracy),
+            percent_range(run.scores.accuracy_interval),
+            percent(run.scores.macro_f1),
+            *_size_cells(run),
         ]
-        for each in found.contenders
+        for name, run in zip(names, comparison.contenders, strict=True)
     ]
 
 
-def _difference_rows(found: Comparison) -> list[list[str]]:
+def _size_cells(run: ComparedRun) -> list[str]:
     return [
-        [
-            f"{100 * each.difference:+.2f}",
-            f"{100 * each.interval[0]:+.2f} to {100 * each.interval[1]:+.2f}",
-            f"{each.gained:,}",
-            f"{each.lost:,}",
-            f"{each.p:.2g}",
-        ]
-        for each in found.differences
+        f"{run.num_parameters:,}",
+        f"{run.size_mib:.1f}",
+        f"{run.train_s:,.0f}",
+        f"{run.tokens_per_s:,.0f}",
     ]
 
 
-def _setting_rows(found: Comparison, names: Sequence[str]) -> list[list[str]]:
-    """Return key, value and the runs that have it, a row for each value."""
+def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:
     rows = []
-    for key, values in found.settings.items():
-        owners: dict[str, list[str]] = {}
-        for name, value in zip(names, values, strict=True):
-            owners.setdefault(
-                value if isinstance(value, str) else json.dumps(value), []
-            ).append(name)
-        for value, those in sorted(owners.items(), key=lambda item: len(item[1])):
-            are_most = 1 < len(those) > len(names) / 2
-            rows.append([key, value, "the others" if are_most else ", ".join(those)])
+    for name, run in zip(names, comparison.differences, strict=True):
+        low, high = run.interval
+        row = [
+            name,
+            f"{100 * run.difference:+.2f}",
+            f"{100 * low:+.2f} to {100 * high:+.2f}",
+            f"{run.gained:,}",
+            f"{run.lost:,}",
+            f"{run.p:.2g}",
+        ]
+        rows.append(row)
     return rows
 
 
-def _strip_table(found: Comparison, names: Sequence[str]) -> Table:
-    """Return the intervals drawn to one scale."""
-    intervals = [each.scores.accuracy_interval for each in found.contenders]
-    low, high = min(each[0] for each in intervals), max(each[1] for each in intervals)
-    scale = f"{low:.1%}{high:>{2 * _STRIP - len(f'{low:.1%}')}.1%}"
+def verdict(difference: float, p: float) -> str:
+    """Return what a difference in accuracy and its p-value mean, up to "than" or "to"."""
+    if p >= SIGNIFICANCE_LEVEL:
+        return "no significant difference to"
+    return f"significantly {'better' if difference > 0 else 'worse'} than"
+
+
+def _setting_rows(
+    settings: dict[str, list[Any]], names: Sequence[str]
+) -> list[list[str]]:
+    """Return key, value and the runs that have it, with a row for each value."""
+    rows = []
+    for key, values in settings.items():
+        names_by_value: dict[str, list[str]] = {}
+        for name, value in zip(names, values, strict=True):
+            shown = value if isinstance(value, str) else json.dumps(value)
+            names_by_value.setdefault(shown, []).append(name)
+        rarest_first = sorted(names_by_value.items(), key=lambda item: len(item[1]))
+        rows += [
+            [key, value, _describe_owners(owners, len(names))]
+            for value, owners in rarest_first
+        ]
+    return rows
+
+
+def _describe_owners(owners: Sequence[str], num_runs: int) -> str:
+    is_majority = 1 < len(owners) > num_runs / 2
+    return "the others" if is_majority else ", ".join(owners)
+
+
+def _interval_table(comparison: Comparison, names: Sequence[str]) -> Table:
+    """Return macro-F1, and the accuracy intervals drawn on the same scale."""
+    scores = [run.scores for run in comparison.contenders]
+    low = min(run.accuracy_interval[0] for run in scores)
+    high = max(run.accuracy_interval[1] for run in scores)
+    low_label = percent(low, 1)
+    high_label = f"{percent(high, 1):>{_SCALE_WIDTH - len(low_label)}}"
     rows = [
         [
             name,
-            f"{each.scores.macro_f1:.2%}",
-            draw_strip(
-                each.scores.accuracy, each.scores.accuracy_interval, (low, high)
+            percent(run.macro_f1),
+            interval_line(
+                run.accuracy, run.accuracy_interval, (low, high), _SCALE_WIDTH
             ),
         ]
-        for name, each in zip(names, found.contenders, strict=True)
+        for name, run in zip(names, scores, strict=True)
     ]
-    table = _table(
-        "Macro-F1, and the accuracy in its interval", ["run", "macro-F1", scale], rows
-    )
+    title = f"Macro-F1, and the accuracy in its {INTERVAL}"
+    table = plain_table(title, ["run", "macro-F1", low_label + high_label], rows)
     table.columns[2].justify = "left"
     return table
-
-
-def draw_strip(
-    value: float, interval: tuple[float, float], scale: tuple[float, float]
-) -> str:
-    """Return a line from one end of an interval to the other, and a dot at its value,
-    on a scale of fixed width.
-    """
-    span = max(scale[1] - scale[0], 1e-12)
-    left, dot, right = (
-        round((each - scale[0]) / span * (2 * _STRIP - 1))
-        for each in (interval[0], value, interval[1])
-    )
-    line = " " * left + "─" * (right - left + 1)
-    return line[:dot] + "●" + line[dot + 1 :]

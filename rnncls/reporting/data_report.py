@@ -1,113 +1,35 @@
-"""What was found in the data, as tables for a terminal and as a page."""
+"""The inspection of a data set, as tables for the terminal and as a page."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
-from rich.markup import escape
 from rich.table import Table
 
 from rnncls.data.all_rows import Row
 from rnncls.data.inspection import METHOD, Inspection, Lengths
 from rnncls.data.quality import Finding
 from rnncls.data.splits import Split
-from rnncls.reporting import html as page
+from rnncls.reporting import html
+from rnncls.reporting.display import bar, percent
+from rnncls.reporting.tables import grid_table
+from rnncls.text.display import printable, shorten
 
-NUM_CLASSES = 20
-"""How many classes a table shows, the largest first."""
-_BAR = 24
-_SHOWN = 160
-"""Characters of a text that are shown."""
+MAX_CLASSES = 20
+"""Number of classes in a table, the largest first; the others are summed up."""
+_BAR_WIDTH = 24
+_TEXT_LENGTH, _PAGE_TEXT_LENGTH = 160, 400
+"""Characters of a text in the terminal and on the page."""
 CHECKED = (
-    "copies inside and across splits, near copies, a text with two labels, classes that"
-    " training lacks, imbalance, empty texts, texts without a token, odd characters"
+    "duplicates within and across splits, near-duplicates, texts with two labels,"
+    " classes without training rows, imbalance, empty texts, texts without tokens,"
+    " unusual characters"
 )
-
-
-def bar(share: float, *, is_ascii: bool = False, width: int = _BAR) -> str:
-    """Return a bar as long as a share of 0 to 1, in eighths of a character where the
-    terminal has them.
-    """
-    eighths = round(share * width * 8)
-    if is_ascii:
-        return "#" * max(round(eighths / 8), eighths > 0)
-    whole, rest = divmod(eighths, 8)
-    return "█" * whole + " ▏▎▍▌▋▊▉"[rest].strip()
-
-
-def class_rows(inspection: Inspection) -> Iterator[tuple[str, list[int], float]]:
-    """Yield each class, its rows in each split, and its training rows as a share of the
-    largest class's.
-    """
-    train = inspection.classes["train"]
-    names = list(train)
-    for name in names[:NUM_CLASSES]:
-        counts = [own[name] for own in inspection.classes.values()]
-        yield name, counts, train[name] / max(train.values())
-    if len(names) > NUM_CLASSES:
-        rest = names[NUM_CLASSES:]
-        counts = [
-            sum(own[name] for name in rest) for own in inspection.classes.values()
-        ]
-        yield f"{len(rest)} more", counts, 0.0
-
-
-def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
-    """Return the rows of each class in each split."""
-    table = Table("class", title="Rows", title_justify="left")
-    for split in inspection.classes:
-        table.add_column(split, justify="right")
-    table.add_column("of the largest (train)", no_wrap=True)
-    for name, counts, share in class_rows(inspection):
-        table.add_row(
-            escape(_printable(name)),
-            *(f"{count:,}" for count in counts),
-            bar(share, is_ascii=is_ascii),
-        )
-    table.add_section()
-    table.add_row(
-        "all", *(f"{sum(own.values()):,}" for own in inspection.classes.values()), ""
-    )
-    return table
-
-
-def length_table(lengths: Lengths, *, is_ascii: bool) -> Table:
-    """Return the histogram of the lengths of a split."""
-    table = Table(title="Tokens a text (train)", title_justify="left")
-    table.add_column("tokens", justify="right")
-    table.add_column("texts", justify="right")
-    table.add_column("", no_wrap=True)
-    for name, count in length_rows(lengths):
-        table.add_row(
-            name, f"{count:,}", bar(count / max(lengths.counts), is_ascii=is_ascii)
-        )
-    return table
-
-
-def length_rows(lengths: Lengths) -> Iterator[tuple[str, int]]:
-    """Yield each bin of a histogram as `from-to` and its count."""
-    for place, (start, count) in enumerate(
-        zip(lengths.edges, lengths.counts, strict=True)
-    ):
-        is_last = place + 1 == len(lengths.edges)
-        end = start if is_last else lengths.edges[place + 1] - 1
-        yield (
-            (
-                f"{start} or more"
-                if is_last
-                else str(start)
-                if end == start
-                else f"{start}-{end}"
-            ),
-            count,
-        )
-
-
 SPLIT_HEADER = (
     "split",
     "rows",
     "median",
-    "99 %",
+    "99%",
     "longest",
     "cut",
     "lost",
@@ -115,202 +37,234 @@ SPLIT_HEADER = (
     "vectors",
 )
 SPLIT_NOTE = (
-    "median, 99 %, longest: tokens a text. cut: texts longer than text.max_tokens;"
-    " lost: their tokens after it. unknown: tokens outside the vocabulary of the"
+    "median, 99%, longest: tokens per text. cut: texts longer than text.max_tokens."
+    " lost: their tokens beyond it. unknown: tokens outside the vocabulary of the"
     " training rows. vectors: tokens with a pretrained vector."
 )
 
 
+def class_rows(inspection: Inspection) -> Iterator[tuple[str, list[int], float]]:
+    """Yield each class, its row count in each split, and its relative size.
+
+    The relative size is the number of its training rows divided by that of the largest
+    class.
+    """
+    counts_by_split = list(inspection.classes.values())
+    train_counts = inspection.classes["train"]
+    names = list(train_counts)
+    largest = max(train_counts.values())
+    for name in names[:MAX_CLASSES]:
+        counts = [counts[name] for counts in counts_by_split]
+        yield name, counts, train_counts[name] / largest
+    other_names = names[MAX_CLASSES:]
+    if other_names:
+        sums = [sum(counts[name] for name in other_names) for counts in counts_by_split]
+        yield f"{len(other_names)} more", sums, 0.0
+
+
+def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
+    """Return the rows of each class in each split."""
+    header = ["class", *inspection.classes, "relative to the largest (train)"]
+    rows = [
+        [
+            name,
+            *map("{:,}".format, counts),
+            bar(share, _BAR_WIDTH, is_ascii=is_ascii),
+        ]
+        for name, counts, share in class_rows(inspection)
+    ]
+    table = grid_table("Rows", header, rows)
+    _keep_bars(table)
+    table.add_section()
+    totals = [sum(counts.values()) for counts in inspection.classes.values()]
+    table.add_row("all", *map("{:,}".format, totals), "")
+    return table
+
+
+def length_table(lengths: Lengths, *, is_ascii: bool) -> Table:
+    """Return the histogram of the text lengths of a split."""
+    largest = max(lengths.counts)
+    rows = [
+        [
+            name,
+            f"{count:,}",
+            bar(count / largest, _BAR_WIDTH, is_ascii=is_ascii),
+        ]
+        for name, count in length_rows(lengths)
+    ]
+    header = ["tokens", "texts", ""]
+    table = grid_table("Tokens per text (train)", header, rows, num_texts=0)
+    _keep_bars(table)
+    return table
+
+
+def _keep_bars(table: Table) -> None:
+    """Align the last column to the left and never break its bars."""
+    table.columns[-1].justify = "left"
+    table.columns[-1].no_wrap = True
+
+
+def length_rows(lengths: Lengths) -> Iterator[tuple[str, int]]:
+    """Yield each bin of the histogram as "from-to", and its count."""
+    next_starts = [*lengths.edges[1:], None]
+    for start, next_start, count in zip(
+        lengths.edges, next_starts, lengths.counts, strict=True
+    ):
+        if next_start is None:
+            yield f"{start} or more", count
+        elif next_start == start + 1:
+            yield str(start), count
+        else:
+            yield f"{start}-{next_start - 1}", count
+
+
 def split_rows(inspection: Inspection) -> Iterator[list[str]]:
-    """Yield what is known of the texts of each split."""
+    """Yield text lengths, unknown words and vectors of each split, as cells."""
     for split, lengths in inspection.lengths.items():
-        own = inspection.coverage[split]
-        num_rows = sum(inspection.classes[split].values())
+        coverage = inspection.coverage[split]
+        counts = [
+            sum(inspection.classes[split].values()),
+            lengths.median,
+            lengths.p99,
+            lengths.longest,
+            lengths.num_cut,
+        ]
+        vectors_share = coverage.vectors_share
         yield [
             split,
-            *(
-                f"{count:,}"
-                for count in (
-                    num_rows,
-                    lengths.median,
-                    lengths.p99,
-                    lengths.longest,
-                    lengths.num_cut,
-                )
-            ),
-            f"{lengths.share_cut:.2%}",
-            f"{own.unknown_share:.2%}",
-            "-" if own.vectors_share is None else f"{own.vectors_share:.2%}",
+            *map("{:,}".format, counts),
+            percent(lengths.share_cut),
+            percent(coverage.unknown_share),
+            "-" if vectors_share is None else percent(vectors_share),
         ]
 
 
 def split_table(inspection: Inspection) -> Table:
-    """Return lengths and unknown words of each split."""
-    table = Table(title="Texts", title_justify="left")
-    for place, name in enumerate(SPLIT_HEADER):
-        table.add_column(name, justify="right" if place else "left")
-    for row in split_rows(inspection):
-        table.add_row(*row)
-    return table
+    """Return text lengths, unknown words and vectors of each split."""
+    return grid_table("Texts", SPLIT_HEADER, list(split_rows(inspection)))
 
 
 def summary_lines(inspection: Inspection) -> list[str]:
-    """Return what is said before the tables."""
-    files: dict[str, list[str]] = {}
+    """Return the lines that precede the tables."""
+    splits_by_path: dict[str, list[str]] = {}
     for split, path in inspection.paths.items():
-        files.setdefault(path, []).append(split)
-    return [
-        *(f"{', '.join(splits)}: {path}" for path, splits in files.items()),
-        (
-            f"vocabulary: {inspection.vocab_size:,} words of the training rows;"
-            f" max_tokens: {inspection.max_tokens:,}"
-        ),
-    ]
+        splits_by_path.setdefault(path, []).append(split)
+    lines = [f"{', '.join(splits)}: {path}" for path, splits in splits_by_path.items()]
+    lines.append(
+        f"vocabulary: {inspection.vocab_size:,} words from the training rows;"
+        f" max_tokens: {inspection.max_tokens:,}"
+    )
+    return lines
 
 
 def finding_lines(inspection: Inspection) -> Iterator[tuple[int, str]]:
-    """Yield the findings with their examples and what to do, each paragraph with the
-    width of its margin.
-    """
+    """Yield the findings with advice and examples: paragraphs and their indentation."""
     if not inspection.findings:
-        yield 0, f"Nothing found. Looked for: {CHECKED}."
+        yield 0, _nothing_found()
     for finding in inspection.findings:
-        yield 0, title_of(finding)
-        yield 2, f"What to do: {finding.advice}."
+        yield 0, finding_title(finding)
+        yield 2, _advice(finding)
         for example in finding.examples:
             yield 0, ""
-            yield from ((4, f"{place_of(row)}: {shorten(row.text)}") for row in example)
+            for row in example:
+                yield 4, f"{row_name(row)}: {shorten(row.text, _TEXT_LENGTH)}"
         yield 0, ""
     yield 0, METHOD
 
 
-def title_of(finding: Finding) -> str:
-    """Return a finding in a line, with its count."""
-    return (
-        f"{finding.count:,} of {finding.total:,} ({finding.count / finding.total:.2%}):"
-        f" {finding.what}"
-    )
+def _nothing_found() -> str:
+    return f"No problems found. Checked for: {CHECKED}."
 
 
-def place_of(row: Row) -> str:
-    """Return where a row stands, and its class."""
-    return f"{row.split} row {row.row} [{_printable(row.label)}]"
+def _advice(finding: Finding) -> str:
+    return f"What to do: {finding.advice}."
 
 
-def shorten(text: str, limit: int = _SHOWN) -> str:
-    """Return the start of a text, what cannot be printed as an escape."""
-    text = _printable(" ".join(text.split(" ")))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def finding_title(finding: Finding) -> str:
+    """Return a finding as a line, with its count."""
+    share = percent(finding.count / finding.total)
+    return f"{finding.count:,} of {finding.total:,} ({share}): {finding.what}"
 
 
-def _printable(text: str) -> str:
-    return "".join(
-        (
-            character
-            if character.isprintable()
-            else character.encode("unicode_escape").decode()
-        )
-        for character in text
-    )
+def row_name(row: Row) -> str:
+    """Return split, number and class of a row."""
+    return f"{row.split} row {row.row:,} [{printable(row.label)}]"
 
 
-def save_datasheet(path: Path, inspection: Inspection, title: str) -> None:
-    """Write all of it as one page.
+def save_data_report(path: Path, inspection: Inspection, title: str) -> None:
+    """Write the inspection as a page.
 
     Raises:
         RunError: The file cannot be written.
     """
     splits = list(inspection.classes)
-    rows = [
-        [name, *(f"{count:,}" for count in counts)]
-        for name, counts, _ in class_rows(inspection)
-    ]
-    lengths = [
-        (name, f"{count:,}") for name, count in length_rows(inspection.lengths["train"])
-    ]
     parts = [
-        *map(page.paragraph, summary_lines(inspection)),
-        page.heading("Findings"),
-        *_page_findings(inspection.findings),
-        page.paragraph(METHOD),
-        page.heading("Rows and classes"),
-        _class_picture(inspection),
-        page.table("Rows a class", ["class", *splits], rows),
-        page.heading("Texts"),
-        page.table("Texts of each split", SPLIT_HEADER, list(split_rows(inspection))),
-        page.paragraph(SPLIT_NOTE),
-        _length_picture(inspection.lengths["train"], inspection.max_tokens),
-        page.table("Tokens a text (train)", ["tokens", "texts"], lengths),
-        *_unknown_words(inspection, splits[1:]),
+        *map(html.paragraph, summary_lines(inspection)),
+        html.heading("Findings"),
+        *_finding_parts(inspection.findings),
+        html.paragraph(METHOD),
+        html.heading("Rows and classes"),
+        *_class_parts(inspection),
+        html.heading("Texts"),
+        html.table("Texts of each split", SPLIT_HEADER, list(split_rows(inspection))),
+        html.paragraph(SPLIT_NOTE),
+        *_length_parts(inspection),
+        *_unknown_word_tables(inspection, splits[1:]),
     ]
-    page.save_page(path, title, parts)
+    html.save_page(path, title, parts)
 
 
-def _unknown_words(inspection: Inspection, splits: Sequence[Split]) -> Iterator[Markup]:
-    for split in splits:
-        words = inspection.coverage[split].unknown_words
-        if words:
-            caption = f"Most frequent unknown words ({split})"
-            yield page.table(
-                caption,
-                ["word", "times"],
-                [[_printable(word), count] for word, count in words.items()],
-            )
-
-
-def _page_findings(findings: Sequence[Finding]) -> Iterator[Markup]:
+def _finding_parts(findings: Sequence[Finding]) -> Iterator[Markup]:
     if not findings:
-        yield page.paragraph(f"Nothing found. Looked for: {CHECKED}.")
+        yield html.paragraph(_nothing_found())
     for finding in findings:
-        yield Markup("<h3>{}</h3>").format(title_of(finding))
-        yield page.paragraph(f"What to do: {finding.advice}.")
+        yield html.subheading(finding_title(finding))
+        yield html.paragraph(_advice(finding))
         rows = [
-            [place_of(row), shorten(row.text, 400)]
+            [row_name(row), shorten(row.text, _PAGE_TEXT_LENGTH)]
             for example in finding.examples
             for row in example
         ]
         if rows:
-            yield page.table("Examples", ["where", "text"], rows, num_texts=2)
+            yield html.table("Examples", ["row", "text"], rows, num_texts=2)
 
 
-def _class_picture(inspection: Inspection) -> Markup:
-    from rnncls.reporting.plotting import COLORS, new_figure, to_png
+def _class_parts(inspection: Inspection) -> Iterator[Markup]:
+    from rnncls.reporting.data_plots import plot_class_sizes
+    from rnncls.reporting.plotting import to_png
 
     rows = list(class_rows(inspection))
-    figure = new_figure(7.0, 1.0 + 0.28 * len(rows))
-    axes = figure.add_subplot()
-    names = [shorten(name, 30) for name, *_ in rows]
-    axes.barh(range(len(rows)), [counts[0] for _, counts, _ in rows], color=COLORS[0])
-    axes.set_yticks(range(len(rows)), names, parse_math=False)
-    axes.invert_yaxis()
-    axes.set_xlabel("training rows")
-    return page.picture(
-        to_png(figure),
-        "Training rows a class",
+    names = [name for name, _, _ in rows]
+    train_counts = [counts[0] for _, counts, _ in rows]
+    yield html.picture(
+        to_png(plot_class_sizes(names, train_counts)),
+        "Training rows per class",
         "Bars: the training rows of each class; table below",
     )
+    cells = [[name, *map("{:,}".format, counts)] for name, counts, _ in rows]
+    yield html.table("Rows per class", ["class", *inspection.classes], cells)
 
 
-def _length_picture(lengths: Lengths, max_tokens: int) -> Markup:
-    from rnncls.reporting.plotting import COLORS, new_figure, to_png
+def _length_parts(inspection: Inspection) -> Iterator[Markup]:
+    from rnncls.reporting.data_plots import plot_lengths
+    from rnncls.reporting.plotting import to_png
 
-    figure = new_figure(7.0, 3.0)
-    axes = figure.add_subplot()
-    width = lengths.edges[1] - lengths.edges[0]
-    axes.bar(
-        [edge - 0.5 for edge in lengths.edges],
-        lengths.counts,
-        width=width * 0.9,
-        align="edge",
-        color=COLORS[0],
+    lengths = inspection.lengths["train"]
+    yield html.picture(
+        to_png(plot_lengths(lengths, inspection.max_tokens)),
+        "Tokens per text",
+        "Histogram of the tokens per text; table below",
     )
-    if max_tokens <= lengths.edges[-1] + width:
-        axes.axvline(
-            max_tokens + 0.5, color=COLORS[1], label=f"max_tokens: {max_tokens}"
-        )
-        axes.legend()
-    axes.set_xlabel(f"tokens a text; the last bar: {lengths.edges[-1]} or more")
-    axes.set_ylabel("training rows")
-    return page.picture(
-        to_png(figure), "Tokens a text", "Histogram of the tokens a text; table below"
-    )
+    rows = [(name, f"{count:,}") for name, count in length_rows(lengths)]
+    yield html.table("Tokens per text (train)", ["tokens", "texts"], rows)
+
+
+def _unknown_word_tables(
+    inspection: Inspection, splits: Sequence[Split]
+) -> Iterator[Markup]:
+    for split in splits:
+        words = inspection.coverage[split].unknown_words
+        if words:
+            caption = f"Most frequent unknown words ({split})"
+            rows = [[printable(word), f"{count:,}"] for word, count in words.items()]
+            yield html.table(caption, ["word", "count"], rows)

@@ -1,6 +1,4 @@
-"""The report of a run: one page with its scores, what they do not say, and how it was
-trained.
-"""
+"""The report of a run: a page with its scores, calibration, errors and training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,28 +8,57 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from rnncls.evaluation.calibration import Bin, Coverage, trace_coverage
+from rnncls.config.sections import Config
+from rnncls.evaluation.calibration import (
+    Bin,
+    SelectiveAccuracy,
+    accuracy_by_coverage,
+)
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import Scores
-from rnncls.evaluation.run_evaluation import Diagnosis, Judgement
-from rnncls.reporting import html as page
+from rnncls.evaluation.run_evaluation import (
+    CalibrationReport,
+    Evaluation,
+    EvaluationResult,
+    Mistake,
+)
+from rnncls.machine.files import make_folder, read_json, write_atomic
+from rnncls.reporting import html
+from rnncls.reporting.display import INTERVAL, percent, percent_range
 from rnncls.reporting.evaluation_plots import (
-    draw_confusion,
-    draw_coverage,
-    draw_curves,
-    draw_reliability,
-    draw_slices,
+    plot_confusion,
+    plot_coverage,
+    plot_learning_curves,
+    plot_reliability,
+    plot_slices,
 )
 from rnncls.reporting.plotting import to_png
-from rnncls.reporting.terminal_chart import Curve
+from rnncls.reporting.terminal_chart import LearningCurve
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.metric_rows import read_rows
 
-INTERVAL = "95 % interval"
+_EPOCH_COLUMNS = {
+    "epoch": "{}",
+    "train_loss": "{:.4f}",
+    "valid_loss": "{:.4f}",
+    "train_accuracy": "{:.2%}",
+    "valid_accuracy": "{:.2%}",
+    "valid_macro_f1": "{:.2%}",
+    "elapsed_s": "{:,.0f}",
+    "tokens_per_s": "{:,}",
+}
+"""The columns of the table of epochs: a key of the metric rows and its format."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the report, under the name of its file, its caption, and in words
-    what it shows.
+    """A picture of the report.
+
+    Attributes:
+        name: The name of its file, without the extension.
+        png: The picture.
+        caption: The line below it.
+        alt: What it shows, in words.
     """
 
     name: str
@@ -40,288 +67,324 @@ class Picture:
     alt: str
 
     def as_part(self) -> Markup:
-        """Return it as a part of a page."""
-        return page.picture(self.png, self.caption, self.alt)
+        """Return the picture as a part of a page."""
+        return html.picture(self.png, self.caption, self.alt)
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that the report of a run is made of.
+class TrainingHistory:
+    """What a run folder says about its training.
 
     Attributes:
-        judgement: What the run says of its rows.
-        scores: How often it is right.
-        diagnosis: What the scores do not say.
-        rows: The metric rows of its training.
-        summary: What is known of its training; empty for a run that is not finished.
-        label_issues: Training rows that are likely mislabelled, as `rnncls eval
-            --label-issues` has kept them.
+        rows: The metric rows, one for each epoch.
+        summary: The summary; empty if the run is not finished.
+        label_issues: Training rows that are probably mislabelled, as saved by `rnncls
+            eval --label-issues`.
     """
 
-    judgement: Judgement
-    scores: Scores
-    diagnosis: Diagnosis
     rows: list[dict[str, Any]]
     summary: dict[str, Any]
     label_issues: list[dict[str, Any]]
 
-    def pictures(self) -> dict[str, Picture]:
-        """Return the pictures by their name."""
-        found, scores = self.diagnosis, self.scores
-        drawn = [
-            _draw(
-                "confusion",
-                draw_confusion(scores),
-                "Confusion matrix: the colour of a cell is its share of the true"
-                " class.",
-                "A square of colours with the true classes as rows; the counts stand in"
-                " the table below.",
-            ),
-            _draw(
-                "reliability",
-                draw_reliability(found.reliability, found.raw_reliability),
-                "How often a label is right, over how probable it was said to be (15"
-                " bins of equal width).",
-                f"Two lines near the diagonal; mean gap {found.ece:.4f}, before"
-                f" calibration {found.raw_ece:.4f}.",
-            ),
-            _draw(
-                "coverage",
-                draw_coverage(
-                    *trace_coverage(
-                        self.judgement.confidences, self.judgement.is_right
-                    ),
-                    found.coverage,
-                ),
-                "Accuracy of the answers if only the surest texts are answered.",
-                "A curve from the surest texts to all; the table below has its values.",
-            ),
-            _draw(
-                "slices",
-                draw_slices(found.by_length, found.by_unknown_share),
-                "Accuracy by number of tokens and by share of unknown words.",
-                "Two rows of points with their intervals; the tables below have their"
-                " values.",
-            ),
-        ]
-        if self.rows:
-            curve = draw_curves([Curve(self.judgement.run.path.name, self.rows)])
-            alt = "Two charts of lines; the table below has their values."
-            drawn.append(
-                _draw("curves", curve, "Loss and accuracy over the epochs.", alt)
-            )
-        return {each.name: each for each in drawn}
+
+def load_history(path: Path) -> TrainingHistory:
+    """Load what a run folder says about its training, as far as it exists.
+
+    Raises:
+        RunError: A file is damaged.
+    """
+    folder = RunFolder(path)
+    rows = read_rows(folder.metrics) if folder.metrics.exists() else []
+    summary = read_json(folder.summary) if folder.summary.exists() else {}
+    label_issues = []
+    if folder.label_issues.exists():
+        label_issues = read_json(folder.label_issues)["label_issues"]
+    return TrainingHistory(rows, summary, label_issues)
 
 
-def save_report(path: Path, report: Report, pictures: dict[str, Picture]) -> None:
-    """Write the page.
+def save_pictures(folder: Path, pictures: dict[str, Picture]) -> None:
+    """Save the pictures as PNG files in a folder, which is created if necessary.
+
+    Raises:
+        RunError: The folder or a file cannot be written.
+    """
+    make_folder(folder)
+    for name, picture in pictures.items():
+        write_atomic(folder / f"{name}.png", picture.png)
+
+
+def plot_pictures(
+    evaluation: Evaluation, result: EvaluationResult, history: TrainingHistory
+) -> dict[str, Picture]:
+    """Plot the pictures of the report, by name."""
+    shares, accuracies = accuracy_by_coverage(
+        evaluation.confidences, evaluation.is_correct
+    )
+    calibration = result.calibration
+    pictures = [
+        _confusion_picture(result.scores),
+        _reliability_picture(calibration),
+        _picture(
+            "coverage",
+            plot_coverage(shares, accuracies, result.coverage),
+            "Accuracy of the answers if only the most confident texts are answered.",
+            "A curve from the most confident texts to all texts; the table below has"
+            " its values.",
+        ),
+        _picture(
+            "slices",
+            plot_slices(result.by_length, result.by_unknown_share),
+            "Accuracy by number of tokens and by share of unknown words.",
+            "Two rows of points with their intervals; the tables below have their"
+            " values.",
+        ),
+    ]
+    if history.rows:
+        curve = LearningCurve(result.run_path.name, history.rows)
+        pictures.append(_curve_picture(curve))
+    return {picture.name: picture for picture in pictures}
+
+
+def _confusion_picture(scores: Scores) -> Picture:
+    return _picture(
+        "confusion",
+        plot_confusion(scores),
+        "Confusion matrix: the colour of a cell is its share of the true class.",
+        "A square of coloured cells, a row for each true class; the table below has"
+        " the counts.",
+    )
+
+
+def _reliability_picture(calibration: CalibrationReport) -> Picture:
+    return _picture(
+        "reliability",
+        plot_reliability(calibration.reliability, calibration.raw_reliability),
+        "Accuracy by probability of the predicted label (15 bins of equal width).",
+        f"Two lines near the diagonal; the mean gap is {calibration.ece:.4f}, before"
+        f" calibration {calibration.raw_ece:.4f}.",
+    )
+
+
+def _curve_picture(curve: LearningCurve) -> Picture:
+    return _picture(
+        "curves",
+        plot_learning_curves([curve]),
+        "Loss and accuracy by epoch.",
+        "Two charts of lines; the table below has their values.",
+    )
+
+
+def _picture(name: str, figure: Figure, caption: str, alt: str) -> Picture:
+    return Picture(name, to_png(figure), caption, alt)
+
+
+def save_report(
+    path: Path,
+    result: EvaluationResult,
+    history: TrainingHistory,
+    config: Config,
+    pictures: dict[str, Picture],
+) -> None:
+    """Write the report of a run.
+
+    Args:
+        path: The file to write.
+        result: The evaluation.
+        history: What the run folder says about the training.
+        config: The config of the run, which the page lists.
+        pictures: What `plot_pictures` returned.
 
     Raises:
         RunError: The file cannot be written.
     """
-    page.save_page(
-        path,
-        f"Report on {report.judgement.run.path.name}",
-        list(_parts(report, pictures)),
+    parts = [
+        *_score_parts(result),
+        *_class_parts(result.scores, pictures["confusion"]),
+        *_calibration_parts(result.calibration, pictures["reliability"]),
+        *_coverage_parts(result.coverage, pictures["coverage"]),
+        *_error_parts(result, pictures["slices"]),
+    ]
+    if history.label_issues:
+        parts.append(_label_issue_table(history.label_issues))
+    parts += [html.heading("Training"), *_training_parts(history, pictures)]
+    parts.append(_config_table(config))
+    html.save_page(path, f"Report on {result.run_path.name}", parts)
+
+
+def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
+    origin = result.origin
+    split = (
+        f"the {origin['split']} split of the run's own data"
+        if origin["split"]
+        else "a separate file"
     )
-
-
-def _parts(report: Report, pictures: dict[str, Picture]) -> Iterator[Markup]:
-    found, origin = report.diagnosis, report.judgement.origin
-    yield page.paragraph(
-        f"{origin['path']}: {origin['num_rows']:,} rows, {_which(origin)}. SHA-256"
+    yield html.paragraph(
+        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, {split}. SHA-256"
         f" {origin['sha256']}."
     )
-    yield _score_table(report.scores, found)
-    yield page.heading("Classes")
-    yield from _class_parts(report.scores, pictures["confusion"])
-    yield page.heading("How far a probability can be trusted")
-    yield pictures["reliability"].as_part()
-    yield page.table(
-        "Reliability",
-        ["probability", "rows", "mean", "accuracy"],
-        _bin_rows(found.reliability),
-    )
-    yield page.heading("If the least sure texts are left out")
-    yield pictures["coverage"].as_part()
-    yield page.paragraph(
-        "rnncls predict --min-confidence X answers only where the label has at least"
-        " this probability."
-    )
-    header = ["probability", "answered", "rows", "accuracy", INTERVAL]
-    yield page.table("Accuracy of the answers", header, _coverage_rows(found.coverage))
-    yield page.heading("Where it errs")
-    yield pictures["slices"].as_part()
-    header = ["from, to", "rows", "accuracy", INTERVAL]
-    yield page.table(
-        "By number of tokens", header, _slice_rows(found.by_length, "{:,.0f}")
-    )
-    yield page.table(
-        "By share of unknown words",
-        header,
-        _slice_rows(found.by_unknown_share, "{:.1%}"),
-    )
-    yield from _mistake_parts(found)
-    if report.label_issues:
-        rows = [
-            [
-                each["text"],
-                each["label"],
-                each["suggested"],
-                f"{each['prob']:.4f}",
-                each["row"],
-            ]
-            for each in report.label_issues
-        ]
-        header = ["text", "label", "suggested", "probability of the label", "row"]
-        yield page.table(
-            "Training rows that are likely mislabelled", header, rows, num_texts=3
-        )
-    yield page.heading("Training")
-    yield from _training_parts(report, pictures)
+    yield _score_table(result.scores, result.calibration)
 
 
-def _which(origin: dict[str, Any]) -> str:
-    return (
-        f"the {origin['split']} rows of the run's own data"
-        if origin["split"]
-        else "a file given to it"
-    )
-
-
-def _score_table(scores: Scores, found: Diagnosis) -> Markup:
+def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:
+    accuracy_interval = percent_range(scores.accuracy_interval)
+    macro_f1_interval = percent_range(scores.macro_f1_interval)
     rows = [
+        ["accuracy", percent(scores.accuracy), f"{accuracy_interval} (Wilson)"],
+        ["macro-F1", percent(scores.macro_f1), f"{macro_f1_interval} (bootstrap)"],
+        ["loss (nats)", f"{scores.loss:.4f}", ""],
+        ["loss before calibration (nats)", f"{calibration.raw_loss:.4f}", ""],
+        ["expected calibration error (15 bins)", f"{calibration.ece:.4f}", ""],
+        ["the same before calibration", f"{calibration.raw_ece:.4f}", ""],
         [
-            "accuracy",
-            f"{scores.accuracy:.2%}",
-            f"{_percent(scores.accuracy_interval)} (Wilson)",
+            "temperature, fitted on the validation rows",
+            f"{calibration.temperature:.4f}",
+            "",
         ],
-        [
-            "macro-F1",
-            f"{scores.macro_f1:.2%}",
-            f"{_percent(scores.macro_f1_interval)} (bootstrap)",
-        ],
-        ["loss, nats", f"{scores.loss:.4f}", ""],
-        ["loss before calibration, nats", f"{found.raw_loss:.4f}", ""],
-        ["expected calibration error (15 equal bins)", f"{found.ece:.4f}", ""],
-        ["the same before calibration", f"{found.raw_ece:.4f}", ""],
-        ["temperature, fitted on the validation rows", f"{found.temperature:.4f}", ""],
     ]
-    return page.table("Scores", ["score", "value", INTERVAL], rows)
+    return html.table("Scores", ["score", "value", INTERVAL], rows)
 
 
 def _class_parts(scores: Scores, picture: Picture) -> Iterator[Markup]:
     rows = [
         [
             row.label,
-            f"{row.precision:.2%}",
-            f"{row.recall:.2%}",
-            f"{row.f1:.2%}",
+            percent(row.precision),
+            percent(row.recall),
+            percent(row.f1),
             f"{row.support:,}",
         ]
         for row in scores.per_class
     ]
-    yield page.table("Per class", ["class", "precision", "recall", "F1", "rows"], rows)
+    yield html.heading("Classes")
+    yield html.table("Per class", ["class", "precision", "recall", "F1", "rows"], rows)
     yield picture.as_part()
     names = [row.label for row in scores.per_class]
     counts = [
-        [name, *(f"{n:,}" for n in row)]
-        for name, row in zip(names, scores.confusion_matrix, strict=True)
+        [name, *map("{:,}".format, counts)]
+        for name, counts in zip(names, scores.confusion_matrix, strict=True)
     ]
-    yield page.table("Confusion matrix", ["true \\ predicted", *names], counts)
+    yield html.table("Confusion matrix", ["true \\ predicted", *names], counts)
+
+
+def _calibration_parts(
+    calibration: CalibrationReport, picture: Picture
+) -> Iterator[Markup]:
+    yield html.heading("Calibration of the probabilities")
+    yield picture.as_part()
+    header = ["probability", "rows", "mean", "accuracy"]
+    yield html.table("Reliability", header, _bin_rows(calibration.reliability))
 
 
 def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:
     return [
         [
-            f"{each.low:.3f} to {each.high:.3f}",
-            f"{each.num_rows:,}",
-            f"{each.confidence:.4f}",
-            f"{each.accuracy:.4f}",
+            f"{row.low:.3f} to {row.high:.3f}",
+            f"{row.num_rows:,}",
+            f"{row.confidence:.4f}",
+            f"{row.accuracy:.4f}",
         ]
-        for each in bins
+        for row in bins
     ]
 
 
-def _coverage_rows(coverages: Sequence[Coverage]) -> list[list[str]]:
-    return [
-        [f"{each.min_confidence:.4f}", f"{each.share:.1%}", *_accuracy_cells(each)]
-        for each in coverages
-    ]
-
-
-def _slice_rows(slices: Sequence[Slice], form: str) -> list[list[str]]:
-    return [[each.describe(form), *_accuracy_cells(each)] for each in slices]
-
-
-def _accuracy_cells(found: Slice | Coverage) -> list[str]:
-    return [f"{found.num_rows:,}", f"{found.accuracy:.2%}", _percent(found.interval)]
-
-
-def _mistake_parts(found: Diagnosis) -> Iterator[Markup]:
-    rows = [
-        [each.text, each.label, each.predicted, f"{each.prob:.4f}", f"{each.row:,}"]
-        for each in found.mistakes
-    ]
-    header = ["text", "label", "predicted", "probability", "row"]
-    yield (
-        page.table("The surest mistakes", header, rows, num_texts=3)
-        if rows
-        else page.paragraph("No text is misjudged.")
+def _coverage_parts(
+    coverage: Sequence[SelectiveAccuracy], picture: Picture
+) -> Iterator[Markup]:
+    yield html.heading("If only the most confident texts are answered")
+    yield picture.as_part()
+    yield html.paragraph(
+        "rnncls predict --min-confidence X answers a text only if its label has at"
+        " least this probability."
     )
+    header = ["probability", "answered", "rows", "accuracy", INTERVAL]
+    rows = [
+        [f"{row.min_confidence:.4f}", percent(row.share, 1), *_accuracy_cells(row)]
+        for row in coverage
+    ]
+    yield html.table("Accuracy of the answers", header, rows)
 
 
-def _training_parts(report: Report, pictures: dict[str, Picture]) -> Iterator[Markup]:
-    summary, config = report.summary, report.judgement.run.config.model_dump()
-    if report.rows:
-        yield pictures["curves"].as_part()
-        yield page.table("Epochs", *_epoch_table(report.rows))
-    if summary:
-        facts = [
-            ["parameters", f"{summary['num_parameters']:,}"],
-            ["trained on, rows", f"{summary['data']['num_train_rows']:,}"],
-            ["best epoch", f"{summary['best_epoch']} of {summary['num_epochs']}"],
-            ["seconds", f"{summary['train_s']:,.0f}"],
-            ["device", summary["device"]],
-            [
-                "versions",
-                ", ".join(
-                    f"{name} {version}" for name, version in summary["versions"].items()
-                ),
-            ],
+def _error_parts(result: EvaluationResult, picture: Picture) -> Iterator[Markup]:
+    yield html.heading("Errors")
+    yield picture.as_part()
+    yield _slice_table("By number of tokens", result.by_length, "{:,.0f}")
+    yield _slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}")
+    if result.mistakes:
+        yield _mistake_table(result.mistakes)
+    else:
+        yield html.paragraph("All texts are classified correctly.")
+
+
+def _slice_table(caption: str, slices: Sequence[Slice], form: str) -> Markup:
+    rows = [[row.describe(form), *_accuracy_cells(row)] for row in slices]
+    return html.table(caption, ["from, to", "rows", "accuracy", INTERVAL], rows)
+
+
+def _accuracy_cells(row: Slice | SelectiveAccuracy) -> list[str]:
+    return [f"{row.num_rows:,}", percent(row.accuracy), percent_range(row.interval)]
+
+
+def _mistake_table(mistakes: Sequence[Mistake]) -> Markup:
+    header = ["text", "label", "predicted", "probability", "row"]
+    rows = [
+        [row.text, row.label, row.predicted, f"{row.prob:.4f}", f"{row.row:,}"]
+        for row in mistakes
+    ]
+    return html.table("Most confident errors", header, rows, num_texts=3)
+
+
+def _label_issue_table(label_issues: Sequence[dict[str, Any]]) -> Markup:
+    header = ["text", "label", "suggested", "probability of the label", "row"]
+    rows = [
+        [
+            issue["text"],
+            issue["label"],
+            issue["suggested"],
+            f"{issue['prob']:.4f}",
+            f"{issue['row']:,}",
         ]
-        yield page.table("How it was trained", ["what", "value"], facts, num_texts=2)
-    keys = [
+        for issue in label_issues
+    ]
+    caption = "Training rows that are probably mislabelled"
+    return html.table(caption, header, rows, num_texts=3)
+
+
+def _training_parts(
+    history: TrainingHistory, pictures: dict[str, Picture]
+) -> Iterator[Markup]:
+    if history.rows:
+        yield pictures["curves"].as_part()
+        header = [name.replace("_", " ") for name in _EPOCH_COLUMNS]
+        yield html.table("Epochs", header, _epoch_rows(history.rows))
+    if history.summary:
+        yield _summary_table(history.summary)
+
+
+def _epoch_rows(metric_rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    return [
+        [form.format(row[name]) for name, form in _EPOCH_COLUMNS.items()]
+        for row in metric_rows
+    ]
+
+
+def _summary_table(summary: dict[str, Any]) -> Markup:
+    versions = [f"{name} {version}" for name, version in summary["versions"].items()]
+    rows = [
+        ["parameters", f"{summary['num_parameters']:,}"],
+        ["training rows", f"{summary['data']['num_train_rows']:,}"],
+        ["best epoch", f"{summary['best_epoch']} of {summary['num_epochs']}"],
+        ["seconds", f"{summary['train_s']:,.0f}"],
+        ["device", summary["device"]],
+        ["versions", ", ".join(versions)],
+    ]
+    return html.table("Facts", ["fact", "value"], rows, num_texts=2)
+
+
+def _config_table(config: Config) -> Markup:
+    rows = [
         [f"{section}.{key}", str(value)]
-        for section, values in config.items()
+        for section, values in config.model_dump().items()
         if isinstance(values, dict)
         for key, value in values.items()
     ]
-    yield page.table("Config", ["key", "value"], keys, num_texts=2)
-
-
-def _epoch_table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    names = {
-        "epoch": "{}",
-        "train_loss": "{:.4f}",
-        "valid_loss": "{:.4f}",
-        "train_accuracy": "{:.2%}",
-    }
-    names |= {
-        "valid_accuracy": "{:.2%}",
-        "valid_macro_f1": "{:.2%}",
-        "elapsed_s": "{:,.0f}",
-        "tokens_per_s": "{:,}",
-    }
-    header = [name.replace("_", " ") for name in names]
-    return header, [
-        [form.format(row[name]) for name, form in names.items()] for row in rows
-    ]
-
-
-def _percent(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.2%} to {interval[1]:.2%}"
-
-
-def _draw(name: str, figure: Figure, caption: str, alt: str) -> Picture:
-    return Picture(name, to_png(figure), caption, alt)
+    return html.table("Config", ["key", "value"], rows, num_texts=2)

@@ -1,6 +1,6 @@
-"""What the pictures of reports and comparisons show.
+"""Plots of evaluations, comparisons and learning curves.
 
-Each function draws one figure from figures that stand in a table as well.
+Each function plots values that a table shows as well.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from rnncls.evaluation.calibration import Bin, Coverage
+from rnncls.evaluation.calibration import NUM_BINS, Bin, SelectiveAccuracy
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import Scores
-from rnncls.reporting.plotting import COLORS, HEAT, new_figure
-from rnncls.reporting.terminal_chart import Curve, score_of
+from rnncls.reporting.display import INTERVAL
+from rnncls.reporting.plotting import COLORS, GREY, HEAT, new_figure
+from rnncls.reporting.terminal_chart import LearningCurve, score_name
+from rnncls.text.display import shorten
 
-_MOST_COUNTED = 20
-"""Classes above which the cells of a confusion matrix have no room for their counts."""
-_GREY = "#808080"
+_MAX_COUNTED_CLASSES = 20
+"""With more classes, the cells of a confusion matrix have no room for their counts."""
+_MAX_CURVE_POINTS = 1000
+_NAME_LENGTH = 24
 
 
-def draw_confusion(scores: Scores) -> Figure:
-    """Draw the confusion matrix: a cell's colour is its share of the true class, its
-    number the count.
-    """
-    names = [row.label for row in scores.per_class]
+def plot_confusion(scores: Scores) -> Figure:
+    """Plot the confusion matrix: counts, coloured by their share of the true class."""
+    names = [shorten(row.label, _NAME_LENGTH) for row in scores.per_class]
     counts = np.array(scores.confusion_matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 3.0 + 0.35 * min(len(names), 60)
@@ -40,120 +41,119 @@ def draw_confusion(scores: Scores) -> Figure:
         shrink=0.8,
         label="share of the true class",
     )
-    places = range(len(names))
-    axes.set_xticks(places, [_shorten(name) for name in names], rotation=45, ha="right")
-    axes.set_yticks(places, [_shorten(name) for name in names])
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true")
-    for (row, column), share in np.ndenumerate(
-        shares if len(names) <= _MOST_COUNTED else np.empty((0, 0))
-    ):
-        color = "black" if share > 0.5 else "white"
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]:,}",
-            ha="center",
-            va="center",
-            color=color,
-        )
+    if len(names) <= _MAX_COUNTED_CLASSES:
+        _write_counts(axes, counts, shares)
     return figure
 
 
-def draw_reliability(bins: Sequence[Bin], raw: Sequence[Bin]) -> Figure:
-    """Draw accuracy over confidence, before and after calibration, and how many texts
-    have which confidence.
+def _write_counts(
+    axes: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]
+) -> None:
+    """Write each count into its cell, in a colour that stands out from the cell's."""
+    for (row, column), share in np.ndenumerate(shares):
+        color = "black" if share > 0.5 else "white"
+        count = f"{counts[row, column]:,}"
+        axes.text(column, row, count, ha="center", va="center", color=color)
+
+
+def plot_reliability(bins: Sequence[Bin], raw_bins: Sequence[Bin]) -> Figure:
+    """Plot a reliability diagram, and the number of texts by confidence below it.
+
+    Args:
+        bins: The bins of the calibrated probabilities.
+        raw_bins: The bins before calibration.
     """
     figure = new_figure(6.0, 5.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="as sure as right")
-    for each, color, marker, name in (
-        (raw, COLORS[1], "s", "before calibration"),
-        (bins, COLORS[0], "o", "calibrated"),
-    ):
-        x, y = [own.confidence for own in each], [own.accuracy for own in each]
-        above.plot(x, y, color=color, marker=marker, label=name)
+    above.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
+    _plot_bins(above, raw_bins, COLORS[1], "s", "before calibration")
+    _plot_bins(above, bins, COLORS[0], "o", "calibrated")
     above.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     above.legend(loc="upper left")
-    starts, shares = [each.low for each in bins], [each.num_rows for each in bins]
     below.bar(
-        starts, shares, width=1 / 15, align="edge", color=COLORS[0], edgecolor="white"
+        [each.low for each in bins],
+        [each.num_rows for each in bins],
+        width=1 / NUM_BINS,
+        align="edge",
+        color=COLORS[0],
+        edgecolor="white",
     )
     below.set(xlabel="probability of the predicted label", ylabel="texts")
     return figure
 
 
-def draw_coverage(
+def _plot_bins(
+    axes: Axes, bins: Sequence[Bin], color: str, marker: str, label: str
+) -> None:
+    confidences = [each.confidence for each in bins]
+    accuracies = [each.accuracy for each in bins]
+    axes.plot(confidences, accuracies, color=color, marker=marker, label=label)
+
+
+def plot_coverage(
     shares: npt.NDArray[np.float64],
     accuracies: npt.NDArray[np.float64],
-    coverages: Sequence[Coverage],
+    coverage: Sequence[SelectiveAccuracy],
 ) -> Figure:
-    """Draw the accuracy of the most confident texts over their share, with intervals at
-    some shares.
+    """Plot the accuracy of the most confident texts by their share of all texts.
+
+    Args:
+        shares: [N], the share of the k most confident texts.
+        accuracies: [N], their accuracy.
+        coverage: The points to plot with intervals.
     """
     figure = new_figure(6.0, 3.5)
     axes = figure.subplots()
-    places = np.unique(np.linspace(0, len(shares) - 1, 1000).astype(np.int64))
-    axes.plot(shares[places], accuracies[places], color=COLORS[0])
-    _draw_intervals(axes, [each.share for each in coverages], coverages, COLORS[0])
-    lowest = min(each.interval[0] for each in coverages)
-    axes.set(
-        xlabel="share of the texts that are answered", ylabel="accuracy of the answers"
-    )
+    num_points = len(shares)
+    indices = np.linspace(0, num_points - 1, _MAX_CURVE_POINTS).astype(np.int64)
+    indices = np.unique(indices)
+    axes.plot(shares[indices], accuracies[indices], color=COLORS[0])
+    _plot_intervals(axes, [point.share for point in coverage], coverage)
+    lowest = min(point.interval[0] for point in coverage)
+    axes.set(xlabel="share of texts answered", ylabel="accuracy of the answers")
     axes.set(xlim=(0, 1.02), ylim=(max(0.0, lowest - 0.05), 1.005))
-    _as_percentages(axes)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
 
 
-def draw_slices(
+def plot_slices(
     by_length: Sequence[Slice], by_unknown_share: Sequence[Slice]
 ) -> Figure:
-    """Draw accuracy with its interval over the number of tokens, and over the share of
-    unknown words.
-    """
+    """Plot accuracy by number of tokens, and by share of unknown words."""
     figure = new_figure(7.0, 3.5)
     left, right = figure.subplots(1, 2, sharey=True)
-    for axes, slices, form, name in (
-        (left, by_length, "{:,.0f}", "tokens"),
-        (right, by_unknown_share, "{:.1%}", "unknown words"),
-    ):
-        _draw_intervals(axes, range(len(slices)), slices, COLORS[0])
-        axes.set_xticks(
-            range(len(slices)),
-            [each.describe(form) for each in slices],
-            rotation=30,
-            ha="right",
-        )
-        axes.set_xlabel(name)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    left.set_ylabel("accuracy")
+    _plot_slices(left, by_length, "{:,.0f}")
+    _plot_slices(right, by_unknown_share, "{:.1%}")
+    left.set(xlabel="tokens", ylabel="accuracy")
+    right.set_xlabel("unknown words")
     return figure
 
 
-def draw_curves(curves: Sequence[Curve]) -> Figure:
-    """Draw loss and score over the epochs: training dashed, validation solid, a colour
-    for each run.
-    """
-    score = score_of(curves)
+def _plot_slices(axes: Axes, slices: Sequence[Slice], form: str) -> None:
+    positions = range(len(slices))
+    names = [each.describe(form) for each in slices]
+    _plot_intervals(axes, positions, slices)
+    axes.set_xticks(positions, names, rotation=30, ha="right")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+
+
+def plot_learning_curves(curves: Sequence[LearningCurve]) -> Figure:
+    """Plot loss and score by epoch: training dashed, validation solid."""
+    score = score_name(curves)
     figure = new_figure(9.0, 3.8)
     left, right = figure.subplots(1, 2)
-    for number, curve in enumerate(curves):
-        color = COLORS[number % len(COLORS)]
-        for axes, name in ((left, "loss"), (right, score)):
-            for part, style, marker in (("train", "--", "."), ("valid", "-", "o")):
-                rows = [row for row in curve.rows if f"{part}_{name}" in row]
-                if rows:
-                    x, y = (
-                        [row["epoch"] for row in rows],
-                        [row[f"{part}_{name}"] for row in rows],
-                    )
-                    label = f"{_shorten(curve.name)}, {part}"
-                    axes.plot(
-                        x, y, color=color, linestyle=style, marker=marker, label=label
-                    )
+    for index, curve in enumerate(curves):
+        color = COLORS[index % len(COLORS)]
+        _plot_curve(left, curve, "loss", color)
+        _plot_curve(right, curve, score, color)
     left.set(xlabel="epoch", ylabel="loss (nats)")
     right.set(xlabel="epoch", ylabel=score)
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     if score != "perplexity":
         right.yaxis.set_major_formatter(PercentFormatter(1.0))
     figure.legend(
@@ -165,42 +165,47 @@ def draw_curves(curves: Sequence[Curve]) -> Figure:
     return figure
 
 
-def draw_accuracies(names: Sequence[str], scores: Sequence[Scores]) -> Figure:
-    """Draw the accuracy of each run with its interval, the first run on top."""
+def _plot_curve(axes: Axes, curve: LearningCurve, metric: str, color: str) -> None:
+    """Plot a metric of a run, where it has been recorded."""
+    for part, line, marker in (("train", "--", "."), ("valid", "-", "o")):
+        key = f"{part}_{metric}"
+        rows = [row for row in curve.rows if key in row]
+        if rows:
+            axes.plot(
+                [row["epoch"] for row in rows],
+                [row[key] for row in rows],
+                color=color,
+                linestyle=line,
+                marker=marker,
+                label=f"{shorten(curve.name, _NAME_LENGTH)}, {part}",
+            )
+
+
+def plot_accuracies(names: Sequence[str], scores: Sequence[Scores]) -> Figure:
+    """Plot the accuracy of each run with its interval, the first run at the top."""
     figure = new_figure(7.0, 1.2 + 0.35 * len(names))
     axes = figure.subplots()
-    for place, each in enumerate(scores):
-        low, high = each.accuracy_interval
-        axes.plot([low, high], [place, place], color=COLORS[0], linewidth=2)
-        axes.plot([each.accuracy], [place], color=COLORS[0], marker="o")
-    axes.axvline(scores[0].accuracy, color=_GREY, linestyle=":")
-    axes.set_yticks(range(len(names)), [_shorten(name) for name in names])
+    for position, run_scores in enumerate(scores):
+        interval = run_scores.accuracy_interval
+        axes.plot(interval, [position, position], color=COLORS[0], linewidth=2)
+        axes.plot([run_scores.accuracy], [position], color=COLORS[0], marker="o")
+    axes.axvline(scores[0].accuracy, color=GREY, linestyle=":")
+    axes.set_yticks(range(len(names)), [shorten(name, _NAME_LENGTH) for name in names])
     axes.invert_yaxis()
-    axes.set_xlabel("accuracy, with its 95 % interval")
+    axes.set_xlabel(f"accuracy, with its {INTERVAL}")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     return figure
 
 
-def _draw_intervals(
+def _plot_intervals(
     axes: Axes,
-    x: Sequence[float],
-    found: Sequence[Slice] | Sequence[Coverage],
-    color: str,
+    positions: Sequence[float],
+    points: Sequence[Slice] | Sequence[SelectiveAccuracy],
 ) -> None:
-    y = [each.accuracy for each in found]
-    lengths = [
-        [each.accuracy - each.interval[0], each.interval[1] - each.accuracy]
-        for each in found
-    ]
+    accuracies = np.array([point.accuracy for point in points])
+    lows = np.array([point.interval[0] for point in points])
+    highs = np.array([point.interval[1] for point in points])
+    lengths = np.abs([accuracies - lows, highs - accuracies])
     axes.errorbar(
-        x, y, yerr=np.abs(np.transpose(lengths)), fmt="o", color=color, capsize=3
+        positions, accuracies, yerr=lengths, fmt="o", color=COLORS[0], capsize=3
     )
-
-
-def _as_percentages(axes: Axes) -> None:
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:23]}…"

@@ -1,10 +1,8 @@
-"""Self-contained HTML pages: one file without scripts, fonts or addresses of elsewhere,
-in
-which every text is escaped.
+"""Self-contained HTML pages: one file, without scripts, fonts or external resources.
 
-A page is a list of parts, each made by a function here: whatever goes through them
-stays text, `<script>` too. What a picture shows stands beside it in words or a table,
-for those who do not see it.
+A page is a list of parts, each made by a function of this module, which escapes every
+text. What a picture shows is also said in words or in a table beside it, for readers
+who cannot see it.
 """
 
 from base64 import b64encode
@@ -26,16 +24,30 @@ _PAGE = _ENVIRONMENT.from_string("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <style>
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --line: #c9d1d9; --soft: #f3f5f7; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --paper: #14171a; --line: #3d444d; --soft: #20252a; } }
+:root {
+  color-scheme: light dark;
+  --ink: #1b1f24; --paper: #ffffff; --line: #c9d1d9; --soft: #f3f5f7;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ec; --paper: #14171a; --line: #3d444d; --soft: #20252a; }
+}
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; color: var(--ink); background: var(--paper);
-  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+body {
+  margin: 0 auto; max-width: 60rem; padding: 1rem;
+  color: var(--ink); background: var(--paper);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+}
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: max-content; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+table {
+  border-collapse: collapse; width: max-content; margin: .5rem 0;
+  font-variant-numeric: tabular-nums;
+}
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td {
+  padding: .25rem .6rem; border-bottom: 1px solid var(--line);
+  text-align: left; vertical-align: top;
+}
 th, td { overflow-wrap: normal; max-width: min(34rem, 55vw); }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th { background: var(--soft); }
@@ -56,20 +68,25 @@ figcaption { font-size: .9rem; }
 """)
 
 _TABLE = _ENVIRONMENT.from_string("""\
-<div class="scroll" tabindex="0" role="region" aria-label="{{ caption }}"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ caption }}">
+<table>
 <caption>{{ caption }}</caption>
-<thead><tr>{% for name in header %}<th scope="col"{{ numeric[loop.index0] }}>{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>
+{% for name in header %}
+<th scope="col"{{ classes[loop.index0] }}>{{ name }}</th>
+{% endfor %}
+</tr></thead>
 <tbody>
 {% for row in rows %}
-<tr>{% for cell in row %}<td{{ numeric[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}<td{{ classes[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
-</tbody></table></div>""")
-
-_NUMERIC = {True: Markup(' class="number"'), False: ""}
+</tbody>
+</table>
+</div>""")
 
 
 def save_page(path: Path, title: str, parts: Sequence[Markup]) -> None:
-    """Write a page of these parts, whole or not at all.
+    """Write a page atomically.
 
     Raises:
         RunError: The file cannot be written.
@@ -79,7 +96,7 @@ def save_page(path: Path, title: str, parts: Sequence[Markup]) -> None:
 
 
 def heading(text: str) -> Markup:
-    """Return the title of a section."""
+    """Return the heading of a section."""
     return Markup("<h2>{}</h2>").format(text)
 
 
@@ -88,24 +105,42 @@ def paragraph(text: str) -> Markup:
     return Markup("<p>{}</p>").format(text)
 
 
+def subheading(text: str) -> Markup:
+    """Return the heading of a part of a section."""
+    return Markup("<h3>{}</h3>").format(text)
+
+
 def table(
     caption: str,
     header: Sequence[str],
     rows: Sequence[Sequence[object]],
     num_texts: int = 1,
 ) -> Markup:
-    """Return a table, a cell as `str` shows it; all columns but the first `num_texts`
-    hold numbers.
+    """Return a table.
+
+    Args:
+        caption: Its title.
+        header: The names of the columns.
+        rows: The cells, shown as `str` shows them.
+        num_texts: How many columns, from the left, hold text. The others hold numbers
+            and are aligned to the right.
     """
-    numeric = [_NUMERIC[place >= num_texts] for place in range(len(header))]
+    number_class = Markup(' class="number"')
+    classes = [
+        "" if column < num_texts else number_class for column in range(len(header))
+    ]
     return Markup(
-        _TABLE.render(caption=caption, header=header, rows=rows, numeric=numeric)
+        _TABLE.render(caption=caption, header=header, rows=rows, classes=classes)
     )
 
 
 def picture(png: bytes, caption: str, alt: str) -> Markup:
-    """Return a picture that is part of the page, its caption, and in words what it
-    shows.
+    """Return a picture embedded in the page.
+
+    Args:
+        png: The picture.
+        caption: The line below it.
+        alt: What the picture shows, in words.
     """
     source = f"data:image/png;base64,{b64encode(png).decode()}"
     return Markup(

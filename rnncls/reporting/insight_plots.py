@@ -1,8 +1,8 @@
-"""What was seen inside a network, as pictures: trajectories, accuracy against tokens
-read,
-states and gates.
+"""Plots of trajectories, accuracy by tokens read, gates, gradients and word order.
 
-What each picture shows is also in a table or in JSON, which the commands print.
+A table or the JSON output of the command has the same values.
+
+Shapes: T tokens, C classes, H units.
 """
 
 from collections.abc import Sequence
@@ -18,33 +18,28 @@ from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.gradients import FLOOR, Measured
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.inference.insight.word_order import BAG, WordOrderResult
-from rnncls.reporting.plotting import COLORS, HEAT, SIGNED, new_figure, use_log_scale
+from rnncls.reporting.display import INTERVAL, percent
+from rnncls.reporting.plotting import (
+    COLORS,
+    GREY,
+    HEAT,
+    SIGNED,
+    new_figure,
+    use_log_scale,
+)
 
-SHOWN_CLASSES = len(COLORS)
-"""A picture has no more lines than it has colours."""
+MAX_CLASSES = len(COLORS)
+"""A plot has at most one line for each colour."""
 _LINES = ("-", "--", "-.", ":")
-_NAMED_TOKENS, _LONGEST_NAME = 80, 14
+_MAX_NAMED_TOKENS, _NAME_LENGTH = 80, 14
 
 
-def draw_trajectory(trajectory: Trajectory) -> Figure:
-    """Return the probability of each class, a line each, over the tokens read; a mark
-    at the one that decided.
-    """
+def plot_trajectory(trajectory: Trajectory) -> Figure:
+    """Plot the probability of each class by tokens read, and where it was decided."""
     num_tokens = len(trajectory.tokens)
     figure = new_figure(width=_width(num_tokens), height=4.2)
     axes = figure.add_subplot()
-    probs = np.array(trajectory.probs)  # [T, C]
-    ranked = np.argsort(-probs.max(axis=0), kind="stable")[:SHOWN_CLASSES]
-    for number, color, line in zip(sorted(ranked), COLORS, cycle(_LINES), strict=False):
-        places = np.arange(1, num_tokens + 1)
-        axes.plot(
-            places,
-            probs[:, number],
-            line,
-            color=color,
-            marker=".",
-            label=_plain(trajectory.labels[number]),
-        )
+    _plot_probs(axes, trajectory)
     axes.axvline(
         trajectory.decided_at + 1,
         color="black",
@@ -53,139 +48,141 @@ def draw_trajectory(trajectory: Trajectory) -> Figure:
         label="decided",
     )
     _name_tokens(axes, trajectory.tokens)
-    axes.set(
-        ylim=(0, 1),
-        xlim=(0.5, num_tokens + 0.5),
-        ylabel="probability",
-        xlabel="token read last",
-    )
-    axes.set_title(f"Verdict after each token: {_plain(trajectory.verdicts[-1])}")
+    axes.set(ylim=(0, 1), xlim=(0.5, num_tokens + 0.5))
+    axes.set(xlabel="last token read", ylabel="probability")
+    axes.set_title(f"Prediction after each token: {_plain(trajectory.verdicts[-1])}")
     figure.legend(loc="outside right upper")
     return figure
 
 
-def draw_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
-    """Return the accuracy, with its intervals, over the tokens read of each text."""
+def _plot_probs(axes: Axes, trajectory: Trajectory) -> None:
+    """Plot a line for each of the classes with the highest probabilities."""
+    probs = np.array(trajectory.probs)  # [T, C]
+    positions = np.arange(1, len(probs) + 1)
+    ranked = np.argsort(-probs.max(axis=0), kind="stable")
+    classes = sorted(ranked[:MAX_CLASSES])
+    for class_id, color, line in zip(classes, COLORS, cycle(_LINES), strict=False):
+        label = _plain(trajectory.labels[class_id])
+        axes.plot(
+            positions, probs[:, class_id], line, color=color, marker=".", label=label
+        )
+
+
+def plot_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
+    """Plot accuracy, with its intervals, by number of tokens read."""
     figure = new_figure()
     axes = figure.add_subplot()
     lengths = [point.num_tokens for point in points]
     accuracies = np.array([point.accuracy for point in points]) * 100
-    lows, highs = (
-        np.array([point.accuracy_interval[side] for point in points]) * 100
-        for side in (0, 1)
-    )
-    axes.errorbar(
-        lengths,
-        accuracies,
-        np.maximum([accuracies - lows, highs - accuracies], 0),
-        color=COLORS[0],
-        marker="o",
-        capsize=3,
-    )
+    lows = np.array([point.accuracy_interval[0] for point in points]) * 100
+    highs = np.array([point.accuracy_interval[1] for point in points]) * 100
+    errors = np.maximum([accuracies - lows, highs - accuracies], 0)
+    axes.errorbar(lengths, accuracies, errors, color=COLORS[0], marker="o", capsize=3)
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.minorticks_off()
     axes.grid(visible=True, alpha=0.3)
-    axes.set(
-        xlabel="tokens read of each text, at the most",
-        ylabel="accuracy in %, with 95 % intervals",
-    )
+    axes.set_xlabel("maximum number of tokens read")
+    axes.set_ylabel(f"accuracy in %, with {INTERVAL}s")
     axes.set_title(_plain(title))
     return figure
 
 
-def draw_trace(trace: Trace) -> Figure:
-    """Return heat maps of states, cells and gates, a column a direction: units over
-    tokens.
+def plot_trace(trace: Trace) -> Figure:
+    """Plot heat maps of states and gates, units by tokens, a column per direction.
 
-    The units are in the order of what they hold once all is read, so that those that
-    kept something stand at the edges.
+    The units are sorted by their memory after the last token, so that the units that
+    remember something are at the edges.
     """
-    ways = list(trace.directions)
-    names = list(trace.directions[ways[0]])
-    width = _width(len(trace.tokens))
-    figure = new_figure(width=width * len(ways), height=2.2 * len(names) + 1.2)
-    grid = figure.subplots(len(names), len(ways), squeeze=False, sharex=True)
-    for column, way in enumerate(ways):
-        values = {
-            name: np.array(each).T for name, each in trace.directions[way].items()
-        }  # [H, T]
-        kept = "cell" if "cell" in values else "hidden"
-        memory = values[kept]
-        order = np.argsort(memory[:, -1 if way == "forward" else 0], kind="stable")
-        for row, name in enumerate(names):
-            axes = grid[row, column]
-            _draw_heat(figure, axes, values[name][order], is_signed=name in STATES)
-            axes.set_title(f"{name}{' state' if name in STATES else ' gate'}, {way}")
-            if column == 0:
-                axes.set_ylabel(f"units, by last {kept} state")
+    directions = list(trace.directions)
+    names = list(trace.directions[directions[0]])
+    width = _width(len(trace.tokens)) * len(directions)
+    figure = new_figure(width=width, height=2.2 * len(names) + 1.2)
+    grid = figure.subplots(len(names), len(directions), squeeze=False, sharex=True)
+    for column, direction in enumerate(directions):
+        _plot_direction(figure, list(grid[:, column]), trace, direction)
         _name_tokens(grid[-1, column], trace.tokens)
+    memory = "cell" if "cell" in names else "hidden"
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"units, by last {memory} state")
     return figure
 
 
-def draw_gradients(measured: Sequence[Measured]) -> Figure:
-    """Return a picture of the shares, a line a curve; dashed are first weights."""
+def _plot_direction(
+    figure: Figure, column: Sequence[Axes], trace: Trace, direction: str
+) -> None:
+    """Plot a heat map for each state and gate of a direction."""
+    values = {
+        name: np.array(rows).T for name, rows in trace.directions[direction].items()
+    }  # [H, T] each
+    memory = values["cell" if "cell" in values else "hidden"]
+    last = -1 if direction == "forward" else 0
+    order = np.argsort(memory[:, last], kind="stable")
+    for axes, name in zip(column, values, strict=True):
+        is_state = name in STATES
+        _plot_heat(figure, axes, values[name][order], is_signed=is_state)
+        axes.set_title(f"{name} {'state' if is_state else 'gate'}, {direction}")
+
+
+def plot_gradients(measured: Sequence[Measured]) -> Figure:
+    """Plot gradient norms by distance; dashed lines are untrained networks."""
     figure = new_figure()
     axes = figure.add_subplot()
-    places = {
-        label: place
-        for place, label in enumerate(dict.fromkeys(each.label for each in measured))
-    }
-    for each in measured:
-        color, style = (
-            COLORS[places[each.label] % len(COLORS)],
-            {"first": "--", "trained": "-"}[each.weights],
-        )
+    labels = list(dict.fromkeys(network.label for network in measured))
+    for network in measured:
+        color = COLORS[labels.index(network.label) % len(COLORS)]
         axes.plot(
-            each.curve.shares,
-            style,
+            network.curve.shares,
+            {"first": "--", "trained": "-"}[network.weights],
             color=color,
-            label=f"{each.label}, {each.weights} weights",
+            label=f"{network.label}, {network.weights} weights",
         )
-    axes.axhline(FLOOR, color="#666666", linewidth=0.8, linestyle=":")
-    lowest = min(min(each.curve.shares) for each in measured)
+    axes.axhline(FLOOR, color=GREY, linewidth=0.8, linestyle=":")
+    lowest = min(min(network.curve.shares) for network in measured)
     use_log_scale(axes)
-    axes.set(
-        ylim=(max(1e-6, lowest / 2), 2),
-        xlabel="distance from the last token read (tokens)",
-    )
-    axes.set_ylabel(
-        "length of the gradient by that\nat distance 0, median of the texts"
-    )
+    axes.set_ylim(max(1e-6, lowest / 2), 2)
+    axes.set_xlabel("distance from the last token read (tokens)")
+    axes.set_ylabel("gradient norm relative to\ndistance 0, median of the texts")
     axes.legend(fontsize="small")
     return figure
 
 
-def draw_word_order(readings: Sequence[WordOrderResult]) -> Figure:
-    """Return a picture of the accuracies and their intervals, a bar a reading."""
+def plot_word_order(readings: Sequence[WordOrderResult]) -> Figure:
+    """Plot a bar with an interval for the accuracy of each word order."""
     figure = new_figure(height=0.6 + 0.5 * len(readings))
     axes = figure.add_subplot()
-    values = np.array([reading.accuracy for reading in readings])
-    ends = np.array([reading.interval for reading in readings]).T
-    spread = np.abs(ends - values)
-    colors = [COLORS[1] if reading.name == BAG else COLORS[0] for reading in readings]
+    accuracies = np.array([reading.accuracy for reading in readings])
+    intervals = np.array([reading.interval for reading in readings]).T  # [2, R]
     axes.barh(
         [reading.name for reading in readings],
-        values,
-        xerr=spread,
-        color=colors,
+        accuracies,
+        xerr=np.abs(intervals - accuracies),
+        color=[COLORS[reading.name == BAG] for reading in readings],
         capsize=3,
     )
-    for place, value in enumerate(values):
-        axes.text(0.01, place, f"{value:.1%}", va="center", color="white")
-    axes.set(xlim=(0, 1), xlabel="accuracy, with its 95 % interval")
+    for position, accuracy in enumerate(accuracies):
+        axes.text(0.01, position, percent(accuracy, 1), va="center", color="white")
+    axes.set(xlim=(0, 1), xlabel=f"accuracy, with its {INTERVAL}")
     axes.invert_yaxis()
     return figure
 
 
-def _draw_heat(
+def _plot_heat(
     figure: Figure, axes: Axes, values: npt.NDArray[np.float64], *, is_signed: bool
 ) -> None:
-    """Draw [H, T] with a scale: a gate's from 0 to 1, a state's as far to both sides of
-    zero as 99 % of the values.
+    """Plot a heat map with a colour bar.
+
+    The scale of a gate is 0 to 1. The scale of a state is symmetric and contains 99% of
+    the values.
+
+    Args:
+        figure: The figure.
+        axes: Where to plot.
+        values: [H, T].
+        is_signed: Whether they are the values of a state.
     """
     top = float(np.quantile(np.abs(values), 0.99)) if is_signed else 1.0
-    extent = (0.5, values.shape[1] + 0.5, len(values) - 0.5, -0.5)
+    num_units, num_tokens = values.shape
     image = axes.imshow(
         values,
         cmap=SIGNED if is_signed else HEAT,
@@ -193,38 +190,34 @@ def _draw_heat(
         vmax=top,
         aspect="auto",
         interpolation="nearest",
-        extent=extent,
+        extent=(0.5, num_tokens + 0.5, num_units - 0.5, -0.5),
     )
     axes.set_yticks([])
     figure.colorbar(image, ax=axes, pad=0.01, extend="both" if is_signed else "neither")
 
 
 def _width(num_tokens: int) -> float:
-    """Return a picture's width in inches, from a page's to twice that, by the tokens
-    that are named in it.
-    """
+    """Return the width of a plot that names its tokens, in inches."""
     return min(max(7.0, 2.0 + 0.2 * num_tokens), 16.0)
 
 
 def _name_tokens(axes: Axes, tokens: Sequence[str]) -> None:
-    """Write the tokens below, or their numbers where they are too many."""
-    if len(tokens) <= _NAMED_TOKENS:
-        names = [
-            _plain(
-                token
-                if len(token) <= _LONGEST_NAME
-                else f"{token[: _LONGEST_NAME - 1]}…"
-            )
-            for token in tokens
-        ]
-        axes.set_xticks(range(1, len(tokens) + 1), names, rotation=90, fontsize=8)
+    """Label the x axis with the tokens, unless there are too many."""
+    if len(tokens) > _MAX_NAMED_TOKENS:
+        return
+    names = []
+    for token in tokens:
+        is_long = len(token) > _NAME_LENGTH
+        name = f"{token[: _NAME_LENGTH - 1]}…" if is_long else token
+        names.append(_plain(name))
+    axes.set_xticks(range(1, len(tokens) + 1), names, rotation=90, fontsize=8)
 
 
 def _plain(text: str) -> str:
-    """Return a text in which matplotlib finds no formula, and none of the signs that
-    its font lacks.
-    """
+    """Escape formulas, and replace characters that the font lacks by a "?"."""
     known = get_font(findfont(FontProperties())).get_charmap()
-    return "".join(
-        sign if ord(sign) in known and sign.isprintable() else "?" for sign in text
-    ).replace("$", r"\$")
+    characters = [
+        character if ord(character) in known and character.isprintable() else "?"
+        for character in text
+    ]
+    return "".join(characters).replace("$", r"\$")

@@ -1,8 +1,8 @@
-"""Pictures drawn by matplotlib, in colours that the colour-blind tell apart, as PNG.
+"""The basis of all plots: figures, colours and PNG files, with matplotlib.
 
-Each command draws on a figure of its own: nothing here keeps a state, and no screen is
-needed. matplotlib takes half a second to import, so a command imports this module only
-when it draws.
+The colours are distinguishable for the colour-blind. Each command draws on its own
+figure, without global state and without a display. Importing matplotlib takes half a
+second, so a command imports this module only when it plots.
 """
 
 import io
@@ -18,29 +18,29 @@ from rnncls.machine.files import write_atomic
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette (2008), for lines and bars, in the order of use."""
+GREY = "#808080"
+"""The colour of lines for reference."""
 HEAT, SIGNED = "cividis", "PuOr"
-"""matplotlib's colour maps for amounts, and for values on both sides of zero."""
+"""matplotlib colour maps for amounts, and for values on both sides of zero."""
 
 
 def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
-    """Return an empty figure of that size in inches, laid out so that no label is cut."""
+    """Create an empty figure of this size in inches; its layout never cuts a label."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def use_log_scale(axes: Axes) -> None:
-    """Scale the y axis by powers of ten, labelled as plain numbers: matplotlib's own
-    labels are formulas.
-    """
+    """Make the y axis logarithmic, labelled with plain numbers instead of formulas."""
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def to_png(figure: Figure) -> bytes:
-    """Return a figure as a PNG of 144 dots an inch, the same bytes each time.
+    """Render a figure as PNG with 144 dots per inch, always to the same bytes.
 
-    A label stays text, `$x$` too; a letter that the font lacks becomes a box, without a
-    word on stderr.
+    Labels are never parsed as formulas. A character that the font lacks becomes a box,
+    without a warning.
     """
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
@@ -53,7 +53,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def save_picture(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG, whole or not at all.
+    """Write a figure as PNG, atomically.
 
     Raises:
         RunError: The file cannot be written.

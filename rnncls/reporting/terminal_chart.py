@@ -1,18 +1,17 @@
-"""Learning curves as plain text: one chart of characters for each figure of the metric
-rows.
-"""
+"""Learning curves as text: a chart of characters for each metric."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 WIDTH, HEIGHT = 66, 12
-"""Characters of a chart without its axis: with it, less than 80."""
+"""Size of a chart in characters, without its axes. With them it fits 80 columns."""
+_MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The metric rows of a run, an epoch each, and its name."""
+class LearningCurve:
+    """The name of a run and its metric rows, one for each epoch."""
 
     name: str
     rows: Sequence[dict[str, Any]]
@@ -27,100 +26,109 @@ class Series:
     points: list[tuple[float, float]]
 
 
-def chart_lines(curves: Sequence[Curve]) -> list[str]:
-    """Return a chart of the loss and one of the score, with a legend, as lines of less
-    than 80 columns.
+@dataclass(frozen=True)
+class _Scale:
+    """The ranges of x and y that a chart covers."""
 
-    A single run has a line for training and one for validation; several runs have that
-    for validation alone.
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def cell(self, x: float, y: float) -> tuple[int, int]:
+        """Return the row and the column of a point."""
+        x_share = (x - self.left) / ((self.right - self.left) or 1)
+        y_share = (y - self.low) / ((self.high - self.low) or 1)
+        row = HEIGHT - 1 - round(y_share * (HEIGHT - 1))
+        return row, round(x_share * (WIDTH - 1))
+
+
+def chart_lines(curves: Sequence[LearningCurve]) -> list[str]:
+    """Return a chart of the loss and one of the score, with legends.
+
+    For a single run, each chart has a line for training and one for validation. For
+    several runs, it has a line for the validation of each run.
     """
     lines: list[str] = []
-    for name in ("loss", score_of(curves)):
-        series, form = (
-            _series_of(curves, name),
-            ("{:.2%}" if name == "accuracy" else "{:.4g}"),
-        )
-        lines += [
-            f"{'validation ' if len(curves) > 1 else ''}{name} by epoch",
-            *draw(series, form),
-            "",
-        ]
-        lines += [f"  {each.mark}  {each.name}" for each in series] + [""]
+    for metric in ("loss", score_name(curves)):
+        form = "{:.2%}" if metric == "accuracy" else "{:.4g}"
+        title = f"{metric} by epoch"
+        series = _series_of(curves, metric)
+        lines += [f"validation {title}" if len(curves) > 1 else title]
+        lines += plot_series(series, form)
+        lines += ["", *(f"  {line.mark}  {line.name}" for line in series), ""]
     return lines[:-1]
 
 
-def score_of(curves: Sequence[Curve]) -> str:
-    """Return which score the runs have: accuracy, or a language model's perplexity."""
-    return (
-        "accuracy"
-        if all("valid_accuracy" in row for curve in curves for row in curve.rows)
-        else "perplexity"
-    )
+def score_name(curves: Sequence[LearningCurve]) -> str:
+    """Return the score of the runs: accuracy, or perplexity for language models."""
+    rows = [row for curve in curves for row in curve.rows]
+    return "accuracy" if all("valid_accuracy" in row for row in rows) else "perplexity"
 
 
-def _series_of(curves: Sequence[Curve], name: str) -> list[Series]:
-    if len(curves) > 1:
-        marks = "123456789abcdefghijklmnopqrstuvwxyz"
-        parts = [
-            (marks[place % len(marks)], curve.name, curve, "valid")
-            for place, curve in enumerate(curves)
+def _series_of(curves: Sequence[LearningCurve], metric: str) -> list[Series]:
+    if len(curves) == 1:
+        series = [
+            Series("t", "training", _points(curves[0], f"train_{metric}")),
+            Series("v", "validation", _points(curves[0], f"valid_{metric}")),
         ]
     else:
-        parts = [
-            ("t", "training", curves[0], "train"),
-            ("v", "validation", curves[0], "valid"),
+        series = [
+            Series(
+                _MARKS[index % len(_MARKS)],
+                curve.name,
+                _points(curve, f"valid_{metric}"),
+            )
+            for index, curve in enumerate(curves)
         ]
-    found = [
-        Series(
-            mark,
-            label,
-            [
-                (row["epoch"], row[key])
-                for row in curve.rows
-                if (key := f"{part}_{name}") in row
-            ],
-        )
-        for mark, label, curve, part in parts
-    ]
-    return [series for series in found if series.points]
+    return [line for line in series if line.points]
 
 
-def draw(series: Sequence[Series], form: str) -> list[str]:
-    """Return a chart of `HEIGHT` lines and an axis below: a mark at each point, dots on
-    the way to the next.
+def _points(curve: LearningCurve, key: str) -> list[tuple[float, float]]:
+    return [(row["epoch"], row[key]) for row in curve.rows if key in row]
+
+
+def plot_series(series: Sequence[Series], form: str) -> list[str]:
+    """Plot the series as characters: a mark at each point, dots between them.
+
+    Args:
+        series: The lines of the chart, with at least one point.
+        form: How to format a label of the y axis, such as `{:.2%}`.
+
+    Returns:
+        `HEIGHT` lines, and two lines for the x axis.
     """
-    points = [point for each in series for point in each.points]
-    (left, right), (low, high) = (
-        (min(own), max(own)) for own in zip(*points, strict=True)
-    )
+    xs = [x for line in series for x, _ in line.points]
+    ys = [y for line in series for _, y in line.points]
+    scale = _Scale(min(xs), max(xs), min(ys), max(ys))
     grid = [[" "] * WIDTH for _ in range(HEIGHT)]
-
-    def place(x: float, y: float) -> tuple[int, int]:
-        column = round((x - left) / ((right - left) or 1) * (WIDTH - 1))
-        return (
-            HEIGHT - 1 - round((y - low) / ((high - low) or 1) * (HEIGHT - 1)),
-            column,
-        )
-
-    for each in series:
-        for (x, y), (next_x, next_y) in zip(each.points, each.points[1:], strict=False):
-            for part in range(WIDTH):
-                row, column = place(
-                    x + (next_x - x) * part / WIDTH, y + (next_y - y) * part / WIDTH
-                )
-                grid[row][column] = (
-                    "·" if grid[row][column] == " " else grid[row][column]
-                )
-    for each in series:
-        for x, y in each.points:
-            row, column = place(x, y)
-            grid[row][column] = each.mark
-    labels = {0: form.format(high), HEIGHT - 1: form.format(low)}
+    for line in series:
+        _plot_dots(grid, line, scale)
+    for line in series:
+        for x, y in line.points:
+            row, column = scale.cell(x, y)
+            grid[row][column] = line.mark
+    labels = {0: form.format(scale.high), HEIGHT - 1: form.format(scale.low)}
     lines = [
-        f"{labels.get(number, ''):>8} │{''.join(row).rstrip()}"
-        for number, row in enumerate(grid)
+        f"{labels.get(index, ''):>8} │{''.join(characters).rstrip()}"
+        for index, characters in enumerate(grid)
     ]
-    ends = (
-        f"{left:g}{right:>{WIDTH - len(f'{left:g}')}g}" if right > left else f"{left:g}"
-    )
-    return [*lines, " " * 9 + "└" + "─" * WIDTH, " " * 10 + ends]
+    return [*lines, *_x_axis(scale)]
+
+
+def _plot_dots(grid: list[list[str]], line: Series, scale: _Scale) -> None:
+    """Connect the points of a line by dots, where the grid is still empty."""
+    for (x, y), (next_x, next_y) in zip(line.points, line.points[1:], strict=False):
+        for step in range(WIDTH):
+            dot_x = x + (next_x - x) * step / WIDTH
+            dot_y = y + (next_y - y) * step / WIDTH
+            row, column = scale.cell(dot_x, dot_y)
+            if grid[row][column] == " ":
+                grid[row][column] = "·"
+
+
+def _x_axis(scale: _Scale) -> list[str]:
+    ends = f"{scale.left:g}"
+    if scale.right > scale.left:
+        ends += f"{scale.right:>{WIDTH - len(ends)}g}"
+    return [" " * 9 + "└" + "─" * WIDTH, " " * 10 + ends]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.config.loading import load_config
-from rnncls.reporting.comparison_report import draw_strip, shorten
+from rnncls.reporting.comparison_report import verdict
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 from tests.reporting.test_html import Reader
@@ -49,11 +49,12 @@ def test_people_get_tables_that_fit_80_columns(
     assert max(map(len, stdout.splitlines())) <= 80
     for part in (
         "bag [of] words",
-        "95 % interval",
+        "95% interval",
         "parameters",
         "tokens/s",
         "gained",
         "model.cell",
+        "significantly better than bag [of] words (p = ",
         "disagree",
         "●",
     ):
@@ -87,26 +88,19 @@ def test_one_run_alone_is_refused(cli: Cli, run_path: Path) -> None:
 def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
     stdout = cli("compare", str(run_path), str(run_path)).stdout
     assert "+0.00" in stdout
-    assert "What differs" not in stdout
+    assert "Config keys that differ" not in stdout
     assert "disagree: 0" in stdout
 
 
 @pytest.mark.parametrize(
-    ("paths", "short"),
+    ("difference", "p", "expected"),
     [
-        (["runs/a", "runs/b"], ["a", "b"]),
-        (["runs/x/a", "runs/y/a"], ["x/a", "y/a"]),
-        (["a", "runs/b"], ["a", "runs/b"]),
-        (["runs/a", "runs/a"], ["a", "a"]),
+        (0.01, 0.017, "significantly better than"),
+        (-0.01, 0.017, "significantly worse than"),
+        (0.01, 0.05, "no significant difference to"),
     ],
 )
-def test_names_lack_the_folders_that_all_share(
-    paths: list[str], short: list[str]
+def test_a_verdict_is_significant_below_5_percent(
+    difference: float, p: float, expected: str
 ) -> None:
-    assert shorten(paths) == short
-
-
-def test_a_strip_is_drawn_to_scale() -> None:
-    assert draw_strip(0.5, (0.0, 1.0), (0.0, 1.0)) == "─" * 24 + "●" + "─" * 23
-    assert draw_strip(1.0, (1.0, 1.0), (0.0, 1.0)) == " " * 47 + "●"
-    assert draw_strip(0.5, (0.5, 0.5), (0.5, 0.5)) == "●"
+    assert verdict(difference, p) == expected

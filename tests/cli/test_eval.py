@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,14 @@ def test_the_scores_are_kept_in_the_run(
     assert read_json(Path("runs/toy") / name) == result
 
 
+def test_the_scores_are_kept_although_the_reader_closes_the_pipe(
+    run_path: Path,
+) -> None:
+    command = f"{sys.executable} -m rnncls eval {run_path} | true"
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    assert read_json(run_path / "eval-test.json")["num_rows"] == 96
+
+
 def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     result = evaluate(cli)
     lines = cli("eval").stdout.splitlines()
@@ -170,19 +180,19 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     worst, best = result["macro_f1_interval"]
     assert lines[:6] == [
         "toy on toy.csv: 96 rows",
-        f"accuracy  {result['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%})",
+        f"accuracy  {result['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
         (
-            f"macro-F1  {result['macro_f1']:.2%}  (95 % interval {worst:.2%} to"
+            f"macro-F1  {result['macro_f1']:.2%}  (95% interval {worst:.2%} to"
             f" {best:.2%}, bootstrap)"
         ),
         f"loss      {result['loss']:.4f} nats",
         (
-            f"ECE       {result['ece']:.4f}  (expected calibration error over 15 equal"
-            " bins)"
+            f"ECE       {result['ece']:.4f}  (expected calibration error, 15 bins of"
+            " equal width)"
         ),
         (
-            f"          before: ECE {result['raw_ece']:.4f}, loss"
-            f" {result['raw_loss']:.4f} nats; calibrated by temperature"
+            f"          before calibration: ECE {result['raw_ece']:.4f}, loss"
+            f" {result['raw_loss']:.4f} nats; temperature"
             f" {result['temperature']:.3f}"
         ),
     ]
@@ -318,8 +328,8 @@ def test_label_issues_are_printed_kept_and_part_of_the_report(cli: Cli) -> None:
     assert outcome.exit_code == 0
     assert "fold 2/2" in outcome.stderr
     found = read_json(Path("runs/toy/label-issues.json"))["label_issues"]
-    assert f"likely mislabelled ({len(found)} found" in outcome.stdout
+    assert f"probably mislabelled ({len(found)} found" in outcome.stdout
     assert all(lines[each["row"]].startswith(each["label"]) for each in found)
     cli("report")
     page = Path("runs/toy/report.html").read_text()
-    assert ("likely mislabelled" in page) == bool(found)
+    assert ("probably mislabelled" in page) == bool(found)

@@ -10,11 +10,11 @@ from sklearn.calibration import calibration_curve
 
 from rnncls.evaluation.calibration import (
     Bin,
+    accuracy_by_coverage,
+    compute_selective_accuracies,
     expected_calibration_error,
-    find_bins,
-    find_coverages,
     fit_temperature,
-    trace_coverage,
+    reliability_bins,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -104,7 +104,7 @@ def test_the_bins_are_those_of_scikit_learn(num_rows: int) -> None:
     accuracies, means = calibration_curve(
         is_right, confidences, n_bins=15, strategy="uniform"
     )
-    bins = find_bins(confidences, is_right)
+    bins = reliability_bins(confidences, is_right)
     assert [each.accuracy for each in bins] == pytest.approx(accuracies)
     assert [each.confidence for each in bins] == pytest.approx(means)
     assert sum(each.num_rows for each in bins) == num_rows
@@ -123,12 +123,12 @@ def test_the_error_of_drawn_texts_is_that_of_a_loop_over_them() -> None:
         gaps[min(14, int(confidence * 15))] += right - confidence
     expected = np.abs(gaps).sum() / 2_000
     assert expected_calibration_error(
-        find_bins(confidences, is_right)
+        reliability_bins(confidences, is_right)
     ) == pytest.approx(expected)
 
 
 def test_a_probability_of_one_is_in_the_last_bin() -> None:
-    (only,) = find_bins(np.array([1.0, 0.95]), np.array([True, False]))
+    (only,) = reliability_bins(np.array([1.0, 0.95]), np.array([True, False]))
     assert (only.low, only.high, only.num_rows, only.accuracy) == (14 / 15, 1.0, 2, 0.5)
 
 
@@ -138,7 +138,8 @@ def test_coverage_keeps_the_most_confident_texts() -> None:
         [False, True, True, False, True, True, True, True, False, False]
     )
     found = {
-        round(each.share, 2): each for each in find_coverages(confidences, is_right)
+        round(each.share, 2): each
+        for each in compute_selective_accuracies(confidences, is_right)
     }
     assert found[1.0].accuracy == 0.6
     assert (found[0.9].min_confidence, found[0.9].num_rows, found[0.9].accuracy) == (
@@ -159,13 +160,13 @@ def test_texts_of_one_confidence_are_kept_together() -> None:
         np.array([True, True, False, False]),
     )
     assert (
-        find_coverages(confidences, is_right)[-2].share == 1.0
+        compute_selective_accuracies(confidences, is_right)[-2].share == 1.0
     )  # 70 % would part them
 
 
 def test_the_curve_ends_at_the_accuracy_of_all() -> None:
     confidences, is_right = draw_confidences(50, seed=2)
-    shares, accuracies = trace_coverage(confidences, is_right)
+    shares, accuracies = accuracy_by_coverage(confidences, is_right)
     best = np.argmax(confidences)
     assert (shares[0], accuracies[0]) == (1 / 50, float(is_right[best]))
     assert (shares[-1], accuracies[-1]) == (1.0, is_right.mean())

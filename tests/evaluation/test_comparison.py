@@ -12,9 +12,9 @@ from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
 from rnncls.evaluation.comparison import (
     Comparison,
-    compare,
-    differ,
-    find_differing,
+    compare_runs,
+    compare_with_baseline,
+    differing_settings,
     mcnemar,
 )
 from rnncls.machine.files import read_json
@@ -45,7 +45,7 @@ def test_mcnemars_test_is_scipys_exact_binomial_test(gained: int, lost: int) -> 
 def test_the_interval_of_the_difference_is_that_of_scipys_paired_bootstrap() -> None:
     generator = np.random.default_rng(3)
     baseline, own = generator.random(400) < 0.7, generator.random(400) < 0.8
-    found = differ("own", baseline, own)
+    found = compare_with_baseline("own", baseline, own)
 
     def difference(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(b.mean(axis=axis) - a.mean(axis=axis))
@@ -61,7 +61,7 @@ def test_the_interval_of_the_difference_is_that_of_scipys_paired_bootstrap() -> 
 
 def test_equal_runs_differ_by_nothing() -> None:
     rows = np.array([True, False, True])
-    found = differ("same", rows, rows)
+    found = compare_with_baseline("same", rows, rows)
     assert (found.gained, found.lost, found.difference, found.interval, found.p) == (
         0,
         0,
@@ -79,14 +79,14 @@ def test_settings_are_those_that_are_not_the_same_everywhere(
         make_config("model.cell=gru"),
         make_config("train.clip_norm=null"),
     ]
-    assert find_differing(configs) == {
+    assert differing_settings(configs) == {
         "model.cell": ["lstm", "gru", "lstm"],
         "train.clip_norm": [1.0, 1.0, None],
     }
 
 
 def test_runs_are_compared_on_the_same_rows(runs: list[Path]) -> None:
-    found = compare(runs)
+    found = compare_runs(runs)
     assert [each.name for each in found.contenders] == [
         "runs/bag",
         "runs/short",
@@ -118,7 +118,7 @@ def _check_disagreements(found: Comparison) -> None:
 
 
 def test_size_and_speed_are_those_of_the_run_folder(runs: list[Path]) -> None:
-    first = compare(runs[:2]).contenders[0]
+    first = compare_runs(runs[:2]).contenders[0]
     summary = read_json(runs[0] / "summary.json")
     files = ("config.yaml", "vocab.txt", "labels.json", "model.safetensors")
     assert first.size_mib == pytest.approx(
@@ -132,11 +132,11 @@ def test_size_and_speed_are_those_of_the_run_folder(runs: list[Path]) -> None:
 def test_the_validation_rows_are_compared_only_where_they_are_the_same(
     runs: list[Path],
 ) -> None:
-    compare([runs[0], runs[1]], split="valid")
+    compare_runs([runs[0], runs[1]], split="valid")
     other = Path("runs/other")
     train(load_config(runs[0] / "config.yaml", ["data.split_seed=7"]), other)
     with pytest.raises(ConfigError, match=r"its valid rows of \S+ are not those of"):
-        compare([runs[0], other], split="valid")
+        compare_runs([runs[0], other], split="valid")
 
 
 def test_another_test_file_is_refused(
@@ -151,10 +151,10 @@ def test_another_test_file_is_refused(
         ConfigError,
         match=r"other: its test rows of other\.csv are not those of runs/bag",
     ):
-        compare([runs[0], Path("runs/other")])
+        compare_runs([runs[0], Path("runs/other")])
 
 
 def test_an_unfinished_run_is_refused(runs: list[Path]) -> None:
     (runs[1] / "summary.json").unlink()
     with pytest.raises(RunError, match="runs/short: not finished"):
-        compare(runs)
+        compare_runs(runs)

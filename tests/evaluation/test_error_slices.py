@@ -6,8 +6,8 @@ from scipy.stats import binomtest
 
 from rnncls.evaluation.error_slices import (
     Slice,
-    find_slices,
-    surest_mistakes,
+    compute_slices,
+    most_confident_errors,
     unknown_shares,
 )
 from rnncls.text.batching import EncodedTexts
@@ -16,7 +16,7 @@ from rnncls.text.batching import EncodedTexts
 def test_slices_are_cut_at_the_quantiles() -> None:
     values = np.array([5.0, 1.0, 2.0, 3.0, 4.0, 10.0, 9.0, 8.0, 7.0, 6.0])
     is_right = values > 2
-    slices = find_slices(values, is_right)
+    slices = compute_slices(values, is_right)
     assert [(each.low, each.high, each.num_rows) for each in slices] == [
         (1, 2, 2),
         (3, 4, 2),
@@ -29,7 +29,7 @@ def test_slices_are_cut_at_the_quantiles() -> None:
 
 def test_texts_of_one_value_stay_together() -> None:
     values = np.array([0.0] * 70 + [0.5] * 20 + [1.0] * 10)
-    slices = find_slices(values, np.ones(100, dtype=np.bool_))
+    slices = compute_slices(values, np.ones(100, dtype=np.bool_))
     assert [(each.low, each.high, each.num_rows) for each in slices] == [
         (0, 0, 70),
         (0.5, 0.5, 20),
@@ -39,7 +39,7 @@ def test_texts_of_one_value_stay_together() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 7.0])
 def test_one_value_is_one_slice(value: float) -> None:
-    (only,) = find_slices(np.full(9, value), np.arange(9) < 3)
+    (only,) = compute_slices(np.full(9, value), np.arange(9) < 3)
     assert (only.low, only.high, only.num_rows, only.accuracy) == (
         value,
         value,
@@ -49,7 +49,7 @@ def test_one_value_is_one_slice(value: float) -> None:
 
 
 def test_the_interval_of_a_slice_is_wilsons() -> None:
-    (only,) = find_slices(np.zeros(40), np.arange(40) < 31)
+    (only,) = compute_slices(np.zeros(40), np.arange(40) < 31)
     expected = binomtest(31, 40).proportion_ci(0.95, method="wilson")
     assert only.interval == pytest.approx((expected.low, expected.high))
 
@@ -57,7 +57,7 @@ def test_the_interval_of_a_slice_is_wilsons() -> None:
 def test_every_text_is_in_one_slice() -> None:
     values = np.random.default_rng(0).poisson(5, 997).astype(np.float64)
     is_right = values % 2 == 0
-    slices = find_slices(values, is_right)
+    slices = compute_slices(values, is_right)
     assert sum(each.num_rows for each in slices) == 997
     assert sum(each.num_rows * each.accuracy for each in slices) == pytest.approx(
         is_right.sum()
@@ -80,8 +80,8 @@ def test_unknown_words_are_counted_in_each_text() -> None:
 def test_the_surest_mistake_comes_first() -> None:
     confidences = np.array([0.9, 0.8, 0.99, 0.7, 0.95])
     is_right = np.array([False, True, True, False, False])
-    assert surest_mistakes(confidences, is_right, 2).tolist() == [4, 0]
-    assert surest_mistakes(confidences, is_right, 9).tolist() == [4, 0, 3]
+    assert most_confident_errors(confidences, is_right, 2).tolist() == [4, 0]
+    assert most_confident_errors(confidences, is_right, 9).tolist() == [4, 0, 3]
 
 
 @pytest.mark.parametrize(

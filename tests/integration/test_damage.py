@@ -14,7 +14,7 @@ import torch
 from rnncls import RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.evaluation.run_evaluation import judge
+from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors, save_tensors, write_json
 from rnncls.runs.folder import MODEL, RunFolder, find_run
@@ -88,7 +88,7 @@ READERS: dict[str, Callable[[Config], Any]] = {
             load_run(find_run(Path("run"))).classifier, torch.device("cpu")
         ).predict(TEXTS)
     ),
-    "eval": lambda _: judge(Path("run"), split="valid").scores().to_dict(),
+    "eval": lambda _: evaluate_run(Path("run"), split="valid").scores().to_dict(),
     "resume": resume,  # last: it writes
 }
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rnncls.config.loading import load_config
-from rnncls.evaluation.run_evaluation import judge
+from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors, read_json
 from rnncls.runs.folder import RunFolder, find_run
@@ -58,7 +58,9 @@ def test_an_earlier_run_predicts_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", ["lstm", "bag_of_words"])
 def test_an_earlier_run_has_the_same_scores(name: str) -> None:
     expected = json.loads(Path(f"runs/{name}.eval.json").read_text(encoding="utf-8"))
-    scores = judge(Path("runs") / name, split="test", device="cpu").scores().to_dict()
+    scores = (
+        evaluate_run(Path("runs") / name, split="test", device="cpu").scores().to_dict()
+    )
     assert scores["confusion_matrix"] == expected["confusion_matrix"]
     for key in ("accuracy", "macro_f1", "loss"):
         assert scores[key] == pytest.approx(expected[key], abs=1e-6)

@@ -14,7 +14,7 @@ import torch
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.evaluation.run_evaluation import judge
+from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
@@ -317,7 +317,7 @@ def test_the_weights_of_the_best_epoch_are_kept(
     values = [row[f"valid_{monitor}"] for row in rows]
     best = values.index(min(values) if monitor == "loss" else max(values))
     assert summary["best_epoch"] == best + 1
-    scores = judge(Path("run"), split="valid").scores()
+    scores = evaluate_run(Path("run"), split="valid").scores()
     assert scores.accuracy == rows[best]["valid_accuracy"]
     assert scores.loss == pytest.approx(rows[best]["valid_loss"], rel=1e-6)
     assert scores.loss != pytest.approx(rows[-1]["valid_loss"], rel=1e-3)
@@ -334,7 +334,7 @@ def test_a_recurrent_network_learns_what_only_the_order_of_the_words_tells(
         make_config(f"model.cell={cell}", "train.max_epochs=12", "train.batch_size=8"),
         Path("run"),
     )
-    scores = judge(Path("run")).scores()
+    scores = evaluate_run(Path("run")).scores()
     assert scores.accuracy > 0.97
 
 
@@ -345,7 +345,7 @@ def test_the_mean_of_the_words_cannot_learn_their_order(
         make_config("model.cell=none", "train.max_epochs=12", "train.batch_size=8"),
         Path("run"),
     )
-    scores = judge(Path("run")).scores()
+    scores = evaluate_run(Path("run")).scores()
     # Each sport row has a world row of the same words: of two equal answers one is
     # right.
     assert scores.accuracy == pytest.approx(0.5, abs=0.03)

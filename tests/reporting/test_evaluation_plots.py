@@ -7,19 +7,19 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnncls.evaluation.calibration import Bin, Coverage
+from rnncls.evaluation.calibration import Bin, SelectiveAccuracy
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import score
 from rnncls.reporting.evaluation_plots import (
-    draw_accuracies,
-    draw_confusion,
-    draw_coverage,
-    draw_curves,
-    draw_reliability,
-    draw_slices,
+    plot_accuracies,
+    plot_confusion,
+    plot_coverage,
+    plot_learning_curves,
+    plot_reliability,
+    plot_slices,
 )
 from rnncls.reporting.plotting import to_png
-from rnncls.reporting.terminal_chart import Curve, score_of
+from rnncls.reporting.terminal_chart import LearningCurve, score_name
 
 SLICES = [Slice(1, 3, 10, 0.9, (0.6, 0.98)), Slice(4, 9, 12, 0.5, (0.3, 0.7))]
 ROWS: list[dict[str, Any]] = [
@@ -46,7 +46,7 @@ def is_drawn(figure: Figure) -> bool:
 
 
 def test_the_confusion_matrix_shows_counts_and_shares() -> None:
-    figure = draw_confusion(score(np.array([[3, 1], [0, 6]]), 0.5, ["$a$", "b" * 40]))
+    figure = plot_confusion(score(np.array([[3, 1], [0, 6]]), 0.5, ["$a$", "b" * 40]))
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "6"]
     np.testing.assert_allclose(
@@ -56,7 +56,7 @@ def test_the_confusion_matrix_shows_counts_and_shares() -> None:
 
 
 def test_the_counts_of_many_classes_are_left_to_the_table() -> None:
-    figure = draw_confusion(
+    figure = plot_confusion(
         score(np.eye(25, dtype=np.int64), 0.5, [str(number) for number in range(25)])
     )
     assert not figure.axes[0].texts
@@ -67,7 +67,7 @@ def test_reliability_is_drawn_before_and_after() -> None:
         [Bin(0.6, 0.66, 5, 0.63, 0.6), Bin(0.93, 1.0, 9, 0.95, 1.0)],
         [Bin(0.6, 0.66, 14, 0.65, 0.85)],
     )
-    figure = draw_reliability(bins, raw)
+    figure = plot_reliability(bins, raw)
     assert lines_of(figure.axes[0])[1:] == [[(0.65, 0.85)], [(0.63, 0.6), (0.95, 1.0)]]
     assert [bar.get_height() for bar in figure.axes[1].patches] == [5, 9]  # type: ignore[attr-defined]
     assert is_drawn(figure)
@@ -75,22 +75,24 @@ def test_reliability_is_drawn_before_and_after() -> None:
 
 def test_coverage_is_a_curve_with_intervals() -> None:
     shares, accuracies = np.array([0.5, 1.0]), np.array([1.0, 0.75])
-    figure = draw_coverage(
-        shares, accuracies, [Coverage(0.4, 1.0, 4, 0.75, (0.3, 0.95))]
+    figure = plot_coverage(
+        shares, accuracies, [SelectiveAccuracy(0.4, 1.0, 4, 0.75, (0.3, 0.95))]
     )
     assert lines_of(figure.axes[0])[0] == [(0.5, 1.0), (1.0, 0.75)]
     assert is_drawn(figure)
 
 
 def test_slices_are_points_in_two_charts() -> None:
-    figure = draw_slices(SLICES, SLICES[:1])
+    figure = plot_slices(SLICES, SLICES[:1])
     assert lines_of(figure.axes[0])[0] == [(0, 0.9), (1, 0.5)]
     assert lines_of(figure.axes[1])[0] == [(0, 0.9)]
     assert is_drawn(figure)
 
 
 def test_curves_are_loss_and_score_of_each_run() -> None:
-    figure = draw_curves([Curve("one", ROWS), Curve("two", ROWS[:1])])
+    figure = plot_learning_curves(
+        [LearningCurve("one", ROWS), LearningCurve("two", ROWS[:1])]
+    )
     left, right = (lines_of(axes) for axes in figure.axes)
     assert left[:2] == [
         [(n, 1 / n) for n in (1, 2, 3)],
@@ -101,12 +103,12 @@ def test_curves_are_loss_and_score_of_each_run() -> None:
 
 
 def test_a_language_model_has_a_perplexity() -> None:
-    curve = Curve(
+    curve = LearningCurve(
         "one",
         [{"epoch": 1, "train_loss": 5.0, "valid_loss": 5.5, "valid_perplexity": 244.7}],
     )
-    assert score_of([curve]) == "perplexity"
-    assert lines_of(draw_curves([curve]).axes[1]) == [[(1, 244.7)]]
+    assert score_name([curve]) == "perplexity"
+    assert lines_of(plot_learning_curves([curve]).axes[1]) == [[(1, 244.7)]]
 
 
 @pytest.mark.parametrize("num_runs", [1, 12])
@@ -115,7 +117,7 @@ def test_accuracies_are_points_on_their_intervals(num_runs: int) -> None:
         score(np.array([[8, 2], [1, 9 + number]]), 0.5, ["a", "b"])
         for number in range(num_runs)
     ]
-    figure = draw_accuracies([f"run {number}" for number in range(num_runs)], scores)
+    figure = plot_accuracies([f"run {number}" for number in range(num_runs)], scores)
     lines = lines_of(figure.axes[0])
     assert lines[0] == [
         (scores[0].accuracy_interval[0], 0),

@@ -5,7 +5,7 @@ import pytest
 
 from rnncls.inference.insight.gates import Trace
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
-from rnncls.reporting.insight_plots import draw_anytime, draw_trace, draw_trajectory
+from rnncls.reporting.insight_plots import plot_anytime, plot_trace, plot_trajectory
 from rnncls.reporting.plotting import to_png
 
 
@@ -25,7 +25,7 @@ def trajectory(num_classes: int = 2, tokens: list[str] | None = None) -> Traject
 
 def test_a_trajectory_has_a_line_a_class_and_one_at_the_token_that_decided() -> None:
     found = trajectory()
-    figure = draw_trajectory(found)
+    figure = plot_trajectory(found)
     *classes, decided = figure.axes[0].get_lines()
     np.testing.assert_allclose(
         [np.asarray(line.get_ydata(), dtype=float) for line in classes],
@@ -39,7 +39,7 @@ def test_a_trajectory_has_a_line_a_class_and_one_at_the_token_that_decided() -> 
 
 def test_more_classes_than_colours_leave_those_that_never_rise() -> None:
     found = trajectory(num_classes=12)
-    *classes, _ = draw_trajectory(found).axes[0].get_lines()
+    *classes, _ = plot_trajectory(found).axes[0].get_lines()
     tops = np.sort(np.array(found.probs).max(axis=0))[-7:]
     assert sorted(
         float(np.max(np.asarray(line.get_ydata()))) for line in classes
@@ -52,7 +52,7 @@ def test_more_classes_than_colours_leave_those_that_never_rise() -> None:
     ids=["odd", "many"],
 )
 def test_odd_tokens_are_drawn_without_a_warning(tokens: list[str]) -> None:
-    assert to_png(draw_trajectory(trajectory(tokens=tokens))).startswith(b"\x89PNG")
+    assert to_png(plot_trajectory(trajectory(tokens=tokens))).startswith(b"\x89PNG")
 
 
 def test_the_anytime_curve_has_its_intervals() -> None:
@@ -60,7 +60,7 @@ def test_the_anytime_curve_has_its_intervals() -> None:
         AnytimePoint(1, 0.5, (0.4, 0.7), 0.0),
         AnytimePoint(2, 0.75, (0.6, 0.8), 1.0),
     ]
-    axes = draw_anytime(points, "t").axes[0]
+    axes = plot_anytime(points, "t").axes[0]
     (container,) = axes.containers
     line, *_, bars = container.get_children()
     np.testing.assert_allclose(line.get_xydata(), [[1, 50], [2, 75]])  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ def test_heat_maps_have_a_column_a_token_and_the_units_by_what_they_keep() -> No
     gate = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
     values = {"hidden": cell, "cell": cell, "forget": gate}
     trace = Trace("t", ["a", "b"], "lstm", 1, {"forward": values, "backward": values})
-    figure = draw_trace(trace)
+    figure = plot_trace(trace)
     images = {
         axes.get_title(): axes.get_images()[0]
         for axes in figure.axes
@@ -98,6 +98,6 @@ def test_heat_maps_have_a_column_a_token_and_the_units_by_what_they_keep() -> No
 
 
 def test_a_picture_is_the_same_each_time() -> None:
-    assert to_png(draw_trajectory(trajectory())) == to_png(
-        draw_trajectory(trajectory())
+    assert to_png(plot_trajectory(trajectory())) == to_png(
+        plot_trajectory(trajectory())
     )

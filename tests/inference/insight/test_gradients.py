@@ -21,7 +21,7 @@ from rnncls.inference.insight.gradients import (
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import CELLS, Encoder
-from rnncls.reporting.insight_plots import draw_gradients
+from rnncls.reporting.insight_plots import plot_gradients
 from rnncls.text.batching import Batch, EncodedTexts, assemble
 
 TEXTS = [[2, 3, 4, 5, 2], [4, 2], [5, 5, 3], [3]]
@@ -248,7 +248,7 @@ def test_the_picture_has_a_line_a_curve_and_one_for_the_floor() -> None:
             "a", weights, build("gru", bidirectional=True), split
         )
     ]
-    axes = draw_gradients(measured).axes[0]
+    axes = plot_gradients(measured).axes[0]
     assert [line.get_linestyle() for line in axes.lines] == ["--", "--", "-", "-", ":"]
     legend = axes.get_legend()
     assert legend is not None

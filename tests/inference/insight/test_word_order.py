@@ -24,7 +24,7 @@ from rnncls.inference.insight.word_order import (
     sort_words,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.reporting.insight_plots import draw_word_order
+from rnncls.reporting.insight_plots import plot_word_order
 from rnncls.text.batching import EncodedTexts
 from rnncls.text.vocab import Vocab
 
@@ -216,7 +216,7 @@ def test_the_best_reading_that_sees_no_order_bounds_its_worth() -> None:
 
 
 def test_the_picture_has_a_bar_a_reading_as_long_as_its_accuracy() -> None:
-    axes = draw_word_order(
+    axes = plot_word_order(
         [result_of("as written", 0.0, (0.0, 0.0)), result_of(BAG, 0.4, (0.3, 0.5))]
     ).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.5]  # type: ignore[attr-defined]

@@ -1,0 +1,73 @@
+"""Tables for the terminal. Cells are plain text, never markup."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from rnncls.text.display import printable
+
+_MAX_LABEL_WIDTH = 20
+"""The widest that a label may be in a table whose last column is a text."""
+
+
+def plain_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
+) -> Table:
+    """Build a table without lines.
+
+    Args:
+        title: The title.
+        header: The names of the columns.
+        rows: The cells of each row.
+        num_texts: How many columns, from the left, hold text. The others hold numbers
+            and are aligned to the right.
+    """
+    table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
+    _fill(table, header, rows, num_texts)
+    return table
+
+
+def grid_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
+) -> Table:
+    """Build a table with lines; for the arguments see `plain_table`."""
+    table = Table(title=_text(title), title_justify="left")
+    _fill(table, header, rows, num_texts)
+    return table
+
+
+def cut_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Table:
+    """Build a table without lines whose last column is cut at the edge of the screen."""
+    table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
+    for name in header[:-1]:
+        table.add_column(
+            _text(name), no_wrap=True, max_width=_MAX_LABEL_WIDTH, overflow="ellipsis"
+        )
+    table.add_column(_text(header[-1]))
+    for row in rows:
+        table.add_row(*map(_one_line, row))
+    return table
+
+
+def _fill(
+    table: Table, header: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int
+) -> None:
+    for index, name in enumerate(header):
+        is_text = index < num_texts
+        table.add_column(
+            _text(name), justify="left" if is_text else "right", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*map(_text, row))
+
+
+def _text(cell: str) -> Text:
+    return Text(printable(cell))
+
+
+def _one_line(cell: str) -> Text:
+    line = printable(" ".join(cell.split()))
+    return Text(line, no_wrap=True, overflow="ellipsis")

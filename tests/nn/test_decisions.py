@@ -1,0 +1,21 @@
+"""Probabilities and predicted classes, worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from rnncls.nn.decisions import decide, to_probs
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_probabilities_are_the_softmax_of_the_logits(dtype: torch.dtype) -> None:
+    logits = torch.tensor([[0.0, math.log(3.0)], [math.log(4.0), 0.0]], dtype=dtype)
+    expected = torch.tensor([[0.25, 0.75], [0.8, 0.2]], dtype=dtype)
+    torch.testing.assert_close(to_probs(logits), expected)
+
+
+def test_the_predicted_class_has_the_highest_logit() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
+    assert decide(logits).tolist() == [1, 0]
+    assert decide(logits[0]).item() == 1
