@@ -1,5 +1,6 @@
-"""Measure whether sorting by length costs accuracy: train a config with batches of
-similar length and with random batches, for several seeds.
+"""Measure whether batches of texts of similar length cost accuracy.
+
+Trains a config with such batches and with random ones, for several seeds.
 
 python scripts/random_batches.py configs/ag_news_fast.yaml --set data.root=FOLDER
 [--seeds 3]
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from rnncls.config.loading import load_config
 from rnncls.text.batching import plan_epoch
-from rnncls.training import trainer
+from rnncls.training import epochs
 from rnncls.training.run import train
 
 Plan = list[npt.NDArray[np.int64]]
@@ -34,7 +35,7 @@ def main() -> None:
             config = load_config(arguments.config, [*arguments.set, f"seed={seed}"])
             with (
                 tempfile.TemporaryDirectory() as folder,
-                mock.patch.object(trainer, "plan_epoch", plan),
+                mock.patch.object(epochs, "plan_epoch", plan),
             ):
                 summary = train(config, Path(folder))
             accuracies.append(summary["valid"]["accuracy"])

@@ -187,7 +187,7 @@ def first_model(
     from rnncls.machine.seeds import seed_everything
     from rnncls.nn.classifier import TextClassifier
     from rnncls.runs.pretrained import load_pretrained
-    from rnncls.training.initialization import use_vectors
+    from rnncls.training.initialization import copy_vectors
 
     pretrained = (
         load_pretrained(config.text, config.model) if config.model.pretrained else None
@@ -197,7 +197,7 @@ def first_model(
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif config.text.vectors is not None:
-        use_vectors(model.embedding, config, vocab)
+        copy_vectors(model.embedding, config.text.vectors, vocab)
     return model
 
 

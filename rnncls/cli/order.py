@@ -244,12 +244,12 @@ def train_bag(
     from rnncls.runs.run import create_run
     from rnncls.runs.weights import save_model
     from rnncls.training.classification import build_classifier_trainer
-    from rnncls.training.initialization import build_model, start_torch
+    from rnncls.training.initialization import build_model, prepare_torch
 
     logging.getLogger(__name__).info(
         "training a bag of words of the same embedding, kept in %s", path
     )
-    device = start_torch(config, config.train, config.model)
+    device = prepare_torch(config)
     data = load_training_data(config, use_cache=use_cache)
     if (
         may_hurry

@@ -9,8 +9,9 @@ text, V words, R distinct words in a batch.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +99,7 @@ class Batch:
         )
 
     def mask(self) -> torch.Tensor | None:
-        """Return where there is a token and no padding: [T, B] bool; None: everywhere."""
+        """Return where there is a token, [T, B] bool, or None: there is no padding."""
         if not self.is_ragged:
             return None
         longest = self.token_ids.shape[1]
@@ -128,7 +129,7 @@ def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
 def encode_text(
     text: str, section: TextSection, vocab: Vocab
 ) -> tuple[list[str], EncodedTexts]:
-    """Return the tokens of one text, as `rnncls predict` reads it, and the encoded text."""
+    """Return the tokens of one text, and the encoded text."""
     tokens = build_tokenizer(section)(text)
     lengths = np.array([len(tokens)])
     return tokens, EncodedTexts(vocab.encode(tokens), lengths, np.zeros(1, np.int64))
@@ -203,6 +204,19 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
         rows,
         torch.from_numpy(rows),
     )
+
+
+def batch_iterator(
+    texts: EncodedTexts, device: torch.device
+) -> Callable[[list[npt.NDArray[np.int64]]], Iterator[Batch]]:
+    """Return the function that yields the batches of a plan for this device.
+
+    For CUDA the texts are copied to the device once, and the batches are built there.
+    For other devices the batches are on the CPU.
+    """
+    if device.type == "cuda":
+        return ResidentTexts(texts, device).iter_batches
+    return partial(iter_batches, texts)
 
 
 class ResidentTexts:

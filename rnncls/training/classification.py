@@ -61,9 +61,7 @@ class ClassificationTask:
             self.row_weights = class_weights.to(device)[self.labels]  # [N]
 
     def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
-        """Draw the dropout masks, and what R-Drop and virtual adversarial training
-        need.
-        """
+        """Draw the dropout masks, and the start of the virtual adversarial search."""
         dropout = self.model.sample_dropout(len(batch), generator)
         second_dropout, vat_direction = None, None
         if self.section.r_drop:
@@ -83,7 +81,7 @@ class ClassificationTask:
         return direction if mask is None else direction * mask[..., None]
 
     def compute_loss(self, inputs: StepInputs) -> LossSums:
-        """Return the summed loss of the texts, and how many are classified correctly."""
+        """Return the summed loss of the texts, and how many are predicted correctly."""
         batch = inputs.batch
         forward = partial(
             self.model,

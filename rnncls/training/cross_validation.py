@@ -44,8 +44,9 @@ from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
 from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.initialization import build_model, start_torch
-from rnncls.training.trainer import Step, Trainer
+from rnncls.training.initialization import build_model, prepare_torch
+from rnncls.training.step import Step
+from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def cross_validate(
         DataError: A file is wrong, or a class has fewer rows than there are folds.
         Interrupted: The user stopped it; nothing is kept.
     """
-    device = start_torch(config, config.train, config.model)
+    device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)

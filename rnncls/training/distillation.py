@@ -1,4 +1,4 @@
-"""Knowledge distillation: add the predictions of finished runs to the training targets.
+"""Knowledge distillation: train on the predictions of finished runs (the teachers).
 
 Shapes: N training texts, C classes.
 """
@@ -16,48 +16,73 @@ from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.runs.data_check import check_not_trained_on
 from rnncls.runs.folder import RunFolder, find_run
-from rnncls.runs.run import load_run
+from rnncls.runs.run import Run, load_run
 
 
 def add_distillation_targets(
     config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True
 ) -> TrainingData:
-    """Return the data with targets: the training rows' labels, mixed with the mean of
-    what
-    the teachers say.
+    """Return the data with soft targets from `train.teachers`.
+
+    A target is a weighted mean of the row's label and of the teachers' mean
+    probabilities. The checksums of the teachers' weights become part of the
+    fingerprint, so that a resumed run must have the same teachers.
+
+    Args:
+        config: All settings.
+        data: What the new run is trained on.
+        device: Where the teachers compute.
+        use_cache: Read and write the cache of tokenised files.
 
     Raises:
         RunError: A teacher's folder is missing, unfinished or damaged.
-        ConfigError: A teacher has other classes, or may have seen rows that are for
-            validation here.
+        ConfigError: A teacher has other classes, or may have been trained on rows that
+            are for validation here.
     """
-    opinions, seals = [], []
+    checksums = []
+    teacher_probs = []
     for name in config.train.teachers:
-        run = load_run(find_run(Path(name)))
-        check_not_trained_on(run.path, data.fingerprint, may_differ=False)
-        seals.append(checksum(RunFolder(run.path).model, "sha256"))
-        if run.classifier.label_names != data.label_names:
-            raise ConfigError(
-                f"train.teachers: {name} knows the classes {run.classifier.label_names}, not"
-                f" {data.label_names}"
-            )
-        columns = config.data.replace(text=run.config.data.text)
-        seen_as = config.replace(data=columns, text=run.config.text)
-        split, _ = load_split(
-            seen_as,
-            "train",
-            run.classifier.vocab,
-            run.classifier.label_names,
-            use_cache=use_cache,
+        teacher = _load_teacher(name, data)
+        checksums.append(checksum(RunFolder(teacher.path).model, "sha256"))
+        probs = _predict(teacher, config, device, use_cache=use_cache)  # [N, C]
+        teacher_probs.append(probs)
+    labels = torch.from_numpy(data.train.labels)  # [N]
+    one_hot = F.one_hot(labels, len(data.label_names)).float()  # [N, C]
+    mean_probs = torch.stack(teacher_probs).mean(dim=0)  # [N, C]
+    targets = one_hot.lerp(mean_probs, config.train.teacher_weight)  # [N, C]
+    fingerprint = {**data.fingerprint, "teachers": checksums}
+    return replace(data, targets=targets.numpy(), fingerprint=fingerprint)
+
+
+def _load_teacher(name: str, data: TrainingData) -> Run:
+    """Load a run, and check that it may teach a run on this data."""
+    run = load_run(find_run(Path(name)))
+    check_not_trained_on(run.path, data.fingerprint, may_differ=False)
+    label_names = run.classifier.label_names
+    if label_names != data.label_names:
+        raise ConfigError(
+            f"train.teachers: {name} has the classes {label_names}, the data has"
+            f" {data.label_names}"
         )
-        opinions.append(
-            compute_logits(run.classifier.model.to(device), split.texts).softmax(dim=1)
-        )  # [N, C]
-    labels = F.one_hot(
-        torch.from_numpy(data.train.labels), len(data.label_names)
-    ).float()  # [N, C]
-    mean = torch.stack(opinions).mean(dim=0)  # [N, C]
-    targets = labels.lerp(mean, config.train.teacher_weight).numpy()
-    return replace(
-        data, targets=targets, fingerprint={**data.fingerprint, "teachers": seals}
+    return run
+
+
+def _predict(
+    teacher: Run, config: Config, device: torch.device, *, use_cache: bool
+) -> torch.Tensor:
+    """Return a teacher's probabilities of the training rows. [N, C] on the CPU.
+
+    The teacher reads the columns of its own config, with its own tokenizer.
+    """
+    data_section = config.data.replace(text=teacher.config.data.text)
+    config = config.replace(data=data_section, text=teacher.config.text)
+    classifier = teacher.classifier
+    split, _ = load_split(
+        config,
+        "train",
+        classifier.vocab,
+        classifier.label_names,
+        use_cache=use_cache,
     )
+    model = classifier.model.to(device)
+    return compute_logits(model, split.texts).softmax(dim=1)

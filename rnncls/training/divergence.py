@@ -9,12 +9,13 @@ import torch
 CHECK_EVERY = 64
 """Steps between two checks of the losses."""
 EXPLOSION_RATIO = 100.0
-"""A gradient has exploded if it is this many times as long as the mean of the others;
-up to 15 times is normal."""
+"""How many times the mean of the others the norm of an exploded gradient is.
+
+Up to 15 times is normal."""
 
 
 class GradientMonitor:
-    """The gradient norms of an epoch's steps, and the steps that are not checked yet."""
+    """The gradient norms of an epoch's steps, and the steps not checked yet."""
 
     def __init__(self, device: torch.device) -> None:
         """Start an epoch; the sums stay on the device."""
@@ -50,9 +51,9 @@ class GradientMonitor:
         return len(self.unchecked) >= CHECK_EVERY
 
     def find_bad_step(self) -> int | None:
-        """Return the first unchecked step whose loss or gradient is not finite, or None.
+        """Return the first unchecked step with a loss or gradient that is not finite.
 
-        This waits for these steps.
+        This waits for these steps. None: all are finite.
         """
         if not self.unchecked:
             return None

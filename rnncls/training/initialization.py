@@ -1,6 +1,4 @@
-"""What happens before the first step: prepare torch, and build the network with its
-first weights.
-"""
+"""Prepare torch for a training, and build the classifier with its first weights."""
 
 import contextlib
 import logging
@@ -10,7 +8,7 @@ import torch
 from torch import nn
 
 from rnncls import ConfigError
-from rnncls.config.sections import Config, ModelSection, TrainSection
+from rnncls.config.sections import Config
 from rnncls.data.loading import TrainingData
 from rnncls.machine.device import (
     resolve_device,
@@ -29,22 +27,15 @@ from rnncls.text.vocab import Vocab
 logger = logging.getLogger(__name__)
 
 
-def start_torch(
-    config: Config, train: TrainSection, model: ModelSection
-) -> torch.device:
-    """Prepare torch for a training, and return the device.
-
-    Args:
-        config: All settings, for the device and the seed.
-        train: How it is trained.
-        model: What is trained.
+def prepare_torch(config: Config) -> torch.device:
+    """Set the seed, the kernels and the memory allocator, and return the device.
 
     Raises:
-        DeviceError: The device is not there.
-        ConfigError: It cannot compute as the config wants.
+        DeviceError: The device does not exist.
+        ConfigError: The device does not support `train.precision`.
     """
     device = init_process_group().local_device(resolve_device(config.device))
-    resolve_precision(train.precision, device, model.cell)
+    resolve_precision(config.train.precision, device, config.model.cell)
     use_deterministic_kernels(wanted=config.deterministic)
     tune_malloc()
     seed_everything(config.seed)
@@ -58,61 +49,69 @@ def build_model(
     *,
     is_fresh: bool = True,
 ) -> TextClassifier:
-    """Return the network with its first weights, those of a pretrained model or of
-    pretrained vectors included.
+    """Return the network with its first weights.
+
+    They are those of a pretrained language model, or random ones with pretrained word
+    vectors, if the config names any.
 
     Args:
         config: All settings.
         data: For the number of words and of classes.
-        pretrained: Where it starts.
-        is_fresh: Whether it needs first weights: a run that goes on has its own.
+        pretrained: The language model to start from.
+        is_fresh: Whether to load pretrained vectors. A resumed run loads weights of its
+            own.
 
     Raises:
-        ConfigError: The network is larger than the memory, or the vectors are wider
-            than the embedding.
+        ConfigError: The network does not fit into memory, or the vectors are wider than
+            the embedding.
     """
     with explain_sizes():
         model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif config.text.vectors is not None and is_fresh:
-        use_vectors(model.embedding, config, data.vocab)
+        copy_vectors(model.embedding, config.text.vectors, data.vocab)
     return model
 
 
 @contextlib.contextmanager
 def explain_sizes() -> Iterator[None]:
-    """Name the config where a network is built that no memory holds.
+    """Turn torch's errors about sizes of a network into one about the config.
 
     Raises:
-        ConfigError: It is larger than the memory, or than torch can count.
+        ConfigError: The network does not fit into memory, or its sizes overflow.
     """
     try:
         yield
     except (RuntimeError, OverflowError, TypeError, ValueError, MemoryError) as error:
-        first = str(error).splitlines()[0]
+        first_line = str(error).splitlines()[0]
         raise ConfigError(
-            f"model: the network cannot be built: its sizes are too large: {first}"
+            f"model: the network cannot be built: its sizes are too large: {first_line}"
         ) from error
 
 
-def use_vectors(embedding: nn.Embedding, config: Config, vocab: Vocab) -> None:
+def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> None:
     """Copy pretrained vectors into the first columns of an embedding.
+
+    Args:
+        embedding: One row for each word of the vocabulary.
+        vectors_name: As `text.vectors` names them.
+        vocab: The words.
 
     Raises:
         ConfigError: The vectors are wider than the embedding.
     """
-    vectors, found = load_vectors(config.text.vectors or "", vocab.words)
+    vectors, has_vector = load_vectors(vectors_name, vocab.words)
     if vectors.shape[1] > embedding.embedding_dim:
         raise ConfigError(
-            f"text.vectors: {config.text.vectors} has {vectors.shape[1]} columns, more"
-            f" than model.embedding_dim: {embedding.embedding_dim}; make the embedding"
-            " as wide or wider"
+            f"text.vectors: {vectors_name} has {vectors.shape[1]} columns, more than"
+            f" model.embedding_dim: {embedding.embedding_dim}; make the embedding as"
+            " wide or wider"
         )
-    start_from_vectors(embedding, vectors, found)
+    start_from_vectors(embedding, vectors, has_vector)
     logger.info(
         "vectors: %s of %s words found in %s",
-        f"{found.sum():,}",
-        f"{len(found):,}",
-        config.text.vectors,
+        f"{has_vector.sum():,}",
+        f"{len(has_vector):,}",
+        vectors_name,
     )

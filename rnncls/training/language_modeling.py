@@ -76,8 +76,9 @@ class LanguageModelTask:
         return max(1, self._count_predictions(self.data.train.texts.lengths[rows]))
 
     def evaluate(self, model: LanguageModel) -> dict[str, float]:
-        """Return the mean negative log-likelihood of a word of the validation rows in
-        nats, and its exponential, the perplexity.
+        """Return the loss of a word of the validation rows in nats, and the perplexity.
+
+        The loss is the mean negative log-likelihood; the perplexity its exponential.
         """
         texts = self.data.valid.texts
         device = model.embedding.weight.device

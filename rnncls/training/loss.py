@@ -199,8 +199,10 @@ def focal_loss(
 def find_adversarial_shift(
     loss: torch.Tensor, shift: torch.Tensor, size: float
 ) -> torch.Tensor:
-    """Return the change of the word vectors that raises the loss most (Miyato et al.
-    2017).
+    """Return the change of the word vectors that raises the loss most.
+
+    Source: Miyato, Dai and Goodfellow 2017, "Adversarial training methods for
+    semi-supervised text classification".
 
     Args:
         loss: Scalar, computed with `shift`.
@@ -217,8 +219,9 @@ def find_adversarial_shift(
 def virtual_adversarial_loss(
     forward: Forward, logits: torch.Tensor, noise: StepNoise, size: float
 ) -> torch.Tensor:
-    """Return how far the prediction moves under the change of the word vectors that
-    moves it most (Miyato et al. 2017).
+    """Return how far the prediction moves under the worst change of the word vectors.
+
+    Source: as for `find_adversarial_shift`. It needs no labels.
 
     The change is found by one power iteration from `noise.vat_direction`. It starts at
     the full distance, not close to 0 as in the paper, which bfloat16 could not resolve.
@@ -244,8 +247,9 @@ def virtual_adversarial_loss(
 def r_drop_divergence(
     logits: torch.Tensor, second_logits: torch.Tensor
 ) -> torch.Tensor:
-    """Return the divergences between two forward passes in both directions, summed
-    (Liang et al. 2021). [B, C], [B, C] -> [].
+    """Return the divergences of two forward passes in both directions, summed.
+
+    Source: Liang et al. 2021, "R-Drop". [B, C], [B, C] -> [].
     """
     forward_divergence = kl_divergence(logits, second_logits)
     backward_divergence = kl_divergence(second_logits, logits)

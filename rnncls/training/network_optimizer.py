@@ -25,8 +25,13 @@ class NetworkOptimizer:
         name: str,
         weight_decay: float,
     ) -> None:
-        """Take the parameters, the factor on the learning rate of each, and `sgd`,
-        `adam` or `adamw`.
+        """Start without any state.
+
+        Args:
+            parameters: All weights but the embedding.
+            lr_factors: The factor on the learning rate of each.
+            name: `sgd`, `adam` or `adamw`.
+            weight_decay: As torch's optimiser of that name uses it.
         """
         self.parameters = list(parameters)
         self.lr_factors = list(lr_factors)

@@ -66,15 +66,11 @@ class Model(Protocol):
         """Return all weights."""
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Return the weights of each layer but the embedding, from the last layer to
-        the first.
-        """
+        """Return the weights of each layer but the embedding, the last layer first."""
 
 
 class Optimizer:
-    """One optimiser for the whole model: fused kernels for the network, row-wise updates
-    for the embedding.
-    """
+    """One optimiser for the network and for the rows of the embedding."""
 
     def __init__(
         self, model: Model, options: OptimizerOptions, workers: Workers

@@ -1,5 +1,7 @@
-"""Pretrain a language model on texts without labels, for a classifier of the same shape
-to start from (Dai and Le 2015; Howard and Ruder 2018, ULMFiT).
+"""Pretrain a language model on texts without labels.
+
+A classifier of the same shape can start from its weights (Dai and Le 2015; Howard and
+Ruder 2018, ULMFiT).
 """
 
 from pathlib import Path
@@ -14,7 +16,7 @@ from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
 from rnncls.runs.weights import load_vocab
-from rnncls.training.initialization import explain_sizes, start_torch, use_vectors
+from rnncls.training.initialization import copy_vectors, explain_sizes, prepare_torch
 from rnncls.training.language_modeling import LanguageModelTask
 from rnncls.training.open_run import open_run
 from rnncls.training.options import TrainOptions
@@ -57,7 +59,7 @@ def pretrain(
     ) as run:
         check_starts_fresh(config.model.pretrained, path)
         check_model_section(config.model)
-        device = start_torch(config, config.train, config.model)
+        device = prepare_torch(config)
         vocab = load_vocab(path) if run.is_resumed and may_change else None
         data = load_language_data(config, vocab, use_cache=use_cache)
         model = build_language_model(config, data, is_fresh=not run.is_resumed)
@@ -124,7 +126,7 @@ def build_language_model(
     with explain_sizes():
         model = LanguageModel(section, len(data.vocab))
     if config.text.vectors is not None and is_fresh:
-        use_vectors(model.embedding, config, data.vocab)
+        copy_vectors(model.embedding, config.text.vectors, data.vocab)
     return model
 
 

@@ -17,7 +17,8 @@ from rnncls.runs.progress import TrainingBar
 from rnncls.runs.tensorboard import event_log
 from rnncls.runs.weights import save_model
 from rnncls.training.saved_state import save_state
-from rnncls.training.trainer import Step, Trainer
+from rnncls.training.step import Step
+from rnncls.training.trainer import Trainer
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 
 
 class RowAdam:
-    """Adam (Kingma and Ba 2015) with moments and a step count for each row of a matrix."""
+    """Adam (Kingma and Ba 2015) with moments and a step count for each row."""
 
     def __init__(self, weight: torch.Tensor) -> None:
         """Start with moments of zero for a matrix [V, E]."""
@@ -35,16 +35,23 @@ class RowAdam:
         Returns:
             [R, E] float32, to be multiplied by the learning rate and subtracted.
         """
-        steps = self.steps.index_select(0, rows).add_(1)  # [R, 1]
+        steps = self.steps.index_select(0, rows)  # [R, 1]
         moments = self.moments.index_select(0, rows)  # [R, 2, E]
-        mean, square = moments.unbind(1)  # views [R, E]
+        mean, square = moments.unbind(1)  # views of the moments, [R, E] each
+        steps.add_(1)
         mean.lerp_(gradient, 1 - BETA1)
-        square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+        square.mul_(BETA2)
+        square.addcmul_(gradient, gradient, value=1 - BETA2)
         self.steps.index_copy_(0, rows, steps)
         self.moments.index_copy_(0, rows, moments)
-        corrected_mean = mean.div(1 - BETA1**steps)  # [R, E]
-        corrected_square = square.div(1 - BETA2**steps)  # [R, E]
-        return corrected_mean.div_(corrected_square.sqrt_().add_(EPSILON))
+
+        # The moments start at 0; these factors correct them for it.
+        mean_correction = 1 - BETA1**steps  # [R, 1]
+        square_correction = 1 - BETA2**steps  # [R, 1]
+        corrected_mean = mean.div(mean_correction)  # [R, E]
+        deviation = square.div(square_correction).sqrt_()  # [R, E]
+        deviation.add_(EPSILON)
+        return corrected_mean.div_(deviation)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the moments and the step counts by name."""

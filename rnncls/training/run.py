@@ -20,7 +20,7 @@ from rnncls.runs.weights import load_vocab
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
-from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.open_run import open_run
 from rnncls.training.recording import record_training
 from rnncls.training.summary import finish_run
@@ -52,7 +52,7 @@ def train(
     processes = init_process_group()
     with open_run(config, path, processes, resume=resume, may_change=may_change) as run:
         with processes.raise_everywhere():
-            device = start_torch(config, config.train, config.model)
+            device = prepare_torch(config)
         with processes.local_main_first():  # it fills the cache for the others
             pretrained, vocab = None, None
             if run.is_resumed and (config.model.pretrained or may_change):

@@ -27,9 +27,10 @@ def lr_factor(
         if schedule == "one_cycle":
             return (1 - math.cos(math.pi * fraction)) / 2
         return fraction
-    fraction = 0.0
-    if num_steps > warmup_steps:
-        fraction = (step - warmup_steps) / (num_steps - warmup_steps)
+    decay_steps = num_steps - warmup_steps
+    if decay_steps <= 0:
+        return _decay_factor(schedule, 0.0)
+    fraction = (step - warmup_steps) / decay_steps
     return _decay_factor(schedule, min(max(fraction, 0.0), 1.0))
 
 

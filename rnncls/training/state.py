@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 
 class TrainerState(BaseModel):
-    """The state of a trainer that is not in tensors; each field is an attribute of it."""
+    """The plain values of a trainer's state; each field is an attribute of it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

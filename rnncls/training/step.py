@@ -6,7 +6,7 @@ batch, E embedding_dim.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -133,3 +133,20 @@ class StepResult:
         """Return all tensors that have to be summed over the processes."""
         rows, network = self.gradients.rows, self.gradients.network
         return [rows, *network, self.loss, self.num_correct]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the loop reports after each step.
+
+    Attributes:
+        epoch: From 1.
+        num_texts: B.
+        loss: Scalar on the device. Reading it waits for the step.
+        validation: The row for `metrics.jsonl`, after the last step of an epoch.
+    """
+
+    epoch: int
+    num_texts: int
+    loss: torch.Tensor
+    validation: dict[str, Any] | None = None

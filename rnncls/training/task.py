@@ -42,7 +42,7 @@ class Task(Protocol[M]):
         """Draw the random numbers of a step but those of word dropout."""
 
     def compute_loss(self, inputs: StepInputs) -> LossSums:
-        """Run the forward pass and return the summed loss; several threads call this."""
+        """Run the forward pass and return the summed loss, in several threads."""
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
         """Return the number of losses that these training rows sum up, at least 1."""

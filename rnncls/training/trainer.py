@@ -1,8 +1,8 @@
 """The training step, and the loop over steps and epochs.
 
-`Trainer.train_step` is one step, `Trainer.steps` the loop, `Trainer.validate` the end of
-an epoch. What depends on the task is in `rnncls.training.task`; what is written to the
-run folder is in `rnncls.training.run`.
+`Trainer.train_step` is one step, `Trainer.steps` the loop, and `Trainer.validate` the
+end of an epoch. What depends on the task is in `rnncls.training.task`; what is written
+to the run folder is in `rnncls.training.run`.
 
 Shapes: N training texts, B texts in a batch, T tokens in the longest of them, R
 distinct words in a batch, E embedding_dim.
@@ -11,14 +11,11 @@ distinct words in a batch, E embedding_dim.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from rnncls import DivergedError, RunError
@@ -28,44 +25,23 @@ from rnncls.machine.threads import Workers
 from rnncls.runs.weights import load_weights
 from rnncls.text.batching import (
     Batch,
-    ResidentTexts,
+    batch_iterator,
     drop_words,
-    iter_batches,
-    plan_epoch,
     shard,
     unique_words,
 )
 from rnncls.training.divergence import describe_explosion, has_exploded
 from rnncls.training.ema import WeightEMA
 from rnncls.training.epoch_sums import EpochSums
+from rnncls.training.epochs import EpochPlanner
 from rnncls.training.optimizer import Optimizer
 from rnncls.training.options import TrainOptions
 from rnncls.training.schedule import lr_factor
 from rnncls.training.state import TrainerState, add_prefix, select_part
-from rnncls.training.step import PartResult, StepInputs, StepResult
+from rnncls.training.step import PartResult, Step, StepInputs, StepResult
 from rnncls.training.task import M, Task
 
 logger = logging.getLogger(__name__)
-
-Plan = list[npt.NDArray[np.int64]]
-"""The row numbers of each batch."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What the loop reports after each step.
-
-    Attributes:
-        epoch: From 1.
-        num_texts: B.
-        loss: Scalar on the device. Reading it waits for the step.
-        validation: The row for `metrics.jsonl`, after the last step of an epoch.
-    """
-
-    epoch: int
-    num_texts: int
-    loss: torch.Tensor
-    validation: dict[str, Any] | None = None
 
 
 class Trainer(Generic[M]):
@@ -102,15 +78,19 @@ class Trainer(Generic[M]):
         self.label_names = task.label_names
         self.device = self.model.embedding.weight.device
         self.optimizer = Optimizer(self.model, options.optimizer, workers)
-        self.steps_per_epoch = math.ceil(self.num_texts / options.batch_size)
+        self.planner = EpochPlanner(
+            self.data.train.texts.lengths,
+            options.batch_size,
+            seed,
+            task.balanced_labels,
+        )
+        self.steps_per_epoch = self.planner.steps_per_epoch
         self.ema: WeightEMA | None = None
         if options.ema_decay:
             self.ema = WeightEMA(self.model, options.ema_decay, self.steps_per_epoch)
-        texts = self.data.train.texts
-        self.iter_batches: Callable[[Plan], Iterator[Batch]]
-        self.iter_batches = partial(iter_batches, texts)
-        if self.device.type == "cuda":
-            self.iter_batches = ResidentTexts(texts, self.device).iter_batches
+        self.iter_batches = batch_iterator(self.data.train.texts, self.device)
+        # A CUDA device would run out of work until the host has queued more.
+        self.may_wait_in_step = self.device.type != "cuda"
         self.step = 0
         self.num_tokens = 0
         self.elapsed_s = 0.0
@@ -126,17 +106,23 @@ class Trainer(Generic[M]):
         """
         while not self.is_finished:
             epoch, position = divmod(self.step, self.steps_per_epoch)
-            plan = self.plan(epoch)
+            plan = self.planner.plan(epoch)
+            self.epoch_tokens = self.planner.count_tokens(plan)
             for batch in self.iter_batches(plan[position:]):
-                start = time.perf_counter()
-                loss = self.train_step(batch)
-                self.epoch_sums.gradients.add(self.step - 1, loss, self.optimizer.norm)
-                self.epoch_s += time.perf_counter() - start
+                loss = self._timed_step(batch)
                 is_last = self.step % self.steps_per_epoch == 0
                 if is_last or self.epoch_sums.gradients.is_full:
                     self.check_losses()
                 validation = self.validate() if is_last else None
-                yield Step(epoch + 1, len(batch.rows), loss, validation)
+                yield Step(epoch + 1, len(batch), loss, validation)
+
+    def _timed_step(self, batch: Batch) -> torch.Tensor:
+        """Take a step, and note its time and the norm of its gradient."""
+        start = time.perf_counter()
+        loss = self.train_step(batch)
+        self.epoch_sums.gradients.add(self.step - 1, loss, self.optimizer.norm)
+        self.epoch_s += time.perf_counter() - start
+        return loss
 
     def train_step(self, batch: Batch) -> torch.Tensor:
         """Update the weights once, and return the mean loss of the batch.
@@ -166,7 +152,7 @@ class Trainer(Generic[M]):
         noise = self.task.sample_noise(batch, generator)
         embedding = self.model.embedding.weight.detach()  # [V, E]
         word_ids, word_rows = unique_words(
-            token_ids, len(embedding), may_wait=self._may_wait
+            token_ids, len(embedding), may_wait=self.may_wait_in_step
         )  # [R], [B, T]
         return StepInputs(
             batch=batch,
@@ -178,7 +164,7 @@ class Trainer(Generic[M]):
         )
 
     def _forward_backward(self, inputs: StepInputs) -> StepResult:
-        """Return the loss and its gradients, summed over the threads of this process."""
+        """Return the loss and its gradients, summed over the threads."""
         self.optimizer.unfreeze(self.step // self.steps_per_epoch)
         weights = [inputs.word_vectors, *self.optimizer.trainable]
 
@@ -218,27 +204,6 @@ class Trainer(Generic[M]):
             self.step, self.num_steps, options.schedule, options.warmup_fraction
         )
 
-    @property
-    def _may_wait(self) -> bool:
-        """Whether the host may wait for the device in the middle of a step.
-
-        A CUDA device would run out of work until the host has queued more.
-        """
-        return self.device.type != "cuda"
-
-    def plan(self, epoch: int) -> Plan:
-        """Return the row numbers of each batch of an epoch, and count its tokens."""
-        lengths = self.data.train.texts.lengths
-        plan = plan_epoch(
-            lengths,
-            self.options.batch_size,
-            self.seed,
-            epoch,
-            self.task.balanced_labels,
-        )
-        self.epoch_tokens = int(lengths[np.concatenate(plan)].sum())
-        return plan
-
     def validate(self) -> dict[str, Any]:
         """Evaluate the model after an epoch, and remember the epoch if it is the best.
 
@@ -251,8 +216,8 @@ class Trainer(Generic[M]):
         scores = self.task.evaluate(self.eval_model)
         epoch = self.num_validations + 1
         if not math.isfinite(scores["loss"]):
-            raise DivergedError(
-                f"the validation loss is not finite after epoch {epoch}; {self._advice}"
+            raise self._diverged(
+                f"the validation loss is not finite after epoch {epoch}"
             )
         self.num_validations = epoch
         self.num_tokens += self.epoch_tokens
@@ -286,13 +251,12 @@ class Trainer(Generic[M]):
         return is_best
 
     def _training_scores(self, *, has_accuracy: bool) -> dict[str, float]:
-        """Return the mean loss of the epoch's steps, and the accuracy if there is one."""
+        """Return the mean loss of the epoch's steps, and the accuracy if wanted."""
+        sums = self.epoch_sums
         num_targets = self.task.count_targets(np.arange(self.num_texts))
-        scores = {"train_loss": self.epoch_sums.loss.item() / num_targets}
+        scores = {"train_loss": sums.loss.item() / num_targets}
         if has_accuracy:
-            scores["train_accuracy"] = (
-                self.epoch_sums.num_correct.item() / self.num_texts
-            )
+            scores["train_accuracy"] = sums.num_correct.item() / self.num_texts
         return scores
 
     def check_losses(self) -> None:
@@ -307,13 +271,12 @@ class Trainer(Generic[M]):
         step = self.epoch_sums.gradients.find_bad_step()
         if step is None:
             return
-        epoch, position = divmod(step, self.steps_per_epoch)
-        batch_rows = self.plan(epoch)[position]
-        file_rows = np.sort(self.data.train.rows[batch_rows]) + 1
-        rows = ", ".join(map(str, file_rows))
-        raise DivergedError(
+        epoch = step // self.steps_per_epoch + 1
+        file_rows = self.data.train.rows[self.planner.rows_of_step(step)]
+        rows = ", ".join(map(str, np.sort(file_rows) + 1))
+        raise self._diverged(
             f"the loss or its gradient is not finite in step {step + 1} (epoch"
-            f" {epoch + 1}), a batch of the training rows {rows}; {self._advice}"
+            f" {epoch}), a batch of the training rows {rows}"
         )
 
     def check_weights(self) -> None:
@@ -324,21 +287,19 @@ class Trainer(Generic[M]):
         """
         self.check_losses()
         if not all(weight.isfinite().all() for weight in self.model.parameters()):
-            raise DivergedError(
-                f"the weights are not finite after step {self.step}; {self._advice}"
-            )
+            raise self._diverged(f"the weights are not finite after step {self.step}")
 
-    @property
-    def _advice(self) -> str:
-        return (
-            "the last save is complete: resume from it with a lower"
+    def _diverged(self, what: str) -> DivergedError:
+        """Return the error, with advice on how to continue."""
+        return DivergedError(
+            f"{what}; the last save is complete: resume from it with a lower"
             f" {self.options.section_name}.lr or a train.clip_norm"
             " (--resume --with-changes)"
         )
 
     @property
     def eval_model(self) -> M:
-        """The model that is validated and saved: with averaged weights, if there are."""
+        """The model to validate and save: with the averaged weights, if there are."""
         return self.model if self.ema is None else cast(M, self.ema.module)
 
     @property

@@ -41,9 +41,9 @@ from rnncls.runs.folder import RunFolder, lock_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import run_folds
-from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.search_space import build_space, change, draw, read_value
-from rnncls.training.trainer import Step
+from rnncls.training.step import Step
 
 if TYPE_CHECKING:
     import optuna
@@ -169,7 +169,7 @@ def tune(
         RunFolder(path).check_is_free()
     config = config.replace(train=config.train.replace(monitor=goal.metric))
     check_config(config)
-    device = start_torch(config, config.train, config.model)
+    device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     with lock_run(path):
         tuner = Tuner(

@@ -1,5 +1,4 @@
-"""Learning from teachers: what the targets are, whom it learns from, and who may not
-teach."""
+"""Distillation: the targets, and which runs can be teachers."""
 
 import shutil
 from collections.abc import Callable
@@ -201,7 +200,7 @@ def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig) -> None:
     )
     with pytest.raises(
         ConfigError,
-        match=r"one knows the classes \['other', 'world'\], not \['sport', 'world'\]",
+        match=r"one has the classes \['other', 'world'\], the data has \['sport',",
     ):
         train(make_config("train.teachers=[one]"), Path("run"))
 

@@ -1,5 +1,4 @@
-"""What a step minimises: each part by hand, and blind to padding and to how the texts
-are shared out."""
+"""Each term of the loss by hand, and its independence of padding and of sharding."""
 
 import math
 from functools import partial
@@ -29,13 +28,21 @@ from tests.nn.builders import build, pad, texts
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
 OPTIONS: list[dict[str, Any]] = [
-    {"adversarial": 0.5}, {"virtual_adversarial": 0.5}, {"r_drop": 2.0},
-    {"class_weights": "balanced"}, {"class_weights": [1, 2, 9]}, {"focal_gamma": 0.5},
-]  # fmt: skip
+    {"adversarial": 0.5},
+    {"virtual_adversarial": 0.5},
+    {"r_drop": 2.0},
+    {"class_weights": "balanced"},
+    {"class_weights": [1, 2, 9]},
+    {"focal_gamma": 0.5},
+]
 ALL = {
-    "adversarial": 0.5, "virtual_adversarial": 0.5, "r_drop": 2.0, "class_weights": [1, 2, 9], "focal_gamma": 2.0,
+    "adversarial": 0.5,
+    "virtual_adversarial": 0.5,
+    "r_drop": 2.0,
+    "class_weights": [1, 2, 9],
+    "focal_gamma": 2.0,
     "label_smoothing": 0.1,
-}  # fmt: skip
+}
 
 
 def section(**values: Any) -> TrainSection:

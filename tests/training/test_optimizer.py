@@ -1,5 +1,4 @@
-"""The optimiser equals torch's dense ones if every word is in every batch, and otherwise
-one dense optimiser for each row."""
+"""The optimiser against torch's dense ones, for all rows and row by row."""
 
 from itertools import chain
 

@@ -1,5 +1,4 @@
-"""Pretraining: what it learns from, its perplexity, its exact resume, and what a
-classifier takes over."""
+"""Pretraining: its data, perplexity and exact resume, and the classifier from it."""
 
 import math
 import shutil
@@ -426,12 +425,21 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
 
 
 CLASSIFIER_OPTIONS = [
-    "train.freeze_encoder=1", "train.freeze_embedding=2", "train.layer_lr_decay=0.5",
-    "train.average=0.9", "train.adversarial=1.0", "train.virtual_adversarial=1.0",
-    "train.r_drop=1.0", "train.class_weights=balanced", "train.class_weights=[1, 2]",
-    "train.sampling=balanced", "train.focal_gamma=2.0", "train.label_smoothing=0.3",
-    "train.monitor=accuracy", "train.patience=1",
-]  # fmt: skip
+    "train.freeze_encoder=1",
+    "train.freeze_embedding=2",
+    "train.layer_lr_decay=0.5",
+    "train.average=0.9",
+    "train.adversarial=1.0",
+    "train.virtual_adversarial=1.0",
+    "train.r_drop=1.0",
+    "train.class_weights=balanced",
+    "train.class_weights=[1, 2]",
+    "train.sampling=balanced",
+    "train.focal_gamma=2.0",
+    "train.label_smoothing=0.3",
+    "train.monitor=accuracy",
+    "train.patience=1",
+]
 
 
 @pytest.mark.parametrize("option", CLASSIFIER_OPTIONS)

@@ -38,8 +38,7 @@ MakeConfig = Callable[..., Config]
 
 
 def start(config: Config, num_threads: int | None = None) -> Trainer[TextClassifier]:
-    """Return a new trainer, with as many threads as torch has if `num_threads` is
-    None."""
+    """Return a new trainer, by default with as many threads as torch has."""
     data = load_training_data(config)
     seed_everything(config.seed)
     model = build_model(config, data)
@@ -63,9 +62,14 @@ def test_a_step_moves_the_weights_against_the_gradient_of_the_smoothed_loss(
     make_config: MakeConfig,
 ) -> None:
     config = make_config(
-        "model.dropout=0.0", "train.optimizer=sgd", "train.schedule=constant", "train.warmup_fraction=0.0",
-        "train.clip_norm=null", "train.label_smoothing=0.2", "train.lr=0.5",
-    )  # fmt: skip
+        "model.dropout=0.0",
+        "train.optimizer=sgd",
+        "train.schedule=constant",
+        "train.warmup_fraction=0.0",
+        "train.clip_norm=null",
+        "train.label_smoothing=0.2",
+        "train.lr=0.5",
+    )
     trainer = start(config)
     batch = assemble(trainer.data.train.texts, np.arange(4))
     weights = list(trainer.model.parameters())
@@ -121,7 +125,7 @@ def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
     # a batch has.
     resident = ResidentTexts(found.data.train.texts, found.device)
     monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
-    monkeypatch.setattr(Trainer, "_may_wait", False)
+    monkeypatch.setattr(found, "may_wait_in_step", False)
     rows_of(found)
     torch.testing.assert_close(found.model.state_dict(), expected.model.state_dict())
     assert not found.model.embedding.weight[PAD_ID].any()
@@ -158,7 +162,8 @@ def test_the_tokens_of_a_balanced_epoch_are_those_that_it_reads(
     lengths = trainer.data.train.texts.lengths
     assert found == list(
         itertools.accumulate(
-            int(lengths[np.concatenate(trainer.plan(e))].sum()) for e in range(2)
+            int(lengths[np.concatenate(trainer.planner.plan(e))].sum())
+            for e in range(2)
         )
     )
     assert found[0] != lengths.sum()
@@ -174,11 +179,20 @@ def test_two_threads_take_the_step_of_one(
     make_config: MakeConfig, optimizer: str, cell: str
 ) -> None:
     config = make_config(
-        f"train.optimizer={optimizer}", f"model.cell={cell}", "model.num_layers=2", "model.dropout=0.3",
-        "model.word_dropout=0.2", "model.pooling=[last,max,mean,attention]", "model.input_dropout=0.2",
-        "model.recurrent_dropout=0.2", "train.adversarial=0.1", "train.virtual_adversarial=0.1", "train.r_drop=1.0",
-        "train.class_weights=[1, 3]", "train.focal_gamma=1.0",
-    )  # fmt: skip
+        f"train.optimizer={optimizer}",
+        f"model.cell={cell}",
+        "model.num_layers=2",
+        "model.dropout=0.3",
+        "model.word_dropout=0.2",
+        "model.pooling=[last,max,mean,attention]",
+        "model.input_dropout=0.2",
+        "model.recurrent_dropout=0.2",
+        "train.adversarial=0.1",
+        "train.virtual_adversarial=0.1",
+        "train.r_drop=1.0",
+        "train.class_weights=[1, 3]",
+        "train.focal_gamma=1.0",
+    )
     found = []
     for num_threads in (1, 2):
         trainer = start(config, num_threads)
@@ -617,7 +631,7 @@ def test_a_device_that_is_not_there_leaves_no_folder(
 def test_bfloat16_that_does_not_help_is_refused_by_name(
     make_config: MakeConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"train.precision: bfloat16 is for CUDA"):
+    with pytest.raises(ConfigError, match=r"train.precision: bfloat16 needs CUDA"):
         train(
             make_config("train.precision=bfloat16", "model.cell=gru", "device=cpu"),
             tmp_path / "run",

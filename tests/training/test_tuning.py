@@ -20,7 +20,7 @@ from rnncls.machine.signals import StopRequest
 from rnncls.training import tuning as tuner
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.trainer import Step
+from rnncls.training.step import Step
 from rnncls.training.tuning import Budget, Goal, count_parameters, mend_journal, tune
 
 MakeConfig = Callable[..., Config]
