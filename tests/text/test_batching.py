@@ -13,6 +13,7 @@ from rnncls.text.batching import (
     EncodedTexts,
     ResidentTexts,
     assemble,
+    batch_iterator,
     drop_words,
     encode_texts,
     iter_batches,
@@ -210,6 +211,13 @@ def test_texts_on_a_device_make_the_same_batches(batch_size: int) -> None:
             == batch.device_rows.tolist()
             == expected.device_rows.tolist()
         )
+
+
+def test_only_a_cuda_device_builds_its_batches_itself() -> None:
+    iterate = batch_iterator(encoded("a b", "c"), torch.device("cpu"))
+    (batch,) = iterate([np.array([1, 0])])
+    assert batch.token_ids.tolist() == [[4, 0], [2, 3]]
+    assert not isinstance(getattr(iterate, "__self__", None), ResidentTexts)
 
 
 def test_texts_on_a_device_make_no_batch_of_an_empty_plan() -> None:
