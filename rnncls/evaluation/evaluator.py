@@ -99,13 +99,15 @@ def evaluate(
     """
     by_length = np.argsort(split.texts.lengths, kind="stable")
     rows = by_length[processes.rank :: processes.world_size]
-    logits = compute_logits(model, split.texts.select(rows), workers)
+    texts = split.texts.select(rows)
     labels = split.labels[rows]
-    loss = F.cross_entropy(
-        logits.double(), torch.from_numpy(labels), reduction="sum"
-    )  # []
+
+    logits = compute_logits(model, texts, workers)  # [N, C]
+    targets = torch.from_numpy(labels)  # [N]
+    loss = F.cross_entropy(logits.double(), targets, reduction="sum")  # []
+    num_classes = logits.shape[1]
     predictions = logits.argmax(dim=1).numpy()
-    counts = count_confusion(labels, predictions, logits.shape[1])
+    counts = count_confusion(labels, predictions, num_classes)
     confusion = torch.from_numpy(counts)  # [C, C]
     processes.all_reduce_sum([confusion, loss], torch.float64)
     return confusion.numpy(), loss.item() / len(split.labels)

@@ -188,10 +188,12 @@ def iter_batches(
 def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
     """Return the texts with these row numbers as one batch on the CPU."""
     lengths = texts.lengths[rows]
-    longest, shortest = int(lengths.max()), int(lengths.min())
+    starts = texts.starts[rows]
+    longest = int(lengths.max())
+    is_ragged = bool(lengths.min() < longest)
     positions = np.arange(longest)
-    indices = texts.starts[rows][:, None] + positions  # [B, T]
-    if shortest < longest:
+    indices = starts[:, None] + positions  # [B, T]
+    if is_ragged:
         mask = positions < lengths[:, None]  # [B, T]
         indices = np.where(mask, indices, 0)
         token_ids = np.where(mask, texts.token_ids[indices], PAD_ID)
@@ -200,7 +202,7 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
     return Batch(
         torch.from_numpy(token_ids.astype(np.int64)),
         torch.from_numpy(lengths),
-        shortest < longest,
+        is_ragged,
         rows,
         torch.from_numpy(rows),
     )
@@ -245,16 +247,20 @@ class ResidentTexts:
         self, rows: npt.NDArray[np.int64], device_rows: torch.Tensor
     ) -> Batch:
         host_lengths = self.texts.lengths[rows]
-        longest, shortest = int(host_lengths.max()), int(host_lengths.min())
-        positions = torch.arange(longest, device=device_rows.device)  # [T]
+        longest = int(host_lengths.max())
+        is_ragged = bool(host_lengths.min() < longest)
+
         lengths = self.lengths[device_rows]  # [B]
-        indices = self.starts[device_rows][:, None] + positions  # [B, T]
-        indices.clamp_(max=len(self.token_ids) - 1)
+        starts = self.starts[device_rows]  # [B]
+        positions = torch.arange(longest, device=device_rows.device)  # [T]
+        indices = starts[:, None] + positions  # [B, T]
+        last_index = len(self.token_ids) - 1
+        indices.clamp_(max=last_index)
         token_ids = self.token_ids[indices].long()  # [B, T]
-        if shortest < longest:
+        if is_ragged:
             mask = positions < lengths[:, None]  # [B, T]
             token_ids = torch.where(mask, token_ids, PAD_ID)
-        return Batch(token_ids, lengths, shortest < longest, rows, device_rows)
+        return Batch(token_ids, lengths, is_ragged, rows, device_rows)
 
 
 def drop_words(
@@ -301,11 +307,11 @@ def unique_words(
     occurs = torch.zeros(vocab_size, dtype=torch.bool, device=device)  # [V]
     occurs[token_ids] = True
     if may_wait:
-        word_ids = occurs.nonzero().squeeze(1)  # [R]
+        indices = occurs.nonzero()  # [R, 1]
     else:
         max_words = min(vocab_size, token_ids.numel())
-        filled = occurs.nonzero_static(size=max_words, fill_value=PAD_ID)
-        word_ids = filled.squeeze(1)  # [R]
+        indices = occurs.nonzero_static(size=max_words, fill_value=PAD_ID)  # [R, 1]
+    word_ids = indices.squeeze(1)  # [R]
     index_of = torch.empty(vocab_size, dtype=torch.int64, device=device)  # [V]
     index_of[word_ids] = torch.arange(len(word_ids), device=device)
     return word_ids, index_of[token_ids]

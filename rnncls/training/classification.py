@@ -46,19 +46,25 @@ class ClassificationTask:
         self.workers = workers
         self.processes = processes
         self.label_names: list[str] | None = data.label_names
+        self.balanced_labels: npt.NDArray[np.int64] | None = None
+        if section.sampling == "balanced":
+            self.balanced_labels = data.train.labels
+
         device = model.embedding.weight.device
-        self.dtype = resolve_precision(section.precision, device, model.section.cell)
-        labels = data.train.labels
-        is_balanced = section.sampling == "balanced"
-        self.balanced_labels = labels if is_balanced else None
-        self.labels = torch.from_numpy(labels).to(device)  # [N]
-        self.targets = self.labels  # [N], or [N, C] where there are teachers
+        cell = model.section.cell
+        self.dtype = resolve_precision(section.precision, device, cell)
+        self.labels = torch.from_numpy(data.train.labels).to(device)  # [N]
+        self.targets = self.labels  # [N]
         if data.targets is not None:
-            self.targets = torch.from_numpy(data.targets).to(device)
+            self.targets = torch.from_numpy(data.targets).to(device)  # [N, C]
+
         self.row_weights: torch.Tensor | None = None
-        class_weights = compute_class_weights(section, labels, data.label_names)
+        class_weights = compute_class_weights(
+            section, data.train.labels, data.label_names
+        )  # [C]
         if class_weights is not None:
-            self.row_weights = class_weights.to(device)[self.labels]  # [N]
+            class_weights = class_weights.to(device)
+            self.row_weights = class_weights[self.labels]  # [N]
 
     def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
         """Draw the dropout masks, and the start of the virtual adversarial search."""

@@ -43,11 +43,14 @@ def add_distillation_targets(
     teacher_probs = []
     for name in config.train.teachers:
         teacher = _load_teacher(name, data)
-        checksums.append(checksum(RunFolder(teacher.path).model, "sha256"))
+        weights_file = RunFolder(teacher.path).model
+        checksums.append(checksum(weights_file, "sha256"))
         probs = _predict(teacher, config, device, use_cache=use_cache)  # [N, C]
         teacher_probs.append(probs)
+
+    num_classes = len(data.label_names)
     labels = torch.from_numpy(data.train.labels)  # [N]
-    one_hot = F.one_hot(labels, len(data.label_names)).float()  # [N, C]
+    one_hot = F.one_hot(labels, num_classes).float()  # [N, C]
     mean_probs = torch.stack(teacher_probs).mean(dim=0)  # [N, C]
     targets = one_hot.lerp(mean_probs, config.train.teacher_weight)  # [N, C]
     fingerprint = {**data.fingerprint, "teachers": checksums}

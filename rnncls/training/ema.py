@@ -30,7 +30,8 @@ class WeightEMA(AveragedModel):
         def update(averages: Any, weights: Any, num_averaged: Any) -> None:
             num_updates = int(num_averaged)
             warmup_decay = (1 + num_updates) / (10 + num_updates)
-            factor = min(decay**self.every, warmup_decay)
-            torch._foreach_lerp_(list(averages), list(weights), 1 - factor)
+            full_decay = decay**self.every
+            weight_of_new = 1 - min(full_decay, warmup_decay)
+            torch._foreach_lerp_(list(averages), list(weights), weight_of_new)
 
         super().__init__(model, multi_avg_fn=update)

@@ -143,18 +143,20 @@ def compute_class_weights(
     Raises:
         ConfigError: The number of weights is not that of the classes.
     """
-    if section.class_weights is None:
+    class_weights = section.class_weights
+    if class_weights is None:
         return None
-    counts = np.bincount(labels, minlength=len(label_names)).astype(np.float64)
-    if section.class_weights == "balanced":
+    num_classes = len(label_names)
+    counts = np.bincount(labels, minlength=num_classes).astype(np.float64)  # [C]
+    if class_weights == "balanced":
         weights = 1 / np.maximum(counts, 1)
-    elif len(section.class_weights) == len(label_names):
-        weights = np.array(section.class_weights)
+    elif len(class_weights) == num_classes:
+        weights = np.array(class_weights)
     else:
+        names = ", ".join(label_names)
         raise ConfigError(
-            f"train.class_weights: found {len(section.class_weights)} for"
-            f" {len(label_names)} classes: expected one for each of"
-            f" {', '.join(label_names)}, in this order"
+            f"train.class_weights: found {len(class_weights)} for {num_classes} classes:"
+            f" expected one for each of {names}, in this order"
         )
     if section.sampling == "balanced":
         occurs = counts > 0

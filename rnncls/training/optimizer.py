@@ -124,12 +124,14 @@ class Optimizer:
         if self.trains_embedding:
             trained.insert(0, gradients.rows)
         self.norm = torch.nn.utils.get_total_norm(trained)
-        if self.options.clip_norm is not None:
-            clip(trained, self.norm, self.options.clip_norm)
+        clip_norm = self.options.clip_norm
+        if clip_norm is not None:
+            clip(trained, self.norm, clip_norm)
         update_network = partial(self.network.update, gradients.network, lr)
         updates: list[Callable[[], None]] = [update_network]
         if self.trains_embedding:
-            updates += self._row_updates(gradients, lr * self.rows_lr_factor)
+            rows_lr = lr * self.rows_lr_factor
+            updates += self._row_updates(gradients, rows_lr)
         if len(updates) > 2:
             self.workers.map(_call, updates)
         else:

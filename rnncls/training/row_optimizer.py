@@ -77,12 +77,14 @@ class RowOptimizer:
     def update(self, rows: torch.Tensor, gradient: torch.Tensor, lr: float) -> None:
         """Update rows [R] by their gradient [R, E]."""
         values = self.weight.index_select(0, rows)  # [R, E]
-        if self.weight_decay and self.is_decoupled:
-            values *= 1 - lr * self.weight_decay
-        elif self.weight_decay:
-            gradient = gradient + self.weight_decay * values  # [R, E]
-        direction = gradient
-        if self.adam is not None:
+        decay = self.weight_decay
+        if decay and self.is_decoupled:
+            values *= 1 - lr * decay
+        elif decay:
+            gradient = gradient + decay * values  # [R, E]
+        if self.adam is None:
+            direction = gradient
+        else:
             direction = self.adam.direction(rows, gradient)  # [R, E]
         values.sub_(direction, alpha=lr)
         self.weight.index_copy_(0, rows, values)

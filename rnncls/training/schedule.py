@@ -22,8 +22,9 @@ def lr_factor(
         warmup_fraction: In 0..1.
     """
     warmup_steps = warmup_fraction * num_steps
-    if step + 1 < warmup_steps:
-        fraction = (step + 1) / warmup_steps
+    steps_done = step + 1
+    if steps_done < warmup_steps:
+        fraction = steps_done / warmup_steps
         if schedule == "one_cycle":
             return (1 - math.cos(math.pi * fraction)) / 2
         return fraction

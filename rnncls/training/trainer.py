@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, cast
 
@@ -97,6 +98,7 @@ class Trainer(Generic[M]):
         self.best_score: float | None = None
         self.best_epoch = 0
         self.num_validations = 0
+        self.epoch_tokens = 0
         self._reset_epoch_sums()
 
     def steps(self) -> Iterator[Step]:
@@ -105,16 +107,19 @@ class Trainer(Generic[M]):
         Between two steps the state is complete and can be saved.
         """
         while not self.is_finished:
-            epoch, position = divmod(self.step, self.steps_per_epoch)
+            epoch, num_done = divmod(self.step, self.steps_per_epoch)
             plan = self.planner.plan(epoch)
             self.epoch_tokens = self.planner.count_tokens(plan)
-            for batch in self.iter_batches(plan[position:]):
+            remaining = plan[num_done:]
+            for batch in self.iter_batches(remaining):
                 loss = self._timed_step(batch)
+                report = Step(epoch + 1, len(batch), loss)
                 is_last = self.step % self.steps_per_epoch == 0
                 if is_last or self.epoch_sums.gradients.is_full:
                     self.check_losses()
-                validation = self.validate() if is_last else None
-                yield Step(epoch + 1, len(batch), loss, validation)
+                if is_last:
+                    report = replace(report, validation=self.validate())
+                yield report
 
     def _timed_step(self, batch: Batch) -> torch.Tensor:
         """Take a step, and note its time and the norm of its gradient."""
@@ -272,8 +277,9 @@ class Trainer(Generic[M]):
         if step is None:
             return
         epoch = step // self.steps_per_epoch + 1
-        file_rows = self.data.train.rows[self.planner.rows_of_step(step)]
-        rows = ", ".join(map(str, np.sort(file_rows) + 1))
+        batch_rows = self.planner.rows_of_step(step)
+        file_rows = self.data.train.rows[batch_rows] + 1
+        rows = ", ".join(str(row) for row in sorted(file_rows))
         raise self._diverged(
             f"the loss or its gradient is not finite in step {step + 1} (epoch"
             f" {epoch}), a batch of the training rows {rows}"
