@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from rnncls import DeviceError
 from rnncls.machine.device import has_amx
@@ -410,11 +411,20 @@ def check_equal_runs(first: Path, second: Path) -> None:
     Raises:
         CheckError: They differ.
     """
-    weights = [(run / "model.safetensors").read_bytes() for run in (first, second)]
-    if weights[0] != weights[1]:
+    weights = [load_file(run / "model.safetensors") for run in (first, second)]
+    if not have_equal_tensors(*weights):
         raise CheckError(f"{first.name} and {second.name} have different weights")
     if read_metrics(first, TIMES) != read_metrics(second, TIMES):
         raise CheckError(f"{first.name} and {second.name} have different metrics")
+
+
+def have_equal_tensors(
+    first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]
+) -> bool:
+    """Return whether two models have the same tensors, bit for bit."""
+    if first.keys() != second.keys():
+        return False
+    return all(torch.equal(first[name], second[name]) for name in first)
 
 
 def read_metrics(

@@ -1,13 +1,13 @@
-"""`rnncls tune`: better settings for one's own data, found within a budget of minutes
-or trials.
-"""
+"""`rnncls tune`: search for better settings within a budget of minutes or trials."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, SetOption
 from rnncls.machine.imports import fast_imports
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DEFAULT_MINUTES = 10.0
-SHOWN_TRIALS, SHOWN_KEYS = 5, 5
+NUM_SHOWN_TRIALS, NUM_SHOWN_KEYS = 5, 5
 
 
 def tune_command(
     config: Annotated[
         Path,
         typer.Argument(
-            help="The YAML config to begin with: it is the first trial.",
+            help="The YAML config to start from; it is the first trial.",
             show_default=False,
         ),
     ],
@@ -31,7 +31,7 @@ def tune_command(
         float | None,
         typer.Option(
             help=(
-                "How long to search; the first trial is finished anyway. Default: 10,"
+                "How long to search; the first trial always ends. Default: 10,"
                 " or no limit with --trials."
             ),
             min=0.01,
@@ -40,28 +40,29 @@ def tune_command(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="How many configs to try; the same number finds the same again.", min=1
+            help="How many configs to try; the same number gives the same result.",
+            min=1,
         ),
     ] = None,
     max_size_mb: Annotated[
         float | None,
         typer.Option(
             "--max-size-mb",
-            help="The largest model, at 4 bytes a parameter.",
+            help="The largest model allowed, at 4 bytes a parameter.",
             min=0.001,
         ),
     ] = None,
     metric: Annotated[
         Literal["accuracy", "macro_f1", "loss"] | None,
         typer.Option(
-            help="The score to look for; default: the config's train.monitor.",
+            help="The score to optimise; default: the config's train.monitor.",
             show_default=False,
         ),
     ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Judge by so many folds, not by the validation rows: for small sets.",
+            help="Score by cross-validation with this many folds: for small data.",
             min=2,
         ),
     ] = None,
@@ -69,109 +70,132 @@ def tune_command(
         "tuning"
     ),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the search at --out.")
+        bool, typer.Option("--resume", help="Resume the search at --out.")
     ] = False,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Search for better settings; Ctrl-C saves and leaves, --resume goes on. The test
-    file stays closed.
+    """Search for better settings; Ctrl-C saves, --resume continues.
+
+    The test file is not read.
     """
     from rnncls.config.loading import load_config
 
-    checked = load_config(
-        config, [*(set_ or []), *([f"device={device}"] if device else [])]
-    )
+    device_override = [f"device={device}"] if device else []
+    checked = load_config(config, [*(set_ or []), *device_override])
 
-    with fast_imports():
-        from rnncls.training.tuning import BEST, Budget, Goal, tune
+    try:
+        with fast_imports():
+            from rnncls.training.study import Goal
+            from rnncls.training.trials import Budget
+            from rnncls.training.tuning import BEST, tune
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
+        raise ConfigError(
+            "rnncls tune needs Optuna: install it with pip install 'optuna>=4'"
+        ) from error
 
-    budget = Budget(
-        trials, DEFAULT_MINUTES if minutes is None and trials is None else minutes
-    )
+    if minutes is None and trials is None:
+        minutes = DEFAULT_MINUTES
     goal = Goal(metric or checked.train.monitor, max_size_mb, folds)
-    result = tune(checked, out, goal, budget, resume=resume, use_cache=not no_cache)
+    result = tune(
+        checked,
+        out,
+        goal,
+        Budget(trials, minutes),
+        resume=resume,
+        use_cache=not no_cache,
+    )
     if json_:
         typer.echo(json.dumps(result))
-        return
-    show(result, out / BEST)
+    else:
+        show(result, out / BEST)
 
 
 def show(result: dict[str, Any], path: Path) -> None:
-    """Print the best trials, what mattered, and what to do next."""
-    from collections import Counter
+    """Print the best trials, the most important keys, and how to train the best config.
 
+    Args:
+        result: What `tune` returned.
+        path: The best config.
+    """
     from rich.console import Console
 
-    rows, best, metric = result["trials"], result["best"], result["goal"]["metric"]
     Console().print(trials_table(result))
-    counts = Counter(row["ended"] for row in rows)
-    ended = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    typer.echo(
-        f"{len(rows):,} trial{'s' if len(rows) > 1 else ''} in {result['seconds']:.0f}"
-        f" s: {ended}"
-    )
+    typer.echo(count_line(result))
     if result["importance"]:
-        heaviest = list(result["importance"].items())[:SHOWN_KEYS]
-        typer.echo(
-            "what mattered most: "
-            + ", ".join(f"{key} {share:.0%}" for key, share in heaviest)
-        )
-    low, high = result["accuracy_interval"]
-    scored = f"{metric} {best['scores'][metric]:.4f}" + (
-        f" ({low:.4f} to {high:.4f})" if metric == "accuracy" else ""
-    )
+        keys = list(result["importance"].items())[:NUM_SHOWN_KEYS]
+        shares = ", ".join(f"{key} {share:.0%}" for key, share in keys)
+        typer.echo(f"most important keys: {shares}")
+    typer.echo(f"{path}: {best_line(result)}")
     typer.echo(
-        f"{path}: trial {best['trial']}, {scored} of {result['num_rows']:,} rows"
+        "this score is optimistic: the same rows picked the config; expect less on"
+        " other rows"
     )
-    typer.echo("these rows have picked it: expect less of others")
     typer.echo(f"train it with: rnncls train --config {path}")
 
 
+def count_line(result: dict[str, Any]) -> str:
+    """Return how many trials were run, and how they ended."""
+    rows = result["trials"]
+    counts = Counter(row["ended"] for row in rows)
+    ends = ", ".join(f"{count:,} {end}" for end, count in counts.items())
+    plural = "s" if len(rows) > 1 else ""
+    return f"{len(rows):,} trial{plural} in {result['seconds']:.0f} s: {ends}"
+
+
+def best_line(result: dict[str, Any]) -> str:
+    """Return the number and the score of the best trial."""
+    best, metric = result["best"], result["goal"]["metric"]
+    score = f"{metric} {best['scores'][metric]:.4f}"
+    if metric == "accuracy":
+        low, high = result["accuracy_interval"]
+        score += f" ({low:.4f} to {high:.4f})"
+    return f"trial {best['trial']}, {score} of {result['num_rows']:,} rows"
+
+
 def trials_table(result: dict[str, Any]) -> "Table":
-    """Return the best trials and the first one, and what each has that the given config
-    has not.
-    """
+    """Return a table of the best trials and the first one, with the keys they changed."""
     from rich.markup import escape
     from rich.table import Table
 
-    metric, given = result["goal"]["metric"], result["given"]
-    sign = 1 if metric == "loss" else -1
-    ranked = sorted(
-        (row for row in result["trials"] if row["ended"] == "completed"),
-        key=lambda row: sign * row["scores"][metric],
-    )
-    shown = ranked[:SHOWN_TRIALS]
-    shown += [row for row in result["trials"][:1] if row not in shown]
-    table = Table(
-        "trial", title="Best trials, and the given config", title_justify="left"
-    )
+    metric = result["goal"]["metric"]
+    table = Table("trial", title="Best trials and the given config")
+    table.title_justify = "left"
     for name in (metric, "MB", "s"):
         table.add_column(name, justify="right")
-    table.add_column("what is changed")
-    for row in shown:
-        changed = ", ".join(
-            f"{key.split('.')[1]} {short(value)}"
-            for key, value in row["values"].items()
-            if value != given[key]
-        )
-        scored = (
-            f"{row['scores'][metric]:.4f}"
-            if row["ended"] == "completed"
-            else row["ended"]
-        )
-        size = f"{row['size_mb']:.1f}"
-        table.add_row(
-            str(row["trial"]),
-            scored,
-            size,
-            f"{row['seconds']:.0f}",
-            escape(changed) or "nothing",
-        )
+    table.add_column("changed keys")
+    for row in shown_trials(result["trials"], metric):
+        score = row["ended"]
+        if score == "completed":
+            score = f"{row['scores'][metric]:.4f}"
+        changed = escape(changed_keys(row["values"], result["given"]))
+        size, seconds = f"{row['size_mb']:.1f}", f"{row['seconds']:.0f}"
+        table.add_row(str(row["trial"]), score, size, seconds, changed)
     return table
 
 
-def short(value: object) -> str:
-    """Return a setting as short as it can be told apart."""
+def shown_trials(rows: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+    """Return the best completed trials, and the first trial if it is not among them."""
+    sign = 1 if metric == "loss" else -1
+    completed = [row for row in rows if row["ended"] == "completed"]
+    completed.sort(key=lambda row: sign * row["scores"][metric])
+    shown = completed[:NUM_SHOWN_TRIALS]
+    return shown + [row for row in rows[:1] if row not in shown]
+
+
+def changed_keys(values: dict[str, Any], given: dict[str, Any]) -> str:
+    """Return the keys, without their section, whose values differ from the given ones."""
+    changed = [
+        f"{key.split('.')[1]} {display_value(value)}"
+        for key, value in values.items()
+        if value != given[key]
+    ]
+    return ", ".join(changed) or "nothing"
+
+
+def display_value(value: object) -> str:
+    """Return a setting as text, numbers with three significant digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

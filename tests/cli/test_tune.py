@@ -4,6 +4,7 @@ the trial under way."""
 import json
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from rnncls.cli.tune import show
-from rnncls.training.tuning import DIVERGED
+from rnncls.training.trials import DIVERGED
 from tests.cli.conftest import Cli, start
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -92,7 +93,7 @@ def test_a_search_that_is_ended_goes_on(cli: Cli, number: signal.Signals) -> Non
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert re.search(
-            r"interrupted: stopped after \d+ trials; all is saved: go on with --resume"
+            r"interrupted: stopped after \d+ trials; everything is saved: resume with --resume"
             r" --out tuning",
             stderr,
         )
@@ -149,8 +150,24 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(
     ]
     assert lines[-5:] == [
         "3 trials in 10 s: 2 completed, 1 diverged",
-        "what mattered most: train.lr 75%, model.cell 25%",
+        "most important keys: train.lr 75%, model.cell 25%",
         "tuning/best.yaml: trial 2, loss 0.4000 of 1,200 rows",
-        "these rows have picked it: expect less of others",
+        "this score is optimistic: the same rows picked the config; expect less on"
+        " other rows",
         "train it with: rnncls train --config tuning/best.yaml",
     ]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_missing_optuna_is_reported_with_what_to_do(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("study", "trials", "tuning"):
+        monkeypatch.delitem(sys.modules, f"rnncls.training.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    code, _, stderr = cli("tune", "toy.yaml", "--trials", "1")
+    assert code == 2
+    assert (
+        stderr
+        == "error: rnncls tune needs Optuna: install it with pip install 'optuna>=4'\n"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import gpu
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.test_configs import write_ag_news
 
@@ -94,13 +95,13 @@ def test_a_command_that_fails_shows_the_end_of_its_error(tmp_path: Path) -> None
 def test_runs_that_differ_only_in_their_times_are_equal(tmp_path: Path) -> None:
     for name, seconds, loss in (("a", 1, 0.5), ("b", 2, 0.5), ("c", 1, 0.6)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+        save_file({"w": torch.ones(2)}, tmp_path / name / "model.safetensors")
         row = {"step": 1, "elapsed_s": seconds, "train_loss": loss}
         (tmp_path / name / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     gpu.check_equal_runs(tmp_path / "a", tmp_path / "b")
     with pytest.raises(gpu.CheckError, match="a and c have different metrics"):
         gpu.check_equal_runs(tmp_path / "a", tmp_path / "c")
-    (tmp_path / "b" / "model.safetensors").write_bytes(b"others")
+    save_file({"w": torch.zeros(2)}, tmp_path / "b" / "model.safetensors")
     with pytest.raises(gpu.CheckError, match="a and b have different weights"):
         gpu.check_equal_runs(tmp_path / "a", tmp_path / "b")
 

@@ -3,7 +3,6 @@ goes on where it stopped."""
 
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,13 @@ from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.files import read_json
 from rnncls.machine.signals import StopRequest
-from rnncls.training import tuning as tuner
+from rnncls.training import study, trials, tuning
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
+from rnncls.training.study import Goal, repair_journal
 from rnncls.training.step import Step
-from rnncls.training.tuning import Budget, Goal, count_parameters, mend_journal, tune
+from rnncls.training.trials import Budget, count_parameters
+from rnncls.training.tuning import tune
 
 MakeConfig = Callable[..., Config]
 ACCURACY = Goal("accuracy")
@@ -60,15 +61,15 @@ def stop_after(num_steps: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Let a user stop the search after so many steps."""
     stop, seen = StopRequest(), []
 
-    class Watched(tuner._Bar):
+    class Watched(trials.ProgressBar):
         def show(self, num_trials: int, step: Step | None) -> None:
             super().show(num_trials, step)
             seen.append(step)
             stop.requested = len(seen) >= num_steps
 
     with monkeypatch.context() as patch:
-        patch.setattr(tuner, "_Bar", Watched)
-        patch.setattr(tuner, "stop_on_signal", lambda: contextlib.nullcontext(stop))
+        patch.setattr(trials, "ProgressBar", Watched)
+        patch.setattr(tuning, "stop_on_signal", lambda: contextlib.nullcontext(stop))
         yield
 
 
@@ -150,7 +151,7 @@ def test_what_is_too_large_is_not_trained_and_does_not_count(config: Config) -> 
 def test_a_limit_that_nothing_meets_is_told(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuner, "MAX_TOO_LARGE", 3)
+    monkeypatch.setattr(trials, "MAX_TOO_LARGE", 3)
     with pytest.raises(
         RunError, match=r"no trial was completed: .* or allow a larger model"
     ):
@@ -178,7 +179,7 @@ def test_a_trial_that_falls_behind_is_pruned(
     monkeypatch.setattr(
         "rnncls.training.search_space.LR_FACTOR", 1000.0
     )  # far too slow or too fast for most
-    monkeypatch.setattr(tuner, "_FIRST_PRUNED", 1)
+    monkeypatch.setattr(study, "NUM_UNPRUNED", 1)
     result = tune(config, Path("found"), Goal("loss"), Budget(num_trials=6))
     ended = [row["ended"] for row in result["trials"]]
     assert {"completed", "pruned"} == set(ended)
@@ -203,15 +204,17 @@ def test_a_trial_that_falls_behind_is_pruned(
 def test_a_trial_that_diverges_is_passed_over(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = tuner.Tuner.judge
+    honest = trials.Tuner.score_config
 
-    def judge(self: tuner.Tuner, trial: Any, candidate: Config, watch: Any) -> float:
+    def score_config(
+        self: trials.Tuner, trial: Any, candidate: Config, watch: Any
+    ) -> float:
         found = honest(self, trial, candidate, watch)
         if trial.number == 1:
             raise DivergedError("the loss is not finite")
         return found
 
-    monkeypatch.setattr(tuner.Tuner, "judge", judge)
+    monkeypatch.setattr(trials.Tuner, "score_config", score_config)
     result = tune(config, Path("found"), ACCURACY, Budget(num_trials=3))
     assert [row["ended"] for row in result["trials"]][:2] == ["completed", "diverged"]
 
@@ -233,7 +236,7 @@ def test_folds_judge_by_the_mean_of_rows_not_seen(config: Config) -> None:
 def test_with_enough_trials_it_is_said_what_mattered(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuner, "ENOUGH_TO_WEIGH", 3)
+    monkeypatch.setattr(tuning, "MIN_TRIALS_FOR_IMPORTANCE", 3)
     result = tune(config, Path("found"), Goal("loss"), Budget(num_trials=4))
     assert sum(result["importance"].values()) == pytest.approx(1)
     assert result["importance"].keys() <= result["given"].keys()
@@ -256,7 +259,7 @@ def test_a_search_for_something_else_is_not_gone_on_with(
     tune(
         make_config("train.max_epochs=1"), Path("found"), ACCURACY, Budget(num_trials=1)
     )
-    with pytest.raises(ConfigError, match=f"found: cannot go on: .*{named}"):
+    with pytest.raises(ConfigError, match=f"found: cannot resume: .*{named}"):
         tune(
             make_config("train.max_epochs=1", *overrides),
             Path("found"),
@@ -281,7 +284,7 @@ def test_a_damaged_journal_is_told(config: Config) -> None:
 def test_a_whole_journal_is_left_alone(tmp_path: Path) -> None:
     journal = tmp_path / "journal.log"
     journal.write_bytes(b"{}\n{}\n")
-    mend_journal(journal)
+    repair_journal(journal)
     assert journal.read_bytes() == b"{}\n{}\n"
 
 
@@ -291,15 +294,5 @@ def test_a_whole_journal_is_left_alone(tmp_path: Path) -> None:
 def test_what_holds_on_to_a_shape_is_refused(
     make_config: MakeConfig, override: str
 ) -> None:
-    with pytest.raises(ConfigError, match="cannot be searched with: leave it out"):
+    with pytest.raises(ConfigError, match="cannot be used in a search: leave it out"):
         tune(make_config(override), Path("found"), ACCURACY, Budget(num_trials=1))
-
-
-def test_a_missing_optuna_is_told_with_what_to_do(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(
-        ConfigError, match=r"needs Optuna: install it with pip install 'optuna>=4'"
-    ):
-        tune(config, Path("found"), ACCURACY, Budget(num_trials=1))

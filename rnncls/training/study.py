@@ -1,0 +1,115 @@
+"""The Optuna study of a search: its journal file, and what it belongs to."""
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+
+from rnncls import ConfigError, RunError
+from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
+from rnncls.data.fingerprint import describe_file
+from rnncls.data.sources import Sources
+from rnncls.machine.files import read_bytes, write_atomic
+
+Metric = Literal["accuracy", "macro_f1", "loss"]
+JOURNAL = "last/journal.log"
+NUM_UNPRUNED = 4
+"""Trials that are completed before the first one can be pruned."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What makes one config better than another.
+
+    Attributes:
+        metric: The score to optimise, on rows that a trial was not trained on.
+        max_size_mb: Largest size of the parameters, in megabytes of 10^6 bytes; None:
+            any size.
+        num_folds: Score by cross-validation with this many folds of the training rows;
+            None: score on the validation rows.
+    """
+
+    metric: Metric
+    max_size_mb: float | None = None
+    num_folds: int | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 if a higher score is better, -1 if a lower one is."""
+        return -1 if self.metric == "loss" else 1
+
+
+def check_journal(path: Path) -> None:
+    """Check that a folder holds a search that can be resumed.
+
+    Raises:
+        RunError: It holds none.
+    """
+    if not (path / JOURNAL).is_file():
+        raise RunError(f"{path}: nothing to resume: has no {JOURNAL}")
+
+
+def open_study(
+    path: Path, config: Config, goal: Goal, sources: Sources
+) -> optuna.Study:
+    """Open the study in a folder that this process has locked, or create it.
+
+    Trials that were running when the search was stopped are marked as failed.
+
+    Raises:
+        ConfigError: The study has another goal, config or data.
+        RunError: Its file is damaged.
+    """
+    optuna.logging.set_verbosity(logging.WARNING)
+    journal = path / JOURNAL
+    repair_journal(journal)
+    try:
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name="rnncls",
+            direction="maximize" if goal.sign > 0 else "minimize",
+            pruner=optuna.pruners.MedianPruner(NUM_UNPRUNED, n_warmup_steps=2),
+            load_if_exists=True,
+        )
+    except (ValueError, KeyError) as error:
+        raise RunError(f"{journal}: damaged: {error}") from error
+    _check_same_search(study, path, _describe_search(config, goal, sources))
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _describe_search(config: Config, goal: Goal, sources: Sources) -> dict[str, Any]:
+    """Return all that the results of a search depend on."""
+    checksums = {
+        "train": describe_file(sources.train)["sha256"],
+        "valid": describe_file(sources.valid)["sha256"],
+    }
+    return {"goal": asdict(goal), "data": checksums, "config": dump_config(config)}
+
+
+def _check_same_search(study: optuna.Study, path: Path, search: dict[str, Any]) -> None:
+    """Check that a study belongs to this search; a new study is made to belong to it."""
+    saved = study.user_attrs.get("asked", search)
+    differing = [name for name, value in search.items() if saved[name] != value]
+    if differing:
+        names = " and the ".join(differing)
+        raise ConfigError(
+            f"{path}: cannot resume: the {names} differ from those of the search there;"
+            " choose another --out"
+        )
+    study.set_user_attr("asked", search)
+
+
+def repair_journal(journal: Path) -> None:
+    """Remove what a killed process can leave: an incomplete last line, and a lock."""
+    if journal.is_file():
+        data = read_bytes(journal)
+        if not data.endswith(b"\n"):
+            write_atomic(journal, data[: data.rfind(b"\n") + 1])
+    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
