@@ -471,7 +471,7 @@ def describe_machine(arguments: argparse.Namespace) -> dict[str, Any]:
 def write_results(
     outcomes: Sequence[Outcome], machine: dict[str, Any], folder: Path
 ) -> None:
-    """Write `result.json`, and `table.md` for docs/performance.md."""
+    """Write `result.json`, and `table.md` for docs/results/performance.md."""
     document = {"machine": machine, "parts": [asdict(outcome) for outcome in outcomes]}
     text = json.dumps(document, indent=2) + "\n"
     (folder / "result.json").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`rnncls distill`: several runs into one that is as small as its config says."""
+"""`rnncls distill`: train one small model on the predictions of several runs."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from rnncls.cli.train import train_command
 def distill_command(
     teachers: Annotated[
         list[Path],
-        typer.Argument(help="The run folders to learn from.", show_default=False),
+        typer.Argument(help="The run folders of the teachers.", show_default=False),
     ],
     config: ConfigOption,
     set_: SetOption = None,
@@ -31,10 +31,8 @@ def distill_command(
     with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Train one classifier on what several finished runs say of the training texts, and
-    on their labels.
-    """
-    # runs/latest is another run by the time that this one is done.
+    """Train one classifier on the predictions of several runs, and on the labels."""
+    # The link runs/latest will point to another run once this one is finished.
     paths = [
         str(teacher.resolve() if teacher.is_symlink() else teacher)
         for teacher in teachers

@@ -1,6 +1,4 @@
-"""`rnncls doctor`: what this machine and this installation have, for oneself or for a
-bug report.
-"""
+"""`rnncls doctor`: describe the machine and the installation, for a bug report."""
 
 import json
 from typing import Any
@@ -22,9 +20,7 @@ EXTRAS = {
 
 
 def doctor_command(json_: JsonOption = False) -> None:
-    """Show versions, devices, threads, what the CPU can do, data folders, the cache,
-    extras and free disk space.
-    """
+    """Show versions, devices, CPU, data folders, cache, extras and free disk space."""
     found = examine()
     if json_:
         typer.echo(json.dumps(found))
@@ -36,7 +32,7 @@ def doctor_command(json_: JsonOption = False) -> None:
 
 
 def examine() -> dict[str, dict[str, Any]]:
-    """Return what is there, by section; names of folders are absolute."""
+    """Return the description by section; folder names are absolute."""
     return {
         "versions": find_versions(),
         "devices": find_devices(),
@@ -48,7 +44,7 @@ def examine() -> dict[str, dict[str, Any]]:
 
 
 def find_versions() -> dict[str, str]:
-    """Return the versions of the program, of Python and of what it stands on."""
+    """Return the versions of the program, of Python and of the main dependencies."""
     import platform
     from importlib.metadata import version
 
@@ -74,7 +70,7 @@ def find_versions() -> dict[str, str]:
 
 
 def find_devices() -> dict[str, Any]:
-    """Return what there is to compute on, and what `device: auto` would take."""
+    """Return the available devices, and the one that `device: auto` chooses."""
     import torch
 
     num_cuda = torch.cuda.device_count()
@@ -90,9 +86,7 @@ def find_devices() -> dict[str, Any]:
 
 
 def find_cpu() -> dict[str, Any]:
-    """Return cores, threads, and the instructions and libraries that make training
-    fast.
-    """
+    """Return the number of cores and threads, and the CPU's fast instructions."""
     import os
     import platform
 
@@ -117,9 +111,7 @@ def find_cpu() -> dict[str, Any]:
 
 
 def find_data() -> dict[str, Any]:
-    """Return which built-in data sets lie where a config without data.root looks for
-    them.
-    """
+    """Return which built-in data sets are in the default folder of data.root."""
     from pathlib import Path
 
     from rnncls.config.describe import get_default
@@ -137,7 +129,7 @@ def find_data() -> dict[str, Any]:
 
 
 def find_storage() -> dict[str, Any]:
-    """Return the cache and the runs, and the room that is left for them, in MiB."""
+    """Return the folders of cache and runs, and the free disk space in MiB."""
     import shutil
     from pathlib import Path
 
@@ -164,9 +156,7 @@ def find_storage() -> dict[str, Any]:
 
 
 def find_extras() -> dict[str, str | None]:
-    """Return the version of each optional extra's package, None where it is not
-    installed.
-    """
+    """Return the version of each extra's main package; None if not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, str | None] = {}
@@ -179,7 +169,7 @@ def find_extras() -> dict[str, str | None]:
 
 
 def _shown(value: object) -> str:
-    """Return a value as a person would say it."""
+    """Return a value as text for people."""
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_shown(own)}" for name, own in value.items())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""`rnncls predict`: labels for texts from the command line, from stdin or from a file."""
+"""`rnncls predict`: classify texts from the command line, from stdin or from a file."""
 
 import sys
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def predict_command(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The texts; - reads one a line from stdin.", show_default=False
+            help="The texts; - reads one text per line from stdin.", show_default=False
         ),
     ] = None,
     run: Annotated[
@@ -36,9 +36,7 @@ def predict_command(
     ] = None,
     top_k: Annotated[
         int,
-        typer.Option(
-            min=1, help="How many labels a plain line has, the most probable first."
-        ),
+        typer.Option(min=1, help="Number of labels to print, the most probable first."),
     ] = 1,
     json_: JsonOption = False,
     input_: Annotated[
@@ -46,15 +44,15 @@ def predict_command(
         typer.Option(
             "--input",
             help=(
-                "A .csv, .tsv, .jsonl or .parquet file, or any other, one text a line;"
-                " - is stdin."
+                "A .csv, .tsv, .jsonl or .parquet file, or a file of one text per line;"
+                " - reads stdin."
             ),
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Write there instead, as .csv, .tsv, .jsonl, .parquet or plain lines.",
+            help="Write to this file: .csv, .tsv, .jsonl, .parquet or plain lines.",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +60,7 @@ def predict_command(
         bool,
         typer.Option(
             "--attention",
-            help="Show what attention pooling took in, for a model that pools so.",
+            help="Show attention weights, for a model with attention pooling.",
         ),
     ] = False,
     min_confidence: Annotated[
@@ -71,14 +69,14 @@ def predict_command(
             min=0.0,
             max=1.0,
             help=(
-                "Leave the label empty (null in JSON and Parquet) where it is less"
-                " probable."
+                "Leave the label empty (null in JSON and Parquet) below this"
+                " probability."
             ),
         ),
     ] = 0.0,
     device: DeviceOption = None,
 ) -> None:
-    """Print label and probability of each text, one line a text, in their order."""
+    """Print the label and its probability for each text, one text per line."""
     if (texts is None) == (input_ is None):
         raise ConfigError(
             'give texts, or --input FILE, and not both: rnncls predict "some text"'
@@ -125,10 +123,10 @@ def predict_command(
 
 
 def check_sharing(source: str | None, *, attention: bool) -> None:
-    """See that several processes can share the work.
+    """Check that several processes can share the work.
 
     Raises:
-        ConfigError: They cannot.
+        ConfigError: They cannot: only a file can be read by all of them.
     """
     if source == STDIN or (
         source is not None and Path(source).exists() and not Path(source).is_file()
@@ -149,7 +147,7 @@ def write_predictions(
     *,
     as_json: bool,
 ) -> None:
-    """Write predictions as they come, to a file or else to stdout."""
+    """Write predictions one by one, to a file or else to stdout."""
     from rnncls.reporting.evaluation_tables import (
         prediction_json,
         prediction_line,
@@ -179,7 +177,7 @@ def _check_form(
     attention: bool,
     min_confidence: float,
 ) -> None:
-    """See that the form of the output has room for what is asked for."""
+    """Check that the output format can hold what was requested."""
     suffix = output.suffix.lower() if output else ""
     if top_k > 1 and (json_ or suffix in FORMS):
         raise ConfigError(
@@ -206,9 +204,7 @@ def _check_form(
 def show_progress(
     windows: "Iterator[list[Prediction]]", source: str | None
 ) -> "Iterator[list[Prediction]]":
-    """Yield the predictions, with a bar and its time left on a terminal where their
-    number can be known.
-    """
+    """Yield the predictions, with a progress bar if they come from a file or stdin."""
     if source is None:
         yield from windows
         return

@@ -1,6 +1,4 @@
-"""`rnncls pretrain`: from texts without labels to a language model that a classifier
-can start from.
-"""
+"""`rnncls pretrain`: train a language model, from which a classifier can start."""
 
 import shlex
 from pathlib import Path
@@ -24,20 +22,21 @@ def pretrain_command(
     out: Annotated[
         Path,
         typer.Option(
-            help="The folder to leave it in, for model.pretrained.", show_default=False
+            help="The folder to write, for model.pretrained.", show_default=False
         ),
     ],
     set_: SetOption = None,
     device: DeviceOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
+        bool,
+        typer.Option(
+            "--resume", help="Continue the run at --out exactly where it stopped."
+        ),
     ] = False,
     with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Train a language model on the training texts, without their labels, and on
-    data.unlabelled.
-    """
+    """Train a language model on the training texts and on data.unlabelled."""
     from rnncls.config.loading import load_config
 
     check_changes(resume=resume, with_changes=with_changes)

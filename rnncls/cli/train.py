@@ -31,7 +31,7 @@ def train_command(
     with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Train a classifier; Ctrl-C saves and leaves, --resume goes on."""
+    """Train a classifier; Ctrl-C saves, --resume continues."""
     from rnncls.config.loading import load_config
 
     check_changes(resume=resume, with_changes=with_changes)
@@ -43,7 +43,7 @@ def train_command(
         from rnncls.training.run import train
 
     name, resume = init_process_group().broadcast_from_main(
-        lambda: find_place(config, checked, out, resume=resume)
+        lambda: resolve_run_dir(config, checked, out, resume=resume)
     )
     path = Path(name)
     summary = train(
@@ -60,31 +60,37 @@ def train_command(
     )
 
 
-def find_place(
+def resolve_run_dir(
     file: Path, config: "Config", out: Path | None, *, resume: bool
 ) -> tuple[str, bool]:
-    """Return the folder to train in, and whether to go on there: also where torchrun
-    has
-    started this training anew.
+    """Return the run folder, and whether to resume the run in it.
+
+    After a restart by torchrun, it is the run that the same call of torchrun started.
+
+    Args:
+        file: The config file, which gives a new run its name.
+        config: The settings.
+        out: The value of --out, if given.
+        resume: Whether --resume was given.
 
     Raises:
-        RunError: There is nothing to go on with.
+        RunError: There is no run to resume.
     """
     from rnncls.machine.processes import torchrun_id
     from rnncls.runs.folder import find_launched
     from rnncls.runs.unfinished import find_unfinished
 
-    begun = find_launched(torchrun_id(), out)
-    if begun is not None:
-        return str(begun), True
-    return (
-        str(out or (find_unfinished(config) if resume else new_run_path(file))),
-        resume,
-    )
+    launched = find_launched(torchrun_id(), out)
+    if launched is not None:
+        return str(launched), True
+    if out is not None:
+        return str(out), resume
+    path = find_unfinished(config) if resume else new_run_path(file)
+    return str(path), resume
 
 
 def new_run_path(config: Path, folder: Path = Path("runs")) -> Path:
-    """Return a readable name for a new run that nothing in the folder has yet."""
+    """Return a path in a folder that does not exist yet: CONFIG-DATE-TIME."""
     name = f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     candidates = (
         folder / (name if number == 1 else f"{name}-{number}")

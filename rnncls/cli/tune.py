@@ -157,7 +157,7 @@ def best_line(result: dict[str, Any]) -> str:
 
 
 def trials_table(result: dict[str, Any]) -> "Table":
-    """Return a table of the best trials and the first one, with the keys they changed."""
+    """Return a table of the best trials and the first one, with their changes."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -187,7 +187,7 @@ def shown_trials(rows: list[dict[str, Any]], metric: str) -> list[dict[str, Any]
 
 
 def changed_keys(values: dict[str, Any], given: dict[str, Any]) -> str:
-    """Return the keys, without their section, whose values differ from the given ones."""
+    """Return the keys whose values differ from the given ones, without section."""
     changed = [
         f"{key.split('.')[1]} {display_value(value)}"
         for key, value in values.items()

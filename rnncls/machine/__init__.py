@@ -1,4 +1,8 @@
-"""The machine: device, seeds, threads, signals, processes and files.
+"""The machine: device, random seeds, threads, memory, signals, processes and files.
 
-May import: errors (`rnncls`).
+Modules for other rooms: `device` (device, precision), `seeds`, `threads` (workers),
+`memory` (malloc), `imports` (fast imports, without torch), `signals` (stop requests),
+`processes` (the process group of torchrun) and `files` (verified files).
+
+May import: `rnncls` (errors) only.
 """

@@ -1,4 +1,4 @@
-"""Random numbers: torch's global seed, and generators that depend on a seed and a step."""
+"""Random numbers: torch's global seed, and generators for a seed and a step."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ def seed_everything(seed: int) -> None:
 
 
 def generator_of(device: torch.device, *numbers: int) -> torch.Generator:
-    """Return a generator whose seed depends on the numbers only, e.g. a seed and a step.
+    """Return a generator that depends on the numbers only, e.g. a seed and a step.
 
     The numbers are mixed by NumPy's `SeedSequence`, so that neighbouring steps have
     independent streams.

@@ -42,7 +42,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signal(*, is_announced: bool = True) -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request to stop, so that a step is never cut short.
+    """Turn SIGINT and SIGTERM into a request to stop; a step is never cut short.
 
     The previous handlers are restored at the end.
 

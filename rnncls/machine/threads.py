@@ -52,8 +52,8 @@ def start_workers(device: torch.device) -> Workers:
     # oneDNN compiles a kernel for each shape. Its default cache of 1,024 kernels is too
     # small for all text lengths.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-    # Arithmetic with denormal numbers, such as a gradient of 1e-40, is many times slower
-    # on x86.
+    # Arithmetic with denormal numbers, such as a gradient of 1e-40, is many times
+    # slower on x86.
     torch.set_flush_denormal(True)
     return Workers(num_threads)
 

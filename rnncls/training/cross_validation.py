@@ -1,10 +1,10 @@
-"""Cross-validation: each training row judged by a model that has not seen it.
+"""Cross-validation: score each row with a model that was not trained on it.
 
-The rows are parted into folds of about one size with the classes in like shares
-(scikit-learn's `StratifiedKFold`). For each fold a model is trained on the others just
-as `rnncls train` would be: with their words, and with the best epoch picked by
-validation rows of their own. So nothing of a row that is judged, not even its words,
-has been learnt.
+The rows are split into folds of about equal size with equal shares of the classes
+(scikit-learn's `StratifiedKFold`). For each fold a model is trained on the other folds,
+as `rnncls train` would do: with a vocabulary of its own, and with validation rows of
+its own that pick the best epoch. So no model has seen the rows it is scored on, nor
+their words.
 
 Shapes: N rows of the training file, C classes.
 """
@@ -53,14 +53,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fold:
-    """What one of the models said of the rows that it had not seen.
+    """The predictions of one model on the rows of its fold.
 
     Attributes:
         number: From 1.
-        rows: [n] int64, their numbers in the training file, from 0.
+        rows: [n] int64, row numbers in the training file, from 0.
         logits: [n, C] float32.
         scores: `accuracy`, `macro_f1` and `loss`, in nats, of these rows.
-        best_epoch: Which epoch's weights, picked by other rows.
+        best_epoch: The epoch whose weights were used; other rows picked it.
         train_s: Seconds of training.
     """
 
@@ -74,16 +74,14 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What models that had not seen them said of the training rows, in the order of the
-    file.
+    """Out-of-fold predictions of all training rows, in the order of the file.
 
     Attributes:
         label_names: The C classes.
-        rows: [N] int64, their numbers in the file, from 0: all but those kept for
-            testing.
+        rows: [N] int64, row numbers in the file, from 0: all but the test rows.
         labels: [N] int64.
         logits: [N, C] float32.
-        folds: Each model's part of it.
+        folds: The predictions by fold.
         source: The training file: path, checksum and row count.
     """
 
@@ -95,7 +93,7 @@ class CrossValidation:
     source: dict[str, Any]
 
     def scores(self) -> Scores:
-        """Return the scores of all rows taken together."""
+        """Return the scores of the predictions of all rows."""
         loss = score_logits(self.logits, self.labels)["loss"]
         predictions = self.logits.argmax(axis=1)
         return score(
@@ -105,18 +103,14 @@ class CrossValidation:
         )
 
     def probs(self) -> npt.NDArray[np.float64]:
-        """Return the probability of each row's classes to a model that has not seen the
-        row. [N, C].
-        """
+        """Return the out-of-fold class probabilities. [N, C] float64."""
         probs: npt.NDArray[np.float64] = (
             torch.from_numpy(self.logits).double().softmax(dim=1).numpy()
         )
         return probs
 
-    def spread(self) -> dict[str, tuple[float, float]]:
-        """Return the mean and the standard deviation over the folds of each of their
-        scores.
-        """
+    def mean_and_std(self) -> dict[str, tuple[float, float]]:
+        """Return the mean and standard deviation of each score over the folds."""
         columns = {
             name: [fold.scores[name] for fold in self.folds]
             for name in self.folds[0].scores
@@ -130,14 +124,14 @@ class CrossValidation:
 def cross_validate(
     config: Config, num_folds: int, *, use_cache: bool = True
 ) -> CrossValidation:
-    """Train a model for each fold, and return what it said of that fold's rows; the
-    test
-    file stays closed.
+    """Train a model for each fold, and return the predictions of all rows.
+
+    The test file is not read.
 
     Raises:
-        ConfigError: The config takes over what has seen rows of all folds.
+        ConfigError: The config starts from a model that was trained on all rows.
         DataError: A file is wrong, or a class has fewer rows than there are folds.
-        Interrupted: The user stopped it; nothing is kept.
+        Interrupted: The user stopped it; nothing is saved.
     """
     device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
@@ -148,14 +142,14 @@ def cross_validate(
         TrainingBar(num_texts, config.train.max_epochs) as bar,
     ):
 
-        def watch(step: Step) -> None:
+        def on_step(step: Step) -> None:
             bar.update(step.epoch, step.num_texts, step.loss)
             if stop.requested:
                 raise Interrupted(
-                    f"stopped in fold {len(folds) + 1} of {num_folds}; nothing is kept"
+                    f"stopped in fold {len(folds) + 1} of {num_folds}; nothing is saved"
                 )
 
-        for fold in run_folds(config, sources, num_folds, device, watch):
+        for fold in run_folds(config, sources, num_folds, device, on_step):
             folds.append(fold)
             found = (
                 f"accuracy {fold.scores['accuracy']:.2%}  macro-F1"
@@ -164,11 +158,11 @@ def cross_validate(
             logger.info(
                 "fold %d/%d  %s  in %.0f s", fold.number, num_folds, found, fold.train_s
             )
-    return gather(sources, folds)
+    return join_folds(sources, folds)
 
 
-def gather(sources: Sources, folds: list[Fold]) -> CrossValidation:
-    """Return the parts of a cross-validation as one."""
+def join_folds(sources: Sources, folds: list[Fold]) -> CrossValidation:
+    """Return the predictions of all folds in the order of the file."""
     source, rows = sources.train, sources.own_rows
     logits = np.empty((len(rows), len(source.label_names)), dtype=np.float32)
     for fold in folds:
@@ -188,18 +182,22 @@ def run_folds(
     sources: Sources,
     num_folds: int,
     device: torch.device,
-    watch: Callable[[Step], None],
+    on_step: Callable[[Step], None],
 ) -> Iterator[Fold]:
-    """Yield each fold once its model is trained.
+    """Train a model for each fold, and yield its predictions.
 
     Args:
         config: All settings.
         sources: The files, tokenised as the config says.
         num_folds: At least 2.
         device: Where to train.
-        watch: What is called after each step; what it raises ends the whole.
+        on_step: Called after each training step; may raise to stop.
+
+    Raises:
+        ConfigError: The config starts from a model that was trained on all rows.
+        DataError: A class has fewer rows than there are folds.
     """
-    refuse_what_has_seen_all(config)
+    check_no_leakage(config)
     parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
@@ -208,7 +206,7 @@ def run_folds(
         trainer = build_classifier_trainer(
             config.train, build_model(config, data).to(device), data, config.seed
         )
-        fit(trainer, watch)
+        fit(trainer, on_step)
         logits = compute_logits(trainer.eval_model, held_out.texts).numpy()
         scores = score_logits(logits, held_out.labels)
         yield Fold(
@@ -221,13 +219,11 @@ def run_folds(
         )
 
 
-def refuse_what_has_seen_all(config: Config) -> None:
-    """See that nothing that a model starts from has been learnt from the rows that it
-    will
-    be judged by.
+def check_no_leakage(config: Config) -> None:
+    """Check that no model starts from weights that were trained on all rows.
 
     Raises:
-        ConfigError: Something has.
+        ConfigError: It does.
     """
     for key, value in (
         ("train.teachers", config.train.teachers),
@@ -235,13 +231,13 @@ def refuse_what_has_seen_all(config: Config) -> None:
     ):
         if value:
             raise ConfigError(
-                f"{key}: has seen rows of every fold, so that none would judge fairly:"
-                " leave it out"
+                f"{key}: was trained on the rows of every fold, so the scores would be"
+                " too good: leave it out"
             )
 
 
 def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the fold of each row that trains or validates, from 1. [N].
+    """Return the fold of each training or validation row, from 1. [N] int64.
 
     Raises:
         DataError: A class has fewer rows than there are folds.
@@ -253,8 +249,8 @@ def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.in
     if counts[rarest := int(counts.argmin())] < num_folds:
         raise DataError(
             f"{source.path}: class '{source.label_names[rarest]}' has"
-            f" {counts[rarest]:,} rows, fewer than {num_folds} folds: take fewer folds,"
-            " or leave that class out"
+            f" {counts[rarest]:,} rows, fewer than {num_folds} folds: use fewer folds,"
+            " or remove that class"
         )
     random = np.random.RandomState(
         np.random.MT19937(np.random.SeedSequence(seed))
@@ -271,11 +267,10 @@ def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.in
 def hold_out(
     config: Config, sources: Sources, rows: npt.NDArray[np.int64]
 ) -> tuple[TrainingData, EncodedSplit]:
-    """Return what a model learns from without some rows of the training file, and these
-    rows in its words.
+    """Split off rows of the training file; return the training data and these rows.
 
-    The best epoch is picked by `data.valid`, or by `data.valid_fraction` of the rows
-    that are left.
+    The rows are encoded with the vocabulary of the training data. The best epoch is
+    picked by `data.valid`, or by `data.valid_fraction` of the other rows.
 
     Raises:
         DataError: Too few rows are left.
@@ -295,8 +290,8 @@ def hold_out(
     return data, encode_rows(source, rows, data.vocab, source.label_names)
 
 
-def fit(trainer: Trainer[TextClassifier], watch: Callable[[Step], None]) -> None:
-    """Train to the end, and leave the trainer with the weights of its best epoch."""
+def fit(trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]) -> None:
+    """Train to the end, then load the weights of the best epoch into the model."""
     best: dict[str, torch.Tensor] = {}
     for step in trainer.steps():
         if step.validation is not None and step.validation["is_best"]:
@@ -304,7 +299,7 @@ def fit(trainer: Trainer[TextClassifier], watch: Callable[[Step], None]) -> None
                 name: value.clone()
                 for name, value in trainer.eval_model.state_dict().items()
             }
-        watch(step)
+        on_step(step)
     trainer.eval_model.load_state_dict(best)
 
 

@@ -1,10 +1,9 @@
-"""Training rows that are most likely mislabelled: confident learning (Northcutt, Jiang
-and
-Chuang 2021) by cleanlab.
+"""Training rows that are probably mislabelled, found by confident learning.
 
-What a network says of a row that it has learnt by heart proves nothing, so each row is
-judged by a network that was trained without it: K-fold cross-validation with the run's
-own config (rnncls.training.cross_validation).
+The method is by Northcutt, Jiang and Chuang (2021), the implementation is cleanlab's.
+
+A network can memorise a wrong label, so each row is scored by a network that was
+trained without it: K-fold cross-validation with the run's own config.
 """
 
 from dataclasses import dataclass, replace
@@ -17,18 +16,18 @@ from rnncls.runs.run import Run
 from rnncls.training.cross_validation import cross_validate
 
 NUM_ISSUES = 100
-"""The most likely ones, which are kept."""
+"""Number of rows that are returned, the most suspicious first."""
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """A training row whose label is likely wrong.
+    """A training row whose label is probably wrong.
 
     Attributes:
         row: Its row in its file, from 1.
-        label: What the file says.
-        prob: How probable that is to a network that has not seen the row.
-        suggested: What that network says.
+        label: The label in the file.
+        prob: Probability of this label, by a network not trained on the row.
+        suggested: The label that this network predicts.
         text: The text.
     """
 
@@ -42,13 +41,11 @@ class LabelIssue:
 def find_label_issues(
     run: Run, *, num_folds: int = 5, use_cache: bool = True
 ) -> list[LabelIssue]:
-    """Return the `NUM_ISSUES` rows that a run learnt from or validated with that are
-    most
-    likely mislabelled.
+    """Return the training and validation rows of a run that are probably mislabelled.
 
-    The least probable label comes first. It takes `num_folds` trainings, from the
-    labels alone: teachers and a pretrained model, which have seen the rows of every
-    fold, are left out.
+    They are the `NUM_ISSUES` rows with the least probable labels, the least probable
+    one first. One model is trained for each fold, without teachers and without a
+    pretrained model: those were trained on the rows of every fold.
 
     Raises:
         ConfigError: cleanlab is not installed.

@@ -1,6 +1,4 @@
-"""What `rnncls tune` tries: a closed list of keys with their values, around the config
-that it is given.
-"""
+"""The search space of `rnncls tune`: keys and values around the given config."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +14,14 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Choice:
-    """Values of which one is drawn; a list stands as a text, its items joined with
-    commas.
-    """
+    """A categorical choice; a list is written as text, its items joined by commas."""
 
     values: tuple[str | int | bool | None, ...]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from the lowest to the highest, drawn evenly, or evenly in their
-    logarithm.
-    """
+    """A range of numbers, sampled uniformly, or uniformly in the logarithm."""
 
     low: float
     high: float
@@ -51,8 +45,8 @@ RANGES = {
     "train.label_smoothing": (0.0, 0.2),
 }
 LR_FACTOR = 5.0
-"""The learning rate is searched from the config's own by this to that many times it,
-for each optimiser has its own."""
+"""The learning rate is searched from 1/5 of the config's to 5 times it: a
+good one depends on the optimiser."""
 _OF_THE_RECURRENT_LAYER = (
     "model.hidden_size",
     "model.num_layers",
@@ -62,11 +56,11 @@ _OF_THE_RECURRENT_LAYER = (
 
 
 def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]:
-    """Return what is searched around a config; its own values are always among it.
+    """Return the search space around a config; it contains the config's own values.
 
-    The size of the vocabulary is searched where that of the model has a limit. With
-    `text.vectors` the width of the embedding is not searched, and with bfloat16 the
-    cell is not: another one may not have it.
+    The vocabulary size is searched only if the model size is limited. With
+    `text.vectors` the embedding size is fixed. With bfloat16 the cell is fixed, because
+    other cells may not support it.
     """
     fixed = set() if has_limit else {"text.max_vocab"}
     fixed |= {"model.embedding_dim"} if config.text.vectors is not None else set()
@@ -89,14 +83,14 @@ def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]
 
 
 def read_value(config: Config, key: str) -> Any:
-    """Return a config's value of a key that can be searched."""
+    """Return a config's value of a key in the search space."""
     section, name = key.split(".")
     value = getattr(getattr(config, section), name)
     return ",".join(value) if isinstance(value, list) else value
 
 
 def change(config: Config, values: Mapping[str, Value]) -> Config:
-    """Return the config with other values of keys that can be searched."""
+    """Return the config with other values of keys in the search space."""
     document = config.model_dump()
     for key, value in values.items():
         section, name = key.split(".")
@@ -107,8 +101,9 @@ def change(config: Config, values: Mapping[str, Value]) -> Config:
 def draw(
     trial: "optuna.Trial", config: Config, space: Mapping[str, Choice | Range]
 ) -> dict[str, Value]:
-    """Return a value for each key that does something: without a recurrent layer, what
-    shapes one is left out.
+    """Sample a value for each key that has an effect.
+
+    Without a recurrent layer, the keys that shape one are left out.
     """
     values: dict[str, Value] = {}
     for key, kind in space.items():  # model.cell stands before what hangs on it

@@ -94,7 +94,7 @@ def _describe_search(config: Config, goal: Goal, sources: Sources) -> dict[str, 
 
 
 def _check_same_search(study: optuna.Study, path: Path, search: dict[str, Any]) -> None:
-    """Check that a study belongs to this search; a new study is made to belong to it."""
+    """Check that a study belongs to this search; assign a new study to it."""
     saved = study.user_attrs.get("asked", search)
     differing = [name for name, value in search.items() if saved[name] != value]
     if differing:

@@ -183,7 +183,7 @@ class Tuner:
         return end
 
     def start_trial(self) -> optuna.Trial:
-        """Start a trial; what it samples depends on the seed and the finished trials."""
+        """Start a trial, sampled from the seed and the finished trials only."""
         finished = self.finished()
         sequence = np.random.SeedSequence((self.config.seed, len(finished)))
         seed = int(sequence.generate_state(1)[0])
@@ -220,7 +220,7 @@ class Tuner:
     def score_by_validation(
         self, trial: optuna.Trial, config: Config, on_step: OnStep, vocab: Vocab
     ) -> float:
-        """Return the validation score of the best epoch; each epoch may end the trial."""
+        """Return the validation score of the best epoch; an epoch may end the trial."""
         data = encode_training_data(
             self.sources, config.data, config.text, config.seed, vocab
         )
@@ -264,7 +264,7 @@ class Tuner:
         ]
 
     def best(self) -> dict[str, Any] | None:
-        """Return the row of the best completed trial, the first one of equals, if any."""
+        """Return the row of the best completed trial, the first of equals, if any."""
         completed = [row for row in self.rows() if row["ended"] == COMPLETED]
         return max(completed, key=self._rank, default=None)
 
@@ -286,7 +286,7 @@ class Tuner:
         )
 
     def _display_score(self, row: dict[str, Any]) -> str:
-        """Return the score of a trial, or the last one before it was pruned, as text."""
+        """Return the score of a trial, or its last one before pruning, as text."""
         metric, so_far = self.goal.metric, row["so_far"]
         if row["ended"] == COMPLETED:
             return f"{metric} {row['scores'][metric]:.4f}  "

@@ -1,5 +1,4 @@
-"""Several processes: two of them, on gloo, do what one does; and what each of them
-knows of itself."""
+"""Two processes on gloo train and predict as one does; properties of the group."""
 
 import json
 import os

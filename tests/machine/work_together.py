@@ -1,5 +1,4 @@
-"""What tests/test_distributed.py lets torchrun start: runs commands of the program one
-after another in each process.
+"""Run commands of the program in each process that torchrun starts for the tests.
 
 The arguments are a file with the commands, a list of lists in JSON in which RANK is the
 process's number, and the step at which the second process is killed in the last
@@ -62,8 +61,7 @@ def outcome_of(command: list[str]) -> tuple[int, str, str]:
 
 
 def note_group() -> None:
-    """Note whether the interpreter goes with the processes' group, or a thread of
-    gloo's, still there."""
+    """Write down whether the process group or one of gloo's threads still exists."""
     names = [
         path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")
     ]  # on Linux

@@ -77,7 +77,7 @@ def test_a_class_with_fewer_rows_than_folds_is_named(
     with pytest.raises(
         DataError,
         match=(
-            r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: take fewer"
+            r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: use fewer"
             r" folds, or"
         ),
     ):
@@ -179,7 +179,7 @@ def test_the_scores_are_those_of_scikit_learn(make_config: MakeConfig) -> None:
         accuracy_score(found.labels[fold.rows], fold.logits.argmax(axis=1))
         for fold in found.folds
     ]
-    assert found.spread()["accuracy"] == pytest.approx(
+    assert found.mean_and_std()["accuracy"] == pytest.approx(
         (np.mean(each), np.std(each, ddof=1))
     )
 
@@ -191,7 +191,8 @@ def test_what_has_seen_all_rows_is_refused(
     make_config: MakeConfig, override: str
 ) -> None:
     with pytest.raises(
-        ConfigError, match=r"(teachers|pretrained): has seen rows of every fold"
+        ConfigError,
+        match=r"(teachers|pretrained): was trained on the rows of every fold",
     ):
         cross_validate(make_config(override), 2)
 
@@ -206,5 +207,5 @@ def test_the_user_can_stop_it(
         yield stop
 
     monkeypatch.setattr(folds, "stop_on_signal", stop_at_once)
-    with pytest.raises(Interrupted, match="stopped in fold 1 of 2; nothing is kept"):
+    with pytest.raises(Interrupted, match="stopped in fold 1 of 2; nothing is saved"):
         cross_validate(make_config(), 2)

@@ -226,7 +226,7 @@ def test_folds_judge_by_the_mean_of_rows_not_seen(config: Config) -> None:
         config, Path("found"), Goal("macro_f1", num_folds=2), Budget(num_trials=1)
     )
     best = load_config("found/best.yaml")
-    found = cross_validate(best, 2).spread()
+    found = cross_validate(best, 2).mean_and_std()
     assert result["best"]["scores"] == pytest.approx(
         {name: mean for name, (mean, _) in found.items()}
     )

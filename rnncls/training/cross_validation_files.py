@@ -1,0 +1,81 @@
+"""The files of a cross-validation: scores, predictions and the config."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
+from rnncls.machine.files import write_atomic, write_json
+from rnncls.training.cross_validation import CrossValidation, Fold
+
+CONFIG, SCORES, PREDICTIONS = "config.yaml", "crossval.json", "predictions.csv"
+
+
+def save_cross_validation(
+    validation: CrossValidation, config: Config, path: Path
+) -> dict[str, Any]:
+    """Write the config, the scores and the predictions into a folder.
+
+    Returns:
+        The scores, as a JSON object.
+
+    Raises:
+        RunError: A file cannot be written.
+    """
+    scores = scores_json(validation)
+    predictions = predictions_csv(validation)
+    path.mkdir(parents=True, exist_ok=True)
+    write_atomic(path / CONFIG, dump_config(config).encode())
+    write_atomic(path / PREDICTIONS, predictions.encode("utf-8", "backslashreplace"))
+    write_json(path / SCORES, scores)
+    return scores
+
+
+def scores_json(validation: CrossValidation) -> dict[str, Any]:
+    """Return the scores of all rows and of each fold as a JSON object."""
+    spread = {
+        name: {"mean": mean, "sd": std}
+        for name, (mean, std) in validation.mean_and_std().items()
+    }
+    return {
+        **validation.scores().to_dict(),
+        "spread": spread,
+        "folds": [_fold_json(fold) for fold in validation.folds],
+        "data": validation.source,
+    }
+
+
+def _fold_json(fold: Fold) -> dict[str, Any]:
+    return {
+        **fold.scores,
+        "num_rows": len(fold.rows),
+        "best_epoch": fold.best_epoch,
+        "train_s": fold.train_s,
+    }
+
+
+def predictions_csv(validation: CrossValidation) -> str:
+    """Return a CSV line for each row: number from 1, fold, labels and probabilities."""
+    prob_columns = [f"prob {name}" for name in validation.label_names]
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["row", "fold", "label", "predicted", *prob_columns])
+    writer.writerows(_prediction_rows(validation))
+    return stream.getvalue()
+
+
+def _prediction_rows(validation: CrossValidation) -> Iterator[list[object]]:
+    names, probs = validation.label_names, validation.probs()  # probs [N, C]
+    fold_numbers = np.empty(len(validation.rows), dtype=np.int64)  # [N]
+    for fold in validation.folds:
+        fold_numbers[np.searchsorted(validation.rows, fold.rows)] = fold.number
+    for index, row in enumerate(validation.rows):
+        label = names[validation.labels[index]]
+        predicted = names[probs[index].argmax()]
+        texts = [f"{prob:.6f}" for prob in probs[index]]
+        yield [row + 1, fold_numbers[index], label, predicted, *texts]
