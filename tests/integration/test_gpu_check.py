@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.test_configs import write_ag_news
+from tests.builders import write_ag_news
 
 SCRIPT = Path(gpu.__file__)
 
