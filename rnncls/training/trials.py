@@ -32,8 +32,8 @@ from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import run_folds
 from rnncls.training.initialization import build_model
 from rnncls.training.search_space import build_space, change, draw, read_value
-from rnncls.training.study import Goal
 from rnncls.training.step import Step
+from rnncls.training.study import Goal
 
 logger = logging.getLogger(__name__)
 
