@@ -12,7 +12,6 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, cast
 
@@ -113,13 +112,11 @@ class Trainer(Generic[M]):
             remaining = plan[num_done:]
             for batch in self.iter_batches(remaining):
                 loss = self._timed_step(batch)
-                report = Step(epoch + 1, len(batch), loss)
                 is_last = self.step % self.steps_per_epoch == 0
                 if is_last or self.epoch_sums.gradients.is_full:
                     self.check_losses()
-                if is_last:
-                    report = replace(report, validation=self.validate())
-                yield report
+                validation = self.validate() if is_last else None
+                yield Step(epoch + 1, len(batch), loss, validation)
 
     def _timed_step(self, batch: Batch) -> torch.Tensor:
         """Take a step, and note its time and the norm of its gradient."""

@@ -270,7 +270,7 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     switches = _read_switches(classifier.model, split.texts)
     labels = torch.from_numpy(split.labels)[switches.rows]
     seen = np.bincount(
-        _flat_tokens(split.texts), minlength=len(classifier.vocab)
+        split.texts.flat_tokens(), minlength=len(classifier.vocab)
     )  # [V]
     share = switches.has_switched.double().mean(dim=0)  # [U]
     kept = switches.num_on.sum(dim=0) / switches.num_after.sum(dim=0).clamp(
@@ -379,17 +379,6 @@ def _find_switches(
         lengths - 1, torch.arange(len(lengths), device=lengths.device)
     ]  # [B, 2 * H]
     return [has_switched, words, jumps, num_on, num_after, is_on_last]
-
-
-def _flat_tokens(texts: EncodedTexts) -> npt.NDArray[np.int32]:
-    """Return the tokens of N texts, which may be some of those whose tokens they share.
-    [M] int32.
-    """
-    ends = np.cumsum(texts.lengths)
-    places: npt.NDArray[np.int64] = np.arange(ends[-1]) + np.repeat(
-        texts.starts - ends + texts.lengths, texts.lengths
-    )
-    return np.take(texts.token_ids, places)
 
 
 def _best_label(

@@ -142,7 +142,7 @@ def sort_words(texts: EncodedTexts, vocab: Vocab) -> EncodedTexts:
     """Sort the words of each text alphabetically; unknown words sort as `<unk>`."""
     ranks = np.empty(len(vocab), dtype=np.int64)
     ranks[np.argsort(np.array(vocab.words))] = np.arange(len(vocab))
-    return order_words(texts, ranks[_flat_tokens(texts)])
+    return order_words(texts, ranks[texts.flat_tokens()])
 
 
 def shuffle_words(texts: EncodedTexts, generator: np.random.Generator) -> EncodedTexts:
@@ -160,15 +160,7 @@ def order_words(texts: EncodedTexts, keys: npt.NDArray[Any]) -> EncodedTexts:
     owners = np.repeat(np.arange(len(texts)), texts.lengths)  # [M]
     order = np.lexsort((keys, owners))  # [M]
     starts = np.cumsum(texts.lengths) - texts.lengths  # [N]
-    return EncodedTexts(_flat_tokens(texts)[order], texts.lengths, starts)
-
-
-def _flat_tokens(texts: EncodedTexts) -> npt.NDArray[np.int32]:
-    """Return the token ids of all texts, one text after the other. [M] int32."""
-    new_starts = np.cumsum(texts.lengths) - texts.lengths  # [N]
-    offsets = np.repeat(texts.starts - new_starts, texts.lengths)  # [M]
-    flat: npt.NDArray[np.int32] = texts.token_ids[offsets + np.arange(len(offsets))]
-    return flat
+    return EncodedTexts(texts.flat_tokens()[order], texts.lengths, starts)
 
 
 def best_without_order(results: Sequence[WordOrderResult]) -> WordOrderResult:
