@@ -129,7 +129,8 @@ def benchmark_prediction(config: "Config") -> dict[str, Any]:
     rows = read_rows(locate(config.data, "train"), columns_of(config.data))
     texts = [text for chunk in rows for text in chunk.texts]
     encoded = encode_texts(
-        join_texts(tokenize_stream([texts], config.text)), data.vocab
+        join_texts(part for _, part in tokenize_stream([texts], config.text)),
+        data.vocab,
     )
     return _machine() | asdict(compare_prediction(predictor, texts, encoded))
 

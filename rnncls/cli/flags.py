@@ -37,7 +37,7 @@ def flags_command(
 
     with fast_imports():
         from rnncls.evaluation.run_evaluation import open_rows
-        from rnncls.inference.insight.gates import describe_flags, find_flags
+        from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.reporting.insight_tables import flag_table, print_sentence
         from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced

@@ -218,7 +218,7 @@ def _tokenize_file(
     )
 
     def iter_parts() -> Iterator[TokenizedTexts]:
-        for part in tokenize_stream(chunks, section):
+        for _, part in tokenize_stream(chunks, section):
             bar.update(len(part.lengths))
             yield part
 

@@ -1,12 +1,10 @@
-"""Texts into predictions, with the four files of a run.
+"""Predictions for texts.
 
 Shapes: N texts, C classes.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice, tee
 
 import torch
@@ -26,19 +24,18 @@ from rnncls.text.tokenizer import (
 )
 
 PIECES_A_WINDOW = 4
-"""Pieces of 4,096 texts in one window: in a larger one texts are closer in length, but
-results come later."""
+"""Pieces of 4,096 texts in one window. The texts of a larger window are more similar in
+length, but its results come later."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one text.
+    """The prediction for one text.
 
     Attributes:
-        text: The text as it was given.
+        text: The text.
         probs: Label → probability, in the order of the run's labels; they sum to 1.
-        attention: Each token that was read, and how much of it attention pooling took
-            in; None: not asked.
+        attention: Each token and its attention weight; None if not requested.
         min_confidence: Below this probability there is no answer.
     """
 
@@ -54,25 +51,21 @@ class Prediction:
 
     @property
     def prob(self) -> float:
-        """Its probability."""
+        """The probability of the most probable label."""
         return self.probs[self.label]
 
     @property
     def answer(self) -> str | None:
-        """The most probable label; None where it is less probable than
-        `min_confidence`.
-        """
+        """The most probable label; None if it is less probable than `min_confidence`."""
         return self.label if self.prob >= self.min_confidence else None
 
     def top(self, k: int) -> list[tuple[str, float]]:
-        """Return the `k` most probable labels and their probabilities, the most
-        probable first.
-        """
+        """Return the `k` most probable labels with their probabilities, sorted."""
         return sorted(self.probs.items(), key=lambda item: -item[1])[:k]
 
 
 class Predictor:
-    """A classifier on a device, with the options for its predictions."""
+    """A classifier on a device, with options for its predictions."""
 
     def __init__(
         self,
@@ -82,16 +75,16 @@ class Predictor:
         attention: bool = False,
         min_confidence: float = 0.0,
     ) -> None:
-        """Move the classifier's model to a device.
+        """Move the model to a device.
 
         Args:
             classifier: The classifier.
-            device: Where to compute.
-            attention: Whether to say what the model attended to.
+            device: The device to compute on.
+            attention: Whether to return attention weights.
             min_confidence: Below this probability there is no answer.
 
         Raises:
-            ConfigError: That was asked of a model without attention.
+            ConfigError: Attention weights were requested of a model without attention.
         """
         if attention and not classifier.model.has_attention:
             raise ConfigError(
@@ -104,100 +97,97 @@ class Predictor:
         self.min_confidence = min_confidence
 
     def predict(self, texts: list[str]) -> list[Prediction]:
-        """Return one prediction a text, in the order of the texts."""
-        return self._judge(texts, tokenize_texts(texts, self.classifier.text))
+        """Return one prediction per text, in the order of the texts."""
+        return self._predict(texts, tokenize_texts(texts, self.classifier.text))
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
-        """Yield the predictions of all texts in their order, a window at a time.
+        """Yield the predictions for all texts in their order, one window at a time.
 
-        Within a window texts are read in the order of their length; the next windows
-        are tokenised meanwhile.
+        Within a window the texts are batched by length; later windows are tokenised in
+        the meantime.
         """
-        for texts, tokenized in self._tokenize(chunks):
-            yield self._judge(texts, tokenized)
+        for texts, tokenized in self._tokenize_windows(chunks):
+            yield self._predict(texts, tokenized)
 
     def stream_together(
         self, chunks: Iterable[list[str]], processes: ProcessGroup
     ) -> Iterator[list[Prediction]]:
-        """Yield what `stream` does, in the first of several processes, while the others
-        `read_along`.
+        """Yield what `stream` does in the main process; the others call `read_along`.
 
-        They take turns at the windows; each is given all texts.
+        The processes take turns at the windows. Each must get all texts.
 
         Raises:
-            DataError: They were not given the same texts.
+            DataError: The processes got different texts.
         """
         if processes.world_size == 1:
             yield from self.stream(chunks)
             return
-        windows, ahead = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
-        own = self.stream(islice(ahead, 0, None, processes.world_size))
+        windows, copies = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
+        own_predictions = self.stream(islice(copies, 0, None, processes.world_size))
         for number, texts in enumerate(windows):
             sender = number % processes.world_size
-            yield self._label(texts, processes.receive(sender)) if sender else next(own)
+            if sender == 0:
+                yield next(own_predictions)
+            else:
+                yield self._label(texts, processes.receive(sender))
 
     def read_along(self, chunks: Iterable[list[str]], processes: ProcessGroup) -> None:
-        """Read this process's windows for `stream_together` of the first one, which
-        gets an error of this one too.
+        """Compute this process's windows for `stream_together` in the main process.
+
+        An error in this process is raised in the main process too.
         """
         windows = rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
+        own_windows = islice(windows, processes.rank, None, processes.world_size)
         try:
-            for _, tokenized in self._tokenize(
-                islice(windows, processes.rank, None, processes.world_size)
-            ):
-                processes.send(self._find_probs(tokenized))
+            for _, tokenized in self._tokenize_windows(own_windows):
+                processes.send(self._compute_probs(tokenized))
         except RnnclsError as error:
             processes.send_error(error)
             raise
 
-    def _tokenize(
+    def _tokenize_windows(
         self, chunks: Iterable[list[str]]
     ) -> Iterator[tuple[list[str], TokenizedTexts]]:
-        """Yield the texts of each window, and the same tokenised."""
-        texts: deque[str] = deque()
+        """Yield the texts of each window together with their tokens."""
+        pieces = tokenize_stream(chunks, self.classifier.text)
+        while window := list(islice(pieces, PIECES_A_WINDOW)):
+            texts: list[str] = []
+            for piece, _ in window:
+                texts.extend(piece)
+            yield texts, join_texts(tokenized for _, tokenized in window)
 
-        def noted() -> Iterator[list[str]]:
-            for chunk in chunks:
-                texts.extend(chunk)
-                yield chunk
-
-        parts = tokenize_stream(noted(), self.classifier.text)
-        while window := list(islice(parts, PIECES_A_WINDOW)):
-            tokenized = join_texts(window)
-            yield [texts.popleft() for _ in tokenized.lengths], tokenized
-
-    def _find_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
+    def _compute_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
         """Return the probabilities of the classes. [N, C] float32 on the CPU."""
-        return compute_logits(
-            self.model, encode_texts(tokenized, self.classifier.vocab)
-        ).softmax(dim=1)
+        encoded = encode_texts(tokenized, self.classifier.vocab)
+        return compute_logits(self.model, encoded).softmax(dim=1)
 
     def _label(self, texts: list[str], probs: torch.Tensor) -> list[Prediction]:
+        """Return predictions from probabilities, [N, C]."""
         if len(texts) != len(probs):
             raise DataError(
                 f"one process was given {len(texts)} texts, another {len(probs)} in"
                 " their place"
             )
-        labelled = (
-            dict(zip(self.classifier.label_names, row, strict=True))
-            for row in probs.tolist()
-        )
-        return list(
-            map(
-                partial(Prediction, min_confidence=self.min_confidence), texts, labelled
+        labels = self.classifier.label_names
+        return [
+            Prediction(
+                text,
+                dict(zip(labels, row, strict=True)),
+                min_confidence=self.min_confidence,
             )
-        )
+            for text, row in zip(texts, probs.tolist(), strict=True)
+        ]
 
-    def _judge(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
-        predictions = self._label(texts, self._find_probs(tokenized))
+    def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
+        """Return the predictions for texts and their tokens."""
+        predictions = self._label(texts, self._compute_probs(tokenized))
         if not self.attention:
             return predictions
-        tokens = (tokenized.words[number] for number in tokenized.word_ids)
-        found = compute_attention(
-            self.model, encode_texts(tokenized, self.classifier.vocab)
-        )
-        attention = [[(next(tokens), weight) for weight in own] for own in found]
-        return [
-            replace(prediction, attention=own)
-            for prediction, own in zip(predictions, attention, strict=True)
-        ]
+        encoded = encode_texts(tokenized, self.classifier.vocab)
+        tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
+        with_attention = []
+        weights_of_texts = compute_attention(self.model, encoded)
+        for prediction, weights in zip(predictions, weights_of_texts, strict=True):
+            attention = [(next(tokens), weight) for weight in weights]
+            with_attention.append(replace(prediction, attention=attention))
+        return with_attention

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rnncls.inference.insight.explanation import Explanation, TokenOpinion
-from rnncls.inference.insight.gates import STATES, Flag, Trace
+from rnncls.inference.insight.flags import Flag
+from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.invariance import Check
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.reporting import html as page

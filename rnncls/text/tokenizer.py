@@ -130,8 +130,8 @@ def tokenize_texts(texts: list[str], section: "TextSection") -> TokenizedTexts:
 
 def tokenize_stream(
     chunks: Iterable[list[str]], section: "TextSection"
-) -> Iterator[TokenizedTexts]:
-    """Tokenise a stream of texts piece by piece, in their order.
+) -> Iterator[tuple[list[str], TokenizedTexts]]:
+    """Yield pieces of a stream of texts, in their order, together with their tokens.
 
     Several processes work ahead of the consumer. A stream of one piece, or a machine
     with one core, uses no other process.
@@ -143,27 +143,29 @@ def tokenize_stream(
     num_processes = _count_cores()
     if len(first) < 2 or num_processes == 1:
         for piece in pieces:
-            yield _tokenize(piece, settings)
+            yield piece, _tokenize(piece, settings)
         return
     yield from _tokenize_in_processes(pieces, settings, num_processes)
 
 
 def _tokenize_in_processes(
     pieces: Iterable[list[str]], settings: Settings, num_processes: int
-) -> Iterator[TokenizedTexts]:
+) -> Iterator[tuple[list[str], TokenizedTexts]]:
     from loky import get_reusable_executor
 
     executor = get_reusable_executor(num_processes, timeout=60)
-    waiting: deque[Future[TokenizedTexts]] = deque()
+    waiting: deque[tuple[list[str], Future[TokenizedTexts]]] = deque()
     try:
         for piece in pieces:
-            waiting.append(executor.submit(_tokenize, piece, settings))
+            waiting.append((piece, executor.submit(_tokenize, piece, settings)))
             if len(waiting) > PIECES_AHEAD * num_processes:
-                yield waiting.popleft().result()
+                done, future = waiting.popleft()
+                yield done, future.result()
         while waiting:
-            yield waiting.popleft().result()
+            done, future = waiting.popleft()
+            yield done, future.result()
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
 
 

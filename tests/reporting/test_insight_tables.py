@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from rnncls.inference.insight.explanation import Explanation, TokenOpinion
-from rnncls.inference.insight.gates import Flag, FlagWord
+from rnncls.inference.insight.flags import Flag, FlagWord
 from rnncls.inference.insight.invariance import Check
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.reporting.html import save_page

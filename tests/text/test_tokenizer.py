@@ -206,9 +206,11 @@ def test_a_stream_of_many_pieces_keeps_the_order(
     monkeypatch.setattr(tokenizer, "_count_cores", lambda: num_cores)
     monkeypatch.setattr(tokenizer, "TEXTS_A_PIECE", 10)
     texts = [f"text w{number} of {number % 7}" for number in range(237)]
-    found = join_texts(
-        tokenize_stream([texts[:5], [], texts[5:200], texts[200:]], TextSection())
-    )
+    chunks = [texts[:5], [], texts[5:200], texts[200:]]
+    pairs = list(tokenize_stream(chunks, TextSection()))
+    assert [text for piece, _ in pairs for text in piece] == texts
+    assert all(len(piece) == len(part.lengths) for piece, part in pairs)
+    found = join_texts(part for _, part in pairs)
     expected = tokenize_texts(texts, TextSection())
     assert found.words == expected.words
     np.testing.assert_array_equal(found.word_ids, expected.word_ids)
@@ -226,7 +228,8 @@ def test_a_stream_reads_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> No
             yield [f"w{number}"]
 
     stream = tokenize_stream(chunks(), WORDS)
-    assert next(stream).words == ["w0"]
+    texts, tokenized = next(stream)
+    assert (texts, tokenized.words) == (["w0"], ["w0"])
     assert len(read) < 20
     stream.close()  # type: ignore[attr-defined]
 

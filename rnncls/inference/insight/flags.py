@@ -1,0 +1,297 @@
+"""Flag units: units that switch on at a token and stay on.
+
+Shapes: T tokens in the longest text, B texts in a batch, N texts, H hidden_size, D
+directions, C classes, V words, U = 2 * D * H flags: a unit of one direction with a
+sign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls.data.loading import EncodedSplit
+from rnncls.inference.insight.gates import encoder_of, unroll_layer
+from rnncls.machine.threads import start_workers
+from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.kernels import reorder
+from rnncls.nn.states import compute_reverse_index
+from rnncls.runs.classifier import Classifier
+from rnncls.text.batching import (
+    Batch,
+    EncodedTexts,
+    assemble,
+    plan_in_order_of_length,
+)
+from rnncls.text.vocab import Vocab
+
+ON = 0.5
+"""A flag is on where its unit is at least this far from zero, on the flag's side."""
+NUM_WORDS = 5
+"""How many words are listed per flag."""
+_MIN_SWITCHES = 3
+"""A word is listed if it switched the flag on at least this often."""
+_BATCH_SIZE = 128
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FlagWord:
+    """A word that switches a flag on.
+
+    Attributes:
+        word: The word.
+        num_switches: How often it switched the flag on.
+        num_seen: How often it occurs in the same texts.
+    """
+
+    word: str
+    num_switches: int
+    num_seen: int
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A unit that may switch on at a token and stay on.
+
+    Attributes:
+        direction: `forward` or `backward`.
+        unit: Index of the unit, from 0.
+        side: 1 if it is on above `ON`, -1 if it is on below -`ON`.
+        score: From 0 to 1, the product of `kept`, `sharpness` and 4 p (1 - p), where p
+            is `share_texts`.
+        share_texts: Share of the texts in which it switches on.
+        kept: Of all tokens read after it first switched on, the share at which it is
+            on.
+        sharpness: How far it moves at the token that switches it on, in units of `ON`
+            and at most 1, averaged over the texts.
+        label: The class in whose texts it is most often on at the end.
+        share_of_label: Share of the texts of this class in which it is on at the end.
+        share_of_others: The same share of all other texts.
+        words: The words that switch it on, sorted by the number of switches times the
+            number of switches per occurrence.
+    """
+
+    direction: str
+    unit: int
+    side: int
+    score: float
+    share_texts: float
+    kept: float
+    sharpness: float
+    label: str
+    share_of_label: float
+    share_of_others: float
+    words: list[FlagWord]
+
+
+@dataclass(frozen=True)
+class _Switches:
+    """When the flags of a layer first switch on in each of B texts.
+
+    Attributes:
+        has_switched: [B, U] bool, whether they do.
+        words: [B, U] int64, the token at which; undefined where they do not.
+        jumps: [B, U] float32, how far the unit moves at that token, in units of `ON`
+            and at most 1; 0 where they do not.
+        num_on: [B, U] int64, the number of later tokens at which the flag is on.
+        num_after: [B, U] int64, the number of later tokens.
+        is_on_last: [B, U] bool, whether it is on at the last token that is read.
+    """
+
+    has_switched: torch.Tensor
+    words: torch.Tensor
+    jumps: torch.Tensor
+    num_on: torch.Tensor
+    num_after: torch.Tensor
+    is_on_last: torch.Tensor
+
+    @staticmethod
+    def joined(parts: Sequence["_Switches"], dim: int) -> "_Switches":
+        """Join several along the texts (0) or the flags (1), on the CPU."""
+
+        def join(name: str) -> torch.Tensor:
+            return torch.cat([getattr(part, name).cpu() for part in parts], dim=dim)
+
+        return _Switches(
+            has_switched=join("has_switched"),
+            words=join("words"),
+            jumps=join("jumps"),
+            num_on=join("num_on"),
+            num_after=join("num_after"),
+            is_on_last=join("is_on_last"),
+        )
+
+
+def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
+    """Return all flags of the last layer that switch on in any text, the best first.
+
+    A flag is a unit of an LSTM's cell, or of another cell's state, on one side of zero.
+
+    Raises:
+        ConfigError: The model's cell has no such units.
+    """
+    encoder_of(classifier.model)
+    rows, switches = _read_switches(classifier.model, split.texts)
+    labels = torch.from_numpy(split.labels)[rows]  # [N]
+    counts = np.bincount(
+        split.texts.flat_tokens(), minlength=len(classifier.vocab)
+    )  # [V]
+    num_switched = switches.has_switched.sum(dim=0)  # [U]
+    num_after = switches.num_after.sum(dim=0)  # [U]
+    share = switches.has_switched.double().mean(dim=0)  # [U]
+    kept = switches.num_on.sum(dim=0) / num_after.clamp(min=1)  # [U]
+    jumps = switches.jumps.double().sum(dim=0)  # [U]
+    sharpness = jumps / num_switched.clamp(min=1)  # [U]
+    score = kept * sharpness * 4 * share * (1 - share)  # [U]
+    flags = []
+    for index in score.argsort(descending=True, stable=True).tolist():
+        if not share[index]:
+            continue
+        direction, unit = divmod(index // 2, classifier.model.section.hidden_size)
+        label, of_label, of_others = _best_label(
+            switches.is_on_last[:, index], labels, classifier.label_names
+        )
+        has_switched = switches.has_switched[:, index]
+        words = switches.words[has_switched, index].numpy()
+        flag = Flag(
+            direction=("forward", "backward")[direction],
+            unit=unit,
+            side=1 - 2 * (index % 2),
+            score=float(score[index]),
+            share_texts=float(share[index]),
+            kept=float(kept[index]),
+            sharpness=float(sharpness[index]),
+            label=label,
+            share_of_label=of_label,
+            share_of_others=of_others,
+            words=_best_words(words, counts, classifier.vocab),
+        )
+        flags.append(flag)
+    return flags
+
+
+def describe_flags(flags: Sequence[Flag]) -> str:
+    """Summarise the best flag in a sentence."""
+    if not flags:
+        return f"No unit ever leaves zero by {ON}: this model keeps no flags."
+    best = flags[0]
+    quoted = ", ".join(f"'{word.word}'" for word in best.words)
+    words = quoted or "no word in particular"
+    side = "above" if best.side > 0 else "below"
+    return (
+        f"The best flag is {best.direction} unit {best.unit}, {side} zero: {words}"
+        f" switch it on, it is on at {best.kept:.0%} of the tokens that follow, and at"
+        f" the end of {best.share_of_label:.0%} of the {best.label} texts and"
+        f" {best.share_of_others:.0%} of the others."
+    )
+
+
+def _read_switches(
+    model: TextClassifier, texts: EncodedTexts
+) -> tuple[torch.Tensor, _Switches]:
+    """Return the switches of all texts, and the row number of each of them. [N]."""
+    device = model.linear.weight.device
+
+    def read_batch(rows: IntArray) -> _Switches:
+        return _batch_switches(model, assemble(texts, rows).to(device))
+
+    # The longest texts first, so that no worker is left with a long batch at the end.
+    plan = plan_in_order_of_length(texts.lengths, _BATCH_SIZE)[::-1]
+    batches = start_workers(device).map(read_batch, plan)
+    rows = torch.from_numpy(np.concatenate(plan))  # [N]
+    return rows, _Switches.joined(batches, dim=0)
+
+
+def _batch_switches(model: TextClassifier, batch: Batch) -> _Switches:
+    """Return the switches of a batch, in all directions of the last layer."""
+    token_ids = batch.token_ids.t()[..., None]  # [T, B, 1]
+    index = compute_reverse_index(
+        batch.lengths, len(token_ids), is_ragged=batch.is_ragged
+    )
+    unrolled = unroll_layer(model, batch, encoder_of(model).num_layers - 1)
+    directions = []
+    for direction, values in enumerate(unrolled):
+        memory = values.get("cell", values["hidden"])  # [T, B, H]
+        words = reorder(token_ids, index) if direction else token_ids
+        directions.append(_direction_switches(memory, words, batch.lengths))
+    return _Switches.joined(directions, dim=1)
+
+
+def _direction_switches(
+    memory: torch.Tensor, token_ids: torch.Tensor, lengths: torch.Tensor
+) -> _Switches:
+    """Return the switches of one direction, for its 2 * H flags.
+
+    Args:
+        memory: [T, B, H], in reading order.
+        token_ids: [T, B, 1] int64, in reading order.
+        lengths: [B] int64.
+    """
+    signed = torch.stack([memory, -memory], dim=-1).flatten(2)  # [T, B, 2 * H]
+    steps = torch.arange(len(signed), device=lengths.device)  # [T]
+    is_token = steps[:, None] < lengths  # [T, B]
+    is_on = (signed >= ON) & is_token[..., None]  # [T, B, 2 * H]
+    has_switched = is_on.any(dim=0)  # [B, 2 * H]
+    # argmax returns the first of equal values.
+    first = is_on.byte().argmax(dim=0)  # [B, 2 * H]
+    before_start = torch.zeros_like(signed[:1])  # [1, B, 2 * H]
+    changes = signed.diff(dim=0, prepend=before_start)  # [T, B, 2 * H]
+    jumps = (changes.gather(0, first[None])[0] / ON).clamp(max=1.0)  # [B, 2 * H]
+    words = token_ids.expand_as(signed).gather(0, first[None])[0]  # [B, 2 * H]
+    num_on = is_on.sum(dim=0) - 1  # [B, 2 * H]
+    num_after = lengths[:, None] - 1 - first  # [B, 2 * H]
+    texts = torch.arange(len(lengths), device=lengths.device)  # [B]
+    return _Switches(
+        has_switched=has_switched,
+        words=words,
+        jumps=jumps * has_switched,
+        num_on=num_on * has_switched,
+        num_after=num_after * has_switched,
+        is_on_last=is_on[lengths - 1, texts],
+    )
+
+
+
+def _best_label(
+    is_on: torch.Tensor, labels: torch.Tensor, names: Sequence[str]
+) -> tuple[str, float, float]:
+    """Return the class in whose texts a flag is on most often.
+
+    Args:
+        is_on: [N] bool.
+        labels: [N] int64.
+        names: The C classes.
+
+    Returns:
+        Its name, the share of its texts with the flag on, and that of all other texts.
+    """
+    num_texts = torch.bincount(labels, minlength=len(names))  # [C]
+    num_on = torch.bincount(labels[is_on], minlength=len(names))  # [C]
+    shares = num_on / num_texts.clamp(min=1)  # [C]
+    best = int(shares.argmax())
+    num_others = int(num_texts.sum() - num_texts[best])
+    num_others_on = float(num_on.sum() - num_on[best])
+    return names[best], float(shares[best]), num_others_on / max(num_others, 1)
+
+
+def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWord]:
+    """Return the words that switch a flag on most often and most reliably.
+
+    Args:
+        words: The word at each switch.
+        counts: [V], how often each word occurs.
+        vocab: The words.
+    """
+    ids, num_switches = np.unique(words, return_counts=True)
+    is_frequent = num_switches >= _MIN_SWITCHES
+    ids, num_switches = ids[is_frequent], num_switches[is_frequent]
+    scores = num_switches**2 / counts[ids]
+    order = np.argsort(-scores, kind="stable")[:NUM_WORDS]
+    return [
+        FlagWord(vocab.words[ids[k]], int(num_switches[k]), int(counts[ids[k]]))
+        for k in order
+    ]
