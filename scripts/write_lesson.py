@@ -16,12 +16,12 @@ from lesson_page import Findings, write_page
 from lesson_runs import ROOT, Result, list_experiments, run_all, write_files
 
 from rnncls.cli.gradient import first_weights, measure_runs
-from rnncls.cli.order import audit_order, find_bag
 from rnncls.data.loading import load_split
 from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
-from rnncls.inference.insight.word_order import WordOrderResult
+from rnncls.inference.insight.word_order import WordOrderResult, compare_with_bag
 from rnncls.nn.encoder import Encoder
 from rnncls.runs.run import load_run
+from rnncls.training.bag_of_words import train_or_load_bag
 
 GRADIENT_ROWS = 1_000
 GRADIENTS = ("rnn_last", "lstm_packed", "gru")
@@ -121,10 +121,10 @@ def find_orders(results: dict[str, list[Result]]) -> dict[str, list[WordOrderRes
             run = load_run(results[name][0].path)
             section = run.config.train
             lr = 0.01 if name == "quickstart" else section.lr
-            bag = find_bag(
+            bag = train_or_load_bag(
                 run, [f"train.batch_size={section.batch_size}", f"train.lr={lr}"]
             )
-            found[data] = audit_order(run, bag, "test", draws=5)[0]
+            found[data] = compare_with_bag(run, bag, "test", draws=5)[0]
     return found
 
 

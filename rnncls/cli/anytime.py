@@ -1,4 +1,4 @@
-"""`rnncls anytime`: how good the verdicts are when only the first words are read."""
+"""`rnncls anytime`: accuracy when only the first tokens of a text are read."""
 
 import json
 from dataclasses import asdict
@@ -21,15 +21,13 @@ from rnncls.machine.imports import fast_imports
 
 def anytime_command(
     run: RunArgument = None,
-    split: Annotated[
-        SplitName, typer.Option(help="Which rows of the run's own data.")
-    ] = "test",
+    split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     plot: PlotOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with its intervals."""
+    """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with intervals."""
     from rich.console import Console
 
     with fast_imports():

@@ -1,4 +1,4 @@
-"""`rnncls check`: whether anything changes a run's predictions that must not."""
+"""`rnncls check`: verify that batching, padding and hardware change no prediction."""
 
 import json
 from pathlib import Path
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 
 def check_command(
     run: RunArgument = None,
-    split: Annotated[
-        SplitName, typer.Option(help="Which rows of the run's own data.")
-    ] = "test",
+    split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     input_: Annotated[
         str | None,
         typer.Option(
             "--input",
-            help="Other texts, as for 'rnncls predict'; - is stdin.",
+            help="Check these texts instead, as for 'rnncls predict'; - reads stdin.",
             metavar="FILE",
         ),
     ] = None,
@@ -34,8 +32,9 @@ def check_command(
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print what padding, batches, threads, the device and the number type change;
-    leave with 1 if it is too much.
+    """Verify that padding, batching and threads do not affect results.
+
+    Also checks the device and the dtype. The exit code is 1 if a check fails.
     """
     from rich.console import Console
 
@@ -83,10 +82,10 @@ def check_command(
 def open_texts(
     path: Path, split: SplitName, input_: str | None, *, use_cache: bool
 ) -> "tuple[Run, EncodedTexts, str]":
-    """Return a run on the CPU, texts encoded for it, and where these come from.
+    """Return a run on the CPU, encoded texts, and the name of their source.
 
     Raises:
-        RnnclsError: The run or the texts are wrong, or there are none.
+        RnnclsError: The run or the texts are invalid, or there are no texts.
     """
     from rnncls.runs.run import load_run
     from rnncls.text.batching import encode_texts
@@ -102,7 +101,7 @@ def open_texts(
     run = load_run(path)
     texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
     if not texts:
-        raise DataError(f"{input_}: no text in it: give one at least")
+        raise DataError(f"{input_}: found no text, expected at least one")
     return (
         run,
         encode_texts(tokenize_texts(texts, run.config.text), run.classifier.vocab),

@@ -1,4 +1,4 @@
-"""`rnncls explain`: which words speak for a label, and after which the verdict stands."""
+"""`rnncls explain`: which words support a label, and which token decides it."""
 
 import json
 from pathlib import Path
@@ -20,44 +20,47 @@ def explain_command(
     texts: Annotated[
         list[str],
         typer.Argument(
-            help="The texts; - reads one a line from stdin.", show_default=False
+            help="The texts; - reads one per line from stdin.", show_default=False
         ),
     ],
     run: RunOption = None,
     label: Annotated[
         str | None,
         typer.Option(
-            help="Explain this class; default: the predicted one.", show_default=False
+            help="Class to explain; default: the predicted one.", show_default=False
         ),
     ] = None,
     trajectory: Annotated[
         bool,
         typer.Option(
             "--trajectory",
-            help="Show the verdict after each token instead, and which decided.",
+            help="Show the prediction after each token instead.",
         ),
     ] = False,
     html: Annotated[
         Path | None,
         typer.Option(
-            help="Write a page there too.", show_default=False, metavar="FILE"
+            help="Also write the result to this HTML file.",
+            show_default=False,
+            metavar="FILE",
         ),
     ] = None,
     plot: PlotOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Show what each token adds to a class's logit (Integrated Gradients), and what is
-    lost without it (occlusion).
+    """Show what each word contributes to a prediction.
+
+    Methods: Integrated Gradients and occlusion. --plot needs --trajectory.
     """
     if trajectory and label is not None:
         raise ConfigError(
-            "--label: a trajectory shows all classes; leave one of the two out"
+            "--label: --trajectory shows all classes: use only one of the two"
         )
     if plot is not None and (not trajectory or len(texts) > 1 or texts == [STDIN]):
         raise ConfigError(
-            "--plot: draws the trajectory of one text: rnncls explain --trajectory"
-            " --plot FILE TEXT"
+            "--plot: needs --trajectory and a single text: rnncls explain"
+            " --trajectory --plot FILE TEXT"
         )
 
     with fast_imports():
@@ -80,9 +83,7 @@ def explain_command(
 def show_explanations(
     run: "Run", texts: list[str], label: str | None, *, html: Path | None, json_: bool
 ) -> None:
-    """Print why each text gets a label, or the one that is predicted, and write a page
-    of it where one is wanted.
-    """
+    """Print why each text gets a label, and write an HTML page if requested."""
     from rich.console import Console
 
     from rnncls.inference.insight.explanation import explain
@@ -105,9 +106,7 @@ def show_explanations(
 def show_trajectories(
     run: "Run", texts: list[str], *, html: Path | None, plot: Path | None, json_: bool
 ) -> None:
-    """Print the verdict on each text after each of its tokens; draw it and write a page
-    of it where that is wanted.
-    """
+    """Print the prediction after each token; plot it and write a page if requested."""
     from rich.console import Console
 
     from rnncls.inference.insight.trajectory import trace_verdicts

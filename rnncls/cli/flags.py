@@ -1,4 +1,4 @@
-"""`rnncls flags`: the units that a word switches on and that stay on."""
+"""`rnncls flags`: units that a word switches on and that stay on."""
 
 import json
 from dataclasses import asdict
@@ -19,20 +19,16 @@ from rnncls.machine.imports import fast_imports
 
 def flags_command(
     run: RunArgument = None,
-    split: Annotated[
-        SplitName, typer.Option(help="Which rows of the run's own data.")
-    ] = "test",
+    split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     num_texts: NumTextsOption = 2000,
     top: Annotated[
-        int, typer.Option(min=1, help="How many flags to show, the best first.")
+        int, typer.Option(min=1, help="Number of flags to show, the best first.")
     ] = 10,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Rank the units of the last layer that switch on at a token and stay on, with the
-    words that flip them.
-    """
+    """Rank the units of the last layer that a word switches on and that stay on."""
     from rich.console import Console
 
     with fast_imports():

@@ -1,4 +1,4 @@
-"""`rnncls gates`: what a recurrent layer holds and lets pass at each token."""
+"""`rnncls gates`: states, cells and gates of a layer at each token."""
 
 import json
 from typing import Annotated
@@ -17,7 +17,7 @@ def gates_command(
         int | None,
         typer.Option(
             min=1,
-            help="The layer, from 1 above the words; default: the last.",
+            help="Layer number, 1 is above the word vectors; default: the last.",
             show_default=False,
         ),
     ] = None,
@@ -25,9 +25,7 @@ def gates_command(
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Print how much each token moves the state, the cell and the gates of an rnn, lstm
-    or gru; --plot draws them.
-    """
+    """Print state, cell and gate activity of an rnn, lstm or gru at each token."""
     from rich.console import Console
 
     with fast_imports():

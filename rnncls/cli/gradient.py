@@ -1,6 +1,4 @@
-"""`rnncls gradient`: how far back the loss reaches, in runs as they are and as they
-began, or in fresh networks.
-"""
+"""`rnncls gradient`: gradient norms by distance, of runs or untrained networks."""
 
 import json
 from pathlib import Path
@@ -36,7 +34,7 @@ def gradient_command(
     cells: Annotated[
         str | None,
         typer.Option(
-            help="Fresh networks of --config instead, one a cell: rnn,lstm,gru.",
+            help="Measure untrained networks of --config instead, one per cell: rnn,lstm,gru.",
             show_default=False,
         ),
     ] = None,
@@ -51,17 +49,15 @@ def gradient_command(
         ),
     ] = None,
     set_: SetOption = None,
-    split: Annotated[SplitName, typer.Option(help="Which rows of the data.")] = "test",
+    split: Annotated[SplitName, typer.Option(help="Split of the data.")] = "test",
     rows: Annotated[
-        int, typer.Option(min=1, help="At most so many of them, drawn by the seed.")
+        int, typer.Option(min=1, help="Maximum number of rows, sampled at random.")
     ] = NUM_ROWS,
     plot: PlotOption = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print how the gradient of the loss with respect to a state shrinks with the
-    distance from the text's end.
-    """
+    """Print how the gradient of a state shrinks with its distance from the text's end."""
     if (cells is None) != (config is None) or (cells is not None and runs):
         raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
     if set_ and cells is None:
@@ -89,10 +85,10 @@ def gradient_command(
 
 
 def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
-    """Return a config a cell.
+    """Return one config per cell.
 
     Raises:
-        ConfigError: A cell is none of those that have a state, or the config is wrong.
+        ConfigError: A cell is unknown or has no state, or the config is invalid.
     """
     from rnncls.config.loading import load_config
 
@@ -106,7 +102,7 @@ def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
 def measure_fresh(
     configs: "list[Config]", split: SplitName, num_rows: int, *, use_cache: bool = True
 ) -> "tuple[list[Measured], dict[str, Any]]":
-    """Return the curves of fresh networks, and what they were measured on.
+    """Return the curves of untrained networks, and the data they were measured on.
 
     Raises:
         RnnclsError: The data or a config is wrong.
@@ -130,9 +126,7 @@ def measure_fresh(
 def measure_runs(
     paths: list[Path], split: SplitName, num_rows: int, *, use_cache: bool = True
 ) -> "tuple[list[Measured], dict[str, Any]]":
-    """Return the curves of runs, as each began and as it is, and what they were
-    measured
-    on.
+    """Return each run's curves before and after training, and their data.
 
     Raises:
         RnnclsError: A run or its data is wrong.
@@ -169,8 +163,9 @@ def measure_runs(
 
 
 def first_weights(run: "Run") -> "TextClassifier":
-    """Return a run's network as it began; of a run that had teachers, another draw of
-    such weights.
+    """Return a run's network before training.
+
+    For a run with teachers, it is another random draw of such weights.
     """
     return first_model(run.config, run.classifier.vocab, run.classifier.label_names)
 
@@ -178,11 +173,10 @@ def first_weights(run: "Run") -> "TextClassifier":
 def first_model(
     config: "Config", vocab: "Vocab", label_names: list[str]
 ) -> "TextClassifier":
-    """Return the network with which a training of this config starts.
+    """Return the network with the first weights of a training with this config.
 
     Raises:
-        RnnclsError: The pretrained model or vectors that it starts from are not there
-            any more.
+        RnnclsError: Its pretrained model or vectors no longer exist.
     """
     from rnncls.machine.seeds import seed_everything
     from rnncls.nn.classifier import TextClassifier
@@ -208,7 +202,7 @@ def _origin(origin: dict[str, Any], num_measured: int) -> dict[str, Any]:
 
 
 def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
-    """Print a table of the curves, the memory of each, and what is measured."""
+    """Print a table of the curves, with the effective memory of each."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
@@ -241,9 +235,7 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
 
 
 def explain_curves(measured: "list[Measured]") -> list[str]:
-    """Return what the memories say, and what the curves of other poolings than the last
-    state take in.
-    """
+    """Summarise the curves; warn of poolings that read each state directly."""
     ordered = sorted(
         measured, key=lambda each: (each.curve.memory is None, each.curve.memory or 0)
     )
@@ -258,8 +250,8 @@ def explain_curves(measured: "list[Measured]") -> list[str]:
     others = dict.fromkeys(each.name for each in measured if each.pooling != ("last",))
     if others:
         lines.append(
-            f"The loss of {', '.join(others)} reads each state itself too, through its"
-            " pooling: the curve is not that of the vanishing gradient alone. Train"
-            " with --set 'model.pooling=[last]' for that."
+            f"The pooling of {', '.join(others)} also reads each state directly, so"
+            " these curves show more than the vanishing gradient. Train with --set"
+            " 'model.pooling=[last]' for that alone."
         )
     return lines

@@ -1,4 +1,4 @@
-"""`rnncls stream`: a verdict that sharpens with each word that arrives."""
+"""`rnncls stream`: predictions for texts that arrive word by word."""
 
 import io
 import json
@@ -21,16 +21,14 @@ def stream_command(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Leave a text as soon as a label is so probable.",
+            help="Stop reading a text once a label reaches this probability.",
             show_default=False,
         ),
     ] = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Read texts from stdin, one a line, and judge each anew after every token, at the
-    same cost for each.
-    """
+    """Read texts from stdin, one per line, and update the prediction at every token."""
     with fast_imports():
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
@@ -51,16 +49,14 @@ def stream_command(
 
 
 def verdict_json(verdict: "Verdict") -> str:
-    """Return one object on one line."""
+    """Format a prediction as one line of JSON."""
     from dataclasses import asdict
 
     return json.dumps(asdict(verdict) | {"label": verdict.label, "prob": verdict.prob})
 
 
 def verdict_line(verdict: "Verdict", width: int) -> str:
-    """Return label, probability and the token that was read, or that the text is
-    judged.
-    """
+    """Format a prediction as text: number of tokens, label, probability, last token."""
     from rnncls.reporting.insight_tables import shown
 
     said = (

@@ -174,7 +174,7 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
         page.paragraph(probs_line(explanation.probs)),
         page.paragraph(f"Why {explanation.label}? {legend(has_colors=True)}"),
         Markup('<p class="tokens">{}</p>').format(Markup(" ").join(spans)),
-        page.paragraph(f"{explanation.meaning()} {second_opinion(explanation)}"),
+        page.paragraph(shown(f"{explanation.meaning()} {second_opinion(explanation)}")),
         page.table(
             f"What each token does to the logit of {explanation.label}", header, rows
         ),

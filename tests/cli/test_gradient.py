@@ -78,7 +78,7 @@ def test_people_get_the_memories_and_what_is_measured(cli: Cli) -> None:
     stdout = cli("gradient").stdout
     assert stdout.startswith("96 of the 96 rows of toy.csv\n")
     assert "memory" in stdout
-    assert "The loss of toy reads each state itself too, through its pooling" in stdout
+    assert "The pooling of toy also reads each state directly" in stdout
     assert max(map(len, stdout.splitlines()[:9])) <= 90
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rnncls.cli import order
 from rnncls.config.loading import load_config
+from rnncls.training import bag_of_words
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
@@ -142,7 +142,7 @@ def test_a_bag_of_many_rows_takes_more_of_them_a_step(
         return section.batch_size, section.lr
 
     assert pace() == (own.batch_size, own.lr)  # few rows
-    monkeypatch.setattr(order, "FEWEST_STEPS", 1)
+    monkeypatch.setattr(bag_of_words, "MIN_STEPS", 1)
     assert pace() == (own.batch_size, own.lr)  # the one that is kept
     shutil.rmtree("runs/toy/bag-of-words")
     assert pace() == (4 * own.batch_size, 2 * own.lr)

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.data.loading import EncodedSplit
+from rnncls import ConfigError
+from rnncls.data.loading import EncodedSplit, load_split
+from rnncls.data.splits import Split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.run import Run
 from rnncls.text.batching import EncodedTexts
 from rnncls.text.vocab import Vocab
 
@@ -89,6 +92,71 @@ def evaluate_word_orders(
     if bag is not None:
         results.append(compare_to_written(BAG, [bag], as_written))
     return results
+
+
+def compare_with_bag(
+    run: Run,
+    bag: Run,
+    split: Split,
+    *,
+    draws: int = 3,
+    seed: int = 0,
+    use_cache: bool = True,
+) -> tuple[list[WordOrderResult], dict[str, Any]]:
+    """Evaluate a run in each word order on a split of its data, beside a bag of words.
+
+    Args:
+        run: The run.
+        bag: A run with `model.cell: none` and the same data.
+        split: "train", "valid" or "test".
+        draws: How often the words are shuffled.
+        seed: Random seed for the shuffles.
+        use_cache: Whether to use the cache of tokenised data.
+
+    Returns:
+        The results, and the origin of the rows.
+
+    Raises:
+        ConfigError: The bag of words has a cell, or other rows or classes.
+        RnnclsError: The data is invalid.
+    """
+    cell = bag.config.model.cell
+    if cell != "none":
+        raise ConfigError(f"{bag.path}: has the cell {cell}: a bag of words has none")
+    rows, origin = _load_rows(run, split, use_cache=use_cache)
+    bag_rows, bag_origin = _load_rows(bag, split, use_cache=use_cache)
+    classifier = run.classifier
+    if (
+        bag_origin["sha256"] != origin["sha256"]
+        or bag.classifier.label_names != classifier.label_names
+        or len(bag_rows.labels) != len(rows.labels)
+    ):
+        raise ConfigError(
+            f"{bag.path}: has other rows or classes than {run.path}:"
+            f" {bag_origin['path']}"
+        )
+    results = evaluate_word_orders(
+        classifier.model,
+        rows,
+        classifier.vocab,
+        bag=is_right(bag.classifier.model, bag_rows),
+        num_draws=draws,
+        seed=seed,
+    )
+    return results, origin
+
+
+def _load_rows(
+    run: Run, split: Split, *, use_cache: bool
+) -> tuple[EncodedSplit, dict[str, Any]]:
+    classifier = run.classifier
+    return load_split(
+        run.config,
+        split,
+        classifier.vocab,
+        classifier.label_names,
+        use_cache=use_cache,
+    )
 
 
 def is_right(model: TextClassifier, split: EncodedSplit) -> Shares:

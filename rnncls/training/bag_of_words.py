@@ -1,0 +1,122 @@
+"""The bag of words that belongs to a run: the same training, with `model.cell: none`."""
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from rnncls import RunError
+from rnncls.config.loading import load_config, parse_config
+from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
+from rnncls.data.loading import load_training_data
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import Run, create_run, load_run
+from rnncls.runs.weights import save_model
+from rnncls.training.classification import build_classifier_trainer
+from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.trainer import Trainer
+
+BATCH_FACTOR = 4
+"""A bag of words uses batches this many times larger than its run's, and a learning
+rate larger by the square root of it …"""
+MIN_STEPS = 100
+"""… if an epoch still has at least this many steps."""
+logger = logging.getLogger(__name__)
+
+
+def train_or_load_bag(run: Run, overrides: list[str], *, use_cache: bool = True) -> Run:
+    """Return the bag of words in a run's folder; train it if there is none yet.
+
+    Args:
+        run: The run.
+        overrides: Changes to the config of the bag of words, KEY.PATH=VALUE each.
+        use_cache: Whether to use the cache of tokenised data.
+
+    Raises:
+        RnnclsError: The config or the data is invalid, or the folder is not writable.
+    """
+    config = bag_config(run, overrides)
+    path = RunFolder(run.path).bag_of_words
+    changed_keys = {override.partition("=")[0].strip() for override in overrides}
+    may_enlarge = not changed_keys & {"train.batch_size", "train.lr"}
+    accepted = [config]
+    if may_enlarge:
+        accepted.append(with_larger_batches(config))
+    folder = RunFolder(path)
+    if not folder.model.exists() or load_config(folder.config) not in accepted:
+        train_bag(config, path, may_enlarge=may_enlarge, use_cache=use_cache)
+    return load_run(path)
+
+
+def bag_config(run: Run, overrides: list[str]) -> Config:
+    """Return a run's config without recurrent cell, pretrained model and teachers."""
+    changes = [
+        "model.cell=none",
+        "model.pretrained=null",
+        "train.teachers=[]",
+        "train.precision=float32",
+        *overrides,
+        "model.cell=none",
+    ]
+    source = str(RunFolder(run.path).config)
+    return parse_config(dump_config(run.config), source, changes)
+
+
+def with_larger_batches(config: Config) -> Config:
+    """Return the config with larger batches and a higher learning rate.
+
+    A step of a bag of words mostly updates word vectors. Larger batches take a third of
+    the time, with the same accuracy (docs/results/performance.md).
+    """
+    section = config.train
+    changed = section.replace(
+        batch_size=BATCH_FACTOR * section.batch_size,
+        lr=BATCH_FACTOR**0.5 * section.lr,
+    )
+    return config.replace(train=changed)
+
+
+def train_bag(
+    config: Config, path: Path, *, may_enlarge: bool, use_cache: bool
+) -> None:
+    """Train a bag of words and save it at `path`, replacing an earlier one.
+
+    Args:
+        config: Its config.
+        path: Its folder.
+        may_enlarge: Whether to use larger batches where the data is large enough.
+        use_cache: Whether to use the cache of tokenised data.
+
+    Raises:
+        RnnclsError: The config or the data is invalid, or the folder is not writable.
+    """
+    logger.info("training a bag of words of the same embedding, kept in %s", path)
+    device = start_torch(config, config.train, config.model)
+    data = load_training_data(config, use_cache=use_cache)
+    if may_enlarge:
+        larger = with_larger_batches(config)
+        if len(data.train.texts) >= MIN_STEPS * larger.train.batch_size:
+            config = larger
+    model = build_model(config, data).to(device)
+    trainer = build_classifier_trainer(config.train, model, data, config.seed)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
+            unfinished = Path(name) / path.name
+            create_run(unfinished, config, data.vocab, data.label_names)
+            _save_best(trainer, unfinished)
+            shutil.rmtree(path, ignore_errors=True)
+            unfinished.rename(path)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror}: train a run with cell: none"
+            " elsewhere, and name it with --baseline"
+        ) from error
+
+
+def _save_best(trainer: Trainer[TextClassifier], path: Path) -> None:
+    """Train to the end, and save the model after each best validation so far."""
+    for step in trainer.steps():
+        if step.validation is not None and step.validation["is_best"]:
+            save_model(path, trainer.eval_model)
