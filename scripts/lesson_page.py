@@ -20,7 +20,6 @@ from lesson_runs import LESSON, SEEDS, SHAPES, Result, list_epochs
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
-from rnncls.cli.gradient import first_weights
 from rnncls.data.builtin import BUILT_INS
 from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.evaluation.metrics import wilson_interval
@@ -37,6 +36,7 @@ from rnncls.machine.files import write_atomic
 from rnncls.reporting.plotting import COLORS, new_figure, save_picture, use_log_scale
 from rnncls.runs.run import load_run
 from rnncls.text.vocab import Vocab
+from rnncls.training.initialization import initial_model_of
 
 NAMES = {
     "bag": "bag of words",
@@ -376,7 +376,7 @@ def tell_embeddings(findings: Findings) -> list[str]:
                 " to say anything."
             ),
         ]
-    first = find_neighbours(first_weights(run).embedding.weight.detach()[words])
+    first = find_neighbours(initial_model_of(run).embedding.weight.detach()[words])
     trained = find_neighbours(run.classifier.model.embedding.weight.detach()[words])
     before, after = (
         int((classes[own[:, 0]] == classes).sum()) for own in (first, trained)

@@ -15,13 +15,14 @@ from pathlib import Path
 from lesson_page import Findings, write_page
 from lesson_runs import ROOT, Result, list_experiments, run_all, write_files
 
-from rnncls.cli.gradient import first_weights, measure_runs
+from rnncls.cli.gradient import measure_runs
 from rnncls.data.loading import load_split
 from rnncls.inference.insight.gradients import Measured, choose_rows, measure_network
 from rnncls.inference.insight.word_order import WordOrderResult, compare_with_bag
 from rnncls.nn.encoder import Encoder
 from rnncls.runs.run import load_run
 from rnncls.training.bag_of_words import train_or_load_bag
+from rnncls.training.initialization import initial_model_of
 
 GRADIENT_ROWS = 1_000
 GRADIENTS = ("rnn_last", "lstm_packed", "gru")
@@ -102,7 +103,7 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
         split, _ = load_split(
             run.config, "test", run.classifier.vocab, run.classifier.label_names
         )
-        model = first_weights(run)
+        model = initial_model_of(run)
         assert isinstance(model.encoder, Encoder)
         model.encoder.rnn.reset_parameters()
         measured += measure_network(

@@ -15,9 +15,6 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.config.sections import Config
     from rnncls.inference.insight.gradients import Measured
-    from rnncls.nn.classifier import TextClassifier
-    from rnncls.runs.run import Run
-    from rnncls.text.vocab import Vocab
 
 SHOWN = (1, 5, 10, 20, 40)
 """The distances that the table has."""
@@ -109,6 +106,7 @@ def measure_fresh(
     """
     from rnncls.data.loading import load_split, load_training_data
     from rnncls.inference.insight.gradients import choose_rows, measure_network
+    from rnncls.training.initialization import initial_model
 
     first = configs[0]
     data = load_training_data(first, use_cache=use_cache)
@@ -118,7 +116,7 @@ def measure_fresh(
     chosen = choose_rows(rows, num_rows, first.seed)
     measured = []
     for config in configs:
-        model = first_model(config, data.vocab, data.label_names)
+        model = initial_model(config, data.vocab, data.label_names)
         measured += measure_network(config.model.cell, "first", model, chosen)
     return measured, _origin(origin, len(chosen.labels))
 
@@ -135,6 +133,7 @@ def measure_runs(
     from rnncls.data.loading import load_split
     from rnncls.inference.insight.gradients import choose_rows, measure_network
     from rnncls.runs.run import load_run
+    from rnncls.training.initialization import initial_model_of
 
     measured: list[Measured] = []
     found: dict[str, Any] = {}
@@ -155,44 +154,11 @@ def measure_runs(
         found = found or origin
         chosen = choose_rows(rows, num_rows, seed=0)
         for weights, model in (
-            ("first", first_weights(run)),
+            ("first", initial_model_of(run)),
             ("trained", run.classifier.model),
         ):
             measured += measure_network(path.name, weights, model, chosen)
     return measured, _origin(found, len(chosen.labels))
-
-
-def first_weights(run: "Run") -> "TextClassifier":
-    """Return a run's network before training.
-
-    For a run with teachers, it is another random draw of such weights.
-    """
-    return first_model(run.config, run.classifier.vocab, run.classifier.label_names)
-
-
-def first_model(
-    config: "Config", vocab: "Vocab", label_names: list[str]
-) -> "TextClassifier":
-    """Return the network with the first weights of a training with this config.
-
-    Raises:
-        RnnclsError: Its pretrained model or vectors no longer exist.
-    """
-    from rnncls.machine.seeds import seed_everything
-    from rnncls.nn.classifier import TextClassifier
-    from rnncls.runs.pretrained import load_pretrained
-    from rnncls.training.initialization import copy_vectors
-
-    pretrained = (
-        load_pretrained(config.text, config.model) if config.model.pretrained else None
-    )
-    seed_everything(config.seed)
-    model = TextClassifier(config.model, len(vocab), len(label_names)).eval()
-    if pretrained is not None:
-        model.load_state_dict(pretrained.weights, strict=False)
-    elif config.text.vectors is not None:
-        copy_vectors(model.embedding, config.text.vectors, vocab)
-    return model
 
 
 def _origin(origin: dict[str, Any], num_measured: int) -> dict[str, Any]:

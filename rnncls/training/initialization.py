@@ -20,7 +20,8 @@ from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.initialization import start_from_vectors
-from rnncls.runs.pretrained import Pretrained
+from rnncls.runs.pretrained import Pretrained, load_pretrained
+from rnncls.runs.run import Run
 from rnncls.text.vectors import load_vectors
 from rnncls.text.vocab import Vocab
 
@@ -115,3 +116,32 @@ def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> No
         f"{len(has_vector):,}",
         vectors_name,
     )
+
+
+def initial_model(
+    config: Config, vocab: Vocab, label_names: list[str]
+) -> TextClassifier:
+    """Return the network with the first weights of a training with this config.
+
+    Raises:
+        RnnclsError: Its pretrained model or vectors no longer exist.
+    """
+    pretrained = None
+    if config.model.pretrained:
+        pretrained = load_pretrained(config.text, config.model)
+    seed_everything(config.seed)
+    model = TextClassifier(config.model, len(vocab), len(label_names)).eval()
+    if pretrained is not None:
+        model.load_state_dict(pretrained.weights, strict=False)
+    elif config.text.vectors is not None:
+        use_vectors(model.embedding, config, vocab)
+    return model
+
+
+def initial_model_of(run: Run) -> TextClassifier:
+    """Return a run's network before training.
+
+    For a run with teachers, it is another random draw of such weights.
+    """
+    classifier = run.classifier
+    return initial_model(run.config, classifier.vocab, classifier.label_names)

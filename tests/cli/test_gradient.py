@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from rnncls.cli.gradient import first_weights
 from rnncls.config.loading import load_config
 from rnncls.data.loading import load_training_data
 from rnncls.machine.seeds import seed_everything
 from rnncls.runs.run import load_run
-from rnncls.training.initialization import build_model
+from rnncls.training.initialization import build_model, initial_model_of
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
@@ -65,7 +64,7 @@ def test_the_first_weights_are_those_that_training_starts_from() -> None:
     data = load_training_data(config)
     seed_everything(config.seed)
     expected = build_model(config, data).state_dict()
-    found = first_weights(load_run(Path("runs/toy"))).state_dict()
+    found = initial_model_of(load_run(Path("runs/toy"))).state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 

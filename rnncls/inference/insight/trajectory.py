@@ -1,10 +1,7 @@
-"""How a verdict comes about as a text is read: after every token, as a stream, and over
-a
-data set.
+"""Predictions while a text is read: after every token, as a stream, and over a data set.
 
-A model that reads from left to right is read in one pass, with what it carries and what
-its poolings add up so far; one that reads from both ends has no state that means "so
-far", so that each beginning of the text is read anew.
+A left-to-right model reads a text once, with its hidden state and running pooling. A
+bidirectional model has no state for the text so far, so each prefix is read again.
 
 Shapes: N texts, T tokens of a text, E embedding_dim, S width of a state, P poolings, C
 classes.
@@ -30,27 +27,23 @@ from rnncls.text.incremental import IncrementalTokenizer
 
 
 def reads_one_way(section: ModelSection) -> bool:
-    """Return whether what a model has made of a text's beginning stays as it is when
-    more follows.
-    """
+    """Return whether a model's states do not depend on later tokens."""
     return section.cell == "none" or not section.bidirectional
 
 
 class PrefixReader:
-    """A model that reads one text token by token, from left to right, at the same cost
-    for each of them.
-    """
+    """Read one text token by token from left to right, at a constant cost per token."""
 
     def __init__(self, model: TextClassifier) -> None:
-        """Stand before the text's first token.
+        """Start before the first token.
 
         Raises:
-            ConfigError: The model reads from both ends.
+            ConfigError: The model is bidirectional.
         """
         if not reads_one_way(model.section):
             raise ConfigError(
-                "model.bidirectional: this run reads each text from both ends, so that"
-                " there is no verdict before the end: train one with --set"
+                "model.bidirectional: this run reads each text from both ends, so there"
+                " is no prediction before the end: train one with --set"
                 " model.bidirectional=false, or use 'rnncls explain --trajectory'"
             )
         self._model = model
@@ -97,32 +90,27 @@ class Trajectory:
 
     @property
     def decided_at(self) -> int:
-        """The place, from 0, of the token after which the label never changes again."""
+        """The index of the token after which the label never changes again."""
         verdicts = self.verdicts
-        changes = [
-            place
-            for place in range(1, len(verdicts))
-            if verdicts[place] != verdicts[place - 1]
-        ]
-        return changes[-1] if changes else 0
+        for index in range(len(verdicts) - 1, 0, -1):
+            if verdicts[index] != verdicts[index - 1]:
+                return index
+        return 0
 
     def meaning(self) -> str:
-        """Return in a sentence or two what the figures say."""
-        place, last = self.decided_at, len(self.tokens) - 1
-        how = (
-            " Each beginning was read anew: the model reads from both ends."
-            if self.is_reread
-            else ""
-        )
-        more = last - place
-        rest = (
-            f"the {more} after it {'do' if more > 1 else 'does'} not change the label"
-            if more
-            else "it is the last one"
-        )
+        """Summarise which token decides."""
+        index, last = self.decided_at, len(self.tokens) - 1
+        num_after = last - index
+        rest = "it is the last one"
+        if num_after:
+            verb = "do" if num_after > 1 else "does"
+            rest = f"the {num_after} after it {verb} not change the label"
+        note = ""
+        if self.is_reread:
+            note = " Each prefix was read again: the model reads from both ends."
         return (
-            f"Token {place + 1} of {last + 1}, '{self.tokens[place]}', decides for"
-            f" {self.verdicts[-1]}: {rest}.{how}"
+            f"Token {index + 1} of {last + 1}, '{self.tokens[index]}', decides for"
+            f" {self.verdicts[-1]}: {rest}.{note}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,14 +124,14 @@ class Trajectory:
 
 
 def trace_verdicts(classifier: Classifier, text: str) -> Trajectory:
-    """Return what a run says of a text after each of its tokens."""
+    """Return the prediction for a text after each of its tokens."""
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
     one_way = reads_one_way(classifier.model.section)
     if one_way:
         reader = PrefixReader(classifier.model)
-        logits = torch.stack(
-            [reader.read(token_id) for token_id in encoded.token_ids.tolist()]
-        ).cpu()  # [T, C]
+        token_ids = encoded.token_ids.tolist()
+        steps = [reader.read(token_id) for token_id in token_ids]  # [C] each
+        logits = torch.stack(steps).cpu()  # [T, C]
     else:
         logits = compute_logits(classifier.model, beginnings(encoded))  # [T, C]
     probs = logits.softmax(dim=1).tolist()
@@ -153,7 +141,7 @@ def trace_verdicts(classifier: Classifier, text: str) -> Trajectory:
 
 
 def beginnings(text: EncodedTexts) -> EncodedTexts:
-    """Return the beginnings of one text, of 1 to T tokens."""
+    """Return the prefixes of one text, of 1 to T tokens."""
     num_tokens = len(text.token_ids)
     return EncodedTexts(
         text.token_ids, np.arange(1, num_tokens + 1), np.zeros(num_tokens, np.int64)
@@ -162,14 +150,14 @@ def beginnings(text: EncodedTexts) -> EncodedTexts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of a text that is still arriving.
+    """A prediction for a text that may not be complete yet.
 
     Attributes:
         token: The last token that was read.
-        num_tokens: How many were.
+        num_tokens: Number of tokens that were read.
         probs: Label → probability.
-        is_final: Whether this is the verdict on the text.
-        is_early: Whether it was reached before the text's end.
+        is_final: Whether it is the final prediction for the text.
+        is_early: Whether it became final before the end of the text.
     """
 
     token: str
@@ -185,38 +173,36 @@ class Verdict:
 
     @property
     def prob(self) -> float:
-        """Its probability."""
+        """The probability of the most probable label."""
         return self.probs[self.label]
 
 
 class Stream:
-    """Texts, one a line, judged while they arrive: a verdict after each token, and one
-    at each line's end.
-    """
+    """Predictions for texts, one per line, after each token and at each line's end."""
 
     def __init__(
         self, classifier: Classifier, min_confidence: float | None = None
     ) -> None:
-        """Wait for the first text.
+        """Start without a text.
 
         Args:
             classifier: A classifier that reads from left to right.
-            min_confidence: The probability at which a text is left before its end;
-                None: never.
+            min_confidence: Stop reading a text once a label reaches this probability;
+                None: read to the end.
 
         Raises:
-            ConfigError: The run reads from both ends.
+            ConfigError: The model is bidirectional.
         """
         self._classifier, self._min_confidence = classifier, min_confidence
         self._start_line()
 
     def feed(self, piece: str) -> Iterator[Verdict]:
-        """Take what has arrived, cut anywhere, and yield what there is to say of it."""
+        """Add a piece of the input, cut anywhere, and yield the new predictions."""
         for part in piece.splitlines(keepends=True) if "\n" in piece else [piece]:
             yield from self._read(part.removesuffix("\n"), is_last=part.endswith("\n"))
 
     def finish(self) -> Iterator[Verdict]:
-        """Yield what is left to say of a last line without an end."""
+        """Yield the predictions for a last line that has no line end."""
         if self._line.has_begun:
             yield from self._read("", is_last=True)
 
@@ -230,17 +216,17 @@ class Stream:
         if not is_done:
             num_kept, tokens = self._line.feed(part, is_last=is_last)
             if self._verdict is not None and num_kept < self._verdict.num_tokens:
-                # What has come since has changed what was read, as the end of a tag
-                # does.
+                # The new characters changed earlier tokens, for example by ending a
+                # tag.
                 self._reader, self._verdict = PrefixReader(self._classifier.model), None
                 num_kept, tokens = 0, self._line.tokens
-            yield from self._judge(num_kept, tokens)
+            yield from self._predict(num_kept, tokens)
             if is_last and self._verdict is not None and not self._verdict.is_final:
                 yield replace(self._verdict, is_final=True)
         if is_last:
             self._start_line()
 
-    def _judge(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
+    def _predict(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
         for number, (token, token_id) in enumerate(
             zip(tokens, self._classifier.vocab.encode(tokens).tolist(), strict=True),
             start=num_read + 1,
@@ -263,13 +249,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class AnytimePoint:
-    """How good the verdicts are when no more than so many tokens of each text are read.
+    """The accuracy when only the first tokens of each text are read.
 
     Attributes:
-        num_tokens: The tokens read at the most.
-        accuracy: Share of the texts judged right.
+        num_tokens: Maximum number of tokens that are read.
+        accuracy: Share of correctly classified texts.
         accuracy_interval: Its 95 % interval (Wilson 1927).
-        share_whole: Share of the texts that are no longer than that.
+        share_whole: Share of the texts with no more tokens than that.
     """
 
     num_tokens: int
@@ -279,9 +265,7 @@ class AnytimePoint:
 
 
 def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
-    """Return the accuracy after 1, 2, 4, 8, … tokens of each text, and of the whole
-    texts last.
-    """
+    """Return the accuracy after 1, 2, 4, 8, … tokens, and for the complete texts last."""
     texts, points, num_before = split.texts, [], 0
     longest = int(texts.lengths.max())
     predictions = np.empty(len(texts), np.int64)
@@ -289,9 +273,7 @@ def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimeP
         *(2**power for power in range((longest - 1).bit_length())),
         longest,
     ]:
-        rows = np.flatnonzero(
-            texts.lengths > num_before
-        )  # the others have been read whole
+        rows = np.flatnonzero(texts.lengths > num_before)  # the others are complete
         cut = texts.select(rows)
         cut = replace(cut, lengths=np.minimum(cut.lengths, num_tokens))
         predictions[rows] = compute_logits(model, cut).argmax(dim=1).numpy()
@@ -306,13 +288,11 @@ def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimeP
 
 
 ENOUGH = 0.95
-"""The share of the full texts' accuracy that `describe_anytime` looks for."""
+"""The share of the final accuracy that `describe_anytime` looks for."""
 
 
 def describe_anytime(points: list[AnytimePoint]) -> str:
-    """Return in a sentence how early the verdicts are nearly as good as those on the
-    whole texts.
-    """
+    """Summarise after how many tokens the accuracy is close to the final one."""
     final = points[-1].accuracy
     first = next(point for point in points if point.accuracy >= ENOUGH * final)
     tokens = f"{first.num_tokens} token{'' if first.num_tokens == 1 else 's'}"

@@ -95,7 +95,7 @@ def test_a_model_that_reads_from_both_ends_reads_each_beginning_anew(cell: str) 
     run = build(cell, bidirectional=True)
     found = trace_verdicts(run, TEXT)
     assert found.is_reread
-    assert "read anew" in found.meaning()
+    assert "read again" in found.meaning()
     np.testing.assert_allclose(found.probs, predict(run, beginnings(TEXT)), atol=1e-5)
 
 
