@@ -56,7 +56,7 @@ class Prediction:
 
     @property
     def answer(self) -> str | None:
-        """The most probable label; None if it is less probable than `min_confidence`."""
+        """The most probable label; None if less probable than `min_confidence`."""
         return self.label if self.prob >= self.min_confidence else None
 
     def top(self, k: int) -> list[tuple[str, float]]:

@@ -2,8 +2,8 @@
 
 A CPU runs each direction faster as a separate call of torch's dense kernel than both in
 one call, and more than three times as fast as a ragged `PackedSequence`
-(docs/results/performance.md). `_TanhRnn` and `_Reorder` have hand-written gradients because
-autograd's are slower; tests/nn/test_kernels.py checks both with `gradcheck`.
+(docs/results/performance.md). `_TanhRnn` and `_Reorder` have hand-written gradients
+because autograd's are slower; tests/nn/test_kernels.py checks both with `gradcheck`.
 
 Tensors are laid out step by step, [T, B, …], as the cells read and write them.
 

@@ -1,5 +1,6 @@
-"""Why a classifier predicts what it does: word attributions, trajectories, gates,
-gradients, word order.
+"""Why a classifier predicts what it does.
+
+Word attributions, trajectories, gates, flag units, gradients and word order.
 
 May import: `evaluation` and what is below it.
 """

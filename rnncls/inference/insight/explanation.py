@@ -140,11 +140,9 @@ class Explanation:
 
 
 def explain(classifier: Classifier, text: str, label: str | None = None) -> Explanation:
-    """Return what each token of a text adds to the logit of a label, or of the one that
-    is
-    predicted.
+    """Compute what each token of a text adds to the logit of a label.
 
-    The run's model computes on the device that it is on.
+    The label defaults to the predicted one. The model stays on its device.
 
     Raises:
         ConfigError: The run has no such label.

@@ -92,9 +92,9 @@ class Trace:
         }
 
     def jumps(self, direction: str) -> list[float]:
-        """Return for each token how far it moves the memory: an LSTM's cell, or the state.
+        """Return for each token how far it moves the memory.
 
-        The distance is Euclidean.
+        The distance is Euclidean, between two cells of an LSTM or two states.
         """
         values = self.directions[direction]
         memory = np.array(values.get("cell", values["hidden"]))  # [T, H]
@@ -154,7 +154,7 @@ def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> 
 def _in_text_order(
     values: dict[str, torch.Tensor], *, is_backward: bool
 ) -> dict[str, list[list[float]]]:
-    """Return the values of a single text, [T, 1, H] each, in the order of its tokens."""
+    """Return the values of one text, [T, 1, H] each, in the order of its tokens."""
     if is_backward:
         values = {name: value.flip(0) for name, value in values.items()}
     return {name: value[:, 0].tolist() for name, value in values.items()}

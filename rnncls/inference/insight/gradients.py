@@ -42,7 +42,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GradientCurve:
-    """Gradient norms of one network's loss with respect to the states of its last layer.
+    """Gradient norms of a loss with respect to the states of the last layer.
 
     Attributes:
         direction: "forward" or "backward".
@@ -164,7 +164,7 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
 def state_gradients(
     model: TextClassifier, batch: Batch, labels: torch.Tensor
 ) -> list[torch.Tensor]:
-    """Return the norm of the loss's gradient with respect to each state of the last layer.
+    """Return the loss's gradient norm with respect to each state of the last layer.
 
     Args:
         model: A model whose encoder is an `Encoder`.
@@ -218,7 +218,7 @@ def _by_distance(
 
 
 def _summarise(direction: str, norms: FloatArray) -> GradientCurve:
-    """Return means and medians of [N, T], up to the distance that enough texts reach."""
+    """Return means and medians of [N, T] over the distances that enough texts reach."""
     num_texts = np.isfinite(norms).sum(axis=0)  # [T]
     norms = norms[:, num_texts >= min(MIN_TEXTS, len(norms))]
     with_gradient = norms[norms[:, 0] > 0]

@@ -103,7 +103,7 @@ def integrate_gradients(
     max_residual: float = MAX_RESIDUAL,
     max_points: int = MAX_POINTS,
 ) -> Integral:
-    """Compute what each token adds to a logit, along the path from `<unk>` to its vector.
+    """Compute what each token adds to a logit, from `<unk>` to its own vector.
 
     Args:
         model: The model, on any device.
@@ -132,7 +132,7 @@ def integrate_gradients(
 
 
 def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
-    """Cut the path into equal segments; also return the difference of its end logits."""
+    """Cut the path into equal segments; return these and the logits' difference."""
     edges = torch.linspace(0, 1, INITIAL_SEGMENTS + 1, dtype=torch.float64)
     logits, _ = evaluate(edges)  # [K + 1]
     segments = _measure(

@@ -1,4 +1,4 @@
-"""Predictions while a text is read: after every token, as a stream, and over a data set.
+"""Predictions while a text is read: after each token, as a stream, over a data set.
 
 A left-to-right model reads a text once, with its hidden state and running pooling. A
 bidirectional model has no state for the text so far, so each prefix is read again.
@@ -32,7 +32,7 @@ def reads_one_way(section: ModelSection) -> bool:
 
 
 class PrefixReader:
-    """Read one text token by token from left to right, at a constant cost per token."""
+    """Reads one text from left to right, at a constant cost per token."""
 
     def __init__(self, model: TextClassifier) -> None:
         """Start before the first token.
@@ -265,7 +265,7 @@ class AnytimePoint:
 
 
 def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
-    """Return the accuracy after 1, 2, 4, 8, … tokens, and for the complete texts last."""
+    """Return the accuracy after 1, 2, 4, 8, … tokens, and for complete texts last."""
     texts, points, num_before = split.texts, [], 0
     longest = int(texts.lengths.max())
     predictions = np.empty(len(texts), np.int64)

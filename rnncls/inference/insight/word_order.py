@@ -169,7 +169,7 @@ def is_right(model: TextClassifier, split: EncodedSplit) -> Shares:
 def compare_to_written(
     name: str, draws: Sequence[Shares], as_written: Shares
 ) -> WordOrderResult:
-    """Average the accuracy of one or more draws, and compare it to the original order."""
+    """Average the accuracy of several draws, and compare it to the original order."""
     mean = np.mean(draws, axis=0)  # [N]
     losses = as_written - mean  # [N]
     return WordOrderResult(
