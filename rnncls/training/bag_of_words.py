@@ -15,7 +15,7 @@ from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import Run, create_run, load_run
 from rnncls.runs.weights import save_model
 from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.initialization import build_model, start_torch
+from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.trainer import Trainer
 
 BATCH_FACTOR = 4
@@ -93,7 +93,7 @@ def train_bag(
         RnnclsError: The config or the data is invalid, or the folder is not writable.
     """
     logger.info("training a bag of words of the same embedding, kept in %s", path)
-    device = start_torch(config, config.train, config.model)
+    device = prepare_torch(config)
     data = load_training_data(config, use_cache=use_cache)
     if may_enlarge:
         larger = with_larger_batches(config)

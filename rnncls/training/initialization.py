@@ -134,7 +134,7 @@ def initial_model(
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif config.text.vectors is not None:
-        use_vectors(model.embedding, config, vocab)
+        copy_vectors(model.embedding, config.text.vectors, vocab)
     return model
 
 
