@@ -255,7 +255,6 @@ def _direction_switches(
     )
 
 
-
 def _best_label(
     is_on: torch.Tensor, labels: torch.Tensor, names: Sequence[str]
 ) -> tuple[str, float, float]:
