@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli.main import run
-from rnncls.reporting import benchmark
+from rnncls.reporting.benchmark import training_step
 from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[1]
@@ -83,10 +83,9 @@ def test_every_command_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr(
-        benchmark, "NUM_PAIRS", 2
-    )  # fewer measurements than the command's own
-    monkeypatch.setattr(benchmark, "STEPS_A_PAIR", 2)
+    # fewer measurements than the command's own
+    monkeypatch.setattr(training_step, "NUM_PAIRS", 2)
+    monkeypatch.setattr(training_step, "STEPS_PER_PAIR", 2)
     for page in pages:
         commands = read_commands(page)
         assert commands, f"{page} shows no command"

@@ -1,0 +1,76 @@
+"""`rnncls benchmark startup`: short commands, compared with the imports they need."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnncls.config.sections import Config
+from rnncls.data.loading import load_training_data
+from rnncls.reporting.benchmark.timing import describe_machine, seconds
+from rnncls.runs.run import create_run
+from rnncls.runs.weights import save_model
+from rnncls.training.initialization import build_model
+
+
+def benchmark_startup(config_file: Path, config: Config) -> dict[str, Any]:
+    """Return the seconds of short commands, and their ratios to bare imports.
+
+    Args:
+        config_file: The file that the commands read.
+        config: The same config, from which the run to predict with is built.
+    """
+    data = load_training_data(config)
+    result = describe_machine()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        create_run(run, config, data.vocab, data.label_names)
+        save_model(run, build_model(config, data))
+        for name, command, baseline in startup_commands(config_file, run):
+            command_s, baseline_s, ratio = compare_commands(command, baseline)
+            result[f"{name}_s"] = command_s
+            result[f"{name}_bare_s"] = baseline_s
+            result[f"{name}_ratio"] = ratio
+    return result
+
+
+def compare_commands(
+    command: Sequence[str], baseline: Sequence[str], num_pairs: int = 7
+) -> tuple[float, float, float]:
+    """Run two commands in turn, as whole processes.
+
+    Returns:
+        The median seconds of each, and the median ratio of the first to the second.
+    """
+    warm_up_and_pairs = [(_run(command), _run(baseline)) for _ in range(num_pairs + 1)]
+    pairs = warm_up_and_pairs[1:]
+    command_s = statistics.median(first for first, _ in pairs)
+    baseline_s = statistics.median(second for _, second in pairs)
+    ratio = statistics.median(first / second for first, second in pairs)
+    return command_s, baseline_s, ratio
+
+
+def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list[str]]]:
+    """Return the commands to time: a name, the command, and the import to compare with.
+
+    Args:
+        config: A config file.
+        run: A run folder.
+    """
+    program = [sys.executable, "-m", "rnncls"]
+    import_typer = [sys.executable, "-c", "import typer"]
+    import_torch = [sys.executable, "-c", "import torch"]
+    validate = ["config", "validate", "--config", str(config)]
+    predict = ["predict", "Wall St. rallies as oil falls", "--run", str(run)]
+    return [
+        ("help", [*program, "--help"], import_typer),
+        ("config_error", [*program, *validate, "--set", "train.lrr=1"], import_typer),
+        ("predict", [*program, *predict], import_torch),
+    ]
+
+
+def _run(command: Sequence[str]) -> float:
+    return seconds(lambda: subprocess.run(command, capture_output=True, check=False))

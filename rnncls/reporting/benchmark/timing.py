@@ -1,0 +1,37 @@
+"""Durations, and the machine that they were measured on."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from platform import machine, processor, python_version
+from typing import Any
+
+import torch
+
+from rnncls.machine.threads import start_workers
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how many seconds a piece of work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def peak_memory_mib() -> float:
+    """Return the peak memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    units_per_mib = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return peak / units_per_mib
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what the speed depends on: the machine, its threads and the versions."""
+    return {
+        "machine": processor() or machine(),
+        "num_threads": start_workers(torch.device("cpu")).num_threads,
+        "python": python_version(),
+        "torch": version("torch"),
+    }

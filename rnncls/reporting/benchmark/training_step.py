@@ -1,0 +1,106 @@
+"""Speed of the training step: compared with the bare cell, and by vocabulary size."""
+
+import itertools
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from rnncls.config.sections import Config, ModelSection
+from rnncls.data.loading import TrainingData
+from rnncls.nn.classifier import TextClassifier
+from rnncls.reporting.benchmark.bare_cell import BareCell
+from rnncls.reporting.benchmark.speed_ratio import (
+    Rows,
+    SpeedRatio,
+    batch_shapes,
+    compare_pairs,
+)
+from rnncls.reporting.benchmark.timing import seconds
+from rnncls.text.batching import EncodedTexts, assemble, plan_epoch
+from rnncls.training.classification import build_classifier_trainer
+from rnncls.training.trainer import Trainer
+
+NUM_PAIRS = 15
+STEPS_PER_PAIR = 10
+VOCAB_SIZE, VOCAB_FACTOR = 40_000, 10
+"""Size of the smaller vocabulary, and how many times larger the other one is."""
+
+
+def compare_training(
+    trainer: Trainer[TextClassifier], section: ModelSection
+) -> SpeedRatio:
+    """Compare training steps, with the batching, with the bare cell on equal shapes."""
+    texts, bare = trainer.data.train.texts, BareCell(section)
+    plan = endless_plan(texts, trainer.options.batch_size)
+
+    def run_pair(batches: list[Rows]) -> tuple[float, float]:
+        program_s = seconds(lambda: train_on(trainer, batches))
+        inputs = bare.inputs(batch_shapes(texts, batches))
+        return program_s, seconds(lambda: bare.train(inputs))
+
+    pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
+    return compare_pairs(run_pair, pairs, texts)
+
+
+def compare_vocabularies(
+    config: Config, data: TrainingData
+) -> tuple[float, float, float]:
+    """Compare training steps with a large vocabulary with those with a small one.
+
+    The texts are the same. Their words are scattered at random over the rows of the
+    embeddings.
+
+    Returns:
+        The median, lowest and highest ratio of the seconds.
+    """
+    small_size = max(VOCAB_SIZE, len(data.vocab))
+    small = scattered_trainer(config, data, small_size)
+    large = scattered_trainer(config, data, VOCAB_FACTOR * small_size)
+    plan = endless_plan(data.train.texts, config.train.batch_size)
+    pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
+    ratios = []
+    for batches in [*pairs, *pairs]:  # the first round is the warm-up
+        small_s = _step_seconds(small, batches)
+        large_s = _step_seconds(large, batches)
+        ratios.append(large_s / small_s)
+    ratios = ratios[NUM_PAIRS:]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def _step_seconds(trainer: Trainer[TextClassifier], batches: list[Rows]) -> float:
+    return seconds(lambda: train_on(trainer, batches))
+
+
+def train_on(trainer: Trainer[TextClassifier], batches: list[Rows]) -> None:
+    """Train a step on each batch of the training rows."""
+    texts = trainer.data.train.texts
+    for rows in batches:
+        trainer.train_step(assemble(texts, rows))
+
+
+def endless_plan(texts: EncodedTexts, batch_size: int) -> Iterator[Rows]:
+    """Yield the batches of one epoch after another."""
+    for epoch in itertools.count():
+        yield from plan_epoch(texts.lengths, batch_size, seed=0, epoch=epoch)
+
+
+def next_batches(plan: Iterator[Rows]) -> list[Rows]:
+    """Return the batches of the next pair."""
+    return list(itertools.islice(plan, STEPS_PER_PAIR))
+
+
+def scattered_trainer(
+    config: Config, data: TrainingData, vocab_size: int
+) -> Trainer[TextClassifier]:
+    """Return a trainer with a vocabulary of this size, whose words are scattered."""
+    generator = np.random.default_rng(0)
+    special_ids = np.arange(2, dtype=np.int32)  # <pad> and <unk>
+    other_ids = np.arange(2, vocab_size, dtype=np.int32)
+    new_ids = np.concatenate([special_ids, generator.permutation(other_ids)])
+    old_texts = data.train.texts
+    texts = replace(old_texts, token_ids=new_ids[old_texts.token_ids])
+    scattered_data = replace(data, train=replace(data.train, texts=texts))
+    model = TextClassifier(config.model, vocab_size, len(data.label_names))
+    return build_classifier_trainer(config.train, model, scattered_data, config.seed)
