@@ -88,7 +88,8 @@ def show_explanations(
 
     from rnncls.inference.insight.explanation import explain
     from rnncls.reporting.html import save_page
-    from rnncls.reporting.insight_tables import explanation_parts, print_explanation
+    from rnncls.reporting.insight_page import explanation_parts
+    from rnncls.reporting.insight_tables import print_explanation
 
     console, parts = Console(highlight=False), []
     for text in texts:
@@ -110,11 +111,8 @@ def show_trajectories(
     from rich.console import Console
 
     from rnncls.inference.insight.trajectory import trace_verdicts
-    from rnncls.reporting.insight_tables import (
-        print_sentence,
-        trajectory_parts,
-        trajectory_table,
-    )
+    from rnncls.reporting.insight_page import trajectory_parts
+    from rnncls.reporting.insight_tables import print_sentence, trajectory_table
 
     console, parts = Console(highlight=False), []
     for text in texts:

@@ -57,11 +57,10 @@ def verdict_json(verdict: "Verdict") -> str:
 
 def verdict_line(verdict: "Verdict", width: int) -> str:
     """Format a prediction as text: number of tokens, label, probability, last token."""
-    from rnncls.reporting.insight_tables import shown
+    from rnncls.text.display import printable
 
-    said = (
-        f"{verdict.num_tokens:>5}  {shown(verdict.label):<{width}}  {verdict.prob:7.2%}"
-    )
+    label = printable(verdict.label)
+    line = f"{verdict.num_tokens:>5}  {label:<{width}}  {verdict.prob:7.2%}"
     if not verdict.is_final:
-        return f"{said}  {shown(verdict.token)}"
-    return f"{said}  = verdict{', before the end' if verdict.is_early else ''}\n"
+        return f"{line}  {printable(verdict.token)}"
+    return f"{line}  = verdict{', before the end' if verdict.is_early else ''}\n"

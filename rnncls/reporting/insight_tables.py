@@ -1,15 +1,12 @@
-"""What was seen inside a network, as a person reads it: tokens with signed marks,
-tables,
-and parts of a page.
+"""Explanations, trajectories, gates and checks as text and tables for the terminal.
 
-Colours are blue for a class and orange against it, which the colour-blind tell apart;
-each carries the colour of its letters too, so that neither a dark nor a light screen
-swallows it. Where there are no colours, plus and minus signs say the same.
+Blue marks tokens for a class and orange tokens against it, which the colour-blind can
+tell apart. Each background comes with a text colour, so that the text is readable on
+dark and light screens. Without colours, plus and minus signs mark the same tokens.
 """
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,337 +16,246 @@ from rnncls.inference.insight.flags import Flag
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.invariance import Check
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
-from rnncls.reporting import html as page
+from rnncls.reporting.display import INTERVAL, bar, percent, percent_range, signed
+from rnncls.reporting.tables import plain_table
+from rnncls.text.display import printable
 
 LEVELS = (0.1, 0.35, 0.7)
-"""The shares of the strongest contribution from which a token has one, two or three
-marks."""
+"""Shares of the strongest contribution from which a token has 1, 2 or 3 marks."""
 FOR = (("#c6dbef", "#000000"), ("#6baed6", "#000000"), ("#2171b5", "#ffffff"))
 AGAINST = (("#fdd0a2", "#000000"), ("#fd8d3c", "#000000"), ("#b83c00", "#ffffff"))
-"""Background and letters of a token with one, two or three marks."""
-SHOWN_TOKENS = 10
-_SAME = 5
+"""Background and text colour of a token with 1, 2 or 3 marks."""
+NUM_TOKENS = 10
+"""Number of tokens in the table of contributions."""
+_NUM_COMPARED = 5
 _BAR_WIDTH = 20
 
 
-def shown(token: str) -> str:
-    """Return a token without signs that a terminal would obey, or that cannot be seen."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in token)
+def contribution_marks(explanation: Explanation) -> list[int]:
+    """Return the marks of each token: 1 to 3 for the class, -1 to -3 against it."""
+    contributions = [token.contribution for token in explanation.tokens]
+    strongest = max(map(abs, contributions)) or 1.0
+    marks = []
+    for contribution in contributions:
+        share = abs(contribution) / strongest
+        num_marks = sum(share >= level for level in LEVELS)
+        marks.append(num_marks if contribution > 0 else -num_marks)
+    return marks
 
 
-def signed(value: float) -> str:
-    """Return a number with its sign, and zero with a plus."""
-    return f"{round(value, 4) + 0.0:+.4f}"
+def mark_colors(mark: int) -> tuple[str, str] | None:
+    """Return background and text colour of a mark; None for 0."""
+    if mark == 0:
+        return None
+    return (FOR if mark > 0 else AGAINST)[abs(mark) - 1]
 
 
-def marks_of(explanation: Explanation) -> list[int]:
-    """Return how strongly each token speaks for the class, 0 to 3, or against it, 0 to
-    -3.
-    """
-    shares = [each.contribution for each in explanation.tokens]
-    top = max(map(abs, shares)) or 1.0
-    return [
-        (1 if share > 0 else -1) * sum(abs(share) / top >= level for level in LEVELS)
-        for share in shares
-    ]
+def token_name(token: TokenOpinion) -> str:
+    """Return a token for display, with a "?" if the vocabulary lacks it."""
+    return printable(token.token) + ("" if token.is_known else "?")
 
 
 def coloured_tokens(explanation: Explanation) -> Text:
-    """Return the tokens on backgrounds that say what they contribute."""
+    """Return the tokens on backgrounds that show their contributions."""
     text = Text()
-    for each, mark in zip(explanation.tokens, marks_of(explanation), strict=True):
-        letters = _name(each)
-        if mark:
-            background, ink = (FOR if mark > 0 else AGAINST)[abs(mark) - 1]
-            text.append(letters, style=f"{ink} on {background}")
-        else:
-            text.append(letters)
+    marks = contribution_marks(explanation)
+    for token, mark in zip(explanation.tokens, marks, strict=True):
+        colors = mark_colors(mark)
+        style = f"{colors[1]} on {colors[0]}" if colors else ""
+        text.append(token_name(token), style=style)
         text.append(" ")
     return text
 
 
 def marked_tokens(explanation: Explanation) -> Text:
-    """Return the tokens with plus or minus signs that say the same."""
-    pairs = zip(explanation.tokens, marks_of(explanation), strict=True)
-    return Text(
-        " ".join(
-            _name(each) + (f"[{'+' * mark}{'-' * -mark}]" if mark else "")
-            for each, mark in pairs
-        )
-    )
+    """Return the tokens with plus or minus signs that show their contributions."""
+    marks = contribution_marks(explanation)
+    words = []
+    for token, mark in zip(explanation.tokens, marks, strict=True):
+        signs = "+" * mark + "-" * -mark
+        words.append(token_name(token) + (f"[{signs}]" if signs else ""))
+    return Text(" ".join(words))
 
 
 def print_sentence(console: Console, sentence: str) -> None:
-    """Print a sentence that may hold words from anywhere."""
-    console.print(Text(shown(sentence)))
+    """Print a sentence, which may contain words from a text."""
+    console.print(Text(printable(sentence)))
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Print the probabilities, the tokens, the strongest of them with their figures,
-    and what it means.
-    """
+    """Print probabilities, marked tokens, a table of the strongest, and a summary."""
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
+    mark_tokens = coloured_tokens if has_colors else marked_tokens
     console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
     console.print()
     print_sentence(console, f"Why {explanation.label}? {legend(has_colors=has_colors)}")
     console.print()
-    console.print((coloured_tokens if has_colors else marked_tokens)(explanation))
+    console.print(mark_tokens(explanation))
     console.print()
-    console.print(opinion_table(explanation))
-    print_sentence(console, f"{explanation.meaning()} {second_opinion(explanation)}")
+    console.print(contribution_table(explanation))
+    print_sentence(
+        console, f"{explanation.meaning()} {occlusion_agreement(explanation)}"
+    )
 
 
 def probs_line(probs: dict[str, float]) -> str:
     """Return all classes with their probabilities, the most probable first."""
     ranked = sorted(probs.items(), key=lambda item: -item[1])
-    return ", ".join(f"{shown(label)} {prob:.2%}" for label, prob in ranked)
+    return ", ".join(f"{printable(label)} {percent(prob)}" for label, prob in ranked)
 
 
 def legend(*, has_colors: bool) -> str:
-    """Return what the marks stand for."""
-    how = (
-        "Blue speaks for it, orange against it"
+    """Return what the marks mean."""
+    meaning = (
+        "Blue tokens speak for it, orange tokens against it"
         if has_colors
-        else "[+] to [+++] speak for it, [-] to [---] against it"
+        else "Tokens with [+] to [+++] speak for it, with [-] to [---] against it"
     )
-    return f"{how}; a word with ? is not in the vocabulary."
+    return f"{meaning}; a token with ? is not in the vocabulary."
 
 
-def second_opinion(explanation: Explanation) -> str:
-    """Return in a sentence how far occlusion agrees."""
-    count = min(_SAME, len(explanation.tokens))
-    by_loss = sorted(
-        range(len(explanation.tokens)),
-        key=lambda place: -abs(explanation.tokens[place].occlusion),
+def occlusion_agreement(explanation: Explanation) -> str:
+    """Return a sentence on how far occlusion agrees with the contributions."""
+    tokens = explanation.tokens
+    count = min(_NUM_COMPARED, len(tokens))
+    by_occlusion = sorted(
+        range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )
-    same = len(set(by_loss[:count]) & set(explanation.strongest(count)))
-    return (
-        f"Occlusion has {same} of these {count} strongest tokens among its own {count}."
-    )
+    num_shared = len(set(by_occlusion[:count]) & set(explanation.strongest(count)))
+    return f"Occlusion agrees on {num_shared} of these {count} strongest tokens."
 
 
-def opinion_rows(
-    explanation: Explanation, places: Sequence[int]
+def contribution_rows(
+    explanation: Explanation, indices: Sequence[int]
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the header and a row for each of these tokens."""
-    has_attention = any(each.attention is not None for each in explanation.tokens)
-    header = [
-        "token",
-        "place",
-        "contribution",
-        "occlusion",
-        *(["attention"] if has_attention else []),
-    ]
-    rows = []
-    for place in places:
-        each = explanation.tokens[place]
-        row = [
-            _name(each),
-            f"{place + 1}",
-            signed(each.contribution),
-            signed(each.occlusion),
+    """Return the header and a row for each token at these indices."""
+    tokens = [explanation.tokens[index] for index in indices]
+    has_attention = any(token.attention is not None for token in explanation.tokens)
+    header = ["token", "position", "contribution", "occlusion"]
+    rows = [
+        [
+            token_name(token),
+            f"{index + 1}",
+            signed(token.contribution),
+            signed(token.occlusion),
         ]
-        rows.append(row + ([] if each.attention is None else [f"{each.attention:.4f}"]))
+        for index, token in zip(indices, tokens, strict=True)
+    ]
+    if has_attention:
+        header.append("attention")
+        for row, token in zip(rows, tokens, strict=True):
+            row.append(f"{token.attention:.4f}")
     return header, rows
 
 
-def opinion_table(explanation: Explanation) -> Table:
-    """Return what the strongest tokens do to the logit."""
-    header, rows = opinion_rows(explanation, explanation.strongest(SHOWN_TOKENS))
-    return _text_table(
-        f"The strongest of {len(explanation.tokens)} tokens", header, rows
+def contribution_table(explanation: Explanation) -> Table:
+    """Return the contributions of the strongest tokens to the logit."""
+    header, rows = contribution_rows(explanation, explanation.strongest(NUM_TOKENS))
+    num_tokens = len(explanation.tokens)
+    title = (
+        "Contribution of the only token"
+        if num_tokens == 1
+        else f"Strongest contributions of {num_tokens} tokens"
     )
-
-
-def explanation_parts(explanation: Explanation) -> list[Markup]:
-    """Return an explanation as parts of a page."""
-    header, rows = opinion_rows(explanation, range(len(explanation.tokens)))
-    spans = []
-    for each, mark in zip(explanation.tokens, marks_of(explanation), strict=True):
-        colors = (FOR if mark > 0 else AGAINST)[abs(mark) - 1] if mark else None
-        style = f"background:{colors[0]};color:{colors[1]}" if colors else ""
-        spans.append(Markup('<span style="{}">{}</span>').format(style, _name(each)))
-    return [
-        page.heading(f"{shown(explanation.label)}: {_shortened(explanation.text)}"),
-        page.paragraph(probs_line(explanation.probs)),
-        page.paragraph(f"Why {explanation.label}? {legend(has_colors=True)}"),
-        Markup('<p class="tokens">{}</p>').format(Markup(" ").join(spans)),
-        page.paragraph(shown(f"{explanation.meaning()} {second_opinion(explanation)}")),
-        page.table(
-            f"What each token does to the logit of {explanation.label}", header, rows
-        ),
-    ]
+    return plain_table(title, header, rows)
 
 
 def trajectory_table(trajectory: Trajectory) -> Table:
-    """Return the verdict after each token, a row each, and at which it was decided."""
-    header = ["token", "place", "verdict", "probability", ""]
+    """Return the prediction after each token, and after which one it was decided."""
+    header = ["token", "position", "prediction", "probability", ""]
     rows = []
-    for place, (token, label, probs) in enumerate(
-        zip(trajectory.tokens, trajectory.verdicts, trajectory.probs, strict=True)
-    ):
-        bar = "=" * round(_BAR_WIDTH * max(probs))
-        decides = "  decides" if place == trajectory.decided_at else ""
-        rows.append(
-            [
-                shown(token),
-                f"{place + 1}",
-                shown(label),
-                f"{max(probs):.2%}",
-                f"{bar:{_BAR_WIDTH}}{decides}",
-            ]
-        )
-    table = _text_table("The verdict after each token", header, rows)
+    for index, token in enumerate(trajectory.tokens):
+        prob = max(trajectory.probs[index])
+        prob_bar = bar(prob, _BAR_WIDTH, is_ascii=True)
+        note = "  decided" if index == trajectory.decided_at else ""
+        row = [
+            token,
+            f"{index + 1}",
+            trajectory.verdicts[index],
+            percent(prob),
+            f"{prob_bar:{_BAR_WIDTH}}{note}",
+        ]
+        rows.append(row)
+    table = plain_table("Prediction after each token", header, rows)
     table.columns[2].justify = table.columns[4].justify = "left"
     return table
 
 
-def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
-    """Return a trajectory as parts of a page: its picture and its figures."""
-    rows = [
-        [shown(token), place + 1, *(f"{prob:.2%}" for prob in probs)]
-        for place, (token, probs) in enumerate(
-            zip(trajectory.tokens, trajectory.probs, strict=True)
-        )
-    ]
-    return [
-        page.heading(
-            f"{shown(trajectory.verdicts[-1])}: {_shortened(trajectory.text)}"
-        ),
-        page.picture(
-            png,
-            shown(trajectory.meaning()),
-            "The probability of each class after each token; figures below.",
-        ),
-        page.table(
-            "Probability of each class after each token",
-            ["token", "place", *trajectory.labels],
-            rows,
-        ),
-    ]
-
-
 def anytime_table(points: Sequence[AnytimePoint], title: str) -> Table:
-    """Return the accuracy by the tokens read of each text, a row each."""
-    rows = []
-    for point in points:
-        low, high = point.accuracy_interval
-        interval = f"{low:.2%} to {high:.2%}"
-        rows.append(
-            [
-                f"{point.num_tokens:,}",
-                f"{point.accuracy:.2%}",
-                interval,
-                f"{point.share_whole:.0%}",
-            ]
-        )
-    table = _text_table(
-        title, ["tokens read", "accuracy", "95 % interval", "texts read whole"], rows
-    )
-    table.columns[0].justify = "right"
-    return table
+    """Return the accuracy by number of tokens read."""
+    header = ["tokens read", "accuracy", INTERVAL, "complete texts"]
+    rows = [
+        [
+            f"{point.num_tokens:,}",
+            percent(point.accuracy),
+            percent_range(point.accuracy_interval),
+            percent(point.share_whole, 0),
+        ]
+        for point in points
+    ]
+    return plain_table(title, header, rows, num_texts=0)
 
 
 def trace_tables(trace: Trace) -> list[Table]:
-    """Return what each token does to the memory and the gates of a layer, a table a
-    direction.
-    """
-    tables = []
-    for way in trace.directions:
-        means = trace.means(way)
-        header = [
-            "token",
-            "place",
-            "change",
-            *(f"|{name}|" if name in STATES else name for name in means),
-        ]
-        columns = [
-            [f"{value:.3f}" for value in values]
-            for values in (trace.jumps(way), *means.values())
-        ]
-        rows = [
-            [shown(token), f"{place}", *figures]
-            for place, (token, *figures) in enumerate(
-                zip(trace.tokens, *columns, strict=True), start=1
-            )
-        ]
-        tables.append(
-            _text_table(
-                f"Layer {trace.layer}, reading {way}: means over its units",
-                header,
-                rows,
-            )
+    """Return how each token changes a layer's states and gates, for each direction."""
+    return [_trace_table(trace, direction) for direction in trace.directions]
+
+
+def _trace_table(trace: Trace, direction: str) -> Table:
+    means = trace.means(direction)
+    names = [f"|{name}|" if name in STATES else name for name in means]
+    columns = [trace.jumps(direction), *means.values()]
+    rows = [
+        [token, f"{position}", *map("{:.3f}".format, values)]
+        for position, (token, *values) in enumerate(
+            zip(trace.tokens, *columns, strict=True), start=1
         )
-    return tables
+    ]
+    title = f"Layer {trace.layer}, {direction} direction: means over its units"
+    return plain_table(title, ["token", "position", "change", *names], rows)
 
 
 def flag_table(flags: Sequence[Flag], title: str) -> Table:
-    """Return the flags, the best first."""
+    """Return the units that act as switches, the best first."""
     header = ["unit", "score", "texts", "kept", "on at the end of", "switched on by"]
-    rows = []
-    for flag in flags:
-        unit = f"{flag.direction} {flag.unit} {'+' if flag.side > 0 else '-'}"
-        label = (
-            f"{flag.share_of_label:.0%} {shown(flag.label)}, {flag.share_of_others:.0%}"
-            " others"
-        )
-        words = " ".join(shown(each.word) for each in flag.words)
-        rows.append(
-            [
-                unit,
-                f"{flag.score:.2f}",
-                f"{flag.share_texts:.0%}",
-                f"{flag.kept:.0%}",
-                label,
-                words,
-            ]
-        )
-    table = _text_table(title, header, rows)
+    rows = [
+        [
+            f"{flag.direction} {flag.unit} {'+' if flag.side > 0 else '-'}",
+            f"{flag.score:.2f}",
+            percent(flag.share_texts, 0),
+            percent(flag.kept, 0),
+            (
+                f"{percent(flag.share_of_label, 0)} {flag.label},"
+                f" {percent(flag.share_of_others, 0)} others"
+            ),
+            " ".join(word.word for word in flag.words),
+        ]
+        for flag in flags
+    ]
+    table = plain_table(title, header, rows)
     table.columns[4].justify = table.columns[5].justify = "left"
     return table
 
 
 def check_table(checks: Sequence[Check], title: str) -> Table:
-    """Return what each change does to the logits, a row each."""
-    rows = []
-    for check in checks:
-        if check.difference is None:
-            found, relabelled, verdict = "-", "-", "not tried"
-        else:
-            verdict = (
-                "reported"
-                if check.limit is None
-                else "holds"
-                if check.holds
-                else "FAILS"
-            )
-            found, relabelled = f"{check.difference:.1e}", f"{check.num_relabelled:,}"
-        limit = "none" if check.limit is None else f"{check.limit:.0e}"
-        rows.append([check.name, check.change, found, limit, relabelled, verdict])
+    """Return how far each change moves the logits."""
     header = ["changed", "from and to", "largest", "limit", "relabelled", ""]
-    table = _text_table(title, header, rows)
+    rows = [_check_row(check) for check in checks]
+    table = plain_table(title, header, rows)
     table.columns[1].justify = table.columns[5].justify = "left"
     return table
 
 
-def _name(opinion: TokenOpinion) -> str:
-    return shown(opinion.token) + ("" if opinion.is_known else "?")
-
-
-def _shortened(text: str, limit: int = 60) -> str:
-    line = shown(" ".join(text.split()))
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def _text_table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> Table:
-    """Return a table of plain text, in which only the first column is no number."""
-    table = Table(
-        title=Text(shown(title)), title_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
-    for place, name in enumerate(header):
-        table.add_column(name, justify="right" if place else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+def _check_row(check: Check) -> list[str]:
+    limit = "none" if check.limit is None else f"{check.limit:.0e}"
+    if check.difference is None:
+        return [check.name, check.change, "-", limit, "-", "not tried"]
+    status = "holds" if check.holds else "FAILS"
+    return [
+        check.name,
+        check.change,
+        f"{check.difference:.1e}",
+        limit,
+        f"{check.num_relabelled:,}",
+        "reported" if check.limit is None else status,
+    ]

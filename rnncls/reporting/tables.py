@@ -40,7 +40,7 @@ def grid_table(
 def cut_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> Table:
-    """Build a table without lines whose last column is cut at the edge of the screen."""
+    """Build a table without lines; the last column is cut at the edge of the screen."""
     table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
     for name in header[:-1]:
         table.add_column(

@@ -19,9 +19,9 @@ def test_a_text_is_explained_with_its_figures_and_what_they_mean(cli: Cli) -> No
     exit_code, stdout, stderr = cli("explain", TEXT)
     assert (exit_code, stderr) == (0, "")
     assert stdout.startswith("sport ")
-    assert "Why sport? [+] to [+++] speak for it" in stdout
+    assert "Why sport? Tokens with [+] to [+++] speak for it" in stdout
     assert "rovers[+++]" in stdout
-    assert "The strongest of 3 tokens" in stdout
+    assert "Strongest contributions of 3 tokens" in stdout
     assert "contributions of all words explain" in " ".join(stdout.split())
     assert max(map(len, stdout.splitlines())) <= 80
 
@@ -102,7 +102,7 @@ def test_a_trajectory_has_a_row_a_token_and_says_which_decided(cli: Cli) -> None
     rows = [line.split() for line in stdout.splitlines()[2:5]]
     assert exit_code == 0
     assert [row[0] for row in rows] == TEXT.split()
-    assert sum(row[-1] == "decides" for row in rows) == 1
+    assert sum(row[-1] == "decided" for row in rows) == 1
     assert "decides for sport" in stdout
 
 

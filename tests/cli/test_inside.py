@@ -34,7 +34,7 @@ def test_the_anytime_curve_is_printed_and_drawn(cli: Cli) -> None:
         "anytime", "runs/toy", "--split", "valid", "--plot", "a.png"
     )
     assert (exit_code, stderr) == (0, "a.png: written\n")
-    assert "95 % interval" in stdout
+    assert "95% interval" in stdout
     assert "of the texts are no longer than that" in " ".join(stdout.split())
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
