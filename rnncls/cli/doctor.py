@@ -12,6 +12,8 @@ EXTRAS = {
     "tune": "optuna",
     "tb": "tensorboard",
     "clean": "cleanlab",
+    "excel": "openpyxl",
+    "docs": "mkdocs-material",
     "hf": "datasets",
     "bench": "fasttext-numpy2-wheel",
     "dev": "pytest",

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import rnncls
-from rnncls import RunError
+from rnncls import DataError, RunError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import note_if_not_canonical
 from rnncls.data.checksums import checksum
@@ -77,7 +77,7 @@ def _load_through_cache(
 ) -> LabelledTexts:
     try:
         sha256 = checksum(path, "sha256")
-    except OSError:
+    except (OSError, DataError):
         return load_labelled(path, data, text)  # which raises a clear error
     entry = cache_dir() / f"{compute_key(path, sha256, data, text)}.safetensors"
     labelled = _try_to_read(entry, path, sha256)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError, DataError
-from rnncls.data.formats import DELIMITERS, FileFormat, detect_format, find_encoding
+from rnncls.data.encodings import find_encoding
+from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
 from rnncls.data.readers import read_records
 from rnncls.data.rows import Record
 from rnncls.data.source_files import SPLIT_NAMES, Files

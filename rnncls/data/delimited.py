@@ -3,6 +3,7 @@
 import codecs
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,16 @@ from rnncls.data.arrow import (
     is_row_too_long,
     rows_of_batches,
 )
-from rnncls.data.formats import FileFormat, csv_quoting, open_text
+from rnncls.data.encodings import open_text
+from rnncls.data.file_sets import data_ending, is_compressed, open_binary
+from rnncls.data.formats import FileFormat, parse_csv
 from rnncls.data.rows import Columns, Record, Rows, check_columns, shorten
 
 DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
 BLOCK_BYTES = 32 << 20
 """A row may not be longer than this."""
+_SUSPICIOUS_CHARACTERS = 131_072
+"""From this length on, a field is checked for several rows in it."""
 
 
 def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
@@ -30,7 +35,7 @@ def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
-    delimiter = columns.delimiter or DELIMITER_OF_ENDING[path.suffix.lower()]
+    delimiter = columns.delimiter or DELIMITER_OF_ENDING[data_ending(path)]
     first = _read_first_row(path, delimiter)
     has_header = _find_header(path, columns, delimiter, first.values)
     is_single_column = len(first.values) == 1
@@ -45,7 +50,8 @@ def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     )
     num_rows = 0
     try:
-        reader = pa_csv.open_csv(path, **options)
+        source = open_binary(path) if is_compressed(path) else path
+        reader = pa_csv.open_csv(source, **options)
         for rows in rows_of_batches(reader, str(path), columns):
             if delimiter == "\t":
                 _refuse_swallowed_lines(rows.texts, str(path), num_rows)
@@ -119,7 +125,7 @@ def _read_first_row(path: Path, delimiter: str) -> _FirstRow:
     _refuse_utf16(path)
     with open_text(path, "utf-8") as stream:
         try:
-            for num_empty, values in enumerate(csv.reader(stream, delimiter=delimiter)):
+            for num_empty, values in enumerate(parse_csv(stream, delimiter)):
                 if values:
                     return _FirstRow(num_empty, values)
         except csv.Error as error:
@@ -134,6 +140,19 @@ def _refuse_utf16(path: Path) -> None:
                 f"{path}: is UTF-16: save it as UTF-8, or let 'rnncls init {path}'"
                 " convert it"
             )
+
+
+def has_configured_form(path: Path, columns: Columns) -> bool:
+    """Return whether the first row of a file is as the config says.
+
+    It is if it is a header with the wanted columns, or if it has as many fields as
+    there are `positions`.
+    """
+    delimiter = columns.delimiter or DELIMITER_OF_ENDING[data_ending(path)]
+    with open_text(path, "utf-8") as stream:
+        first: list[str] = next(filter(None, parse_csv(stream, delimiter)), [])
+    has_width = len(first) > 1 and len(first) == len(columns.positions)
+    return has_width or set(columns.wanted) <= set(first)
 
 
 def _find_header(
@@ -173,6 +192,26 @@ def _refuse_swallowed_lines(texts: Sequence[str], source: str, start: int) -> No
             )
 
 
+def _refuse_swallowed_rows(
+    row: Sequence[str], path: Path, file_format: FileFormat, line_number: int
+) -> None:
+    """Check that no quotation mark that is not closed made one field of many rows.
+
+    Most lines of such a field have as many delimiters as a row.
+    """
+    longest = max(row, key=len)
+    if len(longest) < _SUSPICIOUS_CHARACTERS:
+        return
+    lines = longest.splitlines()
+    num_delimiters = len(file_format.names) - 1
+    counts = [line.count(file_format.delimiter) for line in lines]
+    if len(lines) > 1 and 2 * counts.count(num_delimiters) > len(lines):
+        raise DataError(
+            f"{path}: line {line_number}: a field continues over {len(lines):,} lines:"
+            " is a quotation mark not closed?"
+        )
+
+
 def read_delimited_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """Yield the rows of a file of any encoding; missing values at the end are left out.
 
@@ -180,16 +219,12 @@ def read_delimited_records(path: Path, file_format: FileFormat) -> Iterator[Reco
         DataError: The file cannot be parsed.
     """
     with open_text(path, file_format.encoding) as stream:
-        rows = csv.reader(
-            stream,
-            delimiter=file_format.delimiter,
-            quoting=csv_quoting(is_quoted=file_format.is_quoted),
-        )
+        lines = islice(stream, file_format.num_skipped, None)
+        rows = parse_csv(lines, file_format.delimiter, is_quoted=file_format.is_quoted)
         is_header = file_format.has_header
         try:
-            for row in rows:
-                if not row:
-                    continue
+            for row in filter(None, rows):
+                _refuse_swallowed_rows(row, path, file_format, rows.line_num)
                 if not is_header:
                     yield dict(zip(file_format.names, row, strict=False))
                 is_header = False

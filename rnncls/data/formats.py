@@ -1,29 +1,34 @@
 """Detect the format of an unknown file: kind, encoding, delimiter, header."""
 
-import codecs
 import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rnncls import DataError
 from rnncls.data.column_guess import is_common_name
+from rnncls.data.encodings import find_encoding, open_text
+from rnncls.data.file_sets import data_ending, list_files
 
-Kind = Literal["delimited", "jsonl", "json", "parquet", "fasttext", "folder"]
+Kind = Literal[
+    "delimited", "jsonl", "json", "parquet", "fasttext", "folder", "excel", "lines"
+]
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
 """The delimiters that are tried, the most likely first, and their names in
 `data.delimiter`."""
+EXCEL_ENDINGS = {".xlsx", ".xlsm"}
 _LINES_READ = 500
-_HEAD_BYTES = 4096
-_BLOCK_CHARACTERS = 1 << 20
 _MAX_WORDS_IN_A_COLUMN_NAME = 3
-_UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_MAX_FIELD_CHARACTERS = (1 << 31) - 1
+"""The limit of the csv module is 131,072: a text may be longer."""
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([,;|\t])"?\s*', re.IGNORECASE)
+"""The line by which Excel is told the delimiter of a file."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class FileFormat:
         is_quoted: Whether a `"` at the start of a delimited field opens a quoted field;
             if not, it is a plain character.
         names: The columns of a delimited file.
+        num_skipped: The number of lines before the first row of a delimited file.
     """
 
     kind: Kind
@@ -46,6 +52,7 @@ class FileFormat:
     has_header: bool = True
     is_quoted: bool = True
     names: tuple[str, ...] = ()
+    num_skipped: int = 0
 
     @property
     def is_readable(self) -> bool:
@@ -54,20 +61,26 @@ class FileFormat:
             self.kind in {"delimited", "jsonl", "parquet"}
             and self.encoding == "utf-8"
             and self.is_quoted
+            and not self.num_skipped
         )
 
 
-def detect_format(path: Path) -> FileFormat:
+def detect_format(path: Path, columns: Sequence[str] = ()) -> FileFormat:
     """Return the format of a file, or of a folder with a subfolder per class.
+
+    The format of a folder or a pattern of files is that of the first file.
+
+    Args:
+        path: The file, folder or pattern.
+        columns: Columns that the file is known to have: a row with these is a header.
 
     Raises:
         DataError: It cannot be read, or its format is unknown.
     """
-    if path.is_dir():
-        return FileFormat("folder")
-    suffix = path.suffix.lower()
-    if suffix == ".parquet" and path.exists():
-        return FileFormat("parquet")
+    path = list_files(path)[0]
+    by_ending = _detect_by_ending(path)
+    if by_ending is not None:
+        return by_ending
     encoding, lines = _read_head(path)
     first = next((line.strip() for line in lines if line.strip()), "")
     if not first:
@@ -76,9 +89,21 @@ def detect_format(path: Path) -> FileFormat:
         return FileFormat("fasttext", encoding)
     if _is_json_object(first):
         return FileFormat("jsonl", encoding)
-    if suffix == ".json":
+    if data_ending(path) == ".json":
         return FileFormat("json", encoding)
-    return _detect_delimited(path, encoding, lines)
+    return _detect_delimited(path, encoding, lines, columns)
+
+
+def _detect_by_ending(path: Path) -> FileFormat | None:
+    """Return the format of a folder or of a file that is not text."""
+    if path.is_dir():
+        return FileFormat("folder")
+    ending = data_ending(path)
+    if ending == ".parquet" and path.exists():
+        return FileFormat("parquet")
+    if ending in EXCEL_ENDINGS and path.exists():
+        return FileFormat("excel")
+    return None
 
 
 def _read_head(path: Path) -> tuple[str, list[str]]:
@@ -98,66 +123,6 @@ def _is_json_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-
-
-# Encoding
-
-
-def find_encoding(path: Path) -> str:
-    """Return `utf-8`, `utf-16`, `utf-16-le`, `utf-16-be`, `cp1252` or `latin-1`.
-
-    Without a byte order mark, a file with zeros in every second byte is UTF-16. A file
-    that is valid UTF-8 is UTF-8, and so is one with few invalid bytes among many valid
-    ones: the reader will name the first invalid one.
-    """
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if _is_mostly_zero(head[1::2]):
-        return "utf-16-le"
-    if _is_mostly_zero(head[::2]):
-        return "utf-16-be"
-    if _is_utf8(path) or _is_nearly_utf8(path):
-        return "utf-8"
-    with path.open("rb") as stream:
-        if any(_UNDEFINED_IN_CP1252.search(line) for line in stream):
-            return "latin-1"
-    return "cp1252"
-
-
-def _is_mostly_zero(values: bytes) -> bool:
-    return values.count(0) > len(values) // 2
-
-
-def _is_utf8(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            while stream.read(_BLOCK_CHARACTERS):
-                pass
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_nearly_utf8(path: Path) -> bool:
-    """Return whether a file has ten valid characters outside ASCII per invalid byte."""
-    num_invalid = num_valid = 0
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        while block := stream.read(_BLOCK_CHARACTERS):
-            for character in block:
-                if "\udc80" <= character <= "\udcff":
-                    num_invalid += 1
-                elif character >= "\x80":
-                    num_valid += 1
-    return num_invalid * 10 <= num_valid
-
-
-def open_text(path: Path, encoding: str) -> IO[str]:
-    """Open a text file; skip a byte order mark, replace an invalid byte by U+FFFD."""
-    if encoding == "utf-8":
-        encoding = "utf-8-sig"
-    return path.open(encoding=encoding, errors="replace", newline="")
 
 
 # Delimiter
@@ -185,13 +150,20 @@ class _Parsed(NamedTuple):
     rows: list[list[str]]
 
 
-def _detect_delimited(path: Path, encoding: str, lines: list[str]) -> FileFormat:
+def _detect_delimited(
+    path: Path, encoding: str, lines: list[str], columns: Sequence[str]
+) -> FileFormat:
     """Return the format by which most rows have the same number of columns."""
     if len(lines) == _LINES_READ:
         lines = lines[:-1]  # a quoted field may continue
-    preferred = "," if path.suffix.lower() == ".csv" else "\t"  # rare inside texts
+    separator = _SEPARATOR_LINE.fullmatch(lines[0])
+    preferred = "," if data_ending(path) == ".csv" else "\t"  # rare inside texts
+    delimiters = list(DELIMITERS)
+    if separator is not None:
+        delimiters = [separator[1]]
+        lines = lines[1:]
     candidates = []
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         for is_quoted in (True, False):
             rows = _parse(lines, delimiter, is_quoted=is_quoted)
             width, count = Counter(map(len, rows)).most_common(1)[0]
@@ -207,7 +179,8 @@ def _detect_delimited(path: Path, encoding: str, lines: list[str]) -> FileFormat
     # Of equal scores, `max` returns the first.
     best = max(candidates, key=lambda candidate: candidate.score)
     first, *others = best.rows
-    has_header = _has_header(first, others)
+    is_known = bool(columns) and set(columns) <= set(first)
+    has_header = is_known or _has_header(first, others)
     names = first
     if not has_header:
         names = [f"column{number}" for number in range(1, len(first) + 1)]
@@ -218,14 +191,14 @@ def _detect_delimited(path: Path, encoding: str, lines: list[str]) -> FileFormat
         has_header,
         best.score.is_quoted,
         tuple(names),
+        num_skipped=int(separator is not None),
     )
 
 
 def _parse(lines: list[str], delimiter: str, *, is_quoted: bool) -> list[list[str]]:
     """Return the rows that are not empty; one row of one field if parsing fails."""
-    quoting = csv_quoting(is_quoted=is_quoted)
     try:
-        parsed = list(csv.reader(lines, delimiter=delimiter, quoting=quoting))
+        parsed = list(parse_csv(lines, delimiter, is_quoted=is_quoted))
     except csv.Error:
         return [[""]]
     rows = [row for row in parsed if row]
@@ -248,9 +221,11 @@ def _has_swallowed_rows(rows: list[list[str]], delimiter: str) -> bool:
     return False
 
 
-def csv_quoting(*, is_quoted: bool) -> Literal[0, 3]:
-    """Return the `quoting` argument of `csv.reader`."""
-    return csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
+def parse_csv(lines: Iterable[str], delimiter: str, *, is_quoted: bool = True) -> Any:
+    """Return a `csv.reader` of lines whose fields may have any length."""
+    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting)
 
 
 # Header

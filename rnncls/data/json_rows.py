@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnncls import DataError
-from rnncls.data.formats import FileFormat, open_text
+from rnncls.data.encodings import open_text
+from rnncls.data.file_sets import open_binary
+from rnncls.data.formats import FileFormat
 from rnncls.data.rows import (
     Columns,
     Record,
@@ -31,7 +33,7 @@ def read_jsonl_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     Raises:
         DataError: The file cannot be read, or a row is wrong.
     """
-    with path.open("rb") as stream:
+    with open_binary(path) as stream:
         yield from batch_rows(_iter_rows(stream, str(path), columns))
 
 

@@ -7,6 +7,7 @@ of a format is in one module: `delimited`, `json_rows`, `parquet`, `text_files`.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rnncls import DataError
@@ -14,6 +15,20 @@ from rnncls.data.delimited import (
     DELIMITER_OF_ENDING,
     read_delimited_records,
     read_delimited_rows,
+)
+from rnncls.data.detected import (
+    JSONL_ENDINGS,
+    PARQUET_ENDING,
+    find_other_format,
+    read_detected_rows,
+)
+from rnncls.data.encodings import find_encoding
+from rnncls.data.excel import read_excel_records
+from rnncls.data.file_sets import (
+    data_ending,
+    is_compressed,
+    list_files,
+    open_binary,
 )
 from rnncls.data.formats import FileFormat
 from rnncls.data.json_rows import (
@@ -29,26 +44,40 @@ from rnncls.data.parquet import (
 from rnncls.data.rows import Columns, Record, Rows, shorten
 from rnncls.data.text_files import (
     read_fasttext_records,
+    read_fasttext_texts,
     read_folder_records,
+    read_line_records,
     read_lines,
 )
 
-_JSONL_ENDINGS = {".jsonl", ".ndjson"}
-_PARQUET_ENDING = ".parquet"
 _BLOCK_BYTES = 1 << 20
 
 
 def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
-    """Yield the rows of a .csv, .tsv, .jsonl or .parquet file, in order.
+    """Yield the rows of a file, or of a folder or pattern of files, in order.
 
-    A file with another ending is read as delimited if `columns` gives a delimiter;
-    otherwise each line is a text without a label.
+    A .csv, .tsv, .jsonl or .parquet file is read as its ending says, and any other file
+    as delimited if `columns` gives a delimiter. If the file has another format, such as
+    another delimiter or encoding, and the wanted columns, it is read in that format.
+    Otherwise each line is a text without a label.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is wrong.
     """
+    for file in list_files(path):
+        yield from _read_file(file, columns)
+
+
+def _read_file(path: Path, columns: Columns) -> Iterator[Rows]:
     try:
-        yield from _read_by_ending(path, columns)
+        file_format = find_other_format(path, columns)
+        if file_format is None:
+            yield from _read_by_ending(path, columns)
+            return
+        records = read_records(path, file_format)
+        if file_format.kind == "fasttext" and columns.label is None:
+            records = read_fasttext_texts(path, file_format)
+        yield from read_detected_rows(path, columns, file_format, records)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except UnicodeEncodeError as error:
@@ -63,15 +92,15 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
 
 
 def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
-    ending = path.suffix.lower()
-    if ending == _PARQUET_ENDING:
+    ending = data_ending(path)
+    if ending == PARQUET_ENDING:
         yield from read_parquet_rows(path, columns)
-    elif ending in _JSONL_ENDINGS:
+    elif ending in JSONL_ENDINGS:
         yield from read_jsonl_rows(path, columns)
     elif ending in DELIMITER_OF_ENDING or columns.delimiter:
         yield from read_delimited_rows(path, columns)
     elif columns.label is None:
-        with path.open("rb") as stream:
+        with open_binary(path) as stream:
             yield from read_lines(stream, str(path))
     else:
         raise DataError(
@@ -83,22 +112,40 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
 def read_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """Yield the rows of a file of any format, all values as texts.
 
+    The files of a folder or a pattern have one format, but perhaps several encodings.
+
     Raises:
         DataError: The file or one of its rows is wrong.
     """
+    files = list_files(path)
+    for file in files:
+        if len(files) > 1 and file_format.kind != "parquet":
+            file_format = replace(file_format, encoding=find_encoding(file))
+        yield from _read_file_records(file, file_format)
+
+
+def _read_file_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     match file_format.kind:
         case "folder":
             return read_folder_records(path)
         case "parquet":
             return read_parquet_records(path)
+        case "excel":
+            return read_excel_records(path)
+    return _read_text_records(path, file_format)
+
+
+def _read_text_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    match file_format.kind:
         case "json":
             return read_json_records(path, file_format)
         case "jsonl":
             return read_jsonl_records(path, file_format)
         case "fasttext":
             return read_fasttext_records(path, file_format)
-        case "delimited":
-            return read_delimited_records(path, file_format)
+        case "lines":
+            return read_line_records(path, file_format)
+    return read_delimited_records(path, file_format)
 
 
 def find_texts(path: Path, columns: Columns, rows: Sequence[int]) -> list[str]:
@@ -133,13 +180,19 @@ def count_rows(path: Path) -> int | None:
     large. It is good enough for a progress bar.
     """
     try:
-        if not path.is_file():
-            return None
-        if path.suffix.lower() == _PARQUET_ENDING:
-            return count_parquet_rows(path)
-        return _count_line_ends(path)
-    except (OSError, ValueError):
+        counts = [_count_rows_of_file(file) for file in list_files(path)]
+    except (OSError, ValueError, DataError):
         return None  # the reader will raise a clear error
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _count_rows_of_file(path: Path) -> int | None:
+    if not path.is_file() or is_compressed(path):
+        return None
+    if path.suffix.lower() == PARQUET_ENDING:
+        return count_parquet_rows(path)
+    return _count_line_ends(path)
 
 
 def _count_line_ends(path: Path) -> int:

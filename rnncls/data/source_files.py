@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rnncls import DataError
+from rnncls.data.file_sets import class_folders, data_ending, list_files
 from rnncls.data.splits import Split
-from rnncls.data.text_files import class_folders
 
 Files = dict[Split, Path]
 SPLIT_NAMES: dict[Split, tuple[str, ...]] = {
@@ -13,21 +13,23 @@ SPLIT_NAMES: dict[Split, tuple[str, ...]] = {
     "test": ("test", "testing"),
 }
 """What the files, or folders, of the splits are called."""
-_DATA_ENDINGS = {".csv", ".tsv", ".jsonl"}
+_DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx"}
 
 
 def find_files(path: Path) -> Files:
     """Return the training file of a data set, and its validation and test files.
 
     Args:
-        path: The training file; or a folder that holds it, or a single data file, or
-            a subfolder per class.
+        path: The training file; or a folder that holds it, or data files of one
+            format, or a subfolder per class; or a pattern such as `parts/*.csv`.
 
     Raises:
         DataError: There is no training file.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        if list_files(path) == [path]:
+            raise DataError(f"{path}: no such file or folder")
+        return {"train": path}
     if path.is_file():
         return _with_siblings(path)
     train = _find_train(path)
@@ -38,10 +40,12 @@ def find_files(path: Path) -> Files:
     data_files = [
         file
         for file in path.iterdir()
-        if file.is_file() and file.suffix.lower() in _DATA_ENDINGS
+        if file.is_file() and data_ending(file) in _DATA_ENDINGS
     ]
     if len(data_files) == 1:
         return {"train": data_files[0]}
+    if data_files and len(list_files(path)) > 1:
+        return {"train": path}
     raise DataError(
         f"{path}: a folder with neither a train file nor a subfolder per class: name"
         " the file to train on"

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnncls import DataError
-from rnncls.data.formats import FileFormat, find_encoding, open_text
+from rnncls.data.encodings import find_encoding, open_text
+from rnncls.data.file_sets import class_folders
+from rnncls.data.formats import FileFormat
 from rnncls.data.rows import Record, Rows, batch_rows, decode
 
 TEXT, LABEL = "text", "label"
 """The column names of formats without columns."""
 _BYTES_AT_ONCE = 1 << 16
-_UNLABELLED = {"unsup", "unlabeled", "unlabelled"}
-"""Folders of texts without a class, as in aclImdb."""
+_FASTTEXT_LABELS = re.compile(r"(?:__label__\S+\s+)*(?:__label__\S+$)?")
 _FASTTEXT = re.compile(r"__label__(\S+)\s*(.*)", re.DOTALL)
 _SHOWN_CHARACTERS = 60
 
@@ -88,6 +89,20 @@ def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Recor
             yield {LABEL: label, TEXT: text}
 
 
+def read_fasttext_texts(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the lines of a fastText file without their labels, for prediction."""
+    with open_text(path, file_format.encoding) as stream:
+        for line in stream:
+            yield {TEXT: _FASTTEXT_LABELS.sub("", line.strip(), count=1)}
+
+
+def read_line_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the lines of a file of any encoding, each as one text."""
+    with open_text(path, file_format.encoding) as stream:
+        for line in stream:
+            yield {TEXT: line.rstrip("\r\n")}
+
+
 def read_folder_records(path: Path) -> Iterator[Record]:
     """Yield the files of a folder that has a subfolder for each class."""
     for folder in class_folders(path):
@@ -95,13 +110,3 @@ def read_folder_records(path: Path) -> Iterator[Record]:
             if file.is_file() and not file.name.startswith("."):
                 with open_text(file, find_encoding(file)) as stream:
                     yield {LABEL: folder.name, TEXT: stream.read()}
-
-
-def class_folders(path: Path) -> list[Path]:
-    """Return the subfolders that hold one class each, sorted by name."""
-    folders = []
-    for folder in path.iterdir():
-        is_hidden = folder.name.startswith(".")
-        if folder.is_dir() and not is_hidden and folder.name not in _UNLABELLED:
-            folders.append(folder)
-    return sorted(folders)

@@ -114,7 +114,7 @@ def test_a_test_file_that_has_changed_since_is_not_cut_again(
     Path(films).write_text(FILMS + "gut;neu\n", encoding="cp1252")
     exit_code, _, stderr = cli("eval", "run")
     assert exit_code == 3
-    assert "films.csv: has changed since run was trained" in stderr
+    assert "films.csv: the file has changed since run was trained" in stderr
 
 
 @pytest.mark.parametrize(

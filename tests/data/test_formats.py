@@ -8,7 +8,8 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from rnncls import DataError
-from rnncls.data.formats import FileFormat, detect_format, find_encoding
+from rnncls.data.encodings import find_encoding
+from rnncls.data.formats import FileFormat, detect_format
 from rnncls.data.readers import read_records
 
 ROWS = [

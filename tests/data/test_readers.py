@@ -236,11 +236,11 @@ def test_a_file_to_predict_without_header_starts_with_a_class() -> None:
         list(read_rows(write("data.csv", "id,review,stars\n7,good,5\n"), columns))
 
 
-def test_utf_16_is_named() -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read(encoding: str) -> None:
     path = Path("data.csv")
-    path.write_text("text,label\na,b\n", encoding="utf-16")
-    with pytest.raises(DataError, match="is UTF-16: save it as UTF-8"):
-        read(path)
+    path.write_text("text,label\nTür,b\n", encoding=encoding)
+    assert read(path) == (["Tür"], ["b"])
 
 
 def test_nan_is_a_missing_label() -> None:
@@ -474,9 +474,9 @@ def test_a_row_by_position_with_the_wrong_number_of_fields_is_named(
     assert error_of(write("data.csv", content), AG_NEWS) == message
 
 
-def test_a_first_field_that_is_far_too_long_is_named() -> None:
+def test_a_first_field_may_be_longer_than_the_csv_module_allows() -> None:
     path = write("data.csv", f"1,{'x' * 200_000},d\n")
-    assert error_of(path, AG_NEWS) == "row 1: field larger than field limit (131072)"
+    assert read(path, AG_NEWS) == ([f"{'x' * 200_000} d"], ["1"])
 
 
 def test_a_row_with_the_wrong_number_of_fields_that_is_not_utf_8_is_named() -> None:
@@ -703,14 +703,18 @@ def test_a_missing_file_of_lines_is_named() -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt"])
 def test_a_folder_in_the_place_of_a_file_is_named(name: str) -> None:
     Path(name).mkdir()
-    assert re.match(
-        r"cannot be read: .*is a directory",
-        error_of(Path(name), TEXT_ONLY),
-        re.IGNORECASE,
+    assert error_of(Path(name), TEXT_ONLY) == (
+        "has no data files: name a file, or a folder of them"
     )
 
 
-@pytest.mark.parametrize("name", ["data.txt", "data", "data.xlsx"])
+def test_a_damaged_workbook_is_named() -> None:
+    assert error_of(write("data.xlsx", "a\n")) == (
+        "not a readable Excel workbook: File is not a zip file"
+    )
+
+
+@pytest.mark.parametrize("name", ["data.txt", "data"])
 def test_an_unknown_ending_is_refused_where_labels_are_wanted(name: str) -> None:
     assert (
         error_of(write(name, "a\n"))

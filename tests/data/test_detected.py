@@ -1,0 +1,173 @@
+"""A file of another format than the config says is read if its columns are there."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from rnncls import DataError
+from rnncls.data.encodings import find_certain_encoding
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns
+
+LABELLED = Columns(("text",), "label")
+TEXTS = Columns(("text",), None)
+ROWS = [("Die Tür klemmt", "Lob"), ("schön, aber groß; sehr", "Mangel")]
+
+
+def write(name: str, content: str, encoding: str = "utf-8") -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+def table(delimiter: str, head: str = "", end: str = "\n") -> str:
+    lines = [f'7{delimiter}"{text}"{delimiter}{label}' for text, label in ROWS]
+    return end.join([head + f"id{delimiter}text{delimiter}label", *lines, ""])
+
+
+def read(path: Path, columns: Columns = LABELLED) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for rows in read_rows(path, columns):
+        if rows.labels:
+            found += zip(rows.texts, rows.labels, strict=True)
+        else:
+            found += [(text,) for text in rows.texts]
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.txt"])
+def test_delimiters_and_encodings_are_recognised(
+    name: str, delimiter: str, encoding: str
+) -> None:
+    path = write(name, table(delimiter), encoding)
+    assert read(path) == ROWS
+    assert read(path, TEXTS) == [(text,) for text, _ in ROWS]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("head", ["sep=;", '"sep=;"', "\ufeffsep=;", "SEP=;"])
+def test_the_delimiter_line_of_excel_is_no_row(head: str, end: str) -> None:
+    path = write("export.csv", table(";", head + end, end))
+    assert read(path) == ROWS
+
+
+def test_another_delimiter_than_the_config_says_is_recognised() -> None:
+    columns = Columns(("text",), "label", delimiter="|")
+    assert read(write("data.csv", table(";")), columns) == ROWS
+
+
+def test_a_file_without_header_may_have_another_delimiter() -> None:
+    columns = Columns(("text",), "label", ("label", "text"))
+    content = "".join(f"{label};{text}\n" for text, label in [("a b", "x"), ("c", "y")])
+    assert read(write("data.csv", content), columns) == [("a b", "x"), ("c", "y")]
+
+
+def test_a_note_says_how_another_format_was_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    read(write("data.csv", table(";"), "cp1252"))
+    assert caplog.messages == ["data.csv: read as semicolon-delimited, encoding cp1252"]
+
+
+def test_the_configured_format_is_read_without_a_note(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    read(write("data.csv", table(",")))
+    assert not caplog.messages
+
+
+FASTTEXT = "__label__good a fine film\n__label__bad not a fine film\n"
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train.csv", "train"])
+def test_fasttext_lines_are_read_with_and_without_their_labels(name: str) -> None:
+    path = write(name, FASTTEXT)
+    assert read(path) == [("a fine film", "good"), ("not a fine film", "bad")]
+    assert read(path, TEXTS) == [("a fine film",), ("not a fine film",)]
+
+
+def test_fasttext_lines_to_predict_may_have_several_labels_or_none() -> None:
+    path = write("new.txt", "__label__a __label__b one\ntwo __label__c\n__label__d\n")
+    assert read(path, TEXTS) == [("one",), ("two __label__c",), ("",)]
+
+
+def test_several_labels_are_refused_with_the_row_where_labels_are_wanted() -> None:
+    path = write("new.txt", "__label__a one\n__label__a __label__b two\n")
+    with pytest.raises(DataError, match=r"^new\.txt: row 2: has several labels"):
+        read(path)
+
+
+def test_a_folder_per_class_is_read() -> None:
+    write("data/bad/1.txt", "poor")
+    write("data/good/1.txt", "fine")
+    assert read(Path("data")) == [("poor", "bad"), ("fine", "good")]
+    assert read(Path("data"), TEXTS) == [("poor",), ("fine",)]
+
+
+def test_a_json_list_is_read() -> None:
+    path = write("data.json", '[{"text": "a", "label": 1}, {"text": "b", "label": 2}]')
+    assert read(path) == [("a", "1"), ("b", "2")]
+
+
+def test_an_excel_sheet_is_read_without_its_empty_rows() -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook = openpyxl.Workbook()
+    for row in [("id", "text", "label"), (1, "a b", 2.0), (None,) * 3, (3, "c", "x")]:
+        workbook.active.append(row)
+    workbook.save("data.xlsx")
+    assert read(Path("data.xlsx")) == [("a b", "2"), ("c", "x")]
+
+
+def test_lines_of_another_encoding_are_texts() -> None:
+    path = write("texts.txt", "Die Tür klemmt\nschön\n", "cp1252")
+    assert read(path, TEXTS) == [("Die Tür klemmt",), ("schön",)]
+
+
+def test_a_missing_column_of_another_format_is_named() -> None:
+    path = write("data.csv", "id;text;class\n1;a;b\n")
+    with pytest.raises(DataError, match=r"^data\.csv: no column 'label', found"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (b"plain", "utf-8"),
+        ("Tür".encode(), "utf-8"),
+        ("Tür".encode("cp1252"), "cp1252"),
+        ("it\u2019s".encode("cp1252"), "cp1252"),
+        ("Tür".encode() + b"\n" + "schön".encode("cp1252"), "utf-8"),  # mixed
+        (b"a \xff b", "utf-8"),
+        (b"T\xfcr \x81", "utf-8"),
+        ("Tür".encode("utf-16"), "utf-16"),
+    ],
+)
+def test_an_encoding_is_certain_only_if_its_letters_are_in_words(
+    content: bytes, encoding: str
+) -> None:
+    path = Path("data.txt")
+    path.write_bytes(content)
+    assert find_certain_encoding(path) == encoding
+
+
+@pytest.mark.parametrize("name", ["long.csv", "long.txt", "long.jsonl"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_text_of_a_megabyte_is_read(name: str, *, is_first: bool) -> None:
+    long_text = "word " * 250_000 + "end"
+    texts = [long_text, "short"] if is_first else ["short", long_text]
+    lines = [f"{text}\ta" for text in texts]
+    if name.endswith(".csv"):
+        lines = ["text,label", *(f"{text},a" for text in texts)]
+    elif name.endswith(".jsonl"):
+        lines = [f'{{"text": "{text}", "label": "a"}}' for text in texts]
+    columns = LABELLED
+    if name.endswith(".txt"):
+        columns = Columns(("text",), "label", ("text", "label"), delimiter="\t")
+    path = write(name, "\n".join(lines) + "\n")
+    assert read(path, columns) == [(text, "a") for text in texts]
