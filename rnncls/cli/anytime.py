@@ -31,7 +31,7 @@ def anytime_command(
     from rich.console import Console
 
     with fast_imports():
-        from rnncls.evaluation.run_evaluation import open_rows
+        from rnncls.evaluation.run_evaluation import load_run_and_split
         from rnncls.inference.insight.trajectory import (
             describe_anytime,
             measure_anytime,
@@ -39,7 +39,7 @@ def anytime_command(
         from rnncls.reporting.insight_tables import anytime_table, print_sentence
         from rnncls.runs.folder import find_run
 
-    loaded, rows, origin = open_rows(
+    loaded, rows, origin = load_run_and_split(
         find_run(run), split=split, device=device, use_cache=not no_cache
     )
     points = measure_anytime(loaded.classifier.model, rows)

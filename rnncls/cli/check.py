@@ -92,9 +92,9 @@ def open_texts(
     from rnncls.text.tokenizer import tokenize_texts
 
     if input_ is None:
-        from rnncls.evaluation.run_evaluation import open_rows
+        from rnncls.evaluation.run_evaluation import load_run_and_split
 
-        run, rows, origin = open_rows(
+        run, rows, origin = load_run_and_split(
             path, split=split, device="cpu", use_cache=use_cache
         )
         return run, rows.texts, origin["path"]

@@ -32,13 +32,13 @@ def flags_command(
     from rich.console import Console
 
     with fast_imports():
-        from rnncls.evaluation.run_evaluation import open_rows
+        from rnncls.evaluation.run_evaluation import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.reporting.insight_tables import flag_table, print_sentence
         from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced
 
-    loaded, rows, origin = open_rows(
+    loaded, rows, origin = load_run_and_split(
         find_run(run), split=split, device=device, use_cache=not no_cache
     )
     chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))

@@ -148,7 +148,7 @@ def write_predictions(
     as_json: bool,
 ) -> None:
     """Write predictions one by one, to a file or else to stdout."""
-    from rnncls.reporting.evaluation_tables import (
+    from rnncls.reporting.prediction_output import (
         prediction_json,
         prediction_line,
         save_predictions,

@@ -1,4 +1,13 @@
 """How good a classifier is: metrics, calibration, error slices, comparison of runs.
 
+Modules that other rooms use:
+
+    evaluator         the logits and the loss of encoded texts
+    metrics           accuracy, F1 and their intervals, from predictions
+    calibration       calibration error, temperature, accuracy of confident predictions
+    error_slices      accuracy by length and by share of unknown words
+    run_evaluation    a run evaluated on one of its splits or on a file
+    comparison        runs compared on the same rows, with significance tests
+
 May import: `runs` and what is below it.
 """

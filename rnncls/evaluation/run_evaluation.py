@@ -229,8 +229,8 @@ def evaluate_run(
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
-    """Evaluate a run; for arguments and errors see `open_rows`."""
-    run, rows, origin = open_rows(
+    """Evaluate a run; for arguments and errors see `load_run_and_split`."""
+    run, rows, origin = load_run_and_split(
         path, split=split, data=data, device=device, use_cache=use_cache
     )
     return Evaluation(
@@ -238,7 +238,7 @@ def evaluate_run(
     )
 
 
-def open_rows(
+def load_run_and_split(
     path: Path,
     *,
     split: Split = "test",

@@ -10,9 +10,6 @@ from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import Scores
 from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
 from rnncls.reporting.display import INTERVAL, bar, percent, percent_range
-from rnncls.reporting.prediction_output import prediction_json as prediction_json
-from rnncls.reporting.prediction_output import prediction_line as prediction_line
-from rnncls.reporting.prediction_output import save_predictions as save_predictions
 from rnncls.reporting.tables import cut_table, grid_table
 from rnncls.text.display import printable
 from rnncls.training.label_issues import LabelIssue

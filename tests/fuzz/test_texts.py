@@ -16,7 +16,7 @@ from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
 from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
-from rnncls.reporting.evaluation_tables import prediction_line, save_predictions
+from rnncls.reporting.prediction_output import prediction_line, save_predictions
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.weights import load_vocab
 from rnncls.text.cleaning import clean_text
