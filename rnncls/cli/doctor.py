@@ -16,7 +16,6 @@ EXTRAS = {
     "docs": "mkdocs-material",
     "hf": "datasets",
     "bench": "fasttext-numpy2-wheel",
-    "docs": "mkdocs-material",
     "dev": "pytest",
 }
 """The optional extras, each with the package that shows whether it is installed."""
