@@ -1,7 +1,7 @@
 """Compare rnncls with TF-IDF + logistic regression, fastText and spaCy on AG News.
 
 Every system gets the same training file and predicts the same test rows. rnncls and
-spaCy keep 5 % (`ag_news_fast.yaml`: 2 %) of the training rows for validation; the other
+spaCy keep 5% (`ag_news_fast.yaml`: 2%) of the training rows for validation; the other
 two train on all of them. A time is that of the whole training process, from its start
 to the trained model, with an empty cache. Needs the extras `bench` and `glove`:
 
@@ -24,7 +24,7 @@ from rnncls.evaluation.metrics import wilson_interval
 
 TRAINED = "trained"
 """What a worker prints once its model is trained; the next line has its labels."""
-HEAD = "| system | test accuracy (95 % interval) | training time |\n|---|--:|--:|"
+HEAD = "| system | test accuracy (95% interval) | training time |\n|---|--:|--:|"
 TFIDF_C = 10.0
 SPACY_SETTINGS = ("--components.textcat.model.ngram_size", "2")
 Rows = list[tuple[str, str]]

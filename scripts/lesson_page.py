@@ -156,8 +156,8 @@ class Comparison:
 
     Attributes:
         points: Difference of the mean test accuracies over the seeds.
-        by_seed: 95 % interval for other seeds (Student 1908, pooled variance).
-        by_row: 95 % interval for other test rows (paired bootstrap, Efron 1979).
+        by_seed: 95% interval for other seeds (Student 1908, pooled variance).
+        by_row: 95% interval for other test rows (paired bootstrap, Efron 1979).
     """
 
     points: float
@@ -213,7 +213,7 @@ def judge_claim(claim: str, found: Comparison) -> str:
         f"{low:+.1f} to {high:+.1f}" for low, high in (found.by_seed, found.by_row)
     )
     return (
-        f"Claim: {claim}. Measured: {found.points:+.1f} points (95 % interval {seeds}"
+        f"Claim: {claim}. Measured: {found.points:+.1f} points (95% interval {seeds}"
         f" over seeds, {rows} over test rows): the claim **{VERDICTS[found.sign]}**"
         " here."
     )
@@ -279,7 +279,7 @@ def tell_start(findings: Findings) -> list[str]:
             f" standard deviations over the seeds {', '.join(map(str, SEEDS))}."
         ),
         (
-            "A claim that one network is better than another **holds** where both 95 %"
+            "A claim that one network is better than another **holds** where both 95%"
             " intervals of the difference are above zero: the interval over seeds"
             " (Student's, pooled) and the interval over test rows (paired bootstrap). It"
             " **is reversed** where both are below zero, and **is undecided** otherwise."
@@ -305,7 +305,7 @@ def tell_bag(findings: Findings) -> list[str]:
         ),
         picture(
             "order",
-            "Test accuracy by the order in which the words are read; whiskers are 95 %"
+            "Test accuracy by the order in which the words are read; whiskers are 95%"
             " intervals.",
         ),
     ]
@@ -325,8 +325,8 @@ def tell_bag(findings: Findings) -> list[str]:
                 [
                     "words",
                     "test accuracy",
-                    "95 % interval",
-                    "points lost (95 % interval)",
+                    "95% interval",
+                    "points lost (95% interval)",
                 ],
                 rows,
             )
@@ -400,7 +400,7 @@ def tell_embeddings(findings: Findings) -> list[str]:
             f" rows and at least {CLEAR_SHARE:.0%} of the time in one class (each class"
             " counted as equally large). Before training, the nearest of them to each"
             f" (by cosine) is of its class for {before / len(words):.0%}; after the"
-            f" LSTM's one epoch, for {after / len(words):.0%} (95 % interval"
+            f" LSTM's one epoch, for {after / len(words):.0%} (95% interval"
             f" {span((low, high))}); by chance it would be {chance:.0%}. The claim"
             f" **{verdict}** here."
         ),
@@ -570,7 +570,7 @@ def tell_directions(findings: Findings) -> list[str]:
         same,
         (
             "That network has more parameters. With as many (the embedding left out,"
-            " within 1 %):"
+            " within 1%):"
         ),
         capacity_table(results),
         picture(

@@ -16,7 +16,7 @@ from rnncls.training.run import train
 
 HEAD = (
     "| config | training rows | parameters | epochs | s an epoch | test rows | test"
-    " accuracy (95 % interval) |"
+    " accuracy (95% interval) |"
 )
 
 

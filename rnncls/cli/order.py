@@ -122,7 +122,7 @@ def print_order(readings: "list[WordOrderResult]", title: str) -> None:
     draws = f", shuffled {num_draws} times" if num_draws > 1 else ""
     console.print(f"{title}{draws}", highlight=False, markup=False, soft_wrap=True)
     table = Table("words")
-    for name in ("accuracy", "95 % interval", "lost, points", "95 % interval"):
+    for name in ("accuracy", "95% interval", "lost, points", "95% interval"):
         table.add_column(name, justify="right")
     for reading in readings:
         low, high = reading.interval

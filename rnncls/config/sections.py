@@ -263,7 +263,7 @@ class TrainSection(Section):
     """Maximum norm of the gradient of all parameters together. null: no clipping."""
     save_every: Positive = 10.0
     """Minutes between checkpoints within an epoch. They are less frequent if saving
-    would take more than 2 % of the time."""
+    would take more than 2% of the time."""
     patience: Count | None = 3
     """Early stopping: number of epochs without a better validation score after which
     training stops. null: never."""

@@ -130,7 +130,7 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
         Choice(
             "text.max_tokens",
             _choose_max_tokens(longest),
-            f"median {median} tokens; 99 % of the texts have at most {longest}",
+            f"median {median} tokens; 99% of the texts have at most {longest}",
         ),
         Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"),
     ]

@@ -6,7 +6,7 @@ tokens (shingles) have a Jaccard similarity of at least THRESHOLD: the size of t
 intersection, divided by the size of the union. Comparing all pairs would take hours.
 Instead, MinHash with banding (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of
 Massive Datasets", chapter 3) proposes pairs, whose similarity is then computed exactly.
-A pair at the threshold is proposed with a probability of 99.98 %, a more similar pair
+A pair at the threshold is proposed with a probability of 99.98%, a more similar pair
 with a higher one.
 
 Shapes: N texts, M tokens in all of them, S shingles, H hashes, P pairs.

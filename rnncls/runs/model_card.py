@@ -83,7 +83,7 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
     low, high = valid["accuracy_interval"]
     epoch = f"epoch {summary['best_epoch']} of {summary['num_epochs']}"
     accuracy = (
-        f"accuracy {valid['accuracy']:.2%}\n(95 % interval {low:.2%} to {high:.2%})"
+        f"accuracy {valid['accuracy']:.2%}\n(95% interval {low:.2%} to {high:.2%})"
     )
     macro_f1, loss = f"macro-F1 {valid['macro_f1']:.2%}", f"loss {valid['loss']:.4f}"
     return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} nats before"

@@ -82,9 +82,9 @@ class TrainingBar:
         """
         train, valid = f"{row['train_loss']:.4f}", f"{row['valid_loss']:.4f}"
         if "valid_accuracy" in row:
-            train += f", {100 * row['train_accuracy']:.2f} %"
-            valid += f", {100 * row['valid_accuracy']:.2f} %"
-            self.score = f"valid {100 * row['valid_accuracy']:.1f} %"
+            train += f", {100 * row['train_accuracy']:.2f}%"
+            valid += f", {100 * row['valid_accuracy']:.2f}%"
+            self.score = f"valid {100 * row['valid_accuracy']:.1f}%"
         else:
             self.score = f"valid perplexity {row['valid_perplexity']:.4g}"
             valid += f", perplexity {row['valid_perplexity']:.4g}"

@@ -100,7 +100,7 @@ def test_the_summary_says_what_was_done_with_which_data(
     summary = json.loads(Path("runs/a/summary.json").read_text())
     assert (summary["seed"], summary["device"], summary["num_epochs"]) == (5, "cpu", 2)
     assert summary["data"]["files"]["train"]["num_rows"] == 96
-    # 20 % of the 48 rows of each class are 9.6: 10 each.
+    # 20% of the 48 rows of each class are 9.6: 10 each.
     assert (summary["data"]["num_train_rows"], summary["data"]["num_valid_rows"]) == (
         76,
         20,

@@ -151,7 +151,7 @@ def test_a_row_is_named_by_its_number_in_the_file() -> None:
     rows = [row for example in found["same_test_train"].examples for row in example]
     assert len(rows) == 6
     assert all(lines[row.row] == f"{row.label},{row.text}" for row in rows)
-    assert found["same_test_train"].count == 4  # 20 % of the 20 rows of class b
+    assert found["same_test_train"].count == 4  # 20% of the 20 rows of class b
 
 
 def test_without_a_test_set_there_are_two_splits() -> None:

@@ -161,7 +161,7 @@ def test_texts_of_one_confidence_are_kept_together() -> None:
     )
     assert (
         compute_selective_accuracies(confidences, is_right)[-2].share == 1.0
-    )  # 70 % would part them
+    )  # 70% would part them
 
 
 def test_the_curve_ends_at_the_accuracy_of_all() -> None:

@@ -175,7 +175,7 @@ def test_a_class_that_never_occurs_scores_zero() -> None:
     ("right", "num_rows"), [(0, 1), (1, 1), (5, 10), (10, 10), (92, 100), (7000, 7600)]
 )
 def test_the_interval_of_accuracy_is_wilsons(right: int, num_rows: int) -> None:
-    # Wilson (1927): (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z the 97.5 %
+    # Wilson (1927): (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z the 97.5%
     # point of the normal curve.
     p, n, z = right / num_rows, num_rows, 1.959963984540054
     centre, half = (

@@ -62,7 +62,7 @@ def judge_rare(*overrides: str) -> tuple[float, float]:
 
 
 def test_no_rare_text_is_found_where_all_rows_count_the_same() -> None:
-    # Of the texts with "alarm" some 28 % are rare: never the likelier class.
+    # Of the texts with "alarm" some 28% are rare: never the likelier class.
     recall, macro_f1 = judge_rare("train.max_epochs=10")
     assert (recall, round(macro_f1, 2)) == (0.0, 0.5)
 

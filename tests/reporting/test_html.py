@@ -46,7 +46,7 @@ def page(tmp_path: Path) -> Path:
     parts = [
         heading(HOSTILE),
         paragraph(HOSTILE),
-        table(HOSTILE, [HOSTILE, "count"], [[HOSTILE, 12], ["b", "3 %"]]),
+        table(HOSTILE, [HOSTILE, "count"], [[HOSTILE, 12], ["b", "3%"]]),
         picture(b"\x89PNG data", HOSTILE, HOSTILE),
     ]
     save_page(tmp_path / "page.html", HOSTILE, parts)

@@ -842,7 +842,7 @@ SUMMARY: dict[str, Any] = {
         "- train: `toy.csv`, 120,000 rows",
         "114,000 rows were trained on, 6,000 picked the best epoch.",
         (
-            "Validation, epoch 3 of 5: accuracy 91.24%\n(95 % interval 90.50% to"
+            "Validation, epoch 3 of 5: accuracy 91.24%\n(95% interval 90.50% to"
             " 91.93%), macro-F1 90.13%, loss 0.2346"
         ),
         "Probabilities are of the logits divided by 0.728, which",

@@ -254,7 +254,7 @@ class AnytimePoint:
     Attributes:
         num_tokens: Maximum number of tokens that are read.
         accuracy: Share of correctly classified texts.
-        accuracy_interval: Its 95 % interval (Wilson 1927).
+        accuracy_interval: Its 95% interval (Wilson 1927).
         share_whole: Share of the texts with no more tokens than that.
     """
 

@@ -42,11 +42,11 @@ class WordOrderResult:
     Attributes:
         name: Name of the way.
         accuracy: Share of correctly classified rows, averaged over the draws.
-        interval: Its 95 % interval (Wilson 1927), computed as if there were one draw,
+        interval: Its 95% interval (Wilson 1927), computed as if there were one draw,
             which makes it wider.
         draws: The accuracy of each draw.
         loss: How far the accuracy is below that of the rows as written.
-        loss_interval: The 95 % interval of `loss`, by resampling rows (Efron 1979).
+        loss_interval: The 95% interval of `loss`, by resampling rows (Efron 1979).
     """
 
     name: str
@@ -183,7 +183,7 @@ def compare_to_written(
 
 
 def resample_mean(values: Shares) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of a mean (Efron 1979).
+    """Return the 95% percentile bootstrap interval of a mean (Efron 1979).
 
     The number of times that each distinct value occurs in a resample is a multinomial
     draw, so no row needs to be resampled itself.
@@ -274,4 +274,4 @@ def _describe_worth(best: WordOrderResult) -> str:
 def format_interval(interval: tuple[float, float]) -> str:
     """Format an interval of a difference in percentage points."""
     low, high = interval
-    return f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    return f"95% interval {100 * low:.1f} to {100 * high:.1f}"

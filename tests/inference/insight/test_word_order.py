@@ -197,7 +197,7 @@ def test_the_sentence_on_the_worth_goes_by_the_interval(
     assert worth.startswith(sentence)
     assert (
         bag
-        == "The bag of words is 30.0 points below the run (95 % interval 25.0 to 35.0)."
+        == "The bag of words is 30.0 points below the run (95% interval 25.0 to 35.0)."
     )
 
 
