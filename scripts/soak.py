@@ -32,7 +32,8 @@ from typing import Any
 from tqdm import tqdm
 
 from rnncls.config.loading import load_config
-from rnncls.machine.files import TEMPORARY, load_tensors
+from rnncls.machine.files import TEMPORARY
+from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import CONFIG, LABELS, MODEL, STATE, VOCAB, RunFolder
 from rnncls.training.run import train
 

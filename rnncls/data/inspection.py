@@ -25,6 +25,7 @@ from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
 from rnncls.text.tokenizer import TokenizedTexts
+from rnncls.text.vector_package import find_words, is_package
 from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
 
 NUM_BINS = 12
@@ -262,9 +263,12 @@ def _find_vectors(name: str | None, vocab: Vocab) -> npt.NDArray[np.bool_] | Non
     """Return which words of the vocabulary have a pretrained vector. [V] bool."""
     if name is None:
         return None
-    from rnncls.text.vectors import load_vectors
+    if is_package(name):
+        has_vector = find_words(name, vocab.words)
+    else:
+        from rnncls.text.vectors import load_vectors
 
-    _, found = load_vectors(name, vocab.words)
-    has_vector = found.numpy()
+        _, found = load_vectors(name, vocab.words)
+        has_vector = found.numpy()
     has_vector[:2] = False  # <pad> and <unk> stand for no word
-    return np.asarray(has_vector, dtype=np.bool_)
+    return has_vector

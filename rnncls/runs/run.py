@@ -8,13 +8,8 @@ import torch
 from rnncls import RunError
 from rnncls.config.sections import Config
 from rnncls.config.yaml_format import dump_config
-from rnncls.machine.files import (
-    load_tensors,
-    save_tensors,
-    sha256_of,
-    write_atomic,
-    write_json,
-)
+from rnncls.machine.files import sha256_of, write_atomic, write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.folder import CONFIG, MODEL, RunFolder

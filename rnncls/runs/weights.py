@@ -10,7 +10,8 @@ from torch import nn
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
-from rnncls.machine.files import load_tensors, read_bytes, read_json, save_tensors
+from rnncls.machine.files import read_bytes, read_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.text.vocab import Vocab

@@ -2,5 +2,6 @@
 
 May import: `config`, `machine`.
 
-Other rooms use: `tokenizer`, `incremental`, `vocab`, `vectors`, `batching`.
+Other rooms use: `tokenizer`, `incremental`, `vocab`, `vectors`,
+`vector_package`, `batching`.
 """

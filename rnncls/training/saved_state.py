@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from rnncls import RunError
-from rnncls.machine.files import load_tensors, save_tensors
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import STATE, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.runs.metric_rows import checksum_of_rows

@@ -209,7 +209,7 @@ except SystemExit as leaving:
     ],
     ids=str,
 )
-def test_torch_is_not_loaded_for(arguments: list[str], exit_code: int) -> None:
+def test_no_large_package_is_loaded_for(arguments: list[str], exit_code: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", REPORT, *arguments],
         capture_output=True,
@@ -218,6 +218,30 @@ def test_torch_is_not_loaded_for(arguments: list[str], exit_code: int) -> None:
         timeout=60,
     )
     assert done.stderr.splitlines()[-1] == f"left with {exit_code} having loaded []"
+
+
+@pytest.mark.usefixtures("run_path")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["init", "toy.csv", "--out", "new.yaml"],
+        ["inspect", "toy.csv"],
+        ["inspect", "toy.yaml", "--html", "data.html"],
+        ["plot", "runs/toy"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_torch_is_not_loaded_for(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    report = done.stderr.splitlines()[-1]
+    assert report.startswith("left with 0 having loaded [")
+    assert "'torch'" not in report
 
 
 # The program in a process of its own

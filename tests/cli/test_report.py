@@ -70,4 +70,4 @@ def test_split_and_data_together_are_refused(cli: Cli) -> None:
 def test_a_folder_of_pictures_that_cannot_be_made_is_named(cli: Cli) -> None:
     outcome = cli("report", "--pictures", "toy.csv")
     assert outcome.exit_code == 4
-    assert "toy.csv: cannot be made" in outcome.stderr
+    assert "toy.csv: cannot be created" in outcome.stderr

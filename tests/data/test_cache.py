@@ -25,7 +25,7 @@ from rnncls.data.cache import (
     load_cached,
 )
 from rnncls.data.datasets import LabelledTexts, load_labelled
-from rnncls.machine.files import load_tensors, save_tensors
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.text.tokenizer import build_tokenizer
 
 CONFIG = "data: {train: own.csv, text: [text], label: label}\n"

@@ -19,7 +19,9 @@ from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.data.cache import cache_dir, load_cached
 from rnncls.data.datasets import load_labelled
-from rnncls.machine.files import load_tensors, read_json, save_tensors, write_json
+from rnncls.machine.arrays import load_arrays
+from rnncls.machine.files import read_json, write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.run import create_run, load_run
 from rnncls.runs.weights import save_model
@@ -162,6 +164,7 @@ def test_a_changed_byte_of_tensors_is_seen_or_changes_nothing(
         assert str(result).startswith("x.safetensors: ")
     else:
         assert all(torch.equal(result[0][name], values[name]) for name in values)
+    attempt(lambda: load_arrays(Path("x.safetensors")), RunError)
 
 
 @fuzz(
@@ -169,7 +172,12 @@ def test_a_changed_byte_of_tensors_is_seen_or_changes_nothing(
     | json_values.map(lambda value: json.dumps(value).encode())
 )
 def test_any_bytes_are_no_object_and_no_tensors(content: bytes) -> None:
-    for load, name in ((read_json, "x.json"), (load_tensors, "x.safetensors")):
+    cases = [
+        (read_json, "x.json"),
+        (load_tensors, "x.safetensors"),
+        (load_arrays, "x.safetensors"),
+    ]
+    for load, name in cases:
         path = written(name, content)
         with pytest.raises(RunError, match=rf"^{name}: "):
             load(path)
@@ -248,6 +256,8 @@ def test_a_header_of_any_sizes_is_refused_and_takes_no_memory(
     )
     with pytest.raises(RunError, match=r"^x\.safetensors: "):
         load_tensors(Path("x.safetensors"))
+    with pytest.raises(RunError, match=r"^x\.safetensors: "):
+        load_arrays(Path("x.safetensors"))
 
 
 @fuzz(

@@ -16,7 +16,8 @@ from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
-from rnncls.machine.files import load_tensors, save_tensors, write_json
+from rnncls.machine.files import write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import MODEL, RunFolder, find_run
 from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.runs.metric_rows import read_rows

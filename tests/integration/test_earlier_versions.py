@@ -15,7 +15,8 @@ import torch
 from rnncls.config.loading import load_config
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
-from rnncls.machine.files import load_tensors, read_json
+from rnncls.machine.files import read_json
+from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import RunFolder, find_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import load_run

@@ -13,7 +13,8 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
 from rnncls.machine import files as storage
-from rnncls.machine.files import load_tensors, save_tensors, write_json
+from rnncls.machine.files import write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs import run as run_module
 from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, STATE, RunFolder, lock_run
 from rnncls.runs.metric_rows import read_rows

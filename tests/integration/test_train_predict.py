@@ -16,8 +16,8 @@ from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
-from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
+from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import create_run, load_run
 from rnncls.runs.weights import save_model

@@ -16,14 +16,10 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import load_config, parse_config
 from rnncls.config.sections import Config
+from rnncls.machine import arrays
 from rnncls.machine import files as storage
-from rnncls.machine.files import (
-    load_tensors,
-    read_json,
-    save_tensors,
-    write_atomic,
-    write_json,
-)
+from rnncls.machine.files import read_json, write_atomic, write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder, find_run, lock_run, point_latest_at
 from rnncls.runs.model_card import model_card
@@ -530,7 +526,9 @@ def test_another_order_and_layout_of_json_is_no_damage(tmp_path: Path) -> None:
 )
 def test_what_is_no_sealed_object_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text)
-    with pytest.raises(RunError, match=r"x: damaged: not a sealed JSON object"):
+    with pytest.raises(
+        RunError, match=r"x: damaged: not a JSON object with a checksum"
+    ):
         read_json(tmp_path / "x")
 
 
@@ -547,7 +545,7 @@ def test_tensors_of_another_schema_version_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "SCHEMA_VERSION", 2)
+        patch.setattr(arrays, "SCHEMA_VERSION", 2)
         save_tensors(tmp_path / "x", {}, {})
     with pytest.raises(
         RunError, match=r"x: written in format 2, this version of rnncls reads 1"
@@ -660,7 +658,7 @@ def test_a_disk_that_gives_back_other_bytes_keeps_the_old_file(
     monkeypatch.setattr(os, "fsync", spoil)
     with pytest.raises(
         RunError,
-        match=r"x: not written: what was read back differs; is the disk sound\?",
+        match=r"x: not written: what was read back differs; check the disk",
     ):
         write_atomic(tmp_path / "x", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [

@@ -14,8 +14,8 @@ from rnncls.config.sections import Config
 from rnncls.data.loading import load_language_data, load_training_data
 from rnncls.inference.predictor import Predictor
 from rnncls.machine import signals
-from rnncls.machine.files import load_tensors
 from rnncls.machine.signals import StopRequest
+from rnncls.machine.tensors import load_tensors
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder, find_run
 from rnncls.runs.metric_rows import read_rows

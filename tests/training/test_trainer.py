@@ -16,8 +16,8 @@ from rnncls import DivergedError
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits, evaluate
-from rnncls.machine.files import load_tensors
 from rnncls.machine.seeds import seed_everything
+from rnncls.machine.tensors import load_tensors
 from rnncls.machine.threads import Workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import MODEL, STATE, RunFolder
