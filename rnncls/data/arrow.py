@@ -47,7 +47,7 @@ def explain_csv_error(path: Path, error: Exception, num_before: int) -> str:
     if match is None:
         return f"{path}: {shorten(str(error))}"
     number, expected, found, text = match.groups()
-    place = f"row {int(number) - num_before}" if number else "a row"
+    place = f"row {int(number) - num_before:,}" if number else "a row"
     hint = ""
     if int(found) > int(expected):
         hint = "; put a text that holds the delimiter in quotation marks"
@@ -68,12 +68,12 @@ def rows_of_batches(
     start = 0
     for batch in batches:
         texts = [
-            _strings(batch.column(name), f"{source}: row {{row}}: '{name}'", start)
+            _strings(batch.column(name), f"{source}: row {{row:,}}: '{name}'", start)
             for name in columns.text
         ]
         labels: list[str] = []
         if columns.label is not None:
-            place = f"{source}: row {{row}}: '{columns.label}'"
+            place = f"{source}: row {{row:,}}: '{columns.label}'"
             labels = _strings(batch.column(columns.label), place, start)
             _check_labels(labels, source, start, columns.label)
         yield Rows(_join(texts), labels)

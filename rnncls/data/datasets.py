@@ -65,7 +65,7 @@ class LabelledTexts:
             label = self.label_names[self.labels[row]]
             known = ", ".join(f"'{name}'" for name in label_names)
             raise DataError(
-                f"{self.path}: row {row + 1}: unknown label '{label}': expected one of"
+                f"{self.path}: row {row + 1:,}: unknown label '{label}': expected one of"
                 f" {known}; correct it"
             )
         return labels

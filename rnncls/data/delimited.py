@@ -62,7 +62,7 @@ def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
             return
         if is_row_too_long(error):
             raise DataError(
-                f"{path}: after row {num_rows}: a row is longer than"
+                f"{path}: after row {num_rows:,}: a row is longer than"
                 f" {BLOCK_BYTES:,} bytes: is a quotation mark not closed?"
             ) from error
         message = explain_csv_error(path, error, num_empty + has_header)
@@ -186,7 +186,7 @@ def _refuse_swallowed_lines(texts: Sequence[str], source: str, start: int) -> No
     for row, text in enumerate(texts, start + 1):
         if "\t" in text and "\n" in text:
             raise DataError(
-                f"{source}: row {row}: a field continues over several lines: is a"
+                f"{source}: row {row:,}: a field continues over several lines: is a"
                 ' quotation mark not closed? In .tsv too, a " at the start of a field'
                 ' opens a quoted field, and a " inside it is written ""'
             )

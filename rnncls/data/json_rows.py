@@ -41,7 +41,7 @@ def _iter_rows(
     stream: BinaryIO, source: str, columns: Columns
 ) -> Iterator[tuple[str, str | None]]:
     for number, line in decode_lines(stream, source):
-        place = f"{source}: row {number}"
+        place = f"{source}: row {number:,}"
         row = _parse_object(line, place, columns)
         text = " ".join(_text_of(row, name, place) for name in columns.text)
         label = None
@@ -111,7 +111,7 @@ def read_jsonl_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """
     with open_text(path, file_format.encoding) as stream:
         for number, line in enumerate(stream, start=1):
-            place = f"{path}: row {number}"
+            place = f"{path}: row {number:,}"
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -137,7 +137,7 @@ def read_json_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
             " one object per line"
         )
     for number, row in enumerate(document, start=1):
-        yield _to_record(row, f"{path}: row {number}")
+        yield _to_record(row, f"{path}: row {number:,}")
 
 
 def _to_record(row: object, place: str) -> Record:

@@ -40,7 +40,7 @@ def decode_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(stream, start=1):
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-        yield number, decode(line, f"{source}: row {number}")
+        yield number, decode(line, f"{source}: row {number:,}")
 
 
 def read_pieces(stream: io.BufferedIOBase, source: str) -> Iterator[str]:
@@ -58,7 +58,7 @@ def read_pieces(stream: io.BufferedIOBase, source: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             row += error.object[: error.start].count(b"\n")
             raise DataError(
-                f"{source}: row {row}: not UTF-8: {error.reason}"
+                f"{source}: row {row:,}: not UTF-8: {error.reason}"
             ) from error
         if not data:
             return
@@ -77,13 +77,13 @@ def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Recor
             match = _FASTTEXT.match(line.strip())
             if match is None:
                 raise DataError(
-                    f"{path}: row {number}: expected __label__CLASS and a text, found"
+                    f"{path}: row {number:,}: expected __label__CLASS and a text, found"
                     f" {line.strip()[:_SHOWN_CHARACTERS]!r}"
                 )
             label, text = match.groups()
             if text.startswith("__label__"):
                 raise DataError(
-                    f"{path}: row {number}: has several labels: rnncls learns one class"
+                    f"{path}: row {number:,}: has several labels: rnncls learns one class"
                     " per text: keep one"
                 )
             yield {LABEL: label, TEXT: text}

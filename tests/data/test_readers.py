@@ -426,6 +426,10 @@ def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
     [
         ("text,label\na,b\nc\n", "row 2: expected 2 columns, found 1: c"),
         (
+            "text,label\n" + "a,b\n" * 1218 + "c\n",
+            "row 1,219: expected 2 columns, found 1: c",
+        ),
+        (
             "text,label\na,b,c\n",
             (
                 "row 1: expected 2 columns, found 3: a,b,c; put a text that holds the"
