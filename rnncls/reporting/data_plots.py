@@ -29,14 +29,18 @@ def plot_lengths(lengths: Lengths, max_tokens: int) -> Figure:
     axes = figure.add_subplot()
     width = lengths.edges[1] - lengths.edges[0]
     left_edges = [edge - 0.5 for edge in lengths.edges]
+    last_edge = lengths.edges[-1]
     axes.bar(
-        left_edges, lengths.counts, width=width * 0.9, align="edge", color=COLORS[0]
+        left_edges,
+        lengths.counts,
+        width=width * 0.9,
+        align="edge",
+        color=COLORS[0],
     )
-    if max_tokens <= lengths.edges[-1] + width:
+    if max_tokens <= last_edge + width:
         label = f"max_tokens: {max_tokens}"
         axes.axvline(max_tokens + 0.5, color=COLORS[1], label=label)
         axes.legend()
-    last_edge = lengths.edges[-1]
     axes.set_xlabel(f"tokens per text (last bar: {last_edge} or more)")
     axes.set_ylabel("training rows")
     return figure

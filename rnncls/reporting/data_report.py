@@ -49,17 +49,22 @@ def class_rows(inspection: Inspection) -> Iterator[tuple[str, list[int], float]]
     The relative size is the number of its training rows divided by that of the largest
     class.
     """
-    counts_by_split = list(inspection.classes.values())
     train_counts = inspection.classes["train"]
     names = list(train_counts)
     largest = max(train_counts.values())
     for name in names[:MAX_CLASSES]:
-        counts = [counts[name] for counts in counts_by_split]
+        counts = _sum_by_split(inspection, [name])
         yield name, counts, train_counts[name] / largest
     other_names = names[MAX_CLASSES:]
     if other_names:
-        sums = [sum(counts[name] for name in other_names) for counts in counts_by_split]
-        yield f"{len(other_names)} more", sums, 0.0
+        yield f"{len(other_names)} more", _sum_by_split(inspection, other_names), 0.0
+
+
+def _sum_by_split(inspection: Inspection, names: Sequence[str]) -> list[int]:
+    """Return how many rows of these classes each split has."""
+    return [
+        sum(counts[name] for name in names) for counts in inspection.classes.values()
+    ]
 
 
 def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
@@ -76,9 +81,13 @@ def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
     table = grid_table("Rows", header, rows)
     _keep_bars(table)
     table.add_section()
-    totals = [sum(counts.values()) for counts in inspection.classes.values()]
-    table.add_row("all", *map("{:,}".format, totals), "")
+    table.add_row("all", *_totals(inspection), "")
     return table
+
+
+def _totals(inspection: Inspection) -> list[str]:
+    """Return the number of rows of each split."""
+    return [f"{sum(counts.values()):,}" for counts in inspection.classes.values()]
 
 
 def length_table(lengths: Lengths, *, is_ascii: bool) -> Table:
@@ -106,16 +115,14 @@ def _keep_bars(table: Table) -> None:
 
 def length_rows(lengths: Lengths) -> Iterator[tuple[str, int]]:
     """Yield each bin of the histogram as "from-to", and its count."""
-    next_starts = [*lengths.edges[1:], None]
-    for start, next_start, count in zip(
-        lengths.edges, next_starts, lengths.counts, strict=True
-    ):
-        if next_start is None:
-            yield f"{start} or more", count
-        elif next_start == start + 1:
-            yield str(start), count
-        else:
-            yield f"{start}-{next_start - 1}", count
+    names = list(map(_bin_name, lengths.edges, lengths.edges[1:]))
+    names.append(f"{lengths.edges[-1]} or more")
+    yield from zip(names, lengths.counts, strict=True)
+
+
+def _bin_name(start: int, next_start: int) -> str:
+    last = next_start - 1
+    return str(start) if last == start else f"{start}-{last}"
 
 
 def split_rows(inspection: Inspection) -> Iterator[list[str]]:
@@ -164,12 +171,16 @@ def finding_lines(inspection: Inspection) -> Iterator[tuple[int, str]]:
     for finding in inspection.findings:
         yield 0, finding_title(finding)
         yield 2, _advice(finding)
-        for example in finding.examples:
-            yield 0, ""
-            for row in example:
-                yield 4, f"{row_name(row)}: {shorten(row.text, _TEXT_LENGTH)}"
+        yield from _example_lines(finding)
         yield 0, ""
     yield 0, METHOD
+
+
+def _example_lines(finding: Finding) -> Iterator[tuple[int, str]]:
+    for example in finding.examples:
+        yield 0, ""
+        for row in example:
+            yield 4, f"{row_name(row)}: {shorten(row.text, _TEXT_LENGTH)}"
 
 
 def _nothing_found() -> str:
@@ -236,8 +247,9 @@ def _class_parts(inspection: Inspection) -> Iterator[Markup]:
     rows = list(class_rows(inspection))
     names = [name for name, _, _ in rows]
     train_counts = [counts[0] for _, counts, _ in rows]
+    figure = plot_class_sizes(names, train_counts)
     yield html.picture(
-        to_png(plot_class_sizes(names, train_counts)),
+        to_png(figure),
         "Training rows per class",
         "Bars: the training rows of each class; table below",
     )

@@ -22,13 +22,16 @@ _TITLE_LENGTH = 60
 
 def explanation_parts(explanation: Explanation) -> list[Markup]:
     """Return an explanation as parts of a page."""
-    header, rows = contribution_rows(explanation, range(len(explanation.tokens)))
+    all_indices = range(len(explanation.tokens))
+    header, rows = contribution_rows(explanation, all_indices)
     label = printable(explanation.label)
+    heading = _title(label, explanation.text)
+    question = f"Why {label}?"
     summary = f"{explanation.meaning()} {occlusion_agreement(explanation)}"
     return [
-        html.heading(_title(label, explanation.text)),
+        html.heading(heading),
         html.paragraph(probs_line(explanation.probs)),
-        html.paragraph(f"Why {label}? {legend(has_colors=True)}"),
+        html.paragraph(f"{question} {legend(has_colors=True)}"),
         _coloured_tokens(explanation),
         html.paragraph(printable(summary)),
         html.table(f"Contributions to the logit of {label}", header, rows),
@@ -60,13 +63,11 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
     ]
     header = ["token", "position", *map(printable, trajectory.labels)]
     caption = "Probability of each class after each token"
+    alt = f"{caption}; the table below has the values."
+    prediction = printable(trajectory.verdicts[-1])
     return [
-        html.heading(_title(printable(trajectory.verdicts[-1]), trajectory.text)),
-        html.picture(
-            png,
-            printable(trajectory.meaning()),
-            f"{caption}; the table below has the values.",
-        ),
+        html.heading(_title(prediction, trajectory.text)),
+        html.picture(png, printable(trajectory.meaning()), alt),
         html.table(caption, header, rows),
     ]
 

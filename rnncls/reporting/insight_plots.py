@@ -5,7 +5,7 @@ A table or the JSON output of the command has the same values.
 Shapes: T tokens, C classes, H units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -73,10 +73,7 @@ def plot_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
     figure = new_figure()
     axes = figure.add_subplot()
     lengths = [point.num_tokens for point in points]
-    accuracies = np.array([point.accuracy for point in points]) * 100
-    lows = np.array([point.accuracy_interval[0] for point in points]) * 100
-    highs = np.array([point.accuracy_interval[1] for point in points]) * 100
-    errors = np.maximum([accuracies - lows, highs - accuracies], 0)
+    accuracies, errors = _accuracies_in_percent(points)
     axes.errorbar(lengths, accuracies, errors, color=COLORS[0], marker="o", capsize=3)
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
@@ -86,6 +83,17 @@ def plot_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
     axes.set_ylabel(f"accuracy in %, with {INTERVAL}s")
     axes.set_title(_plain(title))
     return figure
+
+
+def _accuracies_in_percent(
+    points: Sequence[AnytimePoint],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the accuracies [N], and how far their intervals reach from them [2, N]."""
+    accuracies = np.array([point.accuracy for point in points])
+    intervals = np.array([point.accuracy_interval for point in points])
+    low, high = intervals.T
+    errors = np.maximum([accuracies - low, high - accuracies], 0)
+    return 100 * accuracies, 100 * errors
 
 
 def plot_trace(trace: Trace) -> Figure:
@@ -99,12 +107,10 @@ def plot_trace(trace: Trace) -> Figure:
     width = _width(len(trace.tokens)) * len(directions)
     figure = new_figure(width=width, height=2.2 * len(names) + 1.2)
     grid = figure.subplots(len(names), len(directions), squeeze=False, sharex=True)
-    for column, direction in enumerate(directions):
-        _plot_direction(figure, list(grid[:, column]), trace, direction)
-        _name_tokens(grid[-1, column], trace.tokens)
-    memory = "cell" if "cell" in names else "hidden"
+    for direction, column in zip(directions, grid.T, strict=True):
+        _plot_direction(figure, column, trace, direction)
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"units, by last {memory} state")
+        axes.set_ylabel(f"units, by last {_memory_state(names)} state")
     return figure
 
 
@@ -112,16 +118,28 @@ def _plot_direction(
     figure: Figure, column: Sequence[Axes], trace: Trace, direction: str
 ) -> None:
     """Plot a heat map for each state and gate of a direction."""
-    values = {
-        name: np.array(rows).T for name, rows in trace.directions[direction].items()
-    }  # [H, T] each
-    memory = values["cell" if "cell" in values else "hidden"]
-    last = -1 if direction == "forward" else 0
-    order = np.argsort(memory[:, last], kind="stable")
-    for axes, name in zip(column, values, strict=True):
+    states_and_gates = trace.directions[direction]
+    order = _order_by_memory(states_and_gates, direction)
+    for axes, (name, rows) in zip(column, states_and_gates.items(), strict=True):
         is_state = name in STATES
-        _plot_heat(figure, axes, values[name][order], is_signed=is_state)
+        values = np.array(rows).T  # [H, T]
+        _plot_heat(figure, axes, values[order], is_signed=is_state)
         axes.set_title(f"{name} {'state' if is_state else 'gate'}, {direction}")
+    _name_tokens(column[-1], trace.tokens)
+
+
+def _order_by_memory(
+    states_and_gates: Mapping[str, list[list[float]]], direction: str
+) -> npt.NDArray[np.int64]:
+    """Return the units in the order of their memory after the last token read. [H]."""
+    memory = np.array(states_and_gates[_memory_state(states_and_gates)])  # [T, H]
+    last_token = -1 if direction == "forward" else 0
+    return np.argsort(memory[last_token], kind="stable")
+
+
+def _memory_state(names: Container[str]) -> str:
+    """Return the name of the state that is a network's memory."""
+    return "cell" if "cell" in names else "hidden"
 
 
 def plot_gradients(measured: Sequence[Measured]) -> Figure:
@@ -131,12 +149,7 @@ def plot_gradients(measured: Sequence[Measured]) -> Figure:
     labels = list(dict.fromkeys(network.label for network in measured))
     for network in measured:
         color = COLORS[labels.index(network.label) % len(COLORS)]
-        axes.plot(
-            network.curve.shares,
-            {"first": "--", "trained": "-"}[network.weights],
-            color=color,
-            label=f"{network.label}, {network.weights} weights",
-        )
+        _plot_norms(axes, network, color)
     axes.axhline(FLOOR, color=GREY, linewidth=0.8, linestyle=":")
     lowest = min(min(network.curve.shares) for network in measured)
     use_log_scale(axes)
@@ -147,24 +160,40 @@ def plot_gradients(measured: Sequence[Measured]) -> Figure:
     return figure
 
 
+def _plot_norms(axes: Axes, network: Measured, color: str) -> None:
+    axes.plot(
+        network.curve.shares,
+        {"first": "--", "trained": "-"}[network.weights],
+        color=color,
+        label=f"{network.label}, {network.weights} weights",
+    )
+
+
 def plot_word_order(readings: Sequence[WordOrderResult]) -> Figure:
     """Plot a bar with an interval for the accuracy of each word order."""
     figure = new_figure(height=0.6 + 0.5 * len(readings))
     axes = figure.add_subplot()
-    accuracies = np.array([reading.accuracy for reading in readings])
-    intervals = np.array([reading.interval for reading in readings]).T  # [2, R]
-    axes.barh(
-        [reading.name for reading in readings],
-        accuracies,
-        xerr=np.abs(intervals - accuracies),
-        color=[COLORS[reading.name == BAG] for reading in readings],
-        capsize=3,
-    )
-    for position, accuracy in enumerate(accuracies):
-        axes.text(0.01, position, percent(accuracy, 1), va="center", color="white")
+    for position, reading in enumerate(readings):
+        _plot_bar(axes, position, reading)
+    names = [reading.name for reading in readings]
+    axes.set_yticks(range(len(readings)), names)
     axes.set(xlim=(0, 1), xlabel=f"accuracy, with its {INTERVAL}")
     axes.invert_yaxis()
     return figure
+
+
+def _plot_bar(axes: Axes, position: int, reading: WordOrderResult) -> None:
+    """Plot the accuracy of a word order as a bar with its interval."""
+    accuracy = reading.accuracy
+    low, high = reading.interval
+    axes.barh(
+        position,
+        accuracy,
+        xerr=[[abs(low - accuracy)], [abs(high - accuracy)]],
+        color=COLORS[reading.name == BAG],
+        capsize=3,
+    )
+    axes.text(0.01, position, percent(accuracy, 1), va="center", color="white")
 
 
 def _plot_heat(

@@ -86,16 +86,16 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     """Print probabilities, marked tokens, a table of the strongest, and a summary."""
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
     mark_tokens = coloured_tokens if has_colors else marked_tokens
+    question = f"Why {explanation.label}?"
+    summary = explanation.meaning()
     console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
     console.print()
-    print_sentence(console, f"Why {explanation.label}? {legend(has_colors=has_colors)}")
+    print_sentence(console, f"{question} {legend(has_colors=has_colors)}")
     console.print()
     console.print(mark_tokens(explanation))
     console.print()
     console.print(contribution_table(explanation))
-    print_sentence(
-        console, f"{explanation.meaning()} {occlusion_agreement(explanation)}"
-    )
+    print_sentence(console, f"{summary} {occlusion_agreement(explanation)}")
 
 
 def probs_line(probs: dict[str, float]) -> str:
@@ -163,22 +163,22 @@ def contribution_table(explanation: Explanation) -> Table:
 def trajectory_table(trajectory: Trajectory) -> Table:
     """Return the prediction after each token, and after which one it was decided."""
     header = ["token", "position", "prediction", "probability", ""]
-    rows = []
-    for index, token in enumerate(trajectory.tokens):
-        prob = max(trajectory.probs[index])
-        prob_bar = bar(prob, _BAR_WIDTH, is_ascii=True)
-        note = "  decided" if index == trajectory.decided_at else ""
-        row = [
-            token,
-            f"{index + 1}",
-            trajectory.verdicts[index],
-            percent(prob),
-            f"{prob_bar:{_BAR_WIDTH}}{note}",
-        ]
-        rows.append(row)
+    predictions = trajectory.verdicts
+    rows = [
+        [token, f"{index + 1}", predictions[index], *_prob_cells(trajectory, index)]
+        for index, token in enumerate(trajectory.tokens)
+    ]
     table = plain_table("Prediction after each token", header, rows)
     table.columns[2].justify = table.columns[4].justify = "left"
     return table
+
+
+def _prob_cells(trajectory: Trajectory, index: int) -> tuple[str, str]:
+    """Return the highest probability after a token, and its bar with a note."""
+    prob = max(trajectory.probs[index])
+    prob_bar = bar(prob, _BAR_WIDTH, is_ascii=True)
+    note = "  decided" if index == trajectory.decided_at else ""
+    return percent(prob), f"{prob_bar:{_BAR_WIDTH}}{note}"
 
 
 def anytime_table(points: Sequence[AnytimePoint], title: str) -> Table:
@@ -204,13 +204,11 @@ def trace_tables(trace: Trace) -> list[Table]:
 def _trace_table(trace: Trace, direction: str) -> Table:
     means = trace.means(direction)
     names = [f"|{name}|" if name in STATES else name for name in means]
-    columns = [trace.jumps(direction), *means.values()]
-    rows = [
-        [token, f"{position}", *map("{:.3f}".format, values)]
-        for position, (token, *values) in enumerate(
-            zip(trace.tokens, *columns, strict=True), start=1
-        )
-    ]
+    values_by_token = zip(trace.jumps(direction), *means.values(), strict=True)
+    rows: list[list[str]] = []
+    for token, values in zip(trace.tokens, values_by_token, strict=True):
+        position = len(rows) + 1
+        rows.append([token, f"{position}", *map("{:.3f}".format, values)])
     title = f"Layer {trace.layer}, {direction} direction: means over its units"
     return plain_table(title, ["token", "position", "change", *names], rows)
 
@@ -218,23 +216,23 @@ def _trace_table(trace: Trace, direction: str) -> Table:
 def flag_table(flags: Sequence[Flag], title: str) -> Table:
     """Return the units that act as switches, the best first."""
     header = ["unit", "score", "texts", "kept", "on at the end of", "switched on by"]
-    rows = [
-        [
-            f"{flag.direction} {flag.unit} {'+' if flag.side > 0 else '-'}",
-            f"{flag.score:.2f}",
-            percent(flag.share_texts, 0),
-            percent(flag.kept, 0),
-            (
-                f"{percent(flag.share_of_label, 0)} {flag.label},"
-                f" {percent(flag.share_of_others, 0)} others"
-            ),
-            " ".join(word.word for word in flag.words),
-        ]
-        for flag in flags
-    ]
-    table = plain_table(title, header, rows)
+    table = plain_table(title, header, list(map(_flag_row, flags)))
     table.columns[4].justify = table.columns[5].justify = "left"
     return table
+
+
+def _flag_row(flag: Flag) -> list[str]:
+    sign = "+" if flag.side > 0 else "-"
+    label_share = percent(flag.share_of_label, 0)
+    other_share = percent(flag.share_of_others, 0)
+    return [
+        f"{flag.direction} {flag.unit} {sign}",
+        f"{flag.score:.2f}",
+        percent(flag.share_texts, 0),
+        percent(flag.kept, 0),
+        f"{label_share} {flag.label}, {other_share} others",
+        " ".join(word.word for word in flag.words),
+    ]
 
 
 def check_table(checks: Sequence[Check], title: str) -> Table:

@@ -98,22 +98,32 @@ def plot_series(series: Sequence[Series], form: str) -> list[str]:
     Returns:
         `HEIGHT` lines, and two lines for the x axis.
     """
-    xs = [x for line in series for x, _ in line.points]
-    ys = [y for line in series for _, y in line.points]
-    scale = _Scale(min(xs), max(xs), min(ys), max(ys))
+    scale = _scale_of(series)
     grid = [[" "] * WIDTH for _ in range(HEIGHT)]
     for line in series:
         _plot_dots(grid, line, scale)
     for line in series:
-        for x, y in line.points:
-            row, column = scale.cell(x, y)
-            grid[row][column] = line.mark
+        _plot_marks(grid, line, scale)
     labels = {0: form.format(scale.high), HEIGHT - 1: form.format(scale.low)}
     lines = [
         f"{labels.get(index, ''):>8} │{''.join(characters).rstrip()}"
         for index, characters in enumerate(grid)
     ]
     return [*lines, *_x_axis(scale)]
+
+
+def _scale_of(series: Sequence[Series]) -> _Scale:
+    """Return the scale that covers all points."""
+    xs = [x for line in series for x, _ in line.points]
+    ys = [y for line in series for _, y in line.points]
+    return _Scale(min(xs), max(xs), min(ys), max(ys))
+
+
+def _plot_marks(grid: list[list[str]], line: Series, scale: _Scale) -> None:
+    """Put the mark of a line at its points."""
+    for x, y in line.points:
+        row, column = scale.cell(x, y)
+        grid[row][column] = line.mark
 
 
 def _plot_dots(grid: list[list[str]], line: Series, scale: _Scale) -> None:
