@@ -32,13 +32,15 @@ class TextClassifier(nn.Module):
         self.section = section
         self.embedding = build_embedding(vocab_size, section.embedding_dim)
         self.encoder: Encoder | GridLstm | None = None
-        if section.cell == "none":
-            state_size, poolings = section.embedding_dim, ["mean"]
-        else:
+        state_size = section.embedding_dim
+        poolings = ["mean"]
+        if section.cell != "none":
             self.encoder = build_encoder(section)
-            state_size, poolings = self.encoder.state_size, list(section.pooling)
+            state_size = self.encoder.state_size
+            poolings = list(section.pooling)
         self.pooling = Pooling(poolings, state_size)
-        self.linear = nn.Linear(len(poolings) * state_size, num_classes)
+        pooled_size = len(poolings) * state_size
+        self.linear = nn.Linear(pooled_size, num_classes)
         # Logits are divided by it (rnncls.evaluation.calibration fits it).
         self.temperature = 1.0
 
@@ -68,9 +70,7 @@ class TextClassifier(nn.Module):
         Returns:
             [B, C] float32.
         """
-        if word_vectors is None:
-            word_vectors = self.embedding.weight
-        inputs = F.embedding(token_ids.t(), word_vectors)  # [T, B, E]
+        inputs = self._embed(token_ids, word_vectors)  # [T, B, E]
         if shift is not None:
             inputs = inputs + shift
         if dropout is not None and dropout.inputs is not None:
@@ -84,6 +84,14 @@ class TextClassifier(nn.Module):
         if dropout is not None:
             pooled = pooled * dropout.last
         return self.classify(pooled)
+
+    def _embed(
+        self, token_ids: torch.Tensor, word_vectors: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return the word vectors of token ids. [B, T] -> [T, B, E]."""
+        if word_vectors is None:
+            word_vectors = self.embedding.weight
+        return F.embedding(token_ids.t(), word_vectors)
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return the logits of pooled states, divided by the temperature.
@@ -125,23 +133,26 @@ class TextClassifier(nn.Module):
 
     def sample_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Sample the dropout masks of a training step for that many texts."""
-        section, encoder = self.section, self.encoder
-        sizes = [encoder.state_size] * (section.num_layers - 1) if encoder else []
-        between = [
-            sample_mask(num_texts, size, section.dropout, generator) for size in sizes
-        ]
-        last = sample_mask(
-            num_texts, self.linear.in_features, section.dropout, generator
-        )
+        section = self.section
+        rate = section.dropout
+        # Changing the order of the samples would change what a seed trains.
+        between = []
+        if self.encoder is not None:
+            size = self.encoder.state_size
+            for _ in range(section.num_layers - 1):
+                mask = sample_mask(num_texts, size, rate, generator)  # [B, S]
+                between.append(mask)
+        pooled_size = self.linear.in_features
+        last = sample_mask(num_texts, pooled_size, rate, generator)  # [B, P * S]
         inputs = None
         if section.input_dropout:
             inputs = sample_mask(
                 num_texts, section.embedding_dim, section.input_dropout, generator
-            )
-        weights = encoder.recurrent_weights() if encoder else []
+            )  # [B, E]
+        weights = [] if self.encoder is None else self.encoder.recurrent_weights()
         recurrent = sample_recurrent_masks(
             weights, section.recurrent_dropout, generator
-        )
+        )  # [G * H, H] each
         return Dropout(between, last, inputs, recurrent)
 
     def layers(self) -> list[list[nn.Parameter]]:

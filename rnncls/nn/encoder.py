@@ -67,12 +67,14 @@ class Encoder(nn.Module):
         """
         index = None
         if self.num_directions == 2:
-            index = compute_reverse_index(lengths, len(inputs), is_ragged=is_ragged)
+            num_steps = len(inputs)
+            index = compute_reverse_index(lengths, num_steps, is_ragged=is_ragged)
+        masks = dropout.between if dropout is not None else []
         states = self._run_layer(0, inputs, index, dropout, dtype)
         for layer in range(1, self.num_layers):
             inputs = states.joined()  # [T, B, S]
-            if dropout and dropout.between:
-                inputs = inputs * dropout.between[layer - 1]
+            if masks:
+                inputs = inputs * masks[layer - 1]
             states = self._run_layer(layer, inputs, index, dropout, dtype)
         return states
 
@@ -85,17 +87,25 @@ class Encoder(nn.Module):
         dtype: torch.dtype | None,
     ) -> States:
         """Run one layer in all its directions; `index` is the reverse index."""
-
-        def run(inputs: torch.Tensor, direction: int) -> torch.Tensor:
-            weights = self.weights_of(layer, direction)
-            number = layer * self.num_directions + direction
-            dropped = drop_recurrent(weights, dropout, number)
-            return run_kernel(self.rnn.mode, inputs, dropped, dtype)  # [T, B, H]
-
+        first = layer * self.num_directions
         if index is None:
-            return States(run(inputs, 0))
-        backward = run(reorder(inputs, index), 1)
-        return States(run(inputs, 0), backward, index)
+            return States(self._run_direction(first, inputs, dropout, dtype))
+        reversed_inputs = reorder(inputs, index)  # [T, B, E or S]
+        backward = self._run_direction(first + 1, reversed_inputs, dropout, dtype)
+        forward = self._run_direction(first, inputs, dropout, dtype)
+        return States(forward, backward, index)
+
+    def _run_direction(
+        self,
+        index: int,
+        inputs: torch.Tensor,
+        dropout: Dropout | None,
+        dtype: torch.dtype | None,
+    ) -> torch.Tensor:
+        """Run the layer and direction with this index in `all_weights`. [T, B, H]."""
+        weights = LayerWeights(*self.rnn.all_weights[index])
+        weights = drop_recurrent(weights, dropout, index)
+        return run_kernel(self.rnn.mode, inputs, weights, dtype)
 
     def step(
         self, vectors: torch.Tensor, hidden_state: HiddenState

@@ -36,13 +36,13 @@ class GridLstm(nn.Module):
         self.num_layers = section.num_layers
         self.state_size = size * self.num_directions
         self.project = nn.Linear(section.embedding_dim, 2 * size)
-        blocks = range(self.num_layers * self.num_directions)
-        time = [nn.LSTM(size, size) for _ in blocks]
-        depth = [nn.LSTMCell(size, size) for _ in blocks]
-        for along_time in time:
-            init_recurrent_weights(along_time)
-        for along_depth in depth:
-            init_recurrent_weights(along_depth)
+        num_blocks = self.num_layers * self.num_directions
+        time = [nn.LSTM(size, size) for _ in range(num_blocks)]
+        depth = [nn.LSTMCell(size, size) for _ in range(num_blocks)]
+        for lstm in time:
+            init_recurrent_weights(lstm)
+        for cell in depth:
+            init_recurrent_weights(cell)
         self.time = nn.ModuleList(time)
         self.depth = nn.ModuleList(depth)
 
@@ -72,19 +72,26 @@ class GridLstm(nn.Module):
     ) -> torch.Tensor:
         """Run all layers in one direction. [T, B, 2 * H] -> [T, B, H]."""
         state, cell = projected.chunk(2, dim=-1)  # [T, B, H]
-        size = state.shape[2]
-        columns = slice(direction * size, (direction + 1) * size)
+        masks = self._masks_between(dropout, direction)
         for layer in range(self.num_layers):
+            if masks and layer > 0:
+                state = state * masks[layer - 1]
             block = layer * self.num_directions + direction
             weights = self._time_weights(block)
             weights = drop_recurrent(weights, dropout, block)
             along_time = run_kernel("LSTM", state, weights, dtype)  # [T, B, H]
             state, cell = self._step_depth(block, along_time, state, cell)
-            is_last = layer == self.num_layers - 1
-            if dropout and dropout.between and not is_last:
-                mask = dropout.between[layer]  # [B, S]
-                state = state * mask[:, columns]
         return state
+
+    def _masks_between(
+        self, dropout: Dropout | None, direction: int
+    ) -> list[torch.Tensor]:
+        """Return one direction's columns of the masks between layers. [B, H] each."""
+        if dropout is None:
+            return []
+        size = self.state_size // self.num_directions
+        first = direction * size
+        return [mask[:, first : first + size] for mask in dropout.between]
 
     def _step_depth(
         self,

@@ -124,28 +124,51 @@ class _TanhRnn(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         inputs, input_weight, recurrent_weight, states = ctx.saved_tensors
-        one = states.new_ones(())
-        tanh_slopes = torch.addcmul(one, states, states, value=-1)  # [T, B, H]
-        # The gradient of the states becomes, in place, that of tanh's arguments.
-        sums = gradient.clone()  # [T, B, H]
-        steps = sums.unbind()
-        slopes = tanh_slopes.unbind()
-        steps[-1].mul_(slopes[-1])
-        for step in reversed(range(len(steps) - 1)):
-            following = steps[step + 1]
-            steps[step].addmm_(following, recurrent_weight).mul_(slopes[step])
+        sums = _backpropagate_states(gradient, states, recurrent_weight)  # [T, B, H]
         flat_sums = sums.flatten(0, 1)  # [T * B, H]
+        flat_inputs = inputs.flatten(0, 1)  # [T * B, E]
         next_sums = sums[1:].flatten(0, 1)  # [(T - 1) * B, H]
         previous_states = states[:-1].flatten(0, 1)  # [(T - 1) * B, H]
+
         bias_gradient = flat_sums.sum(dim=0)  # [H]
+        input_gradient = sums @ input_weight  # [T, B, E]
+        input_weight_gradient = flat_sums.t() @ flat_inputs  # [H, E]
+        recurrent_weight_gradient = next_sums.t() @ previous_states  # [H, H]
         # Two tensors for the two biases: the optimiser adds up and clips in place.
         return (
-            sums @ input_weight,
-            flat_sums.t() @ inputs.flatten(0, 1),
-            next_sums.t() @ previous_states,
+            input_gradient,
+            input_weight_gradient,
+            recurrent_weight_gradient,
             bias_gradient,
             bias_gradient.clone(),
         )
+
+
+def _backpropagate_states(
+    gradient: torch.Tensor, states: torch.Tensor, recurrent_weight: torch.Tensor
+) -> torch.Tensor:
+    """Return the gradient of the arguments of tanh.
+
+    Args:
+        gradient: [T, B, H], of the states.
+        states: [T, B, H].
+        recurrent_weight: [H, H].
+
+    Returns:
+        [T, B, H].
+    """
+    one = states.new_ones(())
+    tanh_slopes = torch.addcmul(one, states, states, value=-1)  # [T, B, H]
+    # The gradient of the states becomes, in place, that of tanh's arguments.
+    sums = gradient.clone()  # [T, B, H]
+    steps = sums.unbind()
+    slopes = tanh_slopes.unbind()
+    steps[-1].mul_(slopes[-1])
+    for step in reversed(range(len(steps) - 1)):
+        following = steps[step + 1]
+        steps[step].addmm_(following, recurrent_weight)
+        steps[step].mul_(slopes[step])
+    return sums
 
 
 def reorder(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

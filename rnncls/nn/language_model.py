@@ -86,10 +86,12 @@ class LanguageModel(nn.Module):
         encoded: States = self.encoder(
             inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
         )
-        states = torch.cat(encoded.directions(), dim=1)[:-1]  # [T - 1, D * B, H]
+        states = torch.cat(encoded.directions(), dim=1)  # [T, D * B, H]
+        # The state at the last step has no word left to predict.
+        states = states[:-1]  # [T - 1, D * B, H]
         if dropout is not None:
-            masks = torch.split(dropout.last, states.shape[2], dim=1)
-            states = states * torch.cat(masks)  # [D * B, H]
+            mask_of_direction = torch.split(dropout.last, states.shape[2], dim=1)
+            states = states * torch.cat(mask_of_direction)  # [D * B, H]
         targets = _next_words(encoded, words, lengths)  # [T - 1, D * B]
         return self._sum_nll(states.flatten(0, 1), targets.flatten(), dtype)
 
@@ -129,19 +131,35 @@ class LanguageModel(nn.Module):
         """
         outer_dtype = states.dtype
         inputs = states.to(dtype or outer_dtype)
-        cutoffs = self.softmax.cutoffs
+        first_tail = self.softmax.cutoffs[0]
         head_targets = targets.clone()  # [G]
         loss = states.new_zeros(())
         for tail in range(self.softmax.n_clusters):
-            first, end = cutoffs[tail], cutoffs[tail + 1]
-            is_in_tail = (targets >= first) & (targets < end)  # [G]
-            rows = is_in_tail.nonzero().squeeze(1)
-            head_targets[rows] = cutoffs[0] + tail
-            tail_targets = targets[rows] - first
-            nll = self._tail_nll(tail, inputs[rows], tail_targets)
+            rows, tail_targets = self._select_tail(tail, targets)
+            head_targets[rows] = first_tail + tail
+            tail_inputs = inputs[rows]  # [rows, H]
+            nll = self._tail_nll(tail, tail_inputs, tail_targets)
             loss = loss + nll.to(outer_dtype).sum()
         nll = self._head_nll(inputs, head_targets)  # [G]
         return loss + nll.to(outer_dtype).sum()
+
+    def _select_tail(
+        self, tail: int, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the targets that are in a tail.
+
+        Args:
+            tail: From 0.
+            targets: [G] int64, ids of the vocabulary or `IGNORE_INDEX`.
+
+        Returns:
+            Their indices among the targets, [rows] int64, and the targets counted from
+            the first word of the tail, [rows] int64.
+        """
+        first, end = self.softmax.cutoffs[tail : tail + 2]
+        is_in_tail = (targets >= first) & (targets < end)  # [G]
+        rows = is_in_tail.nonzero().squeeze(1)
+        return rows, targets[rows] - first
 
     def _head_nll(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the negative log-likelihoods in the head: frequent words and tails.

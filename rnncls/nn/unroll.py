@@ -60,8 +60,8 @@ def unroll(
     if encoder.num_directions == 2:
         index = compute_reverse_index(lengths, len(inputs), is_ragged=is_ragged)
     layer = _unroll_layer(encoder, 0, inputs, index)
-    for number in range(1, num_layers or encoder.num_layers):
-        layer = _unroll_layer(encoder, number, layer.states.joined(), index)
+    for above in range(1, num_layers or encoder.num_layers):
+        layer = _unroll_layer(encoder, above, layer.states.joined(), index)
     return layer
 
 
@@ -69,14 +69,22 @@ def _unroll_layer(
     encoder: Encoder, layer: int, inputs: torch.Tensor, index: torch.Tensor | None
 ) -> UnrolledLayer:
     mode = encoder.rnn.mode
-    steps = [unroll_direction(mode, inputs, encoder.weights_of(layer, 0))]
-    if index is not None:
-        reversed_inputs = reorder(inputs, index)
-        weights = encoder.weights_of(layer, 1)
-        steps.append(unroll_direction(mode, reversed_inputs, weights))
-    forward = stack_steps(steps[0])["hidden"]  # [T, B, H]
-    backward = None if index is None else stack_steps(steps[1])["hidden"]  # [T, B, H]
-    return UnrolledLayer(States(forward, backward, index), steps)
+    forward_weights = encoder.weights_of(layer, 0)
+    forward_steps = unroll_direction(mode, inputs, forward_weights)
+    forward = _stack_hidden(forward_steps)  # [T, B, H]
+    if index is None:
+        return UnrolledLayer(States(forward), [forward_steps])
+    reversed_inputs = reorder(inputs, index)  # [T, B, E]
+    backward_weights = encoder.weights_of(layer, 1)
+    backward_steps = unroll_direction(mode, reversed_inputs, backward_weights)
+    backward = _stack_hidden(backward_steps)  # [T, B, H]
+    states = States(forward, backward, index)
+    return UnrolledLayer(states, [forward_steps, backward_steps])
+
+
+def _stack_hidden(steps: list[Step]) -> torch.Tensor:
+    """Stack the hidden states of T steps. [T, B, H]."""
+    return torch.stack([step["hidden"] for step in steps])
 
 
 def stack_steps(steps: list[Step]) -> dict[str, torch.Tensor]:
@@ -98,24 +106,37 @@ def unroll_direction(
         T steps. Each `hidden` and `cell` is the tensor that the next step reads, so
         autograd can differentiate with respect to it.
     """
-    batch_size, hidden_size = inputs.shape[1], weights.recurrent.shape[1]
-    hidden = cell = inputs.new_zeros(batch_size, hidden_size)  # [B, H]
+    batch_size = inputs.shape[1]
+    hidden_size = weights.recurrent.shape[1]
+    zeros = inputs.new_zeros(batch_size, hidden_size)  # [B, H]
     from_inputs = F.linear(inputs, weights.input, weights.input_bias)  # [T, B, G * H]
+    step: Step = {"hidden": zeros, "cell": zeros}
     steps = []
     for from_input in from_inputs:
         from_state = F.linear(
-            hidden, weights.recurrent, weights.recurrent_bias
+            step["hidden"], weights.recurrent, weights.recurrent_bias
         )  # [B, G * H]
-        if mode == "LSTM":
-            step = _step_lstm(from_input + from_state, cell)
-            cell = step["cell"]
-        elif mode == "GRU":
-            step = _step_gru(from_input, from_state, hidden)
-        else:
-            step = {"hidden": torch.tanh(from_input + from_state)}
-        hidden = step["hidden"]
+        step = _take_step(mode, from_input, from_state, step)
         steps.append(step)
     return steps
+
+
+def _take_step(
+    mode: str, from_input: torch.Tensor, from_state: torch.Tensor, previous: Step
+) -> Step:
+    """Take one step of a cell.
+
+    Args:
+        mode: torch's name of the cell: RNN_TANH, LSTM or GRU.
+        from_input: [B, G * H], the input's share of the gates' arguments.
+        from_state: [B, G * H], the previous state's share.
+        previous: The values after the previous step.
+    """
+    if mode == "LSTM":
+        return _step_lstm(from_input + from_state, previous["cell"])
+    if mode == "GRU":
+        return _step_gru(from_input, from_state, previous["hidden"])
+    return {"hidden": torch.tanh(from_input + from_state)}
 
 
 def _step_lstm(gate_inputs: torch.Tensor, cell: torch.Tensor) -> Step:

@@ -1,4 +1,4 @@
-"""Calibration agrees with SciPy and scikit-learn, and with what is worked out by hand."""
+"""Calibration agrees with SciPy, scikit-learn and values computed by hand."""
 
 import numpy as np
 import numpy.typing as npt

@@ -52,8 +52,13 @@ def test_the_interval_of_the_difference_is_that_of_scipys_paired_bootstrap() -> 
 
     expected = bootstrap(
         (baseline.astype(float), own.astype(float)),
-        difference, paired=True, vectorized=True, method="percentile", n_resamples=2000, rng=generator,
-    ).confidence_interval  # fmt: skip
+        difference,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=2000,
+        rng=generator,
+    ).confidence_interval
     assert found.interval == pytest.approx((expected.low, expected.high), abs=0.01)
     assert found.difference == pytest.approx(own.mean() - baseline.mean())
     assert found.gained - found.lost == own.sum() - baseline.sum()
@@ -112,9 +117,11 @@ def _check_disagreements(found: Comparison) -> None:
             == f"{each.label},{each.text.replace(' the crowd', ',the crowd', 1)}"
         )
         assert 0 < sum(name == each.label for name in each.predicted) < 3
-    alike = [sum((name == each.label) == (each.predicted[0] == each.label) for name in each.predicted)
-             for each in found.disagreements]  # fmt: skip
-    assert alike == sorted(alike)
+    agreements = []
+    for disagreement in found.disagreements:
+        is_right = [name == disagreement.label for name in disagreement.predicted]
+        agreements.append(is_right.count(is_right[0]))
+    assert agreements == sorted(agreements)
 
 
 def test_size_and_speed_are_those_of_the_run_folder(runs: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Logits and scores: no dropout, no gradient, each text once, in any number of threads."""
+"""Logits and scores: no dropout or gradient; each text once, with any threads."""
 
 from collections.abc import Callable
 

@@ -46,7 +46,7 @@ ODD_TEXTS = {
 
 @pytest.fixture
 def predictor() -> Predictor:
-    """A model with fresh weights, far enough from 0 that texts get different answers."""
+    """Return a model with weights so large that texts get different answers."""
     config = parse_config(CONFIG, "test.yaml")
     torch.manual_seed(0)
     model = TextClassifier(config.model, len(WORDS), len(LABELS))

@@ -7,6 +7,7 @@ import torch
 
 from rnncls.config.sections import ModelSection
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.states import States, compute_reverse_index
 from rnncls.text.vocab import PAD_ID
 
 POOLINGS = [
@@ -75,3 +76,16 @@ def logits_of(
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def draw_states(lengths: torch.Tensor, *, bidirectional: bool) -> States:
+    """Return random states of width 2 a direction that require a gradient."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (int(lengths.max()), len(lengths), 2)
+    forward, backward = (
+        torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_()
+        for _ in range(2)
+    )
+    if not bidirectional:
+        return States(forward)
+    return States(forward, backward, compute_reverse_index(lengths, shape[0]))

@@ -6,21 +6,9 @@ import pytest
 import torch
 
 from rnncls.config import sections
-from rnncls.nn.pooling import PLAIN_POOLINGS, POOLINGS, Attention, Pooling, pool
-from rnncls.nn.states import States, compute_reverse_index
-
-
-def draw_states(lengths: torch.Tensor, *, bidirectional: bool) -> States:
-    """Return random states of width 2 a direction that want a gradient."""
-    generator = torch.Generator().manual_seed(0)
-    shape = (int(lengths.max()), len(lengths), 2)
-    forward, backward = (
-        torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_()
-        for _ in range(2)
-    )
-    if not bidirectional:
-        return States(forward)
-    return States(forward, backward, compute_reverse_index(lengths, shape[0]))
+from rnncls.nn.pooling import POOLINGS, Pooling
+from rnncls.nn.states import States
+from tests.nn.builders import draw_states
 
 
 def naive_join(states: States, lengths: torch.Tensor) -> list[torch.Tensor]:
@@ -89,49 +77,6 @@ def test_the_gradient_of_the_pooling_is_autograds(
     )
 
 
-def test_equal_tops_share_the_gradient_alike() -> None:
-    states = torch.tensor([[[2.0]], [[1.0]], [[2.0]]], requires_grad=True)
-    (top,) = pool(states, torch.tensor([3]), None, ["max"])
-    top.sum().backward()  # type: ignore[no-untyped-call]
-    assert states.grad is not None
-    assert states.grad.flatten().tolist() == [0.5, 0.0, 0.5]
-
-
-def test_padding_that_equals_the_top_takes_no_share_of_its_gradient() -> None:
-    states = torch.tensor(
-        [[[2.0]], [[1.0]], [[2.0]]], requires_grad=True
-    )  # the last one is padding
-    inside = torch.tensor([[True], [True], [False]])
-    (top,) = pool(states, torch.tensor([2]), inside, ["max"])
-    assert torch.autograd.grad(top.sum(), states)[0].flatten().tolist() == [
-        1.0,
-        0.0,
-        0.0,
-    ]
-
-
-def test_attention_weights_sum_to_one_and_leave_padding_out() -> None:
-    torch.manual_seed(0)
-    inside = torch.tensor([[True, True], [True, True], [False, True]])
-    weights = Attention(4)(torch.randn(3, 2, 4), inside)
-    torch.testing.assert_close(weights.sum(dim=0), torch.ones(2))
-    assert weights[2, 0] == 0
-    assert (weights[inside] > 0).all()
-
-
-def test_attention_pooling_is_the_softmax_of_the_scores_by_hand() -> None:
-    torch.manual_seed(0)
-    attention = Attention(2)
-    states = torch.randn(3, 1, 2)
-    scores = [
-        attention.query.weight[0] @ torch.tanh(attention.projection(state))
-        for state in states[:, 0]
-    ]
-    torch.testing.assert_close(
-        attention(states, None)[:, 0], torch.stack(scores).softmax(dim=0)
-    )
-
-
 def test_every_pooling_of_the_config_exists() -> None:
     assert set(POOLINGS) == set(get_args(sections.Pooling))
 
@@ -151,14 +96,6 @@ def test_each_pooling_passes_gradcheck(names: list[str], lengths: list[int]) -> 
 
     leaves = states.directions()
     assert torch.autograd.gradcheck(run, leaves)
-
-
-@pytest.mark.parametrize("name", PLAIN_POOLINGS)
-def test_each_plain_pooling_has_a_gradient_of_its_own(name: str) -> None:
-    states = draw_states(torch.tensor([3]), bidirectional=False).forward
-    (pooled,) = pool(states, torch.tensor([3]), None, [name])
-    (gradient,) = torch.autograd.grad(pooled.sum(), states)
-    torch.testing.assert_close(gradient.sum(dim=0), torch.ones(1, 2).double())
 
 
 @pytest.mark.parametrize("names", [*([name] for name in POOLINGS), [*POOLINGS]])

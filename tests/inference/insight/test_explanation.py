@@ -122,10 +122,8 @@ def test_pieces_are_halved_where_the_logit_jumps() -> None:
     run = build("rnn", pooling="[last]")
     with torch.no_grad():
         for weights in encoder_of(run.model).rnn.all_weights:
-            weights[1].mul_(
-                2
-                # a state that turns over at once: equal pieces would need many more points
-            )
+            # A state that flips at once: equal segments would need many more points.
+            weights[1].mul_(2)
     found = explain(run, "rovers meet oslo again " * 6)
     assert found.is_complete
     assert 129 < found.num_points < MAX_POINTS

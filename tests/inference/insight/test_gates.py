@@ -1,4 +1,4 @@
-"""Gates and flags: against torch's own modules and cells, and on weights set by hand."""
+"""Gates and flags: against torch's modules and cells, and on weights set by hand."""
 
 import numpy as np
 import pytest
