@@ -93,7 +93,8 @@ def _describe_type(annotation: Any) -> str:
     kind, constraints = _split_annotation(annotation)
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return " | ".join(_describe_type(choice) for choice in get_args(kind))
+        choices = [_describe_type(choice) for choice in get_args(kind)]
+        return " | ".join(choices)
     if origin is Literal:
         return " | ".join(get_args(kind))
     if origin is list:

@@ -125,15 +125,18 @@ def _record_keys(node: yaml.MappingNode, prefix: KeyPath, document: Document) ->
         line = key_node.start_mark.line + 1
         location = f"{document.source}:{line}"
         if path in document.locations:
-            first_line = document.locations[path].rsplit(":", 1)[1]
-            document.errors.append(
-                f"{location}: duplicate key '{shorten('.'.join(path))}' (first on"
-                f" line {first_line})"
-            )
+            error = _describe_duplicate(path, location, document.locations[path])
+            document.errors.append(error)
         document.locations[path] = location
         _make_key_a_text(key_node)
         if isinstance(value_node, yaml.MappingNode) and len(path) < _MAX_DEPTH:
             _record_keys(value_node, path, document)
+
+
+def _describe_duplicate(path: KeyPath, location: str, first_location: str) -> str:
+    key = shorten(".".join(path))
+    first_line = first_location.rsplit(":", 1)[1]
+    return f"{location}: duplicate key '{key}' (first on line {first_line})"
 
 
 def _make_key_a_text(key_node: yaml.Node) -> None:

@@ -32,19 +32,25 @@ def _drop_alternatives(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 def _format_error(error: ErrorDetails, document: Document) -> str:
     path = tuple(str(part) for part in error["loc"])
     location = _find_location(path, document)
+    return f"{location}: {_describe_problem(error, path)}"
+
+
+def _describe_problem(error: ErrorDetails, path: KeyPath) -> str:
+    """Return the message of an error without its location."""
     key = ".".join(path[:2])
+    message = error["msg"]
     match error["type"]:
         case "extra_forbidden":
-            return f"{location}: unknown key '{shorten(key)}'{_suggest(path)}"
+            return f"unknown key '{shorten(key)}'{_suggest(path)}"
         case "missing":
-            return f"{location}: section '{key}' is missing: {DATA_SOURCE_HINT}"
+            return f"section '{key}' is missing: {DATA_SOURCE_HINT}"
         case "value_error":
-            return f"{location}: {error['msg'].removeprefix('Value error, ')}"
+            return message.removeprefix("Value error, ")
         case "nul":
-            return f"{location}: {key}: {error['msg']}"
+            return f"{key}: {message}"
     expected = _describe_expected(path[:2])
-    found = shorten(to_yaml(error["input"]))
-    return f"{location}: {key}: expected {expected}, found {found}"
+    actual = shorten(to_yaml(error["input"]))
+    return f"{key}: expected {expected}, found {actual}"
 
 
 def _find_location(path: KeyPath, document: Document) -> str:

@@ -82,7 +82,8 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     low, high = -_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE
     for _ in range(_NUM_BISECTIONS):
         middle = (low + high) / 2
-        if derivative(math.exp(middle)) > 0:
+        inverse_temperature = math.exp(middle)
+        if derivative(inverse_temperature) > 0:
             high = middle
         else:
             low = middle
@@ -93,7 +94,9 @@ def reliability_bins(
     confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
 ) -> list[Bin]:
     """Return the non-empty bins of a reliability diagram, from two arrays [N]."""
-    bin_ids = np.minimum((confidences * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    bin_ids = (confidences * NUM_BINS).astype(np.int64)  # [N]
+    # A confidence of exactly 1 belongs to the last bin.
+    bin_ids = np.minimum(bin_ids, NUM_BINS - 1)
     bins = []
     for bin_id in np.unique(bin_ids).tolist():
         inside = bin_ids == bin_id

@@ -139,18 +139,23 @@ def compare_runs(
     ]
     for path, evaluation in zip(paths, evaluations, strict=True):
         _check_comparable(path, evaluations[0], evaluation)
-    is_correct = np.stack([evaluation.is_correct for evaluation in evaluations])
-    disputed = np.flatnonzero(is_correct.any(axis=0) & ~is_correct.all(axis=0))
-    runs = [
-        _describe_run(path, evaluation.scores(), summary)
-        for path, evaluation, summary in zip(paths, evaluations, summaries, strict=True)
-    ]
+    runs = []
+    for path, evaluation, summary in zip(paths, evaluations, summaries, strict=True):
+        scores = evaluation.scores()
+        runs.append(_describe_run(path, scores, summary))
     accuracies = [run.scores.accuracy for run in runs[1:]]
+    configs = [evaluation.run.config for evaluation in evaluations]
+
+    is_correct = np.stack(
+        [evaluation.is_correct for evaluation in evaluations]
+    )  # [R, N]
+    is_disputed = is_correct.any(axis=0) & ~is_correct.all(axis=0)  # [N]
+    disputed = np.flatnonzero(is_disputed)
     return Comparison(
         origin=evaluations[0].origin,
         contenders=runs,
         differences=_differences(runs, is_correct),
-        settings=differing_settings([each.run.config for each in evaluations]),
+        settings=differing_settings(configs),
         num_disagreements=len(disputed),
         disagreements=_disagreements(evaluations, is_correct, disputed),
         mean_accuracy=mean(accuracies),
@@ -255,15 +260,17 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
         first: The baseline.
         second: The other run.
     """
-    if second.run.classifier.label_names != first.run.classifier.label_names:
+    expected = first.run.classifier.label_names
+    label_names = second.run.classifier.label_names
+    if label_names != expected:
         raise ConfigError(
-            f"{path}: expected the classes {first.run.classifier.label_names}, found"
-            f" {second.run.classifier.label_names}"
+            f"{path}: expected the classes {expected}, found {label_names}"
         )
-    is_same_file = second.origin["sha256"] == first.origin["sha256"]
+    origin = second.origin
+    is_same_file = origin["sha256"] == first.origin["sha256"]
     if not is_same_file or not np.array_equal(first.split.rows, second.split.rows):
         raise ConfigError(
-            f"{path}: its {second.origin['split']} rows of {second.origin['path']} are"
+            f"{path}: its {origin['split']} rows of {origin['path']} are"
             f" not those of {first.run.path}: compare runs with the same files, and"
             " with the same data.split_seed if the splits are drawn"
         )
@@ -273,14 +280,15 @@ def _describe_run(path: Path, scores: Scores, summary: dict[str, Any]) -> Compar
     folder = RunFolder(path)
     files = [folder.config, folder.vocab, folder.labels, folder.model]
     num_bytes = sum(file.stat().st_size for file in files)
+    train_s = summary["train_s"]
     num_tokens = summary["data"]["num_train_tokens"] * summary["num_epochs"]
     return ComparedRun(
         name=str(path),
         scores=scores,
         num_parameters=summary["num_parameters"],
         size_mib=num_bytes / 2**20,
-        train_s=summary["train_s"],
-        tokens_per_s=num_tokens / max(summary["train_s"], 1e-9),
+        train_s=train_s,
+        tokens_per_s=num_tokens / max(train_s, 1e-9),
     )
 
 
@@ -302,12 +310,15 @@ def _disagreements(
     baseline = evaluations[0]
     label_names = baseline.run.classifier.label_names
     texts = read_texts(baseline, indices)
-    return [
-        Disagreement(
+    disagreements = []
+    for index, text in zip(indices.tolist(), texts, strict=True):
+        label = baseline.split.labels[index]
+        predicted = [evaluation.predictions[index] for evaluation in evaluations]
+        disagreement = Disagreement(
             row=int(baseline.split.rows[index]) + 1,
             text=text,
-            label=label_names[baseline.split.labels[index]],
-            predicted=[label_names[each.predictions[index]] for each in evaluations],
+            label=label_names[label],
+            predicted=[label_names[predicted_label] for predicted_label in predicted],
         )
-        for index, text in zip(indices.tolist(), texts, strict=True)
-    ]
+        disagreements.append(disagreement)
+    return disagreements

@@ -72,7 +72,8 @@ def compute_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[f
             batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
         )  # [B, T]
         for row, text_weights in zip(rows, weights.tolist(), strict=True):
-            attention[row] = text_weights[: texts.lengths[row]]
+            num_tokens = texts.lengths[row]
+            attention[row] = text_weights[:num_tokens]
 
     _for_each_batch(texts, compute_batch, start_workers(device))
     return attention
@@ -97,20 +98,26 @@ def evaluate(
     Returns:
         [C, C] int64, rows for labels and columns for predictions; and nats.
     """
-    by_length = np.argsort(split.texts.lengths, kind="stable")
-    rows = by_length[processes.rank :: processes.world_size]
-    texts = split.texts.select(rows)
-    labels = split.labels[rows]
-
-    logits = compute_logits(model, texts, workers)  # [N, C]
-    targets = torch.from_numpy(labels)  # [N]
+    share = _select_share(split, processes)
+    logits = compute_logits(model, share.texts, workers)  # [N of the share, C]
+    targets = torch.from_numpy(share.labels)  # [N of the share]
     loss = F.cross_entropy(logits.double(), targets, reduction="sum")  # []
+
     num_classes = logits.shape[1]
     predictions = logits.argmax(dim=1).numpy()
-    counts = count_confusion(labels, predictions, num_classes)
+    counts = count_confusion(share.labels, predictions, num_classes)
     confusion = torch.from_numpy(counts)  # [C, C]
+
+    # In place: these are now the sums over all processes.
     processes.all_reduce_sum([confusion, loss], torch.float64)
-    return confusion.numpy(), loss.item() / len(split.labels)
+    mean_loss = loss.item() / len(split.labels)
+    return confusion.numpy(), mean_loss
+
+
+def _select_share(split: EncodedSplit, processes: ProcessGroup) -> EncodedSplit:
+    """Return the texts of this process; each process gets texts of all lengths."""
+    by_length = np.argsort(split.texts.lengths, kind="stable")
+    return split.select(by_length[processes.rank :: processes.world_size])
 
 
 def _for_each_batch(

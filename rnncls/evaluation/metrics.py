@@ -131,14 +131,36 @@ def bootstrap(
     shares = confusion[true, predicted] / num_rows  # [K]
     generator = np.random.default_rng(0)
     samples = generator.multinomial(num_rows, shares, NUM_RESAMPLES)  # [R, K]
-    classes = np.arange(len(confusion))
+    num_correct, sums = _sum_by_class(samples, true, predicted, len(confusion))
+    accuracies = num_correct.sum(axis=1) / num_rows  # [R]
+    f1s = 2 * num_correct / np.maximum(sums, 1)  # [R, C]
+    return accuracies, np.mean(f1s, axis=1)
+
+
+def _sum_by_class(
+    samples: npt.NDArray[np.int64],
+    true: npt.NDArray[np.int64],
+    predicted: npt.NDArray[np.int64],
+    num_classes: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Add up the cells of bootstrap samples for each class.
+
+    Args:
+        samples: [R, K], the number of texts in each cell of the confusion matrix.
+        true: [K], the true class of each cell.
+        predicted: [K], the predicted class of each cell.
+        num_classes: C.
+
+    Returns:
+        The number of texts that are correctly classified, [R, C], and the number of
+        texts of a class plus the number of its predictions, [R, C].
+    """
+    classes = np.arange(num_classes)
     is_true = true[:, None] == classes  # [K, C]
     is_predicted = predicted[:, None] == classes  # [K, C]
-    num_correct = samples @ (is_true & is_predicted).astype(np.float64)  # [R, C]
-    sums = samples @ (is_true.astype(np.float64) + is_predicted)  # [R, C]
-    accuracies = num_correct.sum(axis=1) / num_rows
-    macro_f1s = np.mean(2 * num_correct / np.maximum(sums, 1), axis=1)
-    return accuracies, macro_f1s
+    is_correct = is_true & is_predicted  # [K, C]
+    occurrences = is_true.astype(np.float64) + is_predicted  # [K, C]
+    return samples @ is_correct.astype(np.float64), samples @ occurrences
 
 
 def percentile_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -22,18 +22,19 @@ def build_embedding(vocab_size: int, embedding_dim: int) -> nn.Embedding:
 
 
 def start_from_vectors(
-    embedding: nn.Embedding, vectors: torch.Tensor, found: torch.Tensor
+    embedding: nn.Embedding, vectors: torch.Tensor, has_vector: torch.Tensor
 ) -> None:
     """Copy pretrained vectors into the first columns of an embedding.
 
     Args:
         embedding: V words, E columns.
         vectors: [V, at most E] float32.
-        found: [V] bool, which words have a pretrained vector.
+        has_vector: [V] bool, which words have a pretrained vector.
     """
     device = embedding.weight.device
     with torch.no_grad():
-        embedding.weight[found, : vectors.shape[1]] = vectors[found].to(device)
+        new_rows = vectors[has_vector].to(device)
+        embedding.weight[has_vector, : vectors.shape[1]] = new_rows
 
 
 def init_recurrent_weights(rnn: nn.RNNBase | nn.LSTMCell) -> None:

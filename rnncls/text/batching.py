@@ -131,8 +131,10 @@ def encode_text(
 ) -> tuple[list[str], EncodedTexts]:
     """Return the tokens of one text, and the encoded text."""
     tokens = build_tokenizer(section)(text)
+    token_ids = vocab.encode(tokens)  # [M]
     lengths = np.array([len(tokens)])
-    return tokens, EncodedTexts(vocab.encode(tokens), lengths, np.zeros(1, np.int64))
+    starts = np.zeros(1, np.int64)
+    return tokens, EncodedTexts(token_ids, lengths, starts)
 
 
 def plan_epoch(
@@ -189,22 +191,21 @@ def assemble(texts: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
     """Return the texts with these row numbers as one batch on the CPU."""
     lengths = texts.lengths[rows]
     starts = texts.starts[rows]
-    longest = int(lengths.max())
-    is_ragged = bool(lengths.min() < longest)
-    positions = np.arange(longest)
+    longest, is_ragged = _find_longest(lengths)
+    positions = np.arange(longest)  # [T]
     indices = starts[:, None] + positions  # [B, T]
     if is_ragged:
         mask = positions < lengths[:, None]  # [B, T]
         indices = np.where(mask, indices, 0)
         token_ids = np.where(mask, texts.token_ids[indices], PAD_ID)
     else:
-        token_ids = texts.token_ids[indices]
+        token_ids = texts.token_ids[indices]  # [B, T]
     return Batch(
-        torch.from_numpy(token_ids.astype(np.int64)),
-        torch.from_numpy(lengths),
-        is_ragged,
-        rows,
-        torch.from_numpy(rows),
+        token_ids=torch.from_numpy(token_ids.astype(np.int64)),
+        lengths=torch.from_numpy(lengths),
+        is_ragged=is_ragged,
+        rows=rows,
+        device_rows=torch.from_numpy(rows),
     )
 
 
@@ -238,22 +239,22 @@ class ResidentTexts:
         """Yield the batches of a plan, whose row numbers are copied all at once."""
         if not plan:
             return
-        all_rows = torch.from_numpy(np.concatenate(plan)).to(self.token_ids.device)
         sizes = [len(rows) for rows in plan]
-        for rows, device_rows in zip(plan, torch.split(all_rows, sizes), strict=True):
+        host_rows = torch.from_numpy(np.concatenate(plan))
+        all_device_rows = host_rows.to(self.token_ids.device)
+        device_plan = torch.split(all_device_rows, sizes)
+        for rows, device_rows in zip(plan, device_plan, strict=True):
             yield self._assemble(rows, device_rows)
 
     def _assemble(
         self, rows: npt.NDArray[np.int64], device_rows: torch.Tensor
     ) -> Batch:
-        host_lengths = self.texts.lengths[rows]
-        longest = int(host_lengths.max())
-        is_ragged = bool(host_lengths.min() < longest)
-
+        longest, is_ragged = _find_longest(self.texts.lengths[rows])
         lengths = self.lengths[device_rows]  # [B]
         starts = self.starts[device_rows]  # [B]
         positions = torch.arange(longest, device=device_rows.device)  # [T]
         indices = starts[:, None] + positions  # [B, T]
+        # The padding of the last texts would be read from beyond the end.
         last_index = len(self.token_ids) - 1
         indices.clamp_(max=last_index)
         token_ids = self.token_ids[indices].long()  # [B, T]
@@ -306,15 +307,29 @@ def unique_words(
     device = token_ids.device
     occurs = torch.zeros(vocab_size, dtype=torch.bool, device=device)  # [V]
     occurs[token_ids] = True
-    if may_wait:
-        indices = occurs.nonzero()  # [R, 1]
-    else:
-        max_words = min(vocab_size, token_ids.numel())
-        indices = occurs.nonzero_static(size=max_words, fill_value=PAD_ID)  # [R, 1]
-    word_ids = indices.squeeze(1)  # [R]
+    max_words = None if may_wait else min(vocab_size, token_ids.numel())
+    word_ids = _find_true(occurs, max_words)  # [R]
     index_of = torch.empty(vocab_size, dtype=torch.int64, device=device)  # [V]
     index_of[word_ids] = torch.arange(len(word_ids), device=device)
     return word_ids, index_of[token_ids]
+
+
+def _find_true(values: torch.Tensor, num_indices: int | None) -> torch.Tensor:
+    """Return the indices of the values that are true, in ascending order.
+
+    Args:
+        values: [V] bool.
+        num_indices: How many indices to return, without waiting for the device; the
+            rest of them is `PAD_ID`. None: as many as there are.
+
+    Returns:
+        [R] int64.
+    """
+    if num_indices is None:
+        indices = values.nonzero()  # [R, 1]
+    else:
+        indices = values.nonzero_static(size=num_indices, fill_value=PAD_ID)  # [R, 1]
+    return indices.squeeze(1)
 
 
 def shard(
@@ -345,6 +360,13 @@ def shard(
     return [slice(start, end, world_size) for start, end in itertools.pairwise(bounds)]
 
 
+def _find_longest(lengths: npt.NDArray[np.int64]) -> tuple[int, bool]:
+    """Return the largest of the lengths, and whether any of them is smaller."""
+    longest = int(lengths.max())
+    is_ragged = bool(lengths.min() < longest)
+    return longest, is_ragged
+
+
 def _sample_balanced(
     labels: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
@@ -358,9 +380,10 @@ def _sample_balanced(
     sampled = []
     for label, share in zip(classes, shares, strict=True):
         class_rows = np.flatnonzero(labels == label)
-        num_rounds = -(-len(share) // len(class_rows))
+        num_rounds = -(-len(share) // len(class_rows))  # rounded up
         rounds = np.tile(class_rows, (num_rounds, 1))
-        sampled.append(generator.permuted(rounds, axis=1).ravel()[: len(share)])
+        shuffled_rounds = generator.permuted(rounds, axis=1).ravel()
+        sampled.append(shuffled_rounds[: len(share)])
     return np.concatenate(sampled)
 
 

@@ -46,11 +46,11 @@ class IncrementalTokenizer:
         self._pieces.append(piece)
         if EDITS_EARLIER_WORDS.search(piece):
             self._may_append = False
-        words, self._unfinished_word = _split_off_last_word(
-            self._unfinished_word + piece
-        )
+        unread = self._unfinished_word + piece
+        words, self._unfinished_word = _split_off_last_word(unread)
         if self._may_append and not is_last:
-            num_kept, new_tokens = len(self.tokens), self._tokenize_more(words)
+            num_kept = len(self.tokens)
+            new_tokens = self._tokenize_more(words)
         else:
             num_kept, new_tokens = self._tokenize_again(is_last=is_last)
         self.tokens = self.tokens[:num_kept] + new_tokens

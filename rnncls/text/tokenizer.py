@@ -85,7 +85,8 @@ class TokenizedTexts:
             lengths = self.lengths[part]
             end = start + int(lengths.sum())
             word_ids = self.word_ids[start:end]
-            counted = word_ids[np.repeat(is_counted[part], lengths)]
+            is_token_counted = np.repeat(is_counted[part], lengths)
+            counted = word_ids[is_token_counted]
             counts += np.bincount(counted, minlength=len(self.words))
             start = end
         return counts
@@ -157,7 +158,8 @@ def _tokenize_in_processes(
     waiting: deque[tuple[list[str], Future[TokenizedTexts]]] = deque()
     try:
         for piece in pieces:
-            waiting.append((piece, executor.submit(_tokenize, piece, settings)))
+            future = executor.submit(_tokenize, piece, settings)
+            waiting.append((piece, future))
             if len(waiting) > PIECES_AHEAD * num_processes:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -175,13 +177,21 @@ def join_texts(parts: Iterable[TokenizedTexts]) -> TokenizedTexts:
     word_ids = [np.empty(0, np.int32)]
     lengths = [np.empty(0, np.int64)]
     for part in parts:
-        new_numbers = [numbers[word] for word in part.words]
-        renumbered = np.array(new_numbers, dtype=np.int32)  # [K of the part]
-        word_ids.append(renumbered[part.word_ids])
+        word_ids.append(_renumber(part, numbers))
         lengths.append(part.lengths)
     return TokenizedTexts(
         np.concatenate(word_ids), np.concatenate(lengths), list(numbers)
     )
+
+
+def _renumber(
+    texts: TokenizedTexts, numbers: defaultdict[str, int]
+) -> npt.NDArray[np.int32]:
+    """Return the word ids of texts under the numbers of a longer list of words."""
+    new_numbers = [numbers[word] for word in texts.words]
+    number_of = np.array(new_numbers, dtype=np.int32)  # [K]
+    word_ids: npt.NDArray[np.int32] = number_of[texts.word_ids]  # [M]
+    return word_ids
 
 
 def number_by_appearance() -> defaultdict[str, int]:

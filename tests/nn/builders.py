@@ -89,3 +89,14 @@ def draw_states(lengths: torch.Tensor, *, bidirectional: bool) -> States:
     if not bidirectional:
         return States(forward)
     return States(forward, backward, compute_reverse_index(lengths, shape[0]))
+
+
+def naive_join(states: States, lengths: torch.Tensor) -> list[torch.Tensor]:
+    """Return each text's states at its tokens, both directions side by side."""
+    rows = []
+    for text, length in enumerate(lengths.tolist()):
+        row = states.forward[:length, text]
+        if states.backward is not None:
+            row = torch.cat([row, states.backward[:length, text].flip(0)], dim=1)
+        rows.append(row)
+    return rows

@@ -8,18 +8,7 @@ import torch
 from rnncls.config import sections
 from rnncls.nn.pooling import POOLINGS, Pooling
 from rnncls.nn.states import States
-from tests.nn.builders import draw_states
-
-
-def naive_join(states: States, lengths: torch.Tensor) -> list[torch.Tensor]:
-    """Return each text's states at its tokens, both directions side by side."""
-    rows = []
-    for text, length in enumerate(lengths.tolist()):
-        row = states.forward[:length, text]
-        if states.backward is not None:
-            row = torch.cat([row, states.backward[:length, text].flip(0)], dim=1)
-        rows.append(row)
-    return rows
+from tests.nn.builders import draw_states, naive_join
 
 
 def naive_pool(name: str, states: States, lengths: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnncls.nn.states import compute_reverse_index
-from tests.nn.test_pooling import draw_states, naive_join
+from tests.nn.builders import draw_states, naive_join
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
