@@ -123,9 +123,10 @@ class Predictor:
             yield from self.stream(chunks)
             return
         windows, copies = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
-        own_predictions = self.stream(islice(copies, 0, None, processes.world_size))
-        for number, texts in enumerate(windows):
-            sender = number % processes.world_size
+        own_windows = islice(copies, 0, None, processes.world_size)
+        own_predictions = self.stream(own_windows)
+        for index, texts in enumerate(windows):
+            sender = index % processes.world_size
             if sender == 0:
                 yield next(own_predictions)
             else:
@@ -169,25 +170,34 @@ class Predictor:
                 " their place"
             )
         labels = self.classifier.label_names
-        return [
-            Prediction(
-                text,
-                dict(zip(labels, row, strict=True)),
-                min_confidence=self.min_confidence,
+        predictions = []
+        for text, row in zip(texts, probs.tolist(), strict=True):
+            prob_of_label = dict(zip(labels, row, strict=True))
+            prediction = Prediction(
+                text, prob_of_label, min_confidence=self.min_confidence
             )
-            for text, row in zip(texts, probs.tolist(), strict=True)
-        ]
+            predictions.append(prediction)
+        return predictions
 
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         """Return the predictions for texts and their tokens."""
-        predictions = self._label(texts, self._compute_probs(tokenized))
+        probs = self._compute_probs(tokenized)
+        predictions = self._label(texts, probs)
         if not self.attention:
             return predictions
-        encoded = encode_texts(tokenized, self.classifier.vocab)
-        tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
         with_attention = []
-        weights_of_texts = compute_attention(self.model, encoded)
-        for prediction, weights in zip(predictions, weights_of_texts, strict=True):
-            attention = [(next(tokens), weight) for weight in weights]
+        token_weights = self._attend(tokenized)
+        for prediction, attention in zip(predictions, token_weights, strict=True):
             with_attention.append(replace(prediction, attention=attention))
         return with_attention
+
+    def _attend(self, tokenized: TokenizedTexts) -> list[list[tuple[str, float]]]:
+        """Return each token of each text and its attention weight."""
+        encoded = encode_texts(tokenized, self.classifier.vocab)
+        tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
+        weights_of_texts = compute_attention(self.model, encoded)
+        attention = []
+        for weights in weights_of_texts:
+            text_tokens = islice(tokens, len(weights))
+            attention.append(list(zip(text_tokens, weights, strict=True)))
+        return attention

@@ -137,9 +137,8 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     encoder_of(classifier.model)
     rows, switches = _read_switches(classifier.model, split.texts)
     labels = torch.from_numpy(split.labels)[rows]  # [N]
-    counts = np.bincount(
-        split.texts.flat_tokens(), minlength=len(classifier.vocab)
-    )  # [V]
+    token_ids = split.texts.flat_tokens()
+    counts = np.bincount(token_ids, minlength=len(classifier.vocab))  # [V]
     num_switched = switches.has_switched.sum(dim=0)  # [U]
     num_after = switches.num_after.sum(dim=0)  # [U]
     share = switches.has_switched.double().mean(dim=0)  # [U]
@@ -212,12 +211,14 @@ def _batch_switches(model: TextClassifier, batch: Batch) -> _Switches:
     index = compute_reverse_index(
         batch.lengths, len(token_ids), is_ragged=batch.is_ragged
     )
-    unrolled = unroll_layer(model, batch, encoder_of(model).num_layers - 1)
+    last_layer = encoder_of(model).num_layers - 1
     directions = []
-    for direction, values in enumerate(unrolled):
+    for direction, values in enumerate(unroll_layer(model, batch, last_layer)):
         memory = values.get("cell", values["hidden"])  # [T, B, H]
-        words = reorder(token_ids, index) if direction else token_ids
-        directions.append(_direction_switches(memory, words, batch.lengths))
+        is_backward = direction == 1
+        words = reorder(token_ids, index) if is_backward else token_ids
+        switches = _direction_switches(memory, words, batch.lengths)
+        directions.append(switches)
     return _Switches.joined(directions, dim=1)
 
 
@@ -232,27 +233,49 @@ def _direction_switches(
         lengths: [B] int64.
     """
     signed = torch.stack([memory, -memory], dim=-1).flatten(2)  # [T, B, 2 * H]
-    steps = torch.arange(len(signed), device=lengths.device)  # [T]
-    is_token = steps[:, None] < lengths  # [T, B]
-    is_on = (signed >= ON) & is_token[..., None]  # [T, B, 2 * H]
+    is_on = _find_on(signed, lengths)  # [T, B, 2 * H]
     has_switched = is_on.any(dim=0)  # [B, 2 * H]
     # argmax returns the first of equal values.
     first = is_on.byte().argmax(dim=0)  # [B, 2 * H]
-    before_start = torch.zeros_like(signed[:1])  # [1, B, 2 * H]
-    changes = signed.diff(dim=0, prepend=before_start)  # [T, B, 2 * H]
-    jumps = (changes.gather(0, first[None])[0] / ON).clamp(max=1.0)  # [B, 2 * H]
-    words = token_ids.expand_as(signed).gather(0, first[None])[0]  # [B, 2 * H]
+    jumps = _select_step(_changes(signed), first) / ON  # [B, 2 * H]
     num_on = is_on.sum(dim=0) - 1  # [B, 2 * H]
-    num_after = lengths[:, None] - 1 - first  # [B, 2 * H]
+    last_steps = lengths - 1  # [B]
+    num_after = last_steps[:, None] - first  # [B, 2 * H]
     texts = torch.arange(len(lengths), device=lengths.device)  # [B]
     return _Switches(
         has_switched=has_switched,
-        words=words,
-        jumps=jumps * has_switched,
+        words=_select_step(token_ids.expand_as(signed), first),
+        jumps=jumps.clamp(max=1.0) * has_switched,
         num_on=num_on * has_switched,
         num_after=num_after * has_switched,
-        is_on_last=is_on[lengths - 1, texts],
+        is_on_last=is_on[last_steps, texts],
     )
+
+
+def _find_on(signed: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Return where a flag is on at a token. [T, B, 2 * H], [B] -> [T, B, 2 * H]."""
+    steps = torch.arange(len(signed), device=lengths.device)  # [T]
+    is_token = steps[:, None] < lengths  # [T, B]
+    return (signed >= ON) & is_token[..., None]
+
+
+def _changes(values: torch.Tensor) -> torch.Tensor:
+    """Return the change at each step, from 0 at the first. [T, B, 2 * H]."""
+    before_start = torch.zeros_like(values[:1])  # [1, B, 2 * H]
+    return values.diff(dim=0, prepend=before_start)
+
+
+def _select_step(values: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """Return the values at one step for each flag of each text.
+
+    Args:
+        values: [T, B, 2 * H].
+        steps: [B, 2 * H] int64.
+
+    Returns:
+        [B, 2 * H].
+    """
+    return values.gather(0, steps[None])[0]
 
 
 def _best_label(
@@ -290,7 +313,13 @@ def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWor
     ids, num_switches = ids[is_frequent], num_switches[is_frequent]
     scores = num_switches**2 / counts[ids]
     order = np.argsort(-scores, kind="stable")[:NUM_WORDS]
-    return [
-        FlagWord(vocab.words[ids[k]], int(num_switches[k]), int(counts[ids[k]]))
-        for k in order
-    ]
+    flag_words = []
+    for index in order:
+        word_id = ids[index]
+        flag_word = FlagWord(
+            word=vocab.words[word_id],
+            num_switches=int(num_switches[index]),
+            num_seen=int(counts[word_id]),
+        )
+        flag_words.append(flag_word)
+    return flag_words

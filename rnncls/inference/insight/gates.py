@@ -111,14 +111,16 @@ class Trace:
     def _describe(self, direction: str) -> str:
         jumps = self.jumps(direction)
         index = int(np.argmax(jumps))
+        token, jump = self.tokens[index], jumps[index]
         gate = {"lstm": "forget", "gru": "update"}.get(self.cell)
         kept = ""
         if gate:
-            share = np.mean(self.directions[direction][gate])
+            gate_values = self.directions[direction][gate]
+            share = np.mean(gate_values)
             kept = f"keeps {share:.0%} of its memory per token on average, and "
         return (
             f"Reading {direction}, layer {self.layer} {kept}changes it most at token"
-            f" {index + 1}, '{self.tokens[index]}', by {jumps[index]:.2f}."
+            f" {index + 1}, '{token}', by {jump:.2f}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,18 +145,22 @@ def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> 
     if not 1 <= layer <= num_layers:
         raise ConfigError(f"--layer: expected 1 to {num_layers}, found {layer}")
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
-    batch = assemble(encoded, np.zeros(1, np.int64)).to(model.linear.weight.device)
-    directions = {}
-    unrolled = unroll_layer(model, batch, layer - 1)
-    for name, values in zip(("forward", "backward"), unrolled, strict=False):
-        directions[name] = _in_text_order(values, is_backward=name == "backward")
-    return Trace(text, tokens, model.section.cell, layer, directions)
+    only_row = np.zeros(1, np.int64)
+    batch = assemble(encoded, only_row).to(model.linear.weight.device)
+    forward, *backward = unroll_layer(model, batch, layer - 1)
+    directions = {"forward": _to_lists(forward)}
+    for values in backward:  # none, or one
+        in_text_order = {name: value.flip(0) for name, value in values.items()}
+        directions["backward"] = _to_lists(in_text_order)
+    return Trace(
+        text=text,
+        tokens=tokens,
+        cell=model.section.cell,
+        layer=layer,
+        directions=directions,
+    )
 
 
-def _in_text_order(
-    values: dict[str, torch.Tensor], *, is_backward: bool
-) -> dict[str, list[list[float]]]:
-    """Return the values of one text, [T, 1, H] each, in the order of its tokens."""
-    if is_backward:
-        values = {name: value.flip(0) for name, value in values.items()}
+def _to_lists(values: dict[str, torch.Tensor]) -> dict[str, list[list[float]]]:
+    """Return the values of one text, [T, 1, H] each, as [T][H]."""
     return {name: value[:, 0].tolist() for name, value in values.items()}

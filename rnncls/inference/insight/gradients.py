@@ -149,14 +149,13 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
     # The longest texts first, so that no worker is left with a long batch at the end.
     plan = plan_in_order_of_length(lengths, _BATCH_SIZE)[::-1]
     batches = start_workers(device).map(measure_batch, plan)
+    names = ["forward", "backward"][: encoder.num_directions]
+    longest = int(lengths.max())
     curves = []
-    for direction in range(encoder.num_directions):
-        by_distance = np.full((len(lengths), int(lengths.max())), np.nan)  # [N, T]
+    for direction, name in enumerate(names):
+        by_distance = np.full((len(lengths), longest), np.nan)  # [N, T]
         for rows, norms in zip(plan, batches, strict=True):
-            by_distance[rows] = _by_distance(
-                norms[direction], lengths[rows], by_distance.shape[1]
-            )
-        name = "backward" if direction else "forward"
+            by_distance[rows] = _by_distance(norms[direction], lengths[rows], longest)
         curves.append(_summarise(name, by_distance))
     return curves
 
@@ -220,16 +219,19 @@ def _by_distance(
 def _summarise(direction: str, norms: FloatArray) -> GradientCurve:
     """Return means and medians of [N, T] over the distances that enough texts reach."""
     num_texts = np.isfinite(norms).sum(axis=0)  # [T]
-    norms = norms[:, num_texts >= min(MIN_TEXTS, len(norms))]
+    is_shown = num_texts >= min(MIN_TEXTS, len(norms))  # [T]
+    norms = norms[:, is_shown]
+    num_distances = norms.shape[1]
+    shares = np.zeros(num_distances)
     with_gradient = norms[norms[:, 0] > 0]
-    shares = np.zeros(norms.shape[1])
     if len(with_gradient):
-        shares = np.nanmedian(with_gradient / with_gradient[:, :1], axis=0)
+        at_distance_0 = with_gradient[:, :1]
+        shares = np.nanmedian(with_gradient / at_distance_0, axis=0)
     return GradientCurve(
-        direction,
-        np.nanmean(norms, axis=0).tolist(),
-        shares.tolist(),
-        num_texts[: norms.shape[1]].tolist(),
+        direction=direction,
+        norms=np.nanmean(norms, axis=0).tolist(),
+        shares=shares.tolist(),
+        num_texts=num_texts[:num_distances].tolist(),
     )
 
 

@@ -122,13 +122,30 @@ def integrate_gradients(
         residual = contributions.sum().item() - difference
         if abs(residual) <= tolerance or num_points >= max_points:
             return Integral(contributions, num_points, residual)
-        errors = segments.errors()  # [K]
-        is_large = errors > tolerance / (2 * len(errors))  # [K]
-        count = int(is_large.sum().clamp(1, INITIAL_SEGMENTS // 2))
-        order = errors.argsort(descending=True, stable=True)
-        halves = _halve(evaluate, segments.select(order[:count]))
-        segments = segments.select(order[count:]).joined(halves)
-        num_points += 2 * count
+        segments, num_halved = _halve_worst(evaluate, segments, tolerance)
+        num_points += 2 * num_halved
+
+
+def _halve_worst(
+    evaluate: PathGradients, segments: _Segments, tolerance: float
+) -> tuple[_Segments, int]:
+    """Halve the segments with the largest errors.
+
+    Args:
+        evaluate: The logits and slopes at points of the path.
+        segments: K segments.
+        tolerance: Largest accepted error of all segments together, as a logit.
+
+    Returns:
+        The new segments, and how many were halved.
+    """
+    errors = segments.errors()  # [K]
+    is_large = errors > tolerance / (2 * len(errors))  # [K]
+    num_halved = int(is_large.sum().clamp(1, INITIAL_SEGMENTS // 2))
+    order = errors.argsort(descending=True, stable=True)  # [K]
+    worst = segments.select(order[:num_halved])
+    others = segments.select(order[num_halved:])
+    return others.joined(_halve(evaluate, worst)), num_halved
 
 
 def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
@@ -142,7 +159,8 @@ def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
         logits=logits[:-1],
         rises=logits.diff(),
     )
-    return segments, (logits[-1] - logits[0]).item()
+    difference = logits[-1] - logits[0]  # []
+    return segments, difference.item()
 
 
 def _measure(
@@ -187,18 +205,42 @@ def path_gradients(
     """
     embedding = model.embedding.weight.detach()
     ids = token_ids.to(embedding.device).long()
-    path = (embedding[ids] - embedding[UNK_ID])[:, None]  # [T, 1, E]
-    logits, slopes = [], []
+    path = embedding[ids] - embedding[UNK_ID]  # [T, E]
+    all_logits, all_slopes = [], []
     for batch in torch.split(points.to(embedding), _POINTS_PER_BATCH):
-        num_points = len(batch)
-        shift = (batch - 1)[:, None] * path  # [T, B, E]
-        shift.requires_grad_()
-        texts = ids.expand(num_points, -1)  # [B, T]
-        lengths = torch.full((num_points,), len(ids), device=ids.device)  # [B]
-        output = model(texts, lengths, is_ragged=False, shift=shift)  # [B, C]
-        target_logits = output[:, target]  # [B]
-        (gradient,) = torch.autograd.grad(target_logits.sum(), shift)  # [T, B, E]
-        batch_slopes = (gradient * path).sum(dim=2).t()  # [B, T]
-        logits.append(target_logits.detach().cpu().double())
-        slopes.append(batch_slopes.cpu().double())
-    return torch.cat(logits), torch.cat(slopes)
+        logits, slopes = _batch_gradients(model, ids, target, path, batch)
+        all_logits.append(logits.cpu().double())
+        all_slopes.append(slopes.cpu().double())
+    return torch.cat(all_logits), torch.cat(all_slopes)
+
+
+def _batch_gradients(
+    model: TextClassifier,
+    token_ids: torch.Tensor,
+    target: int,
+    path: torch.Tensor,
+    points: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what `path_gradients` does, in one forward and one backward pass.
+
+    Args:
+        model: The model.
+        token_ids: [T] int64, on the model's device.
+        target: The class.
+        path: [T, E], from the baseline's word vectors to the text's.
+        points: [B], of the path.
+
+    Returns:
+        Logits [B] and slopes [B, T], on the model's device.
+    """
+    num_points = len(points)
+    path = path[:, None]  # [T, 1, E]
+    shift = (points - 1)[:, None] * path  # [T, B, E]
+    shift.requires_grad_()
+    texts = token_ids.expand(num_points, -1)  # [B, T]
+    lengths = torch.full((num_points,), len(token_ids), device=token_ids.device)  # [B]
+    logits = model(texts, lengths, is_ragged=False, shift=shift)  # [B, C]
+    target_logits = logits[:, target]  # [B]
+    (gradient,) = torch.autograd.grad(target_logits.sum(), shift)  # [T, B, E]
+    slopes = (gradient * path).sum(dim=2).t()  # [B, T]
+    return target_logits.detach(), slopes

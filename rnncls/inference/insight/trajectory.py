@@ -84,9 +84,7 @@ class Trajectory:
     @property
     def verdicts(self) -> list[str]:
         """The most probable label after each token."""
-        return [
-            self.labels[max(range(len(row)), key=row.__getitem__)] for row in self.probs
-        ]
+        return [self.labels[int(np.argmax(row))] for row in self.probs]
 
     @property
     def decided_at(self) -> int:
@@ -115,28 +113,32 @@ class Trajectory:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
-        found = {
+        conclusions = {
             "verdicts": self.verdicts,
             "decided_at": self.decided_at,
             "meaning": self.meaning(),
         }
-        return asdict(self) | found
+        return asdict(self) | conclusions
 
 
 def trace_verdicts(classifier: Classifier, text: str) -> Trajectory:
     """Return the prediction for a text after each of its tokens."""
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
-    one_way = reads_one_way(classifier.model.section)
-    if one_way:
-        reader = PrefixReader(classifier.model)
+    model = classifier.model
+    is_reread = not reads_one_way(model.section)
+    if is_reread:
+        logits = compute_logits(model, beginnings(encoded))  # [T, C]
+    else:
+        reader = PrefixReader(model)
         token_ids = encoded.token_ids.tolist()
         steps = [reader.read(token_id) for token_id in token_ids]  # [C] each
         logits = torch.stack(steps).cpu()  # [T, C]
-    else:
-        logits = compute_logits(classifier.model, beginnings(encoded))  # [T, C]
-    probs = logits.softmax(dim=1).tolist()
     return Trajectory(
-        text, list(classifier.label_names), tokens, probs, is_reread=not one_way
+        text=text,
+        labels=list(classifier.label_names),
+        tokens=tokens,
+        probs=logits.softmax(dim=1).tolist(),
+        is_reread=is_reread,
     )
 
 
@@ -214,37 +216,41 @@ class Stream:
     def _read(self, part: str, *, is_last: bool) -> Iterator[Verdict]:
         is_done = self._verdict is not None and self._verdict.is_final
         if not is_done:
-            num_kept, tokens = self._line.feed(part, is_last=is_last)
-            if self._verdict is not None and num_kept < self._verdict.num_tokens:
-                # The new characters changed earlier tokens, for example by ending a
-                # tag.
-                self._reader, self._verdict = PrefixReader(self._classifier.model), None
-                num_kept, tokens = 0, self._line.tokens
-            yield from self._predict(num_kept, tokens)
-            if is_last and self._verdict is not None and not self._verdict.is_final:
-                yield replace(self._verdict, is_final=True)
+            yield from self._read_more(part, is_last=is_last)
         if is_last:
             self._start_line()
 
+    def _read_more(self, part: str, *, is_last: bool) -> Iterator[Verdict]:
+        """Yield the predictions after the new tokens of the line, and the final one."""
+        num_kept, tokens = self._line.feed(part, is_last=is_last)
+        if self._verdict is not None and num_kept < self._verdict.num_tokens:
+            # The new characters changed earlier tokens, for example by ending a tag.
+            self._reader = PrefixReader(self._classifier.model)
+            self._verdict = None
+            num_kept, tokens = 0, self._line.tokens
+        yield from self._predict(num_kept, tokens)
+        if is_last and self._verdict is not None and not self._verdict.is_final:
+            yield replace(self._verdict, is_final=True)
+
     def _predict(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
-        for number, (token, token_id) in enumerate(
-            zip(tokens, self._classifier.vocab.encode(tokens).tolist(), strict=True),
-            start=num_read + 1,
-        ):
-            probs = self._reader.read(token_id).softmax(dim=0).tolist()
-            self._verdict = Verdict(
-                token,
-                number,
-                dict(zip(self._classifier.label_names, probs, strict=True)),
-            )
-            yield self._verdict
-            if (
-                self._min_confidence is not None
-                and self._verdict.prob >= self._min_confidence
-            ):
-                self._verdict = replace(self._verdict, is_final=True, is_early=True)
+        threshold = self._min_confidence
+        token_ids = self._classifier.vocab.encode(tokens).tolist()
+        for token, token_id in zip(tokens, token_ids, strict=True):
+            num_read += 1
+            logits = self._reader.read(token_id)  # [C]
+            verdict = self._describe(token, num_read, logits)
+            self._verdict = verdict
+            yield verdict
+            if threshold is not None and verdict.prob >= threshold:
+                self._verdict = replace(verdict, is_final=True, is_early=True)
                 yield self._verdict
                 return
+
+    def _describe(self, token: str, num_tokens: int, logits: torch.Tensor) -> Verdict:
+        """Return the prediction after a token, from logits [C]."""
+        probs = logits.softmax(dim=0).tolist()
+        labels = self._classifier.label_names
+        return Verdict(token, num_tokens, dict(zip(labels, probs, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -266,25 +272,34 @@ class AnytimePoint:
 
 def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
     """Return the accuracy after 1, 2, 4, 8, … tokens, and for complete texts last."""
-    texts, points, num_before = split.texts, [], 0
-    longest = int(texts.lengths.max())
+    texts = split.texts
     predictions = np.empty(len(texts), np.int64)
-    for num_tokens in [
-        *(2**power for power in range((longest - 1).bit_length())),
-        longest,
-    ]:
-        rows = np.flatnonzero(texts.lengths > num_before)  # the others are complete
+    points = []
+    num_before = 0
+    for num_tokens in _double_up_to(int(texts.lengths.max())):
+        # The other texts were complete at the previous point.
+        rows = np.flatnonzero(texts.lengths > num_before)
         cut = texts.select(rows)
         cut = replace(cut, lengths=np.minimum(cut.lengths, num_tokens))
-        predictions[rows] = compute_logits(model, cut).argmax(dim=1).numpy()
-        num_right = int((predictions == split.labels).sum())
-        share_whole = float((texts.lengths <= num_tokens).mean())
-        interval = wilson_interval(num_right, len(texts))
-        points.append(
-            AnytimePoint(num_tokens, num_right / len(texts), interval, share_whole)
+        logits = compute_logits(model, cut)  # [len(rows), C]
+        predictions[rows] = logits.argmax(dim=1).numpy()
+        num_correct = int((predictions == split.labels).sum())
+        is_complete = texts.lengths <= num_tokens
+        point = AnytimePoint(
+            num_tokens=num_tokens,
+            accuracy=num_correct / len(texts),
+            accuracy_interval=wilson_interval(num_correct, len(texts)),
+            share_whole=float(is_complete.mean()),
         )
+        points.append(point)
         num_before = num_tokens
     return points
+
+
+def _double_up_to(longest: int) -> list[int]:
+    """Return 1, 2, 4, 8, … below `longest`, and `longest` itself."""
+    powers = range((longest - 1).bit_length())
+    return [*(2**power for power in powers), longest]
 
 
 ENOUGH = 0.95
