@@ -18,9 +18,9 @@ def complete_keys(incomplete: str) -> Iterator[str]:
 
 def complete_runs(incomplete: str) -> Iterator[str]:
     """Yield the run folders in `runs/`, the completions of RUN in a shell."""
-    folders = (
-        str(path.parent) for path in sorted(Path().glob("runs/*/model.safetensors"))
-    )
+    from rnncls.runs.folder import MODEL, RUNS_DIR
+
+    folders = (str(path.parent) for path in sorted(RUNS_DIR.glob(f"*/{MODEL}")))
     return (folder for folder in folders if folder.startswith(incomplete))
 
 

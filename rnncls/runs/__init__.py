@@ -1,4 +1,4 @@
-"""The run folder: what a training leaves on disk, written atomically, verified when read.
+"""The run folder: the files of a training, written atomically and verified when read.
 
 Modules that other rooms use:
 

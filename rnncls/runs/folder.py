@@ -155,7 +155,7 @@ class RunFolder:
                 ) from error
 
     def has_no_checkpoint(self) -> bool:
-        """Whether it holds only the files of a run before its first save, or nothing."""
+        """Whether the folder has no files but those of a run before its first save."""
         if not self.path.is_dir():
             return False
         before_first_save = {

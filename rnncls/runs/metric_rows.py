@@ -1,4 +1,4 @@
-"""The rows of metrics.jsonl: one line of JSON a validation."""
+"""The rows of metrics.jsonl: one JSON object per line, one line per validation."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from rnncls.machine.files import read_bytes, sha256_of
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a row to a file of JSON lines; it is on the disk before this returns, as a
-    resumed run expects.
+    """Append a row to a file of JSON lines.
+
+    The row is on the disk when this returns: the state that is saved next counts on it.
 
     Raises:
         RunError: The disk is full, or the file cannot be written to.
@@ -29,11 +30,15 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def keep_rows(path: Path, num_rows: int, sha256: str) -> None:
-    """Drop the rows after the first `num_rows`: those that a resumed run will write
-    again.
+    """Delete all rows after the first `num_rows`, which a resumed run will write again.
+
+    Args:
+        path: The file.
+        num_rows: The number of rows when the state was saved.
+        sha256: The checksum of these rows.
 
     Raises:
-        RunError: There are fewer, they are not those with this checksum, or the file
+        RunError: There are fewer rows, their checksum is another one, or the file
             cannot be read or written to.
     """
     lines = _read_lines(path)
@@ -45,9 +50,9 @@ def keep_rows(path: Path, num_rows: int, sha256: str) -> None:
         )
     try:
         if len(lines) > num_rows:
-            os.truncate(
-                path, sum(map(len, lines[:num_rows]))
-            )  # the rows that stay are not touched
+            # Truncate instead of rewriting: the rows that are kept stay on the disk.
+            num_bytes = sum(len(line) for line in lines[:num_rows])
+            os.truncate(path, num_bytes)
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from error
 

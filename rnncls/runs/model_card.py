@@ -31,7 +31,8 @@ calibration. These rows picked the epoch, so a test file says more: `rnncls eval
 
     rnncls predict "a text" --run {path}
 
-Only texts like those above can be judged; every text gets one of the classes, whether it belongs to one or not.
+Use it for texts like those above. Every text gets one of the classes, even if it
+belongs to none of them.
 """
 
 

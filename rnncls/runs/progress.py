@@ -16,15 +16,21 @@ _REFRESH_S = 0.5
 
 
 class TrainingBar:
-    """A progress bar over all texts of all epochs, on a terminal only; and a line on
-    stderr for each validation.
+    """A progress bar over the texts of all epochs, and a log line for each validation.
+
+    The bar is shown only if stderr is a terminal.
     """
 
     def __init__(
         self, num_texts: int, max_epochs: int, tokens_per_text: float = 0.0
     ) -> None:
-        """Take the texts of one epoch, how many epochs there are at the most, and how
-        long a text is on average.
+        """Create a bar.
+
+        Args:
+            num_texts: The number of texts in an epoch.
+            max_epochs: The largest number of epochs.
+            tokens_per_text: The mean length of a text, for the speed in tokens; 0: the
+                speed is not shown.
         """
         self.max_epochs = max_epochs
         self.tokens_per_text = tokens_per_text
@@ -36,7 +42,7 @@ class TrainingBar:
             leave=False,
             dynamic_ncols=True,
         )
-        self.looked_at = 0.0
+        self.refreshed_at = 0.0
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -48,39 +54,41 @@ class TrainingBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bar.close()
 
     def resume_at(self, num_texts: int) -> None:
-        """Start from the texts that an earlier part of the run has used."""
+        """Start after the texts that the run was trained on before it was resumed."""
         self.bar.initial = self.bar.n = num_texts
 
     def update(self, epoch: int, num_texts: int, loss: torch.Tensor) -> None:
-        """Count the texts of one step; now and then show its loss, the last
-        validation's score, and the speed.
+        """Advance by the texts of one step.
+
+        Every half second, show the loss of the step, the score of the last validation,
+        and the speed.
         """
         now = time.monotonic()
-        if not self.bar.disable and now - self.looked_at > _REFRESH_S:
-            self.looked_at = now
+        if not self.bar.disable and now - self.refreshed_at > _REFRESH_S:
+            self.refreshed_at = now
             self.bar.set_description(f"epoch {epoch}/{self.max_epochs}", refresh=False)
-            figures = [f"loss {loss.item():.3f}", self.score, self._speed()]
-            self.bar.set_postfix_str(", ".join(filter(None, figures)), refresh=False)
+            parts = [f"loss {loss.item():.3f}", self.score, self._speed()]
+            self.bar.set_postfix_str(", ".join(filter(None, parts)), refresh=False)
         self.bar.update(num_texts)
 
     def _speed(self) -> str:
-        """Return the tokens a second of the last steps, where they can be told yet."""
-        rate = self.bar.format_dict["rate"]
-        return (
-            f"{tqdm.format_sizeof(rate * self.tokens_per_text)} tokens/s"
-            if rate and self.tokens_per_text
-            else ""
-        )
+        """Return the tokens per second of the last steps; empty if not known yet."""
+        texts_per_s = self.bar.format_dict["rate"]
+        if not texts_per_s or not self.tokens_per_text:
+            return ""
+        return f"{tqdm.format_sizeof(texts_per_s * self.tokens_per_text)} tokens/s"
 
     def show_row(self, row: Mapping[str, Any]) -> None:
-        """Log loss and accuracy of an epoch, or a language model's perplexity, on one
-        line of 80 columns.
+        """Log the loss and the accuracy, or the perplexity, of a metric row.
+
+        The line has at most 80 columns.
         """
-        train, valid = f"{row['train_loss']:.4f}", f"{row['valid_loss']:.4f}"
+        train = f"{row['train_loss']:.4f}"
+        valid = f"{row['valid_loss']:.4f}"
         if "valid_accuracy" in row:
             train += f", {100 * row['train_accuracy']:.2f}%"
             valid += f", {100 * row['valid_accuracy']:.2f}%"
@@ -88,7 +96,8 @@ class TrainingBar:
         else:
             self.score = f"valid perplexity {row['valid_perplexity']:.4g}"
             valid += f", perplexity {row['valid_perplexity']:.4g}"
-        end = f"{row['tokens_per_s']:,} tokens/s{'  best' if row['is_best'] else ''}"
+        mark = "  best" if row["is_best"] else ""
+        end = f"{row['tokens_per_s']:,} tokens/s{mark}"
         with tqdm.external_write_mode():
             logger.info(
                 "epoch %d/%d  train %s  valid %s  %s",

@@ -12,19 +12,18 @@ from rnncls import ConfigError
 def event_log(
     folder: Path | None, step: int
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Give a function that adds a row to the events which TensorBoard shows; without a
-    folder it does nothing.
+    """Open a TensorBoard log, and yield the function that adds a metric row to it.
 
     Args:
-        folder: Where the events go.
-        step: Events of this step and later ones, which a run before this one has left
-            there, are void.
+        folder: The folder of the event files; None: rows are ignored.
+        step: The first step that will be logged. TensorBoard then ignores events of
+            this and later steps that were logged before the run was resumed.
 
     Raises:
         ConfigError: TensorBoard is not installed.
     """
     if folder is None:
-        yield lambda row: None  # noqa: ARG005 - nobody wants it
+        yield lambda row: None  # noqa: ARG005 - rows are ignored
         return
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -35,9 +34,9 @@ def event_log(
 
     def add(row: Mapping[str, Any]) -> None:
         for name, value in row.items():
-            part, _, figure = name.partition("_")
-            if part in {"train", "valid"}:
-                writer.add_scalar(f"{figure}/{part}", value, row["step"])
+            split, _, metric = name.partition("_")
+            if split in {"train", "valid"}:
+                writer.add_scalar(f"{metric}/{split}", value, row["step"])
         writer.add_scalar("tokens_per_s", row["tokens_per_s"], row["step"])
         writer.flush()
 

