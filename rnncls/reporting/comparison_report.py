@@ -73,13 +73,15 @@ def summary_lines(comparison: Comparison) -> list[str]:
         f"{name}: {verdict(run.difference, run.p)} {names[0]} (p = {run.p:.2g})"
         for name, run in zip(names[1:], comparison.differences, strict=True)
     ]
-    mean_line = (
-        "Mean accuracy of the runs after the first:"
-        f" {percent(comparison.mean_accuracy)}"
-    )
+    return [*lines, _mean_line(comparison)]
+
+
+def _mean_line(comparison: Comparison) -> str:
+    mean = percent(comparison.mean_accuracy)
+    line = f"Mean accuracy of the runs after the first: {mean}"
     if comparison.deviation is not None:
-        mean_line += f", standard deviation {100 * comparison.deviation:.2f} points"
-    return [*lines, mean_line]
+        line += f", standard deviation {100 * comparison.deviation:.2f} points"
+    return line
 
 
 def setting_table(comparison: Comparison) -> Table:
@@ -221,16 +223,20 @@ def _setting_rows(
     """Return key, value and the runs that have it, with a row for each value."""
     rows = []
     for key, values in settings.items():
-        names_by_value: dict[str, list[str]] = {}
-        for name, value in zip(names, values, strict=True):
-            shown = value if isinstance(value, str) else json.dumps(value)
-            names_by_value.setdefault(shown, []).append(name)
-        rarest_first = sorted(names_by_value.items(), key=lambda item: len(item[1]))
-        rows += [
-            [key, value, _describe_owners(owners, len(names))]
-            for value, owners in rarest_first
-        ]
+        for value, owners in _owners_by_value(values, names):
+            rows.append([key, value, _describe_owners(owners, len(names))])
     return rows
+
+
+def _owners_by_value(
+    values: Sequence[Any], names: Sequence[str]
+) -> list[tuple[str, list[str]]]:
+    """Return each value with the runs that have it, the rarest value first."""
+    owners_by_value: dict[str, list[str]] = {}
+    for name, value in zip(names, values, strict=True):
+        shown = value if isinstance(value, str) else json.dumps(value)
+        owners_by_value.setdefault(shown, []).append(name)
+    return sorted(owners_by_value.items(), key=lambda item: len(item[1]))
 
 
 def _describe_owners(owners: Sequence[str], num_runs: int) -> str:
@@ -245,16 +251,15 @@ def _interval_table(comparison: Comparison, names: Sequence[str]) -> Table:
     high = max(run.accuracy_interval[1] for run in scores)
     low_label = percent(low, 1)
     high_label = f"{percent(high, 1):>{_SCALE_WIDTH - len(low_label)}}"
-    rows = [
-        [
-            name,
-            percent(run.macro_f1),
-            interval_line(
-                run.accuracy, run.accuracy_interval, (low, high), _SCALE_WIDTH
-            ),
-        ]
-        for name, run in zip(names, scores, strict=True)
-    ]
+    rows = []
+    for name, run in zip(names, scores, strict=True):
+        line = interval_line(
+            run.accuracy,
+            run.accuracy_interval,
+            scale=(low, high),
+            width=_SCALE_WIDTH,
+        )
+        rows.append([name, percent(run.macro_f1), line])
     title = f"Macro-F1, and the accuracy in its {INTERVAL}"
     table = plain_table(title, ["run", "macro-F1", low_label + high_label], rows)
     table.columns[2].justify = "left"

@@ -73,7 +73,14 @@ def plot_reliability(bins: Sequence[Bin], raw_bins: Sequence[Bin]) -> Figure:
     _plot_bins(above, bins, COLORS[0], "o", "calibrated")
     above.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     above.legend(loc="upper left")
-    below.bar(
+    _plot_counts(below, bins)
+    below.set(xlabel="probability of the predicted label", ylabel="texts")
+    return figure
+
+
+def _plot_counts(axes: Axes, bins: Sequence[Bin]) -> None:
+    """Plot the number of texts in each bin."""
+    axes.bar(
         [each.low for each in bins],
         [each.num_rows for each in bins],
         width=1 / NUM_BINS,
@@ -81,8 +88,6 @@ def plot_reliability(bins: Sequence[Bin], raw_bins: Sequence[Bin]) -> Figure:
         color=COLORS[0],
         edgecolor="white",
     )
-    below.set(xlabel="probability of the predicted label", ylabel="texts")
-    return figure
 
 
 def _plot_bins(
@@ -107,9 +112,7 @@ def plot_coverage(
     """
     figure = new_figure(6.0, 3.5)
     axes = figure.subplots()
-    num_points = len(shares)
-    indices = np.linspace(0, num_points - 1, _MAX_CURVE_POINTS).astype(np.int64)
-    indices = np.unique(indices)
+    indices = _curve_points(len(shares))
     axes.plot(shares[indices], accuracies[indices], color=COLORS[0])
     _plot_intervals(axes, [point.share for point in coverage], coverage)
     lowest = min(point.interval[0] for point in coverage)
@@ -118,6 +121,12 @@ def plot_coverage(
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
+
+
+def _curve_points(num_points: int) -> npt.NDArray[np.int64]:
+    """Return the indices of at most `_MAX_CURVE_POINTS` points, evenly spaced."""
+    indices = np.linspace(0, num_points - 1, _MAX_CURVE_POINTS)
+    return np.unique(indices.astype(np.int64))
 
 
 def plot_slices(
@@ -186,15 +195,21 @@ def plot_accuracies(names: Sequence[str], scores: Sequence[Scores]) -> Figure:
     figure = new_figure(7.0, 1.2 + 0.35 * len(names))
     axes = figure.subplots()
     for position, run_scores in enumerate(scores):
-        interval = run_scores.accuracy_interval
-        axes.plot(interval, [position, position], color=COLORS[0], linewidth=2)
-        axes.plot([run_scores.accuracy], [position], color=COLORS[0], marker="o")
+        _plot_accuracy(axes, position, run_scores)
     axes.axvline(scores[0].accuracy, color=GREY, linestyle=":")
-    axes.set_yticks(range(len(names)), [shorten(name, _NAME_LENGTH) for name in names])
+    short_names = [shorten(name, _NAME_LENGTH) for name in names]
+    axes.set_yticks(range(len(names)), short_names)
     axes.invert_yaxis()
     axes.set_xlabel(f"accuracy, with its {INTERVAL}")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     return figure
+
+
+def _plot_accuracy(axes: Axes, position: int, scores: Scores) -> None:
+    """Plot a point at the accuracy and a line over its interval."""
+    interval = scores.accuracy_interval
+    axes.plot(interval, [position, position], color=COLORS[0], linewidth=2)
+    axes.plot([scores.accuracy], [position], color=COLORS[0], marker="o")
 
 
 def _plot_intervals(

@@ -102,12 +102,12 @@ def plot_trace(trace: Trace) -> Figure:
     The units are sorted by their memory after the last token, so that the units that
     remember something are at the edges.
     """
-    directions = list(trace.directions)
-    names = list(trace.directions[directions[0]])
-    width = _width(len(trace.tokens)) * len(directions)
-    figure = new_figure(width=width, height=2.2 * len(names) + 1.2)
-    grid = figure.subplots(len(names), len(directions), squeeze=False, sharex=True)
-    for direction, column in zip(directions, grid.T, strict=True):
+    names = list(next(iter(trace.directions.values())))
+    num_rows, num_columns = len(names), len(trace.directions)
+    width = _width(len(trace.tokens)) * num_columns
+    figure = new_figure(width=width, height=2.2 * num_rows + 1.2)
+    grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
+    for direction, column in zip(trace.directions, grid.T, strict=True):
         _plot_direction(figure, column, trace, direction)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"units, by last {_memory_state(names)} state")

@@ -99,17 +99,22 @@ def plot_series(series: Sequence[Series], form: str) -> list[str]:
         `HEIGHT` lines, and two lines for the x axis.
     """
     scale = _scale_of(series)
+    rows = _plot_grid(series, scale)
+    labels = [""] * HEIGHT
+    labels[0] = form.format(scale.high)
+    labels[-1] = form.format(scale.low)
+    lines = [f"{label:>8} │{row}" for label, row in zip(labels, rows, strict=True)]
+    return [*lines, *_x_axis(scale)]
+
+
+def _plot_grid(series: Sequence[Series], scale: _Scale) -> list[str]:
+    """Return the rows of the chart, without axes."""
     grid = [[" "] * WIDTH for _ in range(HEIGHT)]
     for line in series:
         _plot_dots(grid, line, scale)
     for line in series:
         _plot_marks(grid, line, scale)
-    labels = {0: form.format(scale.high), HEIGHT - 1: form.format(scale.low)}
-    lines = [
-        f"{labels.get(index, ''):>8} │{''.join(characters).rstrip()}"
-        for index, characters in enumerate(grid)
-    ]
-    return [*lines, *_x_axis(scale)]
+    return ["".join(characters).rstrip() for characters in grid]
 
 
 def _scale_of(series: Sequence[Series]) -> _Scale:

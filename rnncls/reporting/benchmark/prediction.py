@@ -2,12 +2,13 @@
 
 import itertools
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, DataSection
 from rnncls.data.datasets import columns_of, locate
 from rnncls.data.loading import load_training_data
 from rnncls.data.readers import read_rows
@@ -40,11 +41,20 @@ def benchmark_prediction(config: Config) -> dict[str, Any]:
     model = build_model(config, data)
     classifier = Classifier(config.text, data.vocab, data.label_names, model)
     predictor = Predictor(classifier, resolve_device("cpu"))
-    rows = read_rows(locate(config.data, "train"), columns_of(config.data))
-    texts = [text for chunk in rows for text in chunk.texts]
-    stream = tokenize_stream([texts], config.text)
-    encoded = encode_texts(join_texts(part for _, part in stream), data.vocab)
-    return describe_machine() | asdict(compare_prediction(predictor, texts, encoded))
+    texts = _read_training_texts(config.data)
+    speed = compare_prediction(predictor, texts, _encode(texts, classifier))
+    return describe_machine() | asdict(speed)
+
+
+def _read_training_texts(section: DataSection) -> list[str]:
+    chunks = read_rows(locate(section, "train"), columns_of(section))
+    return [text for chunk in chunks for text in chunk.texts]
+
+
+def _encode(texts: list[str], classifier: Classifier) -> EncodedTexts:
+    stream = tokenize_stream([texts], classifier.text)
+    tokens = join_texts(part for _, part in stream)
+    return encode_texts(tokens, classifier.vocab)
 
 
 def compare_prediction(
@@ -66,12 +76,15 @@ def compare_prediction(
         inputs = bare.inputs(batch_shapes(encoded, batches))
         return program_s, seconds(lambda: bare.infer(inputs))
 
-    last_start = max(len(texts) - TEXTS_PER_PAIR, 1)
-    starts = itertools.cycle(range(0, last_start, TEXTS_PER_PAIR))
-    pairs = [
-        _batches_from(encoded, start) for start in itertools.islice(starts, NUM_PAIRS)
-    ]
+    starts = itertools.islice(_pair_starts(len(texts)), NUM_PAIRS)
+    pairs = [_batches_from(encoded, start) for start in starts]
     return compare_pairs(run_pair, pairs, encoded)
+
+
+def _pair_starts(num_texts: int) -> Iterator[int]:
+    """Yield the first text of each pair, and begin again after the last."""
+    last_start = max(num_texts - TEXTS_PER_PAIR, 1)
+    return itertools.cycle(range(0, last_start, TEXTS_PER_PAIR))
 
 
 def _batches_from(encoded: EncodedTexts, start: int) -> list[Rows]:

@@ -52,22 +52,15 @@ def measure_saving(
         config: All settings.
         tokens_per_s: The speed of the training without saving.
     """
-    plan = endless_plan(trainer.data.train.texts, config.train.batch_size)
-    state_s, model_s = [], []
     with tempfile.TemporaryDirectory(prefix=".rnncls-benchmark-", dir=".") as folder:
         path = Path(folder)
         create_run(path, config, trainer.data.vocab, trainer.label_names)
-        trainer.num_validations = 0  # no metrics rows belong to this state
-        state_file = RunFolder(path).state
-        state_file.parent.mkdir(exist_ok=True)
-        for _ in range(NUM_SAVES):
-            train_on(trainer, next_batches(plan))
-            state_s.append(seconds(lambda: save_state(trainer, path)))
-            model_s.append(seconds(lambda: save_model(path, trainer.eval_model)))
-        num_bytes = state_file.stat().st_size
-    save_s, save_best_s = statistics.median(state_s), statistics.median(model_s)
-    train_s = int(trainer.data.train.texts.lengths.sum()) / tokens_per_s
-    num_saves = 1 + int(train_s / SaveClock.spacing(config.train.save_every, save_s))
+        save_s, save_best_s = _time_saves(trainer, path)
+        num_bytes = RunFolder(path).state.stat().st_size
+    num_tokens = int(trainer.data.train.texts.lengths.sum())
+    train_s = num_tokens / tokens_per_s
+    spacing_s = SaveClock.spacing(config.train.save_every, save_s)
+    num_saves = 1 + int(train_s / spacing_s)
     saving_s = num_saves * save_s + save_best_s  # each epoch may be the best so far
     return Saving(
         save_s=save_s,
@@ -75,3 +68,16 @@ def measure_saving(
         save_mib=num_bytes / (1 << 20),
         save_share=saving_s / (train_s + saving_s),
     )
+
+
+def _time_saves(trainer: Trainer[TextClassifier], path: Path) -> tuple[float, float]:
+    """Return the median seconds to save the state, and to save the weights."""
+    plan = endless_plan(trainer.data.train.texts, trainer.options.batch_size)
+    trainer.num_validations = 0  # no metrics rows belong to this state
+    RunFolder(path).state.parent.mkdir(exist_ok=True)
+    state_s, model_s = [], []
+    for _ in range(NUM_SAVES):
+        train_on(trainer, next_batches(plan))
+        state_s.append(seconds(lambda: save_state(trainer, path)))
+        model_s.append(seconds(lambda: save_model(path, trainer.eval_model)))
+    return statistics.median(state_s), statistics.median(model_s)

@@ -81,19 +81,26 @@ def compare_pairs(
     # run of many epochs.
     for batches in pairs:
         run_pair(batches)
-    timed = [_time_pair(run_pair, batches, texts) for batches in pairs]
+    return _summarize([_time_pair(run_pair, batches, texts) for batches in pairs])
+
+
+def _summarize(timed: Sequence[_TimedPair]) -> SpeedRatio:
     ratios = [pair.tokens_per_s / pair.bare_tokens_per_s for pair in timed]
-    num_tokens = sum(pair.num_tokens for pair in timed)
-    num_positions = sum(pair.num_positions for pair in timed)
     return SpeedRatio(
         tokens_per_s=statistics.median(pair.tokens_per_s for pair in timed),
         bare_tokens_per_s=statistics.median(pair.bare_tokens_per_s for pair in timed),
         ratio=statistics.median(ratios),
         ratio_spread=(min(ratios), max(ratios)),
         samples_per_s=statistics.median(pair.samples_per_s for pair in timed),
-        padding_share=1 - num_tokens / num_positions,
+        padding_share=_padding_share(timed),
         peak_memory_mib=peak_memory_mib(),
     )
+
+
+def _padding_share(timed: Sequence[_TimedPair]) -> float:
+    num_tokens = sum(pair.num_tokens for pair in timed)
+    num_positions = sum(pair.num_positions for pair in timed)
+    return 1 - num_tokens / num_positions
 
 
 def batch_shapes(texts: EncodedTexts, batches: Sequence[Rows]) -> list[tuple[int, int]]:

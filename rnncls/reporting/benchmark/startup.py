@@ -23,18 +23,22 @@ def benchmark_startup(config_file: Path, config: Config) -> dict[str, Any]:
         config_file: The file that the commands read.
         config: The same config, from which the run to predict with is built.
     """
-    data = load_training_data(config)
     result = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
-        create_run(run, config, data.vocab, data.label_names)
-        save_model(run, build_model(config, data))
+        _save_untrained_run(run, config)
         for name, command, baseline in startup_commands(config_file, run):
             command_s, baseline_s, ratio = compare_commands(command, baseline)
             result[f"{name}_s"] = command_s
             result[f"{name}_bare_s"] = baseline_s
             result[f"{name}_ratio"] = ratio
     return result
+
+
+def _save_untrained_run(path: Path, config: Config) -> None:
+    data = load_training_data(config)
+    create_run(path, config, data.vocab, data.label_names)
+    save_model(path, build_model(config, data))
 
 
 def compare_commands(
@@ -60,9 +64,10 @@ def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list
         config: A config file.
         run: A run folder.
     """
-    program = [sys.executable, "-m", "rnncls"]
-    import_typer = [sys.executable, "-c", "import typer"]
-    import_torch = [sys.executable, "-c", "import torch"]
+    python = sys.executable
+    program = [python, "-m", "rnncls"]
+    import_typer = [python, "-c", "import typer"]
+    import_torch = [python, "-c", "import torch"]
     validate = ["config", "validate", "--config", str(config)]
     predict = ["predict", "Wall St. rallies as oil falls", "--run", str(run)]
     return [

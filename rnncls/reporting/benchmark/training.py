@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncls.config.sections import Config, ModelSection
-from rnncls.data.loading import load_training_data
+from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.seeds import seed_everything
 from rnncls.reporting.benchmark.saving import measure_saving
@@ -36,15 +36,15 @@ def benchmark_training(config: Config) -> dict[str, Any]:
     ratio, lowest, highest = compare_vocabularies(config, data)
     result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
     if _TEXTBOOK.exists() and config.data.name is not None:
-        train_file = data.fingerprint["files"]["train"]["path"]
-        textbook_speed = _time_textbook_loop(train_file, config.model)
+        textbook_speed = _time_textbook_loop(data, config.model)
         result["textbook_samples_per_s"] = textbook_speed
         result["textbook_ratio"] = result["samples_per_s"] / textbook_speed
     return describe_machine() | result
 
 
-def _time_textbook_loop(train_file: str, section: ModelSection) -> float:
+def _time_textbook_loop(data: TrainingData, section: ModelSection) -> float:
     """Return the speed of the usual training loop of textbooks, in texts per second."""
+    train_file = data.fingerprint["files"]["train"]["path"]
     command = [sys.executable, str(_TEXTBOOK), train_file]
     command += ["--embedding-dim", str(section.embedding_dim)]
     command += ["--hidden-size", str(section.hidden_size)]

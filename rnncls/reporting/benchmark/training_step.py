@@ -60,17 +60,20 @@ def compare_vocabularies(
     large = scattered_trainer(config, data, VOCAB_FACTOR * small_size)
     plan = endless_plan(data.train.texts, config.train.batch_size)
     pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
-    ratios = []
-    for batches in [*pairs, *pairs]:  # the first round is the warm-up
-        small_s = _step_seconds(small, batches)
-        large_s = _step_seconds(large, batches)
-        ratios.append(large_s / small_s)
-    ratios = ratios[NUM_PAIRS:]
+    for batches in pairs:  # warm-up
+        _time_ratio(large, small, batches)
+    ratios = [_time_ratio(large, small, batches) for batches in pairs]
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def _step_seconds(trainer: Trainer[TextClassifier], batches: list[Rows]) -> float:
-    return seconds(lambda: train_on(trainer, batches))
+def _time_ratio(
+    trainer: Trainer[TextClassifier],
+    baseline: Trainer[TextClassifier],
+    batches: list[Rows],
+) -> float:
+    """Return the time of a trainer for these batches divided by the baseline's."""
+    baseline_s = seconds(lambda: train_on(baseline, batches))
+    return seconds(lambda: train_on(trainer, batches)) / baseline_s
 
 
 def train_on(trainer: Trainer[TextClassifier], batches: list[Rows]) -> None:
