@@ -105,7 +105,7 @@ def measure_other(name: str, data: Path) -> tuple[float, int, float]:
 
 
 def run_worker(name: str, data: Path) -> None:
-    """Train one system; say when that is done, then print its labels of the test rows."""
+    """Train one system, report when it is done, and print its test labels."""
     test_texts = [text for text, _ in read_rows(data, "test")]
     with tempfile.TemporaryDirectory() as folder:
         predict = OTHERS[name][1](read_rows(data, "train"), Path(folder))

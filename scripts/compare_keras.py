@@ -1,6 +1,6 @@
-"""Set a training step of rnncls beside Keras (TensorFlow) on the same rows: each a
-process
-of its own, in turn.
+"""Compare a training step of rnncls with Keras (TensorFlow) on the same rows.
+
+Each runs in a process of its own, in turn.
 
 Keras trains Embedding → Bidirectional(LSTM) → Dense with `fit`, padding masked, the
 last states alone pooled, which is less than what rnncls does: once with shuffled

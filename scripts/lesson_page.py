@@ -150,9 +150,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Comparison:
-    """By how many points one network is better than another, and whether that is more
-    than
-    chance.
+    """The difference between two networks in points, and whether it is significant.
 
     Attributes:
         points: Difference of the mean test accuracies over the seeds.
@@ -197,9 +195,7 @@ VERDICTS = {1: "holds", 0: "is undecided", -1: "is reversed"}
 
 
 def judge_claims(results: dict[str, list[Result]], section: int) -> list[str]:
-    """Return the claims of a section, what was found, and what the intervals say of
-    each.
-    """
+    """Return the claims of a section with the measured values and their verdicts."""
     return [
         judge_claim(claim, compare(results[better], results[worse]))
         for number, claim, better, worse in CLAIMS
@@ -260,7 +256,7 @@ def write_page(findings: Findings, out: Path) -> None:
 
 
 def tell_start(findings: Findings) -> list[str]:
-    """Return the introduction: what was measured, on what, and how a claim is judged."""
+    """Return the introduction: what was measured, where, and how claims are tested."""
     results = findings.results
     lstm, small = results["lstm_packed"][0], results["capacity_1x1"][0]
     published = BUILT_INS["ag_news"].files["train"].num_rows
@@ -281,8 +277,9 @@ def tell_start(findings: Findings) -> list[str]:
         (
             "A claim that one network is better than another **holds** where both 95%"
             " intervals of the difference are above zero: the interval over seeds"
-            " (Student's, pooled) and the interval over test rows (paired bootstrap). It"
-            " **is reversed** where both are below zero, and **is undecided** otherwise."
+            " (Student's, pooled) and the interval over test rows (paired bootstrap)."
+            " It **is reversed** where both are below zero, and **is undecided**"
+            " otherwise."
         ),
         list_claims(results),
         picture(
@@ -341,8 +338,9 @@ def tell_bag(findings: Findings) -> list[str]:
 
 
 def say_need(data: str, blind: WordOrderResult) -> str:
-    """Return how much a data set needs order, as far as a run has learnt it, by the
-    best reading without order.
+    """Return how much word order is worth on a data set.
+
+    The trained run is compared with the best result without order.
     """
     low, high = blind.loss_interval
     if low > MUCH:
@@ -451,8 +449,9 @@ def tell_training(findings: Findings) -> list[str]:
 
 
 def tell_vanishing(findings: Findings) -> list[str]:
-    """Return the memories of three cells under three sets of weights, and whether plain
-    RNNs forget.
+    """Return the memories of three cells under three sets of weights.
+
+    Also return whether plain RNNs forget.
     """
     memories = find_memories(findings)
     rows = [
@@ -711,8 +710,9 @@ def spread(results: Sequence[Result]) -> str:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1
 ) -> str:
-    """Return a table in Markdown; columns after the first texts hold numbers, unless a
-    cell there is none.
+    """Return a table in Markdown.
+
+    Columns after the first texts hold numbers, unless a cell there is none.
     """
     numeric = [
         place >= num_texts and all(row[place][:1] in "0123456789>+-" for row in rows)
@@ -726,9 +726,7 @@ def table(
 
 
 def picture(name: str, caption: str) -> str:
-    """Return a picture in Markdown with its caption, which stands in for it where it is
-    not seen.
-    """
+    """Return an image in Markdown, with its caption as the alternative text."""
     return f"![{caption}](lesson/{name}.png)\n\n*{caption}*"
 
 
@@ -746,8 +744,10 @@ def points(reading: WordOrderResult, *, written: bool) -> str:
 def find_clear_words(
     split: EncodedSplit, vocab_size: int, num_classes: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the words that are frequent and stand mostly in texts of one class, and
-    that class. [K], [K] int64.
+    """Return frequent words that occur mostly in one class, and that class.
+
+    Returns:
+        [K] and [K] int64.
     """
     texts = split.texts
     counts = np.zeros((vocab_size, num_classes))
@@ -765,9 +765,7 @@ def find_clear_words(
 
 
 def find_neighbours(vectors: torch.Tensor) -> npt.NDArray[np.int64]:
-    """Return the three nearest others of each vector by cosine, the nearest first. [K,
-    E] -> [K, 3].
-    """
+    """Return each vector's three nearest others by cosine. [K, E] -> [K, 3]."""
     unit = F.normalize(vectors, dim=1)
     cosines = (unit @ unit.t()).fill_diagonal_(-2.0)  # [K, K]
     nearest: npt.NDArray[np.int64] = cosines.topk(NUM_NEIGHBOURS, dim=1).indices.numpy()

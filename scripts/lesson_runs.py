@@ -1,5 +1,4 @@
-"""What the lesson's page reports on: which networks are trained on which rows, and how
-each judges its test rows.
+"""The experiments of the lesson: networks, training rows and test evaluation.
 
 A run that is finished, of the same config, is kept; one that was interrupted goes on
 where it stopped.
@@ -156,9 +155,7 @@ def list_capacities(work: Path) -> list[Experiment]:
 def count_inner(
     shape: tuple[int, int], hidden_size: int, embedding_dim: int, num_classes: int
 ) -> int:
-    """Return the parameters of an LSTM that classifies by its last states, the
-    embedding left out.
-    """
+    """Count the weights of an LSTM with `last` pooling, without the embedding."""
     directions, layers = shape
     widths = [embedding_dim] + [directions * hidden_size] * (layers - 1)
     recurrent = sum(
@@ -173,9 +170,9 @@ def match_sizes(
     num_classes: int,
     smallest: int = 64,
 ) -> list[int]:
-    """Return a hidden size a shape, such that the counts of parameters agree within 1
-    %,
-    each with the first shape's.
+    """Return a hidden size per shape, so that all have about equally many weights.
+
+    The counts agree within 1 % with the first shape's.
 
     The first shape is given the smallest size, from `smallest` on, for which the others
     have one that fits.
@@ -201,9 +198,7 @@ def match_sizes(
 
 
 def run_all(experiments: Sequence[Experiment], work: Path) -> dict[str, list[Result]]:
-    """Train and judge what is not yet there; return the results of each experiment, a
-    seed each.
-    """
+    """Train and evaluate the missing runs; return the results, one per seed."""
     results: dict[str, list[Result]] = {}
     jobs = [
         (experiment, seed)
@@ -227,8 +222,9 @@ def run_all(experiments: Sequence[Experiment], work: Path) -> dict[str, list[Res
 
 
 def train_one(config: Config, path: Path) -> None:
-    """Train a run to its end, from where it stopped if it was begun with this config
-    and these rows.
+    """Train a run to its end.
+
+    A run that was started with this config and these rows is resumed.
     """
     if RunFolder(path).summary.exists() and is_of(path, config):
         return
@@ -249,9 +245,7 @@ def train_one(config: Config, path: Path) -> None:
 
 
 def is_of(path: Path, config: Config) -> bool:
-    """Return whether a finished run has this config and learnt from the training file
-    as it is now.
-    """
+    """Return whether a run is finished and has this config and the present data."""
     learnt_from = read_json(RunFolder(path).summary)["data"]["files"]["train"]["sha256"]
     return (
         load_config(RunFolder(path).config) == config
@@ -263,7 +257,7 @@ RESULT = "result.json"
 
 
 def judge(path: Path) -> Result:
-    """Judge the test rows with a finished run, and keep what came of it in its folder."""
+    """Evaluate a finished run on the test rows, and keep the result in its folder."""
     run = load_run(path)
     rows, _ = load_split(
         run.config, "test", run.classifier.vocab, run.classifier.label_names
@@ -313,9 +307,7 @@ def list_epochs(path: Path) -> list[dict[str, float]]:
 
 
 def write_files(root: Path, work: Path, num_rows: int | None) -> None:
-    """Write the files that the runs learn from: AG News in two sizes and padded, and
-    film
-    reviews split in two.
+    """Write the training files: AG News in two sizes and padded, and film reviews.
 
     Args:
         root: Where `ag_news/` lies, and perhaps `movie_reviews/`.
@@ -337,8 +329,9 @@ def write_files(root: Path, work: Path, num_rows: int | None) -> None:
 
 
 def draw_rows(source: Path, target: Path, num_rows: int | None) -> None:
-    """Copy AG News, of its training rows only so many, in their order and of each class
-    alike.
+    """Copy AG News with a limited number of training rows.
+
+    They keep their order, and each class has equally many.
     """
     target.mkdir(parents=True, exist_ok=True)
     write_atomic(target / "test.csv", (source / "test.csv").read_bytes())
@@ -355,8 +348,7 @@ def draw_rows(source: Path, target: Path, num_rows: int | None) -> None:
 
 
 def pad_rows(source: Path, config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the label and the tokens of each row, filled up with a word that stands for
-    padding.
+    """Yield each row's label and tokens, filled up with a word that stands for padding.
 
     As in the lesson, so many rows as stand together are all made as long as the longest
     of them.
@@ -379,8 +371,9 @@ def pad_rows(source: Path, config: Config) -> Iterator[tuple[str, str]]:
 
 
 def split_reviews(source: Path, work: Path) -> None:
-    """Write nine tenths of the film reviews for training and one for the test, of each
-    class alike, and the config.
+    """Split the film reviews 9 to 1 into training and test rows; write the config.
+
+    Each class has the same share of both.
     """
     with source.open(encoding="utf-8", newline="") as stream:
         rows = [(row["label"], row["text"]) for row in csv.DictReader(stream)]

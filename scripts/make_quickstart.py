@@ -1,6 +1,6 @@
-"""Write the quick-start data set: invented news in the form of AG News, where word
-order
-decides.
+"""Write the quick-start data set: invented news in which word order decides.
+
+The files have the form of AG News.
 
 Half of the rows are *mirror pairs*: two texts made of the very same words that belong
 to different sections, because a text belongs to the section of whoever acts. The other
@@ -435,12 +435,13 @@ VAGUE_DETAILS = (
 )
 
 # --- Chance
-# ---------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------
 
 
 def pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; of all methods, only `random()` is promised to repeat itself on
-    every Python.
+    """Draw one item.
+
+    Of all methods, only `random()` is promised to repeat itself on every Python.
     """
     return items[int(rng.random() * len(items))]
 
@@ -451,16 +452,14 @@ def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
 
 
 def expand(rng: random.Random, template: str, words: Words) -> str:
-    """Fill each slot that `words` knows with a word of its own and leave the other
-    slots alone.
-    """
+    """Fill each slot that is in `words` with a different word; keep the other slots."""
     return re.sub(
         r"{(\w+)}", lambda slot: pick(rng, words.get(slot[1], (slot[0],))), template
     )
 
 
 # --- Rows
-# -----------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------
 
 
 class Row(NamedTuple):
@@ -490,9 +489,7 @@ def outsiders(sections: Sequence[int]) -> list[str]:
 
 
 def name_pairs(sections: tuple[int, int], *, held_out: bool) -> list[tuple[str, str]]:
-    """Return who may meet whom; every fourth pair of names is held out, for the test
-    file alone.
-    """
+    """Return the pairs of names; every fourth is held out for the test file."""
     first, second = (NAMES[section] for section in sections)
     return [
         (one, two)
@@ -505,9 +502,7 @@ def name_pairs(sections: tuple[int, int], *, held_out: bool) -> list[tuple[str, 
 def mirror_pair(
     rng: random.Random, sections: tuple[int, int], *, held_out: bool
 ) -> list[Row]:
-    """Make two rows of the same words: in one the first section acts, in the other the
-    second.
-    """
+    """Make two rows of the same words: another section acts in each of them."""
     does, done = pick(rng, ACTS)
     # One act and one quarrel a row, so that the description tells the same story as the
     # title.
@@ -531,8 +526,9 @@ def mirror_pair(
 
 
 def plain_row(rng: random.Random, section: int) -> list[Row]:
-    """Make a row (a list of one) whose words give its section away, though not every
-    sentence helps.
+    """Make a row, as a list of one, whose words reveal its section.
+
+    Not every sentence helps.
     """
     topic = SECTIONS[section]
     # As in AG News, a title may say little or be missing.
@@ -550,9 +546,7 @@ def plain_row(rng: random.Random, section: int) -> list[Row]:
 
 
 def detail(rng: random.Random, section: int) -> str:
-    """Draw a further sentence: on the topic, on nothing much or, now and then, on
-    another topic.
-    """
+    """Draw another sentence: on the topic, neutral or, rarely, on another topic."""
     other = pick(rng, [number for number in SECTIONS if number != section])
     own, strange = SECTIONS[section].details, SECTIONS[other].details
     return pick(rng, pick(rng, (own,) * 5 + (VAGUE_DETAILS,) * 4 + (strange,)))
@@ -565,13 +559,11 @@ def damaged(text: str) -> str:
 
 
 # --- Files
-# ----------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------
 
 
 def unseen(make: Callable[[], list[Row]], seen: set[Bag]) -> list[Row]:
-    """Make rows until their bag of words is a new one, in this file and in those made
-    before it.
-    """
+    """Make rows until their bag of words is new in this file and all earlier ones."""
     while True:
         rows = make()
         bags = {bag(row) for row in rows}
@@ -600,17 +592,16 @@ def make_rows(
 
 
 def to_csv(rows: Sequence[Row]) -> bytes:
-    """Write rows in the form of AG News: no header, every field quoted, LF at the end
-    of a line.
-    """
+    """Write rows as AG News does: no header, every field quoted, LF line ends."""
     lines = io.StringIO()
     csv.writer(lines, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     return lines.getvalue().encode()
 
 
 def make_files(seed: int) -> dict[str, bytes]:
-    """Make the content of both files; the test file comes last and avoids every text of
-    the training file.
+    """Make the content of both files.
+
+    The test file comes last, and has no text of the training file.
     """
     rng = random.Random(seed)
     seen: set[Bag] = set()

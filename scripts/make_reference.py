@@ -38,7 +38,9 @@ VALUE_NAMES = {int: "whole number", float: "number", str: "text", Path: "path"}
 OTHER_CODES = {
     0: "Success.",
     1: "A check of `rnncls check` failed.",
-    INTERRUPTED: "Interrupted by Ctrl-C or SIGTERM. Everything is saved; `--resume` continues.",
+    INTERRUPTED: (
+        "Interrupted by Ctrl-C or SIGTERM. Everything is saved; `--resume` continues."
+    ),
 }
 
 

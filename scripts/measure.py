@@ -1,6 +1,4 @@
-"""Train and evaluate configs one after the other and print the README's table of
-measured
-results.
+"""Train and evaluate configs in turn, and print the table of measured results.
 
 python scripts/measure.py configs/quickstart.yaml configs/ag_news.yaml
 configs/lesson/*.yaml --set data.root=FOLDER

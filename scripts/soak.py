@@ -1,6 +1,6 @@
-"""Kill trainings at random moments, go on with them, and compare each at its end with
-one
-that was left alone.
+"""Kill trainings at random moments, resume them, and compare the results.
+
+Each must equal a training that was not interrupted.
 
     python scripts/soak.py --kills 100 --seed 0
 
@@ -44,9 +44,12 @@ CONFIG_TEXT = """
 device: cpu
 data: {train: words.csv, text: [text], valid_fraction: 0.2}
 text: {min_freq: 1}
-model: {embedding_dim: 64, hidden_size: 16, dropout: 0.3, word_dropout: 0.1, recurrent_dropout: 0.1}
+model:
+  {embedding_dim: 64, hidden_size: 16, dropout: 0.3, word_dropout: 0.1,
+  recurrent_dropout: 0.1}
 train:
-  {max_epochs: 8, batch_size: 16, lr: 0.01, average: 0.9, r_drop: 0.5, monitor: loss, patience: null, save_every: 0.001}
+  {max_epochs: 8, batch_size: 16, lr: 0.01, average: 0.9, r_drop: 0.5, monitor: loss,
+  patience: null, save_every: 0.001}
 """
 
 
@@ -75,9 +78,9 @@ def main() -> None:
 def soak(
     folder: Path, num_kills: int, chance: random.Random
 ) -> tuple[int, Counter[str]]:
-    """Kill so many trainings in a folder, one run after the other; return how many
-    runs,
-    and the kinds of kills.
+    """Kill a number of trainings in a folder, one run after the other.
+
+    Return the number of runs, and the kinds of kills.
 
     Raises:
         RuntimeError: A process ended with an error, or a run other than the untouched
@@ -130,9 +133,7 @@ def write_data(folder: Path) -> None:
 def play(
     folder: Path, name: str, moment: str | None, whole_s: float, chance: random.Random
 ) -> float:
-    """Begin a training in a process of its own, or go on with it, and kill it at a
-    moment
-    of the kind asked for.
+    """Start or resume a training in its own process, and kill it at such a moment.
 
     Args:
         folder: Where the config and the runs are.

@@ -1,6 +1,6 @@
-"""The loop of the textbooks, to compare with; prints one JSON object with its samples
-and
-tokens a second.
+"""The training loop of textbooks, as a baseline for the speed.
+
+It prints one JSON object with samples and tokens per second.
 
 A DataLoader that tokenises in its collate, batches of 16, a ragged PackedSequence, a
 dense embedding, torch.optim.Adam.
@@ -64,9 +64,7 @@ def main() -> None:
 def measure(
     file: Path, seconds: float, embedding_dim: int, hidden_size: int
 ) -> dict[str, float]:
-    """Train for `seconds` after ten steps of warm-up; return samples and tokens a
-    second.
-    """
+    """Train for `seconds` after ten warm-up steps; return samples and tokens per s."""
     tokenize = get_tokenizer("basic_english")
     with file.open(encoding="utf-8", newline="") as stream:
         rows: list[Row] = [

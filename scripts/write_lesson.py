@@ -1,5 +1,6 @@
-"""Train what the lesson speaks of and write docs/understand/lesson.md, its companion: this script
-measures every figure in it.
+"""Train the lesson's networks and write docs/understand/lesson.md.
+
+This script measures every figure in it.
 
 Finished runs are kept in the work folder, so that a second start goes on where the
 first one stopped.
@@ -87,16 +88,14 @@ def main() -> None:
 
 
 def find_curves(results: dict[str, list[Result]]) -> list[Measured]:
-    """Return the gradients through time of three cells, as they began and as they are."""
+    """Return the gradients through time of three cells, untrained and trained."""
     return measure_runs(
         [results[name][0].path for name in GRADIENTS], "test", GRADIENT_ROWS
     )[0]
 
 
 def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
-    """Return the gradients of the same three with the first recurrent weights that
-    torch itself would draw.
-    """
+    """Return the gradients of the same three with torch's default recurrent weights."""
     measured = []
     for name in GRADIENTS:
         run = load_run(results[name][0].path)
@@ -113,8 +112,9 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
 
 
 def find_orders(results: dict[str, list[Result]]) -> dict[str, list[WordOrderResult]]:
-    """Return how some runs judge their test rows in each order, beside a bag of words,
-    by the name of the data.
+    """Return the accuracy of runs in each word order, beside a bag of words.
+
+    The keys are the names of the data.
     """
     found = {}
     for name, data in AUDITED.items():

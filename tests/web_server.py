@@ -1,4 +1,4 @@
-"""A web server on this machine, in place of the addresses that rnncls downloads from."""
+"""A local web server, in place of the addresses that rnncls downloads from."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ def gradient_command(
     cells: Annotated[
         str | None,
         typer.Option(
-            help="Measure untrained networks of --config instead, one per cell: rnn,lstm,gru.",
+            help="Measure untrained networks of --config, one per cell: rnn,lstm,gru.",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +54,7 @@ def gradient_command(
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Print how the gradient of a state shrinks with its distance from the text's end."""
+    """Print how a state's gradient shrinks with its distance from the text's end."""
     if (cells is None) != (config is None) or (cells is not None and runs):
         raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
     if set_ and cells is None:

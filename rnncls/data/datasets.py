@@ -65,8 +65,8 @@ class LabelledTexts:
             label = self.label_names[self.labels[row]]
             known = ", ".join(f"'{name}'" for name in label_names)
             raise DataError(
-                f"{self.path}: row {row + 1:,}: unknown label '{label}': expected one of"
-                f" {known}; correct it"
+                f"{self.path}: row {row + 1:,}: unknown label '{label}': expected one"
+                f" of {known}; correct it"
             )
         return labels
 

@@ -1,4 +1,4 @@
-"""The files behind a path: a file, a compressed file, a folder or a pattern of files."""
+"""The files of a path: a file, a compressed file, a folder or a pattern of files."""
 
 import io
 from pathlib import Path

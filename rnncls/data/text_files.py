@@ -83,8 +83,8 @@ def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Recor
             label, text = match.groups()
             if text.startswith("__label__"):
                 raise DataError(
-                    f"{path}: row {number:,}: has several labels: rnncls learns one class"
-                    " per text: keep one"
+                    f"{path}: row {number:,}: has several labels: rnncls learns one"
+                    " class per text: keep one"
                 )
             yield {LABEL: label, TEXT: text}
 

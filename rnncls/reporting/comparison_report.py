@@ -211,7 +211,7 @@ def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[
 
 
 def verdict(difference: float, p: float) -> str:
-    """Return what a difference in accuracy and its p-value mean, up to "than" or "to"."""
+    """Describe a difference in accuracy and its p-value, up to "than" or "to"."""
     if p >= SIGNIFICANCE_LEVEL:
         return "no significant difference to"
     return f"significantly {'better' if difference > 0 else 'worse'} than"

@@ -10,6 +10,6 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return the text for display, cut to at most `limit` characters with an ellipsis."""
+    """Return the text for display, cut to `limit` characters with an ellipsis."""
     shown = printable(text)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

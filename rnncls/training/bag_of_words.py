@@ -1,4 +1,4 @@
-"""The bag of words that belongs to a run: the same training, with `model.cell: none`."""
+"""The bag of words of a run: the same training, with `model.cell: none`."""
 
 import logging
 import shutil

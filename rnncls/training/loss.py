@@ -155,8 +155,8 @@ def compute_class_weights(
     else:
         names = ", ".join(label_names)
         raise ConfigError(
-            f"train.class_weights: found {len(class_weights)} for {num_classes} classes:"
-            f" expected one for each of {names}, in this order"
+            f"train.class_weights: found {len(class_weights)} for {num_classes}"
+            f" classes: expected one for each of {names}, in this order"
         )
     if section.sampling == "balanced":
         occurs = counts > 0

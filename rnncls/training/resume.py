@@ -1,4 +1,4 @@
-"""Resume a training exactly: compare the saved run with the present one, and restore it.
+"""Resume a training exactly: compare the saved run with this one, and restore it.
 
 What must be the same: the config (but for a few keys), the data, the precision, the
 words and the classes. `--with-changes` accepts other values of the first three.

@@ -1,4 +1,4 @@
-"""`rnncls explain`: which words speak for a label, and after which the verdict stands."""
+"""`rnncls explain`: the words that support a label, and the token that decides."""
 
 import json
 from collections.abc import Callable

@@ -65,7 +65,8 @@ def test_a_config_that_is_there_is_not_overwritten_unasked(
     exit_code, stdout, stderr = cli("init", films)
     assert (exit_code, stdout) == (2, "")
     assert stderr.startswith(
-        "error: films.yaml: already exists: choose another name for the config with --out"
+        "error: films.yaml: already exists: choose another name for the config with"
+        " --out"
     )
     assert Path("films.yaml").read_text() == "mine"
     assert cli("init", films, "--overwrite").exit_code == 0

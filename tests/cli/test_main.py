@@ -89,7 +89,8 @@ def test_a_run_error_leaves_with_4(cli: Cli) -> None:
     assert cli("eval", "nowhere") == (
         4,
         "",
-        "error: nowhere: no such run folder: name an existing one, or none for the newest\n",
+        "error: nowhere: no such run folder: name an existing one, or none for the"
+        " newest\n",
     )
 
 
@@ -140,7 +141,8 @@ def test_debug_shows_the_traceback_wherever_it_stands(
     stderr = cli(*arguments).stderr
     assert stderr.startswith("Traceback (most recent call last):\n")
     assert stderr.endswith(
-        "\nerror: nowhere: no such run folder: name an existing one, or none for the newest\n"
+        "\nerror: nowhere: no such run folder: name an existing one, or none for the"
+        " newest\n"
     )
 
 
@@ -188,7 +190,8 @@ try:
     run()
 except SystemExit as leaving:
     heavy = {"torch", "torchtext", "sklearn", "pyarrow", "numpy"} & set(sys.modules)
-    print("left with", leaving.code or 0, "having loaded", sorted(heavy), file=sys.stderr)
+    code = leaving.code or 0
+    print("left with", code, "having loaded", sorted(heavy), file=sys.stderr)
 """
 
 
@@ -290,8 +293,13 @@ def test_a_full_disk_under_stdout_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "rnncls", "predict", "oslo"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60, env=BUFFERED,
-        )  # fmt: skip
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            env=BUFFERED,
+        )
     assert (done.returncode, done.stderr) == (
         3,
         "error: [Errno 28] No space left on device\n",
@@ -302,6 +310,10 @@ def test_what_the_terminal_cannot_show_is_escaped(workplace: Path) -> None:
     (workplace / "名.yaml").write_text("data: {train: toy.csv}\n")
     done = subprocess.run(
         [sys.executable, "-m", "rnncls", "config", "validate", "-c", "名.yaml"],
-        capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "PYTHONIOENCODING": "latin-1"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
     assert (done.returncode, done.stdout) == (0, "\\u540d.yaml: valid\n")

@@ -1,4 +1,4 @@
-"""The generated pages are current: the same as what scripts/make_reference.py writes."""
+"""The generated pages are what scripts/make_reference.py writes now."""
 
 from pathlib import Path
 

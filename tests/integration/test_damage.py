@@ -28,9 +28,18 @@ from tests.conftest import CITIES, TEAMS, toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
 FILES = (
-    "config.yaml", "vocab.txt", "labels.json", "model.safetensors", "metrics.jsonl", "summary.json", "README.md",
-    "eval-test.json", "last/state.safetensors", "last/lock", "cache",
-)  # fmt: skip
+    "config.yaml",
+    "vocab.txt",
+    "labels.json",
+    "model.safetensors",
+    "metrics.jsonl",
+    "summary.json",
+    "README.md",
+    "eval-test.json",
+    "last/state.safetensors",
+    "last/lock",
+    "cache",
+)
 TEXTS = ["oslo meet rovers", "rovers meet oslo again", "", "nobody knows"]
 
 

@@ -31,9 +31,13 @@ from rnncls.training.run import train
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}
 EVERYTHING = (
-    "train.max_epochs=2", "train.patience=null", "train.monitor=loss", "model.dropout=0.3", "model.word_dropout=0.2",
+    "train.max_epochs=2",
+    "train.patience=null",
+    "train.monitor=loss",
+    "model.dropout=0.3",
+    "model.word_dropout=0.2",
     "train.average=0.9",
-)  # fmt: skip
+)
 
 
 class Killed(BaseException):
@@ -60,10 +64,15 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
         with monkeypatch.context() as patch:
             for module, name in (
-                (storage, "write_atomic"), (run_module, "write_atomic"), (recording, "append_row"),
-                (resuming, "keep_rows"), (summary, "point_latest_at"), (RunFolder, "create"),
-                (RunFolder, "delete_results"), (summary, "write_atomic"),
-            ):  # fmt: skip
+                (storage, "write_atomic"),
+                (run_module, "write_atomic"),
+                (recording, "append_row"),
+                (resuming, "keep_rows"),
+                (summary, "point_latest_at"),
+                (RunFolder, "create"),
+                (RunFolder, "delete_results"),
+                (summary, "write_atomic"),
+            ):
                 patch.setattr(module, name, counted(getattr(module, name)))
             with contextlib.suppress(Killed):
                 train_once()
@@ -296,7 +305,8 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
     with pytest.raises(
         RunError,
         match=(
-            r"the data differs in files\.train\.sha256, .*vocab_sha256; .*--with-changes"
+            r"the data differs in files\.train\.sha256, .*vocab_sha256;"
+            r" .*--with-changes"
         ),
     ):
         train(config, Path("run"), resume=True)
@@ -373,10 +383,16 @@ def test_the_one_of_two_beginners_that_is_later_leaves_the_other_alone(
 @pytest.mark.parametrize(
     "change",
     [
-        {"place": None}, {"place": {}}, {"precision": 3}, {"files": None}, {"files": []}, {"metrics_sha256": None},
-        {"place": {"step": -1}}, {"fingerprint": []},
+        {"place": None},
+        {"place": {}},
+        {"precision": 3},
+        {"files": None},
+        {"files": []},
+        {"metrics_sha256": None},
+        {"place": {"step": -1}},
+        {"fingerprint": []},
     ],
-)  # fmt: skip
+)
 def test_a_sealed_state_of_another_form_is_damage(
     make_config: MakeConfig, toy_run: Path, change: dict[str, Any]
 ) -> None:

@@ -215,10 +215,20 @@ def test_a_resumed_training_is_the_same_with_everything_on(
     make_config: MakeConfig, num_steps: int
 ) -> None:
     config = make_config(
-        *NOISY, "model.input_dropout=0.2", "model.recurrent_dropout=0.2", "train.average=0.9", "train.adversarial=0.5",
-        "train.virtual_adversarial=0.5", "train.r_drop=1.0", "train.layer_lr_decay=0.5", "train.freeze_encoder=1",
-        "train.freeze_embedding=2", "train.sampling=balanced", "train.class_weights=[1, 3]", "train.focal_gamma=1.0",
-    )  # fmt: skip
+        *NOISY,
+        "model.input_dropout=0.2",
+        "model.recurrent_dropout=0.2",
+        "train.average=0.9",
+        "train.adversarial=0.5",
+        "train.virtual_adversarial=0.5",
+        "train.r_drop=1.0",
+        "train.layer_lr_decay=0.5",
+        "train.freeze_encoder=1",
+        "train.freeze_embedding=2",
+        "train.sampling=balanced",
+        "train.class_weights=[1, 3]",
+        "train.focal_gamma=1.0",
+    )
     whole = start(config)
     whole_rows = run_on(whole)
     stopped = start(config)

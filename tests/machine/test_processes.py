@@ -29,10 +29,18 @@ from tests.conftest import CITIES, TEAMS, toy_yaml
 KILL_AT = 9
 """In the second of three epochs of 6 steps."""
 SETTINGS = [
-    "train.max_epochs=3", "train.batch_size=15", "train.schedule=constant", "train.warmup_fraction=0.0",
-    "model.word_dropout=0.2", "model.dropout=0.3", "model.input_dropout=0.1", "model.recurrent_dropout=0.1",
-    "train.virtual_adversarial=0.1", "train.r_drop=0.5", "train.average=0.9",
-]  # fmt: skip
+    "train.max_epochs=3",
+    "train.batch_size=15",
+    "train.schedule=constant",
+    "train.warmup_fraction=0.0",
+    "model.word_dropout=0.2",
+    "model.dropout=0.3",
+    "model.input_dropout=0.1",
+    "model.recurrent_dropout=0.1",
+    "train.virtual_adversarial=0.1",
+    "train.r_drop=0.5",
+    "train.average=0.9",
+]
 """76 training rows: the last batch of an epoch is a single text, which leaves the
 second process with none."""
 TRAIN = [
@@ -157,7 +165,7 @@ def run_to_end(command: list[str]) -> str:
 
 
 def write_data() -> None:
-    """Write 96 labelled rows, 9,600 texts, and a file that only the first process has."""
+    """Write 96 labelled rows, 9,600 texts, and a file for the first process only."""
     pairs = [
         (team, city, extra) for team in TEAMS for city in CITIES for extra in range(3)
     ]

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """Set torch to two threads and keep denormal numbers, as before any workers start."""
+    """Set torch to two threads and keep denormal numbers, as before workers start."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     torch.set_flush_denormal(False)

@@ -74,7 +74,7 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(
 
 
 def texts_of(config: Config, starts: np.ndarray) -> list[str]:
-    """Return the training texts, found by where they start in the flat array of tokens."""
+    """Return the training texts, by their starts in the flat array of tokens."""
     from rnncls.data.datasets import columns_of
     from rnncls.data.readers import read_rows
     from rnncls.text.tokenizer import tokenize_texts

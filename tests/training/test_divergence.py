@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def monitor_of(*steps: tuple[float, float]) -> GradientMonitor:
-    """Return a monitor with steps from number 10 on, each a loss and a gradient norm."""
+    """Return a monitor with steps from 10 on, each a loss and a gradient norm."""
     monitor = GradientMonitor(CPU)
     for step, (loss, norm) in enumerate(steps, start=10):
         monitor.add(step, torch.tensor(loss), torch.tensor(norm))

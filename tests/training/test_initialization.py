@@ -1,4 +1,4 @@
-"""The first weights of a classifier: pretrained vectors, and sizes that are too large."""
+"""A classifier's first weights: pretrained vectors, and sizes that are too large."""
 
 from collections.abc import Callable
 from pathlib import Path

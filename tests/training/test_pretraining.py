@@ -315,7 +315,10 @@ def test_a_damaged_file_is_named(
 def test_a_language_model_does_not_predict(pretrained: Path) -> None:
     with pytest.raises(
         RunError,
-        match=r"a language model, not a classifier: use it with 'rnncls train --set model\.pretrained=",
+        match=(
+            r"a language model, not a classifier: use it with 'rnncls train --set"
+            r" model\.pretrained="
+        ),
     ):
         find_run(pretrained)
 

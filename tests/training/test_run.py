@@ -195,9 +195,7 @@ def test_a_run_that_is_not_to_be_calibrated_has_the_temperature_one(
     )
 
 
-def test_a_save_is_due_after_so_many_minutes_but_never_takes_over_a_fiftieth_of_the_time() -> (
-    None
-):
+def test_saves_are_minutes_apart_and_take_at_most_a_fiftieth_of_the_time() -> None:
     assert SaveClock.spacing(10.0, save_s=0.5) == 600.0
     assert SaveClock.spacing(10.0, save_s=30.0) == 1500.0
     clock = SaveClock(1e-6)

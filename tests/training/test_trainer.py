@@ -118,8 +118,8 @@ def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
     )
     expected, found = start(config), start(config)
     rows_of(expected)
-    # As on a GPU: the texts are on the device, and nothing waits to learn how many words
-    # a batch has.
+    # As on a GPU: the texts are on the device, and nothing waits to learn how many
+    # words a batch has.
     resident = ResidentTexts(found.data.train.texts, found.device)
     monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
     monkeypatch.setattr(found, "may_wait_in_step", False)
@@ -519,7 +519,5 @@ def test_an_exploded_gradient_is_logged(
                 trainer.epoch_sums.gradients.add(
                     4, torch.tensor(1.0), torch.tensor(1e6)
                 )
-    assert (
-        "epoch 1: the gradient has exploded: its largest norm is 1e+06, the mean is 1e+05"
-        in caplog.text
-    )
+    assert "epoch 1: the gradient has exploded" in caplog.text
+    assert "its largest norm is 1e+06, the mean is 1e+05" in caplog.text

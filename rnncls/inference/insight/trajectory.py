@@ -52,7 +52,7 @@ class PrefixReader:
 
     @torch.inference_mode()
     def read(self, token_id: int) -> torch.Tensor:
-        """Read one more token, and return the logits of the text so far. [C] float32."""
+        """Read one more token; return the logits of the text so far. [C] float32."""
         state = self._model.embedding.weight[token_id]  # [E]
         if self._model.encoder is not None:
             states, self._hidden_state = self._model.encoder.step(
