@@ -8,6 +8,7 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+from rnncls.cli.outputs import check_ending, check_output
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
@@ -62,6 +63,12 @@ def explain_command(
             "--plot: needs --trajectory and a single text: rnncls explain"
             " --trajectory --plot FILE TEXT"
         )
+    if html is not None:
+        check_ending("--html", html, (".html", ".htm"))
+        check_output("--html", html, [])
+    if plot is not None:
+        check_ending("--plot", plot, (".png",))
+        check_output("--plot", plot, [])
 
     with fast_imports():
         from rnncls.machine.device import resolve_device

@@ -9,6 +9,12 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
+from rnncls.cli.outputs import (
+    check_ending,
+    check_output,
+    check_stdout,
+    find_inputs,
+)
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+PREDICTION_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", "")
+"""Endings of --output; the last two are for plain lines."""
 
 
 def predict_command(
@@ -95,11 +103,14 @@ def predict_command(
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
+    if output is not None:
+        check_ending("--output", output, PREDICTION_ENDINGS)
     source, processes = STDIN if texts == [STDIN] else input_, init_process_group()
     with processes.raise_everywhere():
         if processes.world_size > 1:
             check_sharing(source, attention=attention)
         loaded = load_run(find_run(run))
+        _check_outputs(output, source, loaded.config.data)
         own_device = processes.local_device(
             resolve_device(device or loaded.config.device)
         )
@@ -120,6 +131,18 @@ def predict_command(
         top_k,
         as_json=json_,
     )
+
+
+def _check_outputs(
+    output: Path | None, source: str | None, section: "DataSection"
+) -> None:
+    """Check that the predictions replace no file that is read."""
+    is_file = source is not None and source != STDIN
+    if output is not None:
+        file = source if is_file else None
+        check_output("--output", output, find_inputs(file, section))
+    elif is_file:
+        check_stdout(Path(str(source)))
 
 
 def check_sharing(source: str | None, *, attention: bool) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -75,7 +76,7 @@ def save_predictions(path: Path, predictions: Iterable[Prediction], top_k: int) 
         DataError: The file cannot be written.
     """
     target = path.resolve()  # a link stays a link
-    temporary = target.parent / f".{path.name}-unfinished"
+    temporary = target.parent / f".{path.name}-{os.getpid()}-unfinished"
     try:
         if target.exists() and not (target.is_file() or target.is_dir()):
             return _write(target, path.suffix.lower(), predictions, top_k)

@@ -212,3 +212,17 @@ def test_a_stream_that_is_no_utf8_leaves_with_3(cli: Cli, one_way: str) -> None:
     done = cli("stream", "--run", one_way, stdin=b"fine\n\xff\n")
     assert done.exit_code == 3
     assert done.stderr.startswith("error: stdin: row 2: not UTF-8")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--html", "page.pdf"], ["--trajectory", "--plot", "plot.svg"]],
+    ids=["html", "plot"],
+)
+def test_an_ending_that_is_no_form_of_the_output_is_refused(
+    cli: Cli, options: list[str]
+) -> None:
+    done = cli("explain", "rovers meet oslo", *options)
+    assert done.exit_code == 2
+    assert f"{options[-2]}: {options[-1]}: expected ." in done.stderr
+    assert not Path(options[-1]).exists()

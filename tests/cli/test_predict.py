@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -297,10 +299,85 @@ def test_an_output_that_cannot_be_written_leaves_with_3(cli: Cli) -> None:
     assert cli("predict", "oslo", "--output", "missing/out.csv") == expected
 
 
-def test_a_file_can_be_its_own_output(cli: Cli) -> None:
+def _link(path: Path) -> None:
+    path.symlink_to("in.txt")
+
+
+def _hard_link(path: Path) -> None:
+    path.hardlink_to("in.txt")
+
+
+@pytest.mark.parametrize(
+    ("output", "make"),
+    [
+        ("in.txt", lambda _: None),
+        ("./sub/../in.txt", lambda _: None),
+        ("link.txt", _link),
+        ("hard.txt", _hard_link),
+    ],
+    ids=["same name", "other spelling", "link", "hard link"],
+)
+def test_an_output_never_replaces_the_input(
+    cli: Cli, output: str, make: Callable[[Path], None]
+) -> None:
     write_lines(Path("in.txt"))
-    assert cli("predict", "--input", "in.txt", "--output", "in.txt").exit_code == 0
-    assert len(Path("in.txt").read_text().splitlines()) == 5
+    Path("sub").mkdir()
+    make(Path(output))
+    before = Path("in.txt").read_bytes()
+    done = cli("predict", "--input", "in.txt", "--output", output)
+    assert done.exit_code == 2
+    assert "is the same file as in.txt, which is read" in done.stderr
+    assert Path("in.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "toy.csv",
+        "runs/toy/vocab.txt",
+        "runs/latest/vocab.txt",
+        "runs/toy/metrics.jsonl",
+        "runs/toy/last/lock",
+    ],
+)
+def test_an_output_never_replaces_training_data_or_a_file_of_a_run(
+    cli: Cli, output: str
+) -> None:
+    path = Path(output)
+    before = path.read_bytes() if path.exists() else None
+    done = cli("predict", "oslo", "--output", output)
+    assert done.exit_code == 2
+    assert f"--output: {output} is " in done.stderr
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_an_output_never_replaces_a_file_of_a_pattern(cli: Cli) -> None:
+    Path("parts").mkdir()
+    for name in ("one.txt", "two.txt"):
+        write_lines(Path("parts", name))
+    done = cli("predict", "--input", "parts/*.txt", "--output", "parts/two.txt")
+    assert done.exit_code == 2
+    assert "parts/two.txt, which is read" in done.stderr
+    done = cli("predict", "--input", "parts/*.txt", "--output", "runs/toy/own.csv")
+    assert done.exit_code == 0
+
+
+def test_stdout_that_is_the_input_is_refused() -> None:
+    write_lines(Path("in.txt"))
+    before = Path("in.txt").read_bytes()
+    with Path("in.txt").open("ab") as stream:
+        command = [sys.executable, "-m", "rnncls", "predict", "--input", "in.txt"]
+        done = subprocess.run(command, stdout=stream, check=False)
+    assert done.returncode == 2
+    assert Path("in.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.json", "out.csv.gz", "out.pdf"])
+def test_an_ending_that_is_no_form_is_refused(cli: Cli, name: str) -> None:
+    done = cli("predict", "oslo", "--output", name)
+    assert done.exit_code == 2
+    assert "expected .csv, .tsv, .jsonl, .ndjson, .parquet, .txt" in done.stderr
+    assert not Path(name).exists()
 
 
 # Wrong usage

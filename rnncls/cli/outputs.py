@@ -1,0 +1,131 @@
+"""Checks of an output file before a command starts: its ending, and what it replaces.
+
+An output must never destroy an input: neither the file that is read, by any name or
+link, nor a file of a run, nor the data that a run was trained on.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnncls import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from rnncls.config.sections import DataSection
+
+_RUN_MARKS = ("config.yaml", "vocab.txt")
+"""Files that every run folder has."""
+_OWN_NAMES = {
+    "config.yaml",
+    "vocab.txt",
+    "labels.json",
+    "model.safetensors",
+    "language_model.safetensors",
+    "metrics.jsonl",
+    "summary.json",
+    "README.md",
+    "label-issues.json",
+}
+_OWN_SUBFOLDERS = {"last", "events", "bag-of-words"}
+
+
+def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
+    """Check that the ending of an output file is one of its forms.
+
+    A pipe or a device has no form of its own.
+
+    Raises:
+        ConfigError: It is another one.
+    """
+    if path.suffix.lower() in endings or _is_special(path):
+        return
+    known = ", ".join(ending or "no ending" for ending in endings)
+    found = path.suffix or "no ending"
+    raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
+
+
+def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
+    """Check that writing an output file replaces neither an input nor a run's file.
+
+    Args:
+        option: The name of the option, for the message.
+        path: The output file.
+        inputs: All files that are read; those that do not exist are ignored.
+
+    Raises:
+        ConfigError: It would.
+    """
+    if _is_special(path):
+        return
+    for source in inputs:
+        if _is_same_file(path, source):
+            raise ConfigError(
+                f"{option}: {path} is the same file as {source}, which is read: choose"
+                " another name"
+            )
+    run_path = _find_run_of_own_file(path.resolve())
+    if run_path is not None:
+        raise ConfigError(
+            f"{option}: {path} is a file of the run {run_path}: choose another name"
+        )
+
+
+def check_stdout(source: Path) -> None:
+    """Check that stdout is not redirected to the file that is read.
+
+    Raises:
+        ConfigError: It is.
+    """
+    try:
+        printed = os.fstat(sys.stdout.fileno())
+        is_same = os.path.samestat(printed, source.stat())
+    except (OSError, ValueError):
+        return  # no such file, or stdout is not a file
+    if is_same and stat.S_ISREG(printed.st_mode):
+        raise ConfigError(
+            f"{source}: is read and written at once: redirect the output to another"
+            " file"
+        )
+
+
+def find_inputs(source: str | None, section: "DataSection") -> Iterator[Path]:
+    """Yield the files that a command reads, and those that a data section names."""
+    from rnncls.data.file_sets import list_files
+
+    names = [source, section.train, section.valid, section.test, *section.unlabelled]
+    for name in names:
+        if name is not None:
+            with suppress(DataError, OSError):  # the reader will raise a clear error
+                yield from list_files(Path(name))
+    if section.name is not None:
+        yield from (Path(section.root) / section.name).glob("*")
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file, by links or by hard links too."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path.resolve() == other.resolve()
+
+
+def _find_run_of_own_file(path: Path) -> Path | None:
+    """Return the run folder to which a file belongs; None if it belongs to none."""
+    if path.name in _OWN_NAMES and _is_run(path.parent):
+        return path.parent
+    for folder in path.parents:
+        if folder.name in _OWN_SUBFOLDERS and _is_run(folder.parent):
+            return folder.parent
+    return None
+
+
+def _is_run(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in _RUN_MARKS)
