@@ -12,7 +12,7 @@ import torch
 
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
-from rnncls.machine import files as storage
+from rnncls.machine import arrays, files, tensors
 from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs import run as run_module
@@ -64,7 +64,9 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
         with monkeypatch.context() as patch:
             for module, name in (
-                (storage, "write_atomic"),
+                (arrays, "write_atomic"),
+                (files, "write_atomic"),
+                (tensors, "write_atomic"),
                 (run_module, "write_atomic"),
                 (recording, "append_row"),
                 (resuming, "keep_rows"),
