@@ -10,6 +10,7 @@ from rnncls.cli.options import JsonOption
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
+    from rnncls.data.conversion import ConversionOptions
     from rnncls.data.init_config import Draft
 
 
@@ -50,6 +51,13 @@ def init_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing config.")
     ] = False,
+    skip_unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unlabelled",
+            help="Write a file without the rows that have no label, and use it.",
+        ),
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Write a config for your data that trains without edits, with reasons in comments.
@@ -59,8 +67,12 @@ def init_command(
     """
     import json
 
+    with fast_imports():
+        from rnncls.data.conversion import ConversionOptions
+
     path = out or default_path(source)
-    draft = init_config(source, path, text or [], label, overwrite=overwrite)
+    options = ConversionOptions(overwrite=overwrite, skip_unlabelled=skip_unlabelled)
+    draft = init_config(source, path, text or [], label, options)
     if json_:
         typer.echo(json.dumps(describe(draft, path)))
         return
@@ -78,8 +90,7 @@ def init_config(
     out: Path,
     text: list[str],
     label: str | None,
-    *,
-    overwrite: bool = False,
+    options: "ConversionOptions",
 ) -> "Draft":
     """Write a config for a data set, and converted files; return the draft.
 
@@ -89,9 +100,12 @@ def init_config(
     with fast_imports():
         from rnncls.data.conversion import check_absent
         from rnncls.data.init_config import draft_config, save_draft
+        from rnncls.data.source_files import find_files
 
-    check_absent(out, overwrite=overwrite)
-    draft = draft_config(source, out, text, label, overwrite=overwrite)
+    if not source.startswith("hf:"):
+        find_files(Path(source))  # a missing file is reported before an existing config
+    check_absent(out, overwrite=options.overwrite)
+    draft = draft_config(source, out, text, label, options)
     save_draft(draft, out)
     return draft
 
@@ -109,9 +123,15 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
 
 def default_path(source: str) -> Path:
     """Return the default path of the config, named like the data."""
+    from rnncls.data.file_sets import is_compressed
+
     name = (
         source.removeprefix("hf:").partition("#")[0]
         if source.startswith("hf:")
         else source
     )
-    return Path(f"{Path(name).resolve().stem or 'config'}.yaml")
+    path = Path(name).resolve()
+    if is_compressed(path):
+        path = path.with_suffix("")
+    stem = "".join(letter for letter in path.stem if letter not in "*?[]")
+    return Path(f"{stem or path.parent.name or 'config'}.yaml")

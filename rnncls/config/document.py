@@ -11,6 +11,7 @@ from rnncls.config.yaml_format import YamlLoader
 KeyPath = tuple[str, ...]
 
 _YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+_WORDS_QUOTED = 100
 _MAX_DEPTH = 3  # section, key, and one more for a key that is put too deep
 
 
@@ -23,12 +24,14 @@ class Document:
         values: Section names and keys with their values, not validated yet.
         locations: Where each key is set: `my.yaml:3` or `--set train.lr=1`.
         errors: One line for each key that is set twice.
+        quoted: The text of each value that is a word or a list of words, in quotes.
     """
 
     source: str
     values: dict[str, Any] = field(default_factory=dict)
     locations: dict[KeyPath, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    quoted: dict[KeyPath, str] = field(default_factory=dict)
 
     def override(self, override: str) -> None:
         """Apply an override of the form `key.path=value`.
@@ -44,7 +47,9 @@ class Document:
             raise ConfigError(
                 f"{location}: expected key.path=value, as in --set train.lr=0.002"
             )
-        value = _parse_value(text, path, location)
+        value, quoted = _parse_value(text, path, location)
+        if quoted:
+            self.quoted[path] = quoted
         self._set(path, value, location)
 
     def _set(self, path: KeyPath, value: object, location: str) -> None:
@@ -96,15 +101,17 @@ def shorten(text: str, limit: int = 80) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _parse_value(text: str, path: KeyPath, location: str) -> Any:
+def _parse_value(text: str, path: KeyPath, location: str) -> tuple[Any, str]:
+    """Return the value of an override, and its text in quotes (see `Document`)."""
     document = Document(location)
     try:
         value = _read_yaml(text, path, document)
+        quoted = _quote(YamlLoader(text).get_single_node())
     except _YAML_ERRORS as error:
         raise ConfigError(f"{location}: the value is not valid YAML") from error
     if document.errors:
         raise ConfigError("\n".join(document.errors))
-    return value
+    return value, quoted
 
 
 def _read_yaml(text: str, prefix: KeyPath, document: Document) -> Any:
@@ -128,6 +135,8 @@ def _record_keys(node: yaml.MappingNode, prefix: KeyPath, document: Document) ->
             error = _describe_duplicate(path, location, document.locations[path])
             document.errors.append(error)
         document.locations[path] = location
+        if quoted := _quote(value_node):
+            document.quoted[path] = quoted
         _make_key_a_text(key_node)
         if isinstance(value_node, yaml.MappingNode) and len(path) < _MAX_DEPTH:
             _record_keys(value_node, path, document)
@@ -137,6 +146,22 @@ def _describe_duplicate(path: KeyPath, location: str, first_location: str) -> st
     key = shorten(".".join(path))
     first_line = first_location.rsplit(":", 1)[1]
     return f"{location}: duplicate key '{key}' (first on line {first_line})"
+
+
+def _quote(node: yaml.Node | None) -> str:
+    """Return a word, or a list of words, with quotes; an empty text for others."""
+    if isinstance(node, yaml.ScalarNode):
+        return _quote_word(node)
+    if not isinstance(node, yaml.SequenceNode) or len(node.value) > _WORDS_QUOTED:
+        return ""
+    # Only one level: aliases may nest lists into billions of items.
+    if not all(isinstance(item, yaml.ScalarNode) for item in node.value):
+        return ""
+    return f"[{', '.join(_quote_word(item) for item in node.value)}]"
+
+
+def _quote_word(node: yaml.ScalarNode) -> str:
+    return "'" + str(node.value).replace("'", "''") + "'"
 
 
 def _make_key_a_text(key_node: yaml.Node) -> None:

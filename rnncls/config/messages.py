@@ -10,6 +10,8 @@ from rnncls.config.document import Document, KeyPath, shorten
 from rnncls.config.sections import DATA_SOURCE_HINT, SECTIONS, Config
 from rnncls.config.yaml_format import to_yaml
 
+_COLUMN_KEYS = {"data.text", "data.label", "data.columns"}
+
 
 def format_errors(errors: Iterable[ErrorDetails], document: Document) -> list[str]:
     """Return a line for each of pydantic's errors about the values of a document."""
@@ -32,7 +34,8 @@ def _drop_alternatives(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 def _format_error(error: ErrorDetails, document: Document) -> str:
     path = tuple(str(part) for part in error["loc"])
     location = _find_location(path, document)
-    return f"{location}: {_describe_problem(error, path)}"
+    advice = _advise_to_quote(error, document)
+    return f"{location}: {_describe_problem(error, path)}{advice}"
 
 
 def _describe_problem(error: ErrorDetails, path: KeyPath) -> str:
@@ -51,6 +54,30 @@ def _describe_problem(error: ErrorDetails, path: KeyPath) -> str:
     expected = _describe_expected(path[:2])
     actual = shorten(to_yaml(error["input"]))
     return f"{key}: expected {expected}, found {actual}"
+
+
+def _advise_to_quote(error: ErrorDetails, document: Document) -> str:
+    """Return how to write a text that YAML reads as a truth value or a number.
+
+    Columns may be called `no`, `yes`, `on` or `2`.
+    """
+    path = tuple(str(part) for part in error["loc"])[:2]
+    if ".".join(path) not in _COLUMN_KEYS:
+        return ""
+    value = error["input"]
+    quoted = document.quoted.get(path)
+    if error["type"] not in {"string_type", "list_type"} or quoted is None:
+        return ""
+    if not isinstance(value, bool | int | float):
+        return ""
+    key = ".".join(path)
+    if error["type"] == "list_type":
+        quoted = f"[{quoted}]"
+    if _find_location(path, document).startswith("--set "):
+        advice = f'--set "{key}={quoted}"'
+    else:
+        advice = f"{path[-1]}: {quoted}"
+    return f": YAML reads it so without quotation marks; write {advice}"
 
 
 def _find_location(path: KeyPath, document: Document) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnncls import DataError
-from rnncls.data.rows import Columns, Rows, decode, missing_label, shorten
+from rnncls.data.rows import Columns, Rows, decode, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,7 +63,7 @@ def rows_of_batches(
     """Yield the rows of record batches.
 
     Raises:
-        DataError: A value is not a text, or a label is missing.
+        DataError: A value is not a text.
     """
     start = 0
     for batch in batches:
@@ -75,7 +75,6 @@ def rows_of_batches(
         if columns.label is not None:
             place = f"{source}: row {{row:,}}: '{columns.label}'"
             labels = _strings(batch.column(columns.label), place, start)
-            _check_labels(labels, source, start, columns.label)
         yield Rows(_join(texts), labels)
         start += len(batch)
 
@@ -85,12 +84,6 @@ def _join(texts: list[list[str]]) -> list[str]:
     if len(texts) == 1:
         return texts[0]
     return [" ".join(values) for values in zip(*texts, strict=True)]
-
-
-def _check_labels(labels: list[str], source: str, start: int, name: str) -> None:
-    for row, label in enumerate(labels, start + 1):
-        if not label or label.isspace():
-            raise missing_label(source, row, name)
 
 
 def _strings(column: "pa.Array", place: str, start: int) -> list[str]:

@@ -58,6 +58,8 @@ TEXT_NAMES = (
 _MAX_LABEL_CHARACTERS = 60
 """The largest mean length of a class's name."""
 _MIN_ROWS_PER_CLASS = 2
+_FEW_ROWS = 30
+"""Below this, it is enough if two rows share a class."""
 _MIN_WORDS_PER_TEXT = 3
 
 
@@ -79,10 +81,14 @@ def guess_columns(
         label: The column of the class; None: guess it.
 
     Raises:
-        DataError: No column looks like a class, or none like a text.
+        DataError: There are no rows, no column looks like a class, or none like a text.
         ConfigError: A column that was given does not exist.
     """
     columns = _collect_columns(records)
+    if not columns:
+        raise DataError(
+            f"{source}: has a header but no rows: expected one labelled text per row"
+        )
     given = [*text, label] if label else list(text)
     for name in given:
         if name not in columns:
@@ -95,10 +101,15 @@ def guess_columns(
     if not texts:
         others = {name: values for name, values in columns.items() if name != label}
         texts = _guess_texts(others)
-    if not texts:
+    if not texts and len(columns) == 1:
         raise DataError(
             f"{source}: has only the column {quote_names(columns)}: expected a text and"
             " a class"
+        )
+    if not texts:
+        raise DataError(
+            f"{source}: no column looks like a text beside the class '{label}':"
+            f" name it with --text; it has {quote_names(columns)}"
         )
     return texts, label
 
@@ -122,6 +133,7 @@ def _rank(name: str, common_names: Sequence[str]) -> int:
 
 def _collect_columns(records: Sequence[Record]) -> dict[str, list[str]]:
     """Return the stripped values of each column that has a name."""
+    records = [record for record in records if any(map(str.strip, record.values()))]
     first: Record = records[0] if records else {}
     return {
         name: [record.get(name, "").strip() for record in records]
@@ -135,12 +147,14 @@ class _LabelCandidate(NamedTuple):
 
     Attributes:
         name_rank: The position of its name among the common names.
+        is_number: Whether all values are numbers.
         num_distinct: The number of distinct values.
         num_characters: The length of all values together.
         name: The column's name.
     """
 
     name_rank: int
+    is_number: bool
     num_distinct: int
     num_characters: int
     name: str
@@ -154,6 +168,7 @@ def _guess_label(
         if name not in text and _may_be_label(name, values):
             candidate = _LabelCandidate(
                 _rank(name, LABEL_NAMES),
+                all(map(is_number, values)),
                 len(set(values)),
                 sum(map(len, values)),
                 name,
@@ -177,13 +192,19 @@ def _may_be_label(name: str, values: Sequence[str]) -> bool:
     if "" in values and not is_named:
         return False
     num_distinct = len(set(values))
-    if not 2 <= num_distinct <= len(values) / _MIN_ROWS_PER_CLASS:
+    max_distinct = len(values) / _MIN_ROWS_PER_CLASS
+    if len(values) < _FEW_ROWS:
+        max_distinct = len(values) if is_named else len(values) - 1
+    if not 2 <= num_distinct <= max_distinct:
         return False
     return sum(map(len, values)) <= _MAX_LABEL_CHARACTERS * len(values)
 
 
 def _guess_texts(columns: Mapping[str, list[str]]) -> list[str]:
-    """Return columns with a common name, else those with words, else the longest."""
+    """Return columns with a common name, else those with words, else the longest.
+
+    A column of numbers is never a text.
+    """
     filled = {
         name: [value for value in values if value] for name, values in columns.items()
     }
@@ -193,8 +214,20 @@ def _guess_texts(columns: Mapping[str, list[str]]) -> list[str]:
     wordy = [name for name, values in filled.items() if _has_words(values)]
     if wordy:
         return wordy
-    by_length = sorted(filled, key=lambda name: -sum(map(len, filled[name])))
+    not_numbers = [
+        name for name, values in filled.items() if not all(map(is_number, values))
+    ]
+    by_length = sorted(not_numbers, key=lambda name: -sum(map(len, filled[name])))
     return by_length[:1]
+
+
+def is_number(text: str) -> bool:
+    """Return whether a value is a number, as those of an index or a measurement."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_words(values: Sequence[str]) -> bool:

@@ -3,16 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError, DataError
 from rnncls.data.encodings import find_encoding
+from rnncls.data.file_sets import data_ending, list_files
 from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
 from rnncls.data.readers import read_records
-from rnncls.data.rows import Record
+from rnncls.data.rows import Columns, Record
 from rnncls.data.source_files import SPLIT_NAMES, Files
 from rnncls.data.splits import Split
 from rnncls.machine.files import write_atomic
@@ -23,16 +24,21 @@ HUB = "hf:"
 can load."""
 _ENDINGS = {"jsonl": {".jsonl", ".ndjson"}, "parquet": {".parquet"}}
 """The endings by which training recognises a format; delimited files have any other."""
+_ROWS_LISTED = 5
 _DEFAULT_DELIMITERS = {(".csv", ","), (".tsv", "\t")}
 
 
-def detect_formats(files: Files) -> dict[Split, FileFormat]:
+def detect_formats(files: Files, names: Sequence[str]) -> dict[Split, FileFormat]:
     """Return the format of each file.
 
     A delimited file with the ending of the training file has its columns too.
+
+    Args:
+        files: The files.
+        names: Columns that the user has named: a row with these names is a header.
     """
     train = files["train"]
-    train_format = detect_format(train)
+    train_format = detect_format(train, names)
     formats: dict[Split, FileFormat] = {}
     for split, path in files.items():
         has_same_ending = path.is_file() and path.suffix == train.suffix
@@ -40,7 +46,7 @@ def detect_formats(files: Files) -> dict[Split, FileFormat]:
             encoding = find_encoding(path)
             formats[split] = replace(train_format, encoding=encoding)
         else:
-            formats[split] = detect_format(path)
+            formats[split] = detect_format(path, names)
     return formats
 
 
@@ -49,7 +55,10 @@ def format_keys(path: Path, file_format: FileFormat) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     if file_format.kind != "delimited":
         return keys
-    if (path.suffix.lower(), file_format.delimiter) not in _DEFAULT_DELIMITERS:
+    if (
+        data_ending(list_files(path)[0]),
+        file_format.delimiter,
+    ) not in _DEFAULT_DELIMITERS:
         keys["delimiter"] = DELIMITERS[file_format.delimiter]
     if not file_format.has_header:
         keys["columns"] = list(file_format.names)
@@ -66,7 +75,7 @@ def are_readable(files: Files, formats: Formats) -> bool:
 
 def _is_readable(path: Path, file_format: FileFormat) -> bool:
     """Return whether training recognises the format of a file by its ending."""
-    suffix = path.suffix.lower()
+    suffix = data_ending(list_files(path)[0])
     if not file_format.is_readable:
         return False
     if file_format.kind in _ENDINGS:
@@ -78,27 +87,114 @@ def convert_files(
     files: Files,
     formats: Formats,
     out: Path,
-    names: Sequence[str],
-    *,
-    overwrite: bool,
-) -> Files:
-    """Write the named columns of each file as CSV beside the config at `out`.
+    columns: Columns,
+    options: "ConversionOptions",
+) -> tuple[Files, list[str]]:
+    """Write the columns of each file as CSV beside the config at `out`.
+
+    Rows without any value in these columns are left out.
 
     Returns:
-        The new files.
+        The new files, and notes on the rows that were left out.
 
     Raises:
         DataError: A file or one of its rows is wrong.
         ConfigError: A new file already exists.
     """
     converted: Files = {}
+    notes: list[str] = []
     for split, path in files.items():
-        records = read_records(path, formats[split])
-        rows = ([record.get(name, "") for name in names] for record in records)
+        selection = _RowSelection(columns, skip_unlabelled=options.skip_unlabelled)
+        rows = selection.select(read_records(path, formats[split]))
         new_path = _csv_path(out, split)
-        _save_csv(new_path, names, rows, overwrite=overwrite)
+        _save_csv(new_path, columns.wanted, rows, overwrite=options.overwrite)
         converted[split] = new_path
-    return converted
+        notes += selection.notes(path)
+    return converted, notes
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """What a conversion may do.
+
+    Attributes:
+        overwrite: Whether a new file may replace an existing one.
+        skip_unlabelled: Whether rows without a label are left out.
+    """
+
+    overwrite: bool = False
+    skip_unlabelled: bool = False
+
+
+class _RowSelection:
+    """Select the rows of a file that are converted, and remember the others.
+
+    Attributes:
+        empty: The numbers of the rows without a value, from 1.
+        unlabelled: The numbers of other rows without a label that were left out.
+    """
+
+    def __init__(self, columns: Columns, *, skip_unlabelled: bool) -> None:
+        self._columns = columns
+        self._skip_unlabelled = skip_unlabelled
+        self.empty: list[int] = []
+        self.unlabelled: list[int] = []
+
+    def select(self, records: Iterable[Record]) -> Iterator[list[str]]:
+        """Yield the values of the wanted columns, the label last."""
+        for number, record in enumerate(records, start=1):
+            values = [record.get(name, "") for name in self._columns.wanted]
+            if not any(map(str.strip, values)):
+                self.empty.append(number)
+            elif self._skip_unlabelled and not values[-1].strip():
+                self.unlabelled.append(number)
+            else:
+                yield values
+
+    def notes(self, path: Path) -> list[str]:
+        """Return what was left out."""
+        notes = []
+        if self.empty:
+            notes.append(
+                f"{path}: left out {_list_rows(self.empty)}: no text, no label"
+            )
+        if self.unlabelled:
+            rows = _list_rows(self.unlabelled)
+            notes.append(f"{path}: left out {rows}: no label")
+        return notes
+
+
+def _list_rows(numbers: Sequence[int]) -> str:
+    """Return a count of rows and the numbers of the first ones."""
+    listed = ", ".join(str(number) for number in numbers[:_ROWS_LISTED])
+    more = ", …" if len(numbers) > _ROWS_LISTED else ""
+    word = "row" if len(numbers) == 1 else "rows"
+    return f"{len(numbers):,} {word} ({listed}{more})"
+
+
+def describe_repairs(path: Path, file_format: FileFormat) -> list[str]:
+    """Return why a file had to be converted, for a note."""
+    repairs = []
+    if file_format.encoding != "utf-8":
+        repairs.append(f"its encoding is {file_format.encoding}")
+    if file_format.num_skipped:
+        repairs.append(f"its first line, 'sep={file_format.delimiter}', is no row")
+    if not file_format.is_quoted:
+        row = _find_open_quote(path, file_format)
+        where = f"; that at the start of a field of row {row} is not closed"
+        repairs.append(
+            f"its quotation marks are plain characters{where if row else ''}"
+        )
+    return repairs
+
+
+def _find_open_quote(path: Path, file_format: FileFormat) -> int | None:
+    """Return the number of the first row with a field that only opens with a quote."""
+    for number, record in enumerate(read_records(path, file_format), start=1):
+        for value in record.values():
+            if value.startswith('"') and not value[1:].endswith('"'):
+                return number
+    return None
 
 
 def _csv_path(out: Path, split: Split) -> Path:

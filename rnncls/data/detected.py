@@ -26,7 +26,6 @@ from rnncls.data.rows import (
     batch_rows,
     check_columns,
     missing_column,
-    missing_label,
 )
 from rnncls.data.text_files import LABEL, TEXT
 
@@ -155,8 +154,6 @@ def _iter_rows(
         label = None
         if columns.label is not None:
             label = record.get(columns.label, "")
-            if not label.strip():
-                raise missing_label(str(path), number, columns.label)
         yield text, label
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rnncls import DataError
-from rnncls.data.column_guess import is_common_name
+from rnncls.data.column_guess import is_common_name, is_number
 from rnncls.data.encodings import find_encoding, open_text
 from rnncls.data.file_sets import data_ending, list_files
 
@@ -204,8 +204,10 @@ def _parse(lines: list[str], delimiter: str, *, is_quoted: bool) -> list[list[st
     rows = [row for row in parsed if row]
     if not rows:
         return [[""]]
-    if is_quoted and delimiter == "\t" and _has_swallowed_rows(rows, delimiter):
-        return [[""]]
+    if is_quoted and _has_swallowed_rows(rows, delimiter):
+        plain_rows = _parse(lines, delimiter, is_quoted=False)
+        if delimiter == "\t" or len({len(row) for row in plain_rows}) == 1:
+            return [[""]]
     return rows
 
 
@@ -234,9 +236,12 @@ def parse_csv(lines: Iterable[str], delimiter: str, *, is_quoted: bool = True) -
 def _has_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Return whether the first row names the columns.
 
-    It does if it has a common column name, or if it has short words that do not occur
-    again while some column holds classes or numbers.
+    It does if it has a common column name, or no name for a column of row numbers, or
+    if it has short words that do not occur again while some column holds classes or
+    numbers.
     """
+    if _has_unnamed_index(first, others):
+        return True
     columns: dict[str, list[str]] = {}
     for index, name in enumerate(first):
         if name.strip():
@@ -249,9 +254,17 @@ def _has_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     return any(_has_classes_or_numbers(values) for values in columns.values())
 
 
+def _has_unnamed_index(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first column has row numbers and no name, as pandas writes."""
+    if len(first) < 2 or first[0].strip() or not any(first) or not others:
+        return False
+    numbers = [row[0].strip() for row in others if any(row)]
+    return all(map(str.isdecimal, numbers)) and len(set(numbers)) == len(numbers)
+
+
 def _looks_like_a_value(name: str, values: Sequence[str]) -> bool:
     """Return whether a field of the first row is not the name of its column."""
-    if name in values or _is_number(name):
+    if name in values or is_number(name):
         return True
     return len(name.split()) > _MAX_WORDS_IN_A_COLUMN_NAME
 
@@ -259,12 +272,4 @@ def _looks_like_a_value(name: str, values: Sequence[str]) -> bool:
 def _has_classes_or_numbers(values: Sequence[str]) -> bool:
     if not values:
         return False
-    return len(set(values)) <= len(values) / 2 or all(map(_is_number, values))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return len(set(values)) <= len(values) / 2 or all(map(is_number, values))

@@ -12,8 +12,10 @@ from rnncls.data.choices import choose, render
 from rnncls.data.column_guess import guess_columns
 from rnncls.data.conversion import (
     HUB,
+    ConversionOptions,
     are_readable,
     convert_files,
+    describe_repairs,
     detect_formats,
     fetch_from_hub,
     format_keys,
@@ -22,7 +24,7 @@ from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_s
 from rnncls.data.datasets import columns_of
 from rnncls.data.formats import FileFormat
 from rnncls.data.readers import read_records, read_rows
-from rnncls.data.rows import quote_names
+from rnncls.data.rows import Columns, quote_names
 from rnncls.data.source_files import Files, find_files
 from rnncls.machine.files import write_atomic
 
@@ -54,8 +56,7 @@ def draft_config(
     out: Path,
     text: Sequence[str] = (),
     label: str | None = None,
-    *,
-    overwrite: bool = False,
+    options: ConversionOptions = ConversionOptions(),  # noqa: B008 - it is frozen
 ) -> Draft:
     """Return a config for a file, a folder or a `hf:` data set.
 
@@ -67,7 +68,7 @@ def draft_config(
         out: The path of the config, which is not written here.
         text: The columns of the text; empty: guess them.
         label: The column of the class; None: guess it.
-        overwrite: Whether a converted file may replace an existing one.
+        options: What a conversion may do.
 
     Raises:
         DataError: The data cannot be read, or is wrong.
@@ -76,10 +77,11 @@ def draft_config(
     """
     is_from_hub = source.startswith(HUB)
     if is_from_hub:
-        files = fetch_from_hub(source, out, overwrite=overwrite)
+        files = fetch_from_hub(source, out, overwrite=options.overwrite)
     else:
         files = find_files(Path(source))
-    formats = detect_formats(files)
+    names = [*text, label] if label else list(text)
+    formats = detect_formats(files, names)
     train, train_format = files["train"], formats["train"]
     sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
     texts, label = guess_columns(sample, str(train), text, label)
@@ -87,16 +89,15 @@ def draft_config(
         f"text: {quote_names(texts)}; class: {quote_names([label])} (to choose others:"
         " --text, --label)"
     ]
-    needs_conversion = not are_readable(files, formats)
+    needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
     if needs_conversion:
-        names = [*texts, label]
-        files = convert_files(files, formats, out, names, overwrite=overwrite)
-        train_format = FileFormat("delimited", names=tuple(names))
+        columns = Columns(tuple(texts), label)
+        files, left_out = convert_files(files, formats, out, columns, options)
+        notes += left_out
     if needs_conversion or is_from_hub:
-        notes.append(
-            f"converted to UTF-8 CSV: {', '.join(map(str, files.values()))}: the config"
-            f" uses these files, not {source}"
-        )
+        notes.append(_describe_conversion(source, files, train, train_format))
+    if needs_conversion:
+        train_format = FileFormat("delimited", names=columns.wanted)
     # The ending of the original file decides whether the delimiter is written.
     keys = {"text": texts, "label": label, **format_keys(train, train_format)}
     siblings = _check_siblings(files, keys, notes)
@@ -114,6 +115,17 @@ def save_draft(draft: Draft, out: Path) -> None:
         RunError: It cannot be written.
     """
     write_atomic(out, draft.text.encode("utf-8"))
+
+
+def _describe_conversion(
+    source: str, files: Files, train: Path, train_format: FileFormat
+) -> str:
+    """Return the note on the files that were written, and what was repaired."""
+    note = f"converted to UTF-8 CSV: {', '.join(map(str, files.values()))}"
+    repairs = describe_repairs(train, train_format)
+    if repairs:
+        note += f" ({source}: {', '.join(repairs)})"
+    return f"{note}: the config uses these files, not {source}"
 
 
 def _check_siblings(

@@ -15,7 +15,6 @@ from rnncls.data.rows import (
     Rows,
     batch_rows,
     missing_column,
-    missing_label,
     quote_names,
     shorten,
 )
@@ -47,8 +46,6 @@ def _iter_rows(
         label = None
         if columns.label is not None:
             label = _text_of(row, columns.label, place)
-            if not label.strip():
-                raise missing_label(source, number, columns.label)
         yield text, label
 
 

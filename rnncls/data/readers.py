@@ -36,6 +36,7 @@ from rnncls.data.json_rows import (
     read_jsonl_records,
     read_jsonl_rows,
 )
+from rnncls.data.missing_labels import check_labels
 from rnncls.data.parquet import (
     count_parquet_rows,
     read_parquet_records,
@@ -65,7 +66,10 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
         DataError: The file cannot be read, lacks a column, or a row is wrong.
     """
     for file in list_files(path):
-        yield from _read_file(file, columns)
+        rows = _read_file(file, columns)
+        if columns.label is not None:
+            rows = check_labels(rows, str(file), columns.label)
+        yield from rows
 
 
 def _read_file(path: Path, columns: Columns) -> Iterator[Rows]:

@@ -50,7 +50,7 @@ class Rows:
 
     Attributes:
         texts: One text per row.
-        labels: One label per row, none empty; an empty list if no label was wanted.
+        labels: One label per row; an empty list if no label was wanted.
     """
 
     texts: list[str]
@@ -113,14 +113,6 @@ def missing_column(place: str, name: str, names: Sequence[str]) -> DataError:
         hint = "set data.text and data.label to its columns"
     found = shorten(quote_names(names))
     return DataError(f"{place}: no column '{name}', found {found}; {hint}")
-
-
-def missing_label(source: str, row: int, name: str) -> DataError:
-    """Return the error for a row without a label."""
-    return DataError(
-        f"{source}: row {row}: the label (column '{name}') is missing: fill it in, or"
-        " remove the row"
-    )
 
 
 def quote_names(names: Iterable[str]) -> str:

@@ -36,7 +36,12 @@ def test_a_wrong_value_at_top_level_is_named(
         ("data.train", "[a.csv]", "text | null", "[a.csv]"),
         ("data.text", "title", "non-empty list of texts", "title"),
         ("data.text", "[]", "non-empty list of texts", "[]"),
-        ("data.text", "[title, 3]", "non-empty list of texts", "3"),
+        (
+            "data.text",
+            "[title, 3]",
+            "non-empty list of texts",
+            "3: YAML reads it so without quotation marks; write text: ['title', '3']",
+        ),
         ("data.delimiter", "';'", "comma | semicolon | tab | pipe | null", ";"),
         ("data.columns", "[]", "non-empty list of texts | null", "[]"),
         ("data.test_fraction", "1.0", "number (> 0, < 1) | null", "1.0"),
@@ -260,3 +265,21 @@ def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
         == f"--set train.class_weights={override}: train.class_weights: {expected},"
         f" found {found}"
     )
+
+
+@pytest.mark.parametrize("word", ["no", "yes", "on", "2", "1.5"])
+def test_a_column_name_that_yaml_reads_as_another_value_is_to_be_quoted(
+    word: str,
+) -> None:
+    [error] = errors_of(f"data:\n  train: a.csv\n  label: {word}\n")
+    assert error.endswith(f"write label: '{word}'")
+    [error] = errors_of(f"data:\n  train: a.csv\n  text: [{word}, b]\n")
+    assert error.endswith(f"write text: ['{word}', 'b']")
+
+
+@pytest.mark.parametrize("value", ["no", "[no, b]"])
+def test_the_advice_for_a_shell_can_be_followed(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(DATA, "my.yaml", [f"data.text={value}"])
+    advice = str(caught.value).rsplit("write --set ", 1)[1].strip('"')
+    assert "no" in parse_config(DATA, "my.yaml", [advice]).data.text

@@ -83,3 +83,45 @@ def test_without_a_text_there_is_nothing_to_learn() -> None:
         DataError, match="has only the column 'a': expected a text and a class"
     ):
         guess_columns([{"a": record["a"]} for record in RECORDS], "a.csv")
+
+
+@pytest.mark.parametrize("num_rows", [3, 10, 29])
+def test_in_a_small_file_two_rows_with_a_common_value_make_a_class(
+    num_rows: int,
+) -> None:
+    records = [
+        {"what": f"word number {row}", "which": f"kind {max(row, 1)}"}
+        for row in range(num_rows)
+    ]
+    assert guess_columns(records, "a.csv") == (["what"], "which")
+
+
+def test_an_index_is_neither_the_text_nor_the_class() -> None:
+    records = [
+        {"nr": str(row), "w": f"word{row}", "k": "ab"[row % 2]} for row in range(9)
+    ]
+    assert guess_columns(records, "a.csv") == (["w"], "k")
+    with pytest.raises(DataError, match="no column looks like a text beside"):
+        guess_columns([{"nr": row["nr"], "k": row["k"]} for row in records], "a.csv")
+
+
+def test_words_are_preferred_to_numbers_as_a_class() -> None:
+    records = [
+        {
+            "a b c": f"some text {row}",
+            "x": "12"[row % 2],
+            "z": ["in", "out", "up"][row % 3],
+        }
+        for row in range(12)
+    ]
+    assert guess_columns(records, "a.csv")[1] == "z"
+
+
+def test_rows_without_any_value_do_not_hide_the_class() -> None:
+    records = [{"t": f"some text {row}", "k": "ab"[row % 2]} for row in range(8)]
+    assert guess_columns([*records, {"t": "", "k": " "}], "a.csv") == (["t"], "k")
+
+
+def test_a_header_without_rows_is_named() -> None:
+    with pytest.raises(DataError, match=r"^a\.csv: has a header but no rows"):
+        guess_columns([], "a.csv")

@@ -225,3 +225,27 @@ def test_what_is_wrong_is_named(name: str, content: str, message: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(DataError, match=r"^none\.csv: no such file or folder$"):
         detect_format(Path("none.csv"))
+
+
+@pytest.mark.parametrize(
+    "names", [("no", "yes"), ("2", "1"), ("0.5", "a long name of it")]
+)
+def test_columns_that_are_named_prove_a_header(names: tuple[str, str]) -> None:
+    lines = [",".join(names), *(f"some text {row},{row % 2}" for row in range(9))]
+    path = write("data.csv", "\n".join(lines) + "\n")
+    assert detect_format(path, names).names == names
+
+
+def test_a_column_of_row_numbers_without_a_name_proves_a_header() -> None:
+    lines = [",no,2", *(f"{row},some text {row},{row % 3}" for row in range(9))]
+    found = detect_format(write("data.csv", "\n".join(lines) + "\n"))
+    assert (found.has_header, found.names) == (True, ("", "no", "2"))
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_the_separator_line_of_excel_gives_the_delimiter(delimiter: str) -> None:
+    found = detect_format(
+        write("data.csv", f"sep={delimiter}\r\n" + delimited(delimiter))
+    )
+    assert (found.delimiter, found.num_skipped) == (delimiter, 1)
+    assert not found.is_readable

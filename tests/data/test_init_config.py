@@ -1,6 +1,7 @@
 """A drafted config trains without edits, for every format, and overwrites nothing."""
 
 import csv
+import gzip
 import importlib.util
 import json
 from collections import Counter
@@ -16,6 +17,7 @@ import yaml
 from rnncls import ConfigError, DataError
 from rnncls.config.sections import Config
 from rnncls.data import dataset_stats
+from rnncls.data.conversion import ConversionOptions
 from rnncls.data.init_config import draft_config
 from rnncls.data.loading import load_split, load_training_data
 from tests.conftest import SHARED
@@ -141,7 +143,7 @@ def test_a_converted_file_is_not_overwritten_unasked() -> None:
     with pytest.raises(ConfigError, match=r"^config-train\.csv: already exists"):
         draft_config(source, OUT)
     assert Path("config-train.csv").read_text() == "mine"
-    draft_config(source, OUT, overwrite=True)
+    draft_config(source, OUT, options=ConversionOptions(overwrite=True))
     assert Path("config-train.csv").read_text() != "mine"
 
 
@@ -330,3 +332,35 @@ def test_a_data_set_of_the_library_is_converted() -> None:
         "config-test.csv",
     )
     assert words_of(drafted.config)[1] == {"gut": 40, "schlecht": 40}
+
+
+def test_rows_without_a_label_are_left_out_if_asked() -> None:
+    lines = [f"some text {row},{'xy'[row % 2] if row % 5 else ''}" for row in range(40)]
+    write("a.csv", "\n".join(["t,k", *lines, ",", ","]) + "\n")
+    with pytest.raises(DataError, match="and those of 7 other rows"):
+        draft_config("a.csv", OUT, ["t"], "k")
+    options = ConversionOptions(skip_unlabelled=True)
+    drafted = draft_config("a.csv", OUT, ["t"], "k", options)
+    assert drafted.stats.num_rows == 32
+    assert "a.csv: left out 8 rows (1, 6, 11, 16, 21, …): no label" in drafted.notes
+    assert "a.csv: left out 2 rows (41, 42): no text, no label" in drafted.notes
+
+
+def test_what_was_repaired_is_said_with_the_row() -> None:
+    lines = [f'{row},"open {row},{"ab"[row % 2]}' for row in range(20)]
+    write("a.csv", "\n".join(["id,text,label", *lines]) + "\n")
+    [note] = [note for note in draft_config("a.csv", OUT).notes if "converted" in note]
+    assert "that at the start of a field of row 1 is not closed" in note
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "csv"])
+def test_files_of_a_folder_are_drafted_without_a_copy(ending: str) -> None:
+    content = "\n".join(["text,label", *(f"t {n},{n % 2}" for n in range(9))]).encode()
+    Path("parts").mkdir()
+    for number in range(3):
+        data = gzip.compress(content) if ending.endswith("gz") else content
+        Path(f"parts/{number}.{ending}").write_bytes(data)
+    for source in ("parts", f"parts/*.{ending}"):
+        drafted = draft_config(source, OUT)
+        assert (drafted.config.data.train, drafted.stats.num_rows) == (source, 27)
+        assert not any("converted" in note for note in drafted.notes)
