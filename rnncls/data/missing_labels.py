@@ -106,8 +106,9 @@ def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataErro
         return DataError(f"{start}: fill it in, or remove the row")
     listed = ", ".join(str(row) for row in others)
     more = ", …" if missing.num_missing > _ROWS_LISTED else ""
+    num_others = missing.num_missing - 1
     return DataError(
-        f"{start}, and those of {missing.num_missing - 1:,} other rows ({listed}{more}):"
+        f"{start}, and those of {num_others:,} other rows ({listed}{more}):"
         " fill them in, or let 'rnncls init --skip-unlabelled' write a file without"
         " these rows"
     )
