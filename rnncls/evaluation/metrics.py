@@ -7,8 +7,8 @@ Shapes: N texts, C classes.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 NUM_RESAMPLES = 2_000
 """Number of bootstrap samples."""
+_MANY_CELLS = 5_000
+"""From this number of non-empty cells, bootstrap samples may be drawn text by text."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Scores:
     Attributes:
         accuracy: Share of texts that are classified correctly.
         accuracy_interval: Its 95% interval (Wilson 1927).
-        macro_f1: Mean F1 of the classes.
+        macro_f1: Mean F1 of the classes that have a true or predicted row, as in
+            scikit-learn; the others are `absent_classes`.
         macro_f1_interval: Its 95% bootstrap interval.
         accuracy_bootstrap_interval: The 95% bootstrap interval of the accuracy, for
             comparison with Wilson's; it is too narrow near 0 and 1.
@@ -50,6 +53,7 @@ class Scores:
         per_class: The scores of each class.
         confusion_matrix: [C][C] counts: a row for each true class, a column for each
             predicted class.
+        absent_classes: The classes without a true or predicted row.
     """
 
     accuracy: float
@@ -61,6 +65,7 @@ class Scores:
     num_rows: int
     per_class: list[ClassScores]
     confusion_matrix: list[list[int]]
+    absent_classes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain lists, dictionaries and numbers."""
@@ -93,9 +98,14 @@ def accuracy_of(confusion: npt.NDArray[np.int64]) -> float:
 
 
 def macro_f1_of(confusion: npt.NDArray[np.int64]) -> float:
-    """Return the macro-F1 of a confusion matrix [C, C]; an absent class counts as 0."""
-    sums = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float(np.mean(2 * np.diag(confusion) / np.maximum(sums, 1)))
+    """Return the macro-F1 of a confusion matrix [C, C].
+
+    As in scikit-learn, a class without a true or predicted row does not count; a class
+    that is only predicted counts as 0.
+    """
+    sums = confusion.sum(axis=0) + confusion.sum(axis=1)  # [C]
+    is_present = sums > 0
+    return float(np.mean(2 * np.diag(confusion)[is_present] / sums[is_present]))
 
 
 def wilson_interval(num_correct: float, num_rows: int) -> tuple[float, float]:
@@ -117,8 +127,7 @@ def bootstrap(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return accuracy and macro-F1 of `NUM_RESAMPLES` bootstrap samples (Efron 1979).
 
-    The number of texts of each cell in a sample is multinomial, so no text is drawn one
-    by one. The same matrix always has the same samples.
+    The same matrix always has the same samples.
 
     Args:
         confusion: [C, C] int64, of at least one text.
@@ -126,41 +135,43 @@ def bootstrap(
     Returns:
         Two arrays [`NUM_RESAMPLES`].
     """
-    num_rows = int(confusion.sum())
+    num_classes = len(confusion)
     true, predicted = np.nonzero(confusion)  # [K] non-empty cells
-    shares = confusion[true, predicted] / num_rows  # [K]
-    generator = np.random.default_rng(0)
-    samples = generator.multinomial(num_rows, shares, NUM_RESAMPLES)  # [R, K]
-    num_correct, sums = _sum_by_class(samples, true, predicted, len(confusion))
-    accuracies = num_correct.sum(axis=1) / num_rows  # [R]
-    f1s = 2 * num_correct / np.maximum(sums, 1)  # [R, C]
-    return accuracies, np.mean(f1s, axis=1)
+    counts = confusion[true, predicted]  # [K]
+    num_rows = int(counts.sum())
+    is_correct = true == predicted  # [K]
+    accuracies = np.empty(NUM_RESAMPLES)
+    macro_f1s = np.empty(NUM_RESAMPLES)
+    for index, sample in enumerate(_draw_samples(counts)):
+        num_correct = np.bincount(
+            true[is_correct], sample[is_correct], minlength=num_classes
+        )  # [C]
+        sums = np.bincount(true, sample, minlength=num_classes)  # [C]
+        sums += np.bincount(predicted, sample, minlength=num_classes)
+        is_present = sums > 0
+        f1s = 2 * num_correct[is_present] / sums[is_present]
+        accuracies[index] = num_correct.sum() / num_rows
+        macro_f1s[index] = np.mean(f1s)
+    return accuracies, macro_f1s
 
 
-def _sum_by_class(
-    samples: npt.NDArray[np.int64],
-    true: npt.NDArray[np.int64],
-    predicted: npt.NDArray[np.int64],
-    num_classes: int,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Add up the cells of bootstrap samples for each class.
+def _draw_samples(counts: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield how many texts of each cell are in each bootstrap sample. [K].
 
-    Args:
-        samples: [R, K], the number of texts in each cell of the confusion matrix.
-        true: [K], the true class of each cell.
-        predicted: [K], the predicted class of each cell.
-        num_classes: C.
-
-    Returns:
-        The number of texts that are correctly classified, [R, C], and the number of
-        texts of a class plus the number of its predictions, [R, C].
+    The counts of a sample are multinomial. Drawing them is faster than drawing the
+    texts one by one, unless there are nearly as many cells as texts.
     """
-    classes = np.arange(num_classes)
-    is_true = true[:, None] == classes  # [K, C]
-    is_predicted = predicted[:, None] == classes  # [K, C]
-    is_correct = is_true & is_predicted  # [K, C]
-    occurrences = is_true.astype(np.float64) + is_predicted  # [K, C]
-    return samples @ is_correct.astype(np.float64), samples @ occurrences
+    generator = np.random.default_rng(0)
+    num_cells, num_rows = len(counts), int(counts.sum())
+    is_sparse = num_cells > _MANY_CELLS and num_rows < 8 * num_cells
+    if not is_sparse:
+        for _ in range(NUM_RESAMPLES):
+            yield generator.multinomial(num_rows, counts / num_rows)
+        return
+    cells = np.repeat(np.arange(num_cells), counts)  # [N] the cell of each text
+    for _ in range(NUM_RESAMPLES):
+        texts = generator.integers(0, num_rows, num_rows, dtype=np.int32)
+        yield np.bincount(cells[texts], minlength=num_cells)
 
 
 def percentile_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -180,18 +191,22 @@ def score(
         label_names: The C classes.
     """
     per_class = _score_classes(confusion, label_names)
+    is_present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0  # [C]
+    f1s = np.array([row.f1 for row in per_class])  # [C]
+    absent = np.flatnonzero(~is_present)
     num_rows = int(confusion.sum())
     accuracies, macro_f1s = bootstrap(confusion)
     return Scores(
         accuracy=accuracy_of(confusion),
         accuracy_interval=wilson_interval(int(np.trace(confusion)), num_rows),
-        macro_f1=float(np.mean([row.f1 for row in per_class])),
+        macro_f1=float(np.mean(f1s[is_present])),
         macro_f1_interval=percentile_interval(macro_f1s),
         accuracy_bootstrap_interval=percentile_interval(accuracies),
         loss=loss,
         num_rows=num_rows,
         per_class=per_class,
         confusion_matrix=confusion.tolist(),
+        absent_classes=[label_names[index] for index in absent],
     )
 
 
@@ -200,13 +215,12 @@ def _score_classes(
 ) -> list[ClassScores]:
     from sklearn.metrics import precision_recall_fscore_support
 
-    num_classes = len(label_names)
-    true, predicted = np.divmod(np.arange(num_classes**2), num_classes)
+    true, predicted = np.nonzero(confusion)  # [K] non-empty cells
     precisions, recalls, f1s, _ = precision_recall_fscore_support(
         true,
         predicted,
-        labels=np.arange(num_classes),
-        sample_weight=confusion.ravel(),
+        labels=np.arange(len(label_names)),
+        sample_weight=confusion[true, predicted],
         zero_division=0.0,
     )
     supports = confusion.sum(axis=1)

@@ -93,8 +93,19 @@ def test_macro_f1_is_the_mean_over_classes() -> None:
     assert macro_f1_of(BY_HAND) == pytest.approx((2 / 3 + 2 / 5 + 0) / 3)
 
 
-def test_macro_f1_counts_a_class_that_never_occurs_as_zero() -> None:
-    assert macro_f1_of(np.array([[3, 0], [0, 0]])) == 0.5
+def test_macro_f1_leaves_out_a_class_without_a_true_or_predicted_row() -> None:
+    assert macro_f1_of(np.array([[3, 0], [0, 0]])) == 1.0
+
+
+def test_macro_f1_counts_a_class_that_is_only_predicted_as_zero() -> None:
+    # a: precision 1, recall 3/4, F1 6/7. b: never true, F1 0.
+    assert macro_f1_of(np.array([[3, 1], [0, 0]])) == pytest.approx(3 / 7)
+
+
+def test_classes_without_a_true_or_predicted_row_are_named() -> None:
+    confusion = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
+    assert score(confusion, 0.0, NAMES).absent_classes == ["fish"]
+    assert score(BY_HAND, 0.0, NAMES).absent_classes == []
 
 
 @each_draw
@@ -112,13 +123,7 @@ def test_macro_f1_is_that_of_scikit_learn(
     num_rows: int, num_classes: int, seed: int
 ) -> None:
     labels, predictions = draw(num_rows, num_classes, seed)
-    expected = f1_score(
-        labels,
-        predictions,
-        labels=np.arange(num_classes),
-        average="macro",
-        zero_division=0.0,
-    )
+    expected = f1_score(labels, predictions, average="macro", zero_division=0.0)
     assert macro_f1_of(
         count_confusion(labels, predictions, num_classes)
     ) == pytest.approx(expected, rel=1e-12)
@@ -216,6 +221,7 @@ def test_scores_as_a_dictionary_have_the_promised_keys() -> None:
         "num_rows",
         "per_class",
         "confusion_matrix",
+        "absent_classes",
     }
 
 
@@ -256,9 +262,36 @@ def test_each_sample_of_the_bootstrap_scores_as_its_own_confusion_matrix_would()
         np.array([[7, 0], [0, 3]])
     )  # all right: so is every sample of them
     assert set(accuracies.tolist()) == {1.0}
-    # A sample may lack the second class, which then scores 0.
-    assert set(macro_f1s.tolist()) <= {1.0, 0.5}
-    assert (macro_f1s == 0.5).mean() == pytest.approx(0.7**10, abs=0.02)
+    # A sample that lacks the second class is scored without it.
+    assert set(macro_f1s.tolist()) == {1.0}
+
+
+def test_a_sample_that_lacks_a_class_counts_only_the_others() -> None:
+    # Of a, right; of b, one row, predicted as a. F1 of b is 0 in all samples that have
+    # it, and those without it are all right.
+    _, macro_f1s = bootstrap(np.array([[9, 0], [1, 0]]))
+    assert (macro_f1s == 1.0).mean() == pytest.approx(0.9**10, abs=0.03)
+    assert macro_f1s[macro_f1s < 1.0].max() <= 0.5
+
+
+def test_samples_of_many_cells_are_those_of_rows_drawn_one_by_one() -> None:
+    # 6,000 cells of one row each: the texts themselves are drawn. 2,000 are right.
+    labels = np.arange(6_000) % 2_000
+    predictions = np.where(np.arange(6_000) < 2_000, labels, (labels * 7 + 1) % 2_000)
+    predictions[4_000:] = (labels[4_000:] * 11 + 5) % 2_000
+    confusion = count_confusion(labels, predictions, 2_000)
+    assert np.count_nonzero(confusion) > 5_000
+    accuracies, macro_f1s = bootstrap(confusion)
+    share = np.trace(confusion) / 6_000
+    low, high = binom.ppf([0.025, 0.975], 6_000, share) / 6_000
+    assert percentile_interval(accuracies) == pytest.approx((low, high), abs=0.002)
+    generator = np.random.default_rng(1)
+    rows = generator.integers(0, 6_000, (20, 6_000))
+    scores = [
+        f1_score(labels[each], predictions[each], average="macro", zero_division=0.0)
+        for each in rows
+    ]
+    assert macro_f1s.mean() == pytest.approx(np.mean(scores), abs=0.005)
 
 
 def test_the_same_rows_have_the_same_interval() -> None:
