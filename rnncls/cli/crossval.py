@@ -49,8 +49,7 @@ def crossval_command(
 
     with fast_imports():
         from rnncls.reporting.evaluation_tables import (
-            class_table,
-            confusion_table,
+            class_tables,
             score_lines,
         )
         from rnncls.runs.folder import RunFolder
@@ -66,8 +65,7 @@ def crossval_command(
         return
     scores = validation.scores()
     title = f"{path}: {folds} folds of {validation.source['path']}"
-    tables = [class_table(scores), confusion_table(scores)]
-    print_tables(score_lines(scores, title), tables)
+    print_tables(score_lines(scores, title), class_tables(scores))
     print_folds(validation)
 
 

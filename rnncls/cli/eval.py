@@ -34,12 +34,22 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+UnknownLabelsOption = Annotated[
+    Literal["error", "skip", "wrong"],
+    typer.Option(
+        help=(
+            "Rows whose label is not a class of the run: report them as an error, skip"
+            " them, or count them as wrong."
+        ),
+    ),
+]
 
 
 def eval_command(
     run: RunArgument = None,
     split: SplitOption = None,
     data: DataOption = None,
+    unknown_labels: UnknownLabelsOption = "error",
     label_issues: Annotated[
         bool,
         typer.Option(
@@ -59,6 +69,7 @@ def eval_command(
 ) -> None:
     """Evaluate a run: scores, calibration and errors. Saves the results in the run."""
     with fast_imports():
+        from rnncls.evaluation.confusion import save_confusion
         from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.machine.files import write_json
         from rnncls.runs.folder import RunFolder, find_run
@@ -66,7 +77,12 @@ def eval_command(
     check_source(split, data)
     path = find_run(run)
     evaluation = evaluate_run(
-        path, split=split or "test", data=data, device=device, use_cache=not no_cache
+        path,
+        split=split or "test",
+        data=data,
+        unknown_labels=unknown_labels,
+        device=device,
+        use_cache=not no_cache,
     )
     result = summarize(evaluation)
     values = result.to_dict()
@@ -74,15 +90,22 @@ def eval_command(
     if label_issues:
         issues = _find_label_issues(evaluation.run, folds, use_cache=not no_cache)
         values["label_issues"] = [asdict(issue) for issue in issues]
-    source = f"file-{data.stem}" if data else split or "test"
+    source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
-    write_json(RunFolder(path).evaluation(source), values)
+    folder = RunFolder(path)
+    write_json(folder.evaluation(source), values)
+    save_confusion(folder.confusion(source), result.scores)
     if json_:
         typer.echo(json.dumps(values))
         return
     print_result(result)
     if issues is not None:
         print_issues(issues)
+
+
+def source_name(split: SplitName | None, data: Path | None) -> str:
+    """Return what the files of an evaluation are named after: the split or the file."""
+    return f"file-{data.stem}" if data else split or "test"
 
 
 def check_source(split: SplitName | None, data: Path | None) -> None:
@@ -118,19 +141,19 @@ def print_result(result: "EvaluationResult") -> None:
     """Print all scores, tables of the classes and slices, and some errors."""
     from rnncls.reporting.evaluation_tables import (
         calibration_lines,
-        class_table,
-        confusion_table,
+        class_tables,
         coverage_table,
         mistake_table,
         score_lines,
         slice_table,
+        unknown_label_lines,
     )
 
     title = f"{result.run_path.name} on {result.origin['path']}"
     lines = score_lines(result.scores, title) + calibration_lines(result.calibration)
+    lines += unknown_label_lines(result.origin)
     tables = [
-        class_table(result.scores),
-        confusion_table(result.scores),
+        *class_tables(result.scores),
         slice_table("By number of tokens", result.by_length, "{:,.0f}"),
         slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}"),
         coverage_table(result.coverage),

@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.eval import DataOption, SplitOption, check_source
+from rnncls.cli.eval import (
+    DataOption,
+    SplitOption,
+    UnknownLabelsOption,
+    check_source,
+    source_name,
+)
 from rnncls.cli.options import DeviceOption, NoCacheOption, RunArgument
 from rnncls.machine.imports import fast_imports
 
@@ -14,10 +20,14 @@ def report_command(
     run: RunArgument = None,
     split: SplitOption = None,
     data: DataOption = None,
+    unknown_labels: UnknownLabelsOption = "error",
     output: Annotated[
         Path | None,
         typer.Option(
-            help="The page to write; default: report.html in the run folder.",
+            help=(
+                "The page to write; default: report.html in the run folder, or"
+                " report-SPLIT.html for other rows than the test split."
+            ),
             show_default=False,
         ),
     ] = None,
@@ -32,6 +42,7 @@ def report_command(
 ) -> None:
     """Write a self-contained page on a run: scores, calibration, errors and plots."""
     with fast_imports():
+        from rnncls.evaluation.confusion import save_confusion
         from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.reporting.evaluation_page import (
             load_history,
@@ -44,11 +55,18 @@ def report_command(
     check_source(split, data)
     path = find_run(run)
     evaluation = evaluate_run(
-        path, split=split or "test", data=data, device=device, use_cache=not no_cache
+        path,
+        split=split or "test",
+        data=data,
+        unknown_labels=unknown_labels,
+        device=device,
+        use_cache=not no_cache,
     )
     result, history = summarize(evaluation), load_history(path)
     drawn = plot_pictures(evaluation, result, history)
-    target = output or RunFolder(path).report
+    folder, source = RunFolder(path), source_name(split, data)
+    target = output or folder.report(source)
+    save_confusion(folder.confusion(source), result.scores)
     save_report(target, result, history, evaluation.run.config, drawn)
     if pictures is not None:
         save_pictures(pictures, drawn)

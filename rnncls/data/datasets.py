@@ -21,6 +21,7 @@ from rnncls.data.checksums import checksum
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns, Rows
 from rnncls.data.splits import Split
+from rnncls.data.unknown_labels import describe_unknown_labels, find_unknown_labels
 from rnncls.text.tokenizer import (
     TokenizedTexts,
     join_texts,
@@ -50,24 +51,29 @@ class LabelledTexts:
     labels: npt.NDArray[np.int64]
     label_names: list[str]
 
-    def labels_as(self, label_names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the labels as indices into another list of names. [N] int64.
+    def labels_as(
+        self, label_names: Sequence[str], rows: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Return the labels of rows as indices into another list of names. [n] int64.
+
+        Args:
+            label_names: The names.
+            rows: [n] int64, the row numbers from 0; None: all N rows.
 
         Raises:
             DataError: A row has a label that `label_names` lacks.
         """
+        if rows is None:
+            rows = np.arange(len(self.labels))
         index_of = {name: index for index, name in enumerate(label_names)}
         new_labels = [index_of.get(name, -1) for name in self.label_names]
-        labels = np.array(new_labels, dtype=np.int64)[self.labels]  # [N]
-        unknown_rows = np.flatnonzero(labels < 0)
-        if len(unknown_rows):
-            row = int(unknown_rows[0])
-            label = self.label_names[self.labels[row]]
-            known = ", ".join(f"'{name}'" for name in label_names)
-            raise DataError(
-                f"{self.path}: row {row + 1:,}: unknown label '{label}': expected one"
-                f" of {known}; correct it"
+        labels = np.array(new_labels, dtype=np.int64)[self.labels[rows]]  # [n]
+        if (labels < 0).any():
+            unknown = find_unknown_labels(
+                self.labels, self.label_names, label_names, rows
             )
+            found = describe_unknown_labels(unknown, label_names)
+            raise DataError(f"{self.path}: {found}; correct the file")
         return labels
 
 

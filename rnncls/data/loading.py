@@ -4,7 +4,7 @@ Shapes: N texts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,12 @@ from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
+from rnncls.data.unknown_labels import (
+    UnknownLabel,
+    UnknownLabels,
+    describe_unknown_labels,
+    find_unknown_labels,
+)
 from rnncls.text.batching import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import TokenizedTexts, join_texts
 from rnncls.text.vocab import Vocab, build_vocab
@@ -198,24 +204,88 @@ def load_split(
         DataError: The file or one of its rows is wrong, or has a label that no training
             row has.
     """
-    source, rows = _load_split_source(config, split, path, use_cache=use_cache)
+    source, rows = _load_split_source(config, path or split, use_cache=use_cache)
     origin = describe_file(source)
     origin["split"] = None if path else split
     origin["num_rows"] = len(rows)
     return encode_rows(source, rows, vocab, label_names), origin
 
 
+def load_labelled_split(
+    config: Config,
+    selection: Split | Path,
+    vocab: Vocab,
+    label_names: Sequence[str],
+    unknown_labels: UnknownLabels,
+    *,
+    use_cache: bool = True,
+) -> tuple[EncodedSplit, dict[str, Any]]:
+    """Do as `load_split` does, but choose what to do with unknown labels.
+
+    Unknown labels that count as wrong are numbered after the known ones.
+
+    Args:
+        config: The config of the run.
+        selection: The split, or a labelled file to read instead.
+        vocab: The words of the run.
+        label_names: The classes of the run.
+        unknown_labels: What to do with rows whose label is not a class of the run.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Returns:
+        The rows, and where they come from and which labels are unknown.
+
+    Raises:
+        DataError: The file or one of its rows is wrong, or has unknown labels and they
+            are errors.
+    """
+    source, rows = _load_split_source(config, selection, use_cache=use_cache)
+    rows, unknown = _treat_unknown_labels(source, rows, label_names, unknown_labels)
+    origin = describe_file(source)
+    origin["split"] = None if isinstance(selection, Path) else selection
+    origin["num_rows"] = len(rows)
+    if unknown:
+        origin["unknown_labels"] = [asdict(each) for each in unknown]
+        origin["unknown_labels_are"] = unknown_labels
+    names = [*label_names, *(each.label for each in unknown)]
+    return encode_rows(source, rows, vocab, names), origin
+
+
+def _treat_unknown_labels(
+    source: LabelledTexts, rows: Ints, known: Sequence[str], treatment: UnknownLabels
+) -> tuple[Ints, list[UnknownLabel]]:
+    """Return the rows to evaluate, and their unknown labels.
+
+    Raises:
+        DataError: There are unknown labels and they are errors, or no label is known.
+    """
+    unknown = find_unknown_labels(source.labels, source.label_names, known, rows)
+    if not unknown:
+        return rows, []
+    known_names = set(known)
+    is_known_name = np.array([name in known_names for name in source.label_names])
+    is_known = is_known_name[source.labels[rows]]  # [N]
+    found = f"{source.path}: {describe_unknown_labels(unknown, known)}"
+    if treatment == "error":
+        raise DataError(
+            f"{found}; correct the file, or choose --unknown-labels skip or wrong"
+        )
+    if not is_known.any():
+        raise DataError(f"{found}; no row has one: is data.label the right column?")
+    return (rows[is_known] if treatment == "skip" else rows), unknown
+
+
 def _load_split_source(
-    config: Config, split: Split, path: Path | None, *, use_cache: bool
+    config: Config, selection: Split | Path, *, use_cache: bool
 ) -> tuple[LabelledTexts, Ints]:
     data, text = config.data, config.text
-    if path is not None:
-        source = load_cached(path, data, text, use_cache=use_cache)
+    if isinstance(selection, Path):
+        source = load_cached(selection, data, text, use_cache=use_cache)
         return source, np.arange(len(source.labels))
-    if split == "test":
+    if selection == "test":
         return load_test_source(data, text, use_cache=use_cache)
     sources = load_sources(data, text, config.seed, use_cache=use_cache)
-    if split == "train":
+    if selection == "train":
         return sources.train, sources.train_rows
     return sources.valid, sources.valid_rows
 
@@ -241,4 +311,4 @@ def encode_rows(
 ) -> EncodedSplit:
     """Return selected rows of a file with the token ids and labels of a run."""
     texts = encode_texts(source.texts, vocab).select(rows)
-    return EncodedSplit(texts, source.labels_as(label_names)[rows], rows)
+    return EncodedSplit(texts, source.labels_as(label_names, rows), rows)

@@ -308,7 +308,7 @@ def _disagreements(
     order = np.argsort(is_like_baseline.sum(axis=0), kind="stable")
     indices = disputed[order][:NUM_DISAGREEMENTS]
     baseline = evaluations[0]
-    label_names = baseline.run.classifier.label_names
+    label_names = baseline.label_names
     texts = read_texts(baseline, indices)
     disagreements = []
     for index, text in zip(indices.tolist(), texts, strict=True):

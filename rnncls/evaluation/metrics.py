@@ -8,7 +8,7 @@ Shapes: N texts, C classes.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from statistics import NormalDist
 from typing import Any
 
@@ -69,10 +69,13 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain lists, dictionaries and numbers."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
-        }
+        # `asdict` would copy each cell of the matrix on its own.
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values["per_class"] = [asdict(row) for row in self.per_class]
+        for key, value in values.items():
+            if isinstance(value, tuple):
+                values[key] = list(value)
+        return values
 
 
 def count_confusion(
@@ -206,7 +209,7 @@ def score(
         num_rows=num_rows,
         per_class=per_class,
         confusion_matrix=confusion.tolist(),
-        absent_classes=[label_names[index] for index in absent],
+        absent_classes=[label_names[index] for index in absent.tolist()],
     )
 
 

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 
 from rnncls import DataError
 from rnncls.data.datasets import columns_of
-from rnncls.data.loading import EncodedSplit, load_split
+from rnncls.data.loading import EncodedSplit, load_labelled_split
 from rnncls.data.readers import find_texts
 from rnncls.data.splits import Split
+from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.calibration import (
     Bin,
     SelectiveAccuracy,
@@ -25,6 +26,7 @@ from rnncls.evaluation.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from rnncls.evaluation.confusion import MAX_JSON_CLASSES, find_confused_pairs
 from rnncls.evaluation.error_slices import (
     Slice,
     compute_slices,
@@ -110,6 +112,10 @@ class EvaluationResult:
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
         values: dict[str, Any] = self.scores.to_dict()
+        pairs = find_confused_pairs(self.scores)
+        values["confused_pairs"] = [asdict(pair) for pair in pairs]
+        if len(self.scores.per_class) > MAX_JSON_CLASSES:
+            values["confusion_matrix"] = None
         values |= asdict(self.calibration)
         values["by_length"] = [asdict(row) for row in self.by_length]
         values["by_unknown_share"] = [asdict(row) for row in self.by_unknown_share]
@@ -136,6 +142,14 @@ class Evaluation:
     origin: dict[str, Any]
     logits: torch.Tensor
 
+    @property
+    def label_names(self) -> list[str]:
+        """The classes of the run, and the unknown labels that count as wrong."""
+        names = list(self.run.classifier.label_names)
+        if self.origin.get("unknown_labels_are") == "wrong":
+            names += [each["label"] for each in self.origin["unknown_labels"]]
+        return names
+
     @cached_property
     def predictions(self) -> npt.NDArray[np.int64]:
         """The most probable class of each text. [N]."""
@@ -156,14 +170,12 @@ class Evaluation:
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
         """How often class i was predicted as class j. [C, C]."""
-        num_classes = self.logits.shape[1]
+        num_classes = len(self.label_names)
         return count_confusion(self.split.labels, self.predictions, num_classes)
 
     def scores(self) -> Scores:
         """Compute the scores, with their intervals."""
-        return score(
-            self.confusion, self._loss(self.logits), self.run.classifier.label_names
-        )
+        return score(self.confusion, self._loss(self.logits), self.label_names)
 
     def calibration(self) -> CalibrationReport:
         """Compute the calibration before and after temperature scaling."""
@@ -194,7 +206,7 @@ class Evaluation:
 
     def mistake(self, index: int, text: str) -> Mistake:
         """Describe the error at this index, whose text the caller has read."""
-        label_names = self.run.classifier.label_names
+        label_names = self.label_names
         return Mistake(
             row=int(self.split.rows[index]) + 1,
             label=label_names[self.split.labels[index]],
@@ -217,8 +229,10 @@ class Evaluation:
         )
 
     def _loss(self, logits: torch.Tensor) -> float:
-        labels = torch.from_numpy(self.split.labels)
-        return F.cross_entropy(logits.double(), labels).item()
+        """Return the mean cross-entropy of the rows whose label the run knows."""
+        labels = torch.from_numpy(self.split.labels)  # [N]
+        is_known = labels < logits.shape[1]
+        return F.cross_entropy(logits[is_known].double(), labels[is_known]).item()
 
 
 def evaluate_run(
@@ -226,12 +240,18 @@ def evaluate_run(
     *,
     split: Split = "test",
     data: Path | None = None,
+    unknown_labels: UnknownLabels = "error",
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
     """Evaluate a run; for arguments and errors see `load_run_and_split`."""
     run, rows, origin = load_run_and_split(
-        path, split=split, data=data, device=device, use_cache=use_cache
+        path,
+        split=split,
+        data=data,
+        unknown_labels=unknown_labels,
+        device=device,
+        use_cache=use_cache,
     )
     return Evaluation(
         run, rows, origin, compute_logits(run.classifier.model, rows.texts)
@@ -243,6 +263,7 @@ def load_run_and_split(
     *,
     split: Split = "test",
     data: Path | None = None,
+    unknown_labels: UnknownLabels = "error",
     device: str | None = None,
     use_cache: bool = True,
 ) -> tuple[Run, EncodedSplit, dict[str, Any]]:
@@ -252,6 +273,7 @@ def load_run_and_split(
         path: The run folder.
         split: Which split of the run's own data to load.
         data: A labelled file to load instead.
+        unknown_labels: What to do with rows whose label is not a class of the run.
         device: The device of the model; default: the config's.
         use_cache: Whether to read and write the cache of tokenised files.
 
@@ -265,12 +287,12 @@ def load_run_and_split(
     run = load_run(path)
     classifier = run.classifier
     classifier.model.to(resolve_device(device or run.config.device))
-    rows, origin = load_split(
+    rows, origin = load_labelled_split(
         run.config,
-        split,
+        data or split,
         classifier.vocab,
         classifier.label_names,
-        data,
+        unknown_labels,
         use_cache=use_cache,
     )
     is_drawn = split != "test" or run.config.data.test_fraction is not None

@@ -14,6 +14,7 @@ from rnncls.evaluation.calibration import (
     SelectiveAccuracy,
     accuracy_by_coverage,
 )
+from rnncls.evaluation.confusion import find_confused_pairs
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import Scores
 from rnncls.evaluation.run_evaluation import (
@@ -26,6 +27,7 @@ from rnncls.machine.files import make_folder, read_json, write_atomic
 from rnncls.reporting import html
 from rnncls.reporting.display import INTERVAL, percent, percent_range
 from rnncls.reporting.evaluation_plots import (
+    MAX_NAMED_CLASSES,
     plot_confusion,
     plot_coverage,
     plot_learning_curves,
@@ -258,12 +260,29 @@ def _class_parts(scores: Scores, picture: Picture) -> Iterator[Markup]:
     yield html.heading("Classes")
     yield html.table("Per class", ["class", "precision", "recall", "F1", "rows"], rows)
     yield picture.as_part()
+    if len(scores.per_class) <= MAX_NAMED_CLASSES:
+        yield _confusion_table(scores)
+    else:
+        yield _pair_table(scores)
+
+
+def _confusion_table(scores: Scores) -> Markup:
     names = [row.label for row in scores.per_class]
     counts = [
         [name, *map("{:,}".format, counts)]
         for name, counts in zip(names, scores.confusion_matrix, strict=True)
     ]
-    yield html.table("Confusion matrix", ["true \\ predicted", *names], counts)
+    return html.table("Confusion matrix", ["true \\ predicted", *names], counts)
+
+
+def _pair_table(scores: Scores) -> Markup:
+    header = ["true", "predicted", "rows", "of its class"]
+    rows = [
+        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
+        for pair in find_confused_pairs(scores)
+    ]
+    caption = "Most confused classes (the complete matrix is in confusion-*.csv)"
+    return html.table(caption, header, rows, num_texts=2)
 
 
 def _calibration_parts(

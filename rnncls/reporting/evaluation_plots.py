@@ -21,6 +21,8 @@ from rnncls.text.display import shorten
 
 _MAX_COUNTED_CLASSES = 20
 """With more classes, the cells of a confusion matrix have no room for their counts."""
+MAX_NAMED_CLASSES = 200
+"""With more classes, a plot has no room for their names, nor a page for the matrix."""
 _MAX_CURVE_POINTS = 1000
 _NAME_LENGTH = 24
 
@@ -41,8 +43,9 @@ def plot_confusion(scores: Scores) -> Figure:
         shrink=0.8,
         label="share of the true class",
     )
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
+    if len(names) <= MAX_NAMED_CLASSES:
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true")
     if len(names) <= _MAX_COUNTED_CLASSES:
         _write_counts(axes, counts, shares)

@@ -1,19 +1,30 @@
 """Evaluation results as lines and tables for the terminal."""
 
+from typing import Any
+
 from rich.markup import escape
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
 from rnncls.evaluation.calibration import SelectiveAccuracy
+from rnncls.evaluation.confusion import (
+    ConfusedPair,
+    find_confused_pairs,
+    rank_classes,
+)
 from rnncls.evaluation.error_slices import Slice
-from rnncls.evaluation.metrics import Scores
+from rnncls.evaluation.metrics import ClassScores, Scores
 from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
-from rnncls.reporting.display import INTERVAL, bar, percent, percent_range
+from rnncls.reporting.display import INTERVAL, bar, list_names, percent, percent_range
 from rnncls.reporting.tables import cut_table, grid_table
 from rnncls.text.display import printable
 from rnncls.training.label_issues import LabelIssue
 
+MAX_SHOWN_CLASSES = 30
+"""With more classes, the screen has only the best, worst and most confused ones."""
+_NUM_EXTREMES = 10
 _BAR_WIDTH = 10
 
 
@@ -34,7 +45,38 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
             " bootstrap)"
         ),
         f"loss      {scores.loss:.4f} nats",
+        *_absence_lines(scores),
     ]
+
+
+def _absence_lines(scores: Scores) -> list[str]:
+    """Return a line on the classes without a row here, if there are any."""
+    without_rows = [row.label for row in scores.per_class if row.support == 0]
+    absent = scores.absent_classes
+    lines = []
+    if absent:
+        lines.append(f"no row here, so not counted in macro-F1: {list_names(absent)}")
+    only_predicted = [name for name in without_rows if name not in set(absent)]
+    if only_predicted:
+        lines.append(
+            "no row here but predicted, so counted as 0 in macro-F1:"
+            f" {list_names(only_predicted)}"
+        )
+    return lines
+
+
+def unknown_label_lines(origin: dict[str, Any]) -> list[str]:
+    """Return a line on the rows with unknown labels, if there are any.
+
+    Args:
+        origin: What the evaluation says about its data.
+    """
+    unknown = [UnknownLabel(**values) for values in origin.get("unknown_labels", [])]
+    if not unknown:
+        return []
+    is_skipped = origin["unknown_labels_are"] == "skip"
+    treatment = "skipped" if is_skipped else "counted as wrong, and not in the loss"
+    return [f"unknown labels, {treatment}: {list_unknown_labels(unknown)}"]
 
 
 def calibration_lines(calibration: CalibrationReport) -> list[str]:
@@ -55,8 +97,35 @@ def calibration_lines(calibration: CalibrationReport) -> list[str]:
     ]
 
 
-def class_table(scores: Scores) -> Table:
-    """Return precision, recall, F1 and support of each class."""
+def class_tables(scores: Scores) -> list[Table]:
+    """Return the scores of each class and the confusion matrix.
+
+    Of very many classes, return the best and the worst ones and the most confused pairs
+    instead.
+    """
+    num_classes = len(scores.per_class)
+    if num_classes <= MAX_SHOWN_CLASSES:
+        return [class_table(scores.per_class), confusion_table(scores)]
+    ranked = rank_classes(scores)
+    best, worst = ranked[:_NUM_EXTREMES], ranked[-_NUM_EXTREMES:][::-1]
+    return [
+        class_table(best, f"Best of {num_classes:,} classes"),
+        class_table(worst, f"Worst of {num_classes:,} classes"),
+        _pair_table(find_confused_pairs(scores, _NUM_EXTREMES)),
+    ]
+
+
+def _pair_table(pairs: list[ConfusedPair]) -> Table:
+    header = ["true", "predicted", "rows", "of its class"]
+    rows = [
+        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
+        for pair in pairs
+    ]
+    return grid_table("Most confused classes", header, rows, num_texts=2)
+
+
+def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table:
+    """Return precision, recall, F1 and support of classes."""
     header = ["class", "precision", "recall", "F1", "support"]
     rows = [
         [
@@ -66,9 +135,9 @@ def class_table(scores: Scores) -> Table:
             percent(row.f1),
             f"{row.support:,}",
         ]
-        for row in scores.per_class
+        for row in per_class
     ]
-    return grid_table("Per class", header, rows)
+    return grid_table(title, header, rows)
 
 
 def confusion_table(scores: Scores) -> Table:

@@ -12,8 +12,11 @@
     last/launch              which call of torchrun trains here, if one does
     events/                  the rows for TensorBoard (train.tensorboard)
     eval-*.json              what `rnncls eval` printed
+    confusion-*.csv          the confusion matrix of each eval-*.json
     label-issues.json        what `rnncls eval --label-issues` found
-    report.html              what `rnncls report` wrote
+    label-issues.csv         the same as a table, with all rows
+    report.html              what `rnncls report` wrote on the test rows
+    report-*.html            and on others
     bag-of-words/            the baseline that `rnncls order` trains
 
 A folder of `rnncls pretrain` has `language_model.safetensors` instead of
@@ -113,15 +116,24 @@ class RunFolder:
         """Return the file for the result of `rnncls eval` on a split or data file."""
         return self.path / f"eval-{name}.json"
 
+    def confusion(self, name: str) -> Path:
+        """Return the CSV file of the confusion matrix on a split or data file."""
+        return self.path / f"confusion-{name}.csv"
+
     @property
     def label_issues(self) -> Path:
         """Training rows whose label is likely wrong."""
         return self.path / "label-issues.json"
 
     @property
-    def report(self) -> Path:
-        """The report page."""
-        return self.path / "report.html"
+    def label_issue_table(self) -> Path:
+        """The same as a CSV table, with all rows."""
+        return self.path / "label-issues.csv"
+
+    def report(self, name: str = "test") -> Path:
+        """Return the report page on a split or data file."""
+        suffix = "" if name == "test" else f"-{name}"
+        return self.path / f"report{suffix}.html"
 
     @property
     def bag_of_words(self) -> Path:
@@ -133,8 +145,10 @@ class RunFolder:
 
         They are wrong as soon as the run is trained further.
         """
-        files = [self.summary, self.card, self.label_issues, self.report]
-        files += [self.bag_of_words, *sorted(self.path.glob("eval-*.json"))]
+        files = [self.summary, self.card, self.label_issues, self.label_issue_table]
+        files += [self.bag_of_words, self.report()]
+        for pattern in ("eval-*.json", "confusion-*.csv", "report-*.html"):
+            files += sorted(self.path.glob(pattern))
         return [file for file in files if file.exists()]
 
     def delete_results(self) -> None:

@@ -333,3 +333,76 @@ def test_label_issues_are_printed_kept_and_part_of_the_report(cli: Cli) -> None:
     cli("report")
     page = Path("runs/toy/report.html").read_text()
     assert ("probably mislabelled" in page) == bool(found)
+
+
+UNKNOWN = "label,title,description\n" + (
+    "sport,rovers,meet\nSport,rovers,meet\nworld,paris,talks\nwether,a,b\n"
+    "Sport,rovers,meet\n"
+)
+
+
+def test_all_unknown_labels_are_reported_with_rows_and_similar_classes(
+    cli: Cli,
+) -> None:
+    Path("own.csv").write_text(UNKNOWN)
+    exit_code, _, stderr = cli("eval", "--data", "own.csv")
+    assert exit_code == 3
+    assert "'Sport' (2 rows, first row 2, similar to 'sport')" in stderr
+    assert "'wether' (1 row, first row 4)" in stderr
+    assert "--unknown-labels skip or wrong" in stderr
+
+
+def test_rows_with_unknown_labels_can_be_skipped(cli: Cli) -> None:
+    Path("own.csv").write_text(UNKNOWN)
+    result = evaluate(cli, "--data", "own.csv", "--unknown-labels", "skip")
+    assert result["num_rows"] == 2
+    assert [row["support"] for row in result["per_class"]] == [1, 1]
+    assert [each["label"] for each in result["data"]["unknown_labels"]] == [
+        "Sport",
+        "wether",
+    ]
+    stdout = cli("eval", "--data", "own.csv", "--unknown-labels", "skip").stdout
+    assert "unknown labels, skipped: 'Sport' (2 rows" in stdout
+
+
+def test_rows_with_unknown_labels_can_count_as_wrong(cli: Cli) -> None:
+    Path("own.csv").write_text(UNKNOWN)
+    skipped = evaluate(cli, "--data", "own.csv", "--unknown-labels", "skip")
+    result = evaluate(cli, "--data", "own.csv", "--unknown-labels", "wrong")
+    assert result["num_rows"] == 5
+    assert result["accuracy"] == skipped["accuracy"] * 2 / 5
+    assert [(row["label"], row["support"]) for row in result["per_class"]] == [
+        ("sport", 1),
+        ("world", 1),
+        ("Sport", 2),
+        ("wether", 1),
+    ]
+    # scikit-learn counts each of the unknown labels as a class with an F1 of 0.
+    assert result["macro_f1"] == pytest.approx(
+        sum(row["f1"] for row in result["per_class"]) / 4
+    )
+    assert result["loss"] == pytest.approx(skipped["loss"])
+
+
+def test_a_file_without_a_known_label_cannot_be_skipped(cli: Cli) -> None:
+    Path("own.csv").write_text("label,title,description\nx,rovers,meet\n")
+    exit_code, _, stderr = cli("eval", "--data", "own.csv", "--unknown-labels", "skip")
+    assert exit_code == 3
+    assert "is data.label the right column?" in stderr
+
+
+def test_a_class_without_a_row_does_not_count(cli: Cli) -> None:
+    Path("own.csv").write_text("label,title,description\nsport,rovers,meet oslo\n")
+    result = evaluate(cli, "--data", "own.csv")
+    assert result["accuracy"] == 1.0
+    assert (result["macro_f1"], result["absent_classes"]) == (1.0, ["world"])
+
+
+def test_the_confusion_matrix_is_also_a_csv_file(cli: Cli) -> None:
+    result = evaluate(cli)
+    lines = Path("runs/toy/confusion-test.csv").read_text().splitlines()
+    assert [line.split(",") for line in lines] == [
+        ["true \\ predicted", "sport", "world"],
+        ["sport", *map(str, result["confusion_matrix"][0])],
+        ["world", *map(str, result["confusion_matrix"][1])],
+    ]

@@ -46,5 +46,5 @@ def test_every_file_of_a_run_is_documented(run_path: Path, cli: Cli) -> None:
     cli("eval", str(run_path))
     page = (REFERENCE / "run-folder.md").read_text(encoding="utf-8")
     for path in run_path.iterdir():
-        name = path.name.replace("eval-test", "eval-SPLIT") + "/" * path.is_dir()
+        name = path.name.replace("-test.", "-SPLIT.") + "/" * path.is_dir()
         assert f"| `{name}` |" in page

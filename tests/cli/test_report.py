@@ -71,3 +71,14 @@ def test_a_folder_of_pictures_that_cannot_be_made_is_named(cli: Cli) -> None:
     outcome = cli("report", "--pictures", "toy.csv")
     assert outcome.exit_code == 4
     assert "toy.csv: cannot be created" in outcome.stderr
+
+
+def test_the_page_of_another_split_does_not_replace_that_of_the_test_rows(
+    cli: Cli,
+) -> None:
+    cli("report")
+    before = Path("runs/toy/report.html").read_bytes()
+    outcome = cli("report", "--split", "valid")
+    assert outcome.stdout.strip().endswith("runs/toy/report-valid.html")
+    assert Path("runs/toy/report.html").read_bytes() == before
+    assert Path("runs/toy/report-valid.html").read_bytes() != before

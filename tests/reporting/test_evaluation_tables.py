@@ -2,14 +2,17 @@
 
 import io
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rnncls.evaluation.metrics import ClassScores, Scores
+from rnncls.evaluation.metrics import ClassScores, Scores, score
 from rnncls.reporting.evaluation_tables import (
     class_table,
+    class_tables,
     confusion_table,
     score_lines,
+    unknown_label_lines,
 )
 
 SCORES = Scores(
@@ -51,7 +54,7 @@ def test_the_scores_are_lines_with_rows_uncertainty_and_unit() -> None:
 
 
 def test_the_class_table_has_a_row_of_figures_a_class() -> None:
-    assert draw(class_table(SCORES)) == [
+    assert draw(class_table(SCORES.per_class)) == [
         ["class", "precision", "recall", "F1", "support"],
         ["[red]sport[/red]", "91.23%", "84.56%", "87.77%", "7,000"],
         ["[/]", "78.91%", "12.34%", "85.55%", "5,000"],
@@ -64,3 +67,42 @@ def test_the_confusion_table_has_true_rows_and_predicted_columns() -> None:
         ["[red]sport[/red]", "6,100", "900"],
         ["[/]", "600", "4,400"],
     ]
+
+
+def test_very_many_classes_show_the_best_the_worst_and_the_most_confused() -> None:
+    num_classes = 1_500
+    counts = np.diag(np.arange(1, num_classes + 1))
+    counts[7, 9] = 5_000
+    names = [f"class {number}" for number in range(num_classes)]
+    tables = class_tables(score(counts, 0.0, names))
+    assert [str(table.title) for table in tables] == [
+        "Best of 1,500 classes",
+        "Worst of 1,500 classes",
+        "Most confused classes",
+    ]
+    rows = [draw(table)[1:] for table in tables]
+    assert [len(each) for each in rows] == [10, 10, 1]
+    assert rows[1][0][0] == "class 7"
+    assert rows[2] == [["class 7", "class 9", "5,000", "99.8%"]]
+
+
+def test_a_class_without_a_row_is_named_below_the_scores() -> None:
+    scores = score(np.array([[2, 1, 0], [0, 0, 0], [0, 0, 0]]), 0.0, ["a", "b", "c"])
+    lines = score_lines(scores, "here")
+    assert lines[4:] == [
+        "no row here, so not counted in macro-F1: 'c'",
+        "no row here but predicted, so counted as 0 in macro-F1: 'b'",
+    ]
+
+
+def test_skipped_labels_are_named_with_their_rows() -> None:
+    origin = {
+        "unknown_labels_are": "skip",
+        "unknown_labels": [
+            {"label": "x", "num_rows": 2, "first_row": 3, "similar": "X"}
+        ],
+    }
+    assert unknown_label_lines(origin) == [
+        "unknown labels, skipped: 'x' (2 rows, first row 3, similar to 'X')"
+    ]
+    assert unknown_label_lines({}) == []

@@ -1,0 +1,130 @@
+"""Labels of a file that a run does not know, and the known labels that they resemble.
+
+Shapes: N rows.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+UnknownLabels = Literal["error", "skip", "wrong"]
+"""What to do with rows whose label is unknown: raise an error, leave them out, or count
+each as classified wrongly."""
+_NUM_LISTED = 20
+_MIN_SIMILARITY = 0.75
+
+
+@dataclass(frozen=True)
+class UnknownLabel:
+    """A label that a run does not know.
+
+    Attributes:
+        label: The label.
+        num_rows: Number of rows that have it.
+        first_row: The first of them, counted from 1.
+        similar: The known label that it resembles, or None.
+    """
+
+    label: str
+    num_rows: int
+    first_row: int
+    similar: str | None
+
+    def describe(self) -> str:
+        """Return the label with its rows and the known label that it resembles."""
+        plural = "s" if self.num_rows > 1 else ""
+        similar = f", similar to '{self.similar}'" if self.similar is not None else ""
+        return (
+            f"'{self.label}' ({self.num_rows:,} row{plural}, first row"
+            f" {self.first_row:,}{similar})"
+        )
+
+
+def find_unknown_labels(
+    labels: npt.NDArray[np.int64],
+    label_names: Sequence[str],
+    known: Sequence[str],
+    rows: npt.NDArray[np.int64],
+) -> list[UnknownLabel]:
+    """Return the labels that occur but are not known, the most frequent first.
+
+    Args:
+        labels: [N] int64, indices into `label_names`.
+        label_names: The labels of the file.
+        known: The labels that the run knows.
+        rows: [n] int64, the numbers of the rows to look at, from 0.
+    """
+    known_names = set(known)
+    numbers, first_rows, counts = np.unique(
+        labels[rows], return_index=True, return_counts=True
+    )
+    unknown = [
+        UnknownLabel(
+            label_names[number],
+            int(count),
+            int(rows[first_row]) + 1,
+            find_similar(label_names[number], known),
+        )
+        for number, first_row, count in zip(numbers, first_rows, counts, strict=True)
+        if label_names[number] not in known_names
+    ]
+    return sorted(unknown, key=lambda each: (-each.num_rows, each.first_row))
+
+
+def find_similar(label: str, known: Sequence[str]) -> str | None:
+    """Return the known label that a label resembles, or None.
+
+    First one that differs in case, blanks, Unicode form or invisible characters, then
+    one of the same number, then one of nearly the same letters.
+    """
+    by_plain = {_plain(name): name for name in reversed(known)}
+    plain = _plain(label)
+    if plain in by_plain:
+        return by_plain[plain]
+    number = _to_number(plain)
+    if number is not None:
+        by_number = {_to_number(_plain(name)): name for name in reversed(known)}
+        return by_number.get(number)
+    matches = get_close_matches(plain, by_plain, n=1, cutoff=_MIN_SIMILARITY)
+    return by_plain[matches[0]] if matches else None
+
+
+def _plain(label: str) -> str:
+    """Return a label without case, blanks, marks of form and invisible characters."""
+    normalized = unicodedata.normalize("NFKC", label).casefold()
+    visible = (char for char in normalized if unicodedata.category(char) != "Cf")
+    return " ".join("".join(visible).replace("_", " ").split())
+
+
+def _to_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def list_unknown_labels(unknown: Sequence[UnknownLabel]) -> str:
+    """Return all labels with their rows; of very many only the first ones."""
+    listed = ", ".join(each.describe() for each in unknown[:_NUM_LISTED])
+    num_left = len(unknown) - _NUM_LISTED
+    return f"{listed} and {num_left:,} more" if num_left > 0 else listed
+
+
+def describe_unknown_labels(
+    unknown: Sequence[UnknownLabel], known: Sequence[str]
+) -> str:
+    """Return what is wrong with a file: its first unknown label, and all of them."""
+    first = min(unknown, key=lambda each: each.first_row)
+    expected = ", ".join(f"'{name}'" for name in known[:_NUM_LISTED])
+    num_left = len(known) - _NUM_LISTED
+    if num_left > 0:
+        expected += f" and {num_left:,} more"
+    return (
+        f"row {first.first_row:,}: unknown label '{first.label}': expected one of"
+        f" {expected}; unknown are {list_unknown_labels(unknown)}"
+    )
