@@ -14,7 +14,6 @@ from rnncls.cli.options import (
     SetOption,
 )
 from rnncls.cli.screen import print_tables
-from rnncls.cli.train import new_run_path
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -52,13 +51,19 @@ def crossval_command(
             class_tables,
             score_lines,
         )
-        from rnncls.runs.folder import RunFolder
+        from rnncls.runs.folder import RunFolder, claim_new_folder, release_if_empty
         from rnncls.training.cross_validation import cross_validate
         from rnncls.training.cross_validation_files import save_cross_validation
 
-    path = out or new_run_path(config, Path("crossval"))
-    RunFolder(path).check_is_free()
-    validation = cross_validate(checked, folds, use_cache=not no_cache)
+    if out is not None:
+        RunFolder(out).check_is_free()
+    path = out or claim_new_folder(config.stem, Path("crossval"))
+    try:
+        validation = cross_validate(checked, folds, use_cache=not no_cache)
+    except BaseException:
+        if out is None:
+            release_if_empty(path)
+        raise
     result = save_cross_validation(validation, checked, path)
     if json_:
         typer.echo(json.dumps(result))

@@ -71,7 +71,7 @@ def eval_command(
     with fast_imports():
         from rnncls.evaluation.confusion import save_confusion
         from rnncls.evaluation.run_evaluation import evaluate_run, summarize
-        from rnncls.machine.files import write_json
+        from rnncls.machine.files import read_json, write_json
         from rnncls.runs.folder import RunFolder, find_run
 
     check_source(split, data)
@@ -89,7 +89,7 @@ def eval_command(
     issues = None
     if label_issues:
         issues = _find_label_issues(evaluation.run, folds, use_cache=not no_cache)
-        values["label_issues"] = [asdict(issue) for issue in issues]
+        values["label_issues"] = read_json(RunFolder(path).label_issues)["label_issues"]
     source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
     folder = RunFolder(path)
@@ -128,12 +128,20 @@ def _find_label_issues(
     with fast_imports():
         from rnncls.machine.files import write_json
         from rnncls.runs.folder import RunFolder
-        from rnncls.training.label_issues import find_label_issues
+        from rnncls.training.label_issues import (
+            NUM_ISSUES,
+            find_label_issues,
+            save_issue_table,
+        )
 
     issues = find_label_issues(run, num_folds=num_folds, use_cache=use_cache)
-    rows = [asdict(issue) for issue in issues]
-    target = RunFolder(run.path).label_issues
-    write_json(target, {"num_folds": num_folds, "label_issues": rows})
+    rows = [asdict(issue) for issue in issues[:NUM_ISSUES]]
+    folder = RunFolder(run.path)
+    write_json(
+        folder.label_issues,
+        {"num_folds": num_folds, "num_issues": len(issues), "label_issues": rows},
+    )
+    save_issue_table(folder.label_issue_table, issues)
     return issues
 
 
@@ -169,7 +177,7 @@ def print_issues(issues: "list[LabelIssue]") -> None:
     from rnncls.reporting.evaluation_tables import label_issue_table
 
     title = (
-        f"Training rows that are probably mislabelled ({len(issues)} found; see"
-        " label-issues.json in the run folder)"
+        f"Training rows that are probably mislabelled ({len(issues):,} found; all are"
+        " in label-issues.csv in the run folder)"
     )
     print_tables([title], [label_issue_table(issues[:NUM_PRINTED_ISSUES])], fit=True)

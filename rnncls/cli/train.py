@@ -1,6 +1,5 @@
 """`rnncls train`: from a config to a run folder."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +39,25 @@ def train_command(
 
     with fast_imports():
         from rnncls.machine.processes import init_process_group
+        from rnncls.runs.folder import release_if_empty
         from rnncls.training.run import train
 
     name, resume = init_process_group().broadcast_from_main(
         lambda: resolve_run_dir(config, checked, out, resume=resume)
     )
     path = Path(name)
-    summary = train(
-        checked, path, resume=resume, may_change=with_changes, use_cache=not no_cache
-    )
+    try:
+        summary = train(
+            checked,
+            path,
+            resume=resume,
+            may_change=with_changes,
+            use_cache=not no_cache,
+        )
+    except BaseException:
+        if out is None:
+            release_if_empty(path)
+        raise
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
     typer.echo(
@@ -65,6 +74,7 @@ def resolve_run_dir(
 ) -> tuple[str, bool]:
     """Return the run folder, and whether to resume the run in it.
 
+    The folder of a new run is created, so that no other training gets the same one.
     After a restart by torchrun, it is the run that the same call of torchrun started.
 
     Args:
@@ -77,7 +87,7 @@ def resolve_run_dir(
         RunError: There is no run to resume.
     """
     from rnncls.machine.processes import torchrun_id
-    from rnncls.runs.folder import find_launched
+    from rnncls.runs.folder import RUNS_DIR, claim_new_folder, find_launched
     from rnncls.runs.unfinished import find_unfinished
 
     launched = find_launched(torchrun_id(), out)
@@ -85,15 +95,6 @@ def resolve_run_dir(
         return str(launched), True
     if out is not None:
         return str(out), resume
-    path = find_unfinished(config) if resume else new_run_path(file)
-    return str(path), resume
-
-
-def new_run_path(config: Path, folder: Path = Path("runs")) -> Path:
-    """Return a path in a folder that does not exist yet: CONFIG-DATE-TIME."""
-    name = f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (
-        folder / (name if number == 1 else f"{name}-{number}")
-        for number in range(1, 1000)
-    )
-    return next(path for path in candidates if not path.exists())
+    if resume:
+        return str(find_unfinished(config)), True
+    return str(claim_new_folder(file.stem, RUNS_DIR)), False

@@ -1,6 +1,7 @@
 """`rnncls tune`: search for better settings within a budget of minutes or trials."""
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,6 +100,7 @@ def tune_command(
 
     if minutes is None and trials is None:
         minutes = DEFAULT_MINUTES
+    started = time.monotonic()
     goal = Goal(metric or checked.train.monitor, max_size_mb, folds)
     result = tune(
         checked,
@@ -111,20 +113,21 @@ def tune_command(
     if json_:
         typer.echo(json.dumps(result))
     else:
-        show(result, out / BEST)
+        show(result, out / BEST, time.monotonic() - started)
 
 
-def show(result: dict[str, Any], path: Path) -> None:
+def show(result: dict[str, Any], path: Path, elapsed_s: float | None = None) -> None:
     """Print the best trials, the most important keys, and how to train the best config.
 
     Args:
         result: What `tune` returned.
         path: The best config.
+        elapsed_s: The seconds of this call; None: not known.
     """
     from rich.console import Console
 
     Console().print(trials_table(result))
-    typer.echo(count_line(result))
+    typer.echo(count_line(result, elapsed_s))
     if result["importance"]:
         keys = list(result["importance"].items())[:NUM_SHOWN_KEYS]
         shares = ", ".join(f"{key} {share:.0%}" for key, share in keys)
@@ -137,13 +140,21 @@ def show(result: dict[str, Any], path: Path) -> None:
     typer.echo(f"train it with: rnncls train --config {path}")
 
 
-def count_line(result: dict[str, Any]) -> str:
-    """Return how many trials were run, and how they ended."""
+def count_line(result: dict[str, Any], elapsed_s: float | None = None) -> str:
+    """Return how many trials were run, and how they ended.
+
+    Args:
+        result: What `tune` returned.
+        elapsed_s: The seconds of this call, with what is no trial; None: not known.
+    """
     rows = result["trials"]
     counts = Counter(row["ended"] for row in rows)
     ends = ", ".join(f"{count:,} {end}" for end, count in counts.items())
     plural = "s" if len(rows) > 1 else ""
-    return f"{len(rows):,} trial{plural} in {result['seconds']:.0f} s: {ends}"
+    line = f"{len(rows):,} trial{plural} in {result['seconds']:.0f} s: {ends}"
+    if result.get("num_cut_off"):
+        line += "; one more was cut off when the time was up, and does not count"
+    return line if elapsed_s is None else f"{line}; {elapsed_s:.0f} s in all"
 
 
 def best_line(result: dict[str, Any]) -> str:

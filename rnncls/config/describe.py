@@ -99,6 +99,9 @@ def _describe_type(annotation: Any) -> str:
         return " | ".join(get_args(kind))
     if origin is list:
         return _describe_list(kind, constraints)
+    if origin is dict:
+        _, item_type = get_args(kind)
+        return f"mapping of class to {_describe_type(item_type)}"
     for constraint in constraints:
         if isinstance(constraint, FieldInfo) and constraint.examples:
             return " | ".join(constraint.examples)

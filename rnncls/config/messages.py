@@ -11,6 +11,7 @@ from rnncls.config.sections import DATA_SOURCE_HINT, SECTIONS, Config
 from rnncls.config.yaml_format import to_yaml
 
 _COLUMN_KEYS = {"data.text", "data.label", "data.columns"}
+_IS_VALUE = 2
 
 
 def format_errors(errors: Iterable[ErrorDetails], document: Document) -> list[str]:
@@ -19,16 +20,33 @@ def format_errors(errors: Iterable[ErrorDetails], document: Document) -> list[st
 
 
 def _drop_alternatives(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return one error for a key that takes a word or a list, and not one for each."""
-    keys_with_other_errors = {
-        error["loc"][:2] for error in errors if error["type"] != "literal_error"
-    }
-    return [
-        error
-        for error in errors
-        if error["type"] != "literal_error"
-        or error["loc"][:2] not in keys_with_other_errors
-    ]
+    """Return one error for a key that takes a word, a list or a mapping.
+
+    pydantic reports one for each of them.
+    """
+    best_rank: dict[KeyPath, int] = {}
+    for error in errors:
+        key = _key_of(error)
+        best_rank[key] = max(best_rank.get(key, 0), _rank_of(error))
+    kept, keys_of_kept_types = [], set()
+    for error in errors:
+        key, rank = _key_of(error), _rank_of(error)
+        is_repeated = rank < _IS_VALUE and key in keys_of_kept_types
+        if rank == best_rank[key] and not is_repeated:
+            kept.append(error)
+            keys_of_kept_types.add(key)
+    return kept
+
+
+def _key_of(error: ErrorDetails) -> KeyPath:
+    return tuple(str(part) for part in error["loc"][:2])
+
+
+def _rank_of(error: ErrorDetails) -> int:
+    """Return how much an error says about a value: a wrong item more than a type."""
+    if error["type"] == "literal_error":
+        return 0
+    return 1 if error["type"] in {"list_type", "dict_type"} else _IS_VALUE
 
 
 def _format_error(error: ErrorDetails, document: Document) -> str:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from rnncls.config.field_types import (
+    ClassWeightsByName,
     Count,
     CountOrZero,
     Device,
@@ -228,11 +229,15 @@ class TrainSection(Section):
     """Weight decay. Decoupled for adamw, added to the gradient for adam and sgd."""
     label_smoothing: Probability = 0.1
     """Label smoothing: fraction of the target that is spread over all classes."""
-    class_weights: Literal["balanced"] | Annotated[list[Positive], MinLen(1)] | None = (
-        None
-    )
-    """Weight of each class in the loss, in the order of the run's `labels.json`. Only
-    the ratios matter. `balanced`: inversely proportional to the class frequencies, as
+    class_weights: (
+        Literal["balanced"]
+        | Annotated[list[Positive], MinLen(1)]
+        | ClassWeightsByName
+        | None
+    ) = None
+    """Weight of each class in the loss, by name, as in `{billing: 2}`, where a class
+    that is not named has 1, or in the order of the run's `labels.json`. Only the ratios
+    matter. `balanced`: inversely proportional to the class frequencies, as
     in scikit-learn. null: all rows have the same weight."""
     sampling: Literal["uniform", "balanced"] = "uniform"
     """`uniform`: each row once per epoch. `balanced`: each class equally often, so rows

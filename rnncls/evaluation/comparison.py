@@ -224,7 +224,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def differing_settings(configs: Sequence[Config]) -> dict[str, list[Any]]:
     """Return each config key that differs, with its value in each config."""
-    flat_configs = [_flatten(config.model_dump()) for config in configs]
+    flat_configs = [_list_keys(config.model_dump()) for config in configs]
     settings = {}
     for key in flat_configs[0]:
         values = [flat_config[key] for flat_config in flat_configs]
@@ -233,14 +233,15 @@ def differing_settings(configs: Sequence[Config]) -> dict[str, list[Any]]:
     return settings
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
+def _list_keys(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each key of a config, with its section, and its value."""
+    values: dict[str, Any] = {}
+    for name, section in sections.items():
+        if isinstance(section, dict):
+            values |= {f"{name}.{key}": value for key, value in section.items()}
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            values[name] = section
+    return values
 
 
 def _load_summary(path: Path) -> dict[str, Any]:

@@ -18,13 +18,6 @@ def percent_range(interval: tuple[float, float]) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def list_names(names: Sequence[str], limit: int = 5) -> str:
-    """Return names in quotation marks; of many only the first, and how many follow."""
-    shown = ", ".join(f"'{name}'" for name in names[:limit])
-    num_left = len(names) - limit
-    return f"{shown} and {num_left:,} more" if num_left > 0 else shown
-
-
 def signed(value: float) -> str:
     """Format a number with its sign and 4 decimals; zero has a plus."""
     return f"{round(value, 4) + 0.0:+.4f}"

@@ -17,9 +17,9 @@ from rnncls.evaluation.confusion import (
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import ClassScores, Scores
 from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
-from rnncls.reporting.display import INTERVAL, bar, list_names, percent, percent_range
+from rnncls.reporting.display import INTERVAL, bar, percent, percent_range
 from rnncls.reporting.tables import cut_table, grid_table
-from rnncls.text.display import printable
+from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
 MAX_SHOWN_CLASSES = 30

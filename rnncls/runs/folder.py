@@ -24,10 +24,12 @@ A folder of `rnncls pretrain` has `language_model.safetensors` instead of
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -213,6 +215,31 @@ class RunFolder:
             raise RunError(
                 f"{self.path}: the run folder cannot be created: {error.strerror}"
             ) from error
+
+
+def claim_new_folder(stem: str, parent: Path) -> Path:
+    """Create an empty folder STEM-DATE-TIME, which no other process gets as well.
+
+    Raises:
+        RunError: It cannot be created.
+    """
+    name = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{path}: cannot be created: {error.strerror}") from error
+        return path
+    raise AssertionError
+
+
+def release_if_empty(path: Path) -> None:
+    """Delete a claimed folder if nothing was written into it."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
 
 
 @contextlib.contextmanager

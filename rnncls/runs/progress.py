@@ -22,7 +22,11 @@ class TrainingBar:
     """
 
     def __init__(
-        self, num_texts: int, max_epochs: int, tokens_per_text: float = 0.0
+        self,
+        num_texts: int,
+        max_epochs: int,
+        tokens_per_text: float = 0.0,
+        monitor: str = "accuracy",
     ) -> None:
         """Create a bar.
 
@@ -31,9 +35,11 @@ class TrainingBar:
             max_epochs: The largest number of epochs.
             tokens_per_text: The mean length of a text, for the speed in tokens; 0: the
                 speed is not shown.
+            monitor: The score that picks the best epoch.
         """
         self.max_epochs = max_epochs
         self.tokens_per_text = tokens_per_text
+        self.monitor = monitor
         self.score = ""
         self.bar = tqdm(
             total=num_texts * max_epochs,
@@ -85,7 +91,7 @@ class TrainingBar:
     def show_row(self, row: Mapping[str, Any]) -> None:
         """Log the loss and the accuracy, or the perplexity, of a metric row.
 
-        The line has at most 80 columns.
+        The line has at most 80 columns, unless macro-F1 picks the best epoch.
         """
         train = f"{row['train_loss']:.4f}"
         valid = f"{row['valid_loss']:.4f}"
@@ -93,6 +99,9 @@ class TrainingBar:
             train += f", {100 * row['train_accuracy']:.2f}%"
             valid += f", {100 * row['valid_accuracy']:.2f}%"
             self.score = f"valid {100 * row['valid_accuracy']:.1f}%"
+            if self.monitor == "macro_f1":
+                valid += f", macro-F1 {100 * row['valid_macro_f1']:.2f}%"
+                self.score = f"valid macro-F1 {100 * row['valid_macro_f1']:.1f}%"
         else:
             self.score = f"valid perplexity {row['valid_perplexity']:.4g}"
             valid += f", perplexity {row['valid_perplexity']:.4g}"

@@ -11,6 +11,7 @@ Shapes: N rows of the training file, C classes.
 
 import logging
 import statistics
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
+from rnncls.text.display import list_names
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.step import Step
@@ -74,11 +76,14 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Out-of-fold predictions of all training rows, in the order of the file.
+    """Out-of-fold predictions of the training rows, in the order of the file.
+
+    A class with a single row is always trained on, so that row has no prediction.
 
     Attributes:
         label_names: The C classes.
-        rows: [N] int64, row numbers in the file, from 0: all but the test rows.
+        rows: [N] int64, row numbers in the file, from 0: all but the test rows and
+            the only rows of a class.
         labels: [N] int64.
         logits: [N, C] float32.
         folds: The predictions by fold.
@@ -130,11 +135,12 @@ def cross_validate(
 
     Raises:
         ConfigError: The config starts from a model that was trained on all rows.
-        DataError: A file is wrong, or a class has fewer rows than there are folds.
+        DataError: A file is wrong, or has too few rows for the folds.
         Interrupted: The user stopped it; nothing is saved.
     """
     device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    log_single_rows(sources)
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)
     with (
@@ -163,7 +169,7 @@ def cross_validate(
 
 def join_folds(sources: Sources, folds: list[Fold]) -> CrossValidation:
     """Return the predictions of all folds in the order of the file."""
-    source, rows = sources.train, sources.own_rows
+    source, rows = sources.train, scored_rows(sources)
     logits = np.empty((len(rows), len(source.label_names)), dtype=np.float32)
     for fold in folds:
         logits[np.searchsorted(rows, fold.rows)] = fold.logits
@@ -195,7 +201,7 @@ def run_folds(
 
     Raises:
         ConfigError: The config starts from a model that was trained on all rows.
-        DataError: A class has fewer rows than there are folds.
+        DataError: There are too few rows for the folds.
     """
     check_no_leakage(config)
     parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
@@ -239,29 +245,56 @@ def check_no_leakage(config: Config) -> None:
 def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
     """Return the fold of each training or validation row, from 1. [N] int64.
 
+    The only row of a class is in no fold: its number is 0, so it is always trained on.
+
     Raises:
-        DataError: A class has fewer rows than there are folds.
+        DataError: There are too few rows for the folds.
     """
     from sklearn.model_selection import StratifiedKFold
 
-    source, labels = sources.train, sources.train.labels[sources.own_rows]
-    counts = np.bincount(labels, minlength=len(source.label_names))
-    if counts[rarest := int(counts.argmin())] < num_folds:
+    is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
+    labels = sources.train.labels[sources.own_rows[is_scored]]
+    largest = int(np.bincount(labels, minlength=1).max())
+    if largest < num_folds:
         raise DataError(
-            f"{source.path}: class '{source.label_names[rarest]}' has"
-            f" {counts[rarest]:,} rows, fewer than {num_folds} folds: use fewer folds,"
-            " or remove that class"
+            f"{sources.train.path}: no class has as many rows as there are folds,"
+            f" {num_folds}: the largest has {largest}: use fewer folds, or add rows"
         )
     random = np.random.RandomState(
         np.random.MT19937(np.random.SeedSequence(seed))
     )  # scikit-learn's own take 32 bits
     folds = StratifiedKFold(num_folds, shuffle=True, random_state=random)
-    parts = np.empty(len(labels), dtype=np.int64)
-    for number, (_, rows) in enumerate(
-        folds.split(np.zeros(len(parts)), labels), start=1
-    ):
-        parts[rows] = number
+    scored_parts = np.empty(len(labels), dtype=np.int64)
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is in some of them only.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = list(folds.split(np.zeros(len(labels)), labels))
+    for number, (_, rows) in enumerate(splits, start=1):
+        scored_parts[rows] = number
+    parts = np.zeros(len(sources.own_rows), dtype=np.int64)
+    parts[is_scored] = scored_parts
     return parts
+
+
+def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
+    """Return the rows that cross-validation scores: not the only row of a class. [n]."""
+    labels = sources.train.labels[sources.own_rows]
+    counts = np.bincount(labels, minlength=len(sources.train.label_names))
+    return sources.own_rows[counts[labels] > 1]
+
+
+def log_single_rows(sources: Sources) -> None:
+    """Log which classes have a single row, which cannot be scored."""
+    labels = sources.train.labels[sources.own_rows]
+    counts = np.bincount(labels, minlength=len(sources.train.label_names))
+    names = [sources.train.label_names[index] for index in np.flatnonzero(counts == 1)]
+    if names:
+        logger.info(
+            "%s: one row only, so it stays in training and the class cannot be scored:"
+            " %s",
+            sources.train.path,
+            list_names(names),
+        )
 
 
 def hold_out(

@@ -6,17 +6,23 @@ A network can memorise a wrong label, so each row is scored by a network that wa
 trained without it: K-fold cross-validation with the run's own config.
 """
 
+import csv
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from rnncls import ConfigError
 from rnncls.data.datasets import columns_of
 from rnncls.data.readers import find_texts
+from rnncls.machine.files import write_atomic
 from rnncls.runs.run import Run
 from rnncls.training.cross_validation import cross_validate
 
 NUM_ISSUES = 100
-"""Number of rows that are returned, the most suspicious first."""
+"""Number of rows in JSON and on pages, the most suspicious first; the CSV has all."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,12 @@ def find_label_issues(
 ) -> list[LabelIssue]:
     """Return the training and validation rows of a run that are probably mislabelled.
 
-    They are the `NUM_ISSUES` rows with the least probable labels, the least probable
-    one first. One model is trained for each fold, without teachers and without a
+    The row with the least probable label comes first. One model is trained for each fold, without teachers and without a
     pretrained model: those were trained on the rows of every fold.
 
     Raises:
         ConfigError: cleanlab is not installed.
-        DataError: The data is wrong, or a class has fewer rows than there are folds.
+        DataError: The data is wrong, or has too few rows for the folds.
     """
     try:
         from cleanlab.filter import find_label_issues as rank_issues
@@ -63,9 +68,15 @@ def find_label_issues(
     )
     found = cross_validate(config, num_folds, use_cache=use_cache)
     probs, labels, names = found.probs(), found.labels, found.label_names
+    present, dense_labels = np.unique(labels, return_inverse=True)
+    present_probs = probs[:, present]  # a class with a single row is not scored
+    present_probs = present_probs / present_probs.sum(axis=1, keepdims=True)
     ranked = rank_issues(
-        labels, probs, return_indices_ranked_by="self_confidence", n_jobs=1
-    )[:NUM_ISSUES]
+        dense_labels,
+        probs if len(present) == len(names) else present_probs,
+        return_indices_ranked_by="self_confidence",
+        n_jobs=1,
+    )
     rows = found.rows[ranked].tolist()
     texts = find_texts(
         Path(found.source["path"]), replace(columns_of(config.data), label=None), rows
@@ -82,3 +93,18 @@ def find_label_issues(
             ranked, rows, probs[ranked].argmax(axis=1), texts, strict=True
         )
     ]
+
+
+def save_issue_table(path: Path, issues: Sequence[LabelIssue]) -> None:
+    """Write all rows that are probably mislabelled as CSV.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["row", "label", "suggested", "probability", "text"])
+    for issue in issues:
+        prob = f"{issue.prob:.6f}"
+        writer.writerow([issue.row, issue.label, issue.suggested, prob, issue.text])
+    write_atomic(path, stream.getvalue().encode("utf-8", "backslashreplace"))

@@ -16,8 +16,9 @@ would outweigh the label of every other text.
 Shapes: B texts, T tokens in the longest of them, E embedding_dim, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,7 @@ import torch.nn.functional as F
 from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.dropout import Dropout
+from rnncls.text.display import list_names
 from rnncls.training.step import StepNoise
 
 
@@ -123,6 +125,25 @@ def compute_loss(
     return loss, logits
 
 
+def _weights_by_name(
+    weights: Mapping[str, float], label_names: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of each class: 1 if it is not named. [C].
+
+    Raises:
+        ConfigError: A name is not that of a class.
+    """
+    for name in weights:
+        if name not in label_names:
+            similar = get_close_matches(name, label_names, n=1)
+            hint = f": did you mean '{similar[0]}'?" if similar else ""
+            raise ConfigError(
+                f"train.class_weights: no class is named '{name}', the classes are"
+                f" {list_names(label_names, 20)}{hint}"
+            )
+    return np.array([weights.get(name, 1.0) for name in label_names])
+
+
 def compute_class_weights(
     section: TrainSection, labels: npt.NDArray[np.int64], label_names: Sequence[str]
 ) -> torch.Tensor | None:
@@ -141,7 +162,8 @@ def compute_class_weights(
         [C] float32.
 
     Raises:
-        ConfigError: The number of weights is not that of the classes.
+        ConfigError: The number of weights is not that of the classes, or a name is not
+            that of a class.
     """
     class_weights = section.class_weights
     if class_weights is None:
@@ -150,6 +172,8 @@ def compute_class_weights(
     counts = np.bincount(labels, minlength=num_classes).astype(np.float64)  # [C]
     if class_weights == "balanced":
         weights = 1 / np.maximum(counts, 1)
+    elif isinstance(class_weights, dict):
+        weights = _weights_by_name(class_weights, label_names)
     elif len(class_weights) == num_classes:
         weights = np.array(class_weights)
     else:

@@ -35,7 +35,12 @@ def record_training(
     is_main, folder = trainer.processes.is_main, RunFolder(path)
     events = folder.events if trainer.options.tensorboard and is_main else None
     mean_length = float(trainer.data.train.texts.lengths.mean())
-    bar = TrainingBar(trainer.num_texts, trainer.options.max_epochs, mean_length)
+    bar = TrainingBar(
+        trainer.num_texts,
+        trainer.options.max_epochs,
+        mean_length,
+        trainer.options.monitor,
+    )
     with (
         event_log(events, trainer.step + 1) as add_event,
         stop_on_signal(is_announced=is_main) as stop,

@@ -58,7 +58,9 @@ def finish_run(
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
         try:
-            point_latest_at(path)
+            # A run that was finished before and had nothing left to do is not newer.
+            if not folder.summary.exists():
+                point_latest_at(path)
         finally:  # the summary comes last: a run that has one is finished
             write_json(folder.summary, summary)
         return summary

@@ -128,6 +128,7 @@ class Tuner:
         self.study = study
         has_limit = goal.max_size_mb is not None
         self.space = build_space(config, has_limit=has_limit)
+        self.num_cut_off = 0
 
     def finished(self) -> list[optuna.trial.FrozenTrial]:
         """Return the trials that are completed or pruned, in the order they ended."""
@@ -160,6 +161,7 @@ class Tuner:
                 end = self.run_trial(on_step)
                 num_too_large = num_too_large + 1 if end == TOO_LARGE else 0
                 num_scored += end not in {STOPPED, TOO_LARGE}
+            self.num_cut_off += end == STOPPED
 
     def run_trial(self, on_step: OnStep) -> str:
         """Run one trial, and return how it ended; the first is the config itself."""

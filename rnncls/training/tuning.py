@@ -23,6 +23,7 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.machine.signals import stop_on_signal
 from rnncls.runs.folder import RunFolder, lock_run
+from rnncls.training.cross_validation import log_single_rows, scored_rows
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.search_space import change, read_value
 from rnncls.training.study import Goal, check_journal, open_study
@@ -68,6 +69,8 @@ def tune(
     check_config(config)
     device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    if goal.num_folds:
+        log_single_rows(sources)
     with lock_run(path):
         study = open_study(path, config, goal, sources)
         tuner = Tuner(config, goal, sources, device, study)
@@ -116,8 +119,8 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
     """Write the result of a search, and the best config if any; return the result."""
     rows, best, goal = tuner.rows(), tuner.best(), tuner.goal
     sources = tuner.sources
-    scored_rows = sources.train.labels if goal.num_folds else sources.valid_rows
-    num_rows = len(scored_rows)
+    rows_of_score = scored_rows(sources) if goal.num_folds else sources.valid_rows
+    num_rows = len(rows_of_score)
     interval = None
     if best is not None:
         num_correct = round(best["scores"]["accuracy"] * num_rows)
@@ -132,6 +135,7 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
         "given": {key: read_value(tuner.config, key) for key in tuner.space},
         "importance": compute_importance(tuner),
         "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "num_cut_off": tuner.num_cut_off,
         "trials": rows,
     }
     write_json(path / RESULT, result)

@@ -5,14 +5,16 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from rnncls.cli.train import new_run_path
+from rnncls.config.loading import load_config
 from rnncls.data.cache import cache_dir
+from rnncls.runs.folder import claim_new_folder
 from tests.cli.conftest import Cli, Outcome, start
 
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -156,13 +158,42 @@ def test_the_default_name_is_that_of_the_config_and_the_time(
     assert re.fullmatch(r"toy-\d{8}-\d{6}", path.name)
 
 
-def test_two_runs_of_one_second_get_two_names() -> None:
-    names = set()
-    for _ in range(5):
-        path = new_run_path(Path("configs/toy.yaml"))
-        path.mkdir(parents=True)
-        names.add(path.name)
-    assert len(names) == 5
+def test_runs_that_start_at_once_get_a_folder_each() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        paths = list(
+            threads.map(lambda _: claim_new_folder("toy", Path("runs")), range(40))
+        )
+    assert len(set(paths)) == 40
+    assert all(path.is_dir() for path in paths)
+
+
+def test_a_training_that_fails_leaves_no_empty_folder(cli: Cli) -> None:
+    Path("toy.csv").write_text("label,title,description\n")
+    assert cli("train", "--config", "toy.yaml").exit_code == 3
+    assert list(Path("runs").iterdir()) == []
+
+
+def test_two_trainings_started_in_the_same_second_both_finish() -> None:
+    processes = [
+        start("train", "--config", "toy.yaml", "--set", f"seed={seed}")
+        for seed in (1, 2)
+    ]
+    assert [process.wait(120) for process in processes] == [0, 0], [
+        process.communicate()[1] for process in processes
+    ]
+    folders = [path for path in Path("runs").iterdir() if not path.is_symlink()]
+    seeds = sorted(load_config(path / "config.yaml").seed for path in folders)
+    assert seeds == [1, 2]
+    assert Path("runs/latest").resolve() in [path.resolve() for path in folders]
+
+
+def test_resuming_a_finished_run_does_not_make_it_the_newest(
+    train: Callable[..., Outcome],
+) -> None:
+    train("--out", "runs/first")
+    train("--out", "runs/second")
+    assert train("--out", "runs/first", "--resume").exit_code == 0
+    assert Path("runs/latest").resolve() == Path("runs/second").resolve()
 
 
 @pytest.mark.parametrize("kind", ["run", "folder", "file"])

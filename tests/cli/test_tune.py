@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rnncls.cli.tune import show
+from rnncls.cli.tune import count_line, show
 from rnncls.training.trials import DIVERGED
 from tests.cli.conftest import Cli, start
 
@@ -156,6 +156,10 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(
         " other rows",
         "train it with: rnncls train --config tuning/best.yaml",
     ]
+    assert count_line({**result, "num_cut_off": 1}, 64.2) == (
+        "3 trials in 10 s: 2 completed, 1 diverged; one more was cut off when the time"
+        " was up, and does not count; 64 s in all"
+    )
 
 
 @pytest.mark.usefixtures("workplace")

@@ -254,12 +254,24 @@ def test_error_texts_hold_no_traces_of_the_machinery(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("override", "found"),
-    [("[1, -1]", "-1"), ("[]", "[]"), ("equal", "equal"), ("3", "3"), ("[1, a]", "a")],
+    [
+        ("[1, -1]", "-1"),
+        ("[]", "[]"),
+        ("equal", "equal"),
+        ("3", "3"),
+        ("[1, a]", "a"),
+        ("{spam: -1}", "-1"),
+        ("{spam: a}", "a"),
+        ("{}", "{}"),
+    ],
 )
 def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
-    expected = "expected balanced | non-empty list of number (> 0) | null"
+    expected = (
+        "expected balanced | non-empty list of number (> 0) | mapping of class to number"
+        " (> 0) | null"
+    )
     assert (
         str(raised.value)
         == f"--set train.class_weights={override}: train.class_weights: {expected},"

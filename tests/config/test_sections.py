@@ -14,6 +14,7 @@ from rnncls.config.sections import (
     ModelSection,
     TrainSection,
 )
+from rnncls.config.yaml_format import dump_config
 from tests.config.cases import DATA, DOCUMENTED_DEFAULTS, errors_of
 
 
@@ -183,3 +184,15 @@ def test_a_default_list_is_not_shared_between_sections() -> None:
     first, second = ModelSection(), ModelSection()
     first.pooling.append("attention")
     assert second.pooling == ModelSection().pooling == ["last", "max", "mean"]
+
+
+@pytest.mark.parametrize(
+    ("override", "weights"),
+    [("{spam: 2, ham: 1.5}", {"spam": 2.0, "ham": 1.5}), ("{1: 2}", {"1": 2.0})],
+)
+def test_class_weights_can_be_a_mapping_of_names(
+    override: str, weights: dict[str, float]
+) -> None:
+    config = parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
+    assert config.train.class_weights == weights
+    assert parse_config(dump_config(config), "again.yaml") == config

@@ -96,6 +96,18 @@ def test_a_validation_is_one_line_with_its_figures(
     assert caplog.messages == [expected + end]
 
 
+def test_the_line_shows_the_score_that_picks_the_best_epoch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    row = {**VALIDATION, "is_best": True, "valid_macro_f1": 0.7011}
+    with (
+        caplog.at_level(logging.INFO, "rnncls"),
+        TrainingBar(100, 3, monitor="macro_f1") as bar,
+    ):
+        bar.show_row(row)
+    assert "valid 0.6124, 74.56%, macro-F1 70.11%  " in caplog.messages[0]
+
+
 def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

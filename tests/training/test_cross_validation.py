@@ -70,16 +70,55 @@ def test_the_folds_are_drawn_by_the_seed(
     assert (first != other).any()
 
 
-def test_a_class_with_fewer_rows_than_folds_is_named(
+def test_a_class_with_fewer_rows_than_folds_is_in_some_folds_only(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     write_unequal(toy_csv, num_rare=3)
+    parts = parts_of(make_config(), 4)
+    labels = sources_of(make_config()).train.labels
+    assert parts.min() == 1
+    rare_parts = parts[labels == 1].tolist()
+    assert len(set(rare_parts)) == 3
+
+
+def test_the_only_row_of_a_class_is_always_trained_on(
+    make_config: MakeConfig, toy_csv: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_unequal(toy_csv, num_rare=1)
+    config = make_config()
+    sources = sources_of(config)
+    assert parts_of(config, 5)[-1] == 0
+    with caplog.at_level("INFO", "rnncls"):
+        found = cross_validate(config, 5)
+    assert found.rows.tolist() == list(range(60))
+    assert found.label_names == ["common", "rare"]
+    for fold in found.folds:
+        data, _ = hold_out(config, sources, fold.rows)
+        assert 60 in data.train.rows
+    assert [line for line in caplog.messages if "'rare'" in line] == [
+        "toy.csv: one row only, so it stays in training and the class cannot be scored:"
+        " 'rare'"
+    ]
+    scores = found.scores()
+    assert np.isfinite([scores.accuracy, scores.macro_f1, scores.loss]).all()
+
+
+def test_the_folds_without_the_only_row_of_a_class_are_those_of_the_other_rows(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    write_unequal(toy_csv, num_rare=0)
+    expected = parts_of(make_config(), 5).tolist()
+    write_unequal(toy_csv, num_rare=1)
+    assert parts_of(make_config(), 5).tolist() == [*expected, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_more_folds_than_rows_of_any_class_is_an_error(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    toy_csv.write_text("label,title,description\n" + "a,x,y\nb,z,y\n" * 3)
     with pytest.raises(
-        DataError,
-        match=(
-            r"toy\.csv: class 'rare' has 3 rows, fewer than 4 folds: use fewer"
-            r" folds, or"
-        ),
+        DataError, match=r"toy\.csv: no class has as many rows as there are folds, 4"
     ):
         cross_validate(make_config(), 4)
 

@@ -1,5 +1,6 @@
 """Mislabelled training rows are found by networks that have not seen them."""
 
+import csv
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,11 @@ import pytest
 from rnncls import ConfigError
 from rnncls.config.sections import Config
 from rnncls.runs.run import load_run
-from rnncls.training.label_issues import find_label_issues
+from rnncls.training.label_issues import (
+    LabelIssue,
+    find_label_issues,
+    save_issue_table,
+)
 from rnncls.training.run import train
 
 MakeConfig = Callable[..., Config]
@@ -48,3 +53,29 @@ def test_without_cleanlab_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     with pytest.raises(ConfigError, match=r"pip install 'rnncls\[clean\]'"):
         find_label_issues(load_run(toy_run))
+
+
+@pytest.mark.usefixtures("noisy")
+def test_a_class_of_one_row_does_not_hinder_the_search(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    pytest.importorskip("cleanlab", reason="extra clean")
+    with toy_csv.open("a", encoding="utf-8") as file:
+        file.write("rare,odd,row\n")
+    config = make_config("train.max_epochs=5", "data.valid_fraction=0.1")
+    train(config, Path("run"))
+    issues = find_label_issues(load_run(Path("run")), num_folds=3)
+    assert {issue.row for issue in issues} >= set(FLIPPED)
+    assert "rare" not in {issue.label for issue in issues}
+
+
+def test_the_table_has_all_rows_with_their_texts(tmp_path: Path) -> None:
+    issues = [
+        LabelIssue(number, "a", 0.125, "b", 'said "no", twice') for number in range(150)
+    ]
+    save_issue_table(tmp_path / "issues.csv", issues)
+    with (tmp_path / "issues.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["row", "label", "suggested", "probability", "text"]
+    assert len(rows) == 151
+    assert rows[3] == ["2", "a", "b", "0.125000", 'said "no", twice']

@@ -382,3 +382,16 @@ def test_a_text_that_is_judged_right_without_doubt_has_a_gradient_of_zero(
     logits = torch.tensor([[200.0, 0.0, 0.0]]).requires_grad_()
     loss = focal_loss(logits, torch.tensor([[1.0, 0.0, 0.0]]), gamma).sum()
     torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.zeros(1, 3))
+
+
+def test_class_weights_can_be_given_by_name() -> None:
+    by_name = list_weights(section(class_weights={"c": 10, "b": 2}), MANY)
+    assert by_name == list_weights(section(class_weights=[1, 2, 10]), MANY)
+
+
+def test_a_weight_of_an_unknown_class_is_reported_with_the_nearest_class() -> None:
+    named = section(class_weights={"biling": 2})
+    with pytest.raises(
+        ConfigError, match=r"no class is named 'biling'.*did you mean 'billing'\?$"
+    ):
+        compute_class_weights(named, MANY, ["a", "b", "billing"])

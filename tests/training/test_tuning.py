@@ -133,6 +133,21 @@ def test_another_seed_is_another_search(config: Config) -> None:
 def test_the_minutes_end_it_but_not_the_first_trial(config: Config) -> None:
     result = tune(config, Path("found"), ACCURACY, Budget(minutes=1e-9))
     assert [row["ended"] for row in result["trials"]] == ["completed"]
+    assert result["num_cut_off"] == 1
+
+
+def test_folds_can_score_data_with_a_class_of_one_row(
+    config: Config, toy_csv: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with toy_csv.open("a", encoding="utf-8") as file:
+        file.write("rare,odd,row\n")
+    goal = Goal("accuracy", num_folds=2)
+    with caplog.at_level("INFO", "rnncls"):
+        result = tune(config, Path("found"), goal, Budget(num_trials=2))
+    assert len(result["trials"]) == 2
+    assert result["num_rows"] == len(toy_csv.read_text().splitlines()) - 2
+    said = [line for line in caplog.messages if "cannot be scored: 'rare'" in line]
+    assert len(said) == 1
 
 
 def test_what_is_too_large_is_not_trained_and_does_not_count(config: Config) -> None:
