@@ -167,20 +167,21 @@ def test_runs_that_start_at_once_get_a_folder_each() -> None:
     assert all(path.is_dir() for path in paths)
 
 
+@pytest.mark.usefixtures("workplace")
 def test_a_training_that_fails_leaves_no_empty_folder(cli: Cli) -> None:
     Path("toy.csv").write_text("label,title,description\n")
     assert cli("train", "--config", "toy.yaml").exit_code == 3
     assert list(Path("runs").iterdir()) == []
 
 
+@pytest.mark.usefixtures("workplace")
 def test_two_trainings_started_in_the_same_second_both_finish() -> None:
     processes = [
         start("train", "--config", "toy.yaml", "--set", f"seed={seed}")
         for seed in (1, 2)
     ]
-    assert [process.wait(120) for process in processes] == [0, 0], [
-        process.communicate()[1] for process in processes
-    ]
+    messages = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], messages
     folders = [path for path in Path("runs").iterdir() if not path.is_symlink()]
     seeds = sorted(load_config(path / "config.yaml").seed for path in folders)
     assert seeds == [1, 2]
