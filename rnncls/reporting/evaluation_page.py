@@ -36,20 +36,13 @@ from rnncls.reporting.evaluation_plots import (
 )
 from rnncls.reporting.plotting import to_png
 from rnncls.reporting.terminal_chart import LearningCurve
+from rnncls.reporting.training_page import (
+    config_table,
+    label_issue_table,
+    training_parts,
+)
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import read_rows
-
-_EPOCH_COLUMNS = {
-    "epoch": "{}",
-    "train_loss": "{:.4f}",
-    "valid_loss": "{:.4f}",
-    "train_accuracy": "{:.2%}",
-    "valid_accuracy": "{:.2%}",
-    "valid_macro_f1": "{:.2%}",
-    "elapsed_s": "{:,.0f}",
-    "tokens_per_s": "{:,}",
-}
-"""The columns of the table of epochs: a key of the metric rows and its format."""
 
 
 @dataclass(frozen=True)
@@ -207,9 +200,11 @@ def save_report(
         *_error_parts(result, pictures["slices"]),
     ]
     if history.label_issues:
-        parts.append(_label_issue_table(history.label_issues))
-    parts += [html.heading("Training"), *_training_parts(history, pictures)]
-    parts.append(_config_table(config))
+        parts.append(label_issue_table(history.label_issues))
+    curves = pictures["curves"].as_part() if history.rows else None
+    parts.append(html.heading("Training"))
+    parts += training_parts(history.rows, history.summary, curves)
+    parts.append(config_table(config))
     html.save_page(path, f"Report on {result.run_path.name}", parts)
 
 
@@ -350,60 +345,3 @@ def _mistake_table(mistakes: Sequence[Mistake]) -> Markup:
         for row in mistakes
     ]
     return html.table("Most confident errors", header, rows, num_texts=3)
-
-
-def _label_issue_table(label_issues: Sequence[dict[str, Any]]) -> Markup:
-    header = ["text", "label", "suggested", "probability of the label", "row"]
-    rows = [
-        [
-            issue["text"],
-            issue["label"],
-            issue["suggested"],
-            f"{issue['prob']:.4f}",
-            f"{issue['row']:,}",
-        ]
-        for issue in label_issues
-    ]
-    caption = "Training rows that are probably mislabelled"
-    return html.table(caption, header, rows, num_texts=3)
-
-
-def _training_parts(
-    history: TrainingHistory, pictures: dict[str, Picture]
-) -> Iterator[Markup]:
-    if history.rows:
-        yield pictures["curves"].as_part()
-        header = [name.replace("_", " ") for name in _EPOCH_COLUMNS]
-        yield html.table("Epochs", header, _epoch_rows(history.rows))
-    if history.summary:
-        yield _summary_table(history.summary)
-
-
-def _epoch_rows(metric_rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    return [
-        [form.format(row[name]) for name, form in _EPOCH_COLUMNS.items()]
-        for row in metric_rows
-    ]
-
-
-def _summary_table(summary: dict[str, Any]) -> Markup:
-    versions = [f"{name} {version}" for name, version in summary["versions"].items()]
-    rows = [
-        ["parameters", f"{summary['num_parameters']:,}"],
-        ["training rows", f"{summary['data']['num_train_rows']:,}"],
-        ["best epoch", f"{summary['best_epoch']} of {summary['num_epochs']}"],
-        ["seconds", f"{summary['train_s']:,.0f}"],
-        ["device", summary["device"]],
-        ["versions", ", ".join(versions)],
-    ]
-    return html.table("Facts", ["fact", "value"], rows, num_texts=2)
-
-
-def _config_table(config: Config) -> Markup:
-    rows = [
-        [f"{section}.{key}", str(value)]
-        for section, values in config.model_dump().items()
-        if isinstance(values, dict)
-        for key, value in values.items()
-    ]
-    return html.table("Config", ["key", "value"], rows, num_texts=2)
