@@ -277,7 +277,7 @@ def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.in
 
 
 def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
-    """Return the rows that cross-validation scores: not the only row of a class. [n]."""
+    """Return the rows that cross-validation scores: not the only row of a class."""
     labels = sources.train.labels[sources.own_rows]
     counts = np.bincount(labels, minlength=len(sources.train.label_names))
     return sources.own_rows[counts[labels] > 1]

@@ -49,8 +49,9 @@ def find_label_issues(
 ) -> list[LabelIssue]:
     """Return the training and validation rows of a run that are probably mislabelled.
 
-    The row with the least probable label comes first. One model is trained for each fold, without teachers and without a
-    pretrained model: those were trained on the rows of every fold.
+    The row with the least probable label comes first. One model is trained for each
+    fold, without teachers and without a pretrained model: those were trained on the
+    rows of every fold.
 
     Raises:
         ConfigError: cleanlab is not installed.

@@ -269,8 +269,8 @@ def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
     expected = (
-        "expected balanced | non-empty list of number (> 0) | mapping of class to number"
-        " (> 0) | null"
+        "expected balanced | non-empty list of number (> 0) | mapping of class to"
+        " number (> 0) | null"
     )
     assert (
         str(raised.value)

@@ -96,8 +96,8 @@ def test_the_only_row_of_a_class_is_always_trained_on(
         data, _ = hold_out(config, sources, fold.rows)
         assert 60 in data.train.rows
     assert [line for line in caplog.messages if "'rare'" in line] == [
-        f"{toy_csv}: one row only, so it stays in training and the class cannot be scored:"
-        " 'rare'"
+        f"{toy_csv}: one row only, so it stays in training and the class cannot be"
+        " scored: 'rare'"
     ]
     scores = found.scores()
     assert np.isfinite([scores.accuracy, scores.macro_f1, scores.loss]).all()
