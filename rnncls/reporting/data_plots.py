@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnncls.data.inspection import Lengths
@@ -38,9 +39,14 @@ def plot_lengths(lengths: Lengths, max_tokens: int) -> Figure:
         color=COLORS[0],
     )
     if max_tokens <= last_edge + width:
-        label = f"max_tokens: {max_tokens}"
-        axes.axvline(max_tokens + 0.5, color=COLORS[1], label=label)
-        axes.legend()
+        _mark_limit(axes, max_tokens)
     axes.set_xlabel(f"tokens per text (last bar: {last_edge} or more)")
     axes.set_ylabel("training rows")
     return figure
+
+
+def _mark_limit(axes: Axes, max_tokens: int) -> None:
+    """Plot a vertical line after the last token that is read."""
+    label = f"max_tokens: {max_tokens}"
+    axes.axvline(max_tokens + 0.5, color=COLORS[1], label=label)
+    axes.legend()

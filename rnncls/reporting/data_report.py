@@ -208,7 +208,8 @@ def save_data_report(path: Path, inspection: Inspection, title: str) -> None:
     Raises:
         RunError: The file cannot be written.
     """
-    splits = list(inspection.classes)
+    text_rows = list(split_rows(inspection))
+    other_splits = list(inspection.classes)[1:]
     parts = [
         *map(html.paragraph, summary_lines(inspection)),
         html.heading("Findings"),
@@ -217,10 +218,10 @@ def save_data_report(path: Path, inspection: Inspection, title: str) -> None:
         html.heading("Rows and classes"),
         *_class_parts(inspection),
         html.heading("Texts"),
-        html.table("Texts of each split", SPLIT_HEADER, list(split_rows(inspection))),
+        html.table("Texts of each split", SPLIT_HEADER, text_rows),
         html.paragraph(SPLIT_NOTE),
         *_length_parts(inspection),
-        *_unknown_word_tables(inspection, splits[1:]),
+        *_unknown_word_tables(inspection, other_splits),
     ]
     html.save_page(path, title, parts)
 
@@ -241,20 +242,25 @@ def _finding_parts(findings: Sequence[Finding]) -> Iterator[Markup]:
 
 
 def _class_parts(inspection: Inspection) -> Iterator[Markup]:
+    names_and_counts = [(name, counts) for name, counts, _ in class_rows(inspection)]
+    yield _class_picture(names_and_counts)
+    header = ["class", *inspection.classes]
+    rows = [[name, *map("{:,}".format, counts)] for name, counts in names_and_counts]
+    yield html.table("Rows per class", header, rows)
+
+
+def _class_picture(names_and_counts: Sequence[tuple[str, list[int]]]) -> Markup:
     from rnncls.reporting.data_plots import plot_class_sizes
     from rnncls.reporting.plotting import to_png
 
-    rows = list(class_rows(inspection))
-    names = [name for name, _, _ in rows]
-    train_counts = [counts[0] for _, counts, _ in rows]
+    names = [name for name, _ in names_and_counts]
+    train_counts = [counts[0] for _, counts in names_and_counts]
     figure = plot_class_sizes(names, train_counts)
-    yield html.picture(
+    return html.picture(
         to_png(figure),
         "Training rows per class",
         "Bars: the training rows of each class; table below",
     )
-    cells = [[name, *map("{:,}".format, counts)] for name, counts, _ in rows]
-    yield html.table("Rows per class", ["class", *inspection.classes], cells)
 
 
 def _length_parts(inspection: Inspection) -> Iterator[Markup]:

@@ -186,10 +186,11 @@ def _plot_bar(axes: Axes, position: int, reading: WordOrderResult) -> None:
     """Plot the accuracy of a word order as a bar with its interval."""
     accuracy = reading.accuracy
     low, high = reading.interval
+    errors = [[abs(low - accuracy)], [abs(high - accuracy)]]
     axes.barh(
         position,
         accuracy,
-        xerr=[[abs(low - accuracy)], [abs(high - accuracy)]],
+        xerr=errors,
         color=COLORS[reading.name == BAG],
         capsize=3,
     )
@@ -210,7 +211,9 @@ def _plot_heat(
         values: [H, T].
         is_signed: Whether they are the values of a state.
     """
-    top = float(np.quantile(np.abs(values), 0.99)) if is_signed else 1.0
+    top = 1.0
+    if is_signed:
+        top = float(np.quantile(np.abs(values), 0.99))
     num_units, num_tokens = values.shape
     image = axes.imshow(
         values,

@@ -132,20 +132,22 @@ def contribution_rows(
     tokens = [explanation.tokens[index] for index in indices]
     has_attention = any(token.attention is not None for token in explanation.tokens)
     header = ["token", "position", "contribution", "occlusion"]
-    rows = [
-        [
-            token_name(token),
-            f"{index + 1}",
-            signed(token.contribution),
-            signed(token.occlusion),
-        ]
-        for index, token in zip(indices, tokens, strict=True)
-    ]
     if has_attention:
         header.append("attention")
-        for row, token in zip(rows, tokens, strict=True):
-            row.append(f"{token.attention:.4f}")
+    rows = list(map(_contribution_row, tokens, indices))
     return header, rows
+
+
+def _contribution_row(token: TokenOpinion, index: int) -> list[str]:
+    row = [
+        token_name(token),
+        f"{index + 1}",
+        signed(token.contribution),
+        signed(token.occlusion),
+    ]
+    if token.attention is not None:
+        row.append(f"{token.attention:.4f}")
+    return row
 
 
 def contribution_table(explanation: Explanation) -> Table:
@@ -223,16 +225,22 @@ def flag_table(flags: Sequence[Flag], title: str) -> Table:
 
 def _flag_row(flag: Flag) -> list[str]:
     sign = "+" if flag.side > 0 else "-"
-    label_share = percent(flag.share_of_label, 0)
-    other_share = percent(flag.share_of_others, 0)
+    words = [word.word for word in flag.words]
     return [
         f"{flag.direction} {flag.unit} {sign}",
         f"{flag.score:.2f}",
         percent(flag.share_texts, 0),
         percent(flag.kept, 0),
-        f"{label_share} {flag.label}, {other_share} others",
-        " ".join(word.word for word in flag.words),
+        _class_shares(flag),
+        " ".join(words),
     ]
+
+
+def _class_shares(flag: Flag) -> str:
+    """Return at the end of how many texts of a class, and of others, a unit is on."""
+    label_share = percent(flag.share_of_label, 0)
+    other_share = percent(flag.share_of_others, 0)
+    return f"{label_share} {flag.label}, {other_share} others"
 
 
 def check_table(checks: Sequence[Check], title: str) -> Table:
