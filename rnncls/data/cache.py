@@ -25,6 +25,7 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import note_if_not_canonical
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, load_labelled
+from rnncls.data.label_names import normalize_label
 from rnncls.machine.arrays import load_arrays, save_arrays
 from rnncls.machine.files import TEMPORARY
 from rnncls.text.tokenizer import Settings, TokenizedTexts
@@ -135,6 +136,8 @@ def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
     words = arrays["types"].tobytes().decode("utf-8", "surrogatepass")
     texts = TokenizedTexts(arrays["type_ids"], arrays["lengths"], words.split("\n"))
     label_names = [str(name) for name in metadata["label_names"]]
+    if label_names != [normalize_label(name) for name in label_names]:
+        raise RunError(f"{entry}: from a version that did not normalise labels")
     labelled = LabelledTexts(path, sha256, texts, arrays["labels"], label_names)
     if not _is_consistent(labelled):
         raise RunError(f"{entry}: damaged: its parts do not fit together")

@@ -132,6 +132,7 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
             _choose_max_tokens(longest),
             f"median {median} tokens; 99% of the texts have at most {longest}",
         ),
+        Choice("text.clean", "html" if stats.is_html else False, _explain_clean(stats)),
         Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"),
     ]
     if stats.coverage is None:
@@ -141,6 +142,17 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
         reason = f"installed; {stats.coverage:.1%} of the tokens have a vector"
         choices.append(Choice("text.vectors", VECTORS, reason))
     return choices
+
+
+def _explain_clean(stats: DatasetStats) -> str:
+    if stats.is_html:
+        return (
+            f"{stats.num_with_markup:,} of {stats.num_sampled:,} texts have HTML tags"
+            " or entities"
+        )
+    if stats.num_with_markup:
+        return f"HTML in only {stats.num_with_markup:,} of {stats.num_sampled:,} texts"
+    return f"no HTML in {stats.num_sampled:,} texts"
 
 
 def _choose_max_tokens(longest: int) -> int:

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.datasets import columns_of
+from rnncls.data.label_names import normalize_label
 from rnncls.data.readers import read_rows
+from rnncls.text.markup import is_html_column
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 from rnncls.text.vector_package import find_words, is_package
 
@@ -37,12 +39,18 @@ class DatasetStats:
         lengths: [N] int64, tokens of each sampled text; N is at most 20,000.
         coverage: The share of the sampled tokens that have a vector in the installed
             package of vectors; None if it is not installed.
+        num_sampled: The number of sampled texts.
+        num_with_markup: How many of them have HTML.
+        is_html: Whether these are enough for a column of HTML.
     """
 
     num_rows: int
     classes: dict[str, int]
     lengths: npt.NDArray[np.int64]
     coverage: float | None
+    num_sampled: int = 0
+    num_with_markup: int = 0
+    is_html: bool = False
 
 
 def measure_dataset(section: DataSection) -> DatasetStats:
@@ -55,7 +63,7 @@ def measure_dataset(section: DataSection) -> DatasetStats:
 
     def iter_texts() -> Iterator[str]:
         for rows in read_rows(Path(str(section.train)), columns_of(section)):
-            classes.update(label.strip() for label in rows.labels)
+            classes.update(map(normalize_label, rows.labels))
             yield from rows.texts
 
     sample = reservoir_sample(iter_texts(), _TEXTS_SAMPLED)
@@ -64,12 +72,17 @@ def measure_dataset(section: DataSection) -> DatasetStats:
             f"{section.train}: has {len(classes)} classes in column '{section.label}':"
             " expected two or more"
         )
-    tokenized = tokenize_texts(sample, TextSection(max_tokens=_UNLIMITED))
+    num_with_markup, is_html = is_html_column(sample)
+    text = TextSection(max_tokens=_UNLIMITED, clean="html" if is_html else False)
+    tokenized = tokenize_texts(sample, text)
     return DatasetStats(
         classes.total(),
         dict(classes.most_common()),
         tokenized.lengths,
         _measure_coverage(tokenized),
+        len(sample),
+        num_with_markup,
+        is_html,
     )
 
 

@@ -18,6 +18,7 @@ from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import BUILT_IN_COLUMNS, BUILT_INS, download_missing
 from rnncls.data.checksums import checksum
+from rnncls.data.label_names import normalize_label
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns, Rows
 from rnncls.data.splits import Split
@@ -65,7 +66,9 @@ class LabelledTexts:
         """
         if rows is None:
             rows = np.arange(len(self.labels))
-        index_of = {name: index for index, name in enumerate(label_names)}
+        index_of = {normalize_label(name): i for i, name in enumerate(label_names)}
+        # A run of an earlier version keeps its names as they are stored.
+        index_of |= {name: index for index, name in enumerate(label_names)}
         new_labels = [index_of.get(name, -1) for name in self.label_names]
         labels = np.array(new_labels, dtype=np.int64)[self.labels[rows]]  # [n]
         if (labels < 0).any():
@@ -148,7 +151,7 @@ def read_labelled(path: Path, section: DataSection) -> Iterator[Rows]:
     """
     names = _class_numbers(BUILT_INS[section.name].labels) if section.name else {}
     for rows in read_rows(path, columns_of(section)):
-        labels = [label.strip() for label in rows.labels]
+        labels = [normalize_label(label) for label in rows.labels]
         yield Rows(rows.texts, [names.get(label, label) for label in labels])
 
 

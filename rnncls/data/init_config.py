@@ -23,6 +23,7 @@ from rnncls.data.conversion import (
 from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_sample
 from rnncls.data.datasets import columns_of
 from rnncls.data.formats import FileFormat
+from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, quote_names
 from rnncls.data.source_files import Files, find_files
@@ -103,6 +104,9 @@ def draft_config(
     siblings = _check_siblings(files, keys, notes)
     data = {"train": str(files["train"]), **keys, **siblings}
     stats = measure_dataset(DataSection(**data))
+    look_alikes = find_look_alikes(stats.classes)
+    if look_alikes:
+        notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
     document = _preamble(source, out, stats, has_test_file="test" in data)
     document += render(choose(data, stats))
     return Draft(document, parse_config(document, str(out)), stats, notes)

@@ -20,10 +20,12 @@ from rnncls.config.sections import Config, DataSection, TextSection
 from rnncls.data.all_rows import AllRows, SplitRows, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
-from rnncls.data.quality import Finding, find_all
+from rnncls.data.quality import Finding, find_all, find_cleaned
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
+from rnncls.text.cleaning import clean_text
+from rnncls.text.markup import remove_markup
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vector_package import find_words, is_package
 from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
@@ -140,8 +142,17 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
         coverage=coverage,
         vocab_size=len(vocab),
         max_tokens=max_tokens,
-        findings=find_all(AllRows(splits)),
+        findings=_find_problems(AllRows(splits), config.text),
     )
+
+
+def _find_problems(rows: AllRows, text: TextSection) -> list[Finding]:
+    findings = find_all(rows)
+    if text.clean:
+        cleaner = remove_markup if text.clean == "html" else clean_text
+        cleaned = find_cleaned(rows, cleaner)
+        findings += [cleaned] if cleaned.count else []
+    return findings
 
 
 def load_splits(

@@ -3,6 +3,7 @@
 Shapes: N texts.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
+from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
 from rnncls.data.unknown_labels import (
@@ -28,6 +30,8 @@ from rnncls.data.unknown_labels import (
 from rnncls.text.batching import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import TokenizedTexts, join_texts
 from rnncls.text.vocab import Vocab, build_vocab
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,15 @@ def load_training_data(
         DataError: A file or one of its rows is wrong, or there is only one class.
     """
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    _note_look_alikes(sources.train)
     return encode_training_data(sources, config.data, config.text, config.seed, vocab)
+
+
+def _note_look_alikes(source: LabelledTexts) -> None:
+    counts = np.bincount(source.labels, minlength=len(source.label_names)).tolist()
+    found = find_look_alikes(dict(zip(source.label_names, counts, strict=True)))
+    if found:
+        logger.info("%s: %s", source.path, describe_look_alikes(found))
 
 
 def encode_training_data(

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls.data.all_rows import AllRows, Row
+from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.splits import Split
 
 NUM_EXAMPLES = 3
@@ -53,7 +54,8 @@ _ODD_CHARACTERS = (
     _OddCharacters(
         "odd_invisible",
         "invisible characters",
-        r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]",
+        r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]"
+        r"|(?<=[^\W\d_])[\u200c\u200d](?=[A-Za-z])|(?<=[A-Za-z])[\u200c\u200d]",
         "remove them from the file: a word with one counts as another word",
     ),
 )
@@ -85,11 +87,13 @@ def find_all(rows: AllRows) -> list[Finding]:
     findings = [
         *_find_shared(rows),
         _find_conflicts(rows),
+        *_find_look_alikes(rows),
         _find_imbalance(rows),
         *_find_unknown_classes(rows),
         *_find_repeats(rows),
         *_find_empty(rows),
         *_find_odd_characters(rows),
+        _find_fasttext_labels(rows),
     ]
     return [finding for finding in findings if finding.count]
 
@@ -170,6 +174,45 @@ def _find_conflicts(rows: AllRows) -> Finding:
         len(labels),
         examples,
         "decide on one class for each text: no model can learn both",
+    )
+
+
+def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
+    """Find classes whose names differ in case, form or one letter."""
+    labels = [label for split in rows.splits for label in split.labels]
+    counts = Counter(labels)
+    for group in find_look_alikes(counts):
+        yield Finding(
+            "similar_classes",
+            f"rows have the classes {describe_look_alikes([group])}",
+            sum(counts[name] for name in group.names),
+            len(labels),
+            [[rows.row(labels.index(name))] for name in group.names],
+            "give them one name, if they are one class: each is learnt for itself",
+        )
+
+
+def _find_fasttext_labels(rows: AllRows) -> Finding:
+    """Find texts with labels in the form of fastText."""
+    found = [index for index, text in _iter_texts(rows) if "__label__" in text]
+    return _row_finding(
+        rows,
+        "label_in_text",
+        "rows have a fastText label (__label__…) in their text",
+        found,
+        "remove it from the text: the label must not be read as a word",
+    )
+
+
+def find_cleaned(rows: AllRows, clean: Callable[[str], str]) -> Finding:
+    """Find texts that `text.clean` changes."""
+    changed = [index for index, text in _iter_texts(rows) if clean(text) != text]
+    return _row_finding(
+        rows,
+        "cleaned",
+        "rows have a text that text.clean changes",
+        changed,
+        "if what it takes away is no HTML, set text.clean: false",
     )
 
 

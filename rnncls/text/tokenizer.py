@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.text.cleaning import clean_text, mark_case, replace_digits
+from rnncls.text.markup import remove_markup
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -99,7 +100,7 @@ class Settings(NamedTuple):
     """
 
     tokenizer: str
-    clean: bool
+    clean: bool | str
     mark_case: bool
     same_digits: bool
     max_tokens: int
@@ -226,7 +227,9 @@ def _count_cores() -> int:
 def _build_tokenizer(settings: Settings) -> Tokenizer:
     split = _find_splitter(settings.tokenizer)
     cleaners: list[Callable[[str], str]] = []
-    if settings.clean:
+    if settings.clean == "html":
+        cleaners.append(remove_markup)
+    elif settings.clean:
         cleaners.append(clean_text)
     if settings.mark_case:
         cleaners.append(mark_case)

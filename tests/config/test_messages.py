@@ -49,7 +49,7 @@ def test_a_wrong_value_at_top_level_is_named(
         ("data.valid_fraction", "1.0", "number (> 0, < 1)", "1.0"),
         ("data.valid_fraction", ".nan", "number (> 0, < 1)", ".nan"),
         ("text.tokenizer", "spacy", "basic_english | whitespace", "spacy"),
-        ("text.clean", "'yes'", "true | false", "'yes'"),
+        ("text.clean", "'yes'", "true | false | html", "'yes'"),
         ("text.min_freq", "0", "whole number (>= 1)", "0"),
         ("text.min_freq", "'2'", "whole number (>= 1)", "'2'"),
         ("text.max_vocab", "2", "whole number (>= 3) | null", "2"),

@@ -196,3 +196,20 @@ def test_class_weights_can_be_a_mapping_of_names(
     config = parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
     assert config.train.class_weights == weights
     assert parse_config(dump_config(config), "again.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("data: {name: ag_news}", True),
+        ("data: {name: ag_news}\ntext: {clean: html}", "html"),
+        ("data: {train: a.csv}", "html"),
+        ("data: {train: a.csv}\ntext: {min_freq: 1}", "html"),
+        ("data: {train: a.csv}\ntext: {clean: true}", True),
+        ("data: {train: a.csv}\ntext: {clean: false}", False),
+    ],
+)
+def test_the_cleaning_depends_on_where_the_data_comes_from(
+    text: str, *, clean: bool | str
+) -> None:
+    assert parse_config(text, "a.yaml").text.clean == clean

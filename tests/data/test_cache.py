@@ -28,7 +28,7 @@ from rnncls.data.datasets import LabelledTexts, load_labelled
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.text.tokenizer import build_tokenizer
 
-CONFIG = "data: {train: own.csv, text: [text], label: label}\n"
+CONFIG = "data: {train: own.csv, text: [text], label: label}\ntext: {clean: true}\n"
 
 
 def configure(*overrides: str) -> Config:
@@ -356,3 +356,11 @@ def test_the_reading_version_stands_for_these_tokens_and_labels() -> None:
         "ef0170b6",
         "59bc8228b7cc0bc8a13ee353840ab561b4af0a5675ffcd3e869f3b13db99104c",
     )
+
+
+def test_an_entry_with_labels_that_were_not_normalised_is_replaced() -> None:
+    load()
+    [entry] = entries()
+    tensors, meta = load_tensors(entry)
+    save_tensors(entry, tensors, {**meta, "label_names": ["a", "cafe\u0301"]})
+    assert load().label_names == ["a", "b"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rnncls import DataError
+from rnncls.config.loading import parse_config
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.datasets import LabelledTexts, columns_of, load_labelled, locate
@@ -261,3 +262,15 @@ def test_ones_own_file_is_read_without_a_note(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, logger="rnncls.data"):
         load_cached(path, own(), WORDS, use_cache=False)
     assert caplog.messages == []
+
+
+def test_the_blanks_and_the_form_of_a_label_do_not_matter(tmp_path: Path) -> None:
+    labels = ["café", "cafe\u0301", "\u00a0café\u3000", "tea"]
+    path = tmp_path / "a.csv"
+    rows = "".join(f"some text,{label}\n" for label in labels)
+    path.write_text("text,label\n" + rows, encoding="utf-8")
+    config = parse_config("data: {train: a.csv, text: [text]}", "a.yaml")
+    found = load_labelled(path, config.data, config.text)
+    assert found.label_names == ["café", "tea"]
+    # A run of an earlier version has stored the decomposed form.
+    assert found.labels_as(["cafe\u0301", "tea"]).tolist() == [0, 0, 0, 1]

@@ -48,14 +48,19 @@ FRAGMENTS = [
 @pytest.mark.parametrize("changes", [False, True], ids=["plain", "marks"])
 @pytest.mark.parametrize(
     ("tokenizer", "clean"),
-    [("basic_english", True), ("whitespace", True), ("basic_english", False)],
+    [
+        ("basic_english", True),
+        ("whitespace", True),
+        ("basic_english", False),
+        ("basic_english", "html"),
+    ],
 )
 @settings(database=None, deadline=None, derandomize=True)
 @given(
     fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=30), size=st.integers(1, 9)
 )
 def test_a_text_in_pieces_has_the_tokens_of_the_whole(
-    tokenizer: str, clean: bool, changes: bool, fragments: list[str], size: int
+    tokenizer: str, clean: bool | str, changes: bool, fragments: list[str], size: int
 ) -> None:
     values = {
         "tokenizer": tokenizer,
@@ -82,7 +87,7 @@ def test_a_word_counts_once_a_space_follows_it() -> None:
 
 
 def test_the_end_of_a_tag_takes_words_back() -> None:
-    line = IncrementalTokenizer(TextSection())
+    line = IncrementalTokenizer(TextSection(clean=True))
     assert line.feed("oslo <b meet ") == (0, ["oslo", "<b", "meet"])
     assert line.feed("> now ") == (1, ["now"])
 

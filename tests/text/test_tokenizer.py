@@ -68,7 +68,7 @@ def test_basic_english_is_torchtexts(text: str) -> None:
     ],
 )
 def test_basic_english_reads_cleaned_text(text: str, tokens: list[str]) -> None:
-    assert build_tokenizer(TextSection())(text) == tokens
+    assert build_tokenizer(TextSection(clean=True))(text) == tokens
 
 
 @pytest.mark.parametrize("text", ["#39;", "&lt;b&gt;x", "a\\b"])
@@ -84,7 +84,7 @@ def test_whitespace_splits_at_white_space_alone() -> None:
 
 
 def test_marked_words_are_then_made_lower_case() -> None:
-    tokenize = build_tokenizer(TextSection(mark_case=True))
+    tokenize = build_tokenizer(TextSection(clean=True, mark_case=True))
     assert tokenize("Wall St. &lt;B&gt;UP") == [
         "xxmaj",
         "wall",
@@ -98,7 +98,9 @@ def test_marked_words_are_then_made_lower_case() -> None:
 
 @pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace"])
 def test_digits_are_made_alike_once_entities_are_cleaned(tokenizer: str) -> None:
-    section = TextSection.model_validate({"tokenizer": tokenizer, "same_digits": True})
+    section = TextSection.model_validate(
+        {"tokenizer": tokenizer, "same_digits": True, "clean": True}
+    )
     assert build_tokenizer(section)("in 1998 a 3g for #36;5 \u0663") == [
         "in",
         "0000",
@@ -123,7 +125,7 @@ def test_long_texts_are_cut(max_tokens: int, tokens: list[str]) -> None:
 def test_a_text_without_words_becomes_one_unknown_word(
     tokenizer: str, text: str
 ) -> None:
-    section = TextSection.model_validate({"tokenizer": tokenizer})
+    section = TextSection.model_validate({"tokenizer": tokenizer, "clean": True})
     assert build_tokenizer(section)(text) == ["<unk>"]
 
 
