@@ -85,7 +85,7 @@ def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
 
     seed_everything(config.seed)
     tune_malloc()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed
     )
@@ -108,7 +108,7 @@ def measure_keras(config: Config, seconds: float, side: str) -> float:
     import keras
     import tensorflow
 
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     texts, batch_size = data.train.texts, config.train.batch_size
     plan = plan_epoch(texts.lengths, batch_size, config.seed, 0)
     if side == "keras_shuffled":

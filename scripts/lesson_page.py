@@ -360,7 +360,10 @@ def tell_embeddings(findings: Findings) -> list[str]:
     """Return whether words of one class have moved together."""
     run = load_run(findings.results["lstm_packed"][0].path)
     split, _ = load_split(
-        run.config, "train", run.classifier.vocab, run.classifier.label_names
+        run.config.data_settings,
+        "train",
+        run.classifier.vocab,
+        run.classifier.label_names,
     )
     words, classes = find_clear_words(
         split, len(run.classifier.vocab), len(run.classifier.label_names)

@@ -260,7 +260,10 @@ def judge(path: Path) -> Result:
     """Evaluate a finished run on the test rows, and keep the result in its folder."""
     run = load_run(path)
     rows, _ = load_split(
-        run.config, "test", run.classifier.vocab, run.classifier.label_names
+        run.config.data_settings,
+        "test",
+        run.classifier.vocab,
+        run.classifier.label_names,
     )
     right = (
         compute_logits(run.classifier.model, rows.texts).argmax(dim=1).numpy()

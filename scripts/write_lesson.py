@@ -100,7 +100,10 @@ def find_torchs_curve(results: dict[str, list[Result]]) -> list[Measured]:
     for name in GRADIENTS:
         run = load_run(results[name][0].path)
         split, _ = load_split(
-            run.config, "test", run.classifier.vocab, run.classifier.label_names
+            run.config.data_settings,
+            "test",
+            run.classifier.vocab,
+            run.classifier.label_names,
         )
         model = initial_model_of(run)
         assert isinstance(model.encoder, Encoder)

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 from rnncls.config.loading import parse_config
+from rnncls.config.yaml_format import dump_config
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.run import create_run
 from rnncls.runs.weights import save_model
@@ -37,6 +38,6 @@ def write_run(
     )
     config, vocab = parse_config(text, "test.yaml"), Vocab(["<pad>", "<unk>", *words])
     model = TextClassifier(config.model, len(vocab), len(labels))
-    create_run(path, config, vocab, labels)
+    create_run(path, dump_config(config), vocab, labels)
     save_model(path, model)
     return model

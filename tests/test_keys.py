@@ -150,7 +150,10 @@ def describe(path: Path) -> Any:
 
     loaded = load_run(path)
     split, _ = load_split(
-        loaded.config, "test", loaded.classifier.vocab, loaded.classifier.label_names
+        loaded.config.data_settings,
+        "test",
+        loaded.classifier.vocab,
+        loaded.classifier.label_names,
     )
     rows = [
         {key: value for key, value in row.items() if key not in TIMES}

@@ -109,9 +109,9 @@ def measure_fresh(
     from rnncls.training.initialization import initial_model
 
     first = configs[0]
-    data = load_training_data(first, use_cache=use_cache)
+    data = load_training_data(first.data_settings, use_cache=use_cache)
     rows, origin = load_split(
-        first, split, data.vocab, data.label_names, use_cache=use_cache
+        first.data_settings, split, data.vocab, data.label_names, use_cache=use_cache
     )
     chosen = choose_rows(rows, num_rows, first.seed)
     measured = []
@@ -140,7 +140,7 @@ def measure_runs(
     for path in paths:
         run = load_run(path)
         rows, origin = load_split(
-            run.config,
+            run.config.data_settings,
             split,
             run.classifier.vocab,
             run.classifier.label_names,

@@ -71,7 +71,7 @@ def inspect_source(
         with fast_imports():
             from rnncls.data.inspection import inspect_data
 
-        return inspect_data(config, use_cache=use_cache)
+        return inspect_data(config.data, config.text, config.seed, use_cache=use_cache)
     with fast_imports():
         from rnncls.data.init_config import draft_config
         from rnncls.data.inspection import inspect_data
@@ -80,10 +80,8 @@ def inspect_source(
         draft = draft_config(str(source), Path(folder) / "config.yaml")
         for note in draft.notes:
             typer.echo(note, err=True)
-        return inspect_data(
-            parse_config(draft.text, "the drafted config", overrides),
-            use_cache=use_cache,
-        )
+        config = parse_config(draft.text, "the drafted config", overrides)
+        return inspect_data(config.data, config.text, config.seed, use_cache=use_cache)
 
 
 def print_inspection(inspection: "Inspection") -> None:

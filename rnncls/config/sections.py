@@ -4,6 +4,7 @@ An unknown key is an error, and so is a text where a number is expected.
 `rnncls.config.describe` builds the reference of the keys from this module.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -320,6 +321,21 @@ class PretrainSection(Section):
     """Fraction of words that are replaced by `<unk>`."""
 
 
+@dataclass(frozen=True)
+class DataSettings:
+    """What decides which rows each split has, and the tokens of their texts.
+
+    Attributes:
+        data: The files, their columns and the sizes of the splits.
+        text: How texts are tokenised and words are chosen.
+        seed: The seed of the run, which draws the splits if `data.split_seed` is null.
+    """
+
+    data: DataSection
+    text: TextSection
+    seed: int
+
+
 class Config(Section):
     """All settings of a run."""
 
@@ -348,6 +364,11 @@ class Config(Section):
         if data.get("name") is None:
             return values
         return {**values, "text": {**text, "clean": True}}
+
+    @property
+    def data_settings(self) -> DataSettings:
+        """The settings that the rows of a run and their tokens depend on."""
+        return DataSettings(self.data, self.text, self.seed)
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.config.sections import Config, DataSection, TextSection
+from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.all_rows import AllRows, SplitRows, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
@@ -110,23 +110,31 @@ class Inspection:
         return {**asdict(self), "method": METHOD}
 
 
-def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
-    """Inspect all rows that a config trains, validates and tests on.
+def inspect_data(
+    data: DataSection, text: TextSection, seed: int, *, use_cache: bool = True
+) -> Inspection:
+    """Inspect all rows for training, validation and testing.
+
+    Args:
+        data: The files and how they are split.
+        text: How texts are tokenised.
+        seed: The seed of the run, which draws the splits if `data` has none.
+        use_cache: Whether to use the cache of tokenised files.
 
     Raises:
         DataError: A file or one of its rows is wrong.
         ConfigError: There are no vectors of the name `text.vectors`.
     """
-    splits = load_splits(config.data, config.text, config.seed, use_cache=use_cache)
-    max_tokens = config.text.max_tokens
+    splits = load_splits(data, text, seed, use_cache=use_cache)
+    max_tokens = text.max_tokens
     cut = {split.split: cut_texts(split.tokens, max_tokens) for split in splits}
     vocab = build_vocab(
         cut["train"].words,
         cut["train"].counts(),
-        min_freq=config.text.min_freq,
-        max_vocab=config.text.max_vocab,
+        min_freq=text.min_freq,
+        max_vocab=text.max_vocab,
     )
-    has_vector = _find_vectors(config.text.vectors, vocab)
+    has_vector = _find_vectors(text.vectors, vocab)
     coverage = {
         split: _measure_coverage(texts, vocab, has_vector)
         for split, texts in cut.items()
@@ -142,7 +150,7 @@ def inspect_data(config: Config, *, use_cache: bool = True) -> Inspection:
         coverage=coverage,
         vocab_size=len(vocab),
         max_tokens=max_tokens,
-        findings=_find_problems(AllRows(splits), config.text),
+        findings=_find_problems(AllRows(splits), text),
     )
 
 

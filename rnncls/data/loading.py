@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, DataError
-from rnncls.config.sections import Config, DataSection, TextSection
+from rnncls.config.sections import DataSection, DataSettings, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
@@ -79,23 +79,24 @@ class TrainingData:
 
 
 def load_training_data(
-    config: Config, vocab: Vocab | None = None, *, use_cache: bool = True
+    settings: DataSettings, vocab: Vocab | None = None, *, use_cache: bool = True
 ) -> TrainingData:
     """Read, split, tokenise and encode the training and validation rows of a run.
 
     The test file is not opened.
 
     Args:
-        config: All settings.
+        settings: Which rows are used, and how they are tokenised.
         vocab: The words of a pretrained model; None: those of the training rows.
         use_cache: Whether to use the cache of tokenised files (see rnncls.data.cache).
 
     Raises:
         DataError: A file or one of its rows is wrong, or there is only one class.
     """
-    sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    data, text, seed = settings.data, settings.text, settings.seed
+    sources = load_sources(data, text, seed, use_cache=use_cache)
     _note_look_alikes(sources.train)
-    return encode_training_data(sources, config.data, config.text, config.seed, vocab)
+    return encode_training_data(sources, data, text, seed, vocab)
 
 
 def _note_look_alikes(source: LabelledTexts) -> None:
@@ -141,7 +142,7 @@ def encode_training_data(
 
 
 def load_language_data(
-    config: Config, vocab: Vocab | None = None, *, use_cache: bool = True
+    settings: DataSettings, vocab: Vocab | None = None, *, use_cache: bool = True
 ) -> TrainingData:
     """Read the data of a language model: the training rows and all unlabelled files.
 
@@ -149,7 +150,7 @@ def load_language_data(
     split are -1.
 
     Args:
-        config: All settings.
+        settings: Which rows are used, and how they are tokenised.
         vocab: The words of the model, if it has some already; None: those of the texts.
         use_cache: Whether to use the cache of tokenised files (see rnncls.data.cache).
 
@@ -158,24 +159,23 @@ def load_language_data(
         ConfigError: An unlabelled file is one of the labelled ones, so that its
             validation or test rows would be learnt.
     """
-    sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    data, text, seed = settings.data, settings.text, settings.seed
+    sources = load_sources(data, text, seed, use_cache=use_cache)
     source = sources.train
-    paths = [Path(name) for name in config.data.unlabelled]
-    unlabelled = [load_unlabelled(path, config.data, config.text) for path in paths]
-    _refuse_labelled_files(paths, sources, find_test_file(config.data))
+    paths = [Path(name) for name in data.unlabelled]
+    unlabelled = [load_unlabelled(path, data, text) for path in paths]
+    _refuse_labelled_files(paths, sources, find_test_file(data))
     texts = join_texts([source.texts, *unlabelled])
     unlabelled_rows = np.arange(len(source.labels), len(texts.lengths))
     rows = np.concatenate([sources.train_rows, unlabelled_rows])
     if vocab is None:
-        vocab = collect_vocab(texts, rows, config.text)
+        vocab = collect_vocab(texts, rows, text)
     encoded = encode_texts(texts, vocab).select(rows)
     train = EncodedSplit(encoded, np.full(len(rows), -1), rows)
     valid = encode_rows(
         sources.valid, sources.valid_rows, vocab, sources.valid.label_names
     )
-    fingerprint = compute_fingerprint(
-        sources, config.data, config.seed, train.texts, vocab
-    )
+    fingerprint = compute_fingerprint(sources, data, seed, train.texts, vocab)
     for path, file_texts in zip(paths, unlabelled, strict=True):
         fingerprint["files"][f"unlabelled:{path}"] = {
             "path": str(path),
@@ -200,7 +200,7 @@ def _refuse_labelled_files(
 
 
 def load_split(
-    config: Config,
+    settings: DataSettings,
     split: Split,
     vocab: Vocab,
     label_names: Sequence[str],
@@ -216,7 +216,7 @@ def load_split(
         DataError: The file or one of its rows is wrong, or has a label that no training
             row has.
     """
-    source, rows = _load_split_source(config, path or split, use_cache=use_cache)
+    source, rows = _load_split_source(settings, path or split, use_cache=use_cache)
     origin = describe_file(source)
     origin["split"] = None if path else split
     origin["num_rows"] = len(rows)
@@ -224,7 +224,7 @@ def load_split(
 
 
 def load_labelled_split(
-    config: Config,
+    settings: DataSettings,
     selection: Split | Path,
     vocab: Vocab,
     label_names: Sequence[str],
@@ -237,7 +237,7 @@ def load_labelled_split(
     Unknown labels that count as wrong are numbered after the known ones.
 
     Args:
-        config: The config of the run.
+        settings: The settings of the run's data.
         selection: The split, or a labelled file to read instead.
         vocab: The words of the run.
         label_names: The classes of the run.
@@ -251,7 +251,7 @@ def load_labelled_split(
         DataError: The file or one of its rows is wrong, or has unknown labels and they
             are errors.
     """
-    source, rows = _load_split_source(config, selection, use_cache=use_cache)
+    source, rows = _load_split_source(settings, selection, use_cache=use_cache)
     rows, unknown = _treat_unknown_labels(source, rows, label_names, unknown_labels)
     origin = describe_file(source)
     origin["split"] = None if isinstance(selection, Path) else selection
@@ -288,15 +288,15 @@ def _treat_unknown_labels(
 
 
 def _load_split_source(
-    config: Config, selection: Split | Path, *, use_cache: bool
+    settings: DataSettings, selection: Split | Path, *, use_cache: bool
 ) -> tuple[LabelledTexts, Ints]:
-    data, text = config.data, config.text
+    data, text = settings.data, settings.text
     if isinstance(selection, Path):
         source = load_cached(selection, data, text, use_cache=use_cache)
         return source, np.arange(len(source.labels))
     if selection == "test":
         return load_test_source(data, text, use_cache=use_cache)
-    sources = load_sources(data, text, config.seed, use_cache=use_cache)
+    sources = load_sources(data, text, settings.seed, use_cache=use_cache)
     if selection == "train":
         return sources.train, sources.train_rows
     return sources.valid, sources.valid_rows

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
-from rnncls.config.sections import Config
 from rnncls.data.splits import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
 from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run, read_texts
@@ -155,7 +154,7 @@ def compare_runs(
         origin=evaluations[0].origin,
         contenders=runs,
         differences=_differences(runs, is_correct),
-        settings=differing_settings(configs),
+        settings=differing_settings([config.model_dump() for config in configs]),
         num_disagreements=len(disputed),
         disagreements=_disagreements(evaluations, is_correct, disputed),
         mean_accuracy=mean(accuracies),
@@ -222,9 +221,11 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / num_outcomes)
 
 
-def differing_settings(configs: Sequence[Config]) -> dict[str, list[Any]]:
-    """Return each config key that differs, with its value in each config."""
-    flat_configs = [_list_keys(config.model_dump()) for config in configs]
+def differing_settings(
+    configs: Sequence[Mapping[str, Any]],
+) -> dict[str, list[Any]]:
+    """Return each key that differs between nested configs, with its value in each."""
+    flat_configs = [_list_keys(config) for config in configs]
     settings = {}
     for key in flat_configs[0]:
         values = [flat_config[key] for flat_config in flat_configs]

@@ -288,7 +288,7 @@ def load_run_and_split(
     classifier = run.classifier
     classifier.model.to(resolve_device(device or run.config.device))
     rows, origin = load_labelled_split(
-        run.config,
+        run.config.data_settings,
         data or split,
         classifier.vocab,
         classifier.label_names,

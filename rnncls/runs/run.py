@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 
 from rnncls import RunError
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
+from rnncls.config.sections import Config, ModelSection
 from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
@@ -39,13 +38,13 @@ class Run:
 
 
 def create_run(
-    path: Path, config: Config, vocab: Vocab, label_names: list[str] | None
+    path: Path, config_text: str, vocab: Vocab, label_names: list[str] | None
 ) -> None:
     """Create a run folder with the files that do not change during training.
 
     Args:
         path: The folder.
-        config: All settings.
+        config_text: The config as YAML, with a value for every key.
         vocab: The words.
         label_names: The classes; None for a language model.
 
@@ -55,14 +54,14 @@ def create_run(
     """
     folder = RunFolder(path)
     folder.create()
-    write_atomic(folder.config, dump_config(config).encode())
+    write_atomic(folder.config, config_text.encode())
     lines = "".join(f"{word}\n" for word in vocab.words)
     write_atomic(folder.vocab, lines.encode())
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
 
 
-def change_config(path: Path, config: Config, weights: str) -> None:
+def change_config(path: Path, config_text: str, weights: str) -> None:
     """Replace the config of a run, and delete what described its weights.
 
     The weights and the state accept both configs first: a crash at any point leaves a
@@ -70,7 +69,7 @@ def change_config(path: Path, config: Config, weights: str) -> None:
 
     Args:
         path: The run folder.
-        config: The new config.
+        config_text: The new config as YAML, with a value for every key.
         weights: The name of the file with its best weights, if it exists.
 
     Raises:
@@ -78,14 +77,14 @@ def change_config(path: Path, config: Config, weights: str) -> None:
     """
     folder = RunFolder(path)
     folder.delete_results()
-    text = dump_config(config).encode()
+    content = config_text.encode()
     for file in (path / weights, folder.state):
         if file.exists():
             tensors, metadata = load_tensors(file)
             manifest = Manifest.from_metadata(metadata)
-            both = manifest.also(CONFIG, sha256_of(text))
+            both = manifest.also(CONFIG, sha256_of(content))
             save_tensors(file, tensors, {**metadata, "files": both.to_metadata()})
-    write_atomic(folder.config, text)
+    write_atomic(folder.config, content)
 
 
 def load_run(path: Path) -> Run:
@@ -109,7 +108,7 @@ def load_uncalibrated(path: Path) -> Run:
     label_names = load_labels(path)
     temperature = pop_temperature(tensors, path)
     source = RunFolder(path).model
-    _check_size(tensors, config, len(vocab), len(label_names), source)
+    _check_size(tensors, config.model, len(vocab), len(label_names), source)
     model = TextClassifier(config.model, len(vocab), len(label_names))
     load_weights(model, tensors, source)
     classifier = Classifier(config.text, vocab, label_names, model.eval(), temperature)
@@ -118,13 +117,13 @@ def load_uncalibrated(path: Path) -> Run:
 
 def _check_size(
     tensors: dict[str, torch.Tensor],
-    config: Config,
+    section: ModelSection,
     vocab_size: int,
     num_classes: int,
     source: Path,
 ) -> None:
-    """Reject a config of a larger network before memory is taken for it."""
-    expected = least_weights(config.model, vocab_size, num_classes)
+    """Reject the section of a larger network before memory is allocated for it."""
+    expected = least_weights(section, vocab_size, num_classes)
     num_weights = sum(tensor.numel() for tensor in tensors.values())
     if num_weights < expected:
         raise RunError(

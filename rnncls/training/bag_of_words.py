@@ -94,7 +94,7 @@ def train_bag(
     """
     logger.info("training a bag of words of the same embedding, kept in %s", path)
     device = prepare_torch(config)
-    data = load_training_data(config, use_cache=use_cache)
+    data = load_training_data(config.data_settings, use_cache=use_cache)
     if may_enlarge:
         larger = with_larger_batches(config)
         if len(data.train.texts) >= MIN_STEPS * larger.train.batch_size:
@@ -104,7 +104,7 @@ def train_bag(
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
             unfinished = Path(name) / path.name
-            create_run(unfinished, config, data.vocab, data.label_names)
+            create_run(unfinished, dump_config(config), data.vocab, data.label_names)
             _save_best(trainer, unfinished)
             shutil.rmtree(path, ignore_errors=True)
             unfinished.rename(path)

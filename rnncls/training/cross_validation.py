@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError, DataError, Interrupted
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import (
     EncodedSplit,
@@ -203,7 +203,7 @@ def run_folds(
         ConfigError: The config starts from a model that was trained on all rows.
         DataError: There are too few rows for the folds.
     """
-    check_no_leakage(config)
+    check_no_leakage(config.model, config.train)
     parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
@@ -225,15 +225,15 @@ def run_folds(
         )
 
 
-def check_no_leakage(config: Config) -> None:
+def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
     """Check that no model starts from weights that were trained on all rows.
 
     Raises:
-        ConfigError: It does.
+        ConfigError: One does.
     """
     for key, value in (
-        ("train.teachers", config.train.teachers),
-        ("model.pretrained", config.model.pretrained),
+        ("train.teachers", train.teachers),
+        ("model.pretrained", model.pretrained),
     ):
         if value:
             raise ConfigError(

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError
-from rnncls.config.sections import Config
+from rnncls.config.sections import DataSettings, TrainSection
 from rnncls.data.checksums import checksum
 from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
@@ -20,7 +20,12 @@ from rnncls.runs.run import Run, load_run
 
 
 def add_distillation_targets(
-    config: Config, data: TrainingData, device: torch.device, *, use_cache: bool = True
+    section: TrainSection,
+    settings: DataSettings,
+    data: TrainingData,
+    device: torch.device,
+    *,
+    use_cache: bool = True,
 ) -> TrainingData:
     """Return the data with soft targets from `train.teachers`.
 
@@ -29,7 +34,8 @@ def add_distillation_targets(
     fingerprint, so that a resumed run must have the same teachers.
 
     Args:
-        config: All settings.
+        section: Gives `teachers` and `teacher_weight`.
+        settings: The settings that `data` was loaded with.
         data: What the new run is trained on.
         device: Where the teachers compute.
         use_cache: Read and write the cache of tokenised files.
@@ -41,18 +47,18 @@ def add_distillation_targets(
     """
     checksums = []
     teacher_probs = []
-    for name in config.train.teachers:
+    for name in section.teachers:
         teacher = _load_teacher(name, data)
         weights_file = RunFolder(teacher.path).model
         checksums.append(checksum(weights_file, "sha256"))
-        probs = _predict(teacher, config, device, use_cache=use_cache)  # [N, C]
+        probs = _predict(teacher, settings, device, use_cache=use_cache)  # [N, C]
         teacher_probs.append(probs)
 
     num_classes = len(data.label_names)
     labels = torch.from_numpy(data.train.labels)  # [N]
     one_hot = F.one_hot(labels, num_classes).float()  # [N, C]
     mean_probs = torch.stack(teacher_probs).mean(dim=0)  # [N, C]
-    targets = one_hot.lerp(mean_probs, config.train.teacher_weight)  # [N, C]
+    targets = one_hot.lerp(mean_probs, section.teacher_weight)  # [N, C]
     fingerprint = {**data.fingerprint, "teachers": checksums}
     return replace(data, targets=targets.numpy(), fingerprint=fingerprint)
 
@@ -71,17 +77,16 @@ def _load_teacher(name: str, data: TrainingData) -> Run:
 
 
 def _predict(
-    teacher: Run, config: Config, device: torch.device, *, use_cache: bool
+    teacher: Run, settings: DataSettings, device: torch.device, *, use_cache: bool
 ) -> torch.Tensor:
     """Return a teacher's probabilities of the training rows. [N, C] on the CPU.
 
     The teacher reads the columns of its own config, with its own tokenizer.
     """
-    data_section = config.data.replace(text=teacher.config.data.text)
-    config = config.replace(data=data_section, text=teacher.config.text)
+    data = settings.data.replace(text=teacher.config.data.text)
     classifier = teacher.classifier
     split, _ = load_split(
-        config,
+        replace(settings, data=data, text=teacher.config.text),
         "train",
         classifier.vocab,
         classifier.label_names,

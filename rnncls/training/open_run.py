@@ -8,6 +8,7 @@ from typing import Any
 
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.machine.files import write_atomic
 from rnncls.machine.processes import ProcessGroup, torchrun_id
 from rnncls.runs.folder import MODEL, STATE, RunFolder, lock_run
@@ -95,7 +96,7 @@ class OpenRun:
             )
         self._note_launch()
         vocab, label_names = trainer.data.vocab, trainer.label_names
-        create_run(self._path, self._config, vocab, label_names)
+        create_run(self._path, dump_config(self._config), vocab, label_names)
         save_state(trainer, self._path)
 
     def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
@@ -106,7 +107,7 @@ class OpenRun:
         if data_differs or not trainer.is_finished:
             self._folder.delete_results()
         if load_run_config(self._path) != self._config:
-            change_config(self._path, self._config, trainer.file)
+            change_config(self._path, dump_config(self._config), trainer.file)
         if trainer.is_finished:
             logger.info(
                 "nothing is left to do after epoch %d: %s",

@@ -61,7 +61,7 @@ def pretrain(
         check_model_section(config.model)
         device = prepare_torch(config)
         vocab = load_vocab(path) if run.is_resumed and may_change else None
-        data = load_language_data(config, vocab, use_cache=use_cache)
+        data = load_language_data(config.data_settings, vocab, use_cache=use_cache)
         model = build_language_model(config, data, is_fresh=not run.is_resumed)
         trainer = build_language_model_trainer(config, model.to(device), data)
         run.begin(trainer)

@@ -97,7 +97,7 @@ def load_data(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
             " bidirectional and pooling have no effect"
         )
-    data = load_training_data(config, vocab, use_cache=use_cache)
+    data = load_training_data(config.data_settings, vocab, use_cache=use_cache)
     if pretrained is not None:
         folder, test_file = (
             Path(config.model.pretrained or ""),
@@ -105,5 +105,7 @@ def load_data(
         )
         check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
     if config.train.teachers:
-        data = add_distillation_targets(config, data, device, use_cache=use_cache)
+        data = add_distillation_targets(
+            config.train, config.data_settings, data, device, use_cache=use_cache
+        )
     return data

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from rnncls import ConfigError, Interrupted, RunError
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import load_sources
@@ -66,7 +66,7 @@ def tune(
     else:
         RunFolder(path).check_is_free()
     config = _with_metric(config, goal)
-    check_config(config)
+    check_config(config.model, config.train)
     device = prepare_torch(config)
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     if goal.num_folds:
@@ -97,15 +97,15 @@ def _with_metric(config: Config, goal: Goal) -> Config:
     return config.model_copy(update={"train": train})
 
 
-def check_config(config: Config) -> None:
-    """Check that a config does not fix shapes or words that the search would change.
+def check_config(model: ModelSection, train: TrainSection) -> None:
+    """Check that the sections do not fix shapes or words that the search would change.
 
     Raises:
-        ConfigError: It does.
+        ConfigError: They do.
     """
     fixed_by = {
-        "train.teachers": config.train.teachers,
-        "model.pretrained": config.model.pretrained,
+        "train.teachers": train.teachers,
+        "model.pretrained": model.pretrained,
     }
     for key, value in fixed_by.items():
         if value:

@@ -61,7 +61,7 @@ def test_fresh_cells_are_measured_side_by_side(cli: Cli) -> None:
 
 def test_the_first_weights_are_those_that_training_starts_from() -> None:
     config = load_config("toy.yaml")
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     expected = build_model(config, data).state_dict()
     found = initial_model_of(load_run(Path("runs/toy"))).state_dict()

@@ -9,7 +9,7 @@ from tests.data.test_loading import TRAIN, VALID, configure, sha256_of, write
 
 
 def test_the_fingerprint_holds_files_and_sizes() -> None:
-    data = load_training_data(configure(valid=write("valid.csv", VALID)))
+    data = load_training_data(configure(valid=write("valid.csv", VALID)).data_settings)
     assert data.fingerprint == {
         "files": {
             "train": {
@@ -35,18 +35,20 @@ def test_the_fingerprint_holds_files_and_sizes() -> None:
 
 
 def test_the_fingerprint_says_how_validation_rows_were_drawn() -> None:
-    assert load_training_data(configure()).fingerprint["split"].keys() == {
-        *("seed", "valid_fraction", "valid_rows_sha256")
-    }
+    assert load_training_data(configure().data_settings).fingerprint[
+        "split"
+    ].keys() == {*("seed", "valid_fraction", "valid_rows_sha256")}
     draws = [
-        load_training_data(configure(split_seed=seed)).fingerprint["split"]["seed"]
+        load_training_data(configure(split_seed=seed).data_settings).fingerprint[
+            "split"
+        ]["seed"]
         for seed in (None, 7)
     ]
     assert draws == [0, 7]
 
 
 def test_the_fingerprint_of_a_split_file_counts_the_rows_of_each_part() -> None:
-    fingerprint = load_training_data(configure()).fingerprint
+    fingerprint = load_training_data(configure().data_settings).fingerprint
     assert [
         *fingerprint["files"],
         fingerprint["num_train_rows"],
@@ -55,18 +57,20 @@ def test_the_fingerprint_of_a_split_file_counts_the_rows_of_each_part() -> None:
 
 
 def test_the_fingerprint_changes_with_the_file() -> None:
-    before = load_training_data(configure()).fingerprint
+    before = load_training_data(configure().data_settings).fingerprint
     after = load_training_data(
-        configure(train=write("train.csv", [*TRAIN[:-1], "b,four five seven"]))
+        configure(
+            train=write("train.csv", [*TRAIN[:-1], "b,four five seven"])
+        ).data_settings
     ).fingerprint
     assert before["files"]["train"]["sha256"] != after["files"]["train"]["sha256"]
 
 
 def test_the_fingerprint_says_how_large_the_test_part_is() -> None:
     assert (
-        load_training_data(configure(test_fraction=0.2)).fingerprint["split"][
-            "test_fraction"
-        ]
+        load_training_data(configure(test_fraction=0.2).data_settings).fingerprint[
+            "split"
+        ]["test_fraction"]
         == 0.2
     )
 
@@ -81,6 +85,6 @@ def test_computing_a_fingerprint_changes_none_of_its_arguments() -> None:
         compute_fingerprint(sources, config.data, config.seed, texts, vocab)
         for _ in range(2)
     )
-    assert first == second == load_training_data(config).fingerprint
+    assert first == second == load_training_data(config.data_settings).fingerprint
     assert list(first["files"]) == ["train"]
     assert sources.valid is sources.train

@@ -95,8 +95,10 @@ CONVERTED = {"utf-16", "cp1252", "stray quotation marks", "JSON", "fastText", "f
 
 def words_of(config: Config) -> tuple[list[str], dict[str, int]]:
     """Return the words of all training rows and the classes of all rows."""
-    data = load_training_data(config, use_cache=False)
-    test, _ = load_split(config, "test", data.vocab, data.label_names, use_cache=False)
+    data = load_training_data(config.data_settings, use_cache=False)
+    test, _ = load_split(
+        config.data_settings, "test", data.vocab, data.label_names, use_cache=False
+    )
     labels = [
         *data.train.labels.tolist(),
         *data.valid.labels.tolist(),
@@ -256,7 +258,9 @@ def test_more_rows_make_a_larger_network_and_smaller_parts(
 @pytest.mark.parametrize("rows", [3, 4, 10])
 def test_even_a_few_rows_a_class_can_be_split(rows: int) -> None:
     write("a.csv", "label,text\n" + "a,one two\nb,three four\n" * rows)
-    data = load_training_data(draft_config("a.csv", OUT).config, use_cache=False)
+    data = load_training_data(
+        draft_config("a.csv", OUT).config.data_settings, use_cache=False
+    )
     assert min(len(data.train.labels), len(data.valid.labels)) >= 2
 
 

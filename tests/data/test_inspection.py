@@ -9,7 +9,7 @@ import pytest
 
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.data.inspection import cut_texts, describe_lengths, inspect_data
+from rnncls.data.inspection import Inspection, cut_texts, describe_lengths, inspect_data
 from rnncls.data.loading import load_split, load_training_data
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import UNK_ID
@@ -41,8 +41,12 @@ def configure(*overrides: str) -> Config:
     return parse_config(text, "my.yaml", overrides)
 
 
+def inspect(config: Config) -> Inspection:
+    return inspect_data(config.data, config.text, config.seed)
+
+
 def test_rows_and_classes_are_counted_for_each_split() -> None:
-    found = inspect_data(configure())
+    found = inspect(configure())
     assert found.classes == {
         "train": {"a": 4, "b": 4},
         "valid": {"a": 1, "b": 1},
@@ -56,7 +60,7 @@ def test_rows_and_classes_are_counted_for_each_split() -> None:
 
 
 def test_unknown_words_are_those_outside_the_training_vocabulary() -> None:
-    coverage = inspect_data(configure()).coverage
+    coverage = inspect(configure()).coverage
     assert (coverage["valid"].num_tokens, coverage["valid"].unknown_share) == (9, 4 / 9)
     assert coverage["valid"].unknown_words == {"seven": 2, "eight": 1, "nine": 1}
     assert (coverage["train"].unknown_share, coverage["test"].unknown_share) == (
@@ -70,9 +74,9 @@ def test_unknown_words_are_those_outside_the_training_vocabulary() -> None:
 )
 def test_the_unknown_share_is_that_of_the_encoded_splits(overrides: list[str]) -> None:
     config = configure(*overrides)
-    data = load_training_data(config)
-    test, _ = load_split(config, "test", data.vocab, data.label_names)
-    found = inspect_data(config)
+    data = load_training_data(config.data_settings)
+    test, _ = load_split(config.data_settings, "test", data.vocab, data.label_names)
+    found = inspect(config)
     assert found.vocab_size == len(data.vocab)
     for split, encoded in (
         ("train", data.train),
@@ -93,7 +97,7 @@ def test_vectors_cover_what_the_vocabulary_and_the_file_share() -> None:
     Path("vectors.txt").write_text(
         "one 1 2 3\nseven 1 2 3\nsix 1 2 3\n", encoding="utf-8"
     )
-    coverage = inspect_data(configure("text.vectors=vectors.txt")).coverage
+    coverage = inspect(configure("text.vectors=vectors.txt")).coverage
     counts = Counter(word for _, text in TRAIN for word in text.split())
     assert (
         coverage["train"].vectors_share
@@ -103,11 +107,11 @@ def test_vectors_cover_what_the_vocabulary_and_the_file_share() -> None:
 
 
 def test_without_vectors_there_is_no_coverage() -> None:
-    assert inspect_data(configure()).coverage["train"].vectors_share is None
+    assert inspect(configure()).coverage["train"].vectors_share is None
 
 
 def test_what_max_tokens_cuts_is_counted_on_the_whole_texts() -> None:
-    lengths = inspect_data(configure("text.max_tokens=3")).lengths["train"]
+    lengths = inspect(configure("text.max_tokens=3")).lengths["train"]
     sizes = np.array([len(text.split()) for _, text in TRAIN])
     assert (lengths.num_cut, lengths.longest) == (2, 5)
     assert lengths.share_cut == (sizes - np.minimum(sizes, 3)).sum() / sizes.sum()
@@ -146,7 +150,7 @@ def test_a_row_is_named_by_its_number_in_the_file() -> None:
     config = parse_config(
         "data: {train: own.csv, text: [text], test_fraction: 0.2}", "my.yaml"
     )
-    found = {finding.kind: finding for finding in inspect_data(config).findings}
+    found = {finding.kind: finding for finding in inspect(config).findings}
     lines = Path("own.csv").read_text(encoding="utf-8").splitlines()
     rows = [row for example in found["same_test_train"].examples for row in example]
     assert len(rows) == 6
@@ -155,11 +159,11 @@ def test_a_row_is_named_by_its_number_in_the_file() -> None:
 
 
 def test_without_a_test_set_there_are_two_splits() -> None:
-    assert list(inspect_data(configure("data.test=null")).classes) == ["train", "valid"]
+    assert list(inspect(configure("data.test=null")).classes) == ["train", "valid"]
 
 
 def test_all_of_it_is_json() -> None:
-    found = inspect_data(configure()).to_dict()
+    found = inspect(configure()).to_dict()
     assert {
         "classes",
         "lengths",

@@ -69,19 +69,19 @@ def sha256_of(name: str) -> str:
 def load(
     config: Config, split: Any, path: Path | None = None
 ) -> tuple[EncodedSplit, dict[str, Any]]:
-    data = load_training_data(configure())
-    return load_split(config, split, data.vocab, data.label_names, path)
+    data = load_training_data(configure().data_settings)
+    return load_split(config.data_settings, split, data.vocab, data.label_names, path)
 
 
 def test_training_and_validation_rows_make_up_the_training_file() -> None:
-    data = load_training_data(configure())
+    data = load_training_data(configure().data_settings)
     assert sorted([*rows_of(data.train, data), *rows_of(data.valid, data)]) == sorted(
         TRAIN
     )
 
 
 def test_rows_are_split_by_the_seed_and_the_fraction_of_the_config() -> None:
-    data = load_training_data(configure("seed=7"))
+    data = load_training_data(configure("seed=7").data_settings)
     train, valid = split_rows(np.array([0, 1] * 10), 0.2, seed=7)
     assert rows_of(data.train, data) == [TRAIN[row] for row in train]
     assert rows_of(data.valid, data) == [TRAIN[row] for row in valid]
@@ -89,20 +89,20 @@ def test_rows_are_split_by_the_seed_and_the_fraction_of_the_config() -> None:
 
 def test_words_of_validation_rows_alone_are_unknown() -> None:
     rows = [f"{'ab'[row % 2]},word{row}" for row in range(20)]
-    data = load_training_data(configure(train=write("own.csv", rows)))
+    data = load_training_data(configure(train=write("own.csv", rows)).data_settings)
     assert set(words_of(data.valid, data.vocab)) == {"<unk>"}
 
 
 def test_words_of_training_rows_alone_make_the_vocabulary() -> None:
     rows = [f"{'ab'[row % 2]},word{row}" for row in range(20)]
-    data = load_training_data(configure(train=write("own.csv", rows)))
+    data = load_training_data(configure(train=write("own.csv", rows)).data_settings)
     assert sorted(data.vocab.words[2:]) == sorted(words_of(data.train, data.vocab))
 
 
 def test_counts_of_validation_rows_do_not_help_a_word_into_the_vocabulary() -> None:
     rows = [f"{'ab'[row % 2]},same word{row // 2}" for row in range(40)]
     data = load_training_data(
-        configure("text.min_freq=2", train=write("own.csv", rows))
+        configure("text.min_freq=2", train=write("own.csv", rows)).data_settings
     )
     both = {
         word
@@ -114,23 +114,25 @@ def test_counts_of_validation_rows_do_not_help_a_word_into_the_vocabulary() -> N
 
 def test_the_limits_of_the_config_hold_for_the_vocabulary() -> None:
     data = load_training_data(
-        configure("text.max_vocab=4", valid=write("valid.csv", VALID))
+        configure("text.max_vocab=4", valid=write("valid.csv", VALID)).data_settings
     )
     assert data.vocab.words == ["<pad>", "<unk>", "two", "one"]
 
 
 def test_a_validation_file_of_ones_own_is_taken_whole() -> None:
-    data = load_training_data(configure(valid=write("valid.csv", VALID)))
+    data = load_training_data(configure(valid=write("valid.csv", VALID)).data_settings)
     assert words_of(data.valid, data.vocab) == ["three <unk>", "one"]
 
 
 def test_with_a_validation_file_all_training_rows_are_for_training() -> None:
-    data = load_training_data(configure(valid=write("valid.csv", VALID)))
+    data = load_training_data(configure(valid=write("valid.csv", VALID)).data_settings)
     assert rows_of(data.train, data) == TRAIN
 
 
 def test_labels_of_a_validation_file_are_numbers_into_those_of_training() -> None:
-    data = load_training_data(configure(valid=write("valid.csv", ["b,one", "b,two"])))
+    data = load_training_data(
+        configure(valid=write("valid.csv", ["b,one", "b,two"])).data_settings
+    )
     assert data.valid.labels.tolist() == [1, 1]
 
 
@@ -140,13 +142,13 @@ def test_a_label_that_training_lacks_is_named_with_file_and_row() -> None:
         DataError,
         match=r"^valid\.csv: row 3: unknown label 'c': expected one of 'a', 'b'; ",
     ):
-        load_training_data(config)
+        load_training_data(config.data_settings)
 
 
 def test_one_class_alone_is_refused() -> None:
     config = configure(train=write("own.csv", ["a,one", "a,two"] * 10))
     with pytest.raises(DataError) as caught:
-        load_training_data(config)
+        load_training_data(config.data_settings)
     assert (
         str(caught.value) == "own.csv: all 20 rows have the label 'a': "
         "a classifier needs two classes or more: is data.label the right column?"
@@ -156,13 +158,13 @@ def test_one_class_alone_is_refused() -> None:
 @pytest.mark.parametrize("valid", [None, "valid.csv"])
 def test_the_test_file_stays_closed(valid: str | None) -> None:
     write("valid.csv", VALID)
-    data = load_training_data(configure(test="missing.csv", valid=valid))
+    data = load_training_data(configure(test="missing.csv", valid=valid).data_settings)
     assert data.label_names == ["a", "b"]
 
 
 def test_a_missing_training_file_is_named() -> None:
     with pytest.raises(DataError, match=r"^none\.csv: no such file$"):
-        load_training_data(configure(train="none.csv"))
+        load_training_data(configure(train="none.csv").data_settings)
 
 
 @pytest.mark.parametrize("valid", [None, "valid.csv"])
@@ -172,8 +174,8 @@ def test_a_split_loaded_again_is_that_of_training(
 ) -> None:
     write("valid.csv", VALID)
     config = configure("seed=5", valid=valid)
-    data = load_training_data(config)
-    again, _ = load_split(config, split, data.vocab, data.label_names)
+    data = load_training_data(config.data_settings)
+    again, _ = load_split(config.data_settings, split, data.vocab, data.label_names)
     assert rows_of(again, data) == rows_of(getattr(data, split), data)
 
 
@@ -189,9 +191,9 @@ def test_the_test_split_is_the_test_file() -> None:
 
 
 def test_words_that_training_lacks_are_unknown_in_the_test_split() -> None:
-    data = load_training_data(configure())
+    data = load_training_data(configure().data_settings)
     split, _ = load_split(
-        configure(test=write("test.csv", TEST)),
+        configure(test=write("test.csv", TEST)).data_settings,
         "test",
         Vocab(["<pad>", "<unk>", "two", "one"]),
         data.label_names,
@@ -204,9 +206,9 @@ def test_words_that_training_lacks_are_unknown_in_the_test_split() -> None:
 
 
 def test_labels_of_a_split_follow_the_order_of_the_run() -> None:
-    vocab = load_training_data(configure()).vocab
+    vocab = load_training_data(configure().data_settings).vocab
     split, _ = load_split(
-        configure(test=write("test.csv", TEST)), "test", vocab, ["b", "a"]
+        configure(test=write("test.csv", TEST)).data_settings, "test", vocab, ["b", "a"]
     )
     assert split.labels.tolist() == [1, 0, 1]
 
@@ -251,8 +253,8 @@ def test_a_label_in_the_test_file_that_training_lacks_is_named() -> None:
 
 def test_training_validation_and_test_rows_make_up_the_file() -> None:
     config = configure(test_fraction=0.2)
-    data = load_training_data(config)
-    test, _ = load_split(config, "test", data.vocab, data.label_names)
+    data = load_training_data(config.data_settings)
+    test, _ = load_split(config.data_settings, "test", data.vocab, data.label_names)
     parts = [*rows_of(data.train, data), *rows_of(data.valid, data)]
     assert len(test.labels) == 4
     assert sorted(parts + rows_of(test, data)) == sorted(TRAIN)
@@ -267,8 +269,14 @@ def test_no_setting_but_the_fraction_moves_a_test_row(override: str) -> None:
     drawn = []
     for overrides in ([], [override]):
         config = configure(*overrides, test_fraction=0.2, train=write("own.csv", rows))
-        drawn.append(words_of(load_split(config, "test", words, ["a", "b"])[0], words))
-        assert not set(drawn[0]) & set(load_training_data(config).vocab.words)
+        drawn.append(
+            words_of(
+                load_split(config.data_settings, "test", words, ["a", "b"])[0], words
+            )
+        )
+        assert not set(drawn[0]) & set(
+            load_training_data(config.data_settings).vocab.words
+        )
     assert drawn[0] == drawn[1]
 
 
@@ -277,14 +285,16 @@ def test_words_of_test_rows_are_not_in_the_vocabulary_of_a_language_model_either
 ):
     rows = [f"{'ab'[row % 2]},word{row}" for row in range(60)]
     config = configure(test_fraction=0.2, train=write("own.csv", rows))
-    both = load_training_data(config)
-    assert set(load_language_data(config).vocab.words) == set(both.vocab.words)
+    both = load_training_data(config.data_settings)
+    assert set(load_language_data(config.data_settings).vocab.words) == set(
+        both.vocab.words
+    )
     assert len(both.vocab) == 2 + 60 - 12 - len(both.valid.labels)
 
 
 def test_with_a_validation_file_the_test_rows_are_still_kept_from_training() -> None:
     config = configure(test_fraction=0.2, valid=write("valid.csv", VALID))
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     assert (len(data.train.labels), len(data.valid.labels)) == (16, 2)
     assert data.fingerprint["split"].keys() == {"test_fraction", "test_rows_sha256"}
 

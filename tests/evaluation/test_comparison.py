@@ -80,9 +80,9 @@ def test_settings_are_those_that_are_not_the_same_everywhere(
     make_config: MakeConfig,
 ) -> None:
     configs = [
-        make_config(),
-        make_config("model.cell=gru"),
-        make_config("train.clip_norm=null"),
+        make_config().model_dump(),
+        make_config("model.cell=gru").model_dump(),
+        make_config("train.clip_norm=null").model_dump(),
     ]
     assert differing_settings(configs) == {
         "model.cell": ["lstm", "gru", "lstm"],

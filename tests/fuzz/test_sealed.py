@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rnncls import RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.cache import cache_dir, load_cached
 from rnncls.data.datasets import load_labelled
 from rnncls.machine.arrays import load_arrays
@@ -85,7 +86,7 @@ def run(tmp_path: Path) -> Path:
         parse_config(text, "fuzz.yaml"),
         Vocab(["<pad>", "<unk>", "oslo", "\u200d"]),
     )
-    create_run(path, config, vocab, ["sport", "world"])
+    create_run(path, dump_config(config), vocab, ["sport", "world"])
     save_model(path, TextClassifier(config.model, len(vocab), 2))
     return path
 

@@ -14,6 +14,7 @@ import torch
 from rnncls import RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import write_json
@@ -230,7 +231,12 @@ def test_a_config_that_claims_a_huge_network_takes_no_memory(
     config = parse_config(
         toy_yaml(tmp_path / "toy.csv"), "toy.yaml", [f"model.{override}"]
     )
-    create_run(Path("huge"), config, Vocab(["<pad>", "<unk>", "a"]), ["sport", "world"])
+    create_run(
+        Path("huge"),
+        dump_config(config),
+        Vocab(["<pad>", "<unk>", "a"]),
+        ["sport", "world"],
+    )
     save_tensors(
         RunFolder(Path("huge")).model,
         {"a": torch.zeros(3)},

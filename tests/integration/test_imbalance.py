@@ -43,7 +43,7 @@ def judge_rare(*overrides: str) -> tuple[float, float]:
     write_rows(Path("train.csv"), seed=0)
     write_rows(Path("valid.csv"), seed=1)
     config = parse_config(CONFIG, "imbalance.yaml", overrides)
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed

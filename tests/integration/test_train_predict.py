@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.run_evaluation import evaluate_run
@@ -40,7 +41,7 @@ NOISY = ("model.dropout=0.3", "model.word_dropout=0.2", "train.max_epochs=3")
 
 
 def start(config: Config) -> Trainer[Any]:
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     return build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed
@@ -68,7 +69,7 @@ def run_on(trainer: Trainer[Any], num_steps: int | None = None) -> list[Row]:
 def resume(config: Config, trainer: Trainer[Any]) -> Trainer[Any]:
     """Return a new trainer that goes on from the state that another one has saved."""
     path = Path("state")
-    create_run(path, config, trainer.data.vocab, trainer.data.label_names)
+    create_run(path, dump_config(config), trainer.data.vocab, trainer.data.label_names)
     save_state(trainer, path)
     again = start(config)
     torch.manual_seed(12345)  # what was drawn in the meantime must not matter
@@ -114,7 +115,9 @@ def test_a_loaded_run_predicts_what_the_trained_model_does(
     )
     trainer = start(config)
     run_on(trainer)
-    create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    create_run(
+        Path("run"), dump_config(config), trainer.data.vocab, trainer.data.label_names
+    )
     save_model(Path("run"), trainer.model)
 
     texts = [*read_texts(toy_csv), "", "zanzibar", "rovers " * 300]
@@ -136,7 +139,9 @@ def test_a_loaded_run_predicts_the_same_with_each_pooling(
         config := make_config(f"model.pooling=[{pooling}]", "model.num_layers=2")
     )
     run_on(trainer)
-    create_run(Path("run"), config, trainer.data.vocab, trainer.data.label_names)
+    create_run(
+        Path("run"), dump_config(config), trainer.data.vocab, trainer.data.label_names
+    )
     save_model(Path("run"), trainer.model)
     encoded = encode_texts(
         tokenize_texts(read_texts(toy_csv), config.text), trainer.data.vocab

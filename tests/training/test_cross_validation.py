@@ -129,7 +129,10 @@ def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(
     config = make_config("data.test=null", "data.test_fraction=0.3")
     found, sources = cross_validate(config, 2), sources_of(config)
     test, _ = load_split(
-        config, "test", Vocab(["<pad>", "<unk>"]), sources.train.label_names
+        config.data_settings,
+        "test",
+        Vocab(["<pad>", "<unk>"]),
+        sources.train.label_names,
     )
     assert (
         len(test.rows),
@@ -184,7 +187,7 @@ def test_a_fold_is_judged_as_by_a_run_on_a_file_without_it(
     )
     run = load_uncalibrated(Path("run"))
     held, _ = load_split(
-        run.config,
+        run.config.data_settings,
         "test",
         run.classifier.vocab,
         run.classifier.label_names,

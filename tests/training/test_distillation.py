@@ -52,9 +52,13 @@ def test_targets_are_the_labels_mixed_with_the_mean_opinion(
     config = make_config(
         SPLIT, f"train.teachers={teachers}", "train.teacher_weight=0.25"
     )
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     targets = torch.from_numpy(
-        np.asarray(add_distillation_targets(config, data, CPU).targets)
+        np.asarray(
+            add_distillation_targets(
+                config.train, config.data_settings, data, CPU
+            ).targets
+        )
     )
     assert targets.shape == (len(data.train.labels), 2)
     opinions = []
@@ -94,8 +98,10 @@ def test_a_teacher_reads_its_own_columns(make_config: MakeConfig) -> None:
     config = make_config(
         "data.text=[description]", "train.teachers=[one]", "train.teacher_weight=1.0"
     )
-    data = load_training_data(config)
-    opinions = add_distillation_targets(config, data, CPU).targets
+    data = load_training_data(config.data_settings)
+    opinions = add_distillation_targets(
+        config.train, config.data_settings, data, CPU
+    ).targets
     assert opinions is not None
     assert (
         opinions.argmax(axis=1) == data.train.labels
@@ -111,10 +117,10 @@ def test_the_loss_is_that_against_the_targets(
         "model.dropout=0",
         "train.label_smoothing=0.2",
     )
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     seed_everything(0)
     model = build_model(config, data)
-    taught = add_distillation_targets(config, data, CPU)
+    taught = add_distillation_targets(config.train, config.data_settings, data, CPU)
     trainer = build_classifier_trainer(config.train, model, taught, config.seed)
     batch = assemble(data.train.texts, np.arange(20))
     logits = model(batch.token_ids, batch.lengths, is_ragged=batch.is_ragged).detach()
@@ -235,7 +241,9 @@ def test_a_teacher_that_is_not_there_is_named(make_config: MakeConfig) -> None:
 
 def test_one_split_seed_is_one_split_for_all_seeds(make_config: MakeConfig) -> None:
     splits = [
-        load_training_data(make_config(*overrides)).valid.texts.starts.tolist()
+        load_training_data(
+            make_config(*overrides).data_settings
+        ).valid.texts.starts.tolist()
         for overrides in ([SPLIT, "seed=1"], [SPLIT, "seed=2"], ["seed=3"], ["seed=2"])
     ]
     assert splits[0] == splits[1] == splits[2] != splits[3]

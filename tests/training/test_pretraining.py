@@ -61,8 +61,10 @@ def test_unlabelled_files_bring_words_and_rows(
     (tmp_path / "more.jsonl").write_text(
         '{"title": "tromso", "description": "is far"}\n', encoding="utf-8"
     )
-    plain = load_language_data(make_config())
-    more = load_language_data(make_config("data.unlabelled=[more.txt, more.jsonl]"))
+    plain = load_language_data(make_config().data_settings)
+    more = load_language_data(
+        make_config("data.unlabelled=[more.txt, more.jsonl]").data_settings
+    )
     assert {"kiruna", "tromso", "far"} <= set(more.vocab.words) - set(plain.vocab.words)
     assert len(more.train.texts) == len(plain.train.texts) + 3
     assert len(more.valid.texts) == len(plain.valid.texts)
@@ -78,8 +80,8 @@ def test_unlabelled_files_bring_words_and_rows(
 
 def test_the_validation_rows_are_the_classifiers(make_config: MakeConfig) -> None:
     language, labelled = (
-        load_language_data(make_config()),
-        load_training_data(make_config()),
+        load_language_data(make_config().data_settings),
+        load_training_data(make_config().data_settings),
     )
     assert language.vocab.words == labelled.vocab.words
     assert language.valid.labels.tolist() == labelled.valid.labels.tolist()
@@ -228,10 +230,10 @@ def test_a_classifier_starts_from_its_words_and_weights(
 ) -> None:
     config = make_config(f"model.pretrained={pretrained}", "text.min_freq=1000")
     found = load_pretrained(config.text, config.model)
-    data = load_training_data(config, found.vocab)
+    data = load_training_data(config.data_settings, found.vocab)
     model = build_model(config, data, found)
     assert data.vocab.words == found.vocab.words
-    fresh = build_model(make_config(), load_training_data(make_config()))
+    fresh = build_model(make_config(), load_training_data(make_config().data_settings))
     for name, weight in model.state_dict().items():
         expected = fresh if name.startswith("linear") else found.weights
         expected = expected if isinstance(expected, dict) else expected.state_dict()
@@ -395,7 +397,7 @@ def test_pretrained_vectors_are_where_it_starts(
 
 def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) -> None:
     config = make_config()
-    data = load_language_data(config)
+    data = load_language_data(config.data_settings)
     model = LanguageModel(config.model, len(data.vocab))
     trainer = build_language_model_trainer(config, model, data)
     texts, loss, num_predictions = data.valid.texts, 0.0, 0
@@ -420,7 +422,9 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
     assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"] < 20
     config = make_config(*shape, f"model.pretrained={tmp_path / 'grid'}")
     taken = load_pretrained(config.text, config.model)
-    model = build_model(config, load_training_data(config, taken.vocab), taken)
+    model = build_model(
+        config, load_training_data(config.data_settings, taken.vocab), taken
+    )
     assert all(
         torch.equal(model.state_dict()[name], weight)
         for name, weight in taken.weights.items()

@@ -175,7 +175,7 @@ def test_the_temperature_makes_the_validation_rows_more_probable(
 ) -> None:
     config = make_config("train.label_smoothing=0.3")
     train(config, Path("run"))
-    data, losses = load_training_data(config), []
+    data, losses = load_training_data(config.data_settings), []
     for load in (load_run, load_uncalibrated):
         logits = compute_logits(load(Path("run")).classifier.model, data.valid.texts)
         losses.append(

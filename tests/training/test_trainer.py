@@ -36,7 +36,7 @@ MakeConfig = Callable[..., Config]
 
 def start(config: Config, num_threads: int | None = None) -> Trainer[TextClassifier]:
     """Return a new trainer, by default with as many threads as torch has."""
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     model = build_model(config, data)
     workers = None if num_threads is None else Workers(num_threads)

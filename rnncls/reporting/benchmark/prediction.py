@@ -37,7 +37,7 @@ def benchmark_prediction(config: Config) -> dict[str, Any]:
     """Return the speed of prediction, measured with untrained weights."""
     seed_everything(config.seed)
     tune_malloc()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     model = build_model(config, data)
     classifier = Classifier(config.text, data.vocab, data.label_names, model)
     predictor = Predictor(classifier, resolve_device("cpu"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.benchmark.timing import seconds
 from rnncls.reporting.benchmark.training_step import (
@@ -54,7 +55,7 @@ def measure_saving(
     """
     with tempfile.TemporaryDirectory(prefix=".rnncls-benchmark-", dir=".") as folder:
         path = Path(folder)
-        create_run(path, config, trainer.data.vocab, trainer.label_names)
+        create_run(path, dump_config(config), trainer.data.vocab, trainer.label_names)
         save_s, save_best_s = _time_saves(trainer, path)
         num_bytes = RunFolder(path).state.stat().st_size
     num_tokens = int(trainer.data.train.texts.lengths.sum())

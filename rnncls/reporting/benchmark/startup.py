@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_training_data
 from rnncls.reporting.benchmark.timing import describe_machine, seconds
 from rnncls.runs.run import create_run
@@ -36,8 +37,8 @@ def benchmark_startup(config_file: Path, config: Config) -> dict[str, Any]:
 
 
 def _save_untrained_run(path: Path, config: Config) -> None:
-    data = load_training_data(config)
-    create_run(path, config, data.vocab, data.label_names)
+    data = load_training_data(config.data_settings)
+    create_run(path, dump_config(config), data.vocab, data.label_names)
     save_model(path, build_model(config, data))
 
 

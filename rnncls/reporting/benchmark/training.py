@@ -28,7 +28,7 @@ def benchmark_training(config: Config) -> dict[str, Any]:
     """Return the speed of training, and the cost of saving and of more words."""
     seed_everything(config.seed)
     tune_malloc()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     model = build_model(config, data)
     trainer = build_classifier_trainer(config.train, model, data, config.seed)
     result = asdict(compare_training(trainer, config.model))

@@ -18,7 +18,7 @@ MakeConfig = Callable[..., Config]
 
 def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
     config = make_config()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     run = Classifier(
         text=config.text,
         vocab=data.vocab,

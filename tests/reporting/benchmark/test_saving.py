@@ -25,7 +25,7 @@ def test_the_cost_of_saving_is_its_share_of_an_epoch(
     make_config: MakeConfig, tokens_per_s: float, num_saves: int
 ) -> None:
     config = make_config("train.save_every=100.0")
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed
     )

@@ -26,7 +26,7 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
     config = make_config()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
         config.train, build_model(config, data), data, config.seed
     )
@@ -42,7 +42,7 @@ def test_more_words_are_the_same_texts_in_more_rows(
 ) -> None:
     monkeypatch.setattr(training_step, "VOCAB_SIZE", 50)
     config = make_config()
-    data = load_training_data(config)
+    data = load_training_data(config.data_settings)
     ratio, lowest, highest = compare_vocabularies(config, data)
     assert 0 < lowest <= ratio <= highest
     many = scattered_trainer(config, data, 500)
