@@ -87,7 +87,10 @@ def measure_rnncls(config: Config, seconds: float, _side: str) -> float:
     tune_malloc()
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
     texts = data.train.texts
     plan = itertools.cycle(

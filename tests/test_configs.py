@@ -36,7 +36,10 @@ def test_a_config_trains_a_step(path: Path, tmp_path: Path) -> None:
         config = load_config(path, [f"data.root={tmp_path}", f"text.vectors={vectors}"])
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
     before = trainer.model.linear.weight.detach().clone()
     step = next(trainer.steps())

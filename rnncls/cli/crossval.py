@@ -42,6 +42,7 @@ def crossval_command(
     The test file is not read.
     """
     from rnncls.config.loading import load_config
+    from rnncls.config.yaml_format import dump_config
 
     device_override = [f"device={device}"] if device else []
     checked = load_config(config, [*(set_ or []), *device_override])
@@ -64,7 +65,7 @@ def crossval_command(
         if out is None:
             release_if_empty(path)
         raise
-    result = save_cross_validation(validation, checked, path)
+    result = save_cross_validation(validation, dump_config(checked), path)
     if json_:
         typer.echo(json.dumps(result))
         return

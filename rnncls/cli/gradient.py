@@ -116,7 +116,9 @@ def measure_fresh(
     chosen = choose_rows(rows, num_rows, first.seed)
     measured = []
     for config in configs:
-        model = initial_model(config, data.vocab, data.label_names)
+        model = initial_model(
+            config.model, config.text, config.seed, data.vocab, data.label_names
+        )
         measured += measure_network(config.model.cell, "first", model, chosen)
     return measured, _origin(origin, len(chosen.labels))
 

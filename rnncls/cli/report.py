@@ -67,7 +67,7 @@ def report_command(
     folder, source = RunFolder(path), source_name(split, data)
     target = output or folder.report(source)
     save_confusion(folder.confusion(source), result.scores)
-    save_report(target, result, history, evaluation.run.config, drawn)
+    save_report(target, result, history, evaluation.run.config.model_dump(), drawn)
     if pictures is not None:
         save_pictures(pictures, drawn)
     typer.echo(str(target))

@@ -1,6 +1,6 @@
 """The report of a run: a page with its scores, calibration, errors and training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from rnncls.config.sections import Config
 from rnncls.evaluation.calibration import (
     Bin,
     SelectiveAccuracy,
@@ -177,7 +176,7 @@ def save_report(
     path: Path,
     result: EvaluationResult,
     history: TrainingHistory,
-    config: Config,
+    settings: Mapping[str, Any],
     pictures: dict[str, Picture],
 ) -> None:
     """Write the report of a run.
@@ -186,7 +185,7 @@ def save_report(
         path: The file to write.
         result: The evaluation.
         history: What the run folder says about the training.
-        config: The config of the run, which the page lists.
+        settings: The config of the run by section, which the page lists.
         pictures: What `plot_pictures` returned.
 
     Raises:
@@ -204,7 +203,7 @@ def save_report(
     curves = pictures["curves"].as_part() if history.rows else None
     parts.append(html.heading("Training"))
     parts += training_parts(history.rows, history.summary, curves)
-    parts.append(config_table(config))
+    parts.append(config_table(settings))
     html.save_page(path, f"Report on {result.run_path.name}", parts)
 
 

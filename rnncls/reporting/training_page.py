@@ -1,11 +1,10 @@
 """The parts of a run's report that describe its training and its config."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from rnncls.config.sections import Config
 from rnncls.reporting import html
 
 _EPOCH_COLUMNS = {
@@ -78,11 +77,11 @@ def _summary_table(summary: dict[str, Any]) -> Markup:
     return html.table("Facts", ["fact", "value"], rows, num_texts=2)
 
 
-def config_table(config: Config) -> Markup:
+def config_table(settings: Mapping[str, Any]) -> Markup:
     """Return all keys of the config and their values."""
     rows = [
         [f"{section}.{key}", str(value)]
-        for section, values in config.model_dump().items()
+        for section, values in settings.items()
         if isinstance(values, dict)
         for key, value in values.items()
     ]

@@ -19,7 +19,7 @@ def find_unfinished(config: Config) -> Path:
         folder = RunFolder(path)
         is_classifier = folder.config.exists() and folder.labels.exists()
         is_run = is_classifier and not path.is_symlink()
-        if is_run and not folder.summary.exists() and _has_config(path, config):
+        if is_run and not folder.summary.exists() and _load_config(path) == config:
             unfinished.append(path)
     if not unfinished:
         raise RunError(
@@ -29,12 +29,12 @@ def find_unfinished(config: Config) -> Path:
     return max(unfinished, key=_saved_at)
 
 
-def _has_config(path: Path, config: Config) -> bool:
-    """Whether a run has this config, whichever version of rnncls wrote it."""
+def _load_config(path: Path) -> Config | None:
+    """Load the config of a run of any version of rnncls; None: it is invalid."""
     try:
-        return load_config(RunFolder(path).config) == config
+        return load_config(RunFolder(path).config)
     except ConfigError:
-        return False
+        return None
 
 
 def _saved_at(path: Path) -> float:

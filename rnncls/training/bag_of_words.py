@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnncls import RunError
 from rnncls.config.loading import load_config, parse_config
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, TrainSection
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_training_data
 from rnncls.nn.classifier import TextClassifier
@@ -43,7 +43,7 @@ def train_or_load_bag(run: Run, overrides: list[str], *, use_cache: bool = True)
     may_enlarge = not changed_keys & {"train.batch_size", "train.lr"}
     accepted = [config]
     if may_enlarge:
-        accepted.append(with_larger_batches(config))
+        accepted.append(config.replace(train=with_larger_batches(config.train)))
     folder = RunFolder(path)
     if not folder.model.exists() or load_config(folder.config) not in accepted:
         train_bag(config, path, may_enlarge=may_enlarge, use_cache=use_cache)
@@ -64,18 +64,16 @@ def bag_config(run: Run, overrides: list[str]) -> Config:
     return parse_config(dump_config(run.config), source, changes)
 
 
-def with_larger_batches(config: Config) -> Config:
-    """Return the config with larger batches and a higher learning rate.
+def with_larger_batches(section: TrainSection) -> TrainSection:
+    """Return the section with larger batches and a higher learning rate.
 
     A step of a bag of words mostly updates word vectors. Larger batches take a third of
     the time, with the same accuracy (docs/results/performance.md).
     """
-    section = config.train
-    changed = section.replace(
+    return section.replace(
         batch_size=BATCH_FACTOR * section.batch_size,
         lr=BATCH_FACTOR**0.5 * section.lr,
     )
-    return config.replace(train=changed)
 
 
 def train_bag(
@@ -93,13 +91,19 @@ def train_bag(
         RnnclsError: The config or the data is invalid, or the folder is not writable.
     """
     logger.info("training a bag of words of the same embedding, kept in %s", path)
-    device = prepare_torch(config)
+    device = prepare_torch(
+        config.device,
+        config.seed,
+        config.model,
+        config.train,
+        deterministic=config.deterministic,
+    )
     data = load_training_data(config.data_settings, use_cache=use_cache)
     if may_enlarge:
-        larger = with_larger_batches(config)
-        if len(data.train.texts) >= MIN_STEPS * larger.train.batch_size:
-            config = larger
-    model = build_model(config, data).to(device)
+        larger = with_larger_batches(config.train)
+        if len(data.train.texts) >= MIN_STEPS * larger.batch_size:
+            config = config.replace(train=larger)
+    model = build_model(config.model, config.text.vectors, data).to(device)
     trainer = build_classifier_trainer(config.train, model, data, config.seed)
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:

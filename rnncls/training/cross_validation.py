@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError, DataError, Interrupted
-from rnncls.config.sections import Config, ModelSection, TrainSection
+from rnncls.config.sections import Config, DataSettings, ModelSection, TrainSection
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import (
     EncodedSplit,
@@ -138,7 +138,13 @@ def cross_validate(
         DataError: A file is wrong, or has too few rows for the folds.
         Interrupted: The user stopped it; nothing is saved.
     """
-    device = prepare_torch(config)
+    device = prepare_torch(
+        config.device,
+        config.seed,
+        config.model,
+        config.train,
+        deterministic=config.deterministic,
+    )
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     log_single_rows(sources)
     folds: list[Fold] = []
@@ -207,10 +213,13 @@ def run_folds(
     parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
-        data, held_out = hold_out(config, sources, rows)
+        data, held_out = hold_out(config.data_settings, sources, rows)
         seed_everything(config.seed)
         trainer = build_classifier_trainer(
-            config.train, build_model(config, data).to(device), data, config.seed
+            config.train,
+            build_model(config.model, config.text.vectors, data).to(device),
+            data,
+            config.seed,
         )
         fit(trainer, on_step)
         logits = compute_logits(trainer.eval_model, held_out.texts).numpy()
@@ -298,7 +307,7 @@ def log_single_rows(sources: Sources) -> None:
 
 
 def hold_out(
-    config: Config, sources: Sources, rows: npt.NDArray[np.int64]
+    settings: DataSettings, sources: Sources, rows: npt.NDArray[np.int64]
 ) -> tuple[TrainingData, EncodedSplit]:
     """Split off rows of the training file; return the training data and these rows.
 
@@ -310,17 +319,17 @@ def hold_out(
     """
     source = sources.train
     left = np.setdiff1d(sources.own_rows, rows)
-    if config.data.valid is None:
+    data, seed = settings.data, settings.seed
+    if data.valid is None:
         train, valid = split_rows(
-            source.labels[left],
-            config.data.valid_fraction,
-            split_seed(config.data, config.seed),
+            source.labels[left], data.valid_fraction, split_seed(data, seed)
         )
         kept = Sources(source, left[train], source, left[valid])
     else:
         kept = sources._replace(train_rows=left)
-    data = encode_training_data(kept, config.data, config.text, config.seed)
-    return data, encode_rows(source, rows, data.vocab, source.label_names)
+    training_data = encode_training_data(kept, data, settings.text, seed)
+    held_out = encode_rows(source, rows, training_data.vocab, source.label_names)
+    return training_data, held_out
 
 
 def fit(trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.training.cross_validation import CrossValidation, Fold
 
@@ -17,9 +15,14 @@ CONFIG, SCORES, PREDICTIONS = "config.yaml", "crossval.json", "predictions.csv"
 
 
 def save_cross_validation(
-    validation: CrossValidation, config: Config, path: Path
+    validation: CrossValidation, config_text: str, path: Path
 ) -> dict[str, Any]:
     """Write the config, the scores and the predictions into a folder.
+
+    Args:
+        validation: The result.
+        config_text: The config as YAML.
+        path: The folder.
 
     Returns:
         The scores, as a JSON object.
@@ -30,7 +33,7 @@ def save_cross_validation(
     scores = scores_json(validation)
     predictions = predictions_csv(validation)
     path.mkdir(parents=True, exist_ok=True)
-    write_atomic(path / CONFIG, dump_config(config).encode())
+    write_atomic(path / CONFIG, config_text.encode())
     write_atomic(path / PREDICTIONS, predictions.encode("utf-8", "backslashreplace"))
     write_json(path / SCORES, scores)
     return scores

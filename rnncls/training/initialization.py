@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rnncls import ConfigError
-from rnncls.config.sections import Config
+from rnncls.config.sections import ModelSection, TextSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.machine.device import (
     resolve_device,
@@ -28,23 +28,38 @@ from rnncls.text.vocab import Vocab
 logger = logging.getLogger(__name__)
 
 
-def prepare_torch(config: Config) -> torch.device:
+def prepare_torch(
+    device_name: str,
+    seed: int,
+    model: ModelSection,
+    train: TrainSection,
+    *,
+    deterministic: bool,
+) -> torch.device:
     """Set the seed, the kernels and the memory allocator, and return the device.
+
+    Args:
+        device_name: As `device` in the config names it.
+        seed: The seed of the run.
+        model: Gives the cell, which may not support each precision.
+        train: Gives the precision.
+        deterministic: Whether to use only deterministic GPU kernels.
 
     Raises:
         DeviceError: The device does not exist.
         ConfigError: The device does not support `train.precision`.
     """
-    device = init_process_group().local_device(resolve_device(config.device))
-    resolve_precision(config.train.precision, device, config.model.cell)
-    use_deterministic_kernels(wanted=config.deterministic)
+    device = init_process_group().local_device(resolve_device(device_name))
+    resolve_precision(train.precision, device, model.cell)
+    use_deterministic_kernels(wanted=deterministic)
     tune_malloc()
-    seed_everything(config.seed)
+    seed_everything(seed)
     return device
 
 
 def build_model(
-    config: Config,
+    section: ModelSection,
+    vectors: str | None,
     data: TrainingData,
     pretrained: Pretrained | None = None,
     *,
@@ -53,10 +68,11 @@ def build_model(
     """Return the network with its first weights.
 
     They are those of a pretrained language model, or random ones with pretrained word
-    vectors, if the config names any.
+    vectors, if there are any.
 
     Args:
-        config: All settings.
+        section: The shape of the network.
+        vectors: The pretrained word vectors, as `text.vectors` names them.
         data: For the number of words and of classes.
         pretrained: The language model to start from.
         is_fresh: Whether to load pretrained vectors. A resumed run loads weights of its
@@ -67,11 +83,11 @@ def build_model(
             the embedding.
     """
     with explain_sizes():
-        model = TextClassifier(config.model, len(data.vocab), len(data.label_names))
+        model = TextClassifier(section, len(data.vocab), len(data.label_names))
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
-    elif config.text.vectors is not None and is_fresh:
-        copy_vectors(model.embedding, config.text.vectors, data.vocab)
+    elif vectors is not None and is_fresh:
+        copy_vectors(model.embedding, vectors, data.vocab)
     return model
 
 
@@ -119,22 +135,26 @@ def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> No
 
 
 def initial_model(
-    config: Config, vocab: Vocab, label_names: list[str]
+    section: ModelSection,
+    text: TextSection,
+    seed: int,
+    vocab: Vocab,
+    label_names: list[str],
 ) -> TextClassifier:
-    """Return the network with the first weights of a training with this config.
+    """Return the network with the first weights of a training with these settings.
 
     Raises:
         RnnclsError: Its pretrained model or vectors no longer exist.
     """
     pretrained = None
-    if config.model.pretrained:
-        pretrained = load_pretrained(config.text, config.model)
-    seed_everything(config.seed)
-    model = TextClassifier(config.model, len(vocab), len(label_names)).eval()
+    if section.pretrained:
+        pretrained = load_pretrained(text, section)
+    seed_everything(seed)
+    model = TextClassifier(section, len(vocab), len(label_names)).eval()
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
-    elif config.text.vectors is not None:
-        copy_vectors(model.embedding, config.text.vectors, vocab)
+    elif text.vectors is not None:
+        copy_vectors(model.embedding, text.vectors, vocab)
     return model
 
 
@@ -143,5 +163,11 @@ def initial_model_of(run: Run) -> TextClassifier:
 
     For a run with teachers, it is another random draw of such weights.
     """
-    classifier = run.classifier
-    return initial_model(run.config, classifier.vocab, classifier.label_names)
+    config, classifier = run.config, run.classifier
+    return initial_model(
+        config.model,
+        config.text,
+        config.seed,
+        classifier.vocab,
+        classifier.label_names,
+    )

@@ -62,7 +62,7 @@ class OpenRun:
             return False
         self._lock.enter_context(lock_run(self._path))
         self._saved = load_saved_state(self._path, weights)
-        check_config(self._config, self._path, may_change=self._may_change)
+        check_config(self._config.model_dump(), self._path, may_change=self._may_change)
         return True
 
     def begin(self, trainer: Trainer[Any]) -> None:

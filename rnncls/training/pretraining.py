@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError
-from rnncls.config.sections import Config, ModelSection
+from rnncls.config.sections import Config, ModelSection, PretrainSection, TrainSection
 from rnncls.data.loading import TrainingData, load_language_data
 from rnncls.machine.files import write_json
 from rnncls.machine.processes import SINGLE
@@ -59,11 +59,25 @@ def pretrain(
     ) as run:
         check_starts_fresh(config.model.pretrained, path)
         check_model_section(config.model)
-        device = prepare_torch(config)
+        device = prepare_torch(
+            config.device,
+            config.seed,
+            config.model,
+            config.train,
+            deterministic=config.deterministic,
+        )
         vocab = load_vocab(path) if run.is_resumed and may_change else None
         data = load_language_data(config.data_settings, vocab, use_cache=use_cache)
-        model = build_language_model(config, data, is_fresh=not run.is_resumed)
-        trainer = build_language_model_trainer(config, model.to(device), data)
+        model = build_language_model(
+            config.model,
+            config.pretrain,
+            config.text.vectors,
+            data,
+            is_fresh=not run.is_resumed,
+        )
+        trainer = build_language_model_trainer(
+            config.pretrain, config.train, config.seed, model.to(device), data
+        )
         run.begin(trainer)
         with record_training(trainer, path) as record:
             for step in trainer.steps():
@@ -107,12 +121,19 @@ def check_model_section(section: ModelSection) -> None:
 
 
 def build_language_model(
-    config: Config, data: TrainingData, *, is_fresh: bool
+    model: ModelSection,
+    pretrain: PretrainSection,
+    vectors: str | None,
+    data: TrainingData,
+    *,
+    is_fresh: bool,
 ) -> LanguageModel:
     """Return the language model with its first weights.
 
     Args:
-        config: All settings.
+        model: The shape of the network.
+        pretrain: Gives the dropout.
+        vectors: The pretrained word vectors, as `text.vectors` names them.
         data: For the vocabulary.
         is_fresh: Whether the embedding starts from pretrained vectors, if there are; a
             resumed run has weights of its own.
@@ -120,18 +141,22 @@ def build_language_model(
     Raises:
         ConfigError: The network does not fit into memory, or the vectors are too wide.
     """
-    section = config.model.replace(
-        dropout=config.pretrain.dropout, word_dropout=config.pretrain.word_dropout
+    section = model.replace(
+        dropout=pretrain.dropout, word_dropout=pretrain.word_dropout
     )
     with explain_sizes():
-        model = LanguageModel(section, len(data.vocab))
-    if config.text.vectors is not None and is_fresh:
-        copy_vectors(model.embedding, config.text.vectors, data.vocab)
-    return model
+        network = LanguageModel(section, len(data.vocab))
+    if vectors is not None and is_fresh:
+        copy_vectors(network.embedding, vectors, data.vocab)
+    return network
 
 
 def build_language_model_trainer(
-    config: Config, model: LanguageModel, data: TrainingData
+    pretrain: PretrainSection,
+    train: TrainSection,
+    seed: int,
+    model: LanguageModel,
+    data: TrainingData,
 ) -> Trainer[LanguageModel]:
     """Return a trainer of a language model on its device, in a single process.
 
@@ -140,6 +165,6 @@ def build_language_model_trainer(
         DataError: There is no word to predict.
     """
     workers = start_workers(model.embedding.weight.device)
-    task = LanguageModelTask(model, data, config.train.precision, workers)
-    options = TrainOptions.from_pretrain(config.pretrain, config.train)
-    return Trainer(task, options, config.seed, workers, SINGLE)
+    task = LanguageModelTask(model, data, train.precision, workers)
+    options = TrainOptions.from_pretrain(pretrain, train)
+    return Trainer(task, options, seed, workers, SINGLE)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rnncls import ConfigError, RunError
-from rnncls.config.sections import Config
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
 from rnncls.runs.weights import (
@@ -128,15 +127,15 @@ def check_compatible(
     raise RunError(message)
 
 
-def check_config(config: Config, path: Path, *, may_change: bool) -> None:
+def check_config(settings: Mapping[str, Any], path: Path, *, may_change: bool) -> None:
     """Check the config of a run to resume, before any data is read.
 
     Raises:
-        ConfigError: It differs from `config`, and may not.
+        ConfigError: It differs from `settings`, and may not.
         RunError: The config of the run is damaged.
     """
     saved = Snapshot(flatten(load_run_config(path).model_dump()))
-    present = Snapshot(flatten(config.model_dump()))
+    present = Snapshot(flatten(settings))
     differences = find_differences(saved, present)
     check_compatible(path, differences, may_change=may_change)
 

@@ -8,16 +8,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, ModelSection
 from rnncls.data.datasets import find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.data_check import check_not_trained_on
-from rnncls.runs.pretrained import Pretrained, load_pretrained
+from rnncls.runs.pretrained import load_pretrained
 from rnncls.runs.weights import load_vocab
-from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
@@ -52,7 +49,13 @@ def train(
     processes = init_process_group()
     with open_run(config, path, processes, resume=resume, may_change=may_change) as run:
         with processes.raise_everywhere():
-            device = prepare_torch(config)
+            device = prepare_torch(
+                config.device,
+                config.seed,
+                config.model,
+                config.train,
+                deterministic=config.deterministic,
+            )
         with processes.local_main_first():  # it fills the cache for the others
             pretrained, vocab = None, None
             if run.is_resumed and (config.model.pretrained or may_change):
@@ -60,8 +63,23 @@ def train(
             elif config.model.pretrained:
                 pretrained = load_pretrained(config.text, config.model)
                 vocab = pretrained.vocab
-            data = load_data(config, vocab, pretrained, device, use_cache=use_cache)
-            model = build_model(config, data, pretrained, is_fresh=not run.is_resumed)
+            log_unused_keys(config.model)
+            settings = config.data_settings
+            data = load_training_data(settings, vocab, use_cache=use_cache)
+            if pretrained is not None:
+                test_file = find_test_file(config.data)
+                check_pretraining_data(config.model, data, test_file)
+            if config.train.teachers:
+                data = add_distillation_targets(
+                    config.train, settings, data, device, use_cache=use_cache
+                )
+            model = build_model(
+                config.model,
+                config.text.vectors,
+                data,
+                pretrained,
+                is_fresh=not run.is_resumed,
+            )
             model = model.to(device)
             trainer = build_classifier_trainer(config.train, model, data, config.seed)
         run.begin(trainer)
@@ -72,40 +90,22 @@ def train(
         return finish_run(trainer, config.model, path, is_calibrated=calibrate)
 
 
-def load_data(
-    config: Config,
-    vocab: Vocab | None,
-    pretrained: Pretrained | None,
-    device: torch.device,
-    *,
-    use_cache: bool,
-) -> TrainingData:
-    """Load the training and validation rows, with the teachers' targets if there are.
-
-    Args:
-        config: All settings.
-        vocab: The words; None: those of the training rows.
-        pretrained: The language model that the classifier starts from.
-        device: Where the teachers run.
-        use_cache: Read and write the cache of tokenised files.
+def check_pretraining_data(
+    section: ModelSection, data: TrainingData, test_file: Path | None
+) -> None:
+    """Check that the language model to start from was not trained on held-out rows.
 
     Raises:
-        RnnclsError: The config or the data is wrong.
+        RnnclsError: It may have been trained on validation or test rows.
     """
-    if config.model.cell == "none":
+    folder = Path(section.pretrained or "")
+    check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
+
+
+def log_unused_keys(section: ModelSection) -> None:
+    """Log the keys that have no effect without a recurrent cell."""
+    if section.cell == "none":
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
             " bidirectional and pooling have no effect"
         )
-    data = load_training_data(config.data_settings, vocab, use_cache=use_cache)
-    if pretrained is not None:
-        folder, test_file = (
-            Path(config.model.pretrained or ""),
-            find_test_file(config.data),
-        )
-        check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
-    if config.train.teachers:
-        data = add_distillation_targets(
-            config.train, config.data_settings, data, device, use_cache=use_cache
-        )
-    return data

@@ -99,18 +99,20 @@ def change(config: Config, values: Mapping[str, Value]) -> Config:
 
 
 def draw(
-    trial: "optuna.Trial", config: Config, space: Mapping[str, Choice | Range]
+    trial: "optuna.Trial", cell: str, space: Mapping[str, Choice | Range]
 ) -> dict[str, Value]:
     """Sample a value for each key that has an effect.
 
     Without a recurrent layer, the keys that shape one are left out.
+
+    Args:
+        trial: The trial to sample for.
+        cell: The cell, if the space does not contain `model.cell`.
+        space: The keys and their values.
     """
     values: dict[str, Value] = {}
     for key, kind in space.items():  # model.cell stands before what hangs on it
-        if (
-            key in _OF_THE_RECURRENT_LAYER
-            and values.get("model.cell", config.model.cell) == "none"
-        ):
+        if key in _OF_THE_RECURRENT_LAYER and values.get("model.cell", cell) == "none":
             continue
         if isinstance(kind, Choice):
             values[key] = trial.suggest_categorical(key, kind.values)

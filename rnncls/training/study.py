@@ -10,8 +10,6 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 
 from rnncls import ConfigError, RunError
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import Sources
 from rnncls.machine.files import read_bytes, write_atomic
@@ -55,7 +53,7 @@ def check_journal(path: Path) -> None:
 
 
 def open_study(
-    path: Path, config: Config, goal: Goal, sources: Sources
+    path: Path, config_text: str, goal: Goal, sources: Sources
 ) -> optuna.Study:
     """Open the study in a folder that this process has locked, or create it.
 
@@ -78,19 +76,19 @@ def open_study(
         )
     except (ValueError, KeyError) as error:
         raise RunError(f"{journal}: damaged: {error}") from error
-    _check_same_search(study, path, _describe_search(config, goal, sources))
+    _check_same_search(study, path, _describe_search(config_text, goal, sources))
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
 
 
-def _describe_search(config: Config, goal: Goal, sources: Sources) -> dict[str, Any]:
+def _describe_search(config_text: str, goal: Goal, sources: Sources) -> dict[str, Any]:
     """Return all that the results of a search depend on."""
     checksums = {
         "train": describe_file(sources.train)["sha256"],
         "valid": describe_file(sources.valid)["sha256"],
     }
-    return {"goal": asdict(goal), "data": checksums, "config": dump_config(config)}
+    return {"goal": asdict(goal), "data": checksums, "config": config_text}
 
 
 def _check_same_search(study: optuna.Study, path: Path, search: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,13 +27,13 @@ from rnncls.data.sources import Sources
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import StopRequest
 from rnncls.nn.classifier import TextClassifier
-from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.cross_validation import run_folds
+from rnncls.training.cross_validation import Fold, run_folds
 from rnncls.training.initialization import build_model
 from rnncls.training.search_space import build_space, change, draw, read_value
 from rnncls.training.step import Step
 from rnncls.training.study import Goal
+from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Tuner:
         start, value, end = time.perf_counter(), None, COMPLETED
         try:
             on_step(None)
-            values = draw(trial, self.config, self.space)
+            values = draw(trial, self.config.model.cell, self.space)
             value = self.score_config(trial, change(self.config, values), on_step)
         except TrialEnd as reason:
             end = str(reason)
@@ -216,19 +216,21 @@ class Tuner:
         if max_size_mb is not None and num_bytes > max_size_mb * 1e6:
             raise TrialEnd(TOO_LARGE)
         if self.goal.num_folds is not None:
-            return self.score_by_folds(trial, config, on_step, self.goal.num_folds)
-        return self.score_by_validation(trial, config, on_step, vocab)
-
-    def score_by_validation(
-        self, trial: optuna.Trial, config: Config, on_step: OnStep, vocab: Vocab
-    ) -> float:
-        """Return the validation score of the best epoch; an epoch may end the trial."""
+            num_folds = self.goal.num_folds
+            folds = run_folds(config, self.sources, num_folds, self.device, on_step)
+            return self.score_by_folds(trial, folds)
         data = encode_training_data(
             self.sources, config.data, config.text, config.seed, vocab
         )
         seed_everything(config.seed)
-        model = build_model(config, data).to(self.device)
+        model = build_model(config.model, config.text.vectors, data).to(self.device)
         trainer = build_classifier_trainer(config.train, model, data, config.seed)
+        return self.score_by_validation(trial, trainer, on_step)
+
+    def score_by_validation(
+        self, trial: optuna.Trial, trainer: Trainer[TextClassifier], on_step: OnStep
+    ) -> float:
+        """Return the validation score of the best epoch; an epoch may end the trial."""
         best_score = math.nan
         for step in trainer.steps():
             if step.validation is not None:
@@ -244,13 +246,10 @@ class Tuner:
             on_step(step)
         return best_score
 
-    def score_by_folds(
-        self, trial: optuna.Trial, config: Config, on_step: OnStep, num_folds: int
-    ) -> float:
+    def score_by_folds(self, trial: optuna.Trial, folds: Iterator[Fold]) -> float:
         """Return the mean score of the folds; each fold may end the trial."""
         fold_scores: list[dict[str, float]] = []
         means: dict[str, float] = {}
-        folds = run_folds(config, self.sources, num_folds, self.device, on_step)
         for fold in folds:
             fold_scores.append(fold.scores)
             for name in fold.scores:

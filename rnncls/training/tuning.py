@@ -65,14 +65,21 @@ def tune(
         check_journal(path)
     else:
         RunFolder(path).check_is_free()
-    config = _with_metric(config, goal)
+    monitored = config.train.model_copy(update={"monitor": goal.metric})
+    config = config.model_copy(update={"train": monitored})
     check_config(config.model, config.train)
-    device = prepare_torch(config)
+    device = prepare_torch(
+        config.device,
+        config.seed,
+        config.model,
+        config.train,
+        deterministic=config.deterministic,
+    )
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     if goal.num_folds:
         log_single_rows(sources)
     with lock_run(path):
-        study = open_study(path, config, goal, sources)
+        study = open_study(path, dump_config(config), goal, sources)
         tuner = Tuner(config, goal, sources, device, study)
         with stop_on_signal() as stop:
             tuner.run(budget, deadline, stop)
@@ -89,12 +96,6 @@ def tune(
             " allow a larger model"
         )
     return result
-
-
-def _with_metric(config: Config, goal: Goal) -> Config:
-    """Return the config with the goal's metric as the one that picks the best epoch."""
-    train = config.train.model_copy(update={"monitor": goal.metric})
-    return config.model_copy(update={"train": train})
 
 
 def check_config(model: ModelSection, train: TrainSection) -> None:
@@ -140,21 +141,19 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
     }
     write_json(path / RESULT, result)
     if best is not None:
-        text = _best_config_text(tuner.config, goal, best, len(rows))
+        config = change(tuner.config, best["values"])
+        text = _describe_best(goal, best, len(rows)) + dump_config(config)
         write_atomic(path / BEST, text.encode())
     return result
 
 
-def _best_config_text(
-    config: Config, goal: Goal, best: dict[str, Any], num_trials: int
-) -> str:
-    """Return the YAML of the best config, with a comment that says where it is from."""
+def _describe_best(goal: Goal, best: dict[str, Any], num_trials: int) -> str:
+    """Return a YAML comment that says where the best config is from."""
     score = f"{goal.metric} {best['scores'][goal.metric]:.4f}"
-    comment = (
+    return (
         f"# Found by rnncls tune: trial {best['trial']} of {num_trials}, {score} (see"
         f" {RESULT}).\n"
     )
-    return comment + dump_config(change(config, best["values"]))
 
 
 def compute_importance(tuner: Tuner) -> dict[str, float] | None:

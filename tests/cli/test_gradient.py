@@ -63,7 +63,7 @@ def test_the_first_weights_are_those_that_training_starts_from() -> None:
     config = load_config("toy.yaml")
     data = load_training_data(config.data_settings)
     seed_everything(config.seed)
-    expected = build_model(config, data).state_dict()
+    expected = build_model(config.model, config.text.vectors, data).state_dict()
     found = initial_model_of(load_run(Path("runs/toy"))).state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 

@@ -24,7 +24,7 @@ def start(config: Config, num_threads: int | None = None) -> Trainer[TextClassif
     """Return a new trainer, by default with as many threads as torch has."""
     data = load_training_data(config.data_settings)
     seed_everything(config.seed)
-    model = build_model(config, data)
+    model = build_model(config.model, config.text.vectors, data)
     workers = None if num_threads is None else Workers(num_threads)
     return build_classifier_trainer(
         config.train, model, data, config.seed, workers=workers

@@ -46,7 +46,10 @@ def judge_rare(*overrides: str) -> tuple[float, float]:
     data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     trainer = build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
     for _ in trainer.steps():
         pass

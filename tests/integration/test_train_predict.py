@@ -44,7 +44,10 @@ def start(config: Config) -> Trainer[Any]:
     data = load_training_data(config.data_settings)
     seed_everything(config.seed)
     return build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
 
 

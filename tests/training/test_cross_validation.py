@@ -93,7 +93,7 @@ def test_the_only_row_of_a_class_is_always_trained_on(
     assert found.rows.tolist() == list(range(60))
     assert found.label_names == ["common", "rare"]
     for fold in found.folds:
-        data, _ = hold_out(config, sources, fold.rows)
+        data, _ = hold_out(config.data_settings, sources, fold.rows)
         assert 60 in data.train.rows
     assert [line for line in caplog.messages if "'rare'" in line] == [
         f"{toy_csv}: one row only, so it stays in training and the class cannot be"
@@ -143,7 +143,7 @@ def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(
         np.sort(np.concatenate([fold.rows for fold in found.folds])).tolist()
         == found.rows.tolist()
     )
-    data, _ = hold_out(config, sources, found.folds[0].rows)
+    data, _ = hold_out(config.data_settings, sources, found.folds[0].rows)
     learnt = np.concatenate([data.train.rows, data.valid.rows])
     assert (
         np.sort(learnt).tolist()
@@ -157,7 +157,7 @@ def test_not_even_the_words_of_a_fold_are_learnt(
     write_unequal(toy_csv, num_rare=11)
     sources = sources_of(make_config())
     (rows,) = np.nonzero(sources.train.labels == 1)
-    data, held_out = hold_out(make_config(), sources, rows[:4])
+    data, held_out = hold_out(make_config().data_settings, sources, rows[:4])
     odd = {word for word in data.vocab.words if word.startswith("odd")}
     assert odd < {f"odd{number}" for number in range(4, 11)}  # some validate
     assert len(data.train.labels) + len(data.valid.labels) + len(held_out.labels) == 71
@@ -167,7 +167,7 @@ def test_a_validation_file_picks_the_epoch_instead_of_rows_of_the_others(
     make_config: MakeConfig, toy_csv: Path
 ) -> None:
     config = make_config(f"data.valid={toy_csv}")
-    data, _ = hold_out(config, sources_of(config), np.arange(50))
+    data, _ = hold_out(config.data_settings, sources_of(config), np.arange(50))
     assert (len(data.train.labels), len(data.valid.labels)) == (150, 200)
 
 

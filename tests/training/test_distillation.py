@@ -119,7 +119,7 @@ def test_the_loss_is_that_against_the_targets(
     )
     data = load_training_data(config.data_settings)
     seed_everything(0)
-    model = build_model(config, data)
+    model = build_model(config.model, config.text.vectors, data)
     taught = add_distillation_targets(config.train, config.data_settings, data, CPU)
     trainer = build_classifier_trainer(config.train, model, taught, config.seed)
     batch = assemble(data.train.texts, np.arange(20))

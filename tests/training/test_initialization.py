@@ -22,7 +22,9 @@ def test_vectors_wider_than_the_embedding_are_refused(
     with pytest.raises(
         ConfigError, match=r"9 columns, more than model\.embedding_dim: 8"
     ):
-        build_model(config, load_training_data(config.data_settings))
+        build_model(
+            config.model, config.text.vectors, load_training_data(config.data_settings)
+        )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,9 @@ def test_a_network_larger_than_the_memory_is_refused(
         ConfigError,
         match=r"^model: the network cannot be built: its sizes are too large: ",
     ):
-        build_model(config, load_training_data(config.data_settings))
+        build_model(
+            config.model, config.text.vectors, load_training_data(config.data_settings)
+        )
 
 
 def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) -> None:
@@ -44,7 +48,7 @@ def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) ->
     vectors.write_text("the 1.5 2.5 3.5\n", encoding="utf-8")
     config = make_config(f"text.vectors={vectors}")
     data = load_training_data(config.data_settings)
-    model = build_model(config, data)
+    model = build_model(config.model, config.text.vectors, data)
     assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [
         1.5,
         2.5,

@@ -231,9 +231,13 @@ def test_a_classifier_starts_from_its_words_and_weights(
     config = make_config(f"model.pretrained={pretrained}", "text.min_freq=1000")
     found = load_pretrained(config.text, config.model)
     data = load_training_data(config.data_settings, found.vocab)
-    model = build_model(config, data, found)
+    model = build_model(config.model, config.text.vectors, data, found)
     assert data.vocab.words == found.vocab.words
-    fresh = build_model(make_config(), load_training_data(make_config().data_settings))
+    fresh = build_model(
+        make_config().model,
+        make_config().text.vectors,
+        load_training_data(make_config().data_settings),
+    )
     for name, weight in model.state_dict().items():
         expected = fresh if name.startswith("linear") else found.weights
         expected = expected if isinstance(expected, dict) else expected.state_dict()
@@ -399,7 +403,9 @@ def test_perplexity_is_over_each_word_once_a_direction(make_config: MakeConfig) 
     config = make_config()
     data = load_language_data(config.data_settings)
     model = LanguageModel(config.model, len(data.vocab))
-    trainer = build_language_model_trainer(config, model, data)
+    trainer = build_language_model_trainer(
+        config.pretrain, config.train, config.seed, model, data
+    )
     texts, loss, num_predictions = data.valid.texts, 0.0, 0
     for row in range(len(texts)):
         batch = assemble(texts, np.array([row]))
@@ -423,7 +429,10 @@ def test_a_stacked_grid_lstm_is_a_language_model_in_both_directions(
     config = make_config(*shape, f"model.pretrained={tmp_path / 'grid'}")
     taken = load_pretrained(config.text, config.model)
     model = build_model(
-        config, load_training_data(config.data_settings, taken.vocab), taken
+        config.model,
+        config.text.vectors,
+        load_training_data(config.data_settings, taken.vocab),
+        taken,
     )
     assert all(
         torch.equal(model.state_dict()[name], weight)

@@ -93,7 +93,7 @@ def test_without_a_recurrent_layer_nothing_of_one_is_drawn(
         **{key: kind for key, kind in space.items() if key[:5] == "model"},
         "model.cell": Choice(("none",)),
     }
-    values = draw(optuna.create_study().ask(), config, without)
+    values = draw(optuna.create_study().ask(), config.model.cell, without)
     assert sorted(values) == [
         "model.cell",
         "model.dropout",
@@ -106,7 +106,7 @@ def test_a_draw_is_a_config(make_config: MakeConfig) -> None:
     config = make_config()
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     space = space_of(config, has_limit=True)
-    drawn = [draw(study.ask(), config, space) for _ in range(20)]
+    drawn = [draw(study.ask(), config.model.cell, space) for _ in range(20)]
     changed = [change(config, values) for values in drawn]
     assert {candidate.model.cell for candidate in changed} == {"lstm", "gru", "none"}
     assert all(

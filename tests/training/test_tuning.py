@@ -183,7 +183,10 @@ def test_a_limit_that_nothing_meets_is_told(
 def test_the_size_is_that_of_the_model(config: Config) -> None:
     data = load_training_data(config.data_settings)
     expected = sum(
-        parameter.numel() for parameter in build_model(config, data).parameters()
+        parameter.numel()
+        for parameter in build_model(
+            config.model, config.text.vectors, data
+        ).parameters()
     )
     assert count_parameters(config.model, len(data.vocab), 2) == expected
 

@@ -38,7 +38,7 @@ def benchmark_prediction(config: Config) -> dict[str, Any]:
     seed_everything(config.seed)
     tune_malloc()
     data = load_training_data(config.data_settings)
-    model = build_model(config, data)
+    model = build_model(config.model, config.text.vectors, data)
     classifier = Classifier(config.text, data.vocab, data.label_names, model)
     predictor = Predictor(classifier, resolve_device("cpu"))
     texts = _read_training_texts(config.data)

@@ -5,8 +5,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.benchmark.timing import seconds
 from rnncls.reporting.benchmark.training_step import (
@@ -44,23 +42,27 @@ class Saving:
 
 
 def measure_saving(
-    trainer: Trainer[TextClassifier], config: Config, tokens_per_s: float
+    trainer: Trainer[TextClassifier],
+    config_text: str,
+    save_every: float,
+    tokens_per_s: float,
 ) -> Saving:
     """Save a run between training steps, on the disk of the current folder.
 
     Args:
         trainer: The trainer whose state and weights are saved.
-        config: All settings.
+        config_text: The config as YAML.
+        save_every: Minutes, as in `train.save_every`.
         tokens_per_s: The speed of the training without saving.
     """
     with tempfile.TemporaryDirectory(prefix=".rnncls-benchmark-", dir=".") as folder:
         path = Path(folder)
-        create_run(path, dump_config(config), trainer.data.vocab, trainer.label_names)
+        create_run(path, config_text, trainer.data.vocab, trainer.label_names)
         save_s, save_best_s = _time_saves(trainer, path)
         num_bytes = RunFolder(path).state.stat().st_size
     num_tokens = int(trainer.data.train.texts.lengths.sum())
     train_s = num_tokens / tokens_per_s
-    spacing_s = SaveClock.spacing(config.train.save_every, save_s)
+    spacing_s = SaveClock.spacing(save_every, save_s)
     num_saves = 1 + int(train_s / spacing_s)
     saving_s = num_saves * save_s + save_best_s  # each epoch may be the best so far
     return Saving(

@@ -27,19 +27,15 @@ def benchmark_startup(config_file: Path, config: Config) -> dict[str, Any]:
     result = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
-        _save_untrained_run(run, config)
+        data = load_training_data(config.data_settings)
+        create_run(run, dump_config(config), data.vocab, data.label_names)
+        save_model(run, build_model(config.model, config.text.vectors, data))
         for name, command, baseline in startup_commands(config_file, run):
             command_s, baseline_s, ratio = compare_commands(command, baseline)
             result[f"{name}_s"] = command_s
             result[f"{name}_bare_s"] = baseline_s
             result[f"{name}_ratio"] = ratio
     return result
-
-
-def _save_untrained_run(path: Path, config: Config) -> None:
-    data = load_training_data(config.data_settings)
-    create_run(path, dump_config(config), data.vocab, data.label_names)
-    save_model(path, build_model(config, data))
 
 
 def compare_commands(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncls.config.sections import Config, ModelSection
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.seeds import seed_everything
@@ -29,11 +30,20 @@ def benchmark_training(config: Config) -> dict[str, Any]:
     seed_everything(config.seed)
     tune_malloc()
     data = load_training_data(config.data_settings)
-    model = build_model(config, data)
+    model = build_model(config.model, config.text.vectors, data)
     trainer = build_classifier_trainer(config.train, model, data, config.seed)
     result = asdict(compare_training(trainer, config.model))
-    result |= asdict(measure_saving(trainer, config, result["tokens_per_s"]))
-    ratio, lowest, highest = compare_vocabularies(config, data)
+    result |= asdict(
+        measure_saving(
+            trainer,
+            dump_config(config),
+            config.train.save_every,
+            result["tokens_per_s"],
+        )
+    )
+    ratio, lowest, highest = compare_vocabularies(
+        config.model, config.train, config.seed, data
+    )
     result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
     if _TEXTBOOK.exists() and config.data.name is not None:
         textbook_speed = _time_textbook_loop(data, config.model)

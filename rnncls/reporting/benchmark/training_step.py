@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnncls.config.sections import Config, ModelSection
+from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.benchmark.bare_cell import BareCell
@@ -45,7 +45,7 @@ def compare_training(
 
 
 def compare_vocabularies(
-    config: Config, data: TrainingData
+    model: ModelSection, train: TrainSection, seed: int, data: TrainingData
 ) -> tuple[float, float, float]:
     """Compare training steps with a large vocabulary with those with a small one.
 
@@ -56,9 +56,9 @@ def compare_vocabularies(
         The median, lowest and highest ratio of the seconds.
     """
     small_size = max(VOCAB_SIZE, len(data.vocab))
-    small = scattered_trainer(config, data, small_size)
-    large = scattered_trainer(config, data, VOCAB_FACTOR * small_size)
-    plan = endless_plan(data.train.texts, config.train.batch_size)
+    small = scattered_trainer(model, train, seed, data, small_size)
+    large = scattered_trainer(model, train, seed, data, VOCAB_FACTOR * small_size)
+    plan = endless_plan(data.train.texts, train.batch_size)
     pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
     for batches in pairs:  # warm-up
         _time_ratio(large, small, batches)
@@ -95,7 +95,11 @@ def next_batches(plan: Iterator[Rows]) -> list[Rows]:
 
 
 def scattered_trainer(
-    config: Config, data: TrainingData, vocab_size: int
+    section: ModelSection,
+    train: TrainSection,
+    seed: int,
+    data: TrainingData,
+    vocab_size: int,
 ) -> Trainer[TextClassifier]:
     """Return a trainer with a vocabulary of this size, whose words are scattered."""
     generator = np.random.default_rng(0)
@@ -105,5 +109,5 @@ def scattered_trainer(
     old_texts = data.train.texts
     texts = replace(old_texts, token_ids=new_ids[old_texts.token_ids])
     scattered_data = replace(data, train=replace(data.train, texts=texts))
-    model = TextClassifier(config.model, vocab_size, len(data.label_names))
-    return build_classifier_trainer(config.train, model, scattered_data, config.seed)
+    model = TextClassifier(section, vocab_size, len(data.label_names))
+    return build_classifier_trainer(train, model, scattered_data, seed)

@@ -23,7 +23,7 @@ def test_prediction_is_compared_with_the_bare_cell(make_config: MakeConfig) -> N
         text=config.text,
         vocab=data.vocab,
         label_names=data.label_names,
-        model=build_model(config, data),
+        model=build_model(config.model, config.text.vectors, data),
     )
     predictor = Predictor(run, torch.device("cpu"))
     texts = ["oslo meet rovers", "rovers", "the crowd waits again"] * 10

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_training_data
 from rnncls.reporting.benchmark import training_step
 from rnncls.reporting.benchmark.saving import measure_saving
@@ -27,12 +28,20 @@ def test_the_cost_of_saving_is_its_share_of_an_epoch(
     config = make_config("train.save_every=100.0")
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
     # The speed at which the data's tokens take as long as 2,000 at `tokens_per_s`: at
     # 0.1 tokens per second 20,000 s, which is 3 times 100 minutes.
     num_tokens = int(data.train.texts.lengths.sum())
-    saving = measure_saving(trainer, config, tokens_per_s * num_tokens / 2000)
+    saving = measure_saving(
+        trainer,
+        dump_config(config),
+        config.train.save_every,
+        tokens_per_s * num_tokens / 2000,
+    )
     spent_s = num_saves * saving.save_s + saving.save_best_s
     assert saving.save_share == pytest.approx(spent_s / (2000 / tokens_per_s + spent_s))
     assert saving.save_mib > 0

@@ -28,7 +28,10 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
     config = make_config()
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
-        config.train, build_model(config, data), data, config.seed
+        config.train,
+        build_model(config.model, config.text.vectors, data),
+        data,
+        config.seed,
     )
     result = compare_training(trainer, config.model)
     assert trainer.step == 12  # three pairs of two steps, and as many to warm up
@@ -43,9 +46,11 @@ def test_more_words_are_the_same_texts_in_more_rows(
     monkeypatch.setattr(training_step, "VOCAB_SIZE", 50)
     config = make_config()
     data = load_training_data(config.data_settings)
-    ratio, lowest, highest = compare_vocabularies(config, data)
+    ratio, lowest, highest = compare_vocabularies(
+        config.model, config.train, config.seed, data
+    )
     assert 0 < lowest <= ratio <= highest
-    many = scattered_trainer(config, data, 500)
+    many = scattered_trainer(config.model, config.train, config.seed, data, 500)
     before, after = data.train.texts.token_ids, many.data.train.texts.token_ids
     assert len(set(after)) == len(set(before))
     assert max(after) > max(before)
