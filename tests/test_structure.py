@@ -1,6 +1,7 @@
 """The limits of CONTRIBUTING.md, measured on the package."""
 
 import ast
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,22 @@ MAX_MODULE_LINES = 400
 MEDIAN_BODY, MOST_BODIES, MAX_BODY = 10, 30, 60
 MAX_NODES_PER_LINE = 8.5
 """Median over the functions of ten lines and more."""
+CONFIG_ROOTS = {
+    "reporting/benchmark/prediction.py:benchmark_prediction",
+    "reporting/benchmark/startup.py:benchmark_startup",
+    "reporting/benchmark/training.py:benchmark_training",
+    "training/bag_of_words.py:train_bag",
+    "training/cross_validation.py:cross_validate",
+    "training/cross_validation.py:run_folds",
+    "training/open_run.py:__init__",
+    "training/open_run.py:open_run",
+    "training/pretraining.py:pretrain",
+    "training/run.py:train",
+    "training/trials.py:__init__",
+    "training/trials.py:score_config",
+    "training/tuning.py:tune",
+}
+"""The functions outside `config/` that may take the complete `Config`."""
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -80,3 +97,21 @@ def test_lines_are_light() -> None:
 
 def test_every_function_says_what_it_returns() -> None:
     assert [item.name for item in FUNCTIONS if item.node.returns is None] == []
+
+
+def takes_config(node: FunctionNode) -> bool:
+    annotations = [
+        ast.unparse(argument.annotation)
+        for argument in ast.walk(node.args)
+        if isinstance(argument, ast.arg) and argument.annotation is not None
+    ]
+    return any(re.search(r"\bConfig\b", annotation) for annotation in annotations)
+
+
+def test_only_the_named_functions_take_the_complete_config() -> None:
+    takers = {
+        function.name
+        for function in FUNCTIONS
+        if takes_config(function.node) and not function.name.startswith("config/")
+    }
+    assert takers == CONFIG_ROOTS

@@ -13,7 +13,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.config.sections import Config
+    from rnncls.config.sections import Config, DataSettings, ModelSection
     from rnncls.inference.insight.gradients import Measured
 
 SHOWN = (1, 5, 10, 20, 40)
@@ -65,7 +65,11 @@ def gradient_command(
 
     if cells is not None and config is not None:
         configs = configs_of(cells, config, set_ or [])
-        measured, origin = measure_fresh(configs, split, rows, use_cache=not no_cache)
+        sections = [each.model for each in configs]
+        settings = configs[0].data_settings
+        measured, origin = measure_fresh(
+            sections, settings, split, rows, use_cache=not no_cache
+        )
     else:
         paths = [find_run(path) for path in runs] if runs else [find_run(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
@@ -97,7 +101,12 @@ def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
 
 
 def measure_fresh(
-    configs: "list[Config]", split: SplitName, num_rows: int, *, use_cache: bool = True
+    sections: "list[ModelSection]",
+    settings: "DataSettings",
+    split: SplitName,
+    num_rows: int,
+    *,
+    use_cache: bool = True,
 ) -> "tuple[list[Measured], dict[str, Any]]":
     """Return the curves of untrained networks, and the data they were measured on.
 
@@ -108,18 +117,17 @@ def measure_fresh(
     from rnncls.inference.insight.gradients import choose_rows, measure_network
     from rnncls.training.initialization import initial_model
 
-    first = configs[0]
-    data = load_training_data(first.data_settings, use_cache=use_cache)
+    data = load_training_data(settings, use_cache=use_cache)
     rows, origin = load_split(
-        first.data_settings, split, data.vocab, data.label_names, use_cache=use_cache
+        settings, split, data.vocab, data.label_names, use_cache=use_cache
     )
-    chosen = choose_rows(rows, num_rows, first.seed)
+    chosen = choose_rows(rows, num_rows, settings.seed)
     measured = []
-    for config in configs:
+    for section in sections:
         model = initial_model(
-            config.model, config.text, config.seed, data.vocab, data.label_names
+            section, settings.text, settings.seed, data.vocab, data.label_names
         )
-        measured += measure_network(config.model.cell, "first", model, chosen)
+        measured += measure_network(section.cell, "first", model, chosen)
     return measured, _origin(origin, len(chosen.labels))
 
 

@@ -1,7 +1,8 @@
 """`rnncls train`: from a config to a run folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
@@ -16,9 +17,6 @@ from rnncls.cli.options import (
     check_changes,
 )
 from rnncls.machine.imports import fast_imports
-
-if TYPE_CHECKING:
-    from rnncls.config.sections import Config
 
 
 def train_command(
@@ -43,7 +41,7 @@ def train_command(
         from rnncls.training.run import train
 
     name, resume = init_process_group().broadcast_from_main(
-        lambda: resolve_run_dir(config, checked, out, resume=resume)
+        lambda: resolve_run_dir(config, checked.model_dump(), out, resume=resume)
     )
     path = Path(name)
     try:
@@ -70,7 +68,7 @@ def train_command(
 
 
 def resolve_run_dir(
-    file: Path, config: "Config", out: Path | None, *, resume: bool
+    file: Path, settings: Mapping[str, Any], out: Path | None, *, resume: bool
 ) -> tuple[str, bool]:
     """Return the run folder, and whether to resume the run in it.
 
@@ -79,7 +77,7 @@ def resolve_run_dir(
 
     Args:
         file: The config file, which gives a new run its name.
-        config: The settings.
+        settings: The values of the config, by section and key.
         out: The value of --out, if given.
         resume: Whether --resume was given.
 
@@ -96,5 +94,5 @@ def resolve_run_dir(
     if out is not None:
         return str(out), resume
     if resume:
-        return str(find_unfinished(config)), True
+        return str(find_unfinished(settings)), True
     return str(claim_new_folder(file.stem, RUNS_DIR)), False

@@ -1,15 +1,19 @@
 """Find the run that `rnncls train --resume` continues."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import load_config
-from rnncls.config.sections import Config
 from rnncls.runs.folder import RUNS_DIR, RunFolder
 
 
-def find_unfinished(config: Config) -> Path:
+def find_unfinished(settings: Mapping[str, Any]) -> Path:
     """Return the newest unfinished run under `runs/` that was trained with a config.
+
+    Args:
+        settings: The values of the config, by section and key.
 
     Raises:
         RunError: There is none.
@@ -19,7 +23,7 @@ def find_unfinished(config: Config) -> Path:
         folder = RunFolder(path)
         is_classifier = folder.config.exists() and folder.labels.exists()
         is_run = is_classifier and not path.is_symlink()
-        if is_run and not folder.summary.exists() and _load_config(path) == config:
+        if is_run and not folder.summary.exists() and _load_settings(path) == settings:
             unfinished.append(path)
     if not unfinished:
         raise RunError(
@@ -29,10 +33,10 @@ def find_unfinished(config: Config) -> Path:
     return max(unfinished, key=_saved_at)
 
 
-def _load_config(path: Path) -> Config | None:
+def _load_settings(path: Path) -> dict[str, Any] | None:
     """Load the config of a run of any version of rnncls; None: it is invalid."""
     try:
-        return load_config(RunFolder(path).config)
+        return load_config(RunFolder(path).config).model_dump()
     except ConfigError:
         return None
 

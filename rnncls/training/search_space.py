@@ -1,6 +1,10 @@
-"""The search space of `rnncls tune`: keys and values around the given config."""
+"""The search space of `rnncls tune`: keys and values around the given config.
+
+The config is read by key here, so the functions take it as a mapping of sections.
+"""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +14,8 @@ if TYPE_CHECKING:
     import optuna
 
 Value = str | int | float | bool | None
+Settings = Mapping[str, Any]
+"""The values of a config by section and key, as `Config.model_dump` returns them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ _OF_THE_RECURRENT_LAYER = (
 )
 
 
-def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]:
+def build_space(settings: Settings, *, has_limit: bool) -> dict[str, Choice | Range]:
     """Return the search space around a config; it contains the config's own values.
 
     The vocabulary size is searched only if the model size is limited. With
@@ -63,35 +69,34 @@ def build_space(config: Config, *, has_limit: bool) -> dict[str, Choice | Range]
     other cells may not support it.
     """
     fixed = set() if has_limit else {"text.max_vocab"}
-    fixed |= {"model.embedding_dim"} if config.text.vectors is not None else set()
-    fixed |= {"model.cell"} if config.train.precision == "bfloat16" else set()
+    if settings["text"]["vectors"] is not None:
+        fixed.add("model.embedding_dim")
+    if settings["train"]["precision"] == "bfloat16":
+        fixed.add("model.cell")
     space: dict[str, Choice | Range] = {}
     for key in (key for key in CHOICES if key not in fixed):
-        own = read_value(config, key)
+        own = read_value(settings, key)
         space[key] = Choice(
             CHOICES[key] if own in CHOICES[key] else (*CHOICES[key], own)
         )
     for key, (low, high) in RANGES.items():
-        own = read_value(config, key)
+        own = read_value(settings, key)
         space[key] = Range(min(low, own), max(high, own))
-    return {
-        **space,
-        "train.lr": Range(
-            config.train.lr / LR_FACTOR, config.train.lr * LR_FACTOR, log=True
-        ),
-    }
+    lr = settings["train"]["lr"]
+    space["train.lr"] = Range(lr / LR_FACTOR, lr * LR_FACTOR, log=True)
+    return space
 
 
-def read_value(config: Config, key: str) -> Any:
+def read_value(settings: Settings, key: str) -> Any:
     """Return a config's value of a key in the search space."""
     section, name = key.split(".")
-    value = getattr(getattr(config, section), name)
+    value = settings[section][name]
     return ",".join(value) if isinstance(value, list) else value
 
 
-def change(config: Config, values: Mapping[str, Value]) -> Config:
+def change(settings: Settings, values: Mapping[str, Value]) -> Config:
     """Return the config with other values of keys in the search space."""
-    document = config.model_dump()
+    document = {key: copy(value) for key, value in settings.items()}
     for key, value in values.items():
         section, name = key.split(".")
         document[section][name] = value.split(",") if key == "model.pooling" else value  # type: ignore[union-attr]

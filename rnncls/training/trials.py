@@ -122,12 +122,13 @@ class Tuner:
             study: Optuna's study, with the trials so far.
         """
         self.config = config
+        self.settings = config.model_dump()
         self.goal = goal
         self.sources = sources
         self.device = device
         self.study = study
         has_limit = goal.max_size_mb is not None
-        self.space = build_space(config, has_limit=has_limit)
+        self.space = build_space(self.settings, has_limit=has_limit)
         self.num_cut_off = 0
 
     def finished(self) -> list[optuna.trial.FrozenTrial]:
@@ -170,7 +171,7 @@ class Tuner:
         try:
             on_step(None)
             values = draw(trial, self.config.model.cell, self.space)
-            value = self.score_config(trial, change(self.config, values), on_step)
+            value = self.score_config(trial, change(self.settings, values), on_step)
         except TrialEnd as reason:
             end = str(reason)
         except DivergedError:
@@ -192,7 +193,7 @@ class Tuner:
         self.study.sampler = optuna.samplers.TPESampler(seed=seed)
         waiting = self.study.get_trials(states=(TrialState.WAITING,))
         if not finished and not waiting:
-            given = {key: read_value(self.config, key) for key in self.space}
+            given = {key: read_value(self.settings, key) for key in self.space}
             self.study.enqueue_trial(given)
         return self.study.ask()
 

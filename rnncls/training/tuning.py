@@ -133,7 +133,7 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
         "num_rows": num_rows,
         "best": best,
         "accuracy_interval": interval,
-        "given": {key: read_value(tuner.config, key) for key in tuner.space},
+        "given": {key: read_value(tuner.settings, key) for key in tuner.space},
         "importance": compute_importance(tuner),
         "seconds": round(sum(row["seconds"] for row in rows), 3),
         "num_cut_off": tuner.num_cut_off,
@@ -141,7 +141,7 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
     }
     write_json(path / RESULT, result)
     if best is not None:
-        config = change(tuner.config, best["values"])
+        config = change(tuner.settings, best["values"])
         text = _describe_best(goal, best, len(rows)) + dump_config(config)
         write_atomic(path / BEST, text.encode())
     return result

@@ -161,7 +161,7 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
     ):
         (Path("runs/one") / name).unlink()
     with caplog.at_level("INFO"):
-        train(config, find_unfinished(config), resume=True)
+        train(config, find_unfinished(config.model_dump()), resume=True)
     assert (
         "runs/one: nothing was saved here yet: the run starts at its beginning"
         in caplog.text
@@ -212,7 +212,7 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(
     train(make_config("train.max_epochs=1"), Path("runs/one"))
     config = make_config("train.max_epochs=2")
     kill_at(8, lambda: train(config, Path("runs/one"), resume=True))
-    assert find_unfinished(config) == Path("runs/one")
+    assert find_unfinished(config.model_dump()) == Path("runs/one")
 
 
 @pytest.mark.parametrize(

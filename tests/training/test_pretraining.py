@@ -336,7 +336,7 @@ def test_an_unfinished_language_model_is_no_run_to_resume(
     pretrain(config, Path("runs/language-model"))
     Path("runs/language-model/summary.json").unlink()
     with pytest.raises(RunError, match="no unfinished run of this config"):
-        find_unfinished(config)
+        find_unfinished(config.model_dump())
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_without_an_unfinished_run_there_is_nothing_to_find(
     make_config: MakeConfig,
 ) -> None:
     with pytest.raises(RunError, match="no unfinished run"):
-        find_unfinished(make_config())
+        find_unfinished(make_config().model_dump())
 
 
 def test_the_newest_unfinished_run_of_the_same_config_is_found(
@@ -111,7 +111,7 @@ def test_the_newest_unfinished_run_of_the_same_config_is_found(
     for name, config in configs.items():
         train(config, Path("runs") / name)
         RunFolder(Path("runs") / name).summary.unlink()
-    assert find_unfinished(make_config()) == Path("runs/new")
+    assert find_unfinished(make_config().model_dump()) == Path("runs/new")
 
 
 def test_an_unfinished_run_from_before_a_key_existed_is_found(
@@ -126,7 +126,7 @@ def test_an_unfinished_run_from_before_a_key_existed_is_found(
         encoding="utf-8",
     )
     RunFolder(Path("runs/damaged")).config.write_text("text: [", encoding="utf-8")
-    assert find_unfinished(make_config()) == Path("runs/old")
+    assert find_unfinished(make_config().model_dump()) == Path("runs/old")
 
 
 def test_a_run_whose_best_weights_are_lost_is_not_resumed(

@@ -23,7 +23,7 @@ MakeConfig = Callable[..., Config]
 
 
 def space_of(config: Config, *, has_limit: bool = False) -> dict[str, Choice | Range]:
-    return build_space(config, has_limit=has_limit)
+    return build_space(config.model_dump(), has_limit=has_limit)
 
 
 def test_the_own_values_of_a_config_are_always_searched(
@@ -38,7 +38,7 @@ def test_the_own_values_of_a_config_are_always_searched(
     )
     config = make_config(*own)
     for key, kind in space_of(config).items():
-        value = read_value(config, key)
+        value = read_value(config.model_dump(), key)
         assert (
             value in kind.values
             if isinstance(kind, Choice)
@@ -48,13 +48,9 @@ def test_the_own_values_of_a_config_are_always_searched(
 
 def test_the_own_values_change_nothing(make_config: MakeConfig) -> None:
     config = make_config("model.pooling=[max,attention]", "text.max_vocab=77")
-    assert (
-        change(
-            config,
-            {key: read_value(config, key) for key in space_of(config, has_limit=True)},
-        )
-        == config
-    )
+    settings = config.model_dump()
+    keys = space_of(config, has_limit=True)
+    assert change(settings, {key: read_value(settings, key) for key in keys}) == config
 
 
 def test_the_learning_rate_is_searched_around_the_own_one(
@@ -107,10 +103,10 @@ def test_a_draw_is_a_config(make_config: MakeConfig) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     space = space_of(config, has_limit=True)
     drawn = [draw(study.ask(), config.model.cell, space) for _ in range(20)]
-    changed = [change(config, values) for values in drawn]
+    changed = [change(config.model_dump(), values) for values in drawn]
     assert {candidate.model.cell for candidate in changed} == {"lstm", "gru", "none"}
     assert all(
-        read_value(new, key) == value
+        read_value(new.model_dump(), key) == value
         for new, values in zip(changed, drawn, strict=True)
         for key, value in values.items()
     )
