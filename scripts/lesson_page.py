@@ -221,7 +221,13 @@ def list_claims(results: dict[str, list[Result]]) -> str:
     for number, claim, better, worse in CLAIMS:
         found = compare(results[better], results[worse])
         rows.append([claim, str(number), f"{found.points:+.1f}", VERDICTS[found.sign]])
-    return table(["claim", "section", "points", "here it"], rows)
+    header = [
+        "claim",
+        "section",
+        "difference (percentage points of accuracy)",
+        "the claim, measured here",
+    ]
+    return table(header, rows)
 
 
 def write_page(findings: Findings, out: Path) -> None:

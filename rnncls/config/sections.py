@@ -277,7 +277,7 @@ class TrainSection(Section):
     """Early stopping: number of epochs without a better validation score after which
     training stops. null: never."""
     monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
-    """Validation score that selects the best epoch."""
+    """Validation score that selects the best epoch; of equal scores, the earliest."""
     calibrate: bool = True
     """Temperature scaling on the validation rows (Guo et al. 2017), so that the
     predicted probabilities match the observed frequencies. It does not change the
