@@ -40,7 +40,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.label": ("title", []),
     "data.valid_fraction": ("0.4", []),
     "data.split_seed": ("5", []),
-    "data.delimiter": ("semicolon", []),
+    "data.delimiter": ("semicolon", ["data.train=two.csv", "data.test=two.csv"]),
     "data.columns": (
         "[label, title, description]",
         ["data.train=plain.csv", "data.test=plain.csv"],
@@ -101,6 +101,16 @@ PRETRAINING_CHANGES: dict[str, tuple[str, list[str]]] = {
 }
 
 
+def with_two_delimiters(path: Path) -> str:
+    """Return a file with the wanted columns twice, between commas and semicolons."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        label, title, description = line.split(",")
+        lines.append(f"{line},x;{label};{description};{title};y\n")
+    lines[0] = lines[0].replace(";description;title;", ";title;description;")
+    return "".join(lines)
+
+
 @pytest.fixture
 def outcome(
     toy_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -121,6 +131,7 @@ def outcome(
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
     (tmp_path / "plain.csv").write_text(text.split("\n", 1)[1], encoding="utf-8")
+    (tmp_path / "two.csv").write_text(with_two_delimiters(toy_csv), encoding="utf-8")
     without = [line for number, line in enumerate(text.splitlines()) if number % 4 != 1]
     (tmp_path / "unequal.csv").write_text("\n".join(without) + "\n", encoding="utf-8")
     (tmp_path / "vectors.txt").write_text("meet 1 2 3\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.data.datasets import load_labelled
+from rnncls.data.encodings import find_certain_encoding
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
 from rnncls.data.text_files import read_lines
@@ -224,7 +225,9 @@ def test_a_missing_label_is_named_with_its_row(
         ending != ".tsv" or not any("\t" in text and "\n" in text for text, _ in table)
     )
     row = place % len(table)
-    table[row] = (table[row][0], blank)
+    text = table[row][0]
+    assume(text.strip())  # else the row is empty, and may be dropped
+    table[row] = (text, blank)
     result = attempt(
         lambda: read(written(f"data{ending}", WRITERS[ending](table))), DataError
     )
@@ -237,7 +240,7 @@ def test_a_missing_label_is_named_with_its_row(
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
 @fuzz(share=0.5, table=rows, place=st.integers(0, 8), byte=st.integers(0x80, 0xFF))
-def test_a_byte_that_is_no_utf_8_is_named_with_its_row(
+def test_a_byte_that_is_no_utf_8_is_named_unless_the_file_is_surely_windows_1252(
     ending: str, table: list[Row], place: int, byte: int
 ) -> None:
     assume(
@@ -246,7 +249,11 @@ def test_a_byte_that_is_no_utf_8_is_named_with_its_row(
     row = place % (len(table) + 1)
     table.insert(row, ("MARK", "a"))
     content = WRITERS[ending](table).replace(b"MARK", b"x" + bytes([byte]))
-    result = attempt(lambda: read(written(f"data{ending}", content)), DataError)
+    path = written(f"data{ending}", content)
+    result = attempt(lambda: read(path), DataError)
+    if find_certain_encoding(path) == "cp1252":
+        assert ("x" + bytes([byte]).decode("cp1252"), "a") in result
+        return
     assert str(result).startswith(f"data{ending}: row {row + 1}: ")
     assert f"not UTF-8: byte 0x{byte:02x} at position " in str(result)
 
