@@ -31,7 +31,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
     },
     "text": {
         "tokenizer": "basic_english",
-        "clean": "html",
+        "clean": True,
         "mark_case": False,
         "same_digits": False,
         "min_freq": 2,
