@@ -12,6 +12,12 @@ RnnclsError
 └── Interrupted 130   stopped by the user; all work is saved
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnncls.inference.predictor import Predictor
+
 __version__ = "0.1.0"
 
 
@@ -61,3 +67,26 @@ class Interrupted(RnnclsError):  # noqa: N818 - the user asked for it
     """The user stopped the program. All work so far is saved."""
 
     exit_code = 130
+
+
+def load(
+    run: str | Path | None = None,
+    *,
+    device: str | None = None,
+    min_confidence: float = 0.0,
+) -> "Predictor":
+    """Load a trained run; its `predict(texts)` returns one prediction per text.
+
+    Args:
+        run: The run folder; None: the newest finished run.
+        device: auto, cpu, cuda, cuda:N or mps; None: that of the run's config, or
+            another if this machine lacks it.
+        min_confidence: Below this probability a prediction has no answer.
+
+    Raises:
+        RunError: The folder is not a run, or one of its files is damaged.
+        DeviceError: This machine lacks the requested device.
+    """
+    from rnncls.inference.predictor import load_predictor  # imports torch
+
+    return load_predictor(run, device=device, min_confidence=min_confidence)

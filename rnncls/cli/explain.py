@@ -71,7 +71,7 @@ def explain_command(
         check_output("--plot", plot, [])
 
     with fast_imports():
-        from rnncls.machine.device import resolve_device
+        from rnncls.machine.device import resolve_run_device
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
@@ -80,7 +80,7 @@ def explain_command(
         texts = [
             text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk
         ]
-    loaded.classifier.model.to(resolve_device(device or loaded.config.device))
+    loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     if trajectory:
         show_trajectories(loaded, texts, html=html, plot=plot, json_=json_)
     else:

@@ -30,13 +30,13 @@ def gates_command(
 
     with fast_imports():
         from rnncls.inference.insight.gates import trace_gates
-        from rnncls.machine.device import resolve_device
+        from rnncls.machine.device import resolve_run_device
         from rnncls.reporting.insight_tables import print_sentence, trace_tables
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
-    loaded.classifier.model.to(resolve_device(device or loaded.config.device))
+    loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     trace = trace_gates(loaded.classifier, text, layer)
     if plot is not None:
         from rnncls.reporting.insight_plots import plot_trace

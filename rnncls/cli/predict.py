@@ -98,7 +98,7 @@ def predict_command(
 
     with fast_imports():
         from rnncls.inference.predictor import Predictor
-        from rnncls.machine.device import resolve_device
+        from rnncls.machine.device import resolve_run_device
         from rnncls.machine.processes import init_process_group
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
@@ -112,7 +112,7 @@ def predict_command(
         loaded = load_run(find_run(run))
         _check_outputs(output, source, loaded.config.data)
         own_device = processes.local_device(
-            resolve_device(device or loaded.config.device)
+            resolve_run_device(device, loaded.config.device)
         )
         predictor = Predictor(
             loaded.classifier,

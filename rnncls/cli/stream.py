@@ -32,12 +32,12 @@ def stream_command(
     with fast_imports():
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
-        from rnncls.machine.device import resolve_device
+        from rnncls.machine.device import resolve_run_device
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
-    loaded.classifier.model.to(resolve_device(device or loaded.config.device))
+    loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     stream = Stream(loaded.classifier, min_confidence)
     width = max(map(len, loaded.classifier.label_names))
     show = verdict_json if json_ else lambda verdict: verdict_line(verdict, width)

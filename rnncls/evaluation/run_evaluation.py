@@ -35,7 +35,7 @@ from rnncls.evaluation.error_slices import (
 )
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import Scores, count_confusion, score
-from rnncls.machine.device import resolve_device
+from rnncls.machine.device import resolve_run_device
 from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.data_check import load_data_fingerprint
 from rnncls.runs.folder import RunFolder
@@ -286,7 +286,7 @@ def load_run_and_split(
     """
     run = load_run(path)
     classifier = run.classifier
-    classifier.model.to(resolve_device(device or run.config.device))
+    classifier.model.to(resolve_run_device(device, run.config.device))
     rows, origin = load_labelled_split(
         run.config.data_settings,
         data or split,

@@ -6,22 +6,32 @@ Shapes: N texts, C classes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, tee
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError, DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
+from rnncls.inference.texts import check_texts
+from rnncls.machine.device import resolve_run_device
 from rnncls.machine.processes import ProcessGroup
+from rnncls.machine.threads import borrow_thread
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import encode_texts
+from rnncls.runs.folder import find_run
+from rnncls.runs.run import load_run
+from rnncls.text.batching import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import (
     TEXTS_A_PIECE,
+    UNK,
     TokenizedTexts,
     join_texts,
     rebatch,
     tokenize_stream,
     tokenize_texts,
 )
+from rnncls.text.vocab import UNK_ID
 
 PIECES_A_WINDOW = 4
 """Pieces of 4,096 texts in one window. The texts of a larger window are more similar in
@@ -37,12 +47,18 @@ class Prediction:
         probs: Label → probability, in the order of the run's labels; they sum to 1.
         attention: Each token and its attention weight; None if not requested.
         min_confidence: Below this probability there is no answer.
+        num_tokens: The number of tokens that the model read; None if not counted.
+        num_unknown: How many of these the vocabulary lacks.
+        num_cut: How many further tokens were cut off, because of `max_tokens`.
     """
 
     text: str
     probs: dict[str, float]
     attention: list[tuple[str, float]] | None = None
     min_confidence: float = 0.0
+    num_tokens: int | None = None
+    num_unknown: int | None = None
+    num_cut: int | None = None
 
     @property
     def label(self) -> str:
@@ -56,8 +72,18 @@ class Prediction:
 
     @property
     def answer(self) -> str | None:
-        """The most probable label; None if less probable than `min_confidence`."""
+        """The most probable label; None if less probable than `min_confidence`.
+
+        With a `min_confidence`, a text without a known word has no answer either.
+        """
+        if self.min_confidence and self.has_no_known_word:
+            return None
         return self.label if self.prob >= self.min_confidence else None
+
+    @property
+    def has_no_known_word(self) -> bool:
+        """Whether the vocabulary has no token of the text, so that none could count."""
+        return self.num_tokens is not None and self.num_tokens == self.num_unknown
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """Return the `k` most probable labels with their probabilities, sorted."""
@@ -93,12 +119,23 @@ class Predictor:
             )
         self.classifier = classifier
         self.model = classifier.model.to(device)
+        self.device = device
         self.attention = attention
         self.min_confidence = min_confidence
 
-    def predict(self, texts: list[str]) -> list[Prediction]:
-        """Return one prediction per text, in the order of the texts."""
-        return self._predict(texts, tokenize_texts(texts, self.classifier.text))
+    def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
+        """Return one prediction per text, in the order of the texts.
+
+        Several threads may call it at once.
+
+        Args:
+            texts: One text, or a list, tuple, generator, array or Series of texts.
+
+        Raises:
+            TypeError: An item is not a string.
+        """
+        checked = check_texts(texts)
+        return self._predict(checked, tokenize_texts(checked, self.classifier.text))
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
         """Yield the predictions for all texts in their order, one window at a time.
@@ -141,7 +178,7 @@ class Predictor:
         own_windows = islice(windows, processes.rank, None, processes.world_size)
         try:
             for _, tokenized in self._tokenize_windows(own_windows):
-                processes.send(self._compute_probs(tokenized))
+                processes.send(self._compute_rows(tokenized))
         except RnnclsError as error:
             processes.send_error(error)
             raise
@@ -157,31 +194,42 @@ class Predictor:
                 texts.extend(piece)
             yield texts, join_texts(tokenized for _, tokenized in window)
 
-    def _compute_probs(self, tokenized: TokenizedTexts) -> torch.Tensor:
-        """Return the probabilities of the classes. [N, C] float32 on the CPU."""
-        encoded = encode_texts(tokenized, self.classifier.vocab)
-        return compute_logits(self.model, encoded).softmax(dim=1)
+    def _compute_rows(self, tokenized: TokenizedTexts) -> torch.Tensor:
+        """Return the probabilities and the token counts of the texts, side by side.
 
-    def _label(self, texts: list[str], probs: torch.Tensor) -> list[Prediction]:
-        """Return predictions from probabilities, [N, C]."""
-        if len(texts) != len(probs):
+        Returns:
+            [N, C + 3] float32 on the CPU; the counts are those of `_count_tokens`.
+        """
+        encoded = encode_texts(tokenized, self.classifier.vocab)
+        with borrow_thread(self.device):
+            probs = compute_logits(self.model, encoded).softmax(dim=1)  # [N, C]
+        counts = _count_tokens(tokenized, encoded)  # [N, 3]
+        return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
+
+    def _label(self, texts: list[str], rows: torch.Tensor) -> list[Prediction]:
+        """Return predictions from the result of `_compute_rows`."""
+        if len(texts) != len(rows):
             raise DataError(
-                f"one process was given {len(texts)} texts, another {len(probs)} in"
+                f"one process was given {len(texts)} texts, another {len(rows)} in"
                 " their place"
             )
         labels = self.classifier.label_names
-        predictions = []
-        for text, row in zip(texts, probs.tolist(), strict=True):
-            prob_of_label = dict(zip(labels, row, strict=True))
-            prediction = Prediction(
-                text, prob_of_label, min_confidence=self.min_confidence
+        all_probs = rows[:, : len(labels)].tolist()
+        all_counts = rows[:, len(labels) :].long().tolist()
+        return [
+            Prediction(
+                text,
+                dict(zip(labels, probs, strict=True)),
+                None,
+                self.min_confidence,
+                *counts,
             )
-            predictions.append(prediction)
-        return predictions
+            for text, probs, counts in zip(texts, all_probs, all_counts, strict=True)
+        ]
 
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         """Return the predictions for texts and their tokens."""
-        probs = self._compute_probs(tokenized)
+        probs = self._compute_rows(tokenized)
         predictions = self._label(texts, probs)
         if not self.attention:
             return predictions
@@ -195,9 +243,53 @@ class Predictor:
         """Return each token of each text and its attention weight."""
         encoded = encode_texts(tokenized, self.classifier.vocab)
         tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
-        weights_of_texts = compute_attention(self.model, encoded)
+        with borrow_thread(self.device):
+            weights_of_texts = compute_attention(self.model, encoded)
         attention = []
         for weights in weights_of_texts:
             text_tokens = islice(tokens, len(weights))
             attention.append(list(zip(text_tokens, weights, strict=True)))
         return attention
+
+
+def load_predictor(
+    run: str | Path | None = None,
+    *,
+    device: str | None = None,
+    min_confidence: float = 0.0,
+) -> Predictor:
+    """Load a run for predictions; see `rnncls.load`.
+
+    Raises:
+        RunError: The folder is not a run, or one of its files is damaged.
+        DeviceError: This machine lacks the requested device.
+    """
+    path = None if run is None else Path(run)
+    loaded = load_run(find_run(path))
+    own_device = resolve_run_device(device, loaded.config.device)
+    return Predictor(loaded.classifier, own_device, min_confidence=min_confidence)
+
+
+def _count_tokens(
+    tokenized: TokenizedTexts, encoded: EncodedTexts
+) -> npt.NDArray[np.int64]:
+    """Return how many tokens of each text were read, are unknown, and were cut off.
+
+    The `<unk>` that stands for a text without tokens is not counted.
+
+    Returns:
+        [N, 3] int64.
+    """
+    counts = np.zeros((len(encoded), 3), np.int64)
+    if not len(encoded):
+        return counts
+    is_unknown = (encoded.token_ids == UNK_ID).astype(np.int64)  # [M]
+    counts[:, 0] = encoded.lengths
+    counts[:, 1] = np.add.reduceat(is_unknown, encoded.starts)
+    if UNK in tokenized.words:
+        first_words = tokenized.word_ids[encoded.starts]  # [N]
+        is_unk = first_words == tokenized.words.index(UNK)
+        counts[is_unk & (encoded.lengths == 1)] = 0
+    if tokenized.num_cut is not None:
+        counts[:, 2] = tokenized.num_cut
+    return counts

@@ -39,15 +39,47 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def resolve_run_device(requested: str | None, configured: str) -> torch.device:
+    """Return the device on which a trained run predicts or is evaluated.
+
+    A run that was trained on a GPU also works without one: unless the user asks for a
+    device, an unavailable one is replaced, with a note. The choice of `auto` is not
+    logged: it does not change the results.
+
+    Args:
+        requested: The device that the user asks for, or None.
+        configured: The device in the run's config.
+
+    Raises:
+        ConfigError: The name is not that of a device.
+        DeviceError: This machine lacks the requested device.
+    """
+    name = requested or configured
+    if name == "auto":
+        return torch.device(_find_best_device()[0])
+    try:
+        return resolve_device(name)
+    except DeviceError:
+        if requested is not None:
+            raise
+    kind, _ = _find_best_device()
+    logger.info("device: %s, as the run's %s is not available here", kind, configured)
+    return torch.device(kind)
+
+
 def _choose_device() -> torch.device:
-    if torch.cuda.is_available():
-        kind, reason = "cuda", "a CUDA device was found"
-    elif torch.backends.mps.is_available():
-        kind, reason = "mps", "no CUDA device was found, but Apple's MPS was"
-    else:
-        kind, reason = "cpu", "no CUDA or MPS device was found"
+    kind, reason = _find_best_device()
     logger.info("device: %s (auto: %s)", kind, reason)
     return torch.device(kind)
+
+
+def _find_best_device() -> tuple[str, str]:
+    """Return the kind of the best device, and why it was chosen."""
+    if torch.cuda.is_available():
+        return "cuda", "a CUDA device was found"
+    if torch.backends.mps.is_available():
+        return "mps", "no CUDA device was found, but Apple's MPS was"
+    return "cpu", "no CUDA or MPS device was found"
 
 
 def _check_cuda_index(name: str, index: int) -> None:

@@ -1,8 +1,11 @@
 """Worker threads of one core each, which compute parts of a batch in parallel."""
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -56,6 +59,54 @@ def start_workers(device: torch.device) -> Workers:
     # slower on x86.
     torch.set_flush_denormal(True)
     return Workers(num_threads)
+
+
+@contextmanager
+def borrow_thread(device: torch.device) -> Iterator[None]:
+    """Let the calling thread compute as a worker does, and restore its settings after.
+
+    A program that predicts has its own number of torch threads. One thread at a time is
+    let in: torch's number of threads belongs partly to a thread and partly to the
+    process, so a thread that reads it while another has changed it would restore the
+    wrong one.
+    """
+    with _state.lock:
+        num_threads = torch.get_num_threads()
+        flushes = _flushes_denormals()
+        try:
+            start_workers(device)
+            _use_one_core()
+            yield
+        finally:
+            if torch.get_num_threads() != num_threads:
+                torch.set_num_threads(num_threads)
+            if _flushes_denormals() != flushes:
+                torch.set_flush_denormal(flushes)
+
+
+def _flushes_denormals() -> bool:
+    """Return whether this thread takes denormal numbers for 0; torch cannot tell."""
+    return sys.float_info.min * 0.5 == 0
+
+
+class _State:
+    """The lock of `borrow_thread`, which a forked process replaces."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+
+_state = _State()
+
+
+def _forget_threads() -> None:
+    """Start afresh after fork(): a child has none of its parent's threads."""
+    start_workers.cache_clear()
+    _state.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def _use_one_core() -> None:

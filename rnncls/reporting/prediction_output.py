@@ -59,6 +59,9 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         "label": prediction.answer,
         "prob": prediction.prob,
         "probs": prediction.probs,
+        "num_tokens": prediction.num_tokens,
+        "num_unknown": prediction.num_unknown,
+        "num_cut": prediction.num_cut,
     }
     if prediction.attention is not None:
         row["attention"] = prediction.attention

@@ -55,11 +55,14 @@ class TokenizedTexts:
         word_ids: [M] int32, in 0..K-1.
         lengths: [N] int64, tokens in each text, at least 1.
         words: The K distinct tokens, in the order of their first appearance.
+        num_cut: [N] int64, the tokens of each text beyond `max_tokens`; None if they
+            were not counted, as in the cache.
     """
 
     word_ids: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int64]
     words: list[str]
+    num_cut: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check the words.
@@ -177,11 +180,20 @@ def join_texts(parts: Iterable[TokenizedTexts]) -> TokenizedTexts:
     numbers = number_by_appearance()
     word_ids = [np.empty(0, np.int32)]
     lengths = [np.empty(0, np.int64)]
+    num_cut = [np.empty(0, np.int64)]
+    is_counted = True
     for part in parts:
         word_ids.append(_renumber(part, numbers))
         lengths.append(part.lengths)
+        if part.num_cut is None:
+            is_counted = False
+        else:
+            num_cut.append(part.num_cut)
     return TokenizedTexts(
-        np.concatenate(word_ids), np.concatenate(lengths), list(numbers)
+        np.concatenate(word_ids),
+        np.concatenate(lengths),
+        list(numbers),
+        np.concatenate(num_cut) if is_counted else None,
     )
 
 
@@ -225,6 +237,17 @@ def _count_cores() -> int:
 
 @cache
 def _build_tokenizer(settings: Settings) -> Tokenizer:
+    split = _build_splitter(settings)
+
+    def tokenize(text: str) -> list[str]:
+        return split(text)[: settings.max_tokens] or [UNK]
+
+    return tokenize
+
+
+@cache
+def _build_splitter(settings: Settings) -> Callable[[str], list[str]]:
+    """Return a function from a text to all its tokens, perhaps none."""
     split = _find_splitter(settings.tokenizer)
     cleaners: list[Callable[[str], str]] = []
     if settings.clean == "html":
@@ -236,12 +259,12 @@ def _build_tokenizer(settings: Settings) -> Tokenizer:
     if settings.same_digits:
         cleaners.append(replace_digits)
 
-    def tokenize(text: str) -> list[str]:
+    def clean_and_split(text: str) -> list[str]:
         for clean in cleaners:
             text = clean(text)
-        return split(text)[: settings.max_tokens] or [UNK]
+        return split(text)
 
-    return tokenize
+    return clean_and_split
 
 
 def _find_splitter(name: str) -> Callable[[str], list[str]]:
@@ -253,17 +276,21 @@ def _find_splitter(name: str) -> Callable[[str], list[str]]:
 
 
 def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:
-    tokenize = _build_tokenizer(settings)
+    split = _build_splitter(settings)
+    max_tokens = settings.max_tokens
     numbers = number_by_appearance()
-    word_ids, lengths = array("i"), array("q")
+    word_ids, lengths, num_all = array("i"), array("q"), array("q")
     for text in texts:
-        tokens = tokenize(text)
+        tokens = split(text)
+        num_all.append(len(tokens))
+        tokens = tokens[:max_tokens] or [UNK]
         lengths.append(len(tokens))
         word_ids.extend(map(numbers.__getitem__, tokens))
     return TokenizedTexts(
         np.array(word_ids, dtype=np.int32),
         np.array(lengths, dtype=np.int64),
         list(numbers),
+        np.maximum(np.array(num_all, dtype=np.int64) - max_tokens, 0),
     )
 
 

@@ -1,6 +1,10 @@
 """Predictions: what is said of a text does not depend on what else is asked."""
 
 import math
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -44,8 +48,7 @@ ODD_TEXTS = {
 }
 
 
-@pytest.fixture
-def predictor() -> Predictor:
+def build_predictor() -> Predictor:
     """Return a model with weights so large that texts get different answers."""
     config = parse_config(CONFIG, "test.yaml")
     torch.manual_seed(0)
@@ -55,6 +58,12 @@ def predictor() -> Predictor:
     return Predictor(
         Classifier(config.text, Vocab(WORDS), LABELS, model), torch.device("cpu")
     )
+
+
+@pytest.fixture
+def predictor() -> Predictor:
+    """Return a predictor with fresh weights."""
+    return build_predictor()
 
 
 def probs_of(predictions: list[Prediction]) -> torch.Tensor:
@@ -255,3 +264,70 @@ def test_attention_is_of_each_token_that_was_read() -> None:
 def test_attention_of_a_model_without_it_is_refused(predictor: Predictor) -> None:
     with pytest.raises(ConfigError, match="the model has no attention to show"):
         Predictor(predictor.classifier, torch.device("cpu"), attention=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rovers meet oslo", (3, 0, 0)),
+        ("rovers zanzibar oslo lima", (4, 2, 0)),
+        ("oslo " * 70 + "lima", (64, 0, 7)),
+        ("lima", (1, 1, 0)),
+        ("", (0, 0, 0)),
+        (" \t\u3000", (0, 0, 0)),
+    ],
+    ids=["known", "unknown", "cut", "none known", "empty", "blank"],
+)
+def test_the_tokens_that_were_read_unknown_and_cut_are_counted(
+    predictor: Predictor, text: str, expected: tuple[int, int, int]
+) -> None:
+    _, prediction, _ = predictor.predict(["oslo", text, "rovers"])
+    counts = (prediction.num_tokens, prediction.num_unknown, prediction.num_cut)
+    assert counts == expected
+
+
+def test_a_text_without_a_known_word_has_no_answer_above_any_threshold(
+    predictor: Predictor,
+) -> None:
+    predictor.min_confidence = 1e-6
+    answers = [each.answer for each in predictor.predict(["lima", "", "oslo lima"])]
+    assert answers[:2] == [None, None]
+    assert answers[2] in LABELS
+
+
+@pytest.mark.parametrize("num_torch_threads", [1, 3])
+def test_eight_threads_get_exactly_what_one_gets(
+    predictor: Predictor, num_torch_threads: int
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_torch_threads)
+    expected = [predictor.predict(TEXTS[index:]) for index in range(len(TEXTS))]
+    with ThreadPoolExecutor(8) as pool:
+        starts = [index % len(TEXTS) for index in range(160)]
+        found = list(pool.map(lambda start: predictor.predict(TEXTS[start:]), starts))
+    num_after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert num_after == num_torch_threads
+    assert found == [expected[start] for start in starts]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_answers_and_the_host_keeps_its_threads() -> None:
+    program = """
+import os, signal, sys, torch
+from tests.inference.test_predictor import TEXTS, build_predictor
+torch.set_num_threads(4)
+predictor = build_predictor()
+expected = predictor.predict(TEXTS * 100)
+assert torch.get_num_threads() == 4
+torch.ones(300, 300) @ torch.ones(300, 300)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    os._exit(int(predictor.predict(TEXTS * 100) != expected))
+assert os.waitpid(child, 0)[1] == 0
+assert predictor.predict(TEXTS * 100) == expected
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()

@@ -7,7 +7,12 @@ import torch
 
 from rnncls import ConfigError, DeviceError
 from rnncls.machine import device as device_module
-from rnncls.machine.device import has_amx, resolve_device, resolve_precision
+from rnncls.machine.device import (
+    has_amx,
+    resolve_device,
+    resolve_precision,
+    resolve_run_device,
+)
 
 
 @pytest.fixture
@@ -154,3 +159,37 @@ def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not has_amx()
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert not has_amx()
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("machine", "configured", "chosen"),
+    [
+        ((0, False), "cuda", "cpu"),
+        ((0, False), "cuda:3", "cpu"),
+        ((0, True), "cuda", "mps"),
+        ((1, False), "cuda:3", "cuda"),
+        ((0, False), "mps", "cpu"),
+    ],
+    indirect=["machine"],
+)
+def test_a_run_works_without_the_device_of_its_training(
+    configured: str, chosen: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "rnncls"):
+        assert resolve_run_device(None, configured) == torch.device(chosen)
+    expected = f"device: {chosen}, as the run's {configured} is not available here"
+    assert caplog.messages == [expected]
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("machine", [(0, False)], indirect=["machine"])
+def test_a_device_that_the_user_asks_for_must_exist(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(DeviceError):
+        resolve_run_device("cuda", "cpu")
+    with caplog.at_level(logging.INFO, "rnncls"):
+        assert resolve_run_device(None, "auto") == torch.device("cpu")
+        assert resolve_run_device("cpu", "cuda") == torch.device("cpu")
+    assert caplog.messages == []
