@@ -16,6 +16,9 @@ from rnncls.cli.processes import torchrun_int
 DISTRIBUTED_COMMANDS = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can share."""
 
+TEXT_COMMANDS = {"predict", "explain"}
+"""The commands whose arguments are texts, which may begin with a dash."""
+
 PANELS = {
     "Your data": ["init", "inspect"],
     "Train": ["train", "pretrain", "distill", "crossval", "tune"],
@@ -55,6 +58,22 @@ class _LazyGroup(TyperGroup):
             for name in self.list_commands(ctx):
                 self.get_command(ctx, name)
         return self.commands.get(cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; say how to pass a text that looks like an option."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # typer's own class of this error is private.
+            option: str | None = getattr(error, "option_name", None)
+            message: str | None = getattr(error, "message", None)
+            if option and message and ctx.invoked_subcommand in TEXT_COMMANDS:
+                hint = (
+                    "; put texts that begin with a dash after --, as in:"
+                    f' rnncls {ctx.invoked_subcommand} -- "{option} ..."'
+                )
+                vars(error)["message"] = message + hint
+            raise
 
 
 def build_app() -> typer.Typer:

@@ -1,9 +1,11 @@
 """`rnncls predict`: classify texts from the command line, from stdin or from a file."""
 
 import sys
+from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,11 +20,13 @@ from rnncls.cli.outputs import (
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
+    from rnncls.cli.predict_input import InputRows
     from rnncls.config.sections import DataSection
     from rnncls.inference.predictor import Prediction
+    from rnncls.reporting.prediction_output import KeptColumns
 
-STDIN = "-"
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+STDIN = "-"
 PREDICTION_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", "")
 """Endings of --output; the last two are for plain lines."""
 
@@ -55,6 +59,25 @@ def predict_command(
                 "A .csv, .tsv, .jsonl or .parquet file, or a file of one text per line;"
                 " - reads stdin."
             ),
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["csv", "lines", "jsonl"] | None,
+        typer.Option(
+            "--format",
+            help="The form of stdin or of the file; default: lines, or the ending's.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "Also write this column of the input, such as an id; row is the row's"
+                " number. May be repeated."
+            ),
+            metavar="COLUMN",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
@@ -97,9 +120,11 @@ def predict_command(
     )
 
     with fast_imports():
+        from rnncls.cli.predict_input import is_live
         from rnncls.inference.predictor import Predictor
         from rnncls.machine.device import resolve_run_device
         from rnncls.machine.processes import init_process_group
+        from rnncls.reporting.prediction_output import KeptColumns
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
@@ -120,17 +145,59 @@ def predict_command(
             attention=attention,
             min_confidence=min_confidence,
         )
-    chunks = [texts or []] if source is None else read_texts(source, loaded.config.data)
+    keep = keep or []
+    rows = read_input_rows(texts or [], source, loaded.config.data, form, keep)
+    kept: deque[list[str]] = deque()
+    chunks = iter_texts(rows, kept)
     if not processes.is_main:
         predictor.read_along(chunks, processes)
         return
-    windows = show_progress(predictor.stream_together(chunks, processes), source)
+    windows = predictor.stream_together(chunks, processes)
+    if is_live(source):
+        windows = chain.from_iterable(predictor.stream([chunk]) for chunk in chunks)
     write_predictions(
-        (prediction for window in windows for prediction in window),
+        show_progress(windows, source),
         output,
         top_k,
+        KeptColumns(keep, kept),
         as_json=json_,
     )
+
+
+def read_input_rows(
+    texts: list[str],
+    source: str | None,
+    section: "DataSection",
+    form: str | None,
+    keep: list[str],
+) -> "Iterator[InputRows]":
+    """Yield the rows of the command line, of a file or of stdin.
+
+    Raises:
+        ConfigError: An option is only for input from a file or stdin.
+        DataError: The input cannot be read, lacks a column, or a row is wrong.
+    """
+    from dataclasses import replace
+
+    from rnncls.cli.predict_input import ROW, InputRows, read_input
+    from rnncls.data.datasets import columns_of
+
+    if source is not None:
+        columns = replace(columns_of(section), label=None)
+        yield from read_input(source, columns, form, keep)
+        return
+    if form is not None or set(keep) - {ROW}:
+        raise ConfigError("--format and --keep: are for --input FILE or stdin")
+    yield InputRows(texts, [["" for _ in keep] for _ in texts] if keep else [])
+
+
+def iter_texts(
+    rows: "Iterator[InputRows]", kept: deque[list[str]]
+) -> Iterator[list[str]]:
+    """Yield the texts of the rows, and put the values to keep into a queue."""
+    for chunk in rows:
+        kept.extend(chunk.kept)
+        yield chunk.texts
 
 
 def _check_outputs(
@@ -164,13 +231,14 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
 
 
 def write_predictions(
-    predictions: "Iterator[Prediction]",
+    windows: "Iterator[list[Prediction]]",
     output: Path | None,
     top_k: int,
+    kept: "KeptColumns",
     *,
     as_json: bool,
 ) -> None:
-    """Write predictions one by one, to a file or else to stdout."""
+    """Write predictions to a file, or to stdout as soon as they are known."""
     from rnncls.reporting.prediction_output import (
         prediction_json,
         prediction_line,
@@ -178,18 +246,22 @@ def write_predictions(
     )
 
     if output is not None:
-        num_rows = save_predictions(output, predictions, top_k)
+        predictions = (prediction for window in windows for prediction in window)
+        num_rows = save_predictions(output, predictions, top_k, kept)
         typer.echo(f"{output}: {num_rows:,} predictions")
         return
-    for prediction in predictions:
-        sys.stdout.write(
-            (
-                prediction_json(prediction)
+    row = 0
+    for window in windows:
+        for prediction in window:
+            row += 1
+            columns = kept.next_row(row)
+            line = (
+                prediction_json(prediction, row, columns)
                 if as_json
-                else prediction_line(prediction, top_k)
+                else prediction_line(prediction, top_k, columns)
             )
-            + "\n"
-        )
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def _check_form(

@@ -39,9 +39,10 @@ def _iterate(texts: Any) -> Iterable[object]:
     if hasattr(texts, "to_pylist"):  # pyarrow
         texts = texts.to_pylist()
     try:
-        return iter(texts)
+        items: Iterable[object] = iter(texts)
     except TypeError:
         raise TypeError(f"texts: {_EXPECTED}, found {_describe(texts)}") from None
+    return items
 
 
 def _describe(value: object) -> str:

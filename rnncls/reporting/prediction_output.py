@@ -1,13 +1,13 @@
 """Predictions as lines, as JSON and as files."""
 
 import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rnncls import DataError
 from rnncls.inference.predictor import Prediction
@@ -18,8 +18,58 @@ _NUM_ATTENDED_TOKENS = 5
 """How many tokens a plain line lists with their attention weight."""
 
 
-def prediction_line(prediction: Prediction, top_k: int) -> str:
+_OWN_NAMES = {
+    "row",
+    "text",
+    "label",
+    "prob",
+    "probs",
+    "num_tokens",
+    "num_unknown",
+    "num_cut",
+    "attention",
+}
+
+
+class KeptColumns:
+    """The columns of the input that the output repeats, such as an id."""
+
+    def __init__(
+        self, names: Sequence[str] = (), values: deque[list[str]] | None = None
+    ) -> None:
+        """Keep columns.
+
+        Args:
+            names: The columns. A column "row" without values is the row's number.
+            values: A queue of the values in each row, in the order of the predictions.
+        """
+        self._values = values if values is not None else deque[list[str]]()
+        self.names = [
+            f"input_{name}" if name in _OWN_NAMES - {"row"} else name for name in names
+        ]
+
+    @property
+    def further_names(self) -> list[str]:
+        """The names of the columns that a table has besides its own."""
+        return [name for name in self.names if name != "row"]
+
+    def next_row(self, row: int) -> dict[str, str]:
+        """Return the values of the next row by their names in the output."""
+        if not self.names:
+            return {}
+        values = dict(zip(self.names, self._values.popleft(), strict=True))
+        if values.get("row") == "":
+            values["row"] = str(row)
+        return values
+
+
+def prediction_line(
+    prediction: Prediction, top_k: int, kept: Mapping[str, str] | None = None
+) -> str:
     """Return label, probability and text, separated by tabs.
+
+    Kept columns precede the text; a note follows it if the model could not read all or
+    anything of the text.
 
     With attention weights, the tokens with the highest weights precede the text.
     Without an answer, the first label is empty.
@@ -27,6 +77,7 @@ def prediction_line(prediction: Prediction, top_k: int) -> str:
     Args:
         prediction: The prediction.
         top_k: The number of labels, the most probable first.
+        kept: The values of kept columns.
     """
     fields = []
     for label, prob in prediction.top(top_k):
@@ -34,8 +85,23 @@ def prediction_line(prediction: Prediction, top_k: int) -> str:
     fields[0] = prediction.answer or ""
     if prediction.attention is not None:
         fields.append(_attended_tokens(prediction.attention))
+    fields.extend((kept or {}).values())
     fields.append(prediction.text)
+    note = reading_note(prediction)
+    if note:
+        fields.append(f"({note})")
     return "\t".join(_valid_utf8(" ".join(field.split())) for field in fields)
+
+
+def reading_note(prediction: Prediction) -> str:
+    """Return what the model could not read of a text; empty if it read all of it."""
+    notes = []
+    if prediction.has_no_known_word:
+        notes.append("no known word")
+    if prediction.num_cut:
+        num_all = (prediction.num_tokens or 0) + prediction.num_cut
+        notes.append(f"cut: {prediction.num_tokens:,} of {num_all:,} tokens read")
+    return "; ".join(notes)
 
 
 def _attended_tokens(attention: list[tuple[str, float]]) -> str:
@@ -43,9 +109,21 @@ def _attended_tokens(attention: list[tuple[str, float]]) -> str:
     return " ".join(f"{token}:{weight:.2f}" for token, weight in ranked)
 
 
-def prediction_json(prediction: Prediction) -> str:
-    """Return the prediction as a JSON object on one line, in ASCII."""
-    return json.dumps(prediction_row(prediction))
+def prediction_json(
+    prediction: Prediction, row: int, kept: Mapping[str, str] | None = None
+) -> str:
+    """Return the prediction as a JSON object on one line, in ASCII.
+
+    Args:
+        prediction: The prediction.
+        row: The number of the row in the input, from 1.
+        kept: The values of kept columns.
+    """
+    values = prediction_row(prediction) | {"row": row}
+    for name, value in (kept or {}).items():
+        if name != "row" or value != str(row):
+            values[name] = value
+    return json.dumps(values)
 
 
 def prediction_row(prediction: Prediction) -> dict[str, Any]:
@@ -68,7 +146,12 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
     return row
 
 
-def save_predictions(path: Path, predictions: Iterable[Prediction], top_k: int) -> int:
+def save_predictions(
+    path: Path,
+    predictions: Iterable[Prediction],
+    top_k: int,
+    kept: KeptColumns | None = None,
+) -> int:
     """Write predictions to a file as they arrive, and return how many there were.
 
     The file's extension selects the format: CSV, TSV, JSON lines, Parquet, or plain
@@ -78,13 +161,14 @@ def save_predictions(path: Path, predictions: Iterable[Prediction], top_k: int) 
     Raises:
         DataError: The file cannot be written.
     """
+    kept = kept or KeptColumns()
     target = path.resolve()  # a link stays a link
     temporary = target.parent / f".{path.name}-{os.getpid()}-unfinished"
     try:
         if target.exists() and not (target.is_file() or target.is_dir()):
-            return _write(target, path.suffix.lower(), predictions, top_k)
+            return _write(target, path.suffix.lower(), predictions, top_k, kept)
         try:
-            num_rows = _write(temporary, path.suffix.lower(), predictions, top_k)
+            num_rows = _write(temporary, path.suffix.lower(), predictions, top_k, kept)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -95,48 +179,53 @@ def save_predictions(path: Path, predictions: Iterable[Prediction], top_k: int) 
 
 
 def _write(
-    path: Path, suffix: str, predictions: Iterable[Prediction], top_k: int
+    path: Path,
+    suffix: str,
+    predictions: Iterable[Prediction],
+    top_k: int,
+    kept: KeptColumns,
 ) -> int:
     if suffix == ".parquet":
-        return _write_parquet(path, predictions)
-    num_rows = 0
+        return _write_parquet(path, predictions, kept)
     with path.open("w", encoding="utf-8", newline="") as stream:
         if suffix in _DELIMITERS:
-            lines = _delimited_lines(predictions, _DELIMITERS[suffix])
-            stream.write(next(lines))
-        elif suffix in {".jsonl", ".ndjson"}:
-            lines = (prediction_json(prediction) + "\n" for prediction in predictions)
-        else:
-            lines = (
-                prediction_line(prediction, top_k) + "\n" for prediction in predictions
-            )
-        for line in lines:
-            stream.write(line)
-            num_rows += 1
+            return _write_delimited(stream, predictions, _DELIMITERS[suffix], kept)
+        num_rows = 0
+        for num_rows, prediction in enumerate(predictions, start=1):
+            columns = kept.next_row(num_rows)
+            if suffix in {".jsonl", ".ndjson"}:
+                line = prediction_json(prediction, num_rows, columns)
+            else:
+                line = prediction_line(prediction, top_k, columns)
+            stream.write(line + "\n")
     return num_rows
 
 
-def _delimited_lines(
-    predictions: Iterable[Prediction], delimiter: str
-) -> Iterator[str]:
-    """Yield the header and a line of CSV or TSV for each prediction."""
-    line = io.StringIO(newline="")
-    minimal = csv.writer(line, delimiter=delimiter, lineterminator="\n")
+def _write_delimited(
+    stream: TextIO,
+    predictions: Iterable[Prediction],
+    delimiter: str,
+    kept: KeptColumns,
+) -> int:
+    """Write a header, and a line of CSV or TSV for each prediction."""
+    minimal = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
     full = csv.writer(
-        line, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
-    minimal.writerow(["label", "prob", "text"])
-    yield line.getvalue()
-    for prediction in predictions:
-        line.seek(0)
-        line.truncate()
+    further_names = kept.further_names
+    minimal.writerow(["label", "prob", "text", "row", *further_names])
+    num_rows = 0
+    for num_rows, prediction in enumerate(predictions, start=1):
+        columns = kept.next_row(num_rows)
         text = _valid_utf8(prediction.text)
         fields = [prediction.answer or "", f"{prediction.prob:.6f}", text]
+        fields.append(columns.get("row", str(num_rows)))
+        fields += [_valid_utf8(columns[name]) for name in further_names]
         # Python 3.11 and 3.12 do not quote a lone carriage return, although they must.
         has_return = any("\r" in field for field in fields)
         writer = full if has_return else minimal
         writer.writerow(fields)
-        yield line.getvalue()
+    return num_rows
 
 
 def _valid_utf8(text: str) -> str:
@@ -144,26 +233,37 @@ def _valid_utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _write_parquet(path: Path, predictions: Iterable[Prediction]) -> int:
+def _write_parquet(
+    path: Path, predictions: Iterable[Prediction], kept: KeptColumns
+) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pa_parquet
 
-    schema = pa.schema(
-        [("text", pa.string()), ("label", pa.string()), ("prob", pa.float64())]
-    )
+    fields = [
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("prob", pa.float64()),
+        ("row", pa.int64()),
+    ]
+    fields += [(name, pa.string()) for name in kept.further_names]
+    schema = pa.schema(fields)
     num_rows = 0
     with pa_parquet.ParquetWriter(path, schema) as writer:
         for chunk in _chunks(predictions):
-            rows = [
-                {
-                    "text": _valid_utf8(prediction.text),
-                    "label": prediction.answer,
-                    "prob": prediction.prob,
-                }
-                for prediction in chunk
-            ]
+            rows = []
+            for prediction in chunk:
+                num_rows += 1
+                columns: dict[str, str | int] = dict(kept.next_row(num_rows))
+                columns["row"] = num_rows
+                rows.append(
+                    {
+                        **columns,
+                        "text": _valid_utf8(prediction.text),
+                        "label": prediction.answer,
+                        "prob": prediction.prob,
+                    }
+                )
             writer.write_table(pa.Table.from_pylist(rows, schema))
-            num_rows += len(rows)
     return num_rows
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import select
 import stat
 import subprocess
 import sys
@@ -13,9 +14,14 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
+import torch
 
+import rnncls
 from rnncls.cli.predict import read_texts
+from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, DataSection
+from rnncls.runs.folder import MODEL, RunFolder
+from rnncls.runs.run import change_config
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 
@@ -161,7 +167,7 @@ def test_a_text_of_several_lines_is_one_plain_line(cli: Cli) -> None:
 
 
 def test_a_byte_that_is_no_utf8_can_be_printed(cli: Cli) -> None:
-    assert cli("predict", "bad \udcff").stdout.endswith("\tbad ?\n")
+    assert cli("predict", "bad \udcff").stdout.endswith("\tbad ?\t(no known word)\n")
 
 
 def test_the_run_can_be_named(cli: Cli) -> None:
@@ -471,3 +477,184 @@ def test_top_k_has_no_room_for_a_threshold(cli: Cli) -> None:
     outcome = cli("predict", "meet", "--min-confidence", "0.9", "--top-k", "2")
     assert outcome.exit_code == 2
     assert "--min-confidence" in outcome.stderr
+
+
+# Rows and kept columns
+
+
+def read_csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write_ids(path: Path) -> None:
+    rows = [
+        f'{number + 7},"{title}",{DESCRIPTION},"a,b"\n'
+        for number, title in enumerate(TITLES)
+    ]
+    path.write_text("id,title,description,label\n" + "".join(rows))
+
+
+IDS = ["7", "8", "9", "10", "11"]
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet", "out.txt"])
+def test_kept_columns_are_in_every_output(cli: Cli, name: str, source: str) -> None:
+    write_ids(Path("in.csv"))
+    arguments = ["--input", "in.csv"]
+    stdin = b""
+    if source == "stdin":
+        arguments = ["--input", "-", "--format", "csv"]
+        stdin = Path("in.csv").read_bytes()
+    arguments += ["--keep", "id", "--keep", "label", "--output", name]
+    done = cli("predict", *arguments, stdin=stdin)
+    assert done == (0, f"{name}: 5 predictions\n", "")
+    if name == "out.txt":
+        fields = [line.split("\t") for line in Path(name).read_text().splitlines()]
+        assert [line[2:4] for line in fields] == [[own, "a,b"] for own in IDS]
+        return
+    if name == "out.csv":
+        rows: list[Any] = read_csv_rows(Path(name))
+    elif name == "out.jsonl":
+        rows = [json.loads(line) for line in Path(name).read_text().splitlines()]
+    else:
+        rows = pyarrow.parquet.read_table(name).to_pylist()
+    assert [row["id"] for row in rows] == IDS
+    assert [str(row["row"]) for row in rows] == ["1", "2", "3", "4", "5"]
+    assert {row["input_label"] for row in rows} == {"a,b"}
+    assert [row["label"] for row in rows] == LABELS
+
+
+def test_the_number_of_a_row_can_be_kept(cli: Cli) -> None:
+    write_csv(Path("in.csv"))
+    done = cli("predict", "--input", "in.csv", "--keep", "row")
+    numbers = [line.split("\t")[2] for line in done.stdout.splitlines()]
+    assert numbers == ["1", "2", "3", "4", "5"]
+    rows = predict(cli, "--input", "in.csv", "--keep", "row")
+    assert [row["row"] for row in rows] == [1, 2, 3, 4, 5]
+
+
+def test_a_column_to_keep_must_exist(cli: Cli) -> None:
+    write_ids(Path("in.csv"))
+    done = cli("predict", "--input", "in.csv", "--keep", "ids")
+    assert done.exit_code == 3
+    assert "no column 'ids'" in done.stderr
+    assert cli("predict", "oslo", "--keep", "id").exit_code == 2
+    done = cli("predict", "-", "--keep", "id", stdin=b"oslo\n")
+    assert done.exit_code == 3
+    assert "no column 'id' to keep" in done.stderr
+
+
+# Streams
+
+
+@pytest.mark.parametrize(
+    ("stdin", "form"),
+    [
+        (b"title,description\nrovers meet oslo,the crowd\n", "csv"),
+        (b"\xef\xbb\xbfid;title;description\n1;rovers;the crowd\n", "csv"),
+        (b'{"title": "rovers", "description": "the crowd"}\n', "jsonl"),
+    ],
+)
+def test_a_header_on_stdin_is_no_text(cli: Cli, stdin: bytes, form: str) -> None:
+    done = cli("predict", "--input", "-", stdin=stdin)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert f"add --format {form}" in done.stderr
+    (row,) = predict(cli, "--input", "-", "--format", form, stdin=stdin)
+    assert row["text"].endswith("the crowd")
+    rows = predict(cli, "-", "--format", "lines", stdin=stdin)
+    assert len(rows) == stdin.count(b"\n")
+
+
+def test_csv_on_stdin_may_hold_line_ends_and_wrong_rows_are_named(cli: Cli) -> None:
+    stdin = b'title,description\n"rovers\nmeet",oslo\nlima,meet'
+    rows = predict(cli, "-", "--format", "csv", stdin=stdin)
+    assert [row["text"] for row in rows] == ["rovers\nmeet oslo", "lima meet"]
+    done = cli("predict", "-", "--format", "csv", stdin=b"title,description\na,b,c\n")
+    assert done.exit_code == 3
+    assert "row 1: expected 2 columns, found 3" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["lines", "csv", "jsonl"])
+def test_each_line_of_a_pipe_is_answered_while_the_pipe_is_open(form: str) -> None:
+    lines = {
+        "lines": ["rovers meet oslo", "oslo meet rovers"],
+        "csv": ["title,description\nrovers meet oslo,", "oslo meet rovers,"],
+        "jsonl": [
+            '{"title": "rovers meet oslo", "description": ""}',
+            '{"title": "oslo meet rovers", "description": ""}',
+        ],
+    }[form]
+    command = [sys.executable, "-m", "rnncls", "predict", "-", "--format", form]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for line, label in zip(lines, ["sport", "world"], strict=True):
+            child.stdin.write(f"{line}\n".encode())
+            ready, _, _ = select.select([child.stdout], [], [], 60)
+            assert ready
+            assert child.stdout.readline().decode().startswith(label)
+        child.stdin.close()
+        assert child.wait(60) == 0
+
+
+def test_many_lines_through_a_pipe_come_back_in_order() -> None:
+    texts = [f"oslo {number}" for number in range(20_000)]
+    command = [sys.executable, "-m", "rnncls", "predict", "-", "--json"]
+    done = subprocess.run(
+        command, input="\n".join(texts).encode(), capture_output=True, check=True
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["text"] for row in rows] == texts
+    assert [row["row"] for row in rows] == list(range(1, 20_001))
+
+
+# What was read
+
+
+def test_a_line_says_what_was_not_read(cli: Cli) -> None:
+    texts = ["zzqx", "", "oslo " * 300, "rovers meet oslo"]
+    lines = cli("predict", *texts).stdout.splitlines()
+    notes = [line.split("\t")[3:] for line in lines]
+    assert notes[:2] == [["(no known word)"], ["(no known word)"]]
+    assert notes[3] == []
+    rows = predict(cli, *texts)
+    assert [row["num_cut"] > 0 for row in rows] == [
+        bool(each) and "cut" in each[0] for each in notes
+    ]
+    assert [row["num_unknown"] for row in rows] == [1, 0, 0, 0]
+
+
+def test_a_text_that_begins_with_a_dash_goes_behind_two_dashes(cli: Cli) -> None:
+    for command in ("predict", "explain"):
+        done = cli(command, "-5 degrees")
+        assert done.exit_code == 2
+        assert "after --" in done.stderr
+    assert cli("predict", "--", "-5 degrees").exit_code == 0
+    assert "after --" not in cli("eval", "--nope").stderr
+
+
+def test_a_run_of_a_gpu_predicts_without_one(cli: Cli) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    config = RunFolder(Path("runs/toy")).config
+    change_config(
+        Path("runs/toy"),
+        load_config(config, ["device=cuda"]),
+        MODEL,
+    )
+    done = cli("predict", "rovers meet oslo")
+    assert (done.exit_code, done.stdout[:6]) == (0, "sport\t")
+    assert done.stderr == "device: cpu, as the run's cuda is not available here\n"
+    assert cli("eval", "runs/toy", "--split", "train").exit_code == 0
+    assert cli("predict", "--device", "cuda", "oslo").exit_code == 5
+
+
+def test_a_run_is_loaded_from_python() -> None:
+    predictor = rnncls.load("runs/toy")
+    (prediction,) = predictor.predict("rovers meet oslo")
+    assert prediction.label == "sport"
+    assert [each.label for each in rnncls.load().predict(TITLES)] == LABELS

@@ -29,12 +29,9 @@ PREDICTIONS = [
 LABELS_AND_TEXTS = [(prediction.label, prediction.text) for prediction in PREDICTIONS]
 
 
-def read_csv(path: Path, delimiter: str) -> list[tuple[str, str, str]]:
+def read_csv(path: Path, delimiter: str) -> list[tuple[str, ...]]:
     with path.open(encoding="utf-8", newline="") as stream:
-        return [
-            (label, prob, text)
-            for label, prob, text in csv.reader(stream, delimiter=delimiter)
-        ]
+        return [tuple(row) for row in csv.reader(stream, delimiter=delimiter)]
 
 
 def test_a_line_names_the_tokens_that_were_attended_to_most() -> None:
@@ -47,7 +44,7 @@ def test_a_line_names_the_tokens_that_were_attended_to_most() -> None:
         prediction_line(prediction, 1)
         == "sport\t1.0000\te f:0.24 d:0.19 c:0.14 b:0.10 a:0.05\tthe text"
     )
-    assert json.loads(prediction_json(prediction))["attention"] == [
+    assert json.loads(prediction_json(prediction, 3))["attention"] == [
         list(item) for item in attention
     ]
 
@@ -89,17 +86,21 @@ def test_a_byte_that_was_no_utf8_is_printed_as_a_question_mark() -> None:
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_json_says_text_label_prob_and_probs(prediction: Prediction) -> None:
-    assert json.loads(prediction_json(prediction)) == {
+    assert json.loads(prediction_json(prediction, 3)) == {
         "text": prediction.text,
         "label": prediction.label,
         "prob": prediction.prob,
         "probs": prediction.probs,
+        "num_tokens": prediction.num_tokens,
+        "num_unknown": prediction.num_unknown,
+        "num_cut": prediction.num_cut,
+        "row": 3,
     }
 
 
 @pytest.mark.parametrize("text", ["two\nlines\u2028\x85", "bad \udcff", "日本"])
 def test_json_is_one_line_of_ascii_that_keeps_the_text(text: str) -> None:
-    line = prediction_json(Prediction(text, {"sport": 1.0}))
+    line = prediction_json(Prediction(text, {"sport": 1.0}), 1)
     assert line.isascii()
     assert len(line.splitlines()) == 1
     assert json.loads(line)["text"] == text
@@ -119,13 +120,13 @@ def test_a_delimited_file_is_read_back_with_each_text_unchanged(
 ) -> None:
     save_predictions(tmp_path / name, PREDICTIONS, 1)
     assert read_csv(tmp_path / name, delimiter) == [
-        ("label", "prob", "text"),
-        ("sport", "0.750000", "plain"),
-        ("world", "0.875000", 'comma, "quotes"\tand a tab'),
-        ("sport", "0.500000", "two\nlines\r\nor\rmore"),
-        ("sport", "0.750000", "a lone\rreturn"),
-        ("sport", "1.000000", "日本 \U0001f468\u200d\U0001f469 \0"),
-        ("world", "1.000000", ""),
+        ("label", "prob", "text", "row"),
+        ("sport", "0.750000", "plain", "1"),
+        ("world", "0.875000", 'comma, "quotes"\tand a tab', "2"),
+        ("sport", "0.500000", "two\nlines\r\nor\rmore", "3"),
+        ("sport", "0.750000", "a lone\rreturn", "4"),
+        ("sport", "1.000000", "日本 \U0001f468\u200d\U0001f469 \0", "5"),
+        ("world", "1.000000", "", "6"),
     ]
 
 
@@ -152,8 +153,13 @@ def test_a_file_of_json_lines_is_read_back(tmp_path: Path, name: str) -> None:
 def test_a_parquet_file_is_read_back(tmp_path: Path) -> None:
     save_predictions(tmp_path / "out.parquet", PREDICTIONS, 1)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pylist() == [
-        {"text": prediction.text, "label": prediction.label, "prob": prediction.prob}
-        for prediction in PREDICTIONS
+        {
+            "text": prediction.text,
+            "label": prediction.label,
+            "prob": prediction.prob,
+            "row": row,
+        }
+        for row, prediction in enumerate(PREDICTIONS, start=1)
     ]
 
 

@@ -1,0 +1,331 @@
+"""The texts of `rnncls predict`: rows of a file, or of a stream as they arrive.
+
+A stream is stdin, a named pipe, or a file whose form the user names. A thread reads it
+ahead, so that a batch holds the rows that are waiting and no row waits for later ones.
+"""
+
+import codecs
+import csv
+import json
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rnncls import DataError
+from rnncls.data.file_sets import open_binary
+from rnncls.data.formats import DELIMITERS, parse_csv
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns, decode, missing_column, shorten
+
+STDIN = "-"
+ROW = "row"
+"""Stands for the number of the row, from 1, unless the input has such a column."""
+_MAX_ROWS = 16_384
+_BLOCK_BYTES = 1 << 16
+_BLOCKS_AHEAD = 64
+
+
+@dataclass(frozen=True)
+class InputRows:
+    """Consecutive rows of the input.
+
+    Attributes:
+        texts: One text per row.
+        kept: The values of the kept columns of each row; empty if none are kept.
+    """
+
+    texts: list[str]
+    kept: list[list[str]]
+
+
+def is_live(source: str | None) -> bool:
+    """Return whether the rows of a source may arrive slowly, from another program."""
+    if source is None:
+        return False
+    if source != STDIN:
+        return _is_special(Path(source))
+    try:
+        return _is_special(Path(f"/dev/fd/{sys.stdin.fileno()}"))
+    except (OSError, ValueError):
+        return True
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def read_input(
+    source: str, columns: Columns, form: str | None, keep: Sequence[str]
+) -> Iterator[InputRows]:
+    """Yield the rows of a file, or of a stream as soon as they arrive.
+
+    Args:
+        source: The path of a file, a folder or a pipe; `-` for stdin.
+        columns: The columns of the text.
+        form: csv, lines or jsonl; None: the file decides, and a stream has lines.
+        keep: Further columns to return.
+
+    Raises:
+        DataError: The input cannot be read, lacks a column, or a row is wrong; or the
+            first line of a stream of lines looks like a header or like JSON.
+    """
+    if source == STDIN:
+        yield from _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
+        return
+    path = Path(source)
+    if form is None and not _is_special(path):
+        yield from _read_file(path, columns, keep)
+        return
+    try:
+        with open_binary(path) as stream:
+            yield from _read_stream(stream, source, columns, form, keep)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_file(
+    path: Path, columns: Columns, keep: Sequence[str]
+) -> Iterator[InputRows]:
+    """Yield the rows of a file, which is read once more for each kept column."""
+    columns_read = [_read_column(path, columns, name) for name in keep]
+    values = zip(*columns_read, strict=True)
+    for rows in read_rows(path, columns):
+        kept = []
+        if keep:
+            kept = [list(next(values)) for _ in rows.texts]
+        yield InputRows(rows.texts, kept)
+
+
+def _read_column(path: Path, columns: Columns, name: str) -> Iterator[str]:
+    """Yield the values of one column."""
+    try:
+        for rows in read_rows(path, replace(columns, text=(name,))):
+            yield from rows.texts
+    except DataError:
+        if name != ROW:
+            raise
+        for rows in read_rows(path, columns):
+            yield from ("" for _ in rows.texts)
+
+
+class _WaitingLines:
+    """The lines of a stream, and whether another one has already arrived."""
+
+    def __init__(self, stream: BinaryIO, source: str) -> None:
+        """Start to read ahead, in a thread."""
+        self._source = source
+        self._blocks: queue.Queue[bytes | OSError] = queue.Queue(_BLOCKS_AHEAD)
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
+        self._is_at_end = False
+        self._num_lines = 0
+        # The buffer of stdin has a lock, which a reading thread would hold at exit.
+        raw = getattr(stream, "raw", stream)
+        threading.Thread(target=self._read_ahead, args=(raw,), daemon=True).start()
+
+    def _read_ahead(self, stream: Any) -> None:
+        try:
+            while block := stream.read(_BLOCK_BYTES):
+                self._blocks.put(block)
+        except OSError as error:
+            self._blocks.put(error)
+        self._blocks.put(b"")
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each line as a text.
+
+        Raises:
+            DataError: A line is not UTF-8.
+        """
+        while True:
+            while not self._lines:
+                if self._is_at_end:
+                    return
+                self._add_block(self._blocks.get())
+            line = self._lines.popleft()
+            self._num_lines += 1
+            if self._num_lines == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            yield decode(line, f"{self._source}: row {self._num_lines}")
+
+    def has_waiting(self) -> bool:
+        """Return whether a line can be read at once."""
+        while not self._lines and not self._is_at_end:
+            try:
+                self._add_block(self._blocks.get_nowait())
+            except queue.Empty:
+                return False
+        return bool(self._lines)
+
+    def _add_block(self, block: bytes | OSError) -> None:
+        if isinstance(block, OSError):
+            raise block
+        if not block:
+            self._is_at_end = True
+            if self._rest:
+                self._lines.append(self._rest)
+            return
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        self._lines.extend(line + b"\n" for line in lines)
+
+
+def _read_stream(
+    stream: BinaryIO,
+    source: str,
+    columns: Columns,
+    form: str | None,
+    keep: Sequence[str],
+) -> Iterator[InputRows]:
+    """Yield the rows of a stream; a batch holds those that have arrived."""
+    lines = _WaitingLines(stream, source)
+    if form == "csv":
+        records = _parse_csv(lines, source, columns, keep)
+    elif form == "jsonl":
+        records = _parse_jsonl(lines, source, columns, keep)
+    else:
+        records = _parse_lines(lines, source, columns, keep, is_sure=form == "lines")
+    texts: list[str] = []
+    kept: list[list[str]] = []
+    for text, values in records:
+        texts.append(text)
+        if keep:
+            kept.append(values)
+        if len(texts) == _MAX_ROWS or not lines.has_waiting():
+            yield InputRows(texts, kept)
+            texts, kept = [], []
+    if texts:
+        yield InputRows(texts, kept)
+
+
+_Parsed = Iterator[tuple[str, list[str]]]
+"""The text of each row, and the values of its kept columns."""
+
+
+def _parse_lines(
+    lines: _WaitingLines,
+    source: str,
+    columns: Columns,
+    keep: Sequence[str],
+    *,
+    is_sure: bool,
+) -> _Parsed:
+    for name in keep:
+        if name != ROW:
+            raise DataError(
+                f"{source}: one text per line has no column '{name}' to keep: name the"
+                " form with --format csv or --format jsonl"
+            )
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and not is_sure:
+            _refuse_header(line, source, columns)
+        yield line.rstrip("\r\n"), ["" for _ in keep]
+
+
+def _refuse_header(line: str, source: str, columns: Columns) -> None:
+    """Check that the first of several lines is a text.
+
+    Raises:
+        DataError: It names the columns of the text, or is a JSON object that has them.
+    """
+    form = None
+    if _find_delimiter(line, columns) is not None:
+        form = "csv"
+    elif line.lstrip().startswith("{"):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if set(columns.text) <= set(found):
+            form = "jsonl"
+    if form is not None:
+        raise DataError(
+            f"{source}: row 1 looks like {form.upper()} with the run's columns, not"
+            f" like a text: add --format {form}, or --format lines if it is a text:"
+            f" {shorten(line)}"
+        )
+
+
+def _find_delimiter(header: str, columns: Columns) -> str | None:
+    """Return the delimiter by which a line names all columns of the text, or None."""
+    for delimiter in DELIMITERS:
+        try:
+            names: list[str] = next(parse_csv([header], delimiter), [])
+        except csv.Error:
+            continue
+        if set(columns.text) <= set(names):
+            return delimiter
+    return None
+
+
+def _parse_csv(
+    lines: _WaitingLines, source: str, columns: Columns, keep: Sequence[str]
+) -> _Parsed:
+    """Yield the rows of delimited lines, in which empty ones are ignored."""
+    iterator = iter(lines)
+    header = next((line for line in iterator if line.strip()), "")
+    delimiter = columns.delimiter or _find_delimiter(header, columns) or ","
+    rows = parse_csv(chain([header], iterator), delimiter)
+    try:
+        names: list[str] = next(rows, [])
+        if not set(columns.text) <= set(names) and len(names) == len(columns.positions):
+            names = list(columns.positions)
+            rows = parse_csv(chain([header], iterator), delimiter)
+        if not header:
+            return
+        indices = [_index(name, names, source) for name in columns.text]
+        kept = [_index(name, names, source) for name in keep]
+        for number, row in enumerate(filter(None, rows), start=1):
+            if len(row) != len(names):
+                raise DataError(
+                    f"{source}: row {number}: expected {len(names)} columns, found"
+                    f" {len(row)}: {shorten(delimiter.join(row))}"
+                )
+            values = ["" if index is None else row[index] for index in kept]
+            yield " ".join(row[index or 0] for index in indices), values
+    except csv.Error as error:
+        raise DataError(f"{source}: line {rows.line_num}: {error}") from error
+
+
+def _index(name: str, names: Sequence[str], source: str) -> int | None:
+    """Return the index of a column; None for the number of the row."""
+    if name in names:
+        return names.index(name)
+    if name == ROW:
+        return None
+    raise missing_column(source, name, names)
+
+
+def _parse_jsonl(
+    lines: _WaitingLines, source: str, columns: Columns, keep: Sequence[str]
+) -> _Parsed:
+    for number, line in enumerate(lines, start=1):
+        place = f"{source}: row {number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            shown = shorten(line) or "an empty line"
+            raise DataError(f"{place}: not valid JSON: {shown}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{place}: expected an object: {shorten(line)}")
+        text = " ".join(_value(row, name, place) for name in columns.text)
+        kept = [_value(row, name, place) for name in keep]
+        yield text, kept
+
+
+def _value(row: dict[str, Any], name: str, place: str) -> str:
+    if name not in row:
+        if name == ROW:
+            return ""
+        raise missing_column(place, name, list(row))
+    value = row[name]
+    if isinstance(value, dict | list):
+        raise DataError(f"{place}: '{name}': expected a text, found a list or object")
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
