@@ -14,6 +14,8 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rnncls.runs.run import Run
 
 
@@ -35,7 +37,7 @@ def explain_command(
         bool,
         typer.Option(
             "--trajectory",
-            help="Show the prediction after each token instead.",
+            help="Show the prediction after each token instead; --plot needs it.",
         ),
     ] = False,
     html: Annotated[
@@ -94,21 +96,34 @@ def show_explanations(
     from rich.console import Console
 
     from rnncls.inference.insight.explanation import explain
-    from rnncls.reporting.html import save_page
+    from rnncls.inference.insight.reading import describe_reading
+    from rnncls.reporting.html import paragraph, save_page
     from rnncls.reporting.insight_page import explanation_parts
     from rnncls.reporting.insight_tables import print_explanation
 
     console, parts = Console(highlight=False), []
     for text in texts:
         explanation = explain(run.classifier, text, label)
+        note = describe_reading(run.classifier, text)
         if json_:
-            typer.echo(json.dumps(explanation.to_dict()))
+            typer.echo(json.dumps(explanation.to_dict() | {"note": note}))
         else:
             print_explanation(console, explanation)
+            print_note(console, note)
         parts += explanation_parts(explanation)
+        if note:
+            parts.append(paragraph(note))
     if html is not None:
         save_page(html, f"Why {run.path.name} says so", parts)
         typer.echo(f"{html}: written", err=True)
+
+
+def print_note(console: "Console", note: str) -> None:
+    """Print what the model could not read of a text, if there is anything."""
+    from rnncls.reporting.insight_tables import print_sentence
+
+    if note:
+        print_sentence(console, note)
 
 
 def show_trajectories(
@@ -117,6 +132,7 @@ def show_trajectories(
     """Print the prediction after each token; plot it and write a page if requested."""
     from rich.console import Console
 
+    from rnncls.inference.insight.reading import describe_reading
     from rnncls.inference.insight.trajectory import trace_verdicts
     from rnncls.reporting.insight_page import trajectory_parts
     from rnncls.reporting.insight_tables import print_sentence, trajectory_table
@@ -124,6 +140,7 @@ def show_trajectories(
     console, parts = Console(highlight=False), []
     for text in texts:
         trajectory = trace_verdicts(run.classifier, text)
+        note = describe_reading(run.classifier, text)
         if plot is not None or html is not None:
             from rnncls.reporting.insight_plots import plot_trajectory
             from rnncls.reporting.plotting import to_png
@@ -133,10 +150,11 @@ def show_trajectories(
             if plot is not None:
                 save_plot(plot, figure)
         if json_:
-            typer.echo(json.dumps(trajectory.to_dict()))
+            typer.echo(json.dumps(trajectory.to_dict() | {"note": note}))
         else:
             console.print(trajectory_table(trajectory))
             print_sentence(console, trajectory.meaning())
+            print_note(console, note)
     if html is not None:
         from rnncls.reporting.html import save_page
 

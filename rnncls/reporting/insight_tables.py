@@ -51,8 +51,8 @@ def mark_colors(mark: int) -> tuple[str, str] | None:
 
 
 def token_name(token: TokenOpinion) -> str:
-    """Return a token for display, with a "?" if the vocabulary lacks it."""
-    return printable(token.token) + ("" if token.is_known else "?")
+    """Return a token for display, with a "[?]" if the vocabulary lacks it."""
+    return printable(token.token) + ("" if token.is_known else "[?]")
 
 
 def coloured_tokens(explanation: Explanation) -> Text:
@@ -111,13 +111,15 @@ def legend(*, has_colors: bool) -> str:
         if has_colors
         else "Tokens with [+] to [+++] speak for it, with [-] to [---] against it"
     )
-    return f"{meaning}; a token with ? is not in the vocabulary."
+    return f"{meaning}; a token with [?] is not in the vocabulary."
 
 
 def occlusion_agreement(explanation: Explanation) -> str:
     """Return a sentence on how far occlusion agrees with the contributions."""
     tokens = explanation.tokens
     count = min(_NUM_COMPARED, len(tokens))
+    if count == 1:
+        return f"By occlusion it is {signed(tokens[0].occlusion)}."
     by_occlusion = sorted(
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )

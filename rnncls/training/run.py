@@ -66,6 +66,7 @@ def train(
             log_unused_keys(config.model)
             settings = config.data_settings
             data = load_training_data(settings, vocab, use_cache=use_cache)
+            note_cut_texts(data, config.text.max_tokens)
             if pretrained is not None:
                 test_file = find_test_file(config.data)
                 check_pretraining_data(config.model, data, test_file)
@@ -108,4 +109,20 @@ def log_unused_keys(section: ModelSection) -> None:
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
             " bidirectional and pooling have no effect"
+        )
+
+
+def note_cut_texts(data: TrainingData, max_tokens: int) -> None:
+    """Log how many training texts fill `max_tokens`, and what to set."""
+    lengths = data.train.texts.lengths  # [N]
+    num_cut = int((lengths >= max_tokens).sum())
+    if num_cut:
+        logger.info(
+            "text.max_tokens: %s of %s training texts have %d tokens or more and are"
+            " read only so far: set it higher, e.g. to %d; 'rnncls inspect' says how"
+            " much is cut off",
+            f"{num_cut:,}",
+            f"{len(lengths):,}",
+            max_tokens,
+            2 * max_tokens,
         )

@@ -226,3 +226,24 @@ def test_an_ending_that_is_no_form_of_the_output_is_refused(
     assert done.exit_code == 2
     assert f"{options[-2]}: {options[-1]}: expected ." in done.stderr
     assert not Path(options[-1]).exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--trajectory"]], ids=["words", "course"])
+def test_what_was_not_read_is_said(cli: Cli, options: list[str]) -> None:
+    for text in ("", "zzqx qwrt"):
+        done = cli("explain", text, *options)
+        assert "no word that the vocabulary knows" in " ".join(done.stdout.split())
+        (line,) = cli("explain", text, "--json", *options).stdout.splitlines()
+        assert "no word" in json.loads(line)["note"]
+    (line,) = cli("explain", "oslo", "--json", *options).stdout.splitlines()
+    assert json.loads(line)["note"] == ""
+    long = "oslo " * 300
+    (line,) = cli("explain", long, "--json", *options).stdout.splitlines()
+    assert " of 300 tokens were read" in json.loads(line)["note"]
+
+
+def test_an_unknown_word_cannot_be_taken_for_a_question_mark(cli: Cli) -> None:
+    stdout = cli("explain", "zzqx oslo").stdout
+    assert "zzqx[?]" in stdout
+    assert "a token with [?] is not in the vocabulary" in " ".join(stdout.split())
+    assert "of these 1 " not in cli("explain", "oslo").stdout

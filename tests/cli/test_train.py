@@ -407,3 +407,14 @@ def test_tokenised_data_is_kept_unless_told_otherwise(
     assert not cache_dir().exists()
     train("--out", "runs/a")
     assert len(list(cache_dir().iterdir())) == 1
+
+
+def test_texts_that_are_cut_are_counted_once(cli: Cli, workplace: Path) -> None:
+    config = ["--config", str(workplace / "toy.yaml"), "--set", "train.max_epochs=1"]
+    done = cli("train", *config, "--set", "text.max_tokens=2", "--out", "runs/cut")
+    assert done.exit_code == 0
+    assert done.stderr.count("text.max_tokens: ") == 1
+    assert " training texts have 2 tokens or more" in done.stderr
+    assert "e.g. to 4" in done.stderr
+    done = cli("train", *config, "--out", "runs/complete")
+    assert "text.max_tokens" not in done.stderr

@@ -1,0 +1,27 @@
+"""What a classifier could not read of a text: unknown words, and tokens cut off."""
+
+from rnncls.runs.classifier import Classifier
+from rnncls.text.tokenizer import tokenize_texts
+from rnncls.text.vocab import UNK_ID
+
+
+def describe_reading(classifier: Classifier, text: str) -> str:
+    """Return a note if no word of a text is known or it was cut; else an empty text."""
+    tokenized = tokenize_texts([text], classifier.text)
+    token_ids = classifier.vocab.encode(tokenized.words)  # [K]
+    notes = []
+    if (token_ids == UNK_ID).all():
+        notes.append(
+            "The text has no word that the vocabulary knows, so the prediction says"
+            " nothing about it."
+        )
+    num_cut = 0
+    if tokenized.num_cut is not None:
+        num_cut = int(tokenized.num_cut[0])
+    if num_cut:
+        num_tokens = int(tokenized.lengths[0])
+        notes.append(
+            f"Only the first {num_tokens:,} of {num_tokens + num_cut:,} tokens were"
+            " read (text.max_tokens)."
+        )
+    return " ".join(notes)
