@@ -20,6 +20,7 @@ import rnncls
 from rnncls.cli.predict import read_texts
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, DataSection
+from rnncls.config.yaml_format import dump_config
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.run import change_config
 from rnncls.training.run import train
@@ -643,7 +644,7 @@ def test_a_run_of_a_gpu_predicts_without_one(cli: Cli) -> None:
     config = RunFolder(Path("runs/toy")).config
     change_config(
         Path("runs/toy"),
-        load_config(config, ["device=cuda"]),
+        dump_config(load_config(config, ["device=cuda"])),
         MODEL,
     )
     done = cli("predict", "rovers meet oslo")
