@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
+from rnncls.cli.eval import DataOption
 from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
-from rnncls.cli.screen import print_tables
+from rnncls.cli.screen import HTML, check_ending, print_tables
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def compare_command(
     split: Annotated[
         Literal["valid", "test"], typer.Option(help="The split of the runs' data.")
     ] = "test",
+    data: DataOption = None,
     json_: JsonOption = False,
     html: Annotated[
         Path | None,
@@ -39,6 +41,7 @@ def compare_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Compare runs, with significance tests: scores, sizes, speeds and configs."""
+    check_ending(html, HTML)
     if len(runs) < 2:
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 
@@ -48,7 +51,9 @@ def compare_command(
         from rnncls.runs.folder import find_run
 
     paths = [find_run(run) for run in runs]
-    comparison = compare_runs(paths, split=split, device=device, use_cache=not no_cache)
+    comparison = compare_runs(
+        paths, split=split, data=data, device=device, use_cache=not no_cache
+    )
     if html is not None:
         save_comparison(html, comparison)
     if json_:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnncls.cli.screen import save_plot
+from rnncls.cli.screen import PNG, check_ending, save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def plot_command(
     """Plot loss and score by epoch, of one or several runs, finished or not."""
     from rnncls.reporting.terminal_chart import chart_lines
 
+    check_ending(output, PNG)
     curves = load_curves(runs or [])
     for line in chart_lines(curves):
         typer.echo(line)

@@ -13,6 +13,7 @@ from rnncls.cli.eval import (
     source_name,
 )
 from rnncls.cli.options import DeviceOption, NoCacheOption, RunArgument
+from rnncls.cli.screen import HTML, check_ending
 from rnncls.machine.imports import fast_imports
 
 
@@ -53,6 +54,7 @@ def report_command(
         from rnncls.runs.folder import RunFolder, find_run
 
     check_source(split, data)
+    check_ending(output, HTML)
     path = find_run(run)
     evaluation = evaluate_run(
         path,

@@ -116,6 +116,7 @@ def compare_runs(
     paths: Sequence[Path],
     *,
     split: Split = "test",
+    data: Path | None = None,
     device: str | None = None,
     use_cache: bool = True,
 ) -> Comparison:
@@ -124,6 +125,7 @@ def compare_runs(
     Args:
         paths: Two or more run folders, the baseline first.
         split: Which split of their data.
+        data: A labelled file to use instead.
         device: The device of the models; default: the configs'.
         use_cache: Whether to read and write the cache of tokenised files.
 
@@ -133,7 +135,7 @@ def compare_runs(
     """
     summaries = [_load_summary(path) for path in paths]
     evaluations = [
-        evaluate_run(path, split=split, device=device, use_cache=use_cache)
+        evaluate_run(path, split=split, data=data, device=device, use_cache=use_cache)
         for path in paths
     ]
     for path, evaluation in zip(paths, evaluations, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from rich.table import Table
 
-from rnncls.evaluation.comparison import ComparedRun, Comparison
+from rnncls.evaluation.comparison import ComparedRun, Comparison, Difference
 from rnncls.reporting import html
 from rnncls.reporting.display import (
     INTERVAL,
@@ -41,6 +41,7 @@ DIFFERENCE_NOTES = (
     "points: accuracy minus that of the first run",
     "gained, lost: rows that only this run, or only the first run, gets right",
     f"p: McNemar's exact test; significant below {SIGNIFICANCE_LEVEL}",
+    "MiB: the files that predict; train s, tokens/s: time and speed of the training",
 )
 
 
@@ -69,10 +70,11 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
 def summary_lines(comparison: Comparison) -> list[str]:
     """Return a verdict on each run but the first, and their mean accuracy."""
     names = _names(comparison)
-    lines = [
-        f"{name}: {verdict(run.difference, run.p)} {names[0]} (p = {run.p:.2g})"
-        for name, run in zip(names[1:], comparison.differences, strict=True)
-    ]
+    lines = []
+    for name, run in zip(names[1:], comparison.differences, strict=True):
+        difference = verdict(run.difference, run.p)
+        lines.append(f"{name}: {difference} {names[0]} (p = {run.p:.2g})")
+        lines.append(f"  {explain_difference(run)}")
     return [*lines, _mean_line(comparison)]
 
 
@@ -165,7 +167,8 @@ def _names(comparison: Comparison) -> list[str]:
 
 def _title(comparison: Comparison) -> str:
     origin = comparison.origin
-    return f"{origin['path']}: {origin['num_rows']:,} rows ({origin['split']})"
+    split = origin["split"] or "a separate file"
+    return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
 
 
 def _disagreement_title(comparison: Comparison) -> str:
@@ -215,6 +218,18 @@ def verdict(difference: float, p: float) -> str:
     if p >= SIGNIFICANCE_LEVEL:
         return "no significant difference to"
     return f"significantly {'better' if difference > 0 else 'worse'} than"
+
+
+def explain_difference(difference: Difference) -> str:
+    """Return what the rows on which two runs differ say, in at most 80 columns."""
+    num_disputed = difference.gained + difference.lost
+    if num_disputed == 0:
+        return "both classify the same rows correctly"
+    rows = f"right in one run only: {num_disputed:,} rows, {difference.gained:,} of"
+    if difference.p >= SIGNIFICANCE_LEVEL:
+        return f"{rows} them here; chance alone could explain it"
+    low, high = difference.interval
+    return f"{rows} them here; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 
 
 def _setting_rows(

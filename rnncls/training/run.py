@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rnncls.config.sections import Config, ModelSection
 from rnncls.data.datasets import find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
@@ -15,6 +17,7 @@ from rnncls.machine.processes import init_process_group
 from rnncls.runs.data_check import check_not_trained_on
 from rnncls.runs.pretrained import load_pretrained
 from rnncls.runs.weights import load_vocab
+from rnncls.text.display import list_names
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
@@ -67,6 +70,7 @@ def train(
             settings = config.data_settings
             data = load_training_data(settings, vocab, use_cache=use_cache)
             note_cut_texts(data, config.text.max_tokens)
+            log_unvalidated(data)
             if pretrained is not None:
                 test_file = find_test_file(config.data)
                 check_pretraining_data(config.model, data, test_file)
@@ -101,6 +105,17 @@ def check_pretraining_data(
     """
     folder = Path(section.pretrained or "")
     check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
+
+
+def log_unvalidated(data: TrainingData) -> None:
+    """Log which classes have no validation row, so that no score is about them."""
+    counts = np.bincount(data.valid.labels, minlength=len(data.label_names))
+    names = [data.label_names[index] for index in np.flatnonzero(counts == 0)]
+    if names:
+        logger.info(
+            "no validation row, so the validation scores do not cover: %s",
+            list_names(names),
+        )
 
 
 def log_unused_keys(section: ModelSection) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rnncls.config.loading import load_config
-from rnncls.reporting.comparison_report import verdict
+from rnncls.evaluation.comparison import Difference
+from rnncls.reporting.comparison_report import explain_difference, verdict
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 from tests.reporting.test_html import Reader
@@ -104,3 +105,50 @@ def test_a_verdict_is_significant_below_5_percent(
     difference: float, p: float, expected: str
 ) -> None:
     assert verdict(difference, p) == expected
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p", "expected"),
+    [
+        (0, 0, 1.0, "both classify the same rows correctly"),
+        (
+            3,
+            2,
+            1.0,
+            "right in one run only: 5 rows, 3 of them here; chance alone could explain"
+            " it",
+        ),
+        (
+            30,
+            2,
+            0.001,
+            "right in one run only: 32 rows, 30 of them here; expect +1.00 to +3.00"
+            " points",
+        ),
+    ],
+)
+def test_a_sentence_says_what_the_difference_means(
+    gained: int, lost: int, p: float, expected: str
+) -> None:
+    found = Difference("b", gained, lost, 0.02, (0.01, 0.03), p)
+    assert explain_difference(found) == expected
+
+
+def test_runs_can_be_compared_on_another_file(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
+    lines = Path("toy.csv").read_text().splitlines()
+    Path("own.csv").write_text("\n".join(lines[:11]) + "\n")
+    command = ("compare", str(other_path), str(run_path), "--data", "own.csv")
+    found = json.loads(cli(*command, "--json").stdout)
+    assert (found["origin"]["path"], found["origin"]["num_rows"]) == ("own.csv", 10)
+    assert "own.csv: 10 rows (a separate file)" in cli(*command).stdout
+
+
+def test_a_page_with_another_ending_is_refused(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
+    outcome = cli("compare", str(other_path), str(run_path), "--html", "page.pdf")
+    assert outcome.exit_code == 2
+    assert "choose a name that ends in .html" in outcome.stderr
+    assert not Path("page.pdf").exists()

@@ -82,3 +82,15 @@ def test_the_page_of_another_split_does_not_replace_that_of_the_test_rows(
     assert outcome.stdout.strip().endswith("runs/toy/report-valid.html")
     assert Path("runs/toy/report.html").read_bytes() == before
     assert Path("runs/toy/report-valid.html").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["report", "--output", "x.pdf"], ["plot", "--output", "x.pdf"]],
+    ids=["report", "plot"],
+)
+def test_an_ending_of_another_format_is_refused(cli: Cli, command: list[str]) -> None:
+    exit_code, stdout, stderr = cli(*command)
+    assert (exit_code, stdout) == (2, "")
+    assert stderr.startswith("error: x.pdf: would be written as ")
+    assert not Path("x.pdf").exists()

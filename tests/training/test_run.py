@@ -214,3 +214,15 @@ def test_a_save_that_took_long_puts_the_next_one_off() -> None:
     assert not clock.is_time
     clock.saved_at -= 2.0
     assert clock.is_time
+
+
+def test_a_class_of_one_row_is_trained_on_and_named(
+    make_config: Callable[..., Config], toy_csv: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with toy_csv.open("a", encoding="utf-8") as file:
+        file.write("rare,odd,row\n")
+    with caplog.at_level("INFO", "rnncls"):
+        summary = train(make_config("train.max_epochs=1"), Path("run"))
+    assert summary["label_names"] == ["rare", "sport", "world"]
+    expected = "no validation row, so the validation scores do not cover: 'rare'"
+    assert caplog.messages.count(expected) == 1
