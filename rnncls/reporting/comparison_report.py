@@ -225,11 +225,11 @@ def explain_difference(difference: Difference) -> str:
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"
-    rows = f"right in one run only: {num_disputed:,} rows, {difference.gained:,} of"
+    rows = f"right in one run only: {num_disputed:,} rows, {difference.gained:,}"
     if difference.p >= SIGNIFICANCE_LEVEL:
-        return f"{rows} them here; chance alone could explain it"
+        return f"{rows} here; chance alone could explain it"
     low, high = difference.interval
-    return f"{rows} them here; expect {100 * low:+.2f} to {100 * high:+.2f} points"
+    return f"{rows} here; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 
 
 def _setting_rows(

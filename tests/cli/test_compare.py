@@ -115,15 +115,13 @@ def test_a_verdict_is_significant_below_5_percent(
             3,
             2,
             1.0,
-            "right in one run only: 5 rows, 3 of them here; chance alone could explain"
-            " it",
+            "right in one run only: 5 rows, 3 here; chance alone could explain it",
         ),
         (
             30,
             2,
             0.001,
-            "right in one run only: 32 rows, 30 of them here; expect +1.00 to +3.00"
-            " points",
+            "right in one run only: 32 rows, 30 here; expect +1.00 to +3.00 points",
         ),
     ],
 )
