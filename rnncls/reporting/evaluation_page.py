@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from rnncls.reporting.evaluation_plots import (
     plot_reliability,
     plot_slices,
 )
+from rnncls.reporting.evaluation_summary import summary_sentences
 from rnncls.reporting.plotting import to_png
 from rnncls.reporting.terminal_chart import LearningCurve
 from rnncls.reporting.training_page import (
@@ -191,7 +193,13 @@ def save_report(
     Raises:
         RunError: The file cannot be written.
     """
+    sentences = summary_sentences(
+        result, history.summary, len(history.label_issues), date.today()
+    )
     parts = [
+        html.heading("Summary"),
+        *map(html.paragraph, sentences),
+        html.heading("Scores"),
         *_score_parts(result),
         *_class_parts(result.scores, pictures["confusion"]),
         *_calibration_parts(result.calibration, pictures["reliability"]),
