@@ -46,8 +46,8 @@ def test_the_sentences_say_what_how_good_where_it_errs_and_what_to_do() -> None:
         "For comparison: always answering 'billing', the most frequent class here,"
         " would be right for 60.0%.",
         "The most frequent error: 80 texts of 'delivery' were taken for"
-        " 'billing' (20.0% of that class). The weakest class is 'delivery': 80.0% of its"
-        " 400 texts were recognised.",
+        " 'billing' (20.0% of that class). The weakest class is 'delivery': 80.0% of"
+        " its 400 texts were recognised.",
         "What to do next: read the most confident errors below, and look for"
         " mislabelled training rows with rnncls eval --label-issues.",
     ]
