@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -329,5 +330,8 @@ assert os.waitpid(child, 0)[1] == 0
 assert predictor.predict(TEXTS * 100) == expected
 """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, check=False, capture_output=True, timeout=120)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, check=False, capture_output=True, timeout=120, cwd=root
+    )
     assert done.returncode == 0, done.stderr.decode()
