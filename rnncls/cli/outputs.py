@@ -13,24 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnncls import ConfigError, DataError
+from rnncls.runs.folder import find_owner
 
 if TYPE_CHECKING:
     from rnncls.config.sections import DataSection
-
-_RUN_MARKS = ("config.yaml", "vocab.txt")
-"""Files that every run folder has."""
-_OWN_NAMES = {
-    "config.yaml",
-    "vocab.txt",
-    "labels.json",
-    "model.safetensors",
-    "language_model.safetensors",
-    "metrics.jsonl",
-    "summary.json",
-    "README.md",
-    "label-issues.json",
-}
-_OWN_SUBFOLDERS = {"last", "events", "bag-of-words"}
 
 
 def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
@@ -41,7 +27,7 @@ def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
     Raises:
         ConfigError: It is another one.
     """
-    if path.suffix.lower() in endings or _is_special(path):
+    if path.suffix.lower() in endings or is_special(path):
         return
     known = ", ".join(ending or "no ending" for ending in endings)
     found = path.suffix or "no ending"
@@ -59,7 +45,7 @@ def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
     Raises:
         ConfigError: It would.
     """
-    if _is_special(path):
+    if is_special(path):
         return
     for source in inputs:
         if _is_same_file(path, source):
@@ -67,7 +53,7 @@ def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
                 f"{option}: {path} is the same file as {source}, which is read: choose"
                 " another name"
             )
-    run_path = _find_run_of_own_file(path.resolve())
+    run_path = find_owner(path.resolve())
     if run_path is not None:
         raise ConfigError(
             f"{option}: {path} is a file of the run {run_path}: choose another name"
@@ -105,7 +91,8 @@ def find_inputs(source: str | None, section: "DataSection") -> Iterator[Path]:
         yield from (Path(section.root) / section.name).glob("*")
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
+    """Return whether a path is a pipe or a device."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
@@ -115,17 +102,3 @@ def _is_same_file(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return path.resolve() == other.resolve()
-
-
-def _find_run_of_own_file(path: Path) -> Path | None:
-    """Return the run folder to which a file belongs; None if it belongs to none."""
-    if path.name in _OWN_NAMES and _is_run(path.parent):
-        return path.parent
-    for folder in path.parents:
-        if folder.name in _OWN_SUBFOLDERS and _is_run(folder.parent):
-            return folder.parent
-    return None
-
-
-def _is_run(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in _RUN_MARKS)

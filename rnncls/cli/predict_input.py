@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnncls import DataError
+from rnncls.cli.outputs import is_special
+from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import DELIMITERS, parse_csv
 from rnncls.data.readers import read_rows
-from rnncls.data.rows import Columns, decode, missing_column, shorten
+from rnncls.data.rows import Columns, decode, missing_column
 
 STDIN = "-"
 ROW = "row"
@@ -49,15 +51,11 @@ def is_live(source: str | None) -> bool:
     if source is None:
         return False
     if source != STDIN:
-        return _is_special(Path(source))
+        return is_special(Path(source))
     try:
-        return _is_special(Path(f"/dev/fd/{sys.stdin.fileno()}"))
+        return is_special(Path(f"/dev/fd/{sys.stdin.fileno()}"))
     except (OSError, ValueError):
         return True
-
-
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def read_input(
@@ -79,7 +77,7 @@ def read_input(
         yield from _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
         return
     path = Path(source)
-    if form is None and not _is_special(path):
+    if form is None and not is_special(path):
         yield from _read_file(path, columns, keep)
         return
     try:

@@ -170,6 +170,10 @@ class RunFolder:
                     f"{file}: cannot be deleted: {error.strerror}"
                 ) from error
 
+    def is_run(self) -> bool:
+        """Whether the folder has the files that every run begins with."""
+        return self.config.is_file() and self.vocab.is_file()
+
     def has_no_checkpoint(self) -> bool:
         """Whether the folder has no files but those of a run before its first save."""
         if not self.path.is_dir():
@@ -215,6 +219,31 @@ class RunFolder:
             raise RunError(
                 f"{self.path}: the run folder cannot be created: {error.strerror}"
             ) from error
+
+
+def find_owner(path: Path) -> Path | None:
+    """Return the run folder whose file a path is; None if it is no file of a run."""
+    folder = RunFolder(path.parent)
+    files = {
+        folder.config,
+        folder.vocab,
+        folder.labels,
+        folder.model,
+        folder.language_model,
+        folder.metrics,
+        folder.summary,
+        folder.card,
+        folder.label_issues,
+        folder.label_issue_table,
+    }
+    if path in files and folder.is_run():
+        return folder.path
+    for parent in path.parents:
+        folder = RunFolder(parent.parent)
+        subfolders = {folder.state.parent, folder.events, folder.bag_of_words}
+        if parent in subfolders and folder.is_run():
+            return folder.path
+    return None
 
 
 def claim_new_folder(stem: str, parent: Path) -> Path:
