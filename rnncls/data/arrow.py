@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnncls import DataError
-from rnncls.data.rows import Columns, Rows, decode, shorten
+from rnncls.config.document import shorten
+from rnncls.data.rows import Columns, Rows, decode
 
 if TYPE_CHECKING:
     import pyarrow as pa

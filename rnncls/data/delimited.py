@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnncls import DataError
+from rnncls.config.document import shorten
 from rnncls.data.arrow import (
     explain_csv_error,
     is_empty_file,
@@ -17,7 +18,7 @@ from rnncls.data.arrow import (
 from rnncls.data.encodings import open_text
 from rnncls.data.file_sets import data_ending, is_compressed, open_binary
 from rnncls.data.formats import FileFormat, parse_csv
-from rnncls.data.rows import Columns, Record, Rows, check_columns, shorten
+from rnncls.data.rows import Columns, Record, Rows, check_columns
 
 DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
 BLOCK_BYTES = 32 << 20

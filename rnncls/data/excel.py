@@ -5,7 +5,8 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from rnncls import ConfigError, DataError
-from rnncls.data.rows import Record, shorten
+from rnncls.config.document import shorten
+from rnncls.data.rows import Record
 
 
 def read_excel_records(path: Path) -> Iterator[Record]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnncls import DataError
+from rnncls.config.document import shorten
 from rnncls.data.encodings import open_text
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import FileFormat
@@ -16,7 +17,6 @@ from rnncls.data.rows import (
     batch_rows,
     missing_column,
     quote_names,
-    shorten,
 )
 from rnncls.data.text_files import decode_lines
 

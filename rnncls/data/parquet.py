@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnncls import DataError
+from rnncls.config.document import shorten
 from rnncls.data import rows as row_limits
 from rnncls.data.arrow import rows_of_batches
-from rnncls.data.rows import Columns, Record, Rows, check_columns, shorten
+from rnncls.data.rows import Columns, Record, Rows, check_columns
 
 
 def read_parquet_rows(path: Path, columns: Columns) -> Iterator[Rows]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnncls import DataError
+from rnncls.config.document import shorten
 from rnncls.data.delimited import (
     DELIMITER_OF_ENDING,
     read_delimited_records,
@@ -42,7 +43,7 @@ from rnncls.data.parquet import (
     read_parquet_records,
     read_parquet_rows,
 )
-from rnncls.data.rows import Columns, Record, Rows, shorten
+from rnncls.data.rows import Columns, Record, Rows
 from rnncls.data.text_files import (
     read_fasttext_records,
     read_fasttext_texts,

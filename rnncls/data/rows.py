@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnncls import DataError
+from rnncls.config.document import shorten
 
 Record = dict[str, str]
 """A row of a file of any format: a value for each column."""
 ROWS_AT_ONCE = 8192
 """How many rows a reader yields together."""
-_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,3 @@ def missing_column(place: str, name: str, names: Sequence[str]) -> DataError:
 def quote_names(names: Iterable[str]) -> str:
     """Return names in quotation marks, separated by commas."""
     return ", ".join(f"'{name}'" for name in names)
-
-
-def shorten(text: str) -> str:
-    """Return a text on one line, cut to 80 characters."""
-    text = " ".join(text.split())
-    if len(text) <= _SHOWN_CHARACTERS:
-        return text
-    return text[: _SHOWN_CHARACTERS - 1] + "…"
