@@ -35,6 +35,7 @@ from rnncls.reporting.evaluation_plots import (
     plot_slices,
 )
 from rnncls.reporting.evaluation_summary import summary_sentences
+from rnncls.reporting.evaluation_tables import PAIR_HEADER, pair_rows
 from rnncls.reporting.plotting import to_png
 from rnncls.reporting.terminal_chart import LearningCurve
 from rnncls.reporting.training_page import (
@@ -278,13 +279,9 @@ def _confusion_table(scores: Scores) -> Markup:
 
 
 def _pair_table(scores: Scores) -> Markup:
-    header = ["true", "predicted", "rows", "of its class"]
-    rows = [
-        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
-        for pair in find_confused_pairs(scores)
-    ]
+    rows = pair_rows(find_confused_pairs(scores))
     caption = "Most confused classes (the complete matrix is in confusion-*.csv)"
-    return html.table(caption, header, rows, num_texts=2)
+    return html.table(caption, PAIR_HEADER, rows, num_texts=2)
 
 
 def _calibration_parts(

@@ -22,6 +22,7 @@ from rnncls.reporting.tables import cut_table, grid_table
 from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
+PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
 MAX_SHOWN_CLASSES = 30
 """With more classes, the screen has only the best, worst and most confused ones."""
 _NUM_EXTREMES = 10
@@ -115,13 +116,17 @@ def class_tables(scores: Scores) -> list[Table]:
     ]
 
 
-def _pair_table(pairs: list[ConfusedPair]) -> Table:
-    header = ["true", "predicted", "rows", "of its class"]
-    rows = [
+def pair_rows(pairs: list[ConfusedPair]) -> list[list[str]]:
+    """Return a row for each pair of confused classes, with the columns PAIR_HEADER."""
+    return [
         [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
         for pair in pairs
     ]
-    return grid_table("Most confused classes", header, rows, num_texts=2)
+
+
+def _pair_table(pairs: list[ConfusedPair]) -> Table:
+    rows = pair_rows(pairs)
+    return grid_table("Most confused classes", PAIR_HEADER, rows, num_texts=2)
 
 
 def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table:
