@@ -28,7 +28,7 @@ def flags_command(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Rank the units of the last layer that a word switches on and that stay on."""
+    """Rank flag units: units of the last layer that a word switches on for good."""
     from rich.console import Console
 
     with fast_imports():

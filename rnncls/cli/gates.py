@@ -17,7 +17,7 @@ def gates_command(
         int | None,
         typer.Option(
             min=1,
-            help="Layer number, 1 is above the word vectors; default: the last.",
+            help="Layer number, 1 is the first recurrent layer; default: the last.",
             show_default=False,
         ),
     ] = None,

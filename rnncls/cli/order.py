@@ -32,7 +32,8 @@ def order_command(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            help="A run with cell: none; default: train one and keep it in RUN.",
+            help="A run with model.cell: none; default: train one and save it in the"
+            " run folder.",
             show_default=False,
         ),
     ] = None,
@@ -43,8 +44,9 @@ def order_command(
 ) -> None:
     """Print the accuracy for words as written, reversed, sorted and shuffled.
 
-    Beside it stands a bag of words, trained with the run's config, model.cell: none and
-    the changes of --set.
+    The last row is a bag of words (model.cell: none), trained with the run's config and
+    the changes of --set. Unless --set gives them, it has train.monitor: loss and
+    train.patience: null.
 
     If an epoch has at least 400 steps, the bag of words is trained with four times the
     batch size and twice the learning rate, unless --set gives either.

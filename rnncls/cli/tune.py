@@ -32,7 +32,7 @@ def tune_command(
         float | None,
         typer.Option(
             help=(
-                "How long to search; the first trial always ends. Default: 10,"
+                "How long to search; the first trial is always completed. Default: 10,"
                 " or no limit with --trials."
             ),
             min=0.01,
@@ -41,7 +41,8 @@ def tune_command(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="How many configs to try; the same number gives the same result.",
+            help="How many configs to try; two searches with the same number find the"
+            " same trials.",
             min=1,
         ),
     ] = None,

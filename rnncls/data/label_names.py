@@ -31,17 +31,6 @@ def normalize_label(label: str) -> str:
     return unicodedata.normalize("NFC", label.strip())
 
 
-def visible_form(name: str) -> str:
-    """Return a name in its compatibility form, without invisible characters."""
-    name = unicodedata.normalize("NFKC", name)
-    letters = [
-        character
-        for character in name
-        if unicodedata.category(character) not in {"Cf", "Cc"} or character.isspace()
-    ]
-    return " ".join("".join(letters).split())
-
-
 def find_look_alikes(counts: Mapping[str, int]) -> list[LookAlikes]:
     """Return classes whose names differ in case, form, invisible signs or one letter.
 
@@ -50,7 +39,7 @@ def find_look_alikes(counts: Mapping[str, int]) -> list[LookAlikes]:
     """
     by_key: dict[str, list[str]] = defaultdict(list)
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        by_key[visible_form(name).casefold()].append(name)
+        by_key[_visible_form(name).casefold()].append(name)
     found = [
         LookAlikes(tuple(names), _describe_difference(names))
         for names in by_key.values()
@@ -85,15 +74,26 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in {"Cf", "Cc", "Zs"} and character != " "
 
 
+def _visible_form(name: str) -> str:
+    """Return a name in its compatibility form, without invisible characters."""
+    name = unicodedata.normalize("NFKC", name)
+    letters = [
+        character
+        for character in name
+        if unicodedata.category(character) not in {"Cf", "Cc"} or character.isspace()
+    ]
+    return " ".join("".join(letters).split())
+
+
 def _describe_difference(names: list[str]) -> str:
     """Return in what names differ that have the same visible form but for case."""
     differences = []
-    if len({visible_form(name) for name in names}) > 1:
+    if len({_visible_form(name) for name in names}) > 1:
         differences.append("case")
     if any(_is_invisible(character) for name in names for character in name):
         differences.append("an invisible character")
     elif len({name.lower() for name in names}) > len(
-        {visible_form(name).lower() for name in names}
+        {_visible_form(name).lower() for name in names}
     ):
         differences.append("the form of a character")
     return " and ".join(differences)

@@ -3,6 +3,7 @@
 Shapes: N rows.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,8 +11,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from rnncls.data.label_names import visible_form
 
 UnknownLabels = Literal["error", "skip", "wrong"]
 """What to do with rows whose label is unknown: raise an error, leave them out, or count
@@ -96,9 +95,10 @@ def find_similar(label: str, known: Sequence[str]) -> str | None:
 
 
 def _plain(label: str) -> str:
-    """Return the visible form of a label without case, underscores as spaces."""
-    lower_case = visible_form(label).casefold()
-    return " ".join(lower_case.replace("_", " ").split())
+    """Return a label without case, blanks, marks of form and invisible characters."""
+    normalized = unicodedata.normalize("NFKC", label).casefold()
+    visible = (char for char in normalized if unicodedata.category(char) != "Cf")
+    return " ".join("".join(visible).replace("_", " ").split())
 
 
 def _to_number(text: str) -> float | None:

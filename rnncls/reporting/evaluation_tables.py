@@ -92,8 +92,8 @@ def calibration_lines(calibration: CalibrationReport) -> list[str]:
         ece_line,
         (
             f"          before calibration: ECE {calibration.raw_ece:.4f}, loss"
-            f" {calibration.raw_loss:.4f} nats; temperature"
-            f" {calibration.temperature:.3f}"
+            f" {calibration.raw_loss:.4f} nats;"
+            f" probabilities = softmax(logits / {calibration.temperature:.3f})"
         ),
     ]
 
@@ -206,7 +206,7 @@ def slice_table(title: str, slices: list[Slice], form: str) -> Table:
 
 def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
     """Return the accuracy of what `predict --min-confidence` would answer."""
-    header = ["--min-confidence", "answered", "rows", "accuracy", INTERVAL]
+    header = ["--min-confidence", "kept", "rows", "accuracy", INTERVAL]
     rows = [
         [
             f"{row.min_confidence:.4f}",
@@ -217,7 +217,7 @@ def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
         ]
         for row in coverage
     ]
-    title = "If only the most confident texts are answered"
+    title = "Accuracy if less certain predictions are rejected"
     return grid_table(title, header, rows, num_texts=0)
 
 

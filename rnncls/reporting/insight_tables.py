@@ -124,7 +124,10 @@ def occlusion_agreement(explanation: Explanation) -> str:
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )
     num_shared = len(set(by_occlusion[:count]) & set(explanation.strongest(count)))
-    return f"Occlusion agrees on {num_shared} of these {count} strongest tokens."
+    return (
+        f"{num_shared} of the {count} largest contributions are also among the {count}"
+        " largest by occlusion."
+    )
 
 
 def contribution_rows(
@@ -213,7 +216,10 @@ def _trace_table(trace: Trace, direction: str) -> Table:
     for token, values in zip(trace.tokens, values_by_token, strict=True):
         position = len(rows) + 1
         rows.append([token, f"{position}", *map("{:.3f}".format, values)])
-    title = f"Layer {trace.layer}, {direction} direction: means over its units"
+    title = (
+        f"Layer {trace.layer}, {direction} direction; change: distance"
+        " that its memory moved; others: means over its units"
+    )
     return plain_table(title, ["token", "position", "change", *names], rows)
 
 

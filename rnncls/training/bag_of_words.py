@@ -51,12 +51,18 @@ def train_or_load_bag(run: Run, overrides: list[str], *, use_cache: bool = True)
 
 
 def bag_config(run: Run, overrides: list[str]) -> Config:
-    """Return a run's config without recurrent cell, pretrained model and teachers."""
+    """Return a run's config without recurrent cell, pretrained model and teachers.
+
+    The loss selects the best epoch, and nothing stops the training early: the accuracy
+    of a bag of words can stay the same for many epochs while its loss still falls.
+    """
     changes = [
         "model.cell=none",
         "model.pretrained=null",
         "train.teachers=[]",
         "train.precision=float32",
+        "train.monitor=loss",
+        "train.patience=null",
         *overrides,
         "model.cell=none",
     ]

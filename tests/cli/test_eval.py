@@ -192,8 +192,8 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
         ),
         (
             f"          before calibration: ECE {result['raw_ece']:.4f}, loss"
-            f" {result['raw_loss']:.4f} nats; temperature"
-            f" {result['temperature']:.3f}"
+            f" {result['raw_loss']:.4f} nats;"
+            f" probabilities = softmax(logits / {result['temperature']:.3f})"
         ),
     ]
 

@@ -35,7 +35,7 @@ def test_the_anytime_curve_is_printed_and_drawn(cli: Cli) -> None:
     )
     assert (exit_code, stderr) == (0, "a.png: written\n")
     assert "95% interval" in stdout
-    assert "of the texts are no longer than that" in " ".join(stdout.split())
+    assert "of the texts end by then" in " ".join(stdout.split())
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -107,7 +107,7 @@ def test_attention_has_a_column_where_there_is_any() -> None:
 
 
 def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
-    assert "Occlusion agrees on 2 of these 2 strongest tokens" in printed(
+    assert "2 of the 2 largest contributions are also among the 2 largest" in printed(
         explain(1.0, 0.5), color=None
     )
 

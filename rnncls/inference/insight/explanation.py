@@ -134,8 +134,8 @@ class Explanation:
         warning = "" if self.is_complete else ", too large to trust"
         return (
             f"The contributions of all words explain how the logit changes from"
-            f" {self.baseline_logit:.2f} (all words unknown) to {self.logit:.2f}, with"
-            f" an error of {error:.2%}{warning}."
+            f" {self.baseline_logit:.2f} (all words unknown) to {self.logit:.2f}; their"
+            f" sum misses that change by {error:.2%}{warning}."
         )
 
 

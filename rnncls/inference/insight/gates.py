@@ -113,14 +113,15 @@ class Trace:
         index = int(np.argmax(jumps))
         token, jump = self.tokens[index], jumps[index]
         gate = {"lstm": "forget", "gru": "update"}.get(self.cell)
+        moved = "cell" if self.cell == "lstm" else "state"
         kept = ""
         if gate:
             gate_values = self.directions[direction][gate]
             share = np.mean(gate_values)
-            kept = f"keeps {share:.0%} of its memory per token on average, and "
+            kept = f"mean {gate} gate {share:.2f}; "
         return (
-            f"Reading {direction}, layer {self.layer} {kept}changes it most at token"
-            f" {index + 1}, '{token}', by {jump:.2f}."
+            f"Layer {self.layer}, {direction}: {kept}the {moved} vector moves most at"
+            f" token {index + 1}, '{token}' (distance {jump:.2f})."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -105,7 +105,9 @@ class Trajectory:
             rest = f"the {num_after} after it {verb} not change the label"
         note = ""
         if self.is_reread:
-            note = " Each prefix was read again: the model reads from both ends."
+            note = (
+                " The model is bidirectional, so each prefix was classified separately."
+            )
         return (
             f"Token {index + 1} of {last + 1}, '{self.tokens[index]}', decides for"
             f" {self.verdicts[-1]}: {rest}.{note}"
@@ -312,7 +314,6 @@ def describe_anytime(points: list[AnytimePoint]) -> str:
     first = next(point for point in points if point.accuracy >= ENOUGH * final)
     tokens = f"{first.num_tokens} token{'' if first.num_tokens == 1 else 's'}"
     return (
-        f"After {tokens} the accuracy is {first.accuracy:.2%},"
-        f" {first.accuracy / final:.0%} of the {final:.2%} for whole texts"
-        f" ({first.share_whole:.0%} of the texts are no longer than that)."
+        f"The accuracy is {first.accuracy:.2%} after {tokens}, against {final:.2%} for"
+        f" whole texts; {first.share_whole:.0%} of the texts end by then."
     )

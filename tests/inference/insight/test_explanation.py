@@ -147,7 +147,9 @@ def test_a_sum_that_misses_the_difference_is_said_to() -> None:
         "a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MAX_POINTS, residual=0.25
     )
     assert not found.is_complete
-    assert "an error of 25.00%, too large to trust" in found.meaning()
+    assert (
+        "their sum misses that change by 25.00%, too large to trust" in found.meaning()
+    )
     assert replace(found, residual=0.01).is_complete
 
 

@@ -117,14 +117,17 @@ def test_a_trace_says_what_it_means(cell: str, kept: str) -> None:
     trace = trace_gates(build(cell, bidirectional=False), TEXTS[0])
     place = int(np.argmax(trace.jumps("forward")))
     meaning = trace.meaning()
-    assert f"changes it most at token {place + 1}, '{trace.tokens[place]}'" in meaning
+    moved = "cell" if cell == "lstm" else "state"
+    distance = trace.jumps("forward")[place]
+    assert (
+        f"the {moved} vector moves most at token {place + 1}, '{trace.tokens[place]}'"
+        f" (distance {distance:.2f})" in meaning
+    )
     if kept:
-        assert (
-            f"keeps {np.mean(trace.directions['forward'][kept]):.0%} of its memory"
-            in meaning
-        )
+        mean = np.mean(trace.directions["forward"][kept])
+        assert f"mean {kept} gate {mean:.2f}; " in meaning
     else:
-        assert "keeps" not in meaning
+        assert "gate" not in meaning
 
 
 @pytest.mark.parametrize("cell", ["grid_lstm", "none"])

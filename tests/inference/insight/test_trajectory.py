@@ -95,7 +95,7 @@ def test_a_model_that_reads_from_both_ends_reads_each_beginning_anew(cell: str) 
     run = build(cell, bidirectional=True)
     found = trace_verdicts(run, TEXT)
     assert found.is_reread
-    assert "read again" in found.meaning()
+    assert "each prefix was classified separately" in found.meaning()
     np.testing.assert_allclose(found.probs, predict(run, beginnings(TEXT)), atol=1e-5)
 
 
@@ -268,4 +268,4 @@ def test_texts_of_one_token_have_one_point() -> None:
     )
     points = measure_anytime(run.model, split)
     assert [(point.num_tokens, point.share_whole) for point in points] == [(1, 1.0)]
-    assert describe_anytime(points).startswith("After 1 token the accuracy is")
+    assert describe_anytime(points).startswith("The accuracy is 50.00% after 1 token")
