@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,9 @@ from rnncls.data.rows import Columns, Record, Rows, check_columns
 DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
 BLOCK_BYTES = 32 << 20
 """A row may not be longer than this."""
+_LINES_COUNTED = 100
+_SHARE_ALIKE = 0.9
+"""The share of rows with the same number of fields in a table."""
 _SUSPICIOUS_CHARACTERS = 131_072
 """From this length on, a field is checked for several rows in it."""
 
@@ -154,6 +158,31 @@ def has_configured_form(path: Path, columns: Columns) -> bool:
         first: list[str] = next(filter(None, parse_csv(stream, delimiter)), [])
     has_width = len(first) > 1 and len(first) == len(columns.positions)
     return has_width or set(columns.wanted) <= set(first)
+
+
+def looks_delimited(path: Path, columns: Columns, encoding: str) -> bool:
+    """Return whether a file with a configured delimiter is a table, not lines of text.
+
+    It is a table if its first row is a header with the wanted columns, if that row
+    begins with a class and has as many fields as there are `positions`, or if there
+    are several rows and nearly all have the same number of fields.
+    """
+    delimiter = columns.delimiter or ","
+    with open_text(path, encoding) as stream:
+        try:
+            parsed = parse_csv(islice(stream, _LINES_COUNTED), delimiter)
+            rows: list[list[str]] = list(filter(None, parsed))
+        except csv.Error:
+            return False
+    first = rows[0] if rows else []
+    if set(columns.wanted) <= set(first):
+        return True
+    if len(first) == len(columns.positions) and first[0] in columns.classes:
+        return True
+    widths = Counter(map(len, rows))
+    width, count = widths.most_common(1)[0] if rows else (0, 0)
+    is_alike = count >= _SHARE_ALIKE * len(rows)
+    return len(rows) > 1 and width > 1 and is_alike
 
 
 def _find_header(

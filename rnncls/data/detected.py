@@ -10,7 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnncls import DataError
-from rnncls.data.delimited import DELIMITER_OF_ENDING, has_configured_form
+from rnncls.data.delimited import (
+    DELIMITER_OF_ENDING,
+    has_configured_form,
+    looks_delimited,
+    read_delimited_records,
+)
 from rnncls.data.encodings import find_certain_encoding
 from rnncls.data.file_sets import data_ending
 from rnncls.data.formats import (
@@ -63,13 +68,17 @@ def _find_other_text_format(
     """Return the format of a delimited file or of one with another ending, or None."""
     has_ending = data_ending(path) in DELIMITER_OF_ENDING
     is_delimited = has_ending or columns.delimiter is not None
+    may_be_lines = not has_ending and columns.label is None
+    if may_be_lines and is_delimited:
+        is_delimited = looks_delimited(path, columns, encoding)
     is_utf8 = encoding == "utf-8"
     if is_delimited and is_utf8 and has_configured_form(path, columns):
         return None
     file_format = _detect(path, columns, is_delimited=is_delimited)
     if file_format is not None:
         return replace(file_format, encoding=encoding)
-    if not is_utf8 and not is_delimited and columns.label is None:
+    is_read_as_lines = is_utf8 and columns.delimiter is None
+    if may_be_lines and not is_delimited and not is_read_as_lines:
         return FileFormat("lines", encoding)
     return None
 
@@ -90,10 +99,24 @@ def _detect(path: Path, columns: Columns, *, is_delimited: bool) -> FileFormat |
     if set(columns.wanted) <= set(names):
         return file_format
     if len(names) == len(columns.positions):
-        return replace(file_format, has_header=False, names=columns.positions)
+        headerless = replace(file_format, has_header=False, names=columns.positions)
+        if is_delimited or _starts_with_a_class(path, headerless, columns):
+            return headerless
     if is_delimited and file_format.has_header and not columns.positions:
         check_columns(path, columns, names)
     return None
+
+
+def _starts_with_a_class(path: Path, file_format: FileFormat, columns: Columns) -> bool:
+    """Return whether the first field of a file without a header may be a class.
+
+    It may if the classes are not known. Lines of text may have as many commas as a
+    table.
+    """
+    if not columns.classes:
+        return True
+    first = next(read_delimited_records(path, file_format), {})
+    return first.get(file_format.names[0]) in columns.classes
 
 
 def _may_be(file_format: FileFormat, path: Path, columns: Columns) -> bool:

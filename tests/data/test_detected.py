@@ -129,6 +129,53 @@ def test_lines_of_another_encoding_are_texts() -> None:
     assert read(path, TEXTS) == [("Die Tür klemmt",), ("schön",)]
 
 
+DRAFTED = Columns(("text",), None, delimiter=",")
+CLASSES = ("Lob", "Mangel")
+HEADERLESS = Columns(("text",), None, ("label", "text"), CLASSES, ",")
+
+
+@pytest.mark.parametrize("columns", [DRAFTED, HEADERLESS])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Die Tür klemmt"],
+        ["Ja, aber schön groß"],  # one comma, as in a row of two columns
+        ["Die Tür klemmt", "", "Ja, aber schön groß", "groß"],
+        ['"Tür" sagt er', "schön, groß, und so", "Text"],
+    ],
+)
+def test_lines_of_text_are_read_though_the_config_has_a_delimiter(
+    lines: list[str], encoding: str, columns: Columns
+) -> None:
+    path = write("bare.txt", "\n".join(lines) + "\n", encoding)
+    assert read(path, columns) == [(line,) for line in lines]
+
+
+@pytest.mark.parametrize("columns", [DRAFTED, HEADERLESS])
+def test_a_table_without_the_column_is_not_read_as_lines(columns: Columns) -> None:
+    path = write("new.txt", "id,txt,sort\n1,a b,x\n2,c d,y\n")
+    with pytest.raises(DataError, match=r"new\.txt: no column 'text', found 'id'"):
+        read(path, columns)
+
+
+def test_a_csv_file_is_never_read_as_lines() -> None:
+    path = write("new.csv", "apple tart\nplum cake\n")
+    with pytest.raises(DataError, match="no column 'text', found 'apple tart'"):
+        read(path, DRAFTED)
+
+
+def test_a_table_without_header_is_known_by_a_class_in_its_first_field() -> None:
+    path = write("new.txt", "Lob,alles gut\n")
+    assert read(path, HEADERLESS) == [("alles gut",)]
+
+
+def test_lines_with_as_many_commas_as_the_configured_columns_are_lines() -> None:
+    columns = Columns(("text",), None, ("label", "text"), CLASSES)
+    path = write("bare.txt", "Ja, gut\nNein, schlecht\n")
+    assert read(path, columns) == [("Ja, gut",), ("Nein, schlecht",)]
+
+
 def test_a_missing_column_of_another_format_is_named() -> None:
     path = write("data.csv", "id;text;class\n1;a;b\n")
     with pytest.raises(DataError, match=r"^data\.csv: no column 'label', found"):
