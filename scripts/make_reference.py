@@ -72,7 +72,9 @@ def build_commands_page() -> str:
         "## Options of every command\n",
         build_parameter_table(program.params),
     ]
-    for name, command in program.commands.items():
+    context = typer.Context(program)
+    for name in program.list_commands(context):
+        command = program.get_command(context, name)
         parts += describe_command(f"rnncls {name}", command)
     return "\n".join(parts)
 
