@@ -19,13 +19,8 @@ CONFIG_ROOTS = {
     "reporting/benchmark/training.py:benchmark_training",
     "training/bag_of_words.py:train_bag",
     "training/cross_validation.py:cross_validate",
-    "training/cross_validation.py:run_folds",
-    "training/open_run.py:__init__",
-    "training/open_run.py:open_run",
     "training/pretraining.py:pretrain",
     "training/run.py:train",
-    "training/trials.py:__init__",
-    "training/trials.py:score_config",
     "training/tuning.py:tune",
 }
 """The functions outside `config/` that may take the complete `Config`."""

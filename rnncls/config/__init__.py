@@ -4,7 +4,7 @@ Other rooms use:
 
 - `sections`: `Config` and its five sections.
 - `loading`: `load_config` and `parse_config`.
-- `yaml_format`: `dump_config`.
+- `yaml_format`: `dump_config`, `dump_settings`.
 - `describe`: the reference of the keys.
 
 May import: errors (`rnncls`), `machine`.

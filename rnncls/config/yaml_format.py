@@ -1,6 +1,7 @@
 """YAML of configs: PyYAML's safe loader and dumper, with numbers as in YAML 1.2."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -66,9 +67,12 @@ YamlDumper.add_representer(str, YamlDumper.represent_str)
 
 def dump_config(config: Config) -> str:
     """Return the config as YAML, with a value for every key."""
-    return yaml.dump(
-        config.model_dump(), Dumper=YamlDumper, sort_keys=False, allow_unicode=True
-    )
+    return dump_settings(config.model_dump())
+
+
+def dump_settings(settings: Mapping[str, Any]) -> str:
+    """Return the values of a config, by section and key, as YAML."""
+    return yaml.dump(settings, Dumper=YamlDumper, sort_keys=False, allow_unicode=True)
 
 
 def to_yaml(value: object) -> str:

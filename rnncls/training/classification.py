@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.config.sections import TrainSection
+from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import evaluate
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
 from rnncls.machine.device import resolve_precision
 from rnncls.machine.processes import ProcessGroup, init_process_group
+from rnncls.machine.seeds import seed_everything
 from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import MODEL
 from rnncls.text.batching import Batch
+from rnncls.training.initialization import build_model
 from rnncls.training.loss import compute_class_weights, compute_loss
 from rnncls.training.options import TrainOptions
 from rnncls.training.step import LossSums, StepInputs, StepNoise
@@ -158,3 +160,30 @@ def build_classifier_trainer(
         processes = init_process_group()
     task = ClassificationTask(section, model, data, workers, processes)
     return Trainer(task, TrainOptions.from_train(section), seed, workers, processes)
+
+
+def build_fresh_trainer(
+    model: ModelSection,
+    train: TrainSection,
+    vectors: str | None,
+    seed: int,
+    device: torch.device,
+    data: TrainingData,
+) -> Trainer[TextClassifier]:
+    """Set the seed, and return a trainer of a classifier with its first weights.
+
+    Args:
+        model: The shape of the network.
+        train: How to train it.
+        vectors: The pretrained word vectors, as `text.vectors` names them.
+        seed: The seed of the run.
+        device: Where to train.
+        data: On the host.
+
+    Raises:
+        ConfigError: The network does not fit into memory, or a key of `train` does not
+            fit the data or the device.
+    """
+    seed_everything(seed)
+    network = build_model(model, vectors, data).to(device)
+    return build_classifier_trainer(train, network, data, seed)

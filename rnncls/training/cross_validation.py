@@ -14,6 +14,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,17 +41,19 @@ from rnncls.evaluation.metrics import (
     macro_f1_of,
     score,
 )
-from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
 from rnncls.text.display import list_names
-from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.initialization import build_model, prepare_torch
+from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.initialization import prepare_torch
 from rnncls.training.step import Step
 from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
+
+BuildTrainer = Callable[[TrainingData], Trainer[TextClassifier]]
+"""Builds a trainer with its first weights: the same ones for the same data."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def cross_validate(
         DataError: A file is wrong, or has too few rows for the folds.
         Interrupted: The user stopped it; nothing is saved.
     """
+    check_no_leakage(config.model, config.train)
     device = prepare_torch(
         config.device,
         config.seed,
@@ -147,6 +151,14 @@ def cross_validate(
     )
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     log_single_rows(sources)
+    build_trainer = partial(
+        build_fresh_trainer,
+        config.model,
+        config.train,
+        config.text.vectors,
+        config.seed,
+        device,
+    )
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)
     with (
@@ -161,16 +173,24 @@ def cross_validate(
                     f"stopped in fold {len(folds) + 1} of {num_folds}; nothing is saved"
                 )
 
-        for fold in run_folds(config, sources, num_folds, device, on_step):
+        for fold in run_folds(
+            config.data_settings, sources, num_folds, build_trainer, on_step
+        ):
             folds.append(fold)
-            found = (
-                f"accuracy {fold.scores['accuracy']:.2%}  macro-F1"
-                f" {fold.scores['macro_f1']:.2%}"
-            )
-            logger.info(
-                "fold %d/%d  %s  in %.0f s", fold.number, num_folds, found, fold.train_s
-            )
+            log_fold(fold, num_folds)
     return join_folds(sources, folds)
+
+
+def log_fold(fold: Fold, num_folds: int) -> None:
+    """Log the scores and the time of a fold."""
+    logger.info(
+        "fold %d/%d  accuracy %s  macro-F1 %s  in %.0f s",
+        fold.number,
+        num_folds,
+        f"{fold.scores['accuracy']:.2%}",
+        f"{fold.scores['macro_f1']:.2%}",
+        fold.train_s,
+    )
 
 
 def join_folds(sources: Sources, folds: list[Fold]) -> CrossValidation:
@@ -190,47 +210,39 @@ def join_folds(sources: Sources, folds: list[Fold]) -> CrossValidation:
 
 
 def run_folds(
-    config: Config,
+    settings: DataSettings,
     sources: Sources,
     num_folds: int,
-    device: torch.device,
+    build_trainer: BuildTrainer,
     on_step: Callable[[Step], None],
 ) -> Iterator[Fold]:
     """Train a model for each fold, and yield its predictions.
 
     Args:
-        config: All settings.
-        sources: The files, tokenised as the config says.
+        settings: How the rows are split and tokenised.
+        sources: The files, tokenised as `settings` says.
         num_folds: At least 2.
-        device: Where to train.
+        build_trainer: Called for each fold; must not use weights that were trained on
+            its rows (see `check_no_leakage`).
         on_step: Called after each training step; may raise to stop.
 
     Raises:
-        ConfigError: The config starts from a model that was trained on all rows.
         DataError: There are too few rows for the folds.
     """
-    check_no_leakage(config.model, config.train)
-    parts = draw_folds(sources, num_folds, split_seed(config.data, config.seed))
+    parts = draw_folds(sources, num_folds, split_seed(settings.data, settings.seed))
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
-        data, held_out = hold_out(config.data_settings, sources, rows)
-        seed_everything(config.seed)
-        trainer = build_classifier_trainer(
-            config.train,
-            build_model(config.model, config.text.vectors, data).to(device),
-            data,
-            config.seed,
-        )
+        data, held_out = hold_out(settings, sources, rows)
+        trainer = build_trainer(data)
         fit(trainer, on_step)
         logits = compute_logits(trainer.eval_model, held_out.texts).numpy()
-        scores = score_logits(logits, held_out.labels)
         yield Fold(
-            number,
-            rows,
-            logits,
-            scores,
-            trainer.best_epoch,
-            round(trainer.elapsed_s, 3),
+            number=number,
+            rows=rows,
+            logits=logits,
+            scores=score_logits(logits, held_out.labels),
+            best_epoch=trainer.best_epoch,
+            train_s=round(trainer.elapsed_s, 3),
         )
 
 

@@ -2,13 +2,12 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError, RunError
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
+from rnncls.config.yaml_format import dump_settings
 from rnncls.machine.files import write_atomic
 from rnncls.machine.processes import ProcessGroup, torchrun_id
 from rnncls.runs.folder import MODEL, STATE, RunFolder, lock_run
@@ -29,11 +28,16 @@ class OpenRun:
     """
 
     def __init__(
-        self, config: Config, path: Path, processes: ProcessGroup, *, may_change: bool
+        self,
+        settings: Mapping[str, Any],
+        path: Path,
+        processes: ProcessGroup,
+        *,
+        may_change: bool,
     ) -> None:
         """Remember what to write where."""
         self.is_resumed = False
-        self._config = config
+        self._settings = settings
         self._path = path
         self._folder = RunFolder(path)
         self._processes = processes
@@ -62,7 +66,7 @@ class OpenRun:
             return False
         self._lock.enter_context(lock_run(self._path))
         self._saved = load_saved_state(self._path, weights)
-        check_config(self._config.model_dump(), self._path, may_change=self._may_change)
+        check_config(self._settings, self._path, may_change=self._may_change)
         return True
 
     def begin(self, trainer: Trainer[Any]) -> None:
@@ -96,7 +100,8 @@ class OpenRun:
             )
         self._note_launch()
         vocab, label_names = trainer.data.vocab, trainer.label_names
-        create_run(self._path, dump_config(self._config), vocab, label_names)
+        config_text = dump_settings(self._settings)
+        create_run(self._path, config_text, vocab, label_names)
         save_state(trainer, self._path)
 
     def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
@@ -106,8 +111,8 @@ class OpenRun:
         )
         if data_differs or not trainer.is_finished:
             self._folder.delete_results()
-        if load_run_config(self._path) != self._config:
-            change_config(self._path, dump_config(self._config), trainer.file)
+        if load_run_config(self._path).model_dump() != self._settings:
+            change_config(self._path, dump_settings(self._settings), trainer.file)
         if trainer.is_finished:
             logger.info(
                 "nothing is left to do after epoch %d: %s",
@@ -123,7 +128,7 @@ class OpenRun:
 
 @contextlib.contextmanager
 def open_run(
-    config: Config,
+    settings: Mapping[str, Any],
     path: Path,
     processes: ProcessGroup,
     *,
@@ -134,7 +139,8 @@ def open_run(
     """Open a run folder for a training; it stays locked until the end of the block.
 
     Args:
-        config: All settings.
+        settings: The values of the config by section and key. They are written to the
+            folder, and compared with those of a run to resume.
         path: The run folder; it must be empty or missing unless `resume` is set.
         processes: The processes that train together.
         weights: The name of the file for its best weights.
@@ -154,7 +160,7 @@ def open_run(
         RunFolder(path).check_is_free()
         return False
 
-    run = OpenRun(config, path, processes, may_change=may_change)
+    run = OpenRun(settings, path, processes, may_change=may_change)
     try:
         run.is_resumed = processes.broadcast_from_main(prepare)
         yield run

@@ -50,7 +50,7 @@ def pretrain(
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
     with open_run(
-        config,
+        config.model_dump(),
         path,
         SINGLE,
         weights=LANGUAGE_MODEL,

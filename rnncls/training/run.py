@@ -50,7 +50,9 @@ def train(
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
     processes = init_process_group()
-    with open_run(config, path, processes, resume=resume, may_change=may_change) as run:
+    with open_run(
+        config.model_dump(), path, processes, resume=resume, may_change=may_change
+    ) as run:
         with processes.raise_everywhere():
             device = prepare_torch(
                 config.device,

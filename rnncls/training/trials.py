@@ -8,45 +8,34 @@ the finished trials.
 
 import logging
 import math
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import optuna
-import torch
 from optuna.trial import TrialState
 from tqdm import tqdm
 
 from rnncls import DivergedError
-from rnncls.config.sections import Config, ModelSection
-from rnncls.data.loading import collect_vocab, encode_training_data
-from rnncls.data.sources import Sources
-from rnncls.machine.seeds import seed_everything
 from rnncls.machine.signals import StopRequest
-from rnncls.nn.classifier import TextClassifier
-from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.cross_validation import Fold, run_folds
-from rnncls.training.initialization import build_model
-from rnncls.training.search_space import build_space, change, draw, read_value
+from rnncls.training.search_space import (
+    Settings,
+    Value,
+    build_space,
+    draw,
+    read_value,
+)
 from rnncls.training.step import Step
 from rnncls.training.study import Goal
-from rnncls.training.trainer import Trainer
+from rnncls.training.trial_score import TOO_LARGE, OnStep, TrialEnd, size_mb
 
 logger = logging.getLogger(__name__)
 
-OnStep = Callable[[Step | None], None]
-"""Called before a trial and after each of its steps; may raise `TrialEnd`."""
-COMPLETED, PRUNED, TOO_LARGE, DIVERGED, STOPPED = (
-    "completed",
-    "pruned",
-    "too large",
-    "diverged",
-    "stopped",
-)
-BYTES_PER_PARAMETER = 4
+ScoreTrial = Callable[[optuna.Trial, Mapping[str, Value], OnStep], float]
+"""Returns the score of a trial with these values; may raise `TrialEnd`."""
+COMPLETED, DIVERGED, STOPPED = "completed", "diverged", "stopped"
 MAX_TOO_LARGE = 200
 """Number of models in a row that may be too large before the search ends."""
 
@@ -62,10 +51,6 @@ class Budget:
 
     num_trials: int | None = None
     minutes: float | None = None
-
-
-class TrialEnd(Exception):  # noqa: N818 - no error
-    """Ends a trial before it is complete; its text is `PRUNED`, `STOPPED` etc."""
 
 
 class ProgressBar:
@@ -102,33 +87,29 @@ class ProgressBar:
 
 
 class Tuner:
-    """Runs the trials of one search; the data files are read once for all of them."""
+    """Runs the trials of one search, and keeps their results."""
 
     def __init__(
         self,
-        config: Config,
+        settings: Settings,
         goal: Goal,
-        sources: Sources,
-        device: torch.device,
         study: optuna.Study,
+        score_trial: ScoreTrial,
     ) -> None:
         """Search around a config.
 
         Args:
-            config: The first trial, and the centre of the search space.
+            settings: The first trial, and the centre of the search space.
             goal: What to optimise.
-            sources: The data files, tokenised.
-            device: Where to train.
             study: Optuna's study, with the trials so far.
+            score_trial: Trains and scores a trial.
         """
-        self.config = config
-        self.settings = config.model_dump()
+        self.settings = settings
         self.goal = goal
-        self.sources = sources
-        self.device = device
         self.study = study
+        self.score_trial = score_trial
         has_limit = goal.max_size_mb is not None
-        self.space = build_space(self.settings, has_limit=has_limit)
+        self.space = build_space(settings, has_limit=has_limit)
         self.num_cut_off = 0
 
     def finished(self) -> list[optuna.trial.FrozenTrial]:
@@ -170,8 +151,8 @@ class Tuner:
         start, value, end = time.perf_counter(), None, COMPLETED
         try:
             on_step(None)
-            values = draw(trial, self.config.model.cell, self.space)
-            value = self.score_config(trial, change(self.settings, values), on_step)
+            values = draw(trial, self.settings["model"]["cell"], self.space)
+            value = self.score_trial(trial, values, on_step)
         except TrialEnd as reason:
             end = str(reason)
         except DivergedError:
@@ -188,7 +169,7 @@ class Tuner:
     def start_trial(self) -> optuna.Trial:
         """Start a trial, sampled from the seed and the finished trials only."""
         finished = self.finished()
-        sequence = np.random.SeedSequence((self.config.seed, len(finished)))
+        sequence = np.random.SeedSequence((self.settings["seed"], len(finished)))
         seed = int(sequence.generate_state(1)[0])
         self.study.sampler = optuna.samplers.TPESampler(seed=seed)
         waiting = self.study.get_trials(states=(TrialState.WAITING,))
@@ -196,68 +177,6 @@ class Tuner:
             given = {key: read_value(self.settings, key) for key in self.space}
             self.study.enqueue_trial(given)
         return self.study.ask()
-
-    def score_config(
-        self, trial: optuna.Trial, config: Config, on_step: OnStep
-    ) -> float:
-        """Train a config, and return its score.
-
-        Raises:
-            TrialEnd: The trial was pruned or stopped, or the model is too large.
-            DivergedError: The loss is not finite.
-        """
-        source = self.sources.train
-        vocab = collect_vocab(source.texts, self.sources.train_rows, config.text)
-        num_parameters = count_parameters(
-            config.model, len(vocab), len(source.label_names)
-        )
-        trial.set_user_attr("num_parameters", num_parameters)
-        num_bytes = num_parameters * BYTES_PER_PARAMETER
-        max_size_mb = self.goal.max_size_mb
-        if max_size_mb is not None and num_bytes > max_size_mb * 1e6:
-            raise TrialEnd(TOO_LARGE)
-        if self.goal.num_folds is not None:
-            num_folds = self.goal.num_folds
-            folds = run_folds(config, self.sources, num_folds, self.device, on_step)
-            return self.score_by_folds(trial, folds)
-        data = encode_training_data(
-            self.sources, config.data, config.text, config.seed, vocab
-        )
-        seed_everything(config.seed)
-        model = build_model(config.model, config.text.vectors, data).to(self.device)
-        trainer = build_classifier_trainer(config.train, model, data, config.seed)
-        return self.score_by_validation(trial, trainer, on_step)
-
-    def score_by_validation(
-        self, trial: optuna.Trial, trainer: Trainer[TextClassifier], on_step: OnStep
-    ) -> float:
-        """Return the validation score of the best epoch; an epoch may end the trial."""
-        best_score = math.nan
-        for step in trainer.steps():
-            if step.validation is not None:
-                scores = {
-                    name: step.validation[f"valid_{name}"]
-                    for name in ("accuracy", "macro_f1", "loss")
-                }
-                score = scores[self.goal.metric]
-                if step.validation["is_best"]:
-                    best_score = score
-                    trial.set_user_attr("scores", {**scores, "best_epoch": step.epoch})
-                report_score(trial, score, step.epoch)
-            on_step(step)
-        return best_score
-
-    def score_by_folds(self, trial: optuna.Trial, folds: Iterator[Fold]) -> float:
-        """Return the mean score of the folds; each fold may end the trial."""
-        fold_scores: list[dict[str, float]] = []
-        means: dict[str, float] = {}
-        for fold in folds:
-            fold_scores.append(fold.scores)
-            for name in fold.scores:
-                means[name] = statistics.mean(scores[name] for scores in fold_scores)
-            trial.set_user_attr("scores", means)
-            report_score(trial, means[self.goal.metric], fold.number)
-        return means[self.goal.metric]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a JSON object for each finished trial, numbered from 0."""
@@ -298,17 +217,6 @@ class Tuner:
         return ""
 
 
-def report_score(trial: optuna.Trial, score: float, step: int) -> None:
-    """Report an intermediate score to Optuna, which may prune the trial.
-
-    Raises:
-        TrialEnd: The trial is pruned.
-    """
-    trial.report(score, step)
-    if trial.should_prune():
-        raise TrialEnd(PRUNED)
-
-
 def trial_row(number: int, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     """Return a finished trial as a JSON object."""
     num_parameters = trial.user_attrs["num_parameters"]
@@ -322,15 +230,3 @@ def trial_row(number: int, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         "seconds": trial.user_attrs["seconds"],
         "values": trial.params,
     }
-
-
-def size_mb(num_parameters: int) -> float:
-    """Return the size of a model in megabytes of 10^6 bytes."""
-    return num_parameters * BYTES_PER_PARAMETER / 1e6
-
-
-def count_parameters(section: ModelSection, vocab_size: int, num_classes: int) -> int:
-    """Return the number of parameters of a model, without allocating it."""
-    with torch.device("meta"):
-        model = TextClassifier(section, vocab_size, num_classes)
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -18,7 +18,7 @@ from rnncls import ConfigError, Interrupted, RunError
 from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.fingerprint import describe_file
-from rnncls.data.sources import load_sources
+from rnncls.data.sources import Sources, load_sources
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.machine.signals import stop_on_signal
@@ -27,6 +27,7 @@ from rnncls.training.cross_validation import log_single_rows, scored_rows
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.search_space import change, read_value
 from rnncls.training.study import Goal, check_journal, open_study
+from rnncls.training.trial_score import TrialScorer
 from rnncls.training.trials import COMPLETED, Budget, Tuner
 
 BEST, RESULT = "best.yaml", "tuning.json"
@@ -80,10 +81,12 @@ def tune(
         log_single_rows(sources)
     with lock_run(path):
         study = open_study(path, dump_config(config), goal, sources)
-        tuner = Tuner(config, goal, sources, device, study)
+        settings = config.model_dump()
+        scorer = TrialScorer(settings, goal, sources, device)
+        tuner = Tuner(settings, goal, study, scorer.score)
         with stop_on_signal() as stop:
             tuner.run(budget, deadline, stop)
-        result = save_result(tuner, path)
+        result = save_result(tuner, sources, path)
     how_to_resume = f"resume with --resume --out {path}"
     if stop.requested:
         raise Interrupted(
@@ -116,10 +119,9 @@ def check_config(model: ModelSection, train: TrainSection) -> None:
             )
 
 
-def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
+def save_result(tuner: Tuner, sources: Sources, path: Path) -> dict[str, Any]:
     """Write the result of a search, and the best config if any; return the result."""
     rows, best, goal = tuner.rows(), tuner.best(), tuner.goal
-    sources = tuner.sources
     rows_of_score = scored_rows(sources) if goal.num_folds else sources.valid_rows
     num_rows = len(rows_of_score)
     interval = None
@@ -128,7 +130,7 @@ def save_result(tuner: Tuner, path: Path) -> dict[str, Any]:
         interval = wilson_interval(num_correct, num_rows)
     result = {
         "goal": asdict(goal),
-        "seed": tuner.config.seed,
+        "seed": tuner.settings["seed"],
         "data": describe_file(sources.train),
         "num_rows": num_rows,
         "best": best,

@@ -21,7 +21,8 @@ from rnncls.training.initialization import build_model
 from rnncls.training.run import train
 from rnncls.training.step import Step
 from rnncls.training.study import Goal, repair_journal
-from rnncls.training.trials import Budget, count_parameters
+from rnncls.training.trial_score import TrialScorer, count_parameters
+from rnncls.training.trials import Budget
 from rnncls.training.tuning import tune
 
 MakeConfig = Callable[..., Config]
@@ -222,17 +223,15 @@ def test_a_trial_that_falls_behind_is_pruned(
 def test_a_trial_that_diverges_is_passed_over(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = trials.Tuner.score_config
+    honest = TrialScorer.score
 
-    def score_config(
-        self: trials.Tuner, trial: Any, candidate: Config, watch: Any
-    ) -> float:
-        found = honest(self, trial, candidate, watch)
+    def score(self: TrialScorer, trial: Any, values: Any, on_step: Any) -> float:
+        found = honest(self, trial, values, on_step)
         if trial.number == 1:
             raise DivergedError("the loss is not finite")
         return found
 
-    monkeypatch.setattr(trials.Tuner, "score_config", score_config)
+    monkeypatch.setattr(TrialScorer, "score", score)
     result = tune(config, Path("found"), ACCURACY, Budget(num_trials=3))
     assert [row["ended"] for row in result["trials"]][:2] == ["completed", "diverged"]
 
