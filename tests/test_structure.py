@@ -14,9 +14,6 @@ MEDIAN_BODY, MOST_BODIES, MAX_BODY = 10, 30, 60
 MAX_NODES_PER_LINE = 8.5
 """Median over the functions of ten lines and more."""
 CONFIG_ROOTS = {
-    "reporting/benchmark/prediction.py:benchmark_prediction",
-    "reporting/benchmark/startup.py:benchmark_startup",
-    "reporting/benchmark/training.py:benchmark_training",
     "training/bag_of_words.py:train_bag",
     "training/cross_validation.py:cross_validate",
     "training/pretraining.py:pretrain",

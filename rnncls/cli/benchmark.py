@@ -19,11 +19,16 @@ def train_command(
 ) -> None:
     """Compare training steps with the bare cell of torch.nn, forward and backward."""
     from rnncls.config.loading import load_config
+    from rnncls.config.yaml_format import dump_config
 
     with fast_imports():
         from rnncls.reporting.benchmark.training import benchmark_training
 
-    _show(benchmark_training(load_config(config, set_ or [])), json_=json_)
+    checked = load_config(config, set_ or [])
+    result = benchmark_training(
+        checked.data_settings, checked.model, checked.train, dump_config(checked)
+    )
+    _show(result, json_=json_)
 
 
 @app.command("predict")
@@ -36,7 +41,9 @@ def predict_command(
     with fast_imports():
         from rnncls.reporting.benchmark.prediction import benchmark_prediction
 
-    _show(benchmark_prediction(load_config(config, set_ or [])), json_=json_)
+    checked = load_config(config, set_ or [])
+    result = benchmark_prediction(checked.data_settings, checked.model)
+    _show(result, json_=json_)
 
 
 @app.command("startup")
@@ -45,11 +52,16 @@ def startup_command(
 ) -> None:
     """Compare the time of short commands with that of the imports they need."""
     from rnncls.config.loading import load_config
+    from rnncls.config.yaml_format import dump_config
 
     with fast_imports():
         from rnncls.reporting.benchmark.startup import benchmark_startup
 
-    _show(benchmark_startup(config, load_config(config, set_ or [])), json_=json_)
+    checked = load_config(config, set_ or [])
+    result = benchmark_startup(
+        config, dump_config(checked), checked.data_settings, checked.model
+    )
+    _show(result, json_=json_)
 
 
 def _show(result: dict[str, Any], *, json_: bool) -> None:

@@ -14,8 +14,8 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import Run, create_run, load_run
 from rnncls.runs.weights import save_model
-from rnncls.training.classification import build_classifier_trainer
-from rnncls.training.initialization import build_model, prepare_torch
+from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.initialization import prepare_torch
 from rnncls.training.trainer import Trainer
 
 BATCH_FACTOR = 4
@@ -109,8 +109,9 @@ def train_bag(
         larger = with_larger_batches(config.train)
         if len(data.train.texts) >= MIN_STEPS * larger.batch_size:
             config = config.replace(train=larger)
-    model = build_model(config.model, config.text.vectors, data).to(device)
-    trainer = build_classifier_trainer(config.train, model, data, config.seed)
+    trainer = build_fresh_trainer(
+        config.model, config.train, config.text.vectors, config.seed, device, data
+    )
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
             unfinished = Path(name) / path.name

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncls.config.sections import Config, DataSection
+from rnncls.config.sections import DataSection, DataSettings, ModelSection
 from rnncls.data.datasets import columns_of, locate
 from rnncls.data.loading import load_training_data
 from rnncls.data.readers import read_rows
@@ -33,15 +33,22 @@ from rnncls.training.initialization import build_model
 TEXTS_PER_PAIR, NUM_PAIRS = 32_768, 5
 
 
-def benchmark_prediction(config: Config) -> dict[str, Any]:
-    """Return the speed of prediction, measured with untrained weights."""
-    seed_everything(config.seed)
+def benchmark_prediction(
+    settings: DataSettings, section: ModelSection
+) -> dict[str, Any]:
+    """Return the speed of prediction, measured with untrained weights.
+
+    Args:
+        settings: The texts, and how they are tokenised.
+        section: The shape of the network.
+    """
+    seed_everything(settings.seed)
     tune_malloc()
-    data = load_training_data(config.data_settings)
-    model = build_model(config.model, config.text.vectors, data)
-    classifier = Classifier(config.text, data.vocab, data.label_names, model)
+    data = load_training_data(settings)
+    model = build_model(section, settings.text.vectors, data)
+    classifier = Classifier(settings.text, data.vocab, data.label_names, model)
     predictor = Predictor(classifier, resolve_device("cpu"))
-    texts = _read_training_texts(config.data)
+    texts = _read_training_texts(settings.data)
     speed = compare_prediction(predictor, texts, _encode(texts, classifier))
     return describe_machine() | asdict(speed)
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
+from rnncls.config.sections import DataSettings, ModelSection
 from rnncls.data.loading import load_training_data
 from rnncls.reporting.benchmark.timing import describe_machine, seconds
 from rnncls.runs.run import create_run
@@ -17,19 +16,23 @@ from rnncls.runs.weights import save_model
 from rnncls.training.initialization import build_model
 
 
-def benchmark_startup(config_file: Path, config: Config) -> dict[str, Any]:
+def benchmark_startup(
+    config_file: Path, config_text: str, settings: DataSettings, section: ModelSection
+) -> dict[str, Any]:
     """Return the seconds of short commands, and their ratios to bare imports.
 
     Args:
         config_file: The file that the commands read.
-        config: The same config, from which the run to predict with is built.
+        config_text: The config of the run to predict with, as YAML.
+        settings: The data of that run.
+        section: The shape of its network.
     """
     result = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
-        data = load_training_data(config.data_settings)
-        create_run(run, dump_config(config), data.vocab, data.label_names)
-        save_model(run, build_model(config.model, config.text.vectors, data))
+        data = load_training_data(settings)
+        create_run(run, config_text, data.vocab, data.label_names)
+        save_model(run, build_model(section, settings.text.vectors, data))
         for name, command, baseline in startup_commands(config_file, run):
             command_s, baseline_s, ratio = compare_commands(command, baseline)
             result[f"{name}_s"] = command_s
