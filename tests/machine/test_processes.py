@@ -21,7 +21,8 @@ from rnncls.machine.processes import (
     init_process_group,
     torchrun_id,
 )
-from rnncls.runs.folder import find_launched
+from rnncls.machine.tensors import load_tensors
+from rnncls.runs.folder import RunFolder, find_launched
 from rnncls.runs.run import load_run
 from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
@@ -77,6 +78,7 @@ COMMANDS = {
     "stdin": ["predict", "--run", "out/one", "-"],
     "attention": ["predict", "--run", "out/one", "rovers meet oslo", "--attention"],
     "eval": ["eval", "out/one"],
+    "stopped": ["--stop-second", *TRAIN, "--out", "out/stopped"],
     "killed": TRAIN,
 }
 
@@ -324,6 +326,15 @@ def test_an_error_ends_both_processes_and_one_tells_it(
     assert (first[0], second[0]) == (code, code)
     assert first[2].splitlines()[-1].startswith(message)
     assert (second[1], second[2]) == ("", "")
+
+
+@together
+def test_a_stop_of_one_process_stops_both_after_the_same_step(work: Work) -> None:
+    first, second = (outcomes["stopped"] for outcomes in work.outcomes)
+    assert (first[0], second[0]) == (130, 130)
+    assert "stopped in epoch 1; everything is saved" in first[2]
+    place = load_tensors(RunFolder(work.path / "out/stopped").state)[1]["place"]
+    assert place["step"] == 3
 
 
 @together

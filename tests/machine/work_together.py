@@ -2,7 +2,8 @@
 
 The arguments are a file with the commands, a list of lists in JSON in which RANK is the
 process's number, and the step at which the second process is killed in the last
-command, before torchrun starts all of them anew.
+command, before torchrun starts all of them anew. A command after STOP_SECOND is one in
+which the second process alone is asked to stop.
 """
 
 import atexit
@@ -24,6 +25,7 @@ from rnncls.text.batching import Batch
 from rnncls.training.trainer import Trainer
 
 RANK, IS_AGAIN = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
+STOP_SECOND = "--stop-second"
 
 
 def main(commands: list[list[str]], kill_at: int) -> None:
@@ -50,14 +52,35 @@ def main(commands: list[list[str]], kill_at: int) -> None:
 
 
 def outcome_of(command: list[str]) -> tuple[int, str, str]:
-    sys.argv = ["rnncls", *(argument.replace("RANK", RANK) for argument in command)]
+    is_stopped = command[0] == STOP_SECOND
+    arguments = command[1:] if is_stopped else command
+    sys.argv = ["rnncls", *(argument.replace("RANK", RANK) for argument in arguments)]
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            run()
+            if is_stopped and RANK == "1":
+                run_and_stop()
+            else:
+                run()
     except SystemExit as leaving:
         return int(leaving.code or 0), stdout.getvalue(), stderr.getvalue()
     return 0, stdout.getvalue(), stderr.getvalue()
+
+
+def run_and_stop() -> None:
+    """Run a training that is asked to stop in its third step."""
+    take_step = Trainer.train_step
+
+    def stopped(self: Trainer[Any], batch: Batch) -> torch.Tensor:
+        if self.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return take_step(self, batch)
+
+    Trainer.train_step = stopped  # type: ignore[method-assign]
+    try:
+        run()
+    finally:
+        Trainer.train_step = take_step  # type: ignore[method-assign]
 
 
 def note_group() -> None:

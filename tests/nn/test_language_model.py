@@ -1,10 +1,14 @@
 """The language model's loss against torch's own modules, with and without padding."""
 
 import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from rnncls.config.sections import ModelSection
 from rnncls.machine.threads import Workers
@@ -164,6 +168,35 @@ def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
         token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16
     )
     torch.testing.assert_close(found, loss_of(coarse, many), rtol=0.02, atol=0.0)
+
+
+class RecordRows(TorchFunctionMode):
+    """Record how many rows each product with a weight matrix has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_rows: list[int] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func is F.linear:
+            self.num_rows.append(len(args[0]))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("num_rare", [0, 1, 63, 64, 65])
+def test_rare_words_fill_up_to_a_multiple_of_64_rows(num_rare: int) -> None:
+    model = build("lstm", bidirectional=False, vocab_size=1_100, hidden_size=16)
+    text = torch.cat([torch.tensor([5, 6]), torch.full((num_rare,), 1_050)])
+    with RecordRows() as record:
+        loss_of(model, [text])
+    expected = {0: 0, 1: 64, 63: 64, 64: 64, 65: 128}[num_rare]
+    assert record.num_rows == [expected, expected, len(text) - 1]
 
 
 def test_gradients_of_a_ragged_batch_are_the_sum_of_those_of_its_texts() -> None:

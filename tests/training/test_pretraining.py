@@ -481,3 +481,17 @@ def test_a_language_model_is_trained_for_all_epochs_whatever_the_patience(
     options = "pretrain.max_epochs=4", "pretrain.lr=1e-12", "train.patience=1"
     summary = pretrain(make_config(*options), tmp_path / "pretrained")
     assert summary["num_epochs"] == 4
+
+
+def test_an_epoch_of_a_language_model_has_each_row_once(
+    make_config: MakeConfig,
+) -> None:
+    config = make_config("train.sampling=balanced")
+    data = load_language_data(config.data_settings)
+    torch.manual_seed(0)
+    model = LanguageModel(config.model, len(data.vocab))
+    trainer = build_language_model_trainer(
+        config.pretrain, config.train, config.seed, model, data
+    )
+    rows = np.concatenate(trainer.planner.plan(0))
+    assert sorted(rows) == list(range(len(data.train.texts)))
