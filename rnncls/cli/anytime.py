@@ -14,13 +14,16 @@ from rnncls.cli.options import (
     NoCacheOption,
     PlotOption,
     RunArgument,
+    RunOption,
+    choose_run,
 )
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 
 def anytime_command(
-    run: RunArgument = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     plot: PlotOption = None,
     json_: JsonOption = False,
@@ -37,10 +40,9 @@ def anytime_command(
             measure_anytime,
         )
         from rnncls.reporting.insight_tables import anytime_table, print_sentence
-        from rnncls.runs.folder import find_run
 
     loaded, rows, origin = load_run_and_split(
-        find_run(run), split=split, device=device, use_cache=not no_cache
+        choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
     )
     points = measure_anytime(loaded.classifier.model, rows)
     title = (

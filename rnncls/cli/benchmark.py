@@ -5,7 +5,13 @@ from typing import Any
 
 import typer
 
-from rnncls.cli.options import ConfigOption, JsonOption, SetOption
+from rnncls.cli.options import (
+    ConfigArgument,
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    choose_config,
+)
 from rnncls.machine.imports import fast_imports
 
 app = typer.Typer(
@@ -15,12 +21,16 @@ app = typer.Typer(
 
 @app.command("train")
 def train_command(
-    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Compare training steps with the bare cell of torch.nn, forward and backward."""
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
+    config = choose_config(config_file, config)
     with fast_imports():
         from rnncls.reporting.benchmark.training import benchmark_training
 
@@ -33,11 +43,15 @@ def train_command(
 
 @app.command("predict")
 def predict_command(
-    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Compare prediction with the forward pass of the bare cell of torch.nn."""
     from rnncls.config.loading import load_config
 
+    config = choose_config(config_file, config)
     with fast_imports():
         from rnncls.reporting.benchmark.prediction import benchmark_prediction
 
@@ -48,12 +62,16 @@ def predict_command(
 
 @app.command("startup")
 def startup_command(
-    config: ConfigOption, set_: SetOption = None, json_: JsonOption = False
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Compare the time of short commands with that of the imports they need."""
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
+    config = choose_config(config_file, config)
     with fast_imports():
         from rnncls.reporting.benchmark.startup import benchmark_startup
 

@@ -8,7 +8,14 @@ import typer
 
 from rnncls import DataError
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import JsonOption, NoCacheOption, NumTextsOption, RunArgument
+from rnncls.cli.options import (
+    JsonOption,
+    NoCacheOption,
+    NumTextsOption,
+    RunArgument,
+    RunOption,
+    choose_run,
+)
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.machine.imports import fast_imports
 
@@ -18,7 +25,8 @@ if TYPE_CHECKING:
 
 
 def check_command(
-    run: RunArgument = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     input_: Annotated[
         str | None,
@@ -44,11 +52,10 @@ def check_command(
             describe_checks,
         )
         from rnncls.reporting.insight_tables import check_table, print_sentence
-        from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced
 
     loaded, texts, source = open_texts(
-        find_run(run), split, input_, use_cache=not no_cache
+        choose_run(run_folder, run), split, input_, use_cache=not no_cache
     )
     chosen = texts.select(evenly_spaced(len(texts), num_texts))
     checks = check_invariance(loaded.classifier.model, chosen)

@@ -8,7 +8,13 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.eval import DataOption
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    RunsOption,
+    choose_runs,
+)
 from rnncls.cli.screen import HTML, check_ending, print_tables
 from rnncls.machine.imports import fast_imports
 
@@ -21,9 +27,16 @@ NUM_PRINTED_DISAGREEMENTS = 5
 
 def compare_command(
     runs: Annotated[
-        list[Path],
-        typer.Argument(help="The run folders, the baseline first.", show_default=False),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            help=(
+                "The run folders, the baseline first. They can also be given as --run."
+            ),
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
+    run: RunsOption = None,
     split: Annotated[
         Literal["valid", "test"], typer.Option(help="The split of the runs' data.")
     ] = "test",
@@ -42,6 +55,7 @@ def compare_command(
 ) -> None:
     """Compare runs, with significance tests: scores, sizes, speeds and configs."""
     check_ending(html, HTML)
+    runs = choose_runs(runs, run)
     if len(runs) < 2:
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 

@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from rnncls.cli.options import ConfigOption, SetOption
+from rnncls.cli.options import ConfigArgument, ConfigOption, SetOption, choose_config
 
 app = typer.Typer(
     help="Check and print configs, and list all config keys.", no_args_is_help=True
@@ -12,20 +12,30 @@ app = typer.Typer(
 
 
 @app.command("validate")
-def validate_command(config: ConfigOption, set_: SetOption = None) -> None:
+def validate_command(
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+) -> None:
     """Check a config and report all errors, with line numbers and similar keys."""
     from rnncls.config.loading import load_config
 
+    config = choose_config(config_file, config)
     load_config(config, set_ or [])
     typer.echo(f"{config}: valid")
 
 
 @app.command("show")
-def show_command(config: ConfigOption, set_: SetOption = None) -> None:
+def show_command(
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+) -> None:
     """Print a config with a value for every key."""
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
+    config = choose_config(config_file, config)
     typer.echo(dump_config(load_config(config, set_ or [])), nl=False)
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.options import (
+    ConfigArgument,
     ConfigOption,
     DeviceOption,
     JsonOption,
     NoCacheOption,
     SetOption,
+    choose_config,
 )
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def crossval_command(
-    config: ConfigOption,
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     folds: Annotated[
         int, typer.Option(min=2, help="Number of folds of the training rows.")
@@ -44,6 +47,7 @@ def crossval_command(
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
+    config = choose_config(config_file, config)
     device_override = [f"device={device}"] if device else []
     checked = load_config(config, [*(set_ or []), *device_override])
 

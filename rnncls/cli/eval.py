@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, RunArgument
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    RunArgument,
+    RunOption,
+    choose_run,
+)
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
@@ -46,7 +53,8 @@ UnknownLabelsOption = Annotated[
 
 
 def eval_command(
-    run: RunArgument = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: SplitOption = None,
     data: DataOption = None,
     unknown_labels: UnknownLabelsOption = "error",
@@ -72,10 +80,10 @@ def eval_command(
         from rnncls.evaluation.confusion import save_confusion
         from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.machine.files import read_json, write_json
-        from rnncls.runs.folder import RunFolder, find_run
+        from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
-    path = find_run(run)
+    path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,
         split=split or "test",

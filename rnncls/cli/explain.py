@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, TextRunOption
 from rnncls.cli.outputs import check_ending, check_output
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
@@ -26,7 +26,7 @@ def explain_command(
             help="The texts; - reads one per line from stdin.", show_default=False
         ),
     ],
-    run: RunOption = None,
+    run: TextRunOption = None,
     label: Annotated[
         str | None,
         typer.Option(

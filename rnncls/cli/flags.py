@@ -13,12 +13,15 @@ from rnncls.cli.options import (
     NoCacheOption,
     NumTextsOption,
     RunArgument,
+    RunOption,
+    choose_run,
 )
 from rnncls.machine.imports import fast_imports
 
 
 def flags_command(
-    run: RunArgument = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     num_texts: NumTextsOption = 2000,
     top: Annotated[
@@ -35,11 +38,10 @@ def flags_command(
         from rnncls.evaluation.run_evaluation import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.reporting.insight_tables import flag_table, print_sentence
-        from rnncls.runs.folder import find_run
         from rnncls.text.batching import evenly_spaced
 
     loaded, rows, origin = load_run_and_split(
-        find_run(run), split=split, device=device, use_cache=not no_cache
+        choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
     )
     chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))
     flags = find_flags(loaded.classifier, chosen)

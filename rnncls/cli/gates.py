@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, RunOption
+from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, TextRunOption
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 
 def gates_command(
     text: Annotated[str, typer.Argument(help="The text.", show_default=False)],
-    run: RunOption = None,
+    run: TextRunOption = None,
     layer: Annotated[
         int | None,
         typer.Option(

@@ -8,7 +8,16 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
+from rnncls.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NoCacheOption,
+    PlotOption,
+    RunsOption,
+    SetOption,
+    choose_runs,
+    split_arguments,
+)
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -25,9 +34,15 @@ def gradient_command(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Run folders; default: the newest finished run.", show_default=False
+            help=(
+                "Run folders; default: the newest finished run. They can also be given"
+                " as --run. With --cells, a config (.yaml)."
+            ),
+            metavar="RUN|CONFIG",
+            show_default=False,
         ),
     ] = None,
+    run: RunsOption = None,
     cells: Annotated[
         str | None,
         typer.Option(
@@ -35,16 +50,7 @@ def gradient_command(
             show_default=False,
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            help="The YAML config for --cells.",
-            show_default=False,
-            metavar="FILE",
-        ),
-    ] = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     split: Annotated[SplitName, typer.Option(help="Split of the data.")] = "test",
     rows: Annotated[
@@ -55,6 +61,8 @@ def gradient_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Print how a state's gradient shrinks with its distance from the text's end."""
+    runs, config = split_arguments(runs, config)
+    runs = choose_runs(runs, run)
     if (cells is None) != (config is None) or (cells is not None and runs):
         raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
     if set_ and cells is None:

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnncls.cli.options import JsonOption, NoCacheOption, SetOption
+from rnncls.cli.options import (
+    YAML_ENDINGS,
+    ConfigOption,
+    JsonOption,
+    NoCacheOption,
+    SetOption,
+    choose_config,
+)
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -14,13 +21,17 @@ if TYPE_CHECKING:
 
 def inspect_command(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            help="A config (.yaml), or data as rnncls init takes it.",
+            help=(
+                "A config (.yaml), which can also be given as --config, or data as"
+                " rnncls init takes it."
+            ),
             metavar="CONFIG|FILE",
             show_default=False,
         ),
-    ],
+    ] = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     html: Annotated[
         Path | None,
@@ -41,6 +52,7 @@ def inspect_command(
     """
     import json
 
+    source = choose_config(source, config)
     inspection = inspect_source(source, set_ or [], use_cache=not no_cache)
     if html is not None:
         from rnncls.reporting.data_report import save_data_report
@@ -66,7 +78,7 @@ def inspect_source(
 
     from rnncls.config.loading import load_config, parse_config
 
-    if source.suffix.lower() in {".yaml", ".yml"}:
+    if source.suffix.lower() in YAML_ENDINGS:
         config = load_config(source, overrides)
         with fast_imports():
             from rnncls.data.inspection import inspect_data

@@ -8,6 +8,8 @@ import typer
 
 from rnncls import ConfigError
 
+YAML_ENDINGS = (".yaml", ".yml")
+
 
 def complete_keys(incomplete: str) -> Iterator[str]:
     """Yield the completions of `--set` in a shell: each key with an equals sign."""
@@ -24,12 +26,20 @@ def complete_runs(incomplete: str) -> Iterator[str]:
     return (folder for folder in folders if folder.startswith(incomplete))
 
 
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="The config, a YAML file. It can also be given as --config.",
+        show_default=False,
+        metavar="CONFIG",
+    ),
+]
 ConfigOption = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--config",
         "-c",
-        help="The config, a YAML file.",
+        help="The config, instead of the argument.",
         show_default=False,
         metavar="FILE",
     ),
@@ -84,17 +94,44 @@ NoCacheOption = Annotated[
 RunArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="The run folder; default: the newest finished run.",
+        help=(
+            "The run folder; default: the newest finished run. It can also be given as"
+            " --run."
+        ),
         show_default=False,
         autocompletion=complete_runs,
+        metavar="RUN",
     ),
 ]
 RunOption = Annotated[
     Path | None,
     typer.Option(
+        "--run",
+        help="The run folder, instead of the argument.",
+        show_default=False,
+        autocompletion=complete_runs,
+        metavar="FOLDER",
+    ),
+]
+TextRunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
         help="The run folder; default: the newest finished run.",
         show_default=False,
         autocompletion=complete_runs,
+        metavar="FOLDER",
+    ),
+]
+"""The run of a command whose arguments are texts."""
+RunsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--run",
+        help="A run folder, instead of the arguments. May be repeated.",
+        show_default=False,
+        autocompletion=complete_runs,
+        metavar="FOLDER",
     ),
 ]
 PlotOption = Annotated[
@@ -107,6 +144,82 @@ NumTextsOption = Annotated[
     int,
     typer.Option("--texts", min=1, help="Number of texts to sample, evenly spaced."),
 ]
+
+
+def choose_config(argument: Path | None, option: Path | None) -> Path:
+    """Return the config, which is given as an argument or as --config.
+
+    Raises:
+        ConfigError: Two configs are given, or none.
+    """
+    config = _choose("--config", argument, option)
+    if config is None:
+        raise ConfigError(
+            "no config: expected a YAML file, as an argument or as --config;"
+            " 'rnncls init YOUR_DATA' writes one"
+        )
+    return config
+
+
+def choose_run(argument: Path | None, option: Path | None) -> Path:
+    """Return the run, given as an argument or as --run; default: the newest finished.
+
+    Raises:
+        ConfigError: Two runs are given.
+        RunError: There is no such run, or it has no trained model.
+    """
+    from rnncls.runs.folder import find_run
+
+    return find_run(_choose("--run", argument, option))
+
+
+def choose_runs(arguments: list[Path] | None, options: list[Path] | None) -> list[Path]:
+    """Return the run folders, which are given as arguments or as --run.
+
+    Raises:
+        ConfigError: Both are given, and differ.
+    """
+    if arguments and options and arguments != options:
+        raise ConfigError(
+            "found run folders as arguments and others as --run: use only one of the"
+            " two"
+        )
+    return arguments or options or []
+
+
+def split_arguments(
+    arguments: list[Path] | None, config: Path | None
+) -> tuple[list[Path], Path | None]:
+    """Return the run folders among the arguments, and the config, if one is given.
+
+    The config is a YAML file among the arguments, or the value of --config.
+
+    Raises:
+        ConfigError: Two configs are given.
+    """
+    runs = []
+    for argument in arguments or []:
+        if argument.suffix.lower() in YAML_ENDINGS and not argument.is_dir():
+            config = _choose("--config", argument, config)
+        else:
+            runs.append(argument)
+    return runs, config
+
+
+def _choose(name: str, argument: Path | None, option: Path | None) -> Path | None:
+    """Return what is given as an argument or as an option.
+
+    Raises:
+        ConfigError: Both are given, and differ.
+    """
+    if argument is None or option is None:
+        return argument or option
+    if argument.resolve() != option.resolve():
+        raise ConfigError(
+            f"{name}: found {option}, and {argument} as an argument: give only one of"
+            " them"
+        )
+    return argument
 
 
 def check_changes(*, resume: bool, with_changes: bool) -> None:

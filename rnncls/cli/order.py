@@ -9,7 +9,15 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.eval import SplitName
-from rnncls.cli.options import JsonOption, NoCacheOption, PlotOption, SetOption
+from rnncls.cli.options import (
+    JsonOption,
+    NoCacheOption,
+    PlotOption,
+    RunArgument,
+    RunOption,
+    SetOption,
+    choose_run,
+)
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -18,12 +26,8 @@ if TYPE_CHECKING:
 
 
 def order_command(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="The run folder; default: the newest finished run.", show_default=False
-        ),
-    ] = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     draws: Annotated[
         int, typer.Option(min=1, help="Number of times the words are shuffled.")
@@ -63,7 +67,7 @@ def order_command(
         from rnncls.runs.run import load_run
         from rnncls.training.bag_of_words import train_or_load_bag
 
-    loaded = load_run(find_run(run))
+    loaded = load_run(choose_run(run_folder, run))
     if loaded.config.model.cell == "none":
         raise ConfigError(
             f"{loaded.path}: is a bag of words itself: give a run of a recurrent"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls.cli.options import RunsOption, choose_runs
 from rnncls.cli.screen import PNG, check_ending, save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -16,9 +17,15 @@ def plot_command(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Run folders; default: the newest finished run.", show_default=False
+            help=(
+                "Run folders; default: the newest finished run. They can also be given"
+                " as --run."
+            ),
+            metavar="RUN",
+            show_default=False,
         ),
     ] = None,
+    run: RunsOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -32,7 +39,7 @@ def plot_command(
     from rnncls.reporting.terminal_chart import chart_lines
 
     check_ending(output, PNG)
-    curves = load_curves(runs or [])
+    curves = load_curves(choose_runs(runs, run))
     for line in chart_lines(curves):
         typer.echo(line)
     if output is not None:

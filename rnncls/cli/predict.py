@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, complete_runs
+from rnncls.cli.options import DeviceOption, JsonOption, TextRunOption
 from rnncls.cli.outputs import (
     check_ending,
     check_output,
@@ -38,14 +38,7 @@ def predict_command(
             help="The texts; - reads one text per line from stdin.", show_default=False
         ),
     ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            help="The run folder; default: the newest finished run.",
-            show_default=False,
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    run: TextRunOption = None,
     top_k: Annotated[
         int,
         typer.Option(min=1, help="Number of labels to print, the most probable first."),

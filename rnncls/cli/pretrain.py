@@ -7,24 +7,27 @@ from typing import Annotated
 import typer
 
 from rnncls.cli.options import (
+    ConfigArgument,
     ConfigOption,
     DeviceOption,
     NoCacheOption,
     SetOption,
     WithChangesOption,
     check_changes,
+    choose_config,
 )
 from rnncls.machine.imports import fast_imports
 
 
 def pretrain_command(
-    config: ConfigOption,
     out: Annotated[
         Path,
         typer.Option(
             help="The folder to write, for model.pretrained.", show_default=False
         ),
     ],
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     device: DeviceOption = None,
     resume: Annotated[
@@ -39,6 +42,7 @@ def pretrain_command(
     """Train a language model on the training texts and on data.unlabelled."""
     from rnncls.config.loading import load_config
 
+    config = choose_config(config_file, config)
     check_changes(resume=resume, with_changes=with_changes)
     checked = load_config(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]

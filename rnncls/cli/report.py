@@ -12,13 +12,20 @@ from rnncls.cli.eval import (
     check_source,
     source_name,
 )
-from rnncls.cli.options import DeviceOption, NoCacheOption, RunArgument
+from rnncls.cli.options import (
+    DeviceOption,
+    NoCacheOption,
+    RunArgument,
+    RunOption,
+    choose_run,
+)
 from rnncls.cli.screen import HTML, check_ending
 from rnncls.machine.imports import fast_imports
 
 
 def report_command(
-    run: RunArgument = None,
+    run_folder: RunArgument = None,
+    run: RunOption = None,
     split: SplitOption = None,
     data: DataOption = None,
     unknown_labels: UnknownLabelsOption = "error",
@@ -51,11 +58,11 @@ def report_command(
             save_pictures,
             save_report,
         )
-        from rnncls.runs.folder import RunFolder, find_run
+        from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
     check_ending(output, HTML)
-    path = find_run(run)
+    path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,
         split=split or "test",

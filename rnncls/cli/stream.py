@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption, RunOption
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    RunArgument,
+    RunOption,
+    choose_run,
+)
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def stream_command(
+    run_folder: RunArgument = None,
     run: RunOption = None,
     min_confidence: Annotated[
         float | None,
@@ -33,10 +40,9 @@ def stream_command(
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
         from rnncls.machine.device import resolve_run_device
-        from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
-    loaded = load_run(find_run(run))
+    loaded = load_run(choose_run(run_folder, run))
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     stream = Stream(loaded.classifier, min_confidence)
     width = max(map(len, loaded.classifier.label_names))

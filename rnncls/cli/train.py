@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from rnncls.cli.options import (
+    ConfigArgument,
     ConfigOption,
     DeviceOption,
     NoCacheOption,
@@ -15,12 +16,14 @@ from rnncls.cli.options import (
     SetOption,
     WithChangesOption,
     check_changes,
+    choose_config,
 )
 from rnncls.machine.imports import fast_imports
 
 
 def train_command(
-    config: ConfigOption,
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     out: OutOption = None,
     device: DeviceOption = None,
@@ -31,6 +34,7 @@ def train_command(
     """Train a classifier; Ctrl-C saves, --resume continues."""
     from rnncls.config.loading import load_config
 
+    config = choose_config(config_file, config)
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, NoCacheOption, SetOption
+from rnncls.cli.options import (
+    ConfigArgument,
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    SetOption,
+    choose_config,
+)
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -20,13 +28,8 @@ NUM_SHOWN_TRIALS, NUM_SHOWN_KEYS = 5, 5
 
 
 def tune_command(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            help="The YAML config to start from; it is the first trial.",
-            show_default=False,
-        ),
-    ],
+    config_file: ConfigArgument = None,
+    config: ConfigOption = None,
     set_: SetOption = None,
     minutes: Annotated[
         float | None,
@@ -80,10 +83,11 @@ def tune_command(
 ) -> None:
     """Search for better settings; Ctrl-C saves, --resume continues.
 
-    The test file is not read.
+    The first trial is the config as it is. The test file is not read.
     """
     from rnncls.config.loading import load_config
 
+    config = choose_config(config_file, config)
     device_override = [f"device={device}"] if device else []
     checked = load_config(config, [*(set_ or []), *device_override])
 
