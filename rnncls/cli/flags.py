@@ -1,4 +1,4 @@
-"""`rnncls flags`: units that a word switches on and that stay on."""
+"""`rnncls flags`: flag units, which a word switches on and which stay on."""
 
 import json
 from dataclasses import asdict
@@ -25,19 +25,26 @@ def flags_command(
     split: Annotated[SplitName, typer.Option(help="Split of the run's data.")] = "test",
     num_texts: NumTextsOption = 2000,
     top: Annotated[
-        int, typer.Option(min=1, help="Number of flags to show, the best first.")
+        int, typer.Option(min=1, help="Number of flag units to show, the best first.")
     ] = 10,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Rank flag units: units of the last layer that a word switches on for good."""
+    """Rank flag units: units of the last layer that a word switches on for good.
+
+    A flag unit keeps its value, high or low, until the end of the text.
+    """
     from rich.console import Console
 
     with fast_imports():
         from rnncls.evaluation.run_evaluation import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
-        from rnncls.reporting.insight_tables import flag_table, print_sentence
+        from rnncls.reporting.insight_tables import (
+            FLAG_LEGEND,
+            flag_table,
+            print_sentence,
+        )
         from rnncls.text.batching import evenly_spaced
 
     loaded, rows, origin = load_run_and_split(
@@ -61,4 +68,5 @@ def flags_command(
         f" of {origin['path']}"
     )
     console.print(flag_table(flags[:top], title))
+    print_sentence(console, FLAG_LEGEND)
     print_sentence(console, describe_flags(flags))

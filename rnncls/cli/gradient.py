@@ -97,7 +97,7 @@ def configs_of(cells: str, path: Path, overrides: list[str]) -> "list[Config]":
     """Return one config per cell.
 
     Raises:
-        ConfigError: A cell is unknown or has no state, or the config is invalid.
+        ConfigError: A cell is not rnn, lstm or gru, or the config is invalid.
     """
     from rnncls.config.loading import load_config
 
@@ -193,16 +193,16 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
 
     console = Console()
     data = origin["data"]
-    console.print(
-        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of"
-        f" {data['path']}\nLength of the gradient of the loss with respect to the state"
-        " so many tokens before\nthe last one read, by that at the last (median of the"
-        " texts). Memory: the least\ndistance in tokens at which it is below"
-        f" {origin['floor']:.0%}.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    rows = (
+        f"{origin['num_measured']:,} of the {data['num_rows']:,} rows of {data['path']}"
     )
+    legend = (
+        "Each column k: norm of the loss's gradient with respect to the state k tokens"
+        " before\nthe last one read, divided by the norm at the last token; median over"
+        f" texts.\nmemory: the smallest k at which it is below {origin['floor']:.0%}."
+    )
+    for line in (rows, legend):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     table = Table("network", Column("weights", no_wrap=True))
     for name in ("memory", *map(str, SHOWN)):
         table.add_column(name, justify="right", no_wrap=True)
@@ -212,7 +212,7 @@ def print_curves(measured: "list[Measured]", origin: dict[str, Any]) -> None:
             f"{shares[distance]:.1g}" if distance < len(shares) else ""
             for distance in SHOWN
         ]
-        table.add_row(escape(each.label), each.weights, each.memory_shown, *cells)
+        table.add_row(escape(each.label), each.weights_shown, each.memory_shown, *cells)
     console.print(table)
     for line in explain_curves(measured):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -226,11 +226,8 @@ def explain_curves(measured: "list[Measured]") -> list[str]:
     first, last = ordered[0], ordered[-1]
     lines = []
     if first.memory_shown != last.memory_shown:
-        lines.append(
-            f"Shortest memory: {first.memory_shown} tokens ({first.label},"
-            f" {first.weights} weights); longest: {last.memory_shown} ({last.label},"
-            f" {last.weights} weights)."
-        )
+        shortest, longest = map(_describe_memory, (first, last))
+        lines.append(f"Shortest memory: {shortest}; longest: {longest}.")
     others = dict.fromkeys(each.name for each in measured if each.pooling != ("last",))
     if others:
         lines.append(
@@ -239,3 +236,8 @@ def explain_curves(measured: "list[Measured]") -> list[str]:
             " 'model.pooling=[last]' for that alone."
         )
     return lines
+
+
+def _describe_memory(network: "Measured") -> str:
+    weights = network.weights_shown
+    return f"{network.memory_shown} tokens ({network.label}, {weights} weights)"

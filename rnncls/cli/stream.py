@@ -69,4 +69,4 @@ def verdict_line(verdict: "Verdict", width: int) -> str:
     line = f"{verdict.num_tokens:>5}  {label:<{width}}  {verdict.prob:7.2%}"
     if not verdict.is_final:
         return f"{line}  {printable(verdict.token)}"
-    return f"{line}  = verdict{', before the end' if verdict.is_early else ''}\n"
+    return f"{line}  = prediction{', before the end' if verdict.is_early else ''}\n"

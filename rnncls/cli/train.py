@@ -64,8 +64,8 @@ def train_command(
     low, high = valid["accuracy_interval"]
     typer.echo(
         f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
-        f" validation accuracy {valid['accuracy']:.2%} ({low:.2%} to {high:.2%}) of"
-        f" {summary['data']['num_valid_rows']:,} rows, macro-F1"
+        f" accuracy {valid['accuracy']:.2%} on {summary['data']['num_valid_rows']:,}"
+        f" validation rows (95% interval {low:.2%} to {high:.2%}), macro-F1"
         f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"
     )

@@ -173,7 +173,10 @@ def best_line(result: dict[str, Any]) -> str:
 
 
 def trials_table(result: dict[str, Any]) -> "Table":
-    """Return a table of the best trials and the first one, with their changes."""
+    """Return a table of the best trials and of trial 0, the given config.
+
+    The last column lists the keys whose values differ from the given config.
+    """
     from rich.markup import escape
     from rich.table import Table
 

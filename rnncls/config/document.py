@@ -24,7 +24,8 @@ class Document:
         values: Section names and keys with their values, not validated yet.
         locations: Where each key is set: `my.yaml:3` or `--set train.lr=1`.
         errors: One line for each key that is set twice.
-        quoted: The text of each value that is a word or a list of words, in quotes.
+        quoted: For each value that is a word or a list of words, its text with each
+            word in quotation marks, for messages.
     """
 
     source: str

@@ -24,12 +24,15 @@ _WRONG_WIDTH = re.compile(
 
 
 def is_empty_file(error: Exception) -> bool:
-    """Return whether a file has nothing but a header without a line end."""
+    """Return whether a pyarrow error says that the file has no rows.
+
+    A header without a line end counts as such a file.
+    """
     return _EMPTY_FILE in str(error)
 
 
 def is_row_too_long(error: Exception) -> bool:
-    """Return whether a row is longer than a block."""
+    """Return whether a pyarrow error says that a row is longer than a block."""
     return _ROW_TOO_LONG in str(error)
 
 

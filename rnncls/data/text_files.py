@@ -104,7 +104,7 @@ def read_line_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
 
 
 def read_folder_records(path: Path) -> Iterator[Record]:
-    """Yield the files of a folder that has a subfolder for each class."""
+    """Yield a record per file: the subfolder's name as label, the contents as text."""
     for folder in class_folders(path):
         for file in sorted(folder.iterdir()):
             if file.is_file() and not file.name.startswith("."):

@@ -22,7 +22,9 @@ _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
 
 @dataclass(frozen=True)
 class Bin:
-    """The texts whose predicted label has a probability in [low, high), or 1.
+    """The texts whose predicted label has a probability in [low, high).
+
+    The last bin includes 1.
 
     Attributes:
         low: The lower end.
@@ -145,9 +147,9 @@ def _selective_accuracy(
     confidences: npt.NDArray[np.float64],
     is_correct: npt.NDArray[np.bool_],
 ) -> SelectiveAccuracy:
-    is_answered = confidences >= threshold
-    num_rows = int(is_answered.sum())
-    num_correct = int(is_correct[is_answered].sum())
+    is_kept = confidences >= threshold
+    num_rows = int(is_kept.sum())
+    num_correct = int(is_correct[is_kept].sum())
     return SelectiveAccuracy(
         min_confidence=threshold,
         share=num_rows / len(confidences),

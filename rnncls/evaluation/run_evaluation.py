@@ -94,7 +94,7 @@ class EvaluationResult:
         calibration: How well the probabilities match the accuracy.
         by_length: Accuracy by number of tokens.
         by_unknown_share: Accuracy by the share of tokens outside the vocabulary.
-        coverage: Accuracy if only the most confident texts are answered.
+        coverage: Accuracy if less certain predictions are rejected.
         mistakes: The most confident errors, the most confident first.
         origin: The file, its checksum, the split and the number of rows.
         run_path: The run folder.

@@ -124,7 +124,7 @@ def plot_pictures(
         _picture(
             "coverage",
             plot_coverage(shares, accuracies, result.coverage),
-            "Accuracy of the answers if only the most confident texts are answered.",
+            "Accuracy of the kept predictions if the least certain are rejected.",
             "A curve from the most confident texts to all texts; the table below has"
             " its values.",
         ),
@@ -308,18 +308,18 @@ def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:
 def _coverage_parts(
     coverage: Sequence[SelectiveAccuracy], picture: Picture
 ) -> Iterator[Markup]:
-    yield html.heading("If only the most confident texts are answered")
+    yield html.heading("Accuracy if less certain predictions are rejected")
     yield picture.as_part()
     yield html.paragraph(
-        "rnncls predict --min-confidence X answers a text only if its label has at"
-        " least this probability."
+        "rnncls predict --min-confidence X keeps a label only if its probability is at"
+        " least X, and leaves it empty otherwise."
     )
-    header = ["probability", "answered", "rows", "accuracy", INTERVAL]
+    header = ["min. confidence", "kept", "rows", "accuracy", INTERVAL]
     rows = [
         [f"{row.min_confidence:.4f}", percent(row.share, 1), *_accuracy_cells(row)]
-        for row in coverage
+        for row in dict.fromkeys(coverage)
     ]
-    yield html.table("Accuracy of the answers", header, rows)
+    yield html.table("Accuracy of the kept predictions", header, rows)
 
 
 def _error_parts(result: EvaluationResult, picture: Picture) -> Iterator[Markup]:

@@ -119,7 +119,7 @@ def plot_coverage(
     axes.plot(shares[indices], accuracies[indices], color=COLORS[0])
     _plot_intervals(axes, [point.share for point in coverage], coverage)
     lowest = min(point.interval[0] for point in coverage)
-    axes.set(xlabel="share of texts answered", ylabel="accuracy of the answers")
+    axes.set(xlabel="share of predictions kept", ylabel="accuracy of these")
     axes.set(xlim=(0, 1.02), ylim=(max(0.0, lowest - 0.05), 1.005))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -205,7 +205,10 @@ def slice_table(title: str, slices: list[Slice], form: str) -> Table:
 
 
 def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
-    """Return the accuracy of what `predict --min-confidence` would answer."""
+    """Return the accuracy of the predictions that `--min-confidence` would keep.
+
+    Several shares of few texts can have the same threshold: it is listed once.
+    """
     header = ["--min-confidence", "kept", "rows", "accuracy", INTERVAL]
     rows = [
         [
@@ -215,7 +218,7 @@ def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
             percent(row.accuracy),
             percent_range(row.interval),
         ]
-        for row in coverage
+        for row in dict.fromkeys(coverage)
     ]
     title = "Accuracy if less certain predictions are rejected"
     return grid_table(title, header, rows, num_texts=0)

@@ -165,7 +165,7 @@ def _plot_norms(axes: Axes, network: Measured, color: str) -> None:
         network.curve.shares,
         {"first": "--", "trained": "-"}[network.weights],
         color=color,
-        label=f"{network.label}, {network.weights} weights",
+        label=f"{network.label}, {network.weights_shown} weights",
     )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnncls.inference.insight.explanation import Explanation, TokenOpinion
-from rnncls.inference.insight.flags import Flag
+from rnncls.inference.insight.flags import ON, Flag
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.invariance import Check
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
@@ -25,6 +25,12 @@ LEVELS = (0.1, 0.35, 0.7)
 FOR = (("#c6dbef", "#000000"), ("#6baed6", "#000000"), ("#2171b5", "#ffffff"))
 AGAINST = (("#fdd0a2", "#000000"), ("#fd8d3c", "#000000"), ("#b83c00", "#ffffff"))
 """Background and text colour of a token with 1, 2 or 3 marks."""
+FLAG_LEGEND = (
+    f"A flag unit is on where its value is at least {ON} (+) or at most -{ON} (-)."
+    " texts: share p of the texts in which it switches on; kept: share of the later"
+    " tokens at which it is still on; score: kept * sharpness * 4p(1 - p), where"
+    f" sharpness is its mean jump at the switch, divided by {ON} and at most 1."
+)
 NUM_TOKENS = 10
 """Number of tokens in the table of contributions."""
 _NUM_COMPARED = 5
@@ -217,8 +223,8 @@ def _trace_table(trace: Trace, direction: str) -> Table:
         position = len(rows) + 1
         rows.append([token, f"{position}", *map("{:.3f}".format, values)])
     title = (
-        f"Layer {trace.layer}, {direction} direction; change: distance"
-        " that its memory moved; others: means over its units"
+        f"Layer {trace.layer}, {direction} direction (change: distance that the"
+        f" {trace.memory} vector moved; others: mean over units)"
     )
     return plain_table(title, ["token", "position", "change", *names], rows)
 

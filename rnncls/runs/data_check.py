@@ -23,7 +23,7 @@ def load_data_fingerprint(path: Path) -> tuple[dict[str, str], dict[str, int | f
         Split → SHA-256 of its file; and the settings of the split, if it was drawn.
 
     Raises:
-        RunError: The summary is missing or damaged, or that of other weights.
+        RunError: The summary is missing, is damaged, or belongs to other weights.
     """
     folder = RunFolder(path)
     has_language_model = folder.language_model.exists()

@@ -35,7 +35,7 @@ class TrainingBar:
             max_epochs: The largest number of epochs.
             tokens_per_text: The mean length of a text, for the speed in tokens; 0: the
                 speed is not shown.
-            monitor: The score that picks the best epoch.
+            monitor: The score that selects the best epoch.
         """
         self.max_epochs = max_epochs
         self.tokens_per_text = tokens_per_text
@@ -91,20 +91,20 @@ class TrainingBar:
     def show_row(self, row: Mapping[str, Any]) -> None:
         """Log the loss and the accuracy, or the perplexity, of a metric row.
 
-        The line has at most 80 columns, unless macro-F1 picks the best epoch.
+        If macro-F1 selects the best epoch, the line has it as well.
         """
-        train = f"{row['train_loss']:.4f}"
-        valid = f"{row['valid_loss']:.4f}"
+        train = f"loss {row['train_loss']:.4f}"
+        valid = f"loss {row['valid_loss']:.4f}"
         if "valid_accuracy" in row:
-            train += f", {100 * row['train_accuracy']:.2f}%"
-            valid += f", {100 * row['valid_accuracy']:.2f}%"
-            self.score = f"valid {100 * row['valid_accuracy']:.1f}%"
+            train += f" accuracy {100 * row['train_accuracy']:.2f}%"
+            valid += f" accuracy {100 * row['valid_accuracy']:.2f}%"
+            self.score = f"valid accuracy {100 * row['valid_accuracy']:.1f}%"
             if self.monitor == "macro_f1":
-                valid += f", macro-F1 {100 * row['valid_macro_f1']:.2f}%"
+                valid += f" macro-F1 {100 * row['valid_macro_f1']:.2f}%"
                 self.score = f"valid macro-F1 {100 * row['valid_macro_f1']:.1f}%"
         else:
             self.score = f"valid perplexity {row['valid_perplexity']:.4g}"
-            valid += f", perplexity {row['valid_perplexity']:.4g}"
+            valid += f" perplexity {row['valid_perplexity']:.4g}"
         mark = "  best" if row["is_best"] else ""
         end = f"{row['tokens_per_s']:,} tokens/s{mark}"
         with tqdm.external_write_mode():

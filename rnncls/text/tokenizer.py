@@ -99,7 +99,8 @@ class TokenizedTexts:
 class Settings(NamedTuple):
     """The keys of a text section that decide about the tokens of a text.
 
-    Worker processes get them, and they are part of the cache key: their order counts.
+    They are passed to worker processes and are part of the cache key. Do not reorder
+    the fields: that changes the cache key.
     """
 
     tokenizer: str

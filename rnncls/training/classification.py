@@ -24,7 +24,7 @@ from rnncls.text.batching import Batch
 from rnncls.training.initialization import build_model
 from rnncls.training.loss import compute_class_weights, compute_loss
 from rnncls.training.options import TrainOptions
-from rnncls.training.step import LossSums, StepInputs, StepNoise
+from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 from rnncls.training.trainer import Trainer
 
 

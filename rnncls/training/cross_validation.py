@@ -47,7 +47,7 @@ from rnncls.runs.progress import TrainingBar
 from rnncls.text.display import list_names
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.initialization import prepare_torch
-from rnncls.training.step import Step
+from rnncls.training.step_data import Step
 from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import torch
 
 from rnncls.training.divergence import GradientMonitor
 from rnncls.training.state import add_prefix, select_part
-from rnncls.training.step import StepResult
+from rnncls.training.step_data import StepResult
 
 
 class EpochSums:

@@ -17,7 +17,7 @@ from rnncls.machine.threads import Workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs.folder import LANGUAGE_MODEL
 from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
-from rnncls.training.step import LossSums, StepInputs, StepNoise
+from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 
 
 class LanguageModelTask:

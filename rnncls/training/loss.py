@@ -30,7 +30,7 @@ from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.dropout import Dropout
 from rnncls.text.display import list_names
-from rnncls.training.step import StepNoise
+from rnncls.training.step_data import StepNoise
 
 
 class Forward(Protocol):

@@ -17,7 +17,7 @@ from rnncls.runs.progress import TrainingBar
 from rnncls.runs.tensorboard import event_log
 from rnncls.runs.weights import save_model
 from rnncls.training.saved_state import save_state
-from rnncls.training.step import Step
+from rnncls.training.step_data import Step
 from rnncls.training.trainer import Trainer
 
 

@@ -13,7 +13,7 @@ from rnncls.data.loading import TrainingData
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.language_model import LanguageModel
 from rnncls.text.batching import Batch
-from rnncls.training.step import LossSums, StepInputs, StepNoise
+from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 
 M = TypeVar("M", bound=TextClassifier | LanguageModel)
 

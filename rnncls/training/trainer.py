@@ -38,7 +38,7 @@ from rnncls.training.optimizer import Optimizer
 from rnncls.training.options import TrainOptions
 from rnncls.training.schedule import lr_factor
 from rnncls.training.state import TrainerState, add_prefix, select_part
-from rnncls.training.step import PartResult, Step, StepInputs, StepResult
+from rnncls.training.step_data import PartResult, Step, StepInputs, StepResult
 from rnncls.training.task import M, Task
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.cross_validation import Fold, run_folds
 from rnncls.training.search_space import Settings, Value, change
-from rnncls.training.step import Step
+from rnncls.training.step_data import Step
 from rnncls.training.study import Goal
 from rnncls.training.trainer import Trainer
 

@@ -27,7 +27,7 @@ from rnncls.training.search_space import (
     draw,
     read_value,
 )
-from rnncls.training.step import Step
+from rnncls.training.step_data import Step
 from rnncls.training.study import Goal
 from rnncls.training.trial_score import TOO_LARGE, OnStep, TrialEnd, size_mb
 

@@ -90,9 +90,10 @@ def test_flags_are_printed(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("flags")
     assert (exit_code, stderr) == (0, "")
     assert "switched on by" in stdout
+    assert "A flag unit is on where its value is at least 0.5" in stdout
     assert (
-        "of the tokens that follow" in " ".join(stdout.split())
-        or "keeps no flags" in stdout
+        "The best flag unit is" in " ".join(stdout.split())
+        or "has no flag units" in stdout
     )
 
 

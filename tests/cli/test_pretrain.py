@@ -24,8 +24,8 @@ def test_a_classifier_is_trained_from_what_it_leaves(cli: Cli) -> None:
         "now: rnncls train --config toy.yaml --set pretrain.max_epochs=2 --set"
         " model.pretrained=lm" in outcome.stdout
     )
-    assert "epoch 2/2  train " in outcome.stderr
-    assert ", perplexity " in outcome.stderr
+    assert "epoch 2/2  train loss " in outcome.stderr
+    assert " perplexity " in outcome.stderr
     outcome = cli(
         "train", "--config", "toy.yaml", "--set", "model.pretrained=lm", "--out", "run"
     )

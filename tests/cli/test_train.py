@@ -44,8 +44,8 @@ def test_the_result_goes_to_stdout_as_one_line(train: Callable[..., Outcome]) ->
     # = 1,370.
     stdout = train("--out", "runs/a").stdout
     assert re.fullmatch(
-        r"runs/a: best epoch [12] of 2, validation accuracy \d+\.\d\d% \([\d.]+% to"
-        r" [\d.]+%\) of 20 rows, "
+        r"runs/a: best epoch [12] of 2, accuracy \d+\.\d\d% on 20 validation rows \(95%"
+        r" interval [\d.]+% to [\d.]+%\), "
         r"macro-F1 \d+\.\d\d%, "
         r"1,370 parameters, trained in \d+ s\n",
         stdout,

@@ -6,11 +6,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from rnncls.evaluation.calibration import SelectiveAccuracy
 from rnncls.evaluation.metrics import ClassScores, Scores, score
 from rnncls.reporting.evaluation_tables import (
     class_table,
     class_tables,
     confusion_table,
+    coverage_table,
     score_lines,
     unknown_label_lines,
 )
@@ -106,3 +108,10 @@ def test_skipped_labels_are_named_with_their_rows() -> None:
         "unknown labels, skipped: 'x' (2 rows, first row 3, similar to 'X')"
     ]
     assert unknown_label_lines({}) == []
+
+
+def test_a_threshold_of_several_shares_is_listed_once() -> None:
+    both = SelectiveAccuracy(0.4, 1.0, 4, 0.75, (0.3, 0.95))
+    half = SelectiveAccuracy(0.9, 0.5, 2, 1.0, (0.34, 1.0))
+    table = coverage_table([both, both, half])
+    assert list(map(str, table.columns[0].cells)) == ["0.4000", "0.9000"]

@@ -92,7 +92,10 @@ def test_a_validation_is_one_line_with_its_figures(
 ) -> None:
     with caplog.at_level(logging.INFO, "rnncls"), TrainingBar(100, 3) as bar:
         bar.show_row({**VALIDATION, "is_best": is_best})
-    expected = "epoch 2/3  train 0.5124, 81.23%  valid 0.6124, 74.56%  "
+    expected = (
+        "epoch 2/3  train loss 0.5124 accuracy 81.23%"
+        "  valid loss 0.6124 accuracy 74.56%  "
+    )
     assert caplog.messages == [expected + end]
 
 
@@ -105,7 +108,7 @@ def test_the_line_shows_the_score_that_picks_the_best_epoch(
         TrainingBar(100, 3, monitor="macro_f1") as bar,
     ):
         bar.show_row(row)
-    assert "valid 0.6124, 74.56%, macro-F1 70.11%  " in caplog.messages[0]
+    assert "valid loss 0.6124 accuracy 74.56% macro-F1 70.11%  " in caplog.messages[0]
 
 
 def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(
@@ -120,7 +123,7 @@ def test_the_bar_shows_the_last_score_the_speed_and_the_time_left(
         bar.update(2, 1000, torch.tensor(0.4))
     last = terminal.getvalue().split("\r")[-3]
     assert re.search(
-        r"epoch 2/2: 100%\|.*\| 00:\d\d left, loss 0\.400, valid 74\.6%, [\d.]+[kMG]?"
-        r" tokens/s",
+        r"epoch 2/2: 100%\|.*\| 00:\d\d left, loss 0\.400, valid accuracy 74\.6%, "
+        r"[\d.]+[kMG]? tokens/s",
         last,
     ), last

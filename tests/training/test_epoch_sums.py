@@ -5,7 +5,7 @@ import torch
 
 from rnncls.training.epoch_sums import EpochSums
 from rnncls.training.optimizer import Gradients
-from rnncls.training.step import StepResult
+from rnncls.training.step_data import StepResult
 
 CPU = torch.device("cpu")
 

@@ -23,7 +23,7 @@ from rnncls.training.loss import (
     kl_divergence,
     scale_to,
 )
-from rnncls.training.step import StepNoise
+from rnncls.training.step_data import StepNoise
 from tests.nn.builders import build, pad, texts
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])

@@ -19,7 +19,7 @@ from rnncls.machine.signals import StopRequest
 from rnncls.training import study, trials, tuning
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
-from rnncls.training.step import Step
+from rnncls.training.step_data import Step
 from rnncls.training.study import Goal, repair_journal
 from rnncls.training.trial_score import TrialScorer, count_parameters
 from rnncls.training.trials import Budget

@@ -176,15 +176,17 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
 def describe_flags(flags: Sequence[Flag]) -> str:
     """Summarise the best flag in a sentence."""
     if not flags:
-        return f"No unit ever leaves zero by {ON}: this model keeps no flags."
+        return (
+            f"No unit reaches {ON} or -{ON} in any text: this model has no flag units."
+        )
     best = flags[0]
     quoted = ", ".join(f"'{word.word}'" for word in best.words)
-    words = quoted or "no word in particular"
+    words = quoted or "no particular word"
     side = "above" if best.side > 0 else "below"
     return (
-        f"The best flag is {best.direction} unit {best.unit}, {side} zero: {words}"
-        f" switch it on, it is on at {best.kept:.0%} of the tokens that follow, and at"
-        f" the end of {best.share_of_label:.0%} of the {best.label} texts and"
+        f"The best flag unit is {best.direction} unit {best.unit}, {side} zero. It is"
+        f" switched on by {words}. It is on at {best.kept:.0%} of the later tokens, and"
+        f" at the end of {best.share_of_label:.0%} of the {best.label} texts and"
         f" {best.share_of_others:.0%} of the others."
     )
 

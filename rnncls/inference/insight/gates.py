@@ -58,7 +58,7 @@ def encoder_of(model: TextClassifier) -> Encoder:
         return model.encoder
     reason = "its gates along the depth are not unrolled"
     if model.encoder is None:
-        reason = "it has no state"
+        reason = "it has no recurrent layer"
     raise ConfigError(
         f"model.cell: {model.section.cell} cannot be looked into ({reason}); rnn, lstm"
         " and gru can"
@@ -84,6 +84,11 @@ class Trace:
     layer: int
     directions: dict[str, dict[str, list[list[float]]]]
 
+    @property
+    def memory(self) -> str:
+        """The name of the vector that carries the memory: "cell" or "state"."""
+        return "cell" if self.cell == "lstm" else "state"
+
     def means(self, direction: str) -> dict[str, list[float]]:
         """Return for each token the mean over the units of each value's size."""
         return {
@@ -92,9 +97,9 @@ class Trace:
         }
 
     def jumps(self, direction: str) -> list[float]:
-        """Return for each token how far it moves the memory.
+        """Return for each token how far it moves the cell vector, or the state vector.
 
-        The distance is Euclidean, between two cells of an LSTM or two states.
+        The distance is Euclidean; only an LSTM has a cell vector.
         """
         values = self.directions[direction]
         memory = np.array(values.get("cell", values["hidden"]))  # [T, H]
@@ -113,15 +118,14 @@ class Trace:
         index = int(np.argmax(jumps))
         token, jump = self.tokens[index], jumps[index]
         gate = {"lstm": "forget", "gru": "update"}.get(self.cell)
-        moved = "cell" if self.cell == "lstm" else "state"
         kept = ""
         if gate:
             gate_values = self.directions[direction][gate]
             share = np.mean(gate_values)
             kept = f"mean {gate} gate {share:.2f}; "
         return (
-            f"Layer {self.layer}, {direction}: {kept}the {moved} vector moves most at"
-            f" token {index + 1}, '{token}' (distance {jump:.2f})."
+            f"Layer {self.layer}, {direction}: {kept}the {self.memory} vector"
+            f" moves most at token {index + 1}, '{token}' (distance {jump:.2f})."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Measured:
 
     Attributes:
         name: Name of the network.
-        weights: "first" or "trained".
+        weights: "first", the untrained ones, or "trained".
         cell: Kind of the cell.
         pooling: The poolings of the network.
         curve: The curve.
@@ -101,6 +101,11 @@ class Measured:
         if self.curve.direction == "forward":
             return self.name
         return f"{self.name}, {self.curve.direction}"
+
+    @property
+    def weights_shown(self) -> str:
+        """Which weights the network has, as displayed: "untrained" or "trained"."""
+        return "untrained" if self.weights == "first" else self.weights
 
     @property
     def memory_shown(self) -> str:
@@ -134,8 +139,8 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
     encoder = model.encoder
     if not isinstance(encoder, Encoder):
         raise ConfigError(
-            f"model.cell: {model.section.cell} has no states to follow: give a run of"
-            " an rnn, lstm or gru"
+            f"model.cell: {model.section.cell} has no hidden state with a gradient"
+            " to measure: expected a run of an rnn, lstm or gru"
         )
     device = model.linear.weight.device
     lengths = split.texts.lengths

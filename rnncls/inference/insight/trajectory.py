@@ -313,7 +313,8 @@ def describe_anytime(points: list[AnytimePoint]) -> str:
     final = points[-1].accuracy
     first = next(point for point in points if point.accuracy >= ENOUGH * final)
     tokens = f"{first.num_tokens} token{'' if first.num_tokens == 1 else 's'}"
+    share = f"{first.share_whole:.0%}" if first.share_whole else "none"
     return (
         f"The accuracy is {first.accuracy:.2%} after {tokens}, against {final:.2%} for"
-        f" whole texts; {first.share_whole:.0%} of the texts end by then."
+        f" complete texts; {share} of the texts end by then."
     )

@@ -19,7 +19,7 @@ from rnncls.training.initialization import build_model
 def benchmark_startup(
     config_file: Path, config_text: str, settings: DataSettings, section: ModelSection
 ) -> dict[str, Any]:
-    """Return the seconds of short commands, and their ratios to bare imports.
+    """Time short commands in seconds, and compare each with the imports it needs.
 
     Args:
         config_file: The file that the commands read.

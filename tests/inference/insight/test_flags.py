@@ -124,11 +124,11 @@ def test_what_the_best_flag_tells_is_a_sentence() -> None:
     )
     assert (
         describe_flags([flag])
-        == "The best flag is backward unit 7, above zero: 'cup', 'nfl' switch it on, it"
-        " is on at 90% of the tokens that follow, and at the end of 75% of the sport"
-        " texts and 10% of the others."
+        == "The best flag unit is backward unit 7, above zero. It is switched on by"
+        " 'cup', 'nfl'. It is on at 90% of the later tokens, and at the end of 75% of"
+        " the sport texts and 10% of the others."
     )
     assert (
         describe_flags([])
-        == "No unit ever leaves zero by 0.5: this model keeps no flags."
+        == "No unit reaches 0.5 or -0.5 in any text: this model has no flag units."
     )

@@ -215,7 +215,7 @@ def test_small_recurrent_weights_forget_and_orthogonal_ones_do_not() -> None:
 @pytest.mark.parametrize("cell", ["none", "grid_lstm"])
 def test_a_network_without_one_state_is_refused(cell: str) -> None:
     with pytest.raises(
-        ConfigError, match=f"model.cell: {cell} has no states to follow"
+        ConfigError, match=f"model.cell: {cell} has no hidden state with"
     ):
         measure_gradient(
             build(cell),
@@ -253,6 +253,6 @@ def test_the_picture_has_a_line_a_curve_and_one_for_the_floor() -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()][:2] == [
-        "a, first weights",
-        "a, backward, first weights",
+        "a, untrained weights",
+        "a, backward, untrained weights",
     ]
