@@ -39,6 +39,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.text": ("[title]", []),
     "data.label": ("title", []),
     "data.valid_fraction": ("0.4", []),
+    "data.split": ("texts", []),
     "data.split_seed": ("5", []),
     "data.delimiter": ("semicolon", ["data.train=two.csv", "data.test=two.csv"]),
     "data.columns": (

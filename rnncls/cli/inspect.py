@@ -83,7 +83,13 @@ def inspect_source(
         with fast_imports():
             from rnncls.data.inspection import inspect_data
 
-        return inspect_data(config.data, config.text, config.seed, use_cache=use_cache)
+        return inspect_data(
+            config.data,
+            config.text,
+            config.seed,
+            config.train.monitor,
+            use_cache=use_cache,
+        )
     with fast_imports():
         from rnncls.data.init_config import draft_config
         from rnncls.data.inspection import inspect_data
@@ -93,7 +99,13 @@ def inspect_source(
         for note in draft.notes:
             typer.echo(note, err=True)
         config = parse_config(draft.text, "the drafted config", overrides)
-        return inspect_data(config.data, config.text, config.seed, use_cache=use_cache)
+        return inspect_data(
+            config.data,
+            config.text,
+            config.seed,
+            config.train.monitor,
+            use_cache=use_cache,
+        )
 
 
 def print_inspection(inspection: "Inspection") -> None:

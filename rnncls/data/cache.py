@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def _load_through_cache(
         return load_labelled(path, data, text)  # which raises a clear error
     entry = cache_dir() / f"{compute_key(path, sha256, data, text)}.safetensors"
     labelled = _try_to_read(entry, path, sha256)
-    if labelled is not None:
+    if labelled is not None and data.split == "rows":
+        return replace(labelled, text_ids=None)
+    if labelled is not None and labelled.text_ids is not None:
         return labelled
     labelled = load_labelled(path, data, text)
     if labelled.sha256 != sha256:
@@ -138,7 +141,9 @@ def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
     label_names = [str(name) for name in metadata["label_names"]]
     if label_names != [normalize_label(name) for name in label_names]:
         raise RunError(f"{entry}: from a version that did not normalise labels")
-    labelled = LabelledTexts(path, sha256, texts, arrays["labels"], label_names)
+    labelled = LabelledTexts(
+        path, sha256, texts, arrays["labels"], label_names, arrays.get("text_ids")
+    )
     if not _is_consistent(labelled):
         raise RunError(f"{entry}: damaged: its parts do not fit together")
     return labelled
@@ -153,11 +158,21 @@ def _is_consistent(labelled: LabelledTexts) -> bool:
         return False
     if len(lengths) != len(labels) or lengths.sum() != len(word_ids):
         return False
+    text_ids = labelled.text_ids
+    if text_ids is not None and not _are_text_ids(text_ids, len(labels)):
+        return False
     return bool(
         lengths.min() >= 1
         and _is_index(word_ids, labelled.texts.words)
         and _is_index(labels, labelled.label_names)
     )
+
+
+def _are_text_ids(text_ids: npt.NDArray[Any], num_rows: int) -> bool:
+    """Return whether each row has the number of an earlier row, or its own."""
+    if text_ids.dtype.name != "int64" or len(text_ids) != num_rows:
+        return False
+    return bool(text_ids.min() >= 0 and (text_ids <= np.arange(num_rows)).all())
 
 
 def _is_index(
@@ -176,6 +191,8 @@ def _write(entry: Path, labelled: LabelledTexts) -> None:
         "labels": labelled.labels,
         "types": np.frombuffer(words, dtype=np.uint8),
     }
+    if labelled.text_ids is not None:
+        arrays["text_ids"] = labelled.text_ids
     size = sum(array.nbytes for array in arrays.values())
     if size > MAX_BYTES // 4:
         return  # it would displace all others, and the copy would double the memory

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnncls import DataError
 from rnncls.config.yaml_format import to_yaml
 from rnncls.data.dataset_stats import VECTORS, DatasetStats
+from rnncls.data.splits import Ints, split_rows, split_test_rows
 
 
 class _SizeRule(NamedTuple):
@@ -84,6 +86,7 @@ def choose(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
     rule = _find_size_rule(stats.num_rows)
     return [
         *_choose_data(data, stats.num_rows),
+        *_choose_split(data, stats),
         *_choose_text(stats, rule),
         *_choose_model(rule),
         *_choose_training(stats, rule),
@@ -120,6 +123,34 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
         for key, reason in reasons.items()
         if key in values
     ]
+
+
+def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
+    """Return that copies of a text stay together, if there are enough other texts."""
+    if stats.labels is None or stats.text_ids is None or {"test", "valid"} <= set(data):
+        return []
+    if not _can_split_texts(data, stats.labels, stats.text_ids):
+        reason = "too few different texts: copies of one may be learnt and tested"
+        return [Choice("data.split", "rows", reason)]
+    num_copies = stats.num_rows - len(np.unique(stats.text_ids))
+    reason = "all copies of a text go to the same split"
+    if num_copies:
+        reason += f"; {num_copies:,} rows repeat the text of another"
+    return [Choice("data.split", "texts", reason)]
+
+
+def _can_split_texts(data: dict[str, Any], labels: Ints, text_ids: Ints) -> bool:
+    """Return whether each split that is drawn from the file gets a text."""
+    fraction = _find_fraction(len(labels))
+    try:
+        rows = np.arange(len(labels))
+        if "test" not in data:
+            rows, _ = split_test_rows(labels, fraction, text_ids)
+        if "valid" not in data:
+            split_rows(labels[rows], fraction, seed=0, text_ids=text_ids[rows])
+    except DataError:
+        return False
+    return True
 
 
 def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:

@@ -4,6 +4,7 @@ Shapes: N sampled texts, K distinct words in them.
 """
 
 import random
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,11 +16,16 @@ import numpy.typing as npt
 
 from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
+from rnncls.data.copies import CopyFinder
 from rnncls.data.datasets import columns_of
 from rnncls.data.label_names import normalize_label
 from rnncls.data.readers import read_rows
 from rnncls.text.markup import is_html_column
-from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
+from rnncls.text.tokenizer import (
+    TokenizedTexts,
+    number_by_appearance,
+    tokenize_texts,
+)
 from rnncls.text.vector_package import find_words, is_package
 
 Item = TypeVar("Item")
@@ -42,6 +48,8 @@ class DatasetStats:
         num_sampled: The number of sampled texts.
         num_with_markup: How many of them have HTML.
         is_html: Whether these are enough for a column of HTML.
+        labels: The class of each row, as an index of `classes`; None: not known.
+        text_ids: For each row the first row with the same text; None: not known.
     """
 
     num_rows: int
@@ -51,6 +59,8 @@ class DatasetStats:
     num_sampled: int = 0
     num_with_markup: int = 0
     is_html: bool = False
+    labels: npt.NDArray[np.int64] | None = None
+    text_ids: npt.NDArray[np.int64] | None = None
 
 
 def measure_dataset(section: DataSection) -> DatasetStats:
@@ -60,10 +70,16 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         DataError: The file or one of its rows is wrong, or there is only one class.
     """
     classes: Counter[str] = Counter()
+    label_numbers = number_by_appearance()
+    labels = array("q")
+    copies = CopyFinder()
 
     def iter_texts() -> Iterator[str]:
         for rows in read_rows(Path(str(section.train)), columns_of(section)):
-            classes.update(map(normalize_label, rows.labels))
+            names = [normalize_label(label) for label in rows.labels]
+            classes.update(names)
+            labels.extend(label_numbers[name] for name in names)
+            copies.add(rows.texts)
             yield from rows.texts
 
     sample = reservoir_sample(iter_texts(), _TEXTS_SAMPLED)
@@ -83,7 +99,19 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         len(sample),
         num_with_markup,
         is_html,
+        _renumber(labels, label_numbers, classes),
+        copies.text_ids(),
     )
+
+
+def _renumber(
+    labels: Iterable[int], label_numbers: dict[str, int], classes: Counter[str]
+) -> npt.NDArray[np.int64]:
+    """Return labels as indices of the classes, the most common first."""
+    new_labels = np.empty(len(classes), dtype=np.int64)
+    for index, (name, _) in enumerate(classes.most_common()):
+        new_labels[label_numbers[name]] = index
+    return new_labels[np.array(list(labels), dtype=np.int64)]
 
 
 def _measure_coverage(texts: TokenizedTexts) -> float | None:

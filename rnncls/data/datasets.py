@@ -18,6 +18,7 @@ from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import BUILT_IN_COLUMNS, BUILT_INS, download_missing
 from rnncls.data.checksums import checksum
+from rnncls.data.copies import CopyFinder
 from rnncls.data.label_names import normalize_label
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns, Rows
@@ -44,6 +45,8 @@ class LabelledTexts:
         texts: N tokenised texts.
         labels: [N] int64, indices into `label_names`.
         label_names: The distinct labels, sorted; numbers by their value, before texts.
+        text_ids: [N] int64, for each row the first row with the same text; None if
+            `data.split` is `rows`.
     """
 
     path: Path
@@ -51,6 +54,11 @@ class LabelledTexts:
     texts: TokenizedTexts
     labels: npt.NDArray[np.int64]
     label_names: list[str]
+    text_ids: npt.NDArray[np.int64] | None = None
+
+    def text_ids_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """Return the text ids of rows, [n] int64; None if there are none."""
+        return None if self.text_ids is None else self.text_ids[rows]
 
     def labels_as(
         self, label_names: Sequence[str], rows: npt.NDArray[np.int64] | None = None
@@ -163,9 +171,12 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     """
     label_numbers = number_by_appearance()
     labels = array("q")
+    copies = CopyFinder()
 
     def iter_texts() -> Iterator[list[str]]:
         for rows in read_labelled(path, section):
+            if section.split == "texts":
+                copies.add(rows.texts)
             labels.extend(label_numbers[label] for label in rows.labels)
             yield rows.texts
 
@@ -177,7 +188,12 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     new_index = {label_numbers[name]: index for index, name in enumerate(label_names)}
     sorted_labels = np.array([new_index[label] for label in labels], dtype=np.int64)
     labelled = LabelledTexts(
-        path, checksum(path, "sha256"), texts, sorted_labels, label_names
+        path,
+        checksum(path, "sha256"),
+        texts,
+        sorted_labels,
+        label_names,
+        copies.text_ids() if section.split == "texts" else None,
     )
     if section.name:
         labelled.labels_as(classes)

@@ -59,12 +59,16 @@ def _describe_split(
     The settings alone are not enough: the rows depend on the labels of the file too.
     """
     split: dict[str, Any] = {}
+    if section.split != "rows":
+        split["split"] = section.split
     if sources.is_one_file:
         split["seed"] = split_seed(section, seed)
         split["valid_fraction"] = section.valid_fraction
         split["valid_rows_sha256"] = sha256_of(sources.valid_rows.tobytes())
     if section.test_fraction is not None:
-        _, test_rows = split_test_rows(sources.train.labels, section.test_fraction)
+        _, test_rows = split_test_rows(
+            sources.train.labels, section.test_fraction, sources.train.text_ids
+        )
         split["test_fraction"] = section.test_fraction
         split["test_rows_sha256"] = sha256_of(test_rows.tobytes())
     return split

@@ -111,7 +111,12 @@ class Inspection:
 
 
 def inspect_data(
-    data: DataSection, text: TextSection, seed: int, *, use_cache: bool = True
+    data: DataSection,
+    text: TextSection,
+    seed: int,
+    monitor: str = "accuracy",
+    *,
+    use_cache: bool = True,
 ) -> Inspection:
     """Inspect all rows for training, validation and testing.
 
@@ -119,6 +124,7 @@ def inspect_data(
         data: The files and how they are split.
         text: How texts are tokenised.
         seed: The seed of the run, which draws the splits if `data` has none.
+        monitor: The value of `train.monitor`, on which advice depends.
         use_cache: Whether to use the cache of tokenised files.
 
     Raises:
@@ -150,12 +156,15 @@ def inspect_data(
         coverage=coverage,
         vocab_size=len(vocab),
         max_tokens=max_tokens,
-        findings=_find_problems(AllRows(splits), text),
+        findings=_find_problems(AllRows(splits), data, text, monitor),
     )
 
 
-def _find_problems(rows: AllRows, text: TextSection) -> list[Finding]:
-    findings = find_all(rows)
+def _find_problems(
+    rows: AllRows, data: DataSection, text: TextSection, monitor: str
+) -> list[Finding]:
+    is_split_by_text = data.split == "texts"
+    findings = find_all(rows, is_split_by_text=is_split_by_text, monitor=monitor)
     if text.clean:
         cleaner = remove_markup if text.clean == "html" else clean_text
         cleaned = find_cleaned(rows, cleaner)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,12 @@ _SPLIT_NAMES: dict[Split, str] = {
     "valid": "validation",
     "test": "test",
 }
+
+
+_SPLIT_BY_TEXT = (
+    "set data.split: texts, which keeps all copies of a text in one split, or scores on"
+    " these rows will be too good"
+)
 
 
 @dataclass(frozen=True)
@@ -82,13 +88,21 @@ class Finding:
     advice: str
 
 
-def find_all(rows: AllRows) -> list[Finding]:
-    """Return all findings, those that make scores wrong first."""
+def find_all(
+    rows: AllRows, *, is_split_by_text: bool = False, monitor: str = "accuracy"
+) -> list[Finding]:
+    """Return all findings, those that make scores wrong first.
+
+    Args:
+        rows: The rows of all splits.
+        is_split_by_text: Whether `data.split` is `texts`; advice depends on it.
+        monitor: The value of `train.monitor`; advice depends on it.
+    """
     findings = [
-        *_find_shared(rows),
+        *_find_shared(rows, is_split_by_text=is_split_by_text),
         _find_conflicts(rows),
         *_find_look_alikes(rows),
-        _find_imbalance(rows),
+        _find_imbalance(rows, monitor),
         *_find_unknown_classes(rows),
         *_find_repeats(rows),
         *_find_empty(rows),
@@ -98,7 +112,7 @@ def find_all(rows: AllRows) -> list[Finding]:
     return [finding for finding in findings if finding.count]
 
 
-def _find_shared(rows: AllRows) -> Iterator[Finding]:
+def _find_shared(rows: AllRows, *, is_split_by_text: bool) -> Iterator[Finding]:
     """Find texts that occur in two splits."""
     for later in range(1, len(rows.splits)):
         for earlier in range(later):
@@ -108,7 +122,12 @@ def _find_shared(rows: AllRows) -> Iterator[Finding]:
             near_pairs = rows.near_pairs[is_in_earlier]
             is_near = np.isin(groups, near_pairs[:, 0]) & ~is_same
             same_partners = {group: group for group in groups[is_same].tolist()}
-            yield _shared_finding(rows, later, earlier, is_same, same_partners)
+            same = _shared_finding(rows, later, earlier, is_same, same_partners)
+            is_one_file = rows.splits[later].path == rows.splits[earlier].path
+            if is_one_file and not is_split_by_text:
+                yield replace(same, advice=_SPLIT_BY_TEXT)
+            else:
+                yield same
             yield _shared_finding(
                 rows, later, earlier, is_near, dict(near_pairs.tolist()), is_near=True
             )
@@ -212,12 +231,16 @@ def find_cleaned(rows: AllRows, clean: Callable[[str], str]) -> Finding:
         "cleaned",
         "rows have a text that text.clean changes",
         changed,
-        "if what it takes away is no HTML, set text.clean: false",
+        "if it takes away what is no HTML, set text.clean to html (known tags and"
+        " entities only) or false",
     )
 
 
-def _find_imbalance(rows: AllRows) -> Finding:
+def _find_imbalance(rows: AllRows, monitor: str) -> Finding:
     """Find training classes of very different sizes."""
+    advice = "compare macro-F1: accuracy hides a class that is never predicted"
+    if monitor != "macro_f1":
+        advice = f"set train.monitor: macro_f1, and {advice}"
     labels = rows.splits[0].labels
     counts = Counter(labels).most_common()
     (largest, most), (smallest, fewest) = counts[0], counts[-1]
@@ -228,8 +251,7 @@ def _find_imbalance(rows: AllRows) -> Finding:
         most if most >= _IMBALANCE * fewest else 0,
         len(labels),
         [],
-        "set train.monitor: macro_f1, and compare macro-F1: accuracy hides a class that"
-        " is never predicted",
+        advice,
     )
 
 

@@ -64,10 +64,13 @@ def load_sources(
         DataError: A file or one of its rows is wrong.
     """
     train = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
-    rows, _ = split_test_rows(train.labels, data.test_fraction)
+    rows, _ = split_test_rows(train.labels, data.test_fraction, train.text_ids)
     if data.valid is None:
         train_part, valid_part = split_rows(
-            train.labels[rows], data.valid_fraction, split_seed(data, seed)
+            train.labels[rows],
+            data.valid_fraction,
+            split_seed(data, seed),
+            train.text_ids_of(rows),
         )
         return Sources(train, rows[train_part], train, rows[valid_part])
     valid = load_cached(locate(data, "valid"), data, text, use_cache=use_cache)
@@ -88,5 +91,5 @@ def load_test_source(
         source = load_cached(locate(data, "test"), data, text, use_cache=use_cache)
         return source, np.arange(len(source.labels))
     source = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
-    _, rows = split_test_rows(source.labels, data.test_fraction)
+    _, rows = split_test_rows(source.labels, data.test_fraction, source.text_ids)
     return source, rows

@@ -86,7 +86,8 @@ def check_not_trained_on(
         raise ConfigError(
             f"{path} may have seen the rows that are for validation or testing here:"
             " train it on the same files, with the same data.label,"
-            " data.valid_fraction, data.test_fraction and data.split_seed (or seed)"
+            " data.valid_fraction, data.test_fraction, data.split and data.split_seed"
+            " (or seed)"
         )
 
 

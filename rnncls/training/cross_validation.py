@@ -32,7 +32,7 @@ from rnncls.data.loading import (
     encode_training_data,
 )
 from rnncls.data.sources import Sources, load_sources, split_seed
-from rnncls.data.splits import split_rows
+from rnncls.data.splits import assign_folds, count_texts, split_rows
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import (
     Scores,
@@ -267,53 +267,84 @@ def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.in
     """Return the fold of each training or validation row, from 1. [N] int64.
 
     The only row of a class is in no fold: its number is 0, so it is always trained on.
+    So is the only text of a class, with all its copies, if `data.split` is `texts`.
 
     Raises:
         DataError: There are too few rows for the folds.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
     labels = sources.train.labels[sources.own_rows[is_scored]]
-    largest = int(np.bincount(labels, minlength=1).max())
+    text_ids = _text_ids(sources)[is_scored]
+    largest = int(count_texts(labels, text_ids, num_classes=1).max())
+    noun = "rows" if sources.train.text_ids is None else "different texts"
     if largest < num_folds:
         raise DataError(
-            f"{sources.train.path}: no class has as many rows as there are folds,"
+            f"{sources.train.path}: no class has as many {noun} as there are folds,"
             f" {num_folds}: the largest has {largest}: use fewer folds, or add rows"
         )
+    parts = np.zeros(len(sources.own_rows), dtype=np.int64)
+    if sources.train.text_ids is None:
+        parts[is_scored] = _deal_rows(labels, num_folds, seed)
+    else:
+        parts[is_scored] = assign_folds(labels, text_ids, num_folds, seed)
+    return parts
+
+
+def _deal_rows(
+    labels: npt.NDArray[np.int64], num_folds: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Return a fold for each row, from 1, with equal shares of the classes. [N]."""
+    from sklearn.model_selection import StratifiedKFold
+
     random = np.random.RandomState(
         np.random.MT19937(np.random.SeedSequence(seed))
     )  # scikit-learn's own take 32 bits
     folds = StratifiedKFold(num_folds, shuffle=True, random_state=random)
-    scored_parts = np.empty(len(labels), dtype=np.int64)
+    parts = np.empty(len(labels), dtype=np.int64)
     with warnings.catch_warnings():
         # A class with fewer rows than folds is in some of them only.
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = list(folds.split(np.zeros(len(labels)), labels))
     for number, (_, rows) in enumerate(splits, start=1):
-        scored_parts[rows] = number
-    parts = np.zeros(len(sources.own_rows), dtype=np.int64)
-    parts[is_scored] = scored_parts
+        parts[rows] = number
     return parts
 
 
+def _text_ids(sources: Sources) -> npt.NDArray[np.int64]:
+    """Return the text of each row; by default each row counts as a text. [N] int64."""
+    text_ids = sources.train.text_ids_of(sources.own_rows)
+    return sources.own_rows if text_ids is None else text_ids
+
+
+def _count_texts_by_class(sources: Sources) -> npt.NDArray[np.int64]:
+    """Return the number of different texts, or else of rows, of each class. [C]."""
+    source = sources.train
+    labels = source.labels[sources.own_rows]
+    return count_texts(labels, _text_ids(sources), len(source.label_names))
+
+
 def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
-    """Return the rows that cross-validation scores: not the only row of a class."""
+    """Return the rows that cross-validation scores: not the only row of a class.
+
+    If `data.split` is `texts`, neither the only text of a class with all its copies.
+    """
     labels = sources.train.labels[sources.own_rows]
-    counts = np.bincount(labels, minlength=len(sources.train.label_names))
-    return sources.own_rows[counts[labels] > 1]
+    text_ids = _text_ids(sources)
+    is_single = _count_texts_by_class(sources)[labels] == 1  # [N]
+    is_always_trained_on = np.isin(text_ids, text_ids[is_single])  # [N]
+    return sources.own_rows[~is_always_trained_on]
 
 
 def log_single_rows(sources: Sources) -> None:
-    """Log which classes have a single row, which cannot be scored."""
-    labels = sources.train.labels[sources.own_rows]
-    counts = np.bincount(labels, minlength=len(sources.train.label_names))
-    names = [sources.train.label_names[index] for index in np.flatnonzero(counts == 1)]
+    """Log which classes have a single row or text, which cannot be scored."""
+    is_single = _count_texts_by_class(sources) == 1  # [C]
+    names = [sources.train.label_names[index] for index in np.flatnonzero(is_single)]
     if names:
         logger.info(
-            "%s: one row only, so it stays in training and the class cannot be scored:"
+            "%s: one %s only, so it stays in training and the class cannot be scored:"
             " %s",
             sources.train.path,
+            "row" if sources.train.text_ids is None else "text",
             list_names(names),
         )
 
@@ -334,7 +365,10 @@ def hold_out(
     data, seed = settings.data, settings.seed
     if data.valid is None:
         train, valid = split_rows(
-            source.labels[left], data.valid_fraction, split_seed(data, seed)
+            source.labels[left],
+            data.valid_fraction,
+            split_seed(data, seed),
+            source.text_ids_of(left),
         )
         kept = Sources(source, left[train], source, left[valid])
     else:

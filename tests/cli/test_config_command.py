@@ -25,6 +25,7 @@ KEYS = {
     "data.delimiter",
     "data.columns",
     "data.valid_fraction",
+    "data.split",
     "data.split_seed",
     "data.test_fraction",
     "text.tokenizer",

@@ -26,6 +26,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "delimiter": None,
         "columns": None,
         "valid_fraction": 0.05,
+        "split": "rows",
         "split_seed": None,
         "test_fraction": None,
     },

@@ -25,6 +25,7 @@ from rnncls.data.cache import (
     load_cached,
 )
 from rnncls.data.datasets import LabelledTexts, load_labelled
+from rnncls.machine.arrays import load_arrays, save_arrays
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.text.tokenizer import build_tokenizer
 
@@ -364,3 +365,36 @@ def test_an_entry_with_labels_that_were_not_normalised_is_replaced() -> None:
     tensors, meta = load_tensors(entry)
     save_tensors(entry, tensors, {**meta, "label_names": ["a", "cafe\u0301"]})
     assert load().label_names == ["a", "b"]
+
+
+def test_copies_are_numbered_only_if_rows_are_split_by_text() -> None:
+    Path("own.csv").write_text("text,label\nOne,b\none,a\ntwo,b\n", encoding="utf-8")
+    assert load().text_ids is None
+    by_text = load("data.split=texts")
+    assert by_text.text_ids is not None
+    assert by_text.text_ids.tolist() == [0, 0, 2]
+    assert len(entries()) == 1  # that of rows was replaced: the tokens are the same
+    assert_same(by_text, load())
+    assert load().text_ids is None
+
+
+def test_numbered_copies_are_read_from_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = load("data.split=texts").text_ids
+    monkeypatch.setattr(cache, "load_labelled", None)
+    second = load("data.split=texts").text_ids
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "text_ids", [[0, 1], [0, 2, 2], [-1, 1, 2], [0.0, 1.0, 2.0]], ids=str
+)
+def test_an_entry_with_impossible_copies_is_replaced(text_ids: list[float]) -> None:
+    expected = load("data.split=texts")
+    (entry,) = entries()
+    arrays, metadata = load_arrays(entry)
+    save_arrays(entry, arrays | {"text_ids": np.array(text_ids)}, metadata)
+    found = load("data.split=texts")
+    assert_same(found, expected)
+    np.testing.assert_array_equal(found.text_ids, expected.text_ids)

@@ -280,6 +280,28 @@ def test_installed_vectors_are_used_where_they_know_the_words(
     assert (drafted.config.text.vectors is not None) == is_used
 
 
+def test_copies_are_kept_together_and_their_number_is_said() -> None:
+    rows = [f"{'ab'[row % 2]},text {row} here" for row in range(20)]
+    write("a.csv", "\n".join(["label,text", *rows, *rows[:3]]) + "\n")
+    drafted = draft_config("a.csv", OUT)
+    assert drafted.config.data.split == "texts"
+    assert "same split; 3 rows repeat the text of another\n" in drafted.text
+
+
+def test_texts_too_few_to_be_kept_together_are_split_by_row() -> None:
+    write("a.csv", "label,text\n" + "a,one two\nb,three four\n" * 9)
+    drafted = draft_config("a.csv", OUT)
+    assert drafted.config.data.split == "rows"
+    assert "split: rows # too few different texts" in drafted.text
+
+
+def test_files_that_are_split_already_need_no_setting() -> None:
+    rows = "label,text\n" + "".join(f"{'ab'[n % 2]},text {n}\n" for n in range(20))
+    for name in ("train.csv", "valid.csv", "test.csv"):
+        write(f"data/{name}", rows)
+    assert "split:" not in draft_config("data", OUT).text
+
+
 def test_one_class_alone_is_refused() -> None:
     write("a.csv", "label,text\n" + "a,one two three\na,four five six\n" * 5)
     with pytest.raises(DataError, match=r"has 1 classes in column 'label'"):

@@ -307,3 +307,55 @@ def test_the_origin_of_a_test_part_counts_its_rows() -> None:
         "num_rows": 4,
         "split": "test",
     }
+
+
+# Split by text
+
+
+def copied(num_texts: int, num_copies: int) -> list[str]:
+    """Return rows of two classes, each text with copies that differ in case."""
+    rows = [f"{'ab'[row % 2]},Word{row} is said" for row in range(num_texts)]
+    return [*rows, *(row.lower() for row in rows * (num_copies - 1))]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_no_text_is_in_two_splits(seed: int) -> None:
+    config = configure(
+        f"seed={seed}",
+        train=write("own.csv", copied(40, 3)),
+        split="texts",
+        test_fraction=0.2,
+    )
+    data = load_training_data(config.data_settings)
+    test, _ = load_split(config.data_settings, "test", data.vocab, data.label_names)
+    splits = [data.train, data.valid, test]
+    texts = [set((split.rows % 40).tolist()) for split in splits]
+    assert [len(split.labels) for split in splits] == [78, 18, 24]
+    assert set.union(*texts) == set(range(40))
+    assert sum(map(len, texts)) == 40
+
+
+def test_test_rows_by_text_depend_on_no_setting_of_the_tokens() -> None:
+    train = write("own.csv", copied(40, 2))
+    drawn = []
+    for overrides in (
+        [],
+        ["text.max_tokens=1"],
+        ["text.tokenizer=basic_english"],
+        ["text.clean=false"],
+        ["seed=9"],
+    ):
+        config = configure(*overrides, train=train, split="texts", test_fraction=0.2)
+        vocab = Vocab(["<pad>", "<unk>"])
+        test, _ = load_split(config.data_settings, "test", vocab, ["a", "b"])
+        drawn.append(test.rows.tolist())
+    assert drawn == [drawn[0]] * 5
+
+
+def test_the_fingerprint_tells_a_split_by_text_from_one_by_row() -> None:
+    by_row, by_text = (
+        load_training_data(configure(split=split).data_settings).fingerprint["split"]
+        for split in ("rows", "texts")
+    )
+    assert "split" not in by_row  # as before there was a choice
+    assert by_text["split"] == "texts"

@@ -1,5 +1,6 @@
 """What is found in data made by hand, with counts worked out by hand."""
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -218,3 +219,30 @@ def test_the_example_of_a_copy_is_the_copy_and_not_a_near_copy() -> None:
         [Row("test", 1, "a", BODY), Row("train", 2, "a", BODY)]
     ]
     assert found["same_test_train"].what == "test rows also occur in the training rows"
+
+
+def test_copies_across_splits_of_one_file_are_kept_together_by_a_setting() -> None:
+    train, valid = part("train", [("a", "one")]), part("valid", [("a", "one")])
+    elsewhere = dataclasses.replace(valid, path=Path("b.csv"))
+    assert findings(train, valid)["same_valid_train"].advice == (
+        "set data.split: texts, which keeps all copies of a text in one split, or"
+        " scores on these rows will be too good"
+    )
+    for rows, is_split_by_text in [
+        (AllRows([train, elsewhere]), False),
+        (AllRows([train, valid]), True),
+    ]:
+        found = find_all(rows, is_split_by_text=is_split_by_text)
+        advice = {finding.kind: finding.advice for finding in found}
+        assert advice["same_valid_train"].startswith(
+            "remove them from the training rows"
+        )
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "loss", "macro_f1"])
+def test_a_setting_that_the_config_has_is_not_advised(monitor: str) -> None:
+    train = part("train", [("a", f"text{row}") for row in range(9)] + [("b", "other")])
+    found = find_all(AllRows([train]), monitor=monitor)
+    advice = {finding.kind: finding.advice for finding in found}["imbalance"]
+    assert "compare macro-F1" in advice
+    assert ("set train.monitor" in advice) == (monitor != "macro_f1")

@@ -251,3 +251,52 @@ def test_the_user_can_stop_it(
     monkeypatch.setattr(folds, "stop_on_signal", stop_at_once)
     with pytest.raises(Interrupted, match="stopped in fold 1 of 2; nothing is saved"):
         cross_validate(make_config(), 2)
+
+
+def write_copies(path: Path, num_rare: int) -> None:
+    """Write 30 texts twice, and one text of a rare class several times."""
+    texts = [f"{'ab'[row % 2]},word{row},the crowd" for row in range(30)]
+    lines = [
+        *texts,
+        *(text.upper().replace("A,", "a,", 1).replace("B,", "b,", 1) for text in texts),
+    ]
+    lines += ["rare,odd,one"] * num_rare
+    path.write_text("\n".join(["label,title,description", *lines, ""]))
+
+
+def test_the_copies_of_a_text_are_in_one_fold_and_never_learnt_for_it(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    write_copies(toy_csv, num_rare=0)
+    config = make_config("data.split=texts", "data.test=null", "data.test_fraction=0.2")
+    sources = sources_of(config)
+    parts = draw_folds(sources, 4, seed=0)
+    texts = sources.own_rows % 30
+    for number in range(1, 5):
+        rows = sources.own_rows[parts == number]
+        data, _ = hold_out(config.data_settings, sources, rows)
+        sides = [texts[parts == number], data.train.rows % 30, data.valid.rows % 30]
+        assert sum(len(set(side.tolist())) for side in sides) == 24
+        assert all(len(side) for side in sides)
+    assert sorted(parts.tolist()) == sorted([1, 2, 3, 4] * 12)
+
+
+def test_the_only_text_of_a_class_stays_in_training_with_its_copies(
+    make_config: MakeConfig, toy_csv: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_copies(toy_csv, num_rare=3)
+    config = make_config("data.split=texts")
+    with caplog.at_level("INFO", "rnncls"):
+        found = cross_validate(config, 3)
+    assert found.rows.tolist() == list(range(60))
+    assert any("one text only" in line and "'rare'" in line for line in caplog.messages)
+
+
+def test_more_folds_than_texts_of_any_class_is_an_error(
+    make_config: MakeConfig, toy_csv: Path
+) -> None:
+    toy_csv.write_text("label,title,description\n" + "a,x,y\na,v,w\nb,z,y\n" * 9)
+    with pytest.raises(
+        DataError, match="no class has as many different texts as there are folds, 3"
+    ):
+        draw_folds(sources_of(make_config("data.split=texts")), 3, seed=0)
