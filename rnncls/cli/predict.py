@@ -172,14 +172,15 @@ def read_input_rows(
     """
     from dataclasses import replace
 
-    from rnncls.cli.predict_input import ROW, InputRows, read_input
+    from rnncls.cli.predict_input import InputRows, read_input
     from rnncls.data.datasets import columns_of
+    from rnncls.data.rows import ROW_NUMBER
 
     if source is not None:
         columns = replace(columns_of(section), label=None)
         yield from read_input(source, columns, form, keep)
         return
-    if form is not None or set(keep) - {ROW}:
+    if form is not None or set(keep) - {ROW_NUMBER}:
         raise ConfigError("--format and --keep: are for --input FILE or stdin")
     yield InputRows(texts, [["" for _ in keep] for _ in texts] if keep else [])
 

@@ -23,11 +23,9 @@ from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import DELIMITERS, parse_csv
 from rnncls.data.readers import read_rows
-from rnncls.data.rows import Columns, decode, missing_column
+from rnncls.data.rows import ROW_NUMBER, Columns, decode, missing_column
 
 STDIN = "-"
-ROW = "row"
-"""Stands for the number of the row, from 1, unless the input has such a column."""
 _MAX_ROWS = 16_384
 _BLOCK_BYTES = 1 << 16
 _BLOCKS_AHEAD = 64
@@ -90,26 +88,12 @@ def read_input(
 def _read_file(
     path: Path, columns: Columns, keep: Sequence[str]
 ) -> Iterator[InputRows]:
-    """Yield the rows of a file, which is read once more for each kept column."""
-    columns_read = [_read_column(path, columns, name) for name in keep]
-    values = zip(*columns_read, strict=True)
-    for rows in read_rows(path, columns):
-        kept = []
-        if keep:
-            kept = [list(next(values)) for _ in rows.texts]
+    """Yield the rows of a file."""
+    for rows in read_rows(path, replace(columns, kept=tuple(keep))):
+        kept = list(map(list, rows.kept))
+        if keep and not kept:  # lines of text, which only have the number of the row
+            kept = [["" for _ in keep] for _ in rows.texts]
         yield InputRows(rows.texts, kept)
-
-
-def _read_column(path: Path, columns: Columns, name: str) -> Iterator[str]:
-    """Yield the values of one column."""
-    try:
-        for rows in read_rows(path, replace(columns, text=(name,))):
-            yield from rows.texts
-    except DataError:
-        if name != ROW:
-            raise
-        for rows in read_rows(path, columns):
-            yield from ("" for _ in rows.texts)
 
 
 class _WaitingLines:
@@ -214,7 +198,7 @@ def _parse_lines(
     is_sure: bool,
 ) -> _Parsed:
     for name in keep:
-        if name != ROW:
+        if name != ROW_NUMBER:
             raise DataError(
                 f"{source}: one text per line has no column '{name}' to keep: name the"
                 " form with --format csv or --format jsonl"
@@ -294,7 +278,7 @@ def _index(name: str, names: Sequence[str], source: str) -> int | None:
     """Return the index of a column; None for the number of the row."""
     if name in names:
         return names.index(name)
-    if name == ROW:
+    if name == ROW_NUMBER:
         return None
     raise missing_column(source, name, names)
 
@@ -318,7 +302,7 @@ def _parse_jsonl(
 
 def _value(row: dict[str, Any], name: str, place: str) -> str:
     if name not in row:
-        if name == ROW:
+        if name == ROW_NUMBER:
             return ""
         raise missing_column(place, name, list(row))
     value = row[name]

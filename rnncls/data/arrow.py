@@ -71,15 +71,17 @@ def rows_of_batches(
     """
     start = 0
     for batch in batches:
-        texts = [
-            _strings(batch.column(name), f"{source}: row {{row:,}}: '{name}'", start)
-            for name in columns.text
-        ]
-        labels: list[str] = []
-        if columns.label is not None:
-            place = f"{source}: row {{row:,}}: '{columns.label}'"
-            labels = _strings(batch.column(columns.label), place, start)
-        yield Rows(_join(texts), labels)
+        values = {
+            name: _strings(
+                batch.column(name), f"{source}: row {{row:,}}: '{name}'", start
+            )
+            for name in batch.schema.names
+        }
+        labels = [] if columns.label is None else values[columns.label]
+        row_numbers = [""] * len(batch)
+        kept = [values.get(name, row_numbers) for name in columns.kept]
+        texts = [values[name] for name in columns.text]
+        yield Rows(_join(texts), labels, list(zip(*kept, strict=True)))
         start += len(batch)
 
 

@@ -46,10 +46,11 @@ def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     is_single_column = len(first.values) == 1
     # With several columns, pyarrow does not count empty lines.
     num_empty = first.num_empty if is_single_column else 0
+    names = first.values if has_header else list(columns.positions)
     options = _csv_options(
-        columns,
+        columns.names_to_read(names, str(path)),
+        None if has_header else names,
         delimiter,
-        has_header=has_header,
         num_empty=num_empty,
         is_single_column=is_single_column,
     )
@@ -79,17 +80,18 @@ def read_delimited_rows(path: Path, columns: Columns) -> Iterator[Rows]:
 
 
 def _csv_options(
-    columns: Columns,
+    names_to_read: list[str],
+    all_names: list[str] | None,
     delimiter: str,
     *,
-    has_header: bool,
     num_empty: int,
     is_single_column: bool,
 ) -> dict[str, Any]:
     """Return the options of pyarrow's CSV reader.
 
     In a file of one column, an empty line is an empty text, except for the first
-    `num_empty` ones; in other files, empty lines are ignored.
+    `num_empty` ones; in other files, empty lines are ignored. `all_names` are those of
+    a file without a header.
     """
     import pyarrow as pa
     import pyarrow.csv as pa_csv
@@ -97,7 +99,7 @@ def _csv_options(
     read_options = pa_csv.ReadOptions(
         use_threads=False,  # so that the number of a wrong row is known
         block_size=BLOCK_BYTES,
-        column_names=None if has_header else list(columns.positions),
+        column_names=all_names,
         skip_rows=num_empty,
     )
     parse_options = pa_csv.ParseOptions(
@@ -106,9 +108,9 @@ def _csv_options(
         ignore_empty_lines=not is_single_column,
     )
     # Values are decoded later, so that a byte that is not UTF-8 has a row.
-    column_types = dict.fromkeys(columns.wanted, pa.binary())
+    column_types = dict.fromkeys(names_to_read, pa.binary())
     convert_options = pa_csv.ConvertOptions(
-        include_columns=list(columns.wanted),
+        include_columns=names_to_read,
         column_types=column_types,
         strings_can_be_null=False,
     )

@@ -27,6 +27,7 @@ from rnncls.data.formats import (
 from rnncls.data.rows import (
     Columns,
     Record,
+    Row,
     Rows,
     batch_rows,
     check_columns,
@@ -163,13 +164,13 @@ def read_detected_rows(
     logger.info("%s: read as %s", path, describe_format(file_format))
     if file_format.kind in _KINDS_WITHOUT_COLUMNS:
         label = None if columns.label is None else LABEL
-        columns = Columns((TEXT,), label)
+        columns = Columns((TEXT,), label, kept=columns.kept)
     yield from batch_rows(_iter_rows(records, path, columns))
 
 
 def _iter_rows(
     records: Iterable[Record], path: Path, columns: Columns
-) -> Iterator[tuple[str, str | None]]:
+) -> Iterator[Row]:
     for number, record in enumerate(records, start=1):
         if number == 1:
             _check_names(record, path, columns)
@@ -177,10 +178,12 @@ def _iter_rows(
         label = None
         if columns.label is not None:
             label = record.get(columns.label, "")
-        yield text, label
+        kept = tuple(record.get(name, "") for name in columns.kept)
+        yield Row(text, label, kept)
 
 
 def _check_names(record: Record, path: Path, columns: Columns) -> None:
     for name in columns.wanted:
         if name not in record:
             raise missing_column(str(path), name, list(record))
+    columns.names_to_read(list(record), str(path))

@@ -11,8 +11,10 @@ from rnncls.data.encodings import open_text
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import FileFormat
 from rnncls.data.rows import (
+    ROW_NUMBER,
     Columns,
     Record,
+    Row,
     Rows,
     batch_rows,
     missing_column,
@@ -36,9 +38,7 @@ def read_jsonl_rows(path: Path, columns: Columns) -> Iterator[Rows]:
         yield from batch_rows(_iter_rows(stream, str(path), columns))
 
 
-def _iter_rows(
-    stream: BinaryIO, source: str, columns: Columns
-) -> Iterator[tuple[str, str | None]]:
+def _iter_rows(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Row]:
     for number, line in decode_lines(stream, source):
         place = f"{source}: row {number:,}"
         row = _parse_object(line, place, columns)
@@ -46,7 +46,17 @@ def _iter_rows(
         label = None
         if columns.label is not None:
             label = _text_of(row, columns.label, place)
-        yield text, label
+        kept = tuple(_kept_value(row, name, place) for name in columns.kept)
+        yield Row(text, label, kept)
+
+
+def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
+    """Return the value of a kept column; an empty text for the number of the row."""
+    if name in row:
+        return _text_of(row, name, place)
+    if name == ROW_NUMBER:
+        return ""
+    raise missing_column(place, name, list(row))
 
 
 def _parse_object(line: str, place: str, columns: Columns) -> dict[str, Any]:

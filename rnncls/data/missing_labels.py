@@ -71,7 +71,7 @@ def check_labels(chunks: Iterable[Rows], source: str, name: str) -> Iterator[Row
             missing.num_rows += len(rows.labels)
             continue
         if index:
-            yield Rows(rows.texts[:index], rows.labels[:index])
+            yield Rows(rows.texts[:index], rows.labels[:index], rows.kept[:index])
         missing.num_rows += index
         missing.add(Rows(rows.texts[index:], rows.labels[index:]))
         _count_the_rest(chunks, missing)

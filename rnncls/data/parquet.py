@@ -21,9 +21,11 @@ def read_parquet_rows(path: Path, columns: Columns) -> Iterator[Rows]:
 
     try:
         with pa_parquet.ParquetFile(path) as file:
-            check_columns(path, columns, file.schema_arrow.names)
+            names = file.schema_arrow.names
+            check_columns(path, columns, names)
             batches = file.iter_batches(
-                batch_size=row_limits.ROWS_AT_ONCE, columns=list(columns.wanted)
+                batch_size=row_limits.ROWS_AT_ONCE,
+                columns=columns.names_to_read(names, str(path)),
             )
             yield from rows_of_batches(batches, str(path), columns)
     # A UnicodeDecodeError: the name of a column is not UTF-8.

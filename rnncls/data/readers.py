@@ -43,7 +43,7 @@ from rnncls.data.parquet import (
     read_parquet_records,
     read_parquet_rows,
 )
-from rnncls.data.rows import Columns, Record, Rows
+from rnncls.data.rows import ROW_NUMBER, Columns, Record, Rows
 from rnncls.data.text_files import (
     read_fasttext_records,
     read_fasttext_texts,
@@ -105,6 +105,7 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
     elif ending in DELIMITER_OF_ENDING or columns.delimiter:
         yield from read_delimited_rows(path, columns)
     elif columns.label is None:
+        _refuse_kept(path, columns)
         with open_binary(path) as stream:
             yield from read_lines(stream, str(path))
     else:
@@ -112,6 +113,15 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
             f"{path}: unknown file format: expected .csv, .tsv, .jsonl or .parquet; set"
             f" data.delimiter, or let 'rnncls init {path}' detect it"
         )
+
+
+def _refuse_kept(path: Path, columns: Columns) -> None:
+    for name in columns.kept:
+        if name != ROW_NUMBER:
+            raise DataError(
+                f"{path}: has one text per line and no column '{name}': name another"
+                " file, or the form with --format csv or --format jsonl"
+            )
 
 
 def read_records(path: Path, file_format: FileFormat) -> Iterator[Record]:

@@ -6,8 +6,9 @@ without the header.
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rnncls import DataError
 from rnncls.config.document import shorten
@@ -16,6 +17,8 @@ Record = dict[str, str]
 """A row of a file of any format: a value for each column."""
 ROWS_AT_ONCE = 8192
 """How many rows a reader yields together."""
+ROW_NUMBER = "row"
+"""A kept column that stands for the row's number, unless the file has one so named."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Columns:
         classes: The possible values of the first of `positions`, by which a file to
             predict is recognised as one without a header.
         delimiter: The delimiter of a file with any ending; None: the ending decides.
+        kept: Further columns to return, with their values as they are. They do not
+            decide the format of the file.
     """
 
     text: tuple[str, ...]
@@ -37,11 +42,30 @@ class Columns:
     positions: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     delimiter: str | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """All columns to read, the label last."""
+        """The columns that a file must have to be read, the label last."""
         return self.text if self.label is None else (*self.text, self.label)
+
+    def names_to_read(self, names: Sequence[str], place: str) -> list[str]:
+        """Return each column to read once: the wanted and the kept ones.
+
+        Args:
+            names: The columns of the file.
+            place: The start of an error message.
+
+        Raises:
+            DataError: The file lacks a kept column, or has it twice. It need not have
+                the column `row`, which then stands for the number of the row.
+        """
+        for name in self.kept:
+            if name not in names and name != ROW_NUMBER:
+                raise missing_column(place, name, names)
+            _refuse_duplicate(place, name, names)
+        kept = [name for name in self.kept if name in names]
+        return list(dict.fromkeys([*self.wanted, *kept]))
 
 
 @dataclass(frozen=True)
@@ -51,25 +75,37 @@ class Rows:
     Attributes:
         texts: One text per row.
         labels: One label per row; an empty list if no label was wanted.
+        kept: The values of the kept columns of each row, an empty text for the number
+            of a row; an empty list if no columns are kept.
     """
 
     texts: list[str]
     labels: list[str]
+    kept: list[tuple[str, ...]] = field(default_factory=list)
 
 
-def batch_rows(rows: Iterable[tuple[str, str | None]]) -> Iterator[Rows]:
-    """Collect single rows, each a text and a label or None, into `Rows`."""
-    texts: list[str] = []
-    labels: list[str] = []
-    for text, label in rows:
-        texts.append(text)
-        if label is not None:
-            labels.append(label)
-        if len(texts) == ROWS_AT_ONCE:
-            yield Rows(texts, labels)
-            texts, labels = [], []
-    if texts:
-        yield Rows(texts, labels)
+class Row(NamedTuple):
+    """One row of a file: its text, its label if wanted, and its kept values."""
+
+    text: str
+    label: str | None = None
+    kept: tuple[str, ...] = ()
+
+
+def batch_rows(rows: Iterable[Row]) -> Iterator[Rows]:
+    """Collect single rows into `Rows`."""
+    chunk = Rows([], [])
+    for row in rows:
+        chunk.texts.append(row.text)
+        if row.label is not None:
+            chunk.labels.append(row.label)
+        if row.kept:
+            chunk.kept.append(row.kept)
+        if len(chunk.texts) == ROWS_AT_ONCE:
+            yield chunk
+            chunk = Rows([], [])
+    if chunk.texts:
+        yield chunk
 
 
 def decode(value: bytes, place: str) -> str:
@@ -97,11 +133,15 @@ def check_columns(path: Path, columns: Columns, names: Sequence[str]) -> None:
     for name in columns.wanted:
         if name not in names:
             raise missing_column(str(path), name, names)
-        if list(names).count(name) > 1:
-            raise DataError(
-                f"{path}: column '{name}' appears twice in the header:"
-                f" {quote_names(names)}"
-            )
+        _refuse_duplicate(str(path), name, names)
+
+
+def _refuse_duplicate(place: str, name: str, names: Sequence[str]) -> None:
+    if list(names).count(name) > 1:
+        raise DataError(
+            f"{place}: column '{name}' appears twice in the header:"
+            f" {quote_names(names)}"
+        )
 
 
 def missing_column(place: str, name: str, names: Sequence[str]) -> DataError:

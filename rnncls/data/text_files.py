@@ -11,7 +11,7 @@ from rnncls import DataError
 from rnncls.data.encodings import find_encoding, open_text
 from rnncls.data.file_sets import class_folders
 from rnncls.data.formats import FileFormat
-from rnncls.data.rows import Record, Rows, batch_rows, decode
+from rnncls.data.rows import Record, Row, Rows, batch_rows, decode
 
 TEXT, LABEL = "text", "label"
 """The column names of formats without columns."""
@@ -28,7 +28,7 @@ def read_lines(stream: BinaryIO, source: str) -> Iterator[Rows]:
         DataError: A line is not UTF-8.
     """
     lines = decode_lines(stream, source)
-    yield from batch_rows((line.rstrip("\r\n"), None) for _, line in lines)
+    yield from batch_rows(Row(line.rstrip("\r\n")) for _, line in lines)
 
 
 def decode_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:

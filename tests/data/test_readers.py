@@ -780,3 +780,48 @@ def test_a_row_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 # Pieces of a stream
+
+
+KEPT_FILES = {
+    "a.csv": b"id,text,row_label\n7,one,x\n8,two,y\n",
+    "a.tsv": b"id\ttext\n7\tone\n8\ttwo\n",
+    "a.jsonl": b'{"id": 7, "text": "one"}\n{"id": 8, "text": "two"}\n',
+    "semicolon.csv": "id;text;länge\n7;one;3\n8;two;3\n".encode("cp1252"),
+}
+
+
+@pytest.mark.parametrize("name", KEPT_FILES)
+def test_kept_columns_come_with_the_texts_in_one_reading(name: str) -> None:
+    path = write(name, KEPT_FILES[name])
+    columns = Columns(("text",), None, kept=("id", "row", "text"))
+    (rows,) = read_rows(path, columns)
+    assert rows.texts == ["one", "two"]
+    assert rows.kept == [("7", "", "one"), ("8", "", "two")]
+
+
+def test_kept_columns_of_a_parquet_file_come_with_texts_and_labels() -> None:
+    table = {"id": [7, 8], "text": ["one", "two"], "label": ["a", "b"], "row": [3, 4]}
+    pa_parquet.write_table(pa.table(table), "a.parquet")
+    columns = Columns(("text",), "label", kept=("label", "row", "id"))
+    (rows,) = read_rows(Path("a.parquet"), columns)
+    assert (rows.texts, rows.labels) == (["one", "two"], ["a", "b"])
+    assert rows.kept == [("a", "3", "7"), ("b", "4", "8")]
+
+
+@pytest.mark.parametrize("name", [*KEPT_FILES, "lines.txt"])
+def test_a_kept_column_must_be_in_the_file(name: str) -> None:
+    path = write(name, KEPT_FILES.get(name, b"one\ntwo\n"))
+    with pytest.raises(DataError, match="no column 'ids'"):
+        list(read_rows(path, Columns(("text",), None, kept=("ids",))))
+
+
+def test_a_kept_column_may_not_appear_twice() -> None:
+    path = write("a.csv", "id,text,id\n1,one,2\n")
+    with pytest.raises(DataError, match="'id' appears twice in the header"):
+        list(read_rows(path, Columns(("text",), None, kept=("id",))))
+
+
+def test_a_kept_label_may_be_missing() -> None:
+    path = write("a.csv", "text,label\none,a\ntwo,\nthree,b\n")
+    (rows,) = read_rows(path, Columns(("text",), None, kept=("label",)))
+    assert rows.kept == [("a",), ("",), ("b",)]
