@@ -46,11 +46,8 @@ def schema_command(
     ),
 ) -> None:
     """Print the JSON schema of the config, for editors."""
-    from rnncls.config.describe import keys_as_markdown
-    from rnncls.config.sections import Config
+    from rnncls.config.describe import build_json_schema, keys_as_markdown
 
     typer.echo(
-        keys_as_markdown()
-        if markdown
-        else json.dumps(Config.model_json_schema(), indent=2)
+        keys_as_markdown() if markdown else json.dumps(build_json_schema(), indent=2)
     )

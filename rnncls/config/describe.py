@@ -1,10 +1,17 @@
 """Reference of the config's keys: allowed values, defaults and descriptions.
 
-Everything here is read from the types and docstrings in `rnncls.config.sections`.
+Everything here is read from the types and docstrings in `rnncls.config.sections`. The
+docstrings are read from its source, when they are needed: pydantic's own option,
+`use_attribute_docstrings`, does so at each start, which takes a tenth of the time of
+a config error.
 """
 
+import ast
+import functools
+import inspect
+import itertools
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import (
     Annotated,
     Any,
@@ -19,6 +26,7 @@ from typing import (
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 
+from rnncls.config import sections
 from rnncls.config.sections import SECTIONS, Config, Section
 from rnncls.config.yaml_format import to_yaml
 
@@ -68,6 +76,18 @@ def keys_as_markdown() -> str:
     return "\n".join(rows)
 
 
+def build_json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the config, with a description of each key."""
+    schema = Config.model_json_schema()
+    for name, definition in [("Config", schema), *schema["$defs"].items()]:
+        descriptions = read_docstrings()[name]
+        properties = definition["properties"]
+        for key in descriptions:
+            described = properties[key] | {"description": descriptions[key]}
+            properties[key] = dict(sorted(described.items()))
+    return schema
+
+
 def get_default(section: type[Section], key: str) -> Any:
     """Return the default of a key that has one."""
     return section.model_fields[key].get_default(call_default_factory=True)
@@ -80,13 +100,35 @@ def describe_values(section: type[Section], key: str) -> str:
 
 
 def _describe_key(section: type[Section], key: str, path: str) -> KeyReference:
-    description = section.model_fields[key].description or ""
+    description = read_docstrings()[section.__name__].get(key, "")
     return KeyReference(
         path,
         describe_values(section, key),
         to_yaml(get_default(section, key)),
         " ".join(description.split()),
     )
+
+
+@functools.cache
+def read_docstrings() -> Mapping[str, Mapping[str, str]]:
+    """Return the docstring below each key that has one, by class and key."""
+    module = ast.parse(inspect.getsource(sections))
+    return {
+        node.name: dict(_iter_docstrings(node))
+        for node in module.body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def _iter_docstrings(section: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield each key of a class that has a docstring below it, and the docstring."""
+    for key, below in itertools.pairwise(section.body):
+        match key, below:
+            case (
+                ast.AnnAssign(target=ast.Name(name)),
+                ast.Expr(ast.Constant(str(docstring))),
+            ):
+                yield name, inspect.cleandoc(docstring)
 
 
 def _describe_type(annotation: Any) -> str:

@@ -38,7 +38,6 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
     )
 
     def replace(self, **changes: Any) -> Self:
