@@ -11,7 +11,6 @@ Shapes: N rows of the training file, C classes.
 
 import logging
 import statistics
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,17 +21,13 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from rnncls import ConfigError, DataError, Interrupted
+from rnncls import ConfigError, Interrupted
 from rnncls.config.sections import Config, DataSettings, ModelSection, TrainSection
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import (
-    EncodedSplit,
     TrainingData,
-    encode_rows,
-    encode_training_data,
 )
 from rnncls.data.sources import Sources, load_sources, split_seed
-from rnncls.data.splits import assign_folds, count_texts, split_rows
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import (
     Scores,
@@ -44,8 +39,13 @@ from rnncls.evaluation.metrics import (
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
-from rnncls.text.display import list_names
 from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.folds import (
+    draw_folds,
+    hold_out,
+    log_single_rows,
+    scored_rows,
+)
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.step_data import Step
 from rnncls.training.trainer import Trainer
@@ -261,121 +261,6 @@ def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
                 f"{key}: was trained on the rows of every fold, so the scores would be"
                 " too good: leave it out"
             )
-
-
-def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the fold of each training or validation row, from 1. [N] int64.
-
-    The only row of a class is in no fold: its number is 0, so it is always trained on.
-    So is the only text of a class, with all its copies, if `data.split` is `texts`.
-
-    Raises:
-        DataError: There are too few rows for the folds.
-    """
-    is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
-    labels = sources.train.labels[sources.own_rows[is_scored]]
-    text_ids = _text_ids(sources)[is_scored]
-    largest = int(count_texts(labels, text_ids, num_classes=1).max())
-    noun = "rows" if sources.train.text_ids is None else "different texts"
-    if largest < num_folds:
-        raise DataError(
-            f"{sources.train.path}: no class has as many {noun} as there are folds,"
-            f" {num_folds}: the largest has {largest}: use fewer folds, or add rows"
-        )
-    parts = np.zeros(len(sources.own_rows), dtype=np.int64)
-    if sources.train.text_ids is None:
-        parts[is_scored] = _deal_rows(labels, num_folds, seed)
-    else:
-        parts[is_scored] = assign_folds(labels, text_ids, num_folds, seed)
-    return parts
-
-
-def _deal_rows(
-    labels: npt.NDArray[np.int64], num_folds: int, seed: int
-) -> npt.NDArray[np.int64]:
-    """Return a fold for each row, from 1, with equal shares of the classes. [N]."""
-    from sklearn.model_selection import StratifiedKFold
-
-    random = np.random.RandomState(
-        np.random.MT19937(np.random.SeedSequence(seed))
-    )  # scikit-learn's own take 32 bits
-    folds = StratifiedKFold(num_folds, shuffle=True, random_state=random)
-    parts = np.empty(len(labels), dtype=np.int64)
-    with warnings.catch_warnings():
-        # A class with fewer rows than folds is in some of them only.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        splits = list(folds.split(np.zeros(len(labels)), labels))
-    for number, (_, rows) in enumerate(splits, start=1):
-        parts[rows] = number
-    return parts
-
-
-def _text_ids(sources: Sources) -> npt.NDArray[np.int64]:
-    """Return the text of each row; by default each row counts as a text. [N] int64."""
-    text_ids = sources.train.text_ids_of(sources.own_rows)
-    return sources.own_rows if text_ids is None else text_ids
-
-
-def _count_texts_by_class(sources: Sources) -> npt.NDArray[np.int64]:
-    """Return the number of different texts, or else of rows, of each class. [C]."""
-    source = sources.train
-    labels = source.labels[sources.own_rows]
-    return count_texts(labels, _text_ids(sources), len(source.label_names))
-
-
-def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
-    """Return the rows that cross-validation scores: not the only row of a class.
-
-    If `data.split` is `texts`, neither the only text of a class with all its copies.
-    """
-    labels = sources.train.labels[sources.own_rows]
-    text_ids = _text_ids(sources)
-    is_single = _count_texts_by_class(sources)[labels] == 1  # [N]
-    is_always_trained_on = np.isin(text_ids, text_ids[is_single])  # [N]
-    return sources.own_rows[~is_always_trained_on]
-
-
-def log_single_rows(sources: Sources) -> None:
-    """Log which classes have a single row or text, which cannot be scored."""
-    is_single = _count_texts_by_class(sources) == 1  # [C]
-    names = [sources.train.label_names[index] for index in np.flatnonzero(is_single)]
-    if names:
-        logger.info(
-            "%s: one %s only, so it stays in training and the class cannot be scored:"
-            " %s",
-            sources.train.path,
-            "row" if sources.train.text_ids is None else "text",
-            list_names(names),
-        )
-
-
-def hold_out(
-    settings: DataSettings, sources: Sources, rows: npt.NDArray[np.int64]
-) -> tuple[TrainingData, EncodedSplit]:
-    """Split off rows of the training file; return the training data and these rows.
-
-    The rows are encoded with the vocabulary of the training data. The best epoch is
-    picked by `data.valid`, or by `data.valid_fraction` of the other rows.
-
-    Raises:
-        DataError: Too few rows are left.
-    """
-    source = sources.train
-    left = np.setdiff1d(sources.own_rows, rows)
-    data, seed = settings.data, settings.seed
-    if data.valid is None:
-        train, valid = split_rows(
-            source.labels[left],
-            data.valid_fraction,
-            split_seed(data, seed),
-            source.text_ids_of(left),
-        )
-        kept = Sources(source, left[train], source, left[valid])
-    else:
-        kept = sources._replace(train_rows=left)
-    training_data = encode_training_data(kept, data, settings.text, seed)
-    held_out = encode_rows(source, rows, training_data.vocab, source.label_names)
-    return training_data, held_out
 
 
 def fit(trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]) -> None:

@@ -23,7 +23,7 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.machine.signals import stop_on_signal
 from rnncls.runs.folder import RunFolder, lock_run
-from rnncls.training.cross_validation import log_single_rows, scored_rows
+from rnncls.training.folds import log_single_rows, scored_rows
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.search_space import change, read_value
 from rnncls.training.study import Goal, check_journal, open_study

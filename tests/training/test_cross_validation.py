@@ -20,7 +20,8 @@ from rnncls.machine.signals import StopRequest
 from rnncls.runs.run import load_uncalibrated
 from rnncls.text.vocab import Vocab
 from rnncls.training import cross_validation as folds
-from rnncls.training.cross_validation import cross_validate, draw_folds, hold_out
+from rnncls.training.cross_validation import cross_validate
+from rnncls.training.folds import draw_folds, hold_out
 from rnncls.training.run import train
 
 MakeConfig = Callable[..., Config]
