@@ -1,7 +1,7 @@
 """`rnncls benchmark`: measure the speed of training, prediction and start-up."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from rnncls.cli.options import (
 )
 from rnncls.machine.imports import fast_imports
 
+DeviceOption = Annotated[
+    str, typer.Option(help="Measure on auto, cpu, cuda, cuda:N or mps.")
+]
+
 app = typer.Typer(
     help="Measure the speed of training, prediction and start-up.", no_args_is_help=True
 )
@@ -24,6 +28,7 @@ def train_command(
     config_file: ConfigArgument = None,
     config: ConfigOption = None,
     set_: SetOption = None,
+    device: DeviceOption = "cpu",
     json_: JsonOption = False,
 ) -> None:
     """Compare training steps with the bare cell of torch.nn, forward and backward."""
@@ -32,11 +37,16 @@ def train_command(
 
     config = choose_config(config_file, config)
     with fast_imports():
+        from rnncls.machine.device import resolve_device
         from rnncls.reporting.benchmark.training import benchmark_training
 
     checked = load_config(config, set_ or [])
     result = benchmark_training(
-        checked.data_settings, checked.model, checked.train, dump_config(checked)
+        checked.data_settings,
+        checked.model,
+        checked.train,
+        dump_config(checked),
+        resolve_device(device),
     )
     _show(result, json_=json_)
 
@@ -46,6 +56,7 @@ def predict_command(
     config_file: ConfigArgument = None,
     config: ConfigOption = None,
     set_: SetOption = None,
+    device: DeviceOption = "cpu",
     json_: JsonOption = False,
 ) -> None:
     """Compare prediction with the forward pass of the bare cell of torch.nn."""
@@ -53,10 +64,13 @@ def predict_command(
 
     config = choose_config(config_file, config)
     with fast_imports():
+        from rnncls.machine.device import resolve_device
         from rnncls.reporting.benchmark.prediction import benchmark_prediction
 
     checked = load_config(config, set_ or [])
-    result = benchmark_prediction(checked.data_settings, checked.model)
+    result = benchmark_prediction(
+        checked.data_settings, checked.model, resolve_device(device)
+    )
     _show(result, json_=json_)
 
 

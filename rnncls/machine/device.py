@@ -99,7 +99,9 @@ def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype
     """Return the floating-point type in which the recurrent layers are trained.
 
     On a CPU, bfloat16 helps only oneDNN's LSTM, and only with AMX instructions: two to
-    three times the speed.
+    three times the speed. On a GPU, cuDNN already multiplies float32 in TF32, and the
+    casts make bfloat16 slower for all but wide layers (docs/results/performance.md), so
+    it is used on request only.
 
     Args:
         name: `train.precision`: auto, float32 or bfloat16.
@@ -110,15 +112,16 @@ def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype
         ConfigError: bfloat16 was requested where it does not work or is not faster.
     """
     is_amx_lstm = device.type == "cpu" and cell.endswith("lstm") and has_amx()
-    is_faster = device.type == "cuda" or is_amx_lstm
-    if name == "bfloat16" and not is_faster:
+    is_possible = device.type == "cuda" or is_amx_lstm
+    if name == "bfloat16" and not is_possible:
         without_amx = "" if has_amx() else " without AMX"
         raise ConfigError(
             "train.precision: bfloat16 needs CUDA, or an lstm on a CPU with AMX; found"
             f" the device {device.type}{without_amx} and the cell {cell}: use auto or"
             " float32"
         )
-    return torch.bfloat16 if is_faster and name != "float32" else torch.float32
+    is_used = name == "bfloat16" or (name == "auto" and is_amx_lstm)
+    return torch.bfloat16 if is_used else torch.float32
 
 
 def has_amx() -> bool:

@@ -11,6 +11,7 @@ hidden_size, D directions, S = D * H width of a state.
 """
 
 from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ from rnncls.config.sections import ModelSection
 from rnncls.nn.dropout import Dropout, drop_recurrent
 from rnncls.nn.grid_lstm import GridLstm
 from rnncls.nn.initialization import init_recurrent_weights
-from rnncls.nn.kernels import LayerWeights, reorder, run_kernel
+from rnncls.nn.kernels import LayerWeights, flatten_weights, reorder, run_kernel
 from rnncls.nn.states import HiddenState, States, compute_reverse_index
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {
@@ -45,6 +46,13 @@ class Encoder(nn.Module):
         self.num_layers = section.num_layers
         self.num_directions = 2 if section.bidirectional else 1
         self.state_size = section.hidden_size * self.num_directions
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+        """Convert the weights, then store those of each kernel call together."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for weights in self.rnn.all_weights:
+            flatten_weights(self.rnn.mode, LayerWeights(*weights))
+        return self
 
     def forward(
         self,

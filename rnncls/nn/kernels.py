@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
+from torch.backends.cudnn.rnn import get_cudnn_mode
 
 _KERNELS: dict[str, Callable[..., tuple[torch.Tensor, ...]]] = {
     "RNN_TANH": torch.rnn_tanh,
@@ -90,6 +91,35 @@ def _run_torch_kernel(
         batch_first,
     )
     return outputs[0]
+
+
+def flatten_weights(mode: str, weights: LayerWeights) -> None:
+    """Move a layer's weights into one buffer, as cuDNN reads them; on a GPU only.
+
+    Otherwise cuDNN copies them into one at every call. `nn.RNNBase.flatten_parameters`
+    does the same for all layers and directions in one call of the kernel.
+
+    Args:
+        mode: torch's name of the cell: RNN_TANH, LSTM or GRU.
+        weights: Parameters; they become views of the buffer.
+    """
+    if not weights.input.is_cuda or not torch.backends.cudnn.enabled:
+        return
+    hidden_size, input_size = weights.recurrent.shape[1], weights.input.shape[1]
+    projection_size, num_layers = 0, 1
+    batch_first, bidirectional = False, False
+    with torch.cuda.device(weights.input.device), torch.no_grad():
+        torch._cudnn_rnn_flatten_weight(
+            list(weights),
+            len(weights),
+            input_size,
+            get_cudnn_mode(mode),  # type: ignore[no-untyped-call]
+            hidden_size,
+            projection_size,
+            num_layers,
+            batch_first,
+            bidirectional,
+        )
 
 
 class _TanhRnn(torch.autograd.Function):

@@ -34,4 +34,5 @@ class WeightEMA(AveragedModel):
             weight_of_new = 1 - min(full_decay, warmup_decay)
             torch._foreach_lerp_(list(averages), list(weights), weight_of_new)
 
-        super().__init__(model, multi_avg_fn=update)
+        device = next(model.parameters()).device
+        super().__init__(model, device=device, multi_avg_fn=update)

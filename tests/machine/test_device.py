@@ -119,26 +119,32 @@ def test_a_device_of_no_known_kind_is_a_wrong_setting(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cell", "amx", "gains"),
+    ("kind", "cell", "amx", "auto_uses_it", "works"),
     [
-        ("cpu", "lstm", True, True),
-        ("cpu", "lstm", False, False),
-        ("cpu", "gru", True, False),
-        ("cpu", "rnn", True, False),
-        ("mps", "lstm", True, False),
-        ("cuda", "gru", False, True),
+        ("cpu", "lstm", True, True, True),
+        ("cpu", "lstm", False, False, False),
+        ("cpu", "gru", True, False, False),
+        ("cpu", "rnn", True, False, False),
+        ("mps", "lstm", True, False, False),
+        ("cuda", "gru", False, False, True),
     ],
 )
 def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
-    monkeypatch: pytest.MonkeyPatch, kind: str, cell: str, *, amx: bool, gains: bool
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    cell: str,
+    *,
+    amx: bool,
+    auto_uses_it: bool,
+    works: bool,
 ) -> None:
     monkeypatch.setattr(device_module, "has_amx", lambda: amx)
     device = torch.device(kind)
     assert resolve_precision("float32", device, cell) is torch.float32
     assert resolve_precision("auto", device, cell) is (
-        torch.bfloat16 if gains else torch.float32
+        torch.bfloat16 if auto_uses_it else torch.float32
     )
-    if gains:
+    if works:
         assert resolve_precision("bfloat16", device, cell) is torch.bfloat16
     else:
         with pytest.raises(

@@ -1,11 +1,16 @@
 """The dense kernels and their hand-written gradients."""
 
+import copy
+import itertools
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
 from rnncls.nn.kernels import LayerWeights, reorder, run_kernel
 from rnncls.nn.states import compute_reverse_index
+from rnncls.training.ema import WeightEMA
 from tests.nn.builders import build, pad, texts
 
 
@@ -68,3 +73,26 @@ def test_the_gradient_of_reordering_passes_gradcheck(is_ragged: bool) -> None:
     index = compute_reverse_index(lengths, 4, is_ragged=is_ragged)
     states = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(reorder, (states, index))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])
+def test_on_a_gpu_each_kernel_finds_its_weights_in_one_buffer(cell: str) -> None:
+    model = build(cell, bidirectional=True, num_layers=2, pooling=["last"])
+    token_ids, lengths, is_ragged = pad(texts())
+    expected = model(token_ids, lengths, is_ragged=is_ragged)
+    on_gpu = copy.deepcopy(model).cuda()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch warns of weights that it has to copy
+        logits = on_gpu(token_ids.cuda(), lengths.cuda(), is_ragged=is_ragged)
+        logits.sum().backward()
+    torch.testing.assert_close(logits.cpu(), expected, rtol=1e-3, atol=1e-3)
+    average = WeightEMA(on_gpu, decay=0.9, steps_per_epoch=10).module
+    for copied in (on_gpu, average, on_gpu.cpu().cuda()):
+        cells = [part for part in copied.modules() if isinstance(part, nn.RNNBase)]
+        for weights in itertools.chain.from_iterable(
+            part.all_weights for part in cells
+        ):
+            buffers = {weight.untyped_storage().data_ptr() for weight in weights}
+            assert len(buffers) == 1

@@ -17,7 +17,7 @@ from rnncls.nn.encoder import CELLS, Encoder
 class BareCell:
     """A torch.nn cell on random inputs without padding, and nothing around it."""
 
-    def __init__(self, section: ModelSection) -> None:
+    def __init__(self, section: ModelSection, device: torch.device) -> None:
         """Build the cell, in torch's own layout [T, B, E].
 
         Raises:
@@ -29,7 +29,8 @@ class BareCell:
                 f"model.cell: {section.cell} is no cell of torch.nn to compare with:"
                 f" use {', '.join(CELLS)}"
             )
-        self.cell = Encoder(section).rnn
+        self.device = device
+        self.cell = Encoder(section).rnn.to(device)
 
     def inputs(self, shapes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
         """Return a random input [T, B, E] for each (B, T).
@@ -37,7 +38,11 @@ class BareCell:
         It needs a gradient, as the embedding below a cell does.
         """
         return [
-            torch.randn(length, size, self.embedding_dim, requires_grad=True)
+            torch.randn(
+                (length, size, self.embedding_dim),
+                device=self.device,
+                requires_grad=True,
+            )
             for size, length in shapes
         ]
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
 from rnncls.config.sections import DataSection, DataSettings, ModelSection
 from rnncls.data.datasets import columns_of, locate
@@ -14,7 +15,6 @@ from rnncls.data.loading import load_training_data
 from rnncls.data.readers import read_rows
 from rnncls.evaluation.evaluator import BATCH_SIZE
 from rnncls.inference.predictor import Predictor
-from rnncls.machine.device import resolve_device
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.seeds import seed_everything
 from rnncls.reporting.benchmark.bare_cell import BareCell
@@ -34,23 +34,24 @@ TEXTS_PER_PAIR, NUM_PAIRS = 32_768, 5
 
 
 def benchmark_prediction(
-    settings: DataSettings, section: ModelSection
+    settings: DataSettings, section: ModelSection, device: torch.device
 ) -> dict[str, Any]:
     """Return the speed of prediction, measured with untrained weights.
 
     Args:
         settings: The texts, and how they are tokenised.
         section: The shape of the network.
+        device: Where to predict.
     """
     seed_everything(settings.seed)
     tune_malloc()
     data = load_training_data(settings)
     model = build_model(section, settings.text.vectors, data)
     classifier = Classifier(settings.text, data.vocab, data.label_names, model)
-    predictor = Predictor(classifier, resolve_device("cpu"))
+    predictor = Predictor(classifier, device)
     texts = _read_training_texts(settings.data)
     speed = compare_prediction(predictor, texts, _encode(texts, classifier))
-    return describe_machine() | asdict(speed)
+    return describe_machine(device) | asdict(speed)
 
 
 def _read_training_texts(section: DataSection) -> list[str]:
@@ -74,7 +75,7 @@ def compare_prediction(
         texts: The texts.
         encoded: The same texts, encoded.
     """
-    bare = BareCell(predictor.model.section)
+    bare = BareCell(predictor.model.section, predictor.device)
 
     def run_pair(batches: list[Rows]) -> tuple[float, float]:
         rows = np.sort(np.concatenate(batches))

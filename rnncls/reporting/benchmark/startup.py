@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rnncls.config.sections import DataSettings, ModelSection
 from rnncls.data.loading import load_training_data
 from rnncls.reporting.benchmark.timing import describe_machine, seconds
@@ -27,7 +29,7 @@ def benchmark_startup(
         settings: The data of that run.
         section: The shape of its network.
     """
-    result = describe_machine()
+    result = describe_machine(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
         data = load_training_data(settings)

@@ -14,10 +14,17 @@ from rnncls.machine.threads import start_workers
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how many seconds a piece of work takes."""
+    """Return how many seconds a piece of work takes, also what it starts on a GPU."""
+    _wait_for_gpu()
     start = time.perf_counter()
     work()
+    _wait_for_gpu()
     return time.perf_counter() - start
+
+
+def _wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def peak_memory_mib() -> float:
@@ -27,10 +34,12 @@ def peak_memory_mib() -> float:
     return peak / units_per_mib
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return what the speed depends on: the machine, its threads and the versions."""
+    is_cuda = device.type == "cuda"
     return {
         "machine": processor() or machine(),
+        "device": torch.cuda.get_device_name(device) if is_cuda else device.type,
         "num_threads": start_workers(torch.device("cpu")).num_threads,
         "python": python_version(),
         "torch": version("torch"),

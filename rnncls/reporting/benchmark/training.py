@@ -25,7 +25,11 @@ _TEXTBOOK = Path(__file__).parents[3] / "scripts" / "textbook_loop.py"
 
 
 def benchmark_training(
-    settings: DataSettings, model: ModelSection, train: TrainSection, config_text: str
+    settings: DataSettings,
+    model: ModelSection,
+    train: TrainSection,
+    config_text: str,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Return the speed of training, and the cost of saving and of more words.
 
@@ -34,23 +38,26 @@ def benchmark_training(
         model: The shape of the network.
         train: How it is trained.
         config_text: The config as YAML, for the run folder that is saved.
+        device: Where to train. On a GPU there is no comparison with the loop of a
+            textbook, which runs on a CPU.
     """
     tune_malloc()
     data = load_training_data(settings)
-    vectors, seed, device = settings.text.vectors, settings.seed, torch.device("cpu")
+    vectors, seed = settings.text.vectors, settings.seed
     trainer = build_fresh_trainer(model, train, vectors, seed, device, data)
     result = asdict(compare_training(trainer, model))
     saving = measure_saving(
         trainer, config_text, train.save_every, result["tokens_per_s"]
     )
     result |= asdict(saving)
-    ratio, lowest, highest = compare_vocabularies(model, train, seed, data)
+    ratio, lowest, highest = compare_vocabularies(model, train, seed, data, device)
     result |= {"vocab_ratio": ratio, "vocab_ratio_spread": (lowest, highest)}
-    if _TEXTBOOK.exists() and settings.data.name is not None:
+    has_textbook = _TEXTBOOK.exists() and device.type == "cpu"
+    if has_textbook and settings.data.name is not None:
         textbook_speed = _time_textbook_loop(data, model)
         result["textbook_samples_per_s"] = textbook_speed
         result["textbook_ratio"] = result["samples_per_s"] / textbook_speed
-    return describe_machine() | result
+    return describe_machine(device) | result
 
 
 def _time_textbook_loop(data: TrainingData, section: ModelSection) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
@@ -32,7 +33,7 @@ def compare_training(
     trainer: Trainer[TextClassifier], section: ModelSection
 ) -> SpeedRatio:
     """Compare training steps, with the batching, with the bare cell on equal shapes."""
-    texts, bare = trainer.data.train.texts, BareCell(section)
+    texts, bare = trainer.data.train.texts, BareCell(section, trainer.device)
     plan = endless_plan(texts, trainer.options.batch_size)
 
     def run_pair(batches: list[Rows]) -> tuple[float, float]:
@@ -45,7 +46,11 @@ def compare_training(
 
 
 def compare_vocabularies(
-    model: ModelSection, train: TrainSection, seed: int, data: TrainingData
+    model: ModelSection,
+    train: TrainSection,
+    seed: int,
+    data: TrainingData,
+    device: torch.device,
 ) -> tuple[float, float, float]:
     """Compare training steps with a large vocabulary with those with a small one.
 
@@ -56,8 +61,10 @@ def compare_vocabularies(
         The median, lowest and highest ratio of the seconds.
     """
     small_size = max(VOCAB_SIZE, len(data.vocab))
-    small = scattered_trainer(model, train, seed, data, small_size)
-    large = scattered_trainer(model, train, seed, data, VOCAB_FACTOR * small_size)
+    small = scattered_trainer(model, train, seed, data, small_size, device)
+    large = scattered_trainer(
+        model, train, seed, data, VOCAB_FACTOR * small_size, device
+    )
     plan = endless_plan(data.train.texts, train.batch_size)
     pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
     for batches in pairs:  # warm-up
@@ -100,6 +107,7 @@ def scattered_trainer(
     seed: int,
     data: TrainingData,
     vocab_size: int,
+    device: torch.device,
 ) -> Trainer[TextClassifier]:
     """Return a trainer with a vocabulary of this size, whose words are scattered."""
     generator = np.random.default_rng(0)
@@ -110,4 +118,4 @@ def scattered_trainer(
     texts = replace(old_texts, token_ids=new_ids[old_texts.token_ids])
     scattered_data = replace(data, train=replace(data.train, texts=texts))
     model = TextClassifier(section, vocab_size, len(data.label_names))
-    return build_classifier_trainer(train, model, scattered_data, seed)
+    return build_classifier_trainer(train, model.to(device), scattered_data, seed)

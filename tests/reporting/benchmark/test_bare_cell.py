@@ -1,10 +1,13 @@
 """The bare cell is torch's own, of the configured kind and size."""
 
 import pytest
+import torch
 
 from rnncls import ConfigError
 from rnncls.config.sections import ModelSection
 from rnncls.reporting.benchmark.bare_cell import BareCell
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -12,7 +15,8 @@ def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
     bare = BareCell(
         ModelSection.model_validate(
             {"cell": cell, "embedding_dim": 3, "hidden_size": 5}
-        )
+        ),
+        CPU,
     )
     (values,) = bare.inputs([(4, 7)])
     assert values.shape == (7, 4, 3)
@@ -25,16 +29,16 @@ def test_a_cell_that_torch_does_not_have_is_refused(cell: str) -> None:
         ConfigError,
         match=f"model.cell: {cell} is no cell of torch.nn to compare with: use rnn",
     ):
-        BareCell(ModelSection.model_validate({"cell": cell}))
+        BareCell(ModelSection.model_validate({"cell": cell}), CPU)
 
 
 def test_the_bare_cell_forgets_its_gradients() -> None:
-    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5))
+    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5), CPU)
     bare.train(bare.inputs([(2, 3)]))
     assert all(parameter.grad is None for parameter in bare.cell.parameters())
 
 
 def test_the_bare_cell_predicts_in_evaluation_mode() -> None:
-    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5))
+    bare = BareCell(ModelSection(embedding_dim=3, hidden_size=5), CPU)
     bare.infer(bare.inputs([(2, 3)]))
     assert not bare.cell.training

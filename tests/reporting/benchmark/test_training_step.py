@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
@@ -15,6 +16,7 @@ from rnncls.reporting.benchmark.training_step import (
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.initialization import build_model
 
+CPU = torch.device("cpu")
 MakeConfig = Callable[..., Config]
 
 
@@ -47,10 +49,10 @@ def test_more_words_are_the_same_texts_in_more_rows(
     config = make_config()
     data = load_training_data(config.data_settings)
     ratio, lowest, highest = compare_vocabularies(
-        config.model, config.train, config.seed, data
+        config.model, config.train, config.seed, data, CPU
     )
     assert 0 < lowest <= ratio <= highest
-    many = scattered_trainer(config.model, config.train, config.seed, data, 500)
+    many = scattered_trainer(config.model, config.train, config.seed, data, 500, CPU)
     before, after = data.train.texts.token_ids, many.data.train.texts.token_ids
     assert len(set(after)) == len(set(before))
     assert max(after) > max(before)
