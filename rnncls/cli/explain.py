@@ -1,16 +1,30 @@
 """`rnncls explain`: which words support a label, and which token decides it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, TextRunOption
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    PlotOption,
+    RowFileOption,
+    RowOption,
+    TextRunOption,
+    split_run,
+)
 from rnncls.cli.outputs import check_ending, check_output
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
+from rnncls.cli.text_source import (
+    SourceText,
+    check_row_options,
+    load_texts,
+    print_json,
+    print_source,
+)
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -21,12 +35,14 @@ if TYPE_CHECKING:
 
 def explain_command(
     texts: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="The texts; - reads one per line from stdin.", show_default=False
         ),
-    ],
+    ] = None,
     run: TextRunOption = None,
+    data: RowFileOption = None,
+    row: RowOption = None,
     label: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +72,10 @@ def explain_command(
 
     Methods: Integrated Gradients and occlusion. --plot needs --trajectory.
     """
+    texts = texts or []
+    if data is not None:
+        texts, run = split_run(texts, run)
+    check_row_options(texts, data, row, "explain")
     if trajectory and label is not None:
         raise ConfigError(
             "--label: --trajectory shows all classes: use only one of the two"
@@ -65,12 +85,13 @@ def explain_command(
             "--plot: needs --trajectory and a single text: rnncls explain"
             " --trajectory --plot FILE TEXT"
         )
+    inputs = [] if data is None else [data]
     if html is not None:
         check_ending("--html", html, (".html", ".htm"))
-        check_output("--html", html, [])
+        check_output("--html", html, inputs)
     if plot is not None:
         check_ending("--plot", plot, (".png",))
-        check_output("--plot", plot, [])
+        check_output("--plot", plot, inputs)
 
     with fast_imports():
         from rnncls.machine.device import resolve_run_device
@@ -82,15 +103,21 @@ def explain_command(
         texts = [
             text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk
         ]
+    sources = load_texts(texts, data, row, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     if trajectory:
-        show_trajectories(loaded, texts, html=html, plot=plot, json_=json_)
+        show_trajectories(loaded, sources, html=html, plot=plot, json_=json_)
     else:
-        show_explanations(loaded, texts, label, html=html, json_=json_)
+        show_explanations(loaded, sources, label, html=html, json_=json_)
 
 
 def show_explanations(
-    run: "Run", texts: list[str], label: str | None, *, html: Path | None, json_: bool
+    run: "Run",
+    sources: list[SourceText],
+    label: str | None,
+    *,
+    html: Path | None,
+    json_: bool,
 ) -> None:
     """Print why each text gets a label, and write an HTML page if requested."""
     from rich.console import Console
@@ -102,17 +129,17 @@ def show_explanations(
     from rnncls.reporting.insight_tables import print_explanation
 
     console, parts = Console(highlight=False), []
-    for text in texts:
-        explanation = explain(run.classifier, text, label)
-        note = describe_reading(run.classifier, text)
+    for source in sources:
+        explanation = explain(run.classifier, source.text, label)
+        note = describe_reading(run.classifier, source.text)
         if json_:
-            typer.echo(json.dumps(explanation.to_dict() | {"note": note}))
+            print_json(source, explanation.to_dict() | {"note": note})
         else:
+            print_source(source)
             print_explanation(console, explanation)
             print_note(console, note)
         parts += explanation_parts(explanation)
-        if note:
-            parts.append(paragraph(note))
+        parts += map(paragraph, filter(None, (source.describe(), note)))
     if html is not None:
         save_page(html, f"Why {run.path.name} says so", parts)
         typer.echo(f"{html}: written", err=True)
@@ -127,7 +154,12 @@ def print_note(console: "Console", note: str) -> None:
 
 
 def show_trajectories(
-    run: "Run", texts: list[str], *, html: Path | None, plot: Path | None, json_: bool
+    run: "Run",
+    sources: list[SourceText],
+    *,
+    html: Path | None,
+    plot: Path | None,
+    json_: bool,
 ) -> None:
     """Print the prediction after each token; plot it and write a page if requested."""
     from rich.console import Console
@@ -138,20 +170,23 @@ def show_trajectories(
     from rnncls.reporting.insight_tables import print_sentence, trajectory_table
 
     console, parts = Console(highlight=False), []
-    for text in texts:
-        trajectory = trace_verdicts(run.classifier, text)
-        note = describe_reading(run.classifier, text)
+    for source in sources:
+        trajectory = trace_verdicts(run.classifier, source.text)
+        note = describe_reading(run.classifier, source.text)
         if plot is not None or html is not None:
+            from rnncls.reporting.html import paragraph
             from rnncls.reporting.insight_plots import plot_trajectory
             from rnncls.reporting.plotting import to_png
 
             figure = plot_trajectory(trajectory)
             parts += trajectory_parts(trajectory, to_png(figure))
+            parts += map(paragraph, filter(None, (source.describe(), note)))
             if plot is not None:
                 save_plot(plot, figure)
         if json_:
-            typer.echo(json.dumps(trajectory.to_dict() | {"note": note}))
+            print_json(source, trajectory.to_dict() | {"note": note})
         else:
+            print_source(source)
             console.print(trajectory_table(trajectory))
             print_sentence(console, trajectory.meaning())
             print_note(console, note)

@@ -1,18 +1,35 @@
 """`rnncls gates`: states, cells and gates of a layer at each token."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from rnncls.cli.options import DeviceOption, JsonOption, PlotOption, TextRunOption
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    PlotOption,
+    RowFileOption,
+    RowOption,
+    TextRunOption,
+    split_run,
+)
 from rnncls.cli.screen import save_plot
+from rnncls.cli.text_source import (
+    check_row_options,
+    load_texts,
+    print_json,
+    print_source,
+)
 from rnncls.machine.imports import fast_imports
 
 
 def gates_command(
-    text: Annotated[str, typer.Argument(help="The text.", show_default=False)],
+    text: Annotated[
+        str | None, typer.Argument(help="The text.", show_default=False)
+    ] = None,
     run: TextRunOption = None,
+    data: RowFileOption = None,
+    row: RowOption = None,
     layer: Annotated[
         int | None,
         typer.Option(
@@ -28,6 +45,11 @@ def gates_command(
     """Print state, cell and gate activity of an rnn, lstm or gru at each token."""
     from rich.console import Console
 
+    texts = [] if text is None else [text]
+    if data is not None:
+        texts, run = split_run(texts, run)
+    check_row_options(texts, data, row, "gates")
+
     with fast_imports():
         from rnncls.inference.insight.gates import trace_gates
         from rnncls.machine.device import resolve_run_device
@@ -36,15 +58,17 @@ def gates_command(
         from rnncls.runs.run import load_run
 
     loaded = load_run(find_run(run))
+    (source,) = load_texts(texts, data, row, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
-    trace = trace_gates(loaded.classifier, text, layer)
+    trace = trace_gates(loaded.classifier, source.text, layer)
     if plot is not None:
         from rnncls.reporting.insight_plots import plot_trace
 
         save_plot(plot, plot_trace(trace))
     if json_:
-        typer.echo(json.dumps(trace.to_dict()))
+        print_json(source, trace.to_dict())
     else:
+        print_source(source)
         console = Console(highlight=False)
         console.print(*trace_tables(trace), sep="\n")
         print_sentence(console, trace.meaning())

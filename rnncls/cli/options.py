@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -134,6 +135,28 @@ RunsOption = Annotated[
         metavar="FOLDER",
     ),
 ]
+RowFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help=(
+            "Take the text from --row of this file, which is read as the run's data"
+            " are. An argument is then the run."
+        ),
+        show_default=False,
+        metavar="FILE",
+    ),
+]
+RowOption = Annotated[
+    int | None,
+    typer.Option(
+        "--row",
+        min=1,
+        help="The number of the row in --data: 1 is the first after the header.",
+        show_default=False,
+        metavar="N",
+    ),
+]
 PlotOption = Annotated[
     Path | None,
     typer.Option(
@@ -171,6 +194,22 @@ def choose_run(argument: Path | None, option: Path | None) -> Path:
     from rnncls.runs.folder import find_run
 
     return find_run(_choose("--run", argument, option))
+
+
+def split_run(
+    texts: list[str] | None, run: Path | None
+) -> tuple[list[str], Path | None]:
+    """Return the arguments without a run folder, and the run.
+
+    It is for commands whose arguments are texts, when the texts come from a file.
+
+    Raises:
+        ConfigError: Two runs are given.
+    """
+    texts = texts or []
+    if len(texts) == 1 and os.path.isdir(texts[0]):  # noqa: PTH112 - no error for a long text
+        return [], _choose("--run", Path(texts[0]), run)
+    return texts, run
 
 
 def choose_runs(arguments: list[Path] | None, options: list[Path] | None) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, TextRunOption
+from rnncls.cli.options import DeviceOption, JsonOption, TextRunOption, split_run
 from rnncls.cli.outputs import (
     check_ending,
     check_output,
@@ -35,7 +35,11 @@ def predict_command(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The texts; - reads one text per line from stdin.", show_default=False
+            help=(
+                "The texts; - reads one text per line from stdin. With --input, the run"
+                " folder."
+            ),
+            show_default=False,
         ),
     ] = None,
     run: TextRunOption = None,
@@ -101,6 +105,9 @@ def predict_command(
     device: DeviceOption = None,
 ) -> None:
     """Print the label and its probability for each text, one text per line."""
+    if input_ is not None and texts is not None:
+        arguments, run = split_run(texts, run)
+        texts = arguments or None
     if (texts is None) == (input_ is None):
         raise ConfigError(
             'give texts, or --input FILE, and not both: rnncls predict "some text"'

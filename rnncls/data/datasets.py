@@ -157,10 +157,17 @@ def read_labelled(path: Path, section: DataSection) -> Iterator[Rows]:
     Raises:
         DataError: The file or one of its rows is wrong.
     """
-    names = _class_numbers(BUILT_INS[section.name].labels) if section.name else {}
+    names = find_label_names(section)
     for rows in read_rows(path, columns_of(section)):
         labels = [normalize_label(label) for label in rows.labels]
         yield Rows(rows.texts, [names.get(label, label) for label in labels])
+
+
+def find_label_names(section: DataSection) -> dict[str, str]:
+    """Return the final names of labels that are numbers in a built-in data set."""
+    if section.name is None:
+        return {}
+    return _class_numbers(BUILT_INS[section.name].labels)
 
 
 def load_labelled(path: Path, section: DataSection, text: TextSection) -> LabelledTexts:

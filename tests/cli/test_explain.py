@@ -94,6 +94,80 @@ def test_wrong_options_leave_with_2(
     assert stderr.startswith(f"error: {message}")
 
 
+# Rows of a file
+
+ROW_COMMANDS = [["explain"], ["explain", "--trajectory"], ["gates"]]
+
+
+@pytest.mark.parametrize("command", ROW_COMMANDS, ids=" ".join)
+def test_a_row_of_a_file_is_shown_with_its_label(cli: Cli, command: list[str]) -> None:
+    Path("rows.csv").write_text(
+        'label,title,description\nsport,"not\nthis",one\nworld,oslo meet,rovers\n'
+    )
+    arguments = ["--data", "rows.csv", "--row", "2"]
+    text = "oslo meet rovers"
+    done = cli(*command, *arguments)
+    assert done.exit_code == 0
+    first, _, rest = done.stdout.partition("\n\n")
+    assert first == f"rows.csv, row 2, labelled world: {text}"
+    assert rest == cli(*command, text).stdout
+    found = json.loads(cli(*command, *arguments, "--json").stdout)
+    assert (found["data"], found["row"], found["true_label"]) == (
+        "rows.csv",
+        2,
+        "world",
+    )
+    assert json.loads(cli(*command, text, "--json").stdout).items() < found.items()
+
+
+@pytest.mark.parametrize("command", ROW_COMMANDS, ids=" ".join)
+def test_the_run_can_be_the_argument_if_the_text_is_a_row(
+    cli: Cli, command: list[str]
+) -> None:
+    Path("runs/latest").unlink()
+    arguments = ["--data", "toy.csv", "--row", "1"]
+    as_argument = cli(*command, "runs/toy", *arguments)
+    as_option = cli(*command, "--run", "runs/toy", *arguments)
+    assert as_argument == as_option
+    assert as_option.exit_code == 0
+
+
+def test_a_row_without_a_label_says_so_also_on_the_page(cli: Cli) -> None:
+    Path("rows.csv").write_text("title,description\noslo meet,<b>rovers</b>\n")
+    for options in ([], ["--trajectory"]):
+        arguments = ["--data", "rows.csv", "--row", "1", "--html", "page.html"]
+        done = cli("explain", *options, *arguments)
+        shown = "rows.csv, row 1, without a label: oslo meet &lt;b&gt;rovers&lt;/b&gt;"
+        assert done.exit_code == 0
+        assert shown in Path("page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "toy.csv"], "--data and --row: give both"),
+        (["--row", "1"], "--data and --row: give both"),
+        (["--data", "toy.csv", "--row", "97"], "--row: expected 1 to 96"),
+        (["--data", "toy.csv", "--row", "1", TEXT], "give a text, or a row of a file"),
+        ([], "give a text, or a row of a file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["explain", "gates"])
+def test_a_row_that_cannot_be_taken_leaves_with_2(
+    cli: Cli, command: str, arguments: list[str], message: str
+) -> None:
+    exit_code, stdout, stderr = cli(command, *arguments)
+    assert (exit_code, stdout) == (2, "")
+    assert stderr.startswith(f"error: {message}")
+
+
+def test_the_page_may_not_replace_the_file_that_the_row_is_from(cli: Cli) -> None:
+    Path("rows.html").write_text("oslo meet rovers\n")
+    done = cli("explain", "--data", "rows.html", "--row", "1", "--html", "rows.html")
+    assert done.exit_code == 2
+    assert "is the same file as rows.html" in done.stderr
+
+
 # Trajectories
 
 
@@ -182,7 +256,7 @@ def test_a_stream_for_people_has_a_line_a_token_and_a_verdict(
         "rovers",
         "meet",
         "oslo",
-        "verdict",
+        "prediction",
     ]
 
 
@@ -197,7 +271,7 @@ def test_a_stream_can_leave_a_text_early(cli: Cli, one_way: str) -> None:
     )
     lines = [line for line in done.stdout.splitlines() if line]
     assert [line.split()[0] for line in lines] == ["1"] * 4
-    assert lines[1].endswith("= verdict, before the end")
+    assert lines[1].endswith("= prediction, before the end")
 
 
 def test_a_stream_refuses_a_run_that_reads_from_both_ends(cli: Cli) -> None:

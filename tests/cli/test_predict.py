@@ -536,6 +536,17 @@ def test_the_number_of_a_row_can_be_kept(cli: Cli) -> None:
     assert [row["row"] for row in rows] == [1, 2, 3, 4, 5]
 
 
+def test_the_run_can_be_the_argument_if_the_texts_are_in_a_file(cli: Cli) -> None:
+    write_csv(Path("in.csv"))
+    expected = cli("predict", "--input", "in.csv")
+    Path("runs/latest").unlink()
+    assert cli("predict", "runs/toy", "--input", "in.csv") == expected
+    assert cli("predict", "no-run", "--input", "in.csv").exit_code == 2
+    done = cli("predict", "runs", "--input", "in.csv", "--run", "runs/toy")
+    assert done.exit_code == 2
+    assert "--run: found runs/toy, and runs as an argument" in done.stderr
+
+
 def test_a_column_to_keep_must_exist(cli: Cli) -> None:
     write_ids(Path("in.csv"))
     done = cli("predict", "--input", "in.csv", "--keep", "ids")

@@ -1,0 +1,75 @@
+"""One row of a data file by its number, with its text and its label."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rnncls import ConfigError, DataError
+from rnncls.config.sections import DataSection
+from rnncls.data.datasets import columns_of, find_label_names
+from rnncls.data.label_names import normalize_label
+from rnncls.data.readers import read_rows
+from rnncls.data.rows import Columns
+
+
+@dataclass(frozen=True)
+class SingleRow:
+    """A row of a data file.
+
+    Attributes:
+        path: The file.
+        number: The row's number, from 1; the header is not counted.
+        text: Its text.
+        label: Its label; None if the file has none.
+    """
+
+    path: Path
+    number: int
+    text: str
+    label: str | None
+
+
+def read_row(path: Path, number: int, section: DataSection) -> SingleRow:
+    """Return a row of a file that is read as a data section says.
+
+    The label may be missing, from the row or from the file.
+
+    Raises:
+        ConfigError: The file has fewer rows.
+        DataError: The file cannot be read, lacks a column of the text, or an earlier
+            row is wrong.
+    """
+    columns = columns_of(section)
+    text_only = replace(columns, label=None)
+    for columns_tried in (replace(text_only, kept=(section.label,)), columns):
+        try:
+            text, label = _find_row(path, columns_tried, number)
+        except DataError:
+            continue  # the file has no labels, or it has them but no columns
+        label = normalize_label(label or "")
+        label = find_label_names(section).get(label, label)
+        return SingleRow(path, number, text, label or None)
+    text, _ = _find_row(path, text_only, number)
+    return SingleRow(path, number, text, None)
+
+
+def _find_row(path: Path, columns: Columns, number: int) -> tuple[str, str | None]:
+    """Return the text of a row, and the kept value or the label."""
+    num_rows = 0
+    for text, label in _iter_rows(path, columns):
+        num_rows += 1
+        if num_rows == number:
+            return text, label
+    if num_rows == 0:
+        raise ConfigError(f"--row: {path} has no rows")
+    raise ConfigError(
+        f"--row: expected 1 to {num_rows:,}, the number of rows of {path}, found"
+        f" {number:,}"
+    )
+
+
+def _iter_rows(path: Path, columns: Columns) -> Iterator[tuple[str, str | None]]:
+    for rows in read_rows(path, columns):
+        labels = [values[0] for values in rows.kept] or rows.labels
+        for index, text in enumerate(rows.texts):
+            yield text, labels[index] if labels else None
