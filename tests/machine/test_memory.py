@@ -18,19 +18,21 @@ libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.malloc.argtypes = [ctypes.c_size_t]
 libc.free.argtypes = [ctypes.c_void_p]
-size = int(sys.argv[1]) << 20
+num_blocks, size = int(sys.argv[1]), int(sys.argv[2]) << 20
 
 
-def use_block():
-    block = libc.malloc(size)
-    ctypes.memset(block, 1, size)
-    libc.free(block)
+def use_blocks():
+    blocks = [libc.malloc(size) for _ in range(num_blocks)]
+    for block in blocks:
+        ctypes.memset(block, 1, size)
+    for block in blocks:
+        libc.free(block)
 
 
 def count_faults():
-    use_block()
+    use_blocks()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    use_block()
+    use_blocks()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
@@ -44,7 +46,7 @@ else:
 
 
 def count_faults(*arguments: str) -> int:
-    """Return the pages that the second use of a block of memory had to fault in."""
+    """Return the pages that the second use of some blocks of memory had to fault in."""
     command = [sys.executable, "-c", COUNT_FAULTS, *arguments]
     process = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(process.stdout)
@@ -52,9 +54,12 @@ def count_faults(*arguments: str) -> int:
 
 @pytest.mark.skipif(not HAS_MALLOPT, reason="a setting of glibc")
 @pytest.mark.parametrize(
-    ("where", "mebibytes"), [("main", "48"), ("thread", "48"), ("thread", "16")]
+    ("where", "num_blocks", "mebibytes"),
+    [("main", "1", "48"), ("thread", "1", "48"), ("thread", "5", "16")],
 )
-def test_freed_memory_is_kept_for_the_next_step(where: str, mebibytes: str) -> None:
-    without = count_faults(mebibytes, where)
+def test_freed_memory_is_kept_for_the_next_step(
+    where: str, num_blocks: str, mebibytes: str
+) -> None:
+    without = count_faults(num_blocks, mebibytes, where)
     assert without > 0
-    assert count_faults(mebibytes, where, "tuned") < without / 4
+    assert count_faults(num_blocks, mebibytes, where, "tuned") < without / 4
