@@ -262,6 +262,16 @@ def test_an_average_over_short_epochs_is_of_trained_weights(
     assert not torch.equal(trainer.eval_model.linear.weight, first["linear.weight"])
 
 
+def test_the_last_of_every_few_steps_updates_the_average(
+    make_config: MakeConfig,
+) -> None:
+    trainer = start(make_config("train.average=0.9", "train.batch_size=30"))
+    assert trainer.ema is not None
+    assert trainer.ema.every == 6
+    counts = [trainer.ema.n_averaged.item() for _ in trainer.steps()]
+    assert counts == [0] * 5 + [1] * 6 + [2]
+
+
 def test_frozen_weights_stay_for_as_many_epochs_as_asked(
     make_config: MakeConfig,
 ) -> None:
