@@ -13,7 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncls.config.sections import ModelSection
-from rnncls.nn.dropout import Dropout, sample_mask, sample_recurrent_masks
+from rnncls.nn.dropout import (
+    Dropout,
+    drop_inputs,
+    sample_mask,
+    sample_recurrent_masks,
+)
 from rnncls.nn.encoder import Encoder, build_encoder
 from rnncls.nn.grid_lstm import GridLstm
 from rnncls.nn.initialization import build_embedding
@@ -29,15 +34,17 @@ class TextClassifier(nn.Module):
     ) -> None:
         """Build the network with fresh weights from torch's global random generator."""
         super().__init__()
+        embedding_dim = section.embedding_dim
         self.section = section
-        self.embedding = build_embedding(vocab_size, section.embedding_dim)
+        self.embedding = build_embedding(vocab_size, embedding_dim)
         self.encoder: Encoder | GridLstm | None = None
-        state_size = section.embedding_dim
-        poolings = ["mean"]
-        if section.cell != "none":
+        if section.cell == "none":
+            poolings = ["mean"]
+            state_size = embedding_dim
+        else:
             self.encoder = build_encoder(section)
-            state_size = self.encoder.state_size
             poolings = list(section.pooling)
+            state_size = self.encoder.state_size
         self.pooling = Pooling(poolings, state_size)
         pooled_size = len(poolings) * state_size
         self.linear = nn.Linear(pooled_size, num_classes)
@@ -73,8 +80,7 @@ class TextClassifier(nn.Module):
         inputs = self._embed(token_ids, word_vectors)  # [T, B, E]
         if shift is not None:
             inputs = inputs + shift
-        if dropout is not None and dropout.inputs is not None:
-            inputs = inputs * dropout.inputs
+        inputs = drop_inputs(inputs, dropout)
         states = States(inputs)
         if self.encoder is not None:
             states = self.encoder(

@@ -72,6 +72,33 @@ def sample_recurrent_masks(
     ]
 
 
+def drop_inputs(inputs: torch.Tensor, dropout: Dropout | None) -> torch.Tensor:
+    """Apply input dropout to word vectors. [T, B, E] -> [T, B, E].
+
+    Args:
+        inputs: The word vectors.
+        dropout: The masks; None: no dropout.
+    """
+    if dropout is None or dropout.inputs is None:
+        return inputs
+    return inputs * dropout.inputs
+
+
+def drop_between(
+    states: torch.Tensor, dropout: Dropout | None, layer: int
+) -> torch.Tensor:
+    """Apply the dropout between layers to the states of a layer. [T, B, S].
+
+    Args:
+        states: The states.
+        dropout: The masks; None: no dropout.
+        layer: From 0; not the last layer.
+    """
+    if dropout is None or not dropout.between:
+        return states
+    return states * dropout.between[layer]
+
+
 def drop_recurrent(
     weights: LayerWeights, dropout: Dropout | None, index: int
 ) -> LayerWeights:

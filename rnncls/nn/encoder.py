@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from rnncls.config.sections import ModelSection
-from rnncls.nn.dropout import Dropout, drop_recurrent
+from rnncls.nn.dropout import Dropout, drop_between, drop_recurrent
 from rnncls.nn.grid_lstm import GridLstm
 from rnncls.nn.initialization import init_recurrent_weights
 from rnncls.nn.kernels import LayerWeights, flatten_weights, reorder, run_kernel
@@ -75,14 +75,11 @@ class Encoder(nn.Module):
         """
         index = None
         if self.num_directions == 2:
-            num_steps = len(inputs)
-            index = compute_reverse_index(lengths, num_steps, is_ragged=is_ragged)
-        masks = dropout.between if dropout is not None else []
+            index = compute_reverse_index(lengths, len(inputs), is_ragged=is_ragged)
         states = self._run_layer(0, inputs, index, dropout, dtype)
         for layer in range(1, self.num_layers):
-            inputs = states.joined()  # [T, B, S]
-            if masks:
-                inputs = inputs * masks[layer - 1]
+            below = states.joined()  # [T, B, S]
+            inputs = drop_between(below, dropout, layer - 1)  # [T, B, S]
             states = self._run_layer(layer, inputs, index, dropout, dtype)
         return states
 

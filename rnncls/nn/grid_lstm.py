@@ -77,9 +77,7 @@ class GridLstm(nn.Module):
             if masks and layer > 0:
                 state = state * masks[layer - 1]
             block = layer * self.num_directions + direction
-            weights = self._time_weights(block)
-            weights = drop_recurrent(weights, dropout, block)
-            along_time = run_kernel("LSTM", state, weights, dtype)  # [T, B, H]
+            along_time = self._step_time(block, state, dropout, dtype)  # [T, B, H]
             state, cell = self._step_depth(block, along_time, state, cell)
         return state
 
@@ -92,6 +90,19 @@ class GridLstm(nn.Module):
         size = self.state_size // self.num_directions
         first = direction * size
         return [mask[:, first : first + size] for mask in dropout.between]
+
+    def _step_time(
+        self,
+        block: int,
+        states: torch.Tensor,
+        dropout: Dropout | None,
+        dtype: torch.dtype | None,
+    ) -> torch.Tensor:
+        """Run a block's LSTM along time over the states from below. [T, B, H]."""
+        lstm = cast(nn.LSTM, self.time[block])
+        weights = LayerWeights(*lstm.all_weights[0])
+        weights = drop_recurrent(weights, dropout, block)
+        return run_kernel("LSTM", states, weights, dtype)
 
     def _step_depth(
         self,
@@ -135,7 +146,3 @@ class GridLstm(nn.Module):
     def recurrent_weights(self) -> list[nn.Parameter]:
         """Return the recurrent weights along time, ordered as `Dropout.recurrent`."""
         return [cast(nn.LSTM, time).all_weights[0][1] for time in self.time]
-
-    def _time_weights(self, block: int) -> LayerWeights:
-        """Return the weights along time of a block."""
-        return LayerWeights(*cast(nn.LSTM, self.time[block]).all_weights[0])

@@ -187,17 +187,18 @@ def _backpropagate_states(
     Returns:
         [T, B, H].
     """
-    one = states.new_ones(())
+    one = states.new_ones(())  # []
     tanh_slopes = torch.addcmul(one, states, states, value=-1)  # [T, B, H]
     # The gradient of the states becomes, in place, that of tanh's arguments.
     sums = gradient.clone()  # [T, B, H]
-    steps = sums.unbind()
-    slopes = tanh_slopes.unbind()
-    steps[-1].mul_(slopes[-1])
-    for step in reversed(range(len(steps) - 1)):
-        following = steps[step + 1]
-        steps[step].addmm_(following, recurrent_weight)
-        steps[step].mul_(slopes[step])
+    steps = reversed(sums.unbind())  # [B, H] each
+    slopes = reversed(tanh_slopes.unbind())  # [B, H] each
+    following = next(steps)
+    following.mul_(next(slopes))
+    for step, slope in zip(steps, slopes, strict=True):
+        step.addmm_(following, recurrent_weight)
+        step.mul_(slope)
+        following = step
     return sums
 
 

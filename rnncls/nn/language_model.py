@@ -14,7 +14,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncls.config.sections import ModelSection
-from rnncls.nn.dropout import Dropout, sample_mask, sample_recurrent_masks
+from rnncls.nn.dropout import (
+    Dropout,
+    drop_inputs,
+    sample_mask,
+    sample_recurrent_masks,
+)
 from rnncls.nn.encoder import build_encoder
 from rnncls.nn.initialization import build_embedding
 from rnncls.nn.kernels import reorder
@@ -80,9 +85,9 @@ class LanguageModel(nn.Module):
         """
         if word_vectors is None:
             word_vectors = self.embedding.weight
-        inputs = F.embedding(token_ids.t(), word_vectors)  # [T, B, E]
-        if dropout is not None and dropout.inputs is not None:
-            inputs = inputs * dropout.inputs
+        ids_by_step = token_ids.t()  # [T, B]
+        inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
+        inputs = drop_inputs(inputs, dropout)
         encoded: States = self.encoder(
             inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
         )
@@ -90,20 +95,22 @@ class LanguageModel(nn.Module):
         # The state at the last step has no word left to predict.
         states = states[:-1]  # [T - 1, D * B, H]
         if dropout is not None:
-            mask_of_direction = torch.split(dropout.last, states.shape[2], dim=1)
-            states = states * torch.cat(mask_of_direction)  # [D * B, H]
+            hidden_size = states.shape[2]
+            masks = torch.split(dropout.last, hidden_size, dim=1)  # [B, H] each
+            mask = torch.cat(masks)  # [D * B, H]
+            states = states * mask
         targets = _next_words(encoded, words, lengths)  # [T - 1, D * B]
-        return self._sum_nll(states.flatten(0, 1), targets.flatten(), dtype)
+        flat_states = states.flatten(0, 1)  # [G, H]
+        flat_targets = targets.flatten()  # [G]
+        return self._sum_nll(flat_states, flat_targets, dtype)
 
     def sample_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Sample the dropout masks of a training step for that many texts."""
         section = self.section
-        inputs = sample_mask(
-            num_texts, section.embedding_dim, section.dropout, generator
-        )
-        last = sample_mask(
-            num_texts, self.encoder.state_size, section.dropout, generator
-        )
+        rate = section.dropout
+        state_size = self.encoder.state_size
+        inputs = sample_mask(num_texts, section.embedding_dim, rate, generator)
+        last = sample_mask(num_texts, state_size, rate, generator)
         recurrent = sample_recurrent_masks(
             self.encoder.recurrent_weights(), section.recurrent_dropout, generator
         )
@@ -130,18 +137,21 @@ class LanguageModel(nn.Module):
             A scalar in the dtype of the states.
         """
         outer_dtype = states.dtype
-        inputs = states.to(dtype or outer_dtype)
+        inputs = states.to(dtype or outer_dtype)  # [G, H]
+        num_tails = self.softmax.n_clusters
         first_tail = self.softmax.cutoffs[0]
         head_targets = targets.clone()  # [G]
-        loss = states.new_zeros(())
-        for tail in range(self.softmax.n_clusters):
+        loss = states.new_zeros(())  # []
+        for tail in range(num_tails):
             rows, tail_targets = self._select_tail(tail, targets)
             head_targets[rows] = first_tail + tail
             tail_inputs = inputs[rows]  # [rows, H]
-            nll = self._tail_nll(tail, tail_inputs, tail_targets)
-            loss = loss + nll.to(outer_dtype).sum()
-        nll = self._head_nll(inputs, head_targets)  # [G]
-        return loss + nll.to(outer_dtype).sum()
+            tail_nll = self._tail_nll(tail, tail_inputs, tail_targets)
+            tail_loss = tail_nll.to(outer_dtype).sum()  # []
+            loss = loss + tail_loss
+        head_nll = self._head_nll(inputs, head_targets)  # [G]
+        head_loss = head_nll.to(outer_dtype).sum()  # []
+        return loss + head_loss
 
     def _select_tail(
         self, tail: int, targets: torch.Tensor

@@ -242,12 +242,14 @@ class _PlainPoolings(torch.autograd.Function):
         values, lengths, mask, *pooled = ctx.saved_tensors
         states = PaddedStates(values, lengths, mask)
         total = values.new_zeros(())
+        pooled_of = dict(zip(ctx.names, pooled, strict=True))
+        gradient_of = dict(zip(ctx.names, gradients, strict=True))
         for name, pooling in PLAIN_POOLINGS.items():
-            if name not in ctx.names:
-                continue
-            index = ctx.names.index(name)
-            total = pooling.backward(states, pooled[index], gradients[index], total)
-        total = _expanded(total, values)
+            if name in pooled_of:
+                total = pooling.backward(
+                    states, pooled_of[name], gradient_of[name], total
+                )
+        total = _expanded(total, values)  # [T, B, H]
         if mask is not None:
             total *= mask[..., None]
         return total, None, None, None

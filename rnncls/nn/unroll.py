@@ -69,14 +69,14 @@ def _unroll_layer(
     encoder: Encoder, layer: int, inputs: torch.Tensor, index: torch.Tensor | None
 ) -> UnrolledLayer:
     mode = encoder.rnn.mode
-    forward_weights = encoder.weights_of(layer, 0)
-    forward_steps = unroll_direction(mode, inputs, forward_weights)
+    forward_steps = unroll_direction(mode, inputs, encoder.weights_of(layer, 0))
     forward = _stack_hidden(forward_steps)  # [T, B, H]
     if index is None:
         return UnrolledLayer(States(forward), [forward_steps])
-    reversed_inputs = reorder(inputs, index)  # [T, B, E]
-    backward_weights = encoder.weights_of(layer, 1)
-    backward_steps = unroll_direction(mode, reversed_inputs, backward_weights)
+    backward_inputs = reorder(inputs, index)  # [T, B, E]
+    backward_steps = unroll_direction(
+        mode, backward_inputs, encoder.weights_of(layer, 1)
+    )
     backward = _stack_hidden(backward_steps)  # [T, B, H]
     states = States(forward, backward, index)
     return UnrolledLayer(states, [forward_steps, backward_steps])
@@ -109,12 +109,15 @@ def unroll_direction(
     batch_size = inputs.shape[1]
     hidden_size = weights.recurrent.shape[1]
     zeros = inputs.new_zeros(batch_size, hidden_size)  # [B, H]
-    from_inputs = F.linear(inputs, weights.input, weights.input_bias)  # [T, B, G * H]
     step: Step = {"hidden": zeros, "cell": zeros}
     steps = []
+    from_inputs = F.linear(inputs, weights.input, weights.input_bias)  # [T, B, G * H]
     for from_input in from_inputs:
+        hidden = step["hidden"]  # [B, H]
         from_state = F.linear(
-            step["hidden"], weights.recurrent, weights.recurrent_bias
+            hidden,
+            weights.recurrent,
+            weights.recurrent_bias,
         )  # [B, G * H]
         step = _take_step(mode, from_input, from_state, step)
         steps.append(step)

@@ -24,9 +24,7 @@ import torch.nn.functional as F
 from rnncls import ConfigError, Interrupted
 from rnncls.config.sections import Config, DataSettings, ModelSection, TrainSection
 from rnncls.data.fingerprint import describe_file
-from rnncls.data.loading import (
-    TrainingData,
-)
+from rnncls.data.loading import TrainingData
 from rnncls.data.sources import Sources, load_sources, split_seed
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import (
@@ -40,12 +38,7 @@ from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
 from rnncls.training.classification import build_fresh_trainer
-from rnncls.training.folds import (
-    draw_folds,
-    hold_out,
-    log_single_rows,
-    scored_rows,
-)
+from rnncls.training.folds import draw_folds, hold_out, log_single_rows, scored_rows
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.step_data import Step
 from rnncls.training.trainer import Trainer
