@@ -1,4 +1,4 @@
-"""The command line: one module a command, each a thin wrapper over a plain function.
+"""The command line: one module per command, each a thin wrapper over a plain function.
 
 - `main`: `run`, which turns an error into a message and an exit code.
 - `app`: the commands in the order of `rnncls --help`.

@@ -41,7 +41,7 @@ PANELS = {
 class _LazyGroup(TyperGroup):
     """Imports a command when it is run, and all commands only for the help.
 
-    To import and build them all takes a tenth of the time of a config error.
+    Importing and building all of them would slow down every short command.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature

@@ -31,7 +31,7 @@ def train_command(
     device: DeviceOption = "cpu",
     json_: JsonOption = False,
 ) -> None:
-    """Compare training steps with the bare cell of torch.nn, forward and backward."""
+    """Compare training steps with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
     from rnncls.config.yaml_format import dump_config
 
@@ -59,7 +59,7 @@ def predict_command(
     device: DeviceOption = "cpu",
     json_: JsonOption = False,
 ) -> None:
-    """Compare prediction with the forward pass of the bare cell of torch.nn."""
+    """Compare prediction with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
 
     config = choose_config(config_file, config)

@@ -32,7 +32,10 @@ def check_command(
         str | None,
         typer.Option(
             "--input",
-            help="Check these texts instead, as for 'rnncls predict'; - reads stdin.",
+            help=(
+                "Check the texts of this file instead, of any format that 'rnncls"
+                " predict' reads; - reads stdin."
+            ),
             metavar="FILE",
         ),
     ] = None,
@@ -42,7 +45,7 @@ def check_command(
 ) -> None:
     """Verify that padding, batching and threads do not affect results.
 
-    Also checks the device and the dtype. The exit code is 1 if a check fails.
+    Other devices and dtypes are tested too. The exit code is 1 if a check fails.
     """
     from rich.console import Console
 

@@ -120,7 +120,7 @@ def check_source(split: SplitName | None, data: Path | None) -> None:
     """Check that at most one of --split and --data is given.
 
     Raises:
-        ConfigError: Both are given.
+        ConfigError: Both options are given.
     """
     if split and data:
         raise ConfigError(

@@ -141,7 +141,7 @@ def show_explanations(
         parts += explanation_parts(explanation)
         parts += map(paragraph, filter(None, (source.describe(), note)))
     if html is not None:
-        save_page(html, f"Why {run.path.name} says so", parts)
+        save_page(html, f"Explanations by {run.path.name}", parts)
         typer.echo(f"{html}: written", err=True)
 
 
@@ -193,5 +193,5 @@ def show_trajectories(
     if html is not None:
         from rnncls.reporting.html import save_page
 
-        save_page(html, f"How {run.path.name} comes to its verdict", parts)
+        save_page(html, f"Predictions of {run.path.name} after each token", parts)
         typer.echo(f"{html}: written", err=True)

@@ -66,7 +66,9 @@ def gradient_command(
     if (cells is None) != (config is None) or (cells is not None and runs):
         raise ConfigError("give run folders, or --cells rnn,lstm,gru and --config FILE")
     if set_ and cells is None:
-        raise ConfigError("--set changes the config of --cells: a run has its own")
+        raise ConfigError(
+            "--set changes the config of --cells: leave it out with run folders"
+        )
 
     with fast_imports():
         from rnncls.runs.folder import find_run
@@ -166,8 +168,8 @@ def measure_runs(
         )
         if found and origin["sha256"] != found["sha256"]:
             raise ConfigError(
-                f"{path}: has its rows from {origin['path']}, {paths[0]} from"
-                f" {found['path']}"
+                f"{path}: its rows are from {origin['path']}, those of {paths[0]} are"
+                f" from {found['path']}: give runs on the same data"
             )
         found = found or origin
         chosen = choose_rows(rows, num_rows, seed=0)

@@ -47,8 +47,7 @@ def inspect_command(
     """Inspect the data before training: classes, lengths, unknown words, duplicates.
 
     Conflicting labels and odd characters are reported too. The test rows are read too,
-    to find texts that occur in two splits; they select nothing: no model and no score
-    is involved.
+    to find texts that occur in two splits. They select neither a model nor a setting.
     """
     import json
 

@@ -21,7 +21,8 @@ def run() -> None:
     try:
         _run_command(arguments)
     except RnnclsError as error:
-        if torchrun_int("LOCAL_RANK") == 0:  # all ranks fail; one a machine reports it
+        # Every rank fails; one per machine reports it.
+        if torchrun_int("LOCAL_RANK") == 0:
             _show_error(error, debug=debug)
         sys.exit(error.exit_code)
     except OSError as error:  # only from stdout: errors of files are RnnclsErrors

@@ -173,7 +173,7 @@ def choose_config(argument: Path | None, option: Path | None) -> Path:
     """Return the config, which is given as an argument or as --config.
 
     Raises:
-        ConfigError: Two configs are given, or none.
+        ConfigError: Two configs are given, or no config.
     """
     config = _choose("--config", argument, option)
     if config is None:

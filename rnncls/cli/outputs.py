@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
     """Check that the ending of an output file is one of its forms.
 
-    A pipe or a device has no form of its own.
+    A pipe or a device may have any name.
 
     Raises:
-        ConfigError: It is another one.
+        ConfigError: The ending belongs to another format, or is missing.
     """
     if path.suffix.lower() in endings or is_special(path):
         return
@@ -43,7 +43,7 @@ def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
         inputs: All files that are read; those that do not exist are ignored.
 
     Raises:
-        ConfigError: It would.
+        ConfigError: The output file is one of these.
     """
     if is_special(path):
         return
@@ -64,7 +64,7 @@ def check_stdout(source: Path) -> None:
     """Check that stdout is not redirected to the file that is read.
 
     Raises:
-        ConfigError: It is.
+        ConfigError: stdout is that file.
     """
     try:
         printed = os.fstat(sys.stdout.fileno())

@@ -62,7 +62,10 @@ def predict_command(
         Literal["csv", "lines", "jsonl"] | None,
         typer.Option(
             "--format",
-            help="The form of stdin or of the file; default: lines, or the ending's.",
+            help=(
+                "Format of the input; default: that of the file's ending, lines for"
+                " stdin."
+            ),
             show_default=False,
         ),
     ] = None,
@@ -70,8 +73,8 @@ def predict_command(
         list[str] | None,
         typer.Option(
             help=(
-                "Also write this column of the input, such as an id; row is the row's"
-                " number. May be repeated."
+                "Also write this column of the input, such as an id. The name 'row'"
+                " stands for the row number. May be repeated."
             ),
             metavar="COLUMN",
             show_default=False,
@@ -114,7 +117,7 @@ def predict_command(
         )
 
     if texts is not None and len(texts) > 1 and STDIN in texts:
-        raise ConfigError("- reads all texts from stdin: give it alone")
+        raise ConfigError("- reads all texts from stdin: give no other text")
     _check_form(
         top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
     )
@@ -188,7 +191,9 @@ def read_input_rows(
         yield from read_input(source, columns, form, keep)
         return
     if form is not None or set(keep) - {ROW_NUMBER}:
-        raise ConfigError("--format and --keep: are for --input FILE or stdin")
+        raise ConfigError(
+            "--format and --keep: only allowed with --input FILE or stdin"
+        )
     yield InputRows(texts, [["" for _ in keep] for _ in texts] if keep else [])
 
 
@@ -217,7 +222,7 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
     """Check that several processes can share the work.
 
     Raises:
-        ConfigError: They cannot: only a file can be read by all of them.
+        ConfigError: The input is not a file, which every process can read.
     """
     if source == STDIN or (
         source is not None and Path(source).exists() and not Path(source).is_file()
@@ -227,7 +232,7 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
         )
     if attention:
         raise ConfigError(
-            "--attention: is work for one process: start it without torchrun"
+            "--attention: works in one process only: start it without torchrun"
         )
 
 
@@ -273,7 +278,7 @@ def _check_form(
     attention: bool,
     min_confidence: float,
 ) -> None:
-    """Check that the output format can hold what was requested."""
+    """Check that the output format has a place for what was requested."""
     suffix = output.suffix.lower() if output else ""
     if top_k > 1 and (json_ or suffix in FORMS):
         raise ConfigError(
@@ -287,8 +292,8 @@ def _check_form(
         )
     if json_ and output is not None:
         raise ConfigError(
-            "the ending of --output names its form: leave --json out, or name a .jsonl"
-            " file"
+            "the ending of --output decides the format: leave out --json, or use a"
+            " .jsonl file"
         )
     if attention and suffix in FORMS - {".jsonl", ".ndjson"}:
         raise ConfigError(

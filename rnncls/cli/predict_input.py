@@ -200,8 +200,8 @@ def _parse_lines(
     for name in keep:
         if name != ROW_NUMBER:
             raise DataError(
-                f"{source}: one text per line has no column '{name}' to keep: name the"
-                " form with --format csv or --format jsonl"
+                f"{source}: lines of text have no column '{name}' to keep: if the"
+                " input is a table, add --format csv or --format jsonl"
             )
     for number, line in enumerate(lines, start=1):
         if number == 1 and not is_sure:

@@ -66,7 +66,7 @@ def pretrain_command(
     )
     typer.echo(
         f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
-        f" perplexity {summary['valid']['perplexity']:.4g} a word of"
+        f" perplexity {summary['valid']['perplexity']:.4g} per word on"
         f" {summary['data']['num_valid_rows']:,} validation rows,"
         f" {summary['num_parameters']:,} parameters, trained in"
         f" {summary['train_s']:.0f} s; now: rnncls train --config {again}"

@@ -1,4 +1,4 @@
-"""What the command line has to know of the processes that torchrun starts."""
+"""The processes that torchrun starts, as far as the command line needs them."""
 
 import contextlib
 import os

@@ -53,7 +53,7 @@ def tune_command(
         float | None,
         typer.Option(
             "--max-size-mb",
-            help="The largest model allowed, at 4 bytes a parameter.",
+            help="Largest allowed model in MB, with 4 bytes per parameter.",
             min=0.001,
         ),
     ] = None,
@@ -67,7 +67,7 @@ def tune_command(
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Score by cross-validation with this many folds: for small data.",
+            help="Score by cross-validation with this many folds; for small data sets.",
             min=2,
         ),
     ] = None,
@@ -139,7 +139,7 @@ def show(result: dict[str, Any], path: Path, elapsed_s: float | None = None) -> 
         typer.echo(f"most important keys: {shares}")
     typer.echo(f"{path}: {best_line(result)}")
     typer.echo(
-        "this score is optimistic: the same rows picked the config; expect less on"
+        "this score is optimistic: the same rows selected the config; expect less on"
         " other rows"
     )
     typer.echo(f"train it with: rnncls train --config {path}")
@@ -150,7 +150,8 @@ def count_line(result: dict[str, Any], elapsed_s: float | None = None) -> str:
 
     Args:
         result: What `tune` returned.
-        elapsed_s: The seconds of this call, with what is no trial; None: not known.
+        elapsed_s: The seconds of this call, including those outside trials; None: not
+            known.
     """
     rows = result["trials"]
     counts = Counter(row["ended"] for row in rows)
@@ -158,7 +159,7 @@ def count_line(result: dict[str, Any], elapsed_s: float | None = None) -> str:
     plural = "s" if len(rows) > 1 else ""
     line = f"{len(rows):,} trial{plural} in {result['seconds']:.0f} s: {ends}"
     if result.get("num_cut_off"):
-        line += "; one more was cut off when the time was up, and does not count"
+        line += "; one more was stopped at the time limit and does not count"
     return line if elapsed_s is None else f"{line}; {elapsed_s:.0f} s in all"
 
 

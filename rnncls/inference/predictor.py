@@ -82,7 +82,7 @@ class Prediction:
 
     @property
     def has_no_known_word(self) -> bool:
-        """Whether the vocabulary has no token of the text, so that none could count."""
+        """Whether no token of the text is in the vocabulary."""
         return self.num_tokens is not None and self.num_tokens == self.num_unknown
 
     def top(self, k: int) -> list[tuple[str, float]]:
@@ -114,7 +114,7 @@ class Predictor:
         """
         if attention and not classifier.model.has_attention:
             raise ConfigError(
-                "the model has no attention to show: train one with --set"
+                "the model has no attention weights: train one with --set"
                 " 'model.pooling=[last,max,attention]'"
             )
         self.classifier = classifier
@@ -275,7 +275,7 @@ def _count_tokens(
 ) -> npt.NDArray[np.int64]:
     """Return how many tokens of each text were read, are unknown, and were cut off.
 
-    The `<unk>` that stands for a text without tokens is not counted.
+    The `<unk>` that replaces a text without tokens is not counted.
 
     Returns:
         [N, 3] int64.

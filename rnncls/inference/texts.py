@@ -1,4 +1,4 @@
-"""Texts from a Python program: what is accepted, and what is refused."""
+"""Check the texts that a Python program passes to the predictor."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any

@@ -158,7 +158,7 @@ def _disagreement_part(comparison: Comparison, names: Sequence[str]) -> Markup:
         [row.text, row.label, *row.predicted, f"{row.row:,}"]
         for row in comparison.disagreements
     ]
-    return html.table("Some of these rows", header, rows, num_texts=2 + len(names))
+    return html.table("Examples of these rows", header, rows, num_texts=2 + len(names))
 
 
 def _names(comparison: Comparison) -> list[str]:
@@ -221,7 +221,7 @@ def verdict(difference: float, p: float) -> str:
 
 
 def explain_difference(difference: Difference) -> str:
-    """Return what the rows on which two runs differ say, in at most 80 columns."""
+    """Describe the rows that only one of two runs classifies correctly."""
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"

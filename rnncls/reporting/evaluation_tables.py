@@ -101,7 +101,7 @@ def calibration_lines(calibration: CalibrationReport) -> list[str]:
 def class_tables(scores: Scores) -> list[Table]:
     """Return the scores of each class and the confusion matrix.
 
-    Of very many classes, return the best and the worst ones and the most confused pairs
+    With many classes, return the best and worst classes and the most confused pairs
     instead.
     """
     num_classes = len(scores.per_class)
@@ -225,7 +225,7 @@ def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
 
 
 def mistake_table(mistakes: list[Mistake]) -> Table:
-    """Return the most confident errors, a line each, cut at the edge of the screen."""
+    """Return the most confident errors, one per line, cut at the edge of the screen."""
     header = ["row", "label", "predicted", "prob", "text"]
     rows = [
         [f"{row.row:,}", row.label, row.predicted, f"{row.prob:.4f}", row.text]

@@ -113,9 +113,9 @@ def probs_line(probs: dict[str, float]) -> str:
 def legend(*, has_colors: bool) -> str:
     """Return what the marks mean."""
     meaning = (
-        "Blue tokens speak for it, orange tokens against it"
+        "Blue tokens support this label, orange tokens oppose it"
         if has_colors
-        else "Tokens with [+] to [+++] speak for it, with [-] to [---] against it"
+        else "Tokens with [+] to [+++] support this label, with [-] to [---] oppose it"
     )
     return f"{meaning}; a token with [?] is not in the vocabulary."
 
@@ -125,7 +125,7 @@ def occlusion_agreement(explanation: Explanation) -> str:
     tokens = explanation.tokens
     count = min(_NUM_COMPARED, len(tokens))
     if count == 1:
-        return f"By occlusion it is {signed(tokens[0].occlusion)}."
+        return f"Its occlusion value is {signed(tokens[0].occlusion)}."
     by_occlusion = sorted(
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )
@@ -259,7 +259,14 @@ def _class_shares(flag: Flag) -> str:
 
 def check_table(checks: Sequence[Check], title: str) -> Table:
     """Return how far each change moves the logits."""
-    header = ["changed", "from and to", "largest", "limit", "relabelled", ""]
+    header = [
+        "changed",
+        "from and to",
+        "max. difference",
+        "limit",
+        "labels changed",
+        "",
+    ]
     rows = [_check_row(check) for check in checks]
     table = plain_table(title, header, rows)
     table.columns[1].justify = table.columns[5].justify = "left"

@@ -7,7 +7,7 @@ Modules that other rooms use:
     classifier     `Classifier`: a network with all that it needs to read a text
     run            `Run`: a classifier, its config and its folder; load and save
     pretrained     the language model that a classifier starts from
-    data_check     has a run been trained on these validation or test rows?
+    data_check     check that a run was not trained on held-out rows
     metric_rows    metrics.jsonl
     progress       the progress bar
     tensorboard    the event files

@@ -1,7 +1,7 @@
-"""What a finished run was trained on, and whether it may help to train another run.
+"""Check that a finished run was not trained on the held-out rows of another run.
 
-A teacher or a language model that has been trained on rows which are for validation or
-testing here would make the scores look better than they are.
+A teacher or a language model that was trained on the validation or test rows of a new
+run would make the scores of that run too optimistic.
 """
 
 import logging
@@ -62,8 +62,8 @@ def check_not_trained_on(
 
     Raises:
         RunError: The run is not finished.
-        ConfigError: It has another split of the same file, or other files, or has read
-            one of these without its labels.
+        ConfigError: It has another split of the same file, or other files, or was
+            pretrained on one of these.
     """
     if not RunFolder(path).summary.is_file():
         raise RunError(f"{path}: not finished: resume it with --resume --out {path}")
@@ -79,13 +79,14 @@ def check_not_trained_on(
     )
     if train != their_train and may_differ:
         logger.info(
-            "%s was trained on another file: make sure that it has no validation row",
+            "%s was trained on another file: make sure that it does not contain the"
+            " validation rows",
             path,
         )
     elif not has_same_rows:
         raise ConfigError(
-            f"{path} may have seen the rows that are for validation or testing here:"
-            " train it on the same files, with the same data.label,"
+            f"{path} may have been trained on the validation or test rows of this"
+            " config: train it on the same files, with the same data.label,"
             " data.valid_fraction, data.test_fraction, data.split and data.split_seed"
             " (or seed)"
         )
@@ -111,6 +112,6 @@ def _check_unlabelled(
         if kind == "unlabelled" and (is_test or sha256 in labelled):
             role = "test" if is_test else "training or validation"
             raise ConfigError(
-                f"{path} has read {file} as data.unlabelled, which is the {role} file"
-                " here: pretrain without it"
+                f"{path} was trained on {file} (data.unlabelled), which is the {role}"
+                " file of this config: pretrain without it"
             )

@@ -1,10 +1,10 @@
 """The run folder: the name of every file in it, its lock, and where the newest run is.
 
     config.yaml              the resolved config              ┐
-    vocab.txt                one word a line                  │ these four predict,
+    vocab.txt                one word per line                │ these four predict,
     labels.json              the classes, in the model's order│ anywhere
     model.safetensors        the best epoch's weights         ┘
-    metrics.jsonl            one row a validation
+    metrics.jsonl            one row per validation
     summary.json             data, versions, scores; written last
     README.md                the model card
     last/state.safetensors   all that an exact resume needs
@@ -61,7 +61,7 @@ class RunFolder:
 
     @property
     def vocab(self) -> Path:
-        """The words, one a line."""
+        """The words, one per line."""
         return self.path / VOCAB
 
     @property
@@ -81,7 +81,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One row a validation."""
+        """One row per validation."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -124,7 +124,7 @@ class RunFolder:
 
     @property
     def label_issues(self) -> Path:
-        """Training rows whose label is likely wrong."""
+        """Training rows that are probably mislabelled."""
         return self.path / "label-issues.json"
 
     @property
@@ -145,7 +145,7 @@ class RunFolder:
     def results(self) -> list[Path]:
         """Return the existing files and folders that describe the current weights.
 
-        They are wrong as soon as the run is trained further.
+        They are outdated as soon as the run is trained further.
         """
         files = [self.summary, self.card, self.label_issues, self.label_issue_table]
         files += [self.bag_of_words, self.report()]
@@ -157,7 +157,7 @@ class RunFolder:
         """Delete the files that describe the current weights.
 
         Raises:
-            RunError: One cannot be deleted.
+            RunError: A file cannot be deleted.
         """
         for file in self.results():
             try:
@@ -193,7 +193,7 @@ class RunFolder:
         """Check that a new run can be written here.
 
         Raises:
-            ConfigError: It is a file, or a folder that is not empty.
+            ConfigError: The path is a file, or a folder that is not empty.
         """
         path = self.path
         if path.exists() and (path.is_file() or any(path.iterdir())):
@@ -222,7 +222,7 @@ class RunFolder:
 
 
 def find_owner(path: Path) -> Path | None:
-    """Return the run folder whose file a path is; None if it is no file of a run."""
+    """Return the run folder whose file a path is; None if no run has it."""
     folder = RunFolder(path.parent)
     files = {
         folder.config,
@@ -250,7 +250,7 @@ def claim_new_folder(stem: str, parent: Path) -> Path:
     """Create an empty folder STEM-DATE-TIME, which no other process gets as well.
 
     Raises:
-        RunError: It cannot be created.
+        RunError: The folder cannot be created.
     """
     name = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in itertools.count(1):
@@ -323,7 +323,7 @@ def find_run(path: Path | None) -> Path:
     """Return a run folder that has a trained model; by default the newest finished one.
 
     Raises:
-        RunError: There is none, or it has no trained model.
+        RunError: No such run exists, or it has no trained model.
     """
     chosen = RUNS_DIR / LATEST if path is None else path
     folder = RunFolder(chosen)

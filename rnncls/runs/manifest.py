@@ -33,7 +33,7 @@ class Manifest:
         """Return the manifest of these files of a run folder as they are now.
 
         Raises:
-            RunError: One is missing.
+            RunError: A file is missing.
         """
         return cls({name: (sha256_of(read_bytes(path / name)),) for name in names})
 
@@ -53,7 +53,7 @@ class Manifest:
         return cls(accepted)
 
     def to_metadata(self) -> dict[str, str | list[str]]:
-        """Return what stands under `files` in the metadata."""
+        """Return the value of `files` in the metadata."""
         files: dict[str, str | list[str]] = {}
         for name, checksums in self.accepted.items():
             files[name] = checksums[0] if len(checksums) == 1 else list(checksums)

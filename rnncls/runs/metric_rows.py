@@ -13,7 +13,7 @@ from rnncls.machine.files import read_bytes, sha256_of
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Append a row to a file of JSON lines.
 
-    The row is on the disk when this returns: the state that is saved next counts on it.
+    The row is on the disk when this returns: the state that is saved next relies on it.
 
     Raises:
         RunError: The disk is full, or the file cannot be written to.
@@ -38,7 +38,7 @@ def keep_rows(path: Path, num_rows: int, sha256: str) -> None:
         sha256: The checksum of these rows.
 
     Raises:
-        RunError: There are fewer rows, their checksum is another one, or the file
+        RunError: There are fewer rows, their checksum differs, or the file
             cannot be read or written to.
     """
     lines = _read_lines(path)

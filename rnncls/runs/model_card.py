@@ -18,12 +18,14 @@ Classes: {classes}.
 
 {files}
 
-{num_train_rows:,} rows were trained on, {num_valid_rows:,} picked the best epoch.
+Trained on {num_train_rows:,} rows; {num_valid_rows:,} validation rows selected the
+best epoch.
 
 ## Scores
 
 {scores}
-calibration. These rows picked the epoch, so a test file says more: `rnncls eval`.
+calibration. These rows selected the epoch, so the scores are optimistic.
+`rnncls eval` scores the test rows.
 
 {calibration}
 

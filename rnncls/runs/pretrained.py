@@ -39,7 +39,7 @@ def load_pretrained(text: TextSection, model: ModelSection) -> Pretrained:
 
     Raises:
         RunError: A file of the folder is missing or damaged.
-        ConfigError: It was made with other settings of the text or of the network.
+        ConfigError: It was pretrained with other settings of the text or the network.
     """
     path = Path(model.pretrained or "")
     if not RunFolder(path).language_model.is_file():

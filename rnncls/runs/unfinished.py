@@ -16,7 +16,7 @@ def find_unfinished(settings: Mapping[str, Any]) -> Path:
         settings: The values of the config, by section and key.
 
     Raises:
-        RunError: There is none.
+        RunError: There is no such run.
     """
     unfinished = []
     for path in RUNS_DIR.glob("*/"):

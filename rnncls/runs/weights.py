@@ -24,7 +24,7 @@ def save_model(path: Path, model: nn.Module, file: str = MODEL) -> None:
     """Save weights in a run folder, with a manifest of its config, words and labels.
 
     Raises:
-        RunError: One of these is missing, or the file cannot be written.
+        RunError: One of these files is missing, or the weights cannot be written.
     """
     manifest = Manifest.of(path, COMPANIONS[file])
     save_tensors(path / file, model.state_dict(), {"files": manifest.to_metadata()})
@@ -34,7 +34,7 @@ def save_temperature(path: Path, temperature: float) -> None:
     """Save the temperature beside the weights of a run, which do not change.
 
     Raises:
-        RunError: They are missing or damaged, or cannot be written.
+        RunError: The weights are missing or damaged, or cannot be written.
     """
     weights = RunFolder(path).model
     tensors, metadata = load_tensors(weights)
@@ -59,7 +59,7 @@ def load_run_config(path: Path) -> Config:
     """Load the config of a run folder.
 
     Raises:
-        RunError: It is missing, or this version of rnncls rejects it.
+        RunError: The file is missing, or this version of rnncls rejects it.
     """
     try:
         return load_config(RunFolder(path).config)
@@ -107,7 +107,7 @@ def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:
     """Remove the temperature from loaded tensors; return it, or 1 if there is none.
 
     Raises:
-        RunError: It is not a positive number.
+        RunError: The temperature is not a positive number.
     """
     temperature = tensors.pop(TEMPERATURE, torch.ones(()))
     if temperature.numel() != 1 or not 0.0 < temperature.item() < math.inf:
@@ -124,7 +124,7 @@ def load_weights(
     """Copy weights into a model.
 
     Raises:
-        RunError: They have other names or shapes than the model's.
+        RunError: The names or shapes of the weights are not those of the model.
     """
     try:
         model.load_state_dict(tensors)

@@ -96,7 +96,9 @@ def train_bag(
     Raises:
         RnnclsError: The config or the data is invalid, or the folder is not writable.
     """
-    logger.info("training a bag of words of the same embedding, kept in %s", path)
+    logger.info(
+        "training a bag of words with the same embedding size; it is saved in %s", path
+    )
     device = prepare_torch(
         config.device,
         config.seed,
@@ -121,8 +123,8 @@ def train_bag(
             unfinished.rename(path)
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be written: {error.strerror}: train a run with cell: none"
-            " elsewhere, and name it with --baseline"
+            f"{path}: cannot be written: {error.strerror}: train a run with"
+            " model.cell: none elsewhere, and give it with --baseline"
         ) from error
 
 

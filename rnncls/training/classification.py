@@ -41,7 +41,7 @@ class ClassificationTask:
         workers: Workers,
         processes: ProcessGroup,
     ) -> None:
-        """Take a model on its device, the data on the host, and who shares the work."""
+        """Take a model on its device, the data on the host, threads and processes."""
         self.section = section
         self.model = model
         self.data = data

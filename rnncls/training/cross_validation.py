@@ -2,9 +2,9 @@
 
 The rows are split into folds of about equal size with equal shares of the classes
 (scikit-learn's `StratifiedKFold`). For each fold a model is trained on the other folds,
-as `rnncls train` would do: with a vocabulary of its own, and with validation rows of
-its own that pick the best epoch. So no model has seen the rows it is scored on, nor
-their words.
+as `rnncls train` would do: with its own vocabulary, and with its own validation rows,
+which select the best epoch. No model was trained on the rows that it is scored on, nor
+knows their words from them.
 
 Shapes: N rows of the training file, C classes.
 """
@@ -58,7 +58,7 @@ class Fold:
         rows: [n] int64, row numbers in the training file, from 0.
         logits: [n, C] float32.
         scores: `accuracy`, `macro_f1` and `loss`, in nats, of these rows.
-        best_epoch: The epoch whose weights were used; other rows picked it.
+        best_epoch: The epoch whose weights were used; other rows selected it.
         train_s: Seconds of training.
     """
 
@@ -243,7 +243,7 @@ def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
     """Check that no model starts from weights that were trained on all rows.
 
     Raises:
-        ConfigError: One does.
+        ConfigError: A model starts from such weights.
     """
     for key, value in (
         ("train.teachers", train.teachers),
@@ -251,8 +251,8 @@ def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
     ):
         if value:
             raise ConfigError(
-                f"{key}: was trained on the rows of every fold, so the scores would be"
-                " too good: leave it out"
+                f"{key}: was trained on the rows of every fold, so the scores would"
+                " be too optimistic: leave it out"
             )
 
 

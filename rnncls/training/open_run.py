@@ -35,7 +35,7 @@ class OpenRun:
         *,
         may_change: bool,
     ) -> None:
-        """Remember what to write where."""
+        """Store the arguments; nothing is written yet."""
         self.is_resumed = False
         self._settings = settings
         self._path = path
@@ -60,7 +60,7 @@ class OpenRun:
             if not self._folder.has_no_checkpoint():
                 raise RunError(f"{self._path}: nothing to resume: has no {STATE}")
             logger.info(
-                "%s: nothing was saved here yet: the run starts at its beginning",
+                "%s: nothing was saved here yet: the run starts from the beginning",
                 self._path,
             )
             return False

@@ -104,12 +104,13 @@ def check_model_section(section: ModelSection) -> None:
     """Check that the network can be a language model.
 
     Raises:
-        ConfigError: It has no states, or its states have seen the words to predict.
+        ConfigError: It has no recurrent layer, or its states depend on the words to
+            predict.
     """
     if section.cell == "none":
         raise ConfigError(
-            "model.cell: none has no states to predict the next word from: use rnn,"
-            " lstm or gru"
+            "model.cell: none cannot predict the next word from the words before: use"
+            " rnn, lstm or gru"
         )
     mixes_directions = section.cell != "grid_lstm" and section.bidirectional
     if mixes_directions and section.num_layers > 1:

@@ -83,7 +83,10 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
         text = f"the data differs in {', '.join(sorted(names))}"
         differences.append(Difference("data", text))
     if _differs(saved.precision, present.precision):
-        text = f"it began in {saved.precision}, this machine uses {present.precision}"
+        text = (
+            f"it was trained in {saved.precision}, but this machine uses"
+            f" {present.precision}"
+        )
         differences.append(Difference("precision", text))
     if _differs(saved.words, present.words):
         text = "vocab.txt has other words than this version finds in the data"
@@ -121,7 +124,7 @@ def check_compatible(
     message = f"{path}: cannot resume exactly: "
     message += "; ".join(difference.text for difference in refused)
     if any(difference.can_be_accepted for difference in refused):
-        message += "; --with-changes resumes all the same"
+        message += "; --with-changes resumes anyway"
     if any(difference.part == "config" for difference in refused):
         raise ConfigError(message)
     raise RunError(message)
@@ -131,7 +134,7 @@ def check_config(settings: Mapping[str, Any], path: Path, *, may_change: bool) -
     """Check the config of a run to resume, before any data is read.
 
     Raises:
-        ConfigError: It differs from `settings`, and may not.
+        ConfigError: It differs from `settings` in a key that must not change.
         RunError: The config of the run is damaged.
     """
     saved = Snapshot(flatten(load_run_config(path).model_dump()))
@@ -155,7 +158,8 @@ def restore_trainer(
         Whether the data differs.
 
     Raises:
-        RunError: A file is missing or damaged, or something differs and may not.
+        RunError: A file is missing or damaged, or something differs that must be
+            the same.
     """
     metadata, folder = saved.metadata, RunFolder(path)
     differences = find_differences(

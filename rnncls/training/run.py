@@ -1,6 +1,6 @@
 """Train a classifier from a config to a run folder.
 
-`train` tells the story from top to bottom. The steps themselves are in
+`train` calls the stages one after another. The training step and the loop are in
 `rnncls.training.trainer`.
 """
 
@@ -103,7 +103,7 @@ def check_pretraining_data(
     """Check that the language model to start from was not trained on held-out rows.
 
     Raises:
-        RnnclsError: It may have been trained on validation or test rows.
+        RnnclsError: It may have been trained on rows for validation or testing.
     """
     folder = Path(section.pretrained or "")
     check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)

@@ -17,7 +17,7 @@ def lr_factor(
 
     Args:
         step: From 0 to `num_steps` - 1.
-        num_steps: Steps of the whole training.
+        num_steps: Steps of the complete training.
         schedule: The shape of the curve.
         warmup_fraction: In 0..1.
     """

@@ -116,7 +116,7 @@ def draw(
         space: The keys and their values.
     """
     values: dict[str, Value] = {}
-    for key, kind in space.items():  # model.cell stands before what hangs on it
+    for key, kind in space.items():  # model.cell precedes the keys that need it
         if key in _OF_THE_RECURRENT_LAYER and values.get("model.cell", cell) == "none":
             continue
         if isinstance(kind, Choice):

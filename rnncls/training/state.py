@@ -19,7 +19,7 @@ class TrainerState(BaseModel):
 
 
 def add_prefix(part: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the state of a part with the names that it has in the whole state."""
+    """Return the state of a part with the names that it has in the complete state."""
     return {f"{part}.{name}": value for name, value in state.items()}
 
 

@@ -46,7 +46,7 @@ def check_journal(path: Path) -> None:
     """Check that a folder holds a search that can be resumed.
 
     Raises:
-        RunError: It holds none.
+        RunError: The folder has no such search.
     """
     if not (path / JOURNAL).is_file():
         raise RunError(f"{path}: nothing to resume: has no {JOURNAL}")

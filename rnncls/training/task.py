@@ -1,4 +1,4 @@
-"""What a training is for: the part of a training step that depends on the task.
+"""The interface of a training task: what a training step needs to know about it.
 
 `ClassificationTask` and `LanguageModelTask` implement it.
 """

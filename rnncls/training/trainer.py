@@ -54,7 +54,7 @@ class Trainer(Generic[M]):
         elapsed_s: The seconds of training in these epochs.
         epoch_s: The seconds of training in the current epoch.
         best_score: The best validation score so far.
-        best_epoch: The epoch that it is from; 0 before the first.
+        best_epoch: The epoch of that score; 0 before the first validation.
     """
 
     def __init__(
@@ -267,8 +267,8 @@ class Trainer(Generic[M]):
         This waits for these steps. It looks at all steps since the last check.
 
         Raises:
-            DivergedError: One is not; names the rows of its batch in the training file,
-                from 1.
+            DivergedError: A loss or gradient is not finite. The message names the rows
+                of its batch in the training file, from 1.
         """
         step = self.epoch_sums.gradients.find_bad_step()
         if step is None:

@@ -121,8 +121,8 @@ class Tuner:
         """Run trials until the budget is used up or the user stops the search.
 
         A trial that is cut short by either does not count, nor does a model that was
-        too large to train. The first trial always ends, however long it takes, so that
-        there is a score to compare with.
+        too large to train. The first trial is always completed, however long it takes,
+        so that there is a score to compare with.
         """
         ends = [trial.user_attrs["ended"] for trial in self.finished()]
         num_scored = sum(end != TOO_LARGE for end in ends)

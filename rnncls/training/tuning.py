@@ -105,7 +105,7 @@ def check_config(model: ModelSection, train: TrainSection) -> None:
     """Check that the sections do not fix shapes or words that the search would change.
 
     Raises:
-        ConfigError: They do.
+        ConfigError: A key fixes them.
     """
     fixed_by = {
         "train.teachers": train.teachers,

@@ -19,7 +19,7 @@ def test_a_text_is_explained_with_its_figures_and_what_they_mean(cli: Cli) -> No
     exit_code, stdout, stderr = cli("explain", TEXT)
     assert (exit_code, stderr) == (0, "")
     assert stdout.startswith("sport ")
-    assert "Why sport? Tokens with [+] to [+++] speak for it" in stdout
+    assert "Why sport? Tokens with [+] to [+++] support this label" in stdout
     assert "rovers[+++]" in stdout
     assert "Strongest contributions of 3 tokens" in stdout
     assert "contributions of all words explain" in " ".join(stdout.split())
@@ -277,9 +277,7 @@ def test_a_stream_can_leave_a_text_early(cli: Cli, one_way: str) -> None:
 def test_a_stream_refuses_a_run_that_reads_from_both_ends(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("stream", stdin=b"oslo\n")
     assert (exit_code, stdout) == (2, "")
-    assert stderr.startswith(
-        "error: model.bidirectional: this run reads each text from both ends"
-    )
+    assert stderr.startswith("error: model.bidirectional: this run is bidirectional")
 
 
 def test_a_stream_that_is_no_utf8_leaves_with_3(cli: Cli, one_way: str) -> None:
@@ -306,9 +304,11 @@ def test_an_ending_that_is_no_form_of_the_output_is_refused(
 def test_what_was_not_read_is_said(cli: Cli, options: list[str]) -> None:
     for text in ("", "zzqx qwrt"):
         done = cli("explain", text, *options)
-        assert "no word that the vocabulary knows" in " ".join(done.stdout.split())
+        assert "No word of the text is in the vocabulary" in " ".join(
+            done.stdout.split()
+        )
         (line,) = cli("explain", text, "--json", *options).stdout.splitlines()
-        assert "no word" in json.loads(line)["note"]
+        assert "No word" in json.loads(line)["note"]
     (line,) = cli("explain", "oslo", "--json", *options).stdout.splitlines()
     assert json.loads(line)["note"] == ""
     long = "oslo " * 300

@@ -121,4 +121,7 @@ def test_runs_of_different_rows_are_refused(cli: Cli) -> None:
     )
     exit_code, _, stderr = cli("gradient", "runs/toy", "runs/other")
     assert exit_code == 2
-    assert "runs/other: has its rows from other.csv, runs/toy from toy.csv" in stderr
+    assert (
+        "runs/other: its rows are from other.csv, those of runs/toy are from toy.csv"
+        in " ".join(stderr.split())
+    )

@@ -75,7 +75,7 @@ def test_gates_refuse_a_layer_and_a_cell_that_they_cannot_show(
     for arguments in (["gates", TEXT, "--run"], ["flags"]):
         done = cli(*arguments, str(tmp_path / "bag"))
         assert done.exit_code == 2
-        assert "model.cell: none cannot be looked into" in done.stderr
+        assert "model.cell: none has no gates that can be shown" in done.stderr
 
 
 def test_flags_are_ranked_with_their_words(cli: Cli) -> None:

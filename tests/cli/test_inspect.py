@@ -55,7 +55,7 @@ def test_a_page_is_written_beside_what_is_printed(cli: Cli) -> None:
 def test_the_help_says_that_test_rows_are_read_and_select_nothing(cli: Cli) -> None:
     words = " ".join(cli("inspect", "--help").stdout.replace("│", " ").split())
     assert "The test rows are read too" in words
-    assert "they select nothing" in words
+    assert "They select neither a model nor a setting" in words
 
 
 def test_a_wrong_file_leaves_with_3(cli: Cli) -> None:

@@ -95,7 +95,7 @@ def test_the_picture_is_written(cli: Cli) -> None:
     [
         (
             ["runs/toy", "--baseline", "runs/toy"],
-            "runs/toy: has the cell lstm: a bag of words has none",
+            "runs/toy: has model.cell: lstm; expected a bag of words",
         ),
         (
             ["--baseline", "runs/toy", "--set", "train.lr=0.1"],

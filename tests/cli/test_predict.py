@@ -134,7 +134,7 @@ def test_an_odd_text_is_one_line_of_json_that_holds_it(cli: Cli, text: str) -> N
 def test_attention_needs_a_model_that_has_it(cli: Cli) -> None:
     done = cli("predict", "--attention", "rovers meet oslo")
     assert done.exit_code == 2
-    assert "has no attention to show" in done.stderr
+    assert "has no attention weights" in done.stderr
     assert (
         cli("predict", "--attention", "--input", "a.txt", "--output", "b.csv").exit_code
         == 2
@@ -403,7 +403,7 @@ def test_texts_come_from_one_place(cli: Cli, arguments: list[str]) -> None:
 def test_json_and_output_together_are_refused(cli: Cli) -> None:
     outcome = cli("predict", "--input", "toy.csv", "--output", "out.csv", "--json")
     assert outcome.exit_code == 2
-    assert "the ending of --output names its form" in outcome.stderr
+    assert "the ending of --output decides the format" in outcome.stderr
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_top_k_is_refused_where_it_would_do_nothing(
 def test_a_dash_among_texts_is_refused(cli: Cli) -> None:
     outcome = cli("predict", "-", "a text")
     assert outcome.exit_code == 2
-    assert "give it alone" in outcome.stderr
+    assert "give no other text" in outcome.stderr
 
 
 def test_output_goes_through_a_link_and_leaves_it_one(cli: Cli) -> None:

@@ -300,7 +300,7 @@ def test_a_run_is_not_resumed_with_another_config(
         2,
         (
             "error: runs/a: cannot resume exactly: the config differs in train.lr;"
-            " --with-changes resumes all the same\n"
+            " --with-changes resumes anyway\n"
         ),
     )
 

@@ -152,13 +152,13 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(
         "3 trials in 10 s: 2 completed, 1 diverged",
         "most important keys: train.lr 75%, model.cell 25%",
         "tuning/best.yaml: trial 2, loss 0.4000 of 1,200 rows",
-        "this score is optimistic: the same rows picked the config; expect less on"
+        "this score is optimistic: the same rows selected the config; expect less on"
         " other rows",
         "train it with: rnncls train --config tuning/best.yaml",
     ]
     assert count_line({**result, "num_cut_off": 1}, 64.2) == (
-        "3 trials in 10 s: 2 completed, 1 diverged; one more was cut off when the time"
-        " was up, and does not count; 64 s in all"
+        "3 trials in 10 s: 2 completed, 1 diverged; one more was stopped at the time"
+        " limit and does not count; 64 s in all"
     )
 
 

@@ -263,7 +263,7 @@ def test_attention_is_of_each_token_that_was_read() -> None:
 
 
 def test_attention_of_a_model_without_it_is_refused(predictor: Predictor) -> None:
-    with pytest.raises(ConfigError, match="the model has no attention to show"):
+    with pytest.raises(ConfigError, match="the model has no attention weights"):
         Predictor(predictor.classifier, torch.device("cpu"), attention=True)
 
 

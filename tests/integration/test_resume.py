@@ -163,7 +163,7 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
     with caplog.at_level("INFO"):
         train(config, find_unfinished(config.model_dump()), resume=True)
     assert (
-        "runs/one: nothing was saved here yet: the run starts at its beginning"
+        "runs/one: nothing was saved here yet: the run starts from the beginning"
         in caplog.text
     )
     assert RunFolder(Path("runs/one")).summary.exists()
@@ -238,8 +238,7 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     with pytest.raises(
         ConfigError,
         match=(
-            r"differs in train\.batch_size, train\.lr; --with-changes resumes all the"
-            r" same"
+            r"differs in train\.batch_size, train\.lr; --with-changes resumes anyway"
         ),
     ):
         train(changed, Path("run"), resume=True)
@@ -455,7 +454,10 @@ def change_state(path: Path, **change: str) -> None:
 
 def test_another_precision_is_refused(make_config: MakeConfig, toy_run: Path) -> None:
     change_state(toy_run, precision="torch.bfloat16")
-    message = r"it began in torch\.bfloat16, this machine uses torch\.float32; --with-"
+    message = (
+        r"it was trained in torch\.bfloat16, but this machine uses torch\.float32;"
+        " --with-"
+    )
     with pytest.raises(RunError, match=message):
         train(make_config(), toy_run, resume=True)
     train(make_config(), toy_run, resume=True, may_change=True)
@@ -470,7 +472,10 @@ def test_all_differences_are_in_one_error(
     with pytest.raises(RunError) as raised:
         train(make_config(), toy_run, resume=True)
     message = str(raised.value)
-    parts = ("the data differs in files.train.sha256", "it began in torch.bfloat16")
+    parts = (
+        "the data differs in files.train.sha256",
+        "it was trained in torch.bfloat16",
+    )
     for part in (*parts, "vocab.txt has other words", "--with-changes"):
         assert part in message
 

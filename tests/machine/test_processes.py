@@ -315,7 +315,7 @@ def test_one_process_tells_the_result(work: Work) -> None:
         ("taken", 2, "error: out/one: already exists"),
         ("one GPU", 5, "error: cuda:99: this machine has 0 CUDA devices"),
         ("stdin", 2, "error: --input: several processes cannot share stdin or a pipe"),
-        ("attention", 2, "error: --attention: is work for one process"),
+        ("attention", 2, "error: --attention: works in one process only"),
         ("eval", 2, "error: eval: runs in one process only"),
     ],
 )

@@ -39,7 +39,7 @@ SUMMARY: dict[str, Any] = {
         "one direction,\n1,234,567 parameters",
         "Classes: sport, world.",
         "- train: `toy.csv`, 120,000 rows",
-        "114,000 rows were trained on, 6,000 picked the best epoch.",
+        "Trained on 114,000 rows; 6,000 validation rows selected the\nbest epoch.",
         (
             "Validation, epoch 3 of 5: accuracy 91.24%\n(95% interval 90.50% to"
             " 91.93%), macro-F1 90.13%, loss 0.2346"

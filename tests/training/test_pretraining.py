@@ -123,7 +123,7 @@ def test_another_split_of_the_same_file_is_refused(
     for override in ("seed=1", "data.valid_fraction=0.3"):
         with pytest.raises(
             ConfigError,
-            match="may have seen the rows that are for validation or testing here",
+            match="may have been trained on the validation or test rows",
         ):
             train(make_config(f"model.pretrained={pretrained}", override), Path("run"))
     train(
@@ -145,7 +145,7 @@ def test_other_labels_of_the_same_file_draw_other_rows_and_are_refused(
     toy_csv.write_text(f"{header},other\n{text}\n", encoding="utf-8")
     pretrain(make_config(*QUICK, *overrides), Path("pretrained"))
     with pytest.raises(
-        ConfigError, match=r"may have seen the rows .* the same data\.label"
+        ConfigError, match=r"may have been trained on .* the same data\.label"
     ):
         train(
             make_config("model.pretrained=pretrained", *overrides, "data.label=other"),
@@ -162,7 +162,7 @@ def test_a_language_model_that_has_read_a_labelled_file_is_refused(
     toy_csv.write_text("\n".join(rows[:-10]), encoding="utf-8")
     pretrain(make_config(*QUICK, "data.unlabelled=[more.csv]"), Path("pretrained"))
     with pytest.raises(
-        ConfigError, match=r"^pretrained has read more\.csv as data\.unlabelled"
+        ConfigError, match=r"^pretrained was trained on more\.csv \(data\.unlabelled\)"
     ):
         train(
             make_config("model.pretrained=pretrained", f"{key}=more.csv"), Path("run")
@@ -342,7 +342,7 @@ def test_an_unfinished_language_model_is_no_run_to_resume(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.cell=none", r"model\.cell: none has no states"),
+        ("model.cell=none", r"model\.cell: none cannot predict"),
         (
             "model.num_layers=2",
             (

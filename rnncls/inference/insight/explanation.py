@@ -112,7 +112,8 @@ class Explanation:
         opposing = self._quote_strongest(sign=-1)
         verdict = f"The probability of {self.label} is {self.probs[self.label]:.1%}."
         evidence = (
-            f"Words that speak for {self.label}: {supporting}; against it: {opposing}."
+            f"Words that support {self.label}: {supporting}; words that oppose it:"
+            f" {opposing}."
         )
         return f"{verdict} {evidence} {self._describe_sum()}"
 

@@ -60,8 +60,8 @@ def encoder_of(model: TextClassifier) -> Encoder:
     if model.encoder is None:
         reason = "it has no recurrent layer"
     raise ConfigError(
-        f"model.cell: {model.section.cell} cannot be looked into ({reason}); rnn, lstm"
-        " and gru can"
+        f"model.cell: {model.section.cell} has no gates that can be shown ({reason}):"
+        " use a run with rnn, lstm or gru"
     )
 
 

@@ -12,8 +12,8 @@ def describe_reading(classifier: Classifier, text: str) -> str:
     notes = []
     if (token_ids == UNK_ID).all():
         notes.append(
-            "The text has no word that the vocabulary knows, so the prediction says"
-            " nothing about it."
+            "No word of the text is in the vocabulary, so the prediction does not"
+            " depend on its words."
         )
     num_cut = 0
     if tokenized.num_cut is not None:

@@ -42,8 +42,8 @@ class PrefixReader:
         """
         if not reads_one_way(model.section):
             raise ConfigError(
-                "model.bidirectional: this run reads each text from both ends, so there"
-                " is no prediction before the end: train one with --set"
+                "model.bidirectional: this run is bidirectional, so it cannot predict"
+                " before the end of a text: train a run with --set"
                 " model.bidirectional=false, or use 'rnncls explain --trajectory'"
             )
         self._model = model
@@ -64,15 +64,15 @@ class PrefixReader:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The verdict after every token of a text.
+    """The prediction after every token of a text.
 
     Attributes:
         text: The text as it was given.
         labels: The C classes.
         tokens: The T tokens.
-        probs: [T][C], the probability of each class once so many tokens were read.
-        is_reread: Whether each beginning was read anew, because the model reads from
-            both ends.
+        probs: [T][C], the probability of each class after each token.
+        is_reread: Whether each prefix was classified separately, because the model is
+            bidirectional.
     """
 
     text: str

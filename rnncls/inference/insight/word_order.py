@@ -1,11 +1,12 @@
 """How much a prediction depends on word order.
 
-Each row is classified with its words as written, reversed, sorted and shuffled. Beside
-these stands a bag of words, the mean of the word vectors, which cannot see the order. A
-network cannot use the order of sorted or shuffled words either. The best of these three
-is compared with the rows as written. The difference is an upper bound of what word
-order is worth on this data, because the network has not learned to do without it. The
-network may also be better than a bag of words for other reasons.
+Each row is classified with its words as written, reversed, sorted and shuffled. The
+same rows are also classified by a bag of words, the mean of the word vectors, which
+does not depend on the order. A network cannot use the order of sorted or shuffled words
+either. The best of these three is compared with the rows as written. The difference is
+an upper bound of what word order is worth on this data, because the network has not
+learned to do without it. The network may also be better than a bag of words for other
+reasons.
 
 Shapes: N texts, M tokens in all of them, V words.
 """
@@ -122,7 +123,10 @@ def compare_with_bag(
     """
     cell = bag.config.model.cell
     if cell != "none":
-        raise ConfigError(f"{bag.path}: has the cell {cell}: a bag of words has none")
+        raise ConfigError(
+            f"{bag.path}: has model.cell: {cell}; expected a bag of words"
+            " (model.cell: none)"
+        )
     rows, origin = _load_rows(run, split, use_cache=use_cache)
     bag_rows, bag_origin = _load_rows(bag, split, use_cache=use_cache)
     classifier = run.classifier
@@ -277,8 +281,8 @@ def _describe_worth(best: WordOrderResult) -> str:
         return f"{without}: order is worth at most {points:.1f} points ({interval})."
     if high < 0:
         return (
-            f"{without}, {-points:.1f} points more than with it ({interval}): the run's"
-            " use of word order does harm."
+            f"{without}, {-points:.1f} points more than with it ({interval}): word"
+            " order makes this run worse."
         )
     return (
         f"{without}: no measurable benefit from word order, {points:+.1f} points"

@@ -26,8 +26,8 @@ class BareCell:
         self.embedding_dim = section.embedding_dim
         if section.cell not in CELLS:
             raise ConfigError(
-                f"model.cell: {section.cell} is no cell of torch.nn to compare with:"
-                f" use {', '.join(CELLS)}"
+                f"model.cell: {section.cell} has no counterpart in torch.nn to"
+                f" compare with: use {', '.join(CELLS)}"
             )
         self.device = device
         self.cell = Encoder(section).rnn.to(device)

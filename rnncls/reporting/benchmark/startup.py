@@ -46,7 +46,7 @@ def benchmark_startup(
 def compare_commands(
     command: Sequence[str], baseline: Sequence[str], num_pairs: int = 7
 ) -> tuple[float, float, float]:
-    """Run two commands in turn, as whole processes.
+    """Run two commands in turn, each in its own process.
 
     Returns:
         The median seconds of each, and the median ratio of the first to the second.

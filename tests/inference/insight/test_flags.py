@@ -104,7 +104,7 @@ def test_flags_need_a_cell_with_units() -> None:
         np.array([0]),
         np.arange(len([0])),
     )
-    with pytest.raises(ConfigError, match="none cannot be looked into"):
+    with pytest.raises(ConfigError, match="none has no gates that can be shown"):
         find_flags(run, split)
 
 

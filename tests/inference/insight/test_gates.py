@@ -134,7 +134,7 @@ def test_a_trace_says_what_it_means(cell: str, kept: str) -> None:
 def test_a_cell_without_such_gates_is_refused_by_name(cell: str) -> None:
     with pytest.raises(
         ConfigError,
-        match=rf"model\.cell: {cell} cannot be looked into .* rnn, lstm and gru can",
+        match=rf"model\.cell: {cell} has no gates .* use a run with rnn, lstm or gru",
     ):
         trace_gates(build(cell), "oslo")
 

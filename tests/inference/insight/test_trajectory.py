@@ -218,7 +218,7 @@ def test_a_text_is_left_once_a_label_is_probable_enough() -> None:
 
 def test_a_stream_refuses_a_model_that_reads_from_both_ends_by_name() -> None:
     with pytest.raises(
-        ConfigError, match=r"model\.bidirectional: .* reads each text from both ends"
+        ConfigError, match=r"model\.bidirectional: .* is bidirectional, so it cannot"
     ):
         Stream(build(bidirectional=True))
 

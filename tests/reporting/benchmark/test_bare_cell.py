@@ -27,7 +27,7 @@ def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
 def test_a_cell_that_torch_does_not_have_is_refused(cell: str) -> None:
     with pytest.raises(
         ConfigError,
-        match=f"model.cell: {cell} is no cell of torch.nn to compare with: use rnn",
+        match=f"model.cell: {cell} has no counterpart in torch.nn .*: use rnn",
     ):
         BareCell(ModelSection.model_validate({"cell": cell}), CPU)
 
