@@ -18,6 +18,9 @@ DeviceOption = Annotated[
     str, typer.Option(help="Measure on auto, cpu, cuda, cuda:N or mps.")
 ]
 
+ALL_DIGITS_FROM = 100
+"""From this value on, all digits before the decimal point are shown."""
+
 app = typer.Typer(
     help="Measure the speed of training, prediction and start-up.", no_args_is_help=True
 )
@@ -101,5 +104,15 @@ def _show(result: dict[str, Any], *, json_: bool) -> None:
         typer.echo(json.dumps(result))
         return
     for key, value in result.items():
-        shown = f"{value:,.3f}" if isinstance(value, float) else value
-        typer.echo(f"{key:<24}{shown}")
+        typer.echo(f"{key:<24}{format_figure(value)}")
+
+
+def format_figure(value: object) -> str:
+    """Return a figure with three significant digits, a range as its two ends."""
+    if isinstance(value, list | tuple):
+        return " to ".join(map(format_figure, value))
+    if not isinstance(value, float):
+        return str(value)
+    if value >= ALL_DIGITS_FROM:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

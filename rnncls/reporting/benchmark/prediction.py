@@ -1,6 +1,7 @@
 """`rnncls benchmark predict`: the speed of prediction, compared with the bare cell."""
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from rnncls.inference.predictor import Predictor
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.seeds import seed_everything
 from rnncls.reporting.benchmark.bare_cell import BareCell
+from rnncls.reporting.benchmark.latency import NUM_TIMED, measure_latency
 from rnncls.reporting.benchmark.speed_ratio import (
     Rows,
     SpeedRatio,
@@ -31,6 +33,9 @@ from rnncls.text.tokenizer import join_texts, tokenize_stream
 from rnncls.training.initialization import build_model
 
 TEXTS_PER_PAIR, NUM_PAIRS = 32_768, 5
+TOKENS_PER_PAIR = 1 << 20
+"""A small data set is repeated until it has as many texts, or tokens: shorter pieces of
+work measure how threads start, not how fast they predict."""
 
 
 def benchmark_prediction(
@@ -50,8 +55,24 @@ def benchmark_prediction(
     classifier = Classifier(settings.text, data.vocab, data.label_names, model)
     predictor = Predictor(classifier, device)
     texts = _read_training_texts(settings.data)
+    latency = measure_latency(predictor.predict, spread_evenly(texts))
+    encoded = _encode(texts, classifier)
+    texts = texts * count_repeats(encoded)
     speed = compare_prediction(predictor, texts, _encode(texts, classifier))
-    return describe_machine(device) | asdict(speed)
+    return describe_machine(device) | asdict(speed) | asdict(latency)
+
+
+def spread_evenly(texts: list[str]) -> list[str]:
+    """Return at most `NUM_TIMED` texts, evenly spaced."""
+    return texts[:: max(len(texts) // NUM_TIMED, 1)][:NUM_TIMED]
+
+
+def count_repeats(texts: EncodedTexts) -> int:
+    """Return how often texts are repeated, so that a pair has enough of them."""
+    num_tokens = max(int(texts.lengths.sum()), 1)
+    by_texts = math.ceil(TEXTS_PER_PAIR / len(texts))
+    by_tokens = math.ceil(TOKENS_PER_PAIR / num_tokens)
+    return min(by_texts, by_tokens)
 
 
 def _read_training_texts(section: DataSection) -> list[str]:
