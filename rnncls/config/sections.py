@@ -136,11 +136,12 @@ class TextSection(Section):
     tokenizer: Literal["basic_english", "whitespace"] = "basic_english"
     """`basic_english`: torchtext's tokenizer, which lowercases and splits off
     punctuation. `whitespace`: for text that is already tokenised."""
-    clean: bool | Literal["html"] = True
+    clean: bool | Literal["html"] = "html"
     """`html`: remove known HTML tags and decode known entities (`<br />`, `&amp;`); all
     else stays, such as `vector<int>` and `#1042;`. `true`: for AG News, also repair
     broken entities (`#39;` `quot;` `&lt;b&gt;`) and remove all that looks like a tag.
-    `false`: nothing. `rnncls init` writes `html` or `false`, by what the texts show."""
+    `false`: nothing. A config without this key has `true` for a built-in data set and
+    `html` for your own files."""
     mark_case: bool = False
     """Insert the token `xxup` before a word in capitals and `xxmaj` before a word with
     a first capital, because `basic_english` lowercases all words. Similar to fastai
@@ -353,6 +354,19 @@ class Config(Section):
     model: ModelSection = ModelSection()
     train: TrainSection = TrainSection()
     pretrain: PretrainSection = PretrainSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_cleaning(cls, values: Any) -> Any:
+        """Set `text.clean`, if it is missing, to `true` for a built-in data set."""
+        if not isinstance(values, dict):
+            return values
+        data, text = values.get("data"), values.get("text", {})
+        if not isinstance(data, dict) or not isinstance(text, dict) or "clean" in text:
+            return values
+        if data.get("name") is None:
+            return values
+        return {**values, "text": {**text, "clean": True}}
 
     @property
     def data_settings(self) -> DataSettings:

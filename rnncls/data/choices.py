@@ -52,7 +52,12 @@ _SPLIT_RULES = (
 )
 _DROPOUT = 0.5
 _LENGTH_PERCENTILE = 99
-_MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 16, 512, 8
+_MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 32, 512, 8
+_HEADROOM = 1.5
+"""New texts may be longer than those seen. Unused room costs nothing: a batch is as
+long as its longest text."""
+_MAX_OUTLIER = 2
+"""A text longer than this many times the 99th percentile is an outlier."""
 _MIN_COVERAGE = 0.8
 """The share of tokens that must have a vector, so that vectors are used."""
 _IMBALANCE = 3
@@ -154,14 +159,17 @@ def _can_split_texts(data: dict[str, Any], labels: Ints, text_ids: Ints) -> bool
 
 
 def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
-    median, longest = np.percentile(
+    median, nearly_longest = np.percentile(
         stats.lengths, [50, _LENGTH_PERCENTILE], method="inverted_cdf"
     ).tolist()
+    longest = int(stats.lengths.max())
+    max_tokens = _choose_max_tokens(nearly_longest, longest)
     choices = [
         Choice(
             "text.max_tokens",
-            _choose_max_tokens(longest),
-            f"median {median} tokens; 99% of the texts have at most {longest}",
+            max_tokens,
+            f"median {median} tokens, 99% at most {nearly_longest}, longest {longest};"
+            f" {_explain_max_tokens(max_tokens, longest)}",
         ),
         Choice("text.clean", "html" if stats.is_html else False, _explain_clean(stats)),
         Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"),
@@ -186,10 +194,22 @@ def _explain_clean(stats: DatasetStats) -> str:
     return f"no HTML in {stats.num_sampled:,} texts"
 
 
-def _choose_max_tokens(longest: int) -> int:
-    """Return the next multiple of 8, within limits."""
-    rounded = math.ceil(longest / _MAX_TOKENS_STEP) * _MAX_TOKENS_STEP
+def _choose_max_tokens(nearly_longest: int, longest: int) -> int:
+    """Return a length with room for longer texts than those seen, within limits.
+
+    Args:
+        nearly_longest: The 99th percentile of the lengths.
+        longest: The largest length; an outlier is not followed.
+    """
+    wanted = _HEADROOM * min(longest, _MAX_OUTLIER * nearly_longest)
+    rounded = math.ceil(wanted / _MAX_TOKENS_STEP) * _MAX_TOKENS_STEP
     return min(max(rounded, _MIN_MAX_TOKENS), _MAX_MAX_TOKENS)
+
+
+def _explain_max_tokens(max_tokens: int, longest: int) -> str:
+    if max_tokens < longest:
+        return "longer texts are cut here"
+    return "the rest is room for longer texts"
 
 
 def _choose_model(rule: _SizeRule) -> list[Choice]:

@@ -28,6 +28,7 @@ from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, quote_names
 from rnncls.data.source_files import Files, find_files
 from rnncls.machine.files import write_atomic
+from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
@@ -107,6 +108,7 @@ def draft_config(
     look_alikes = find_look_alikes(stats.classes)
     if look_alikes:
         notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
+    notes += _note_single_rows(stats.classes)
     document = _preamble(source, out, stats, has_test_file="test" in data)
     document += render(choose(data, stats))
     return Draft(document, parse_config(document, str(out)), stats, notes)
@@ -119,6 +121,14 @@ def save_draft(draft: Draft, out: Path) -> None:
         RunError: It cannot be written.
     """
     write_atomic(out, draft.text.encode("utf-8"))
+
+
+def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
+    """Return the note on classes with one row, if there are any."""
+    names = [name for name, num_rows in classes.items() if num_rows == 1]
+    if not names:
+        return []
+    return [f"one row only, so it is learnt but cannot be tested: {list_names(names)}"]
 
 
 def _describe_conversion(

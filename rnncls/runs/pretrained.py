@@ -8,7 +8,7 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import ModelSection, TextSection
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
-from rnncls.runs.weights import load_verified
+from rnncls.runs.weights import load_run_config, load_verified
 from rnncls.text.tokenizer import Settings
 from rnncls.text.vocab import Vocab
 
@@ -28,6 +28,25 @@ class Pretrained:
 
     vocab: Vocab
     weights: dict[str, torch.Tensor]
+
+
+def choose_cleaning(text: TextSection, earlier: Path) -> TextSection:
+    """Return the text section with `clean` as in an earlier run that continues.
+
+    A section that names `clean` stays as it is: what does not fit is an error later.
+
+    Args:
+        text: How texts are read.
+        earlier: The folder of a run to resume, which may not exist, or of the language
+            model to start from.
+
+    Raises:
+        RunError: The config of the earlier run is damaged.
+    """
+    has_run = RunFolder(earlier).config.is_file()
+    if "clean" in text.model_fields_set or not has_run:
+        return text
+    return text.replace(clean=load_run_config(earlier).text.clean)
 
 
 def load_pretrained(text: TextSection, model: ModelSection) -> Pretrained:

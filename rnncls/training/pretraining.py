@@ -15,6 +15,7 @@ from rnncls.machine.processes import SINGLE
 from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
+from rnncls.runs.pretrained import choose_cleaning
 from rnncls.runs.weights import load_vocab
 from rnncls.training.initialization import copy_vectors, explain_sizes, prepare_torch
 from rnncls.training.language_modeling import LanguageModelTask
@@ -49,6 +50,7 @@ def pretrain(
         RnnclsError: The config, the data, the device or the folder is wrong.
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
+    config = config.replace(text=choose_cleaning(config.text, path))
     with open_run(
         config.model_dump(),
         path,

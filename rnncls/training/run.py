@@ -15,7 +15,7 @@ from rnncls.data.datasets import find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.data_check import check_not_trained_on
-from rnncls.runs.pretrained import load_pretrained
+from rnncls.runs.pretrained import choose_cleaning, load_pretrained
 from rnncls.runs.weights import load_vocab
 from rnncls.text.display import list_names
 from rnncls.training.classification import build_classifier_trainer
@@ -49,6 +49,10 @@ def train(
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
+    earlier = path
+    if not resume and config.model.pretrained:
+        earlier = Path(config.model.pretrained)
+    config = config.replace(text=choose_cleaning(config.text, earlier))
     processes = init_process_group()
     with open_run(
         config.model_dump(), path, processes, resume=resume, may_change=may_change

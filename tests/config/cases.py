@@ -32,7 +32,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
     },
     "text": {
         "tokenizer": "basic_english",
-        "clean": True,
+        "clean": "html",
         "mark_case": False,
         "same_digits": False,
         "min_freq": 2,

@@ -205,13 +205,13 @@ def test_class_weights_can_be_a_mapping_of_names(
     [
         ("data: {name: ag_news}", True),
         ("data: {name: ag_news}\ntext: {clean: html}", "html"),
-        ("data: {train: a.csv}", True),
-        ("data: {train: a.csv}\ntext: {min_freq: 1}", True),
+        ("data: {train: a.csv}", "html"),
+        ("data: {train: a.csv}\ntext: {min_freq: 1}", "html"),
         ("data: {train: a.csv}\ntext: {clean: true}", True),
         ("data: {train: a.csv}\ntext: {clean: false}", False),
     ],
 )
-def test_a_config_without_a_cleaning_reads_texts_as_in_earlier_versions(
+def test_the_cleaning_depends_on_where_the_data_comes_from(
     text: str, *, clean: bool | str
 ) -> None:
     assert parse_config(text, "a.yaml").text.clean == clean

@@ -398,3 +398,29 @@ def test_an_entry_with_impossible_copies_is_replaced(text_ids: list[float]) -> N
     found = load("data.split=texts")
     assert_same(found, expected)
     np.testing.assert_array_equal(found.text_ids, expected.text_ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_used"),
+    [
+        ("plain words", True),
+        ("R&D", True),
+        ("R&amp;D", True),
+        ("x; y", True),
+        ("a<b>c", False),
+        ("a<b c", False),
+        ("&lt;b&gt;", False),
+        ("a #39; b", False),
+        ("C:\\new", False),
+    ],
+)
+def test_an_entry_of_the_earlier_cleaning_serves_a_file_without_markup(
+    text: str, *, is_used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("own.csv").write_text(f'text,label\n"{text}",a\nother,b\n', encoding="utf-8")
+    expected = load("text.clean=true")
+    if is_used:
+        monkeypatch.setattr(cache, "load_labelled", None)
+        assert_same(load("text.clean=html"), expected)
+    assert load("text.clean=html").texts.words is not None
+    assert len(entries()) == (1 if is_used else 2)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
@@ -236,8 +235,11 @@ def test_lengths_and_classes_are_those_of_the_file() -> None:
     drafted = draft_config("a.csv", OUT)
     assert drafted.stats.classes == {"a": 75, "b": 25}
     assert sorted(drafted.stats.lengths.tolist()) == list(range(1, 101))
-    assert np.percentile(np.arange(1, 101), 99, method="inverted_cdf") == 99
-    assert drafted.config.text.max_tokens == 104  # 99, up to the next multiple of 8
+    assert drafted.config.text.max_tokens == 152  # 1.5 times 100, a multiple of 8
+    assert (
+        "median 50 tokens, 99% at most 99, longest 100; the rest is room for longer"
+        in drafted.text
+    )
     assert drafted.config.train.monitor == "macro_f1"  # 75 rows are three times 25
 
 
@@ -278,6 +280,34 @@ def test_installed_vectors_are_used_where_they_know_the_words(
     drafted = draft_config("a.csv", OUT)
     assert drafted.stats.coverage == coverage
     assert (drafted.config.text.vectors is not None) == is_used
+
+
+@pytest.mark.parametrize(
+    ("lengths", "max_tokens", "reason"),
+    [
+        ([3, 4, 5], 32, "room for longer texts"),
+        ([30] * 20, 48, "room for longer texts"),
+        ([3] * 199 + [5], 32, "room for longer texts"),
+        ([20] * 199 + [35], 56, "room for longer texts"),
+        ([20] * 199 + [2_000], 64, "longer texts are cut here"),
+        ([900] * 20, 512, "longer texts are cut here"),
+    ],
+)
+def test_texts_longer_than_those_seen_are_read_too(
+    lengths: list[int], max_tokens: int, reason: str
+) -> None:
+    rows = [f"{'ab'[row % 2]},{'word ' * length}" for row, length in enumerate(lengths)]
+    write("a.csv", "\n".join(["label,text", *rows]) + "\n")
+    drafted = draft_config("a.csv", OUT)
+    assert drafted.config.text.max_tokens == max_tokens
+    assert reason in drafted.text
+
+
+def test_a_class_with_one_row_is_named() -> None:
+    rows = [f"{'ab'[row % 2]},text {row} here" for row in range(20)]
+    write("a.csv", "\n".join(["label,text", *rows, "rare,one of its kind"]) + "\n")
+    notes = draft_config("a.csv", OUT).notes
+    assert "one row only, so it is learnt but cannot be tested: 'rare'" in notes
 
 
 def test_copies_are_kept_together_and_their_number_is_said() -> None:

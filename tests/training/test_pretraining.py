@@ -22,6 +22,7 @@ from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.pretrained import load_pretrained
 from rnncls.runs.run import load_run
 from rnncls.runs.unfinished import find_unfinished
+from rnncls.runs.weights import load_run_config
 from rnncls.text.batching import Batch, assemble
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import build_language_model_trainer, pretrain
@@ -273,7 +274,7 @@ def test_a_run_from_a_pretrained_model_predicts_without_it(
         ),
         (
             "text.clean=false",
-            r"text\.clean: .* was pretrained with True, the config has False",
+            r"text\.clean: .* was pretrained with html, the config has False",
         ),
         (
             "text.mark_case=true",
@@ -495,3 +496,28 @@ def test_an_epoch_of_a_language_model_has_each_row_once(
     )
     rows = np.concatenate(trainer.planner.plan(0))
     assert sorted(rows) == list(range(len(data.train.texts)))
+
+
+@pytest.mark.parametrize("clean", ["true", "false", "html"])
+def test_a_classifier_reads_as_its_language_model_unless_its_config_says_how(
+    make_config: MakeConfig, tmp_path: Path, clean: str
+) -> None:
+    path = tmp_path / "lm"
+    pretrain(make_config(f"text.clean={clean}"), path)
+    config = make_config(f"model.pretrained={path}", "train.max_epochs=1")
+    assert "clean" not in config.text.model_fields_set
+    train(config, tmp_path / "run")
+    expected = make_config(f"text.clean={clean}").text.clean
+    assert load_run_config(tmp_path / "run").text.clean == expected
+
+
+@pytest.mark.parametrize("clean", ["true", "false"])
+def test_a_run_is_resumed_with_its_cleaning_where_the_config_names_none(
+    make_config: MakeConfig, tmp_path: Path, clean: str
+) -> None:
+    train(make_config(f"text.clean={clean}", "train.max_epochs=1"), tmp_path / "run")
+    config = make_config("train.max_epochs=1")
+    train(config, tmp_path / "run", resume=True)
+    config = make_config("text.clean=html", "train.max_epochs=1")
+    with pytest.raises(ConfigError, match=r"text\.clean"):
+        train(config, tmp_path / "run", resume=True)
