@@ -1,7 +1,7 @@
 """The experiments of the lesson: networks, training rows and test evaluation.
 
-A run that is finished, of the same config, is kept; one that was interrupted goes on
-where it stopped.
+A run that is finished, of the same config, is kept; one that was interrupted
+continues where it stopped.
 
 Shapes: N test rows, C classes.
 """

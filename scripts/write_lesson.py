@@ -2,7 +2,7 @@
 
 This script measures every figure in it.
 
-Finished runs are kept in the work folder, so that a second start goes on where the
+Finished runs are kept in the work folder, so that a second start continues where the
 first one stopped.
 
     scripts/lesson DATA_ROOT [--work runs/lesson] [--out docs] [--rows N]

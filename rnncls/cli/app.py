@@ -60,7 +60,7 @@ class _LazyGroup(TyperGroup):
         return self.commands.get(cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; say how to pass a text that looks like an option."""
+        """Run a command; explain how to pass a text that looks like an option."""
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -21,7 +21,7 @@ def torchrun_int(name: str) -> int:
 
 @contextlib.contextmanager
 def silence_other_ranks() -> Iterator[None]:
-    """Discard what a command prints, in every process but that of rank 0."""
+    """Discard what a command prints, in every process except that of rank 0."""
     if torchrun_int("RANK") == 0:
         yield
         return

@@ -89,12 +89,12 @@ class Comparison:
     Attributes:
         origin: The file, its checksum, the split and the number of rows.
         contenders: The runs.
-        differences: Each run but the first, compared with the first.
+        differences: Each run except the first, compared with the first.
         settings: The config keys that differ, with the value of each run.
         num_disagreements: Number of rows that only some of the runs get right.
         disagreements: Some of these rows. The rows where the fewest runs agree with
             the baseline come first.
-        mean_accuracy: Mean accuracy of all runs but the first.
+        mean_accuracy: Mean accuracy of all runs except the first.
         deviation: Their standard deviation; None for a single run.
     """
 

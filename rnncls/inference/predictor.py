@@ -151,7 +151,8 @@ class Predictor:
     ) -> Iterator[list[Prediction]]:
         """Yield what `stream` does in the main process; the others call `read_along`.
 
-        The processes take turns at the windows. Each must get all texts.
+        The windows are assigned to the processes in turn. Each process must get all
+        texts.
 
         Raises:
             DataError: The processes got different texts.

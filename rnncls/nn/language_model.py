@@ -32,7 +32,7 @@ MIN_TAIL_SIZE = 4
 """Smallest projection of a tail; each tail's is half as wide as the one before."""
 ROW_MULTIPLE = 64
 """The rows of a tail are padded to a multiple of this, because oneDNN compiles its
-bfloat16 products anew for each shape."""
+bfloat16 products again for each shape."""
 IGNORE_INDEX = -100
 """The target of positions without a next word, as in torch's `cross_entropy`."""
 

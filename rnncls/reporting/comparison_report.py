@@ -68,7 +68,7 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
-    """Return a verdict on each run but the first, and their mean accuracy."""
+    """Return a sentence on each run except the first, and their mean accuracy."""
     names = _names(comparison)
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
@@ -93,7 +93,7 @@ def setting_table(comparison: Comparison) -> Table:
 
 
 def disagreement_table(comparison: Comparison, limit: int) -> Table:
-    """Return some rows that only some of the runs get right, cut to the screen.
+    """Return examples of rows that only some runs classify correctly, cut to fit.
 
     Args:
         comparison: The comparison.

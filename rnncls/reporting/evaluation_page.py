@@ -70,7 +70,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """What a run folder says about its training.
+    """What a run folder contains about its training.
 
     Attributes:
         rows: The metric rows, one for each epoch.
@@ -85,7 +85,7 @@ class TrainingHistory:
 
 
 def load_history(path: Path) -> TrainingHistory:
-    """Load what a run folder says about its training, as far as it exists.
+    """Load what a run folder contains about its training; missing files are skipped.
 
     Raises:
         RunError: A file is damaged.
@@ -187,7 +187,7 @@ def save_report(
     Args:
         path: The file to write.
         result: The evaluation.
-        history: What the run folder says about the training.
+        history: What the run folder contains about the training.
         settings: The config of the run by section, which the page lists.
         pictures: What `plot_pictures` returned.
 

@@ -70,7 +70,7 @@ def unknown_label_lines(origin: dict[str, Any]) -> list[str]:
     """Return a line on the rows with unknown labels, if there are any.
 
     Args:
-        origin: What the evaluation says about its data.
+        origin: Where the rows of the evaluation are from.
     """
     unknown = [UnknownLabel(**values) for values in origin.get("unknown_labels", [])]
     if not unknown:

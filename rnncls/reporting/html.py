@@ -1,8 +1,8 @@
 """Self-contained HTML pages: one file, without scripts, fonts or external resources.
 
 A page is a list of parts, each made by a function of this module, which escapes every
-text. What a picture shows is also said in words or in a table beside it, for readers
-who cannot see it.
+text. Each picture is also described in words or by a table, for readers who cannot
+see it.
 """
 
 from base64 import b64encode

@@ -175,7 +175,7 @@ class RunFolder:
         return self.config.is_file() and self.vocab.is_file()
 
     def has_no_checkpoint(self) -> bool:
-        """Whether the folder has no files but those of a run before its first save."""
+        """Whether the folder has only the files of a run before its first save."""
         if not self.path.is_dir():
             return False
         before_first_save = {

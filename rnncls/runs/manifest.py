@@ -2,7 +2,7 @@
 
 The weights file, and the saved state, hold the SHA-256 of the config, the words and the
 labels that they were trained with. So one rename is enough to replace the weights by
-those of a better epoch, and a file of another run is found when the run is loaded.
+those of a better epoch, and a file from another run is detected when the run is loaded.
 """
 
 from collections.abc import Mapping, Sequence

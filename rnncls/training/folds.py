@@ -116,7 +116,7 @@ def hold_out(
     """Split off rows of the training file; return the training data and these rows.
 
     The rows are encoded with the vocabulary of the training data. The best epoch is
-    picked by `data.valid`, or by `data.valid_fraction` of the other rows.
+    selected by `data.valid`, or by `data.valid_fraction` of the other rows.
 
     Raises:
         DataError: Too few rows are left.

@@ -21,7 +21,7 @@ from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 
 
 class LanguageModelTask:
-    """Predict each word of a text but the first; see `Task` for the attributes."""
+    """Predict each word of a text except the first; see `Task` for the attributes."""
 
     weights_file = LANGUAGE_MODEL
 

@@ -9,7 +9,7 @@ probabilities, the cross-entropy of a text is
 The terms are summed over the batch; the trainer divides by the number of texts.
 Adversarial training and R-Drop add further cross-entropies. R-Drop and virtual
 adversarial training also add divergences, which need no label and have no weight.
-torch's `cross_entropy` weights each class of a target; here the whole text has the
+torch's `cross_entropy` weights each class of a target; here the complete text has the
 weight of its label. Otherwise label smoothing towards a class with a weight of fifty
 would outweigh the label of every other text.
 

@@ -1,4 +1,4 @@
-"""Optimisation of all weights but the embedding, by torch's own fused kernels.
+"""Optimise all weights except the embedding, with torch's own fused kernels.
 
 This calls the functions behind torch's optimisers. The optimiser classes import
 torch's compiler in their first step, which takes a second.
@@ -28,7 +28,7 @@ class NetworkOptimizer:
         """Start without any state.
 
         Args:
-            parameters: All weights but the embedding.
+            parameters: All weights except the embedding.
             lr_factors: The factor on the learning rate of each.
             name: `sgd`, `adam` or `adamw`.
             weight_decay: As torch's optimiser of that name uses it.

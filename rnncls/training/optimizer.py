@@ -66,7 +66,7 @@ class Model(Protocol):
         """Return all weights."""
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Return the weights of each layer but the embedding, the last layer first."""
+        """Return the weights by layer, without the embedding, the last layer first."""
 
 
 class Optimizer:

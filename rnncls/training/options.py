@@ -96,7 +96,7 @@ class TrainOptions:
         """Return the options for training a language model.
 
         Args:
-            section: The keys that pretraining has of its own.
+            section: The keys that only pretraining has.
             train: The keys that it shares with the training of a classifier.
         """
         optimizer = OptimizerOptions(

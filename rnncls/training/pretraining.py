@@ -139,7 +139,7 @@ def build_language_model(
         vectors: The pretrained word vectors, as `text.vectors` names them.
         data: For the vocabulary.
         is_fresh: Whether the embedding starts from pretrained vectors, if there are; a
-            resumed run has weights of its own.
+            resumed run loads its own weights.
 
     Raises:
         ConfigError: The network does not fit into memory, or the vectors are too wide.

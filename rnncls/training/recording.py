@@ -83,7 +83,7 @@ def _stop(trainer: Trainer[Any], epoch: int, path: Path) -> None:
 class SaveClock:
     """When to save within an epoch: every few minutes.
 
-    Saves are rarer if they would take more than `SHARE` of the time.
+    Saves are less frequent if they would take more than `SHARE` of the time.
     """
 
     SHARE = 0.02

@@ -1,6 +1,6 @@
 """Resume a training exactly: compare the saved run with this one, and restore it.
 
-What must be the same: the config (but for a few keys), the data, the precision, the
+What must be the same: the config (except a few keys), the data, the precision, the
 words and the classes. `--with-changes` accepts other values of the first three.
 """
 
@@ -35,7 +35,7 @@ and what is done at its end."""
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a resume compares; what is None is not compared.
+    """What a resume compares; attributes that are None are not compared.
 
     Attributes:
         config: Key, as in `train.lr` → value.
@@ -66,7 +66,7 @@ class Difference:
 
     @property
     def can_be_accepted(self) -> bool:
-        """Whether `--with-changes` resumes in spite of it."""
+        """Whether `--with-changes` accepts it."""
         return self.part in {"config", "data", "precision"}
 
 

@@ -1,8 +1,8 @@
 """Row-wise optimisation of the embedding: update the rows of the batch's words only.
 
 A dense optimiser step over a large embedding costs more than the network itself. Here
-each row has an optimiser of its own, which makes a step only when its word occurs in
-the batch. Between two such steps its moments, and for Adam its step count, do not
+each row has its own optimiser state, which changes only when its word occurs in the
+batch. Between two such steps its moments, and for Adam its step count, do not
 change. If every word occurs in every batch, this equals the dense optimiser.
 
 Shapes: V words, E embedding_dim, R distinct words in a batch.

@@ -17,11 +17,11 @@ from rnncls.training.trainer import Trainer
 
 
 class StateMetadata(BaseModel):
-    """What the state file holds beside the tensors.
+    """What the state file contains besides the tensors.
 
     Attributes:
         place: The state of the trainer that is not in tensors.
-        steps_per_epoch: Optimiser steps an epoch.
+        steps_per_epoch: Optimiser steps per epoch.
         fingerprint: The data fingerprint, without the paths of the files.
         precision: The dtype of the forward pass.
         metrics_sha256: The checksum of the metric rows up to here.
@@ -53,7 +53,8 @@ def save_state(trainer: Trainer[Any], path: Path) -> None:
     """Save all that an exact resume needs.
 
     Raises:
-        DivergedError: A number of it is not finite; the state saved before is kept.
+        DivergedError: A number in it is not finite; the state that was saved before is
+        kept.
         RunError: The file cannot be written.
     """
     trainer.check_weights()

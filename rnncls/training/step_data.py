@@ -17,9 +17,9 @@ from rnncls.training.optimizer import Gradients, sum_gradients
 
 @dataclass(frozen=True)
 class StepNoise:
-    """All random numbers of a step but those of word dropout.
+    """The random numbers of a step, except those of word dropout.
 
-    They are drawn for the whole batch before it is divided among threads and
+    They are drawn for the complete batch before it is divided among threads and
     processes, so that the result does not depend on their number.
 
     Attributes:
@@ -56,7 +56,7 @@ class StepInputs:
             `word_vectors`.
         word_vectors: [R, E] float32, a leaf that requires a gradient.
         noise: The random numbers of the step.
-        num_targets: How many losses the whole batch sums up.
+        num_targets: The number of losses that are summed over the complete batch.
     """
 
     batch: Batch

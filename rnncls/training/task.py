@@ -39,13 +39,13 @@ class Task(Protocol[M]):
     balanced_labels: npt.NDArray[np.int64] | None
 
     def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
-        """Draw the random numbers of a step but those of word dropout."""
+        """Draw the random numbers of a step, except those of word dropout."""
 
     def compute_loss(self, inputs: StepInputs) -> LossSums:
         """Run the forward pass and return the summed loss, in several threads."""
 
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
-        """Return the number of losses that these training rows sum up, at least 1."""
+        """Return the number of losses summed over these training rows, at least 1."""
 
     def evaluate(self, model: M) -> dict[str, float]:
-        """Return the scores of a model on the validation rows, `loss` among them."""
+        """Return the scores of a model on the validation rows, including `loss`."""

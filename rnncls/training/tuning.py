@@ -150,7 +150,7 @@ def save_result(tuner: Tuner, sources: Sources, path: Path) -> dict[str, Any]:
 
 
 def _describe_best(goal: Goal, best: dict[str, Any], num_trials: int) -> str:
-    """Return a YAML comment that says where the best config is from."""
+    """Return a YAML comment on where the best config comes from."""
     score = f"{goal.metric} {best['scores'][goal.metric]:.4f}"
     return (
         f"# Found by rnncls tune: trial {best['trial']} of {num_trials}, {score} (see"

@@ -38,10 +38,10 @@ Shares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WordOrderResult:
-    """The accuracy of one way to read the rows.
+    """The accuracy for one order of the words.
 
     Attributes:
-        name: Name of the way.
+        name: Name of the order.
         accuracy: Share of correctly classified rows, averaged over the draws.
         interval: Its 95% interval (Wilson 1927), computed as if there were one draw,
             which makes it wider.
@@ -73,7 +73,8 @@ def evaluate_word_orders(
         model: The network.
         split: The rows.
         vocab: The vocabulary, for alphabetical order.
-        bag: Which of the rows a bag of words classifies correctly; None: leave it out.
+        bag: Which of the rows a bag of words classifies correctly; None: no bag of
+            words.
         num_draws: How often the words are shuffled.
         seed: Random seed for the shuffles.
     """
@@ -104,7 +105,7 @@ def compare_with_bag(
     seed: int = 0,
     use_cache: bool = True,
 ) -> tuple[list[WordOrderResult], dict[str, Any]]:
-    """Evaluate a run in each word order on a split of its data, beside a bag of words.
+    """Evaluate a run in each word order on a split of its data, and a bag of words.
 
     Args:
         run: The run.
@@ -242,10 +243,10 @@ def best_without_order(results: Sequence[WordOrderResult]) -> WordOrderResult:
 
 
 def describe_word_order(results: Sequence[WordOrderResult]) -> list[str]:
-    """Summarise what word order is worth, and how far the bag of words is behind.
+    """Summarise what word order is worth, and how the bag of words compares.
 
-    If the network itself does better without order than the bag of words, the text also
-    says why the larger difference is not the value of word order.
+    If the network itself is better without order than the bag of words, the second
+    sentence explains why its figure does not measure the value of word order.
     """
     best = best_without_order(results)
     return [_describe_worth(best), _describe_bag(best, results)]

@@ -14,7 +14,7 @@ from rnncls.machine.threads import start_workers
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how many seconds a piece of work takes, also what it starts on a GPU."""
+    """Return the seconds of a piece of work, including the work it starts on a GPU."""
     _wait_for_gpu()
     start = time.perf_counter()
     work()
