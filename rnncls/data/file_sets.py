@@ -31,6 +31,16 @@ def list_files(path: Path) -> list[Path]:
     return _check_files(path, list(root.glob(str(path.relative_to(root)))))
 
 
+def missing_file(path: Path, kind: str = "file") -> DataError:
+    """Return the error for a missing file, with the folder in which it was sought."""
+    if path.is_absolute():
+        return DataError(f"{path}: no such {kind}")
+    return DataError(
+        f"{path}: no such {kind}; looked in {Path.cwd()}, the folder in which the"
+        " command runs"
+    )
+
+
 def _check_files(source: Path, paths: list[Path]) -> list[Path]:
     """Return the data files among paths, sorted by name.
 
@@ -42,8 +52,10 @@ def _check_files(source: Path, paths: list[Path]) -> list[Path]:
         if file.is_file() and not file.name.startswith((".", "_"))
     ]
     if not files:
+        is_pattern = not source.is_absolute() and not source.is_dir()
+        place = f", sought in {Path.cwd()}" if is_pattern else ""
         raise DataError(
-            f"{source}: has no data files: name a file, or a folder of them"
+            f"{source}: has no data files{place}: name a file, or a folder of them"
         )
     endings = sorted({data_ending(file) or "no ending" for file in files})
     if len(endings) > 1:

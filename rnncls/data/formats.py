@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from rnncls import DataError
 from rnncls.data.column_guess import is_common_name, is_number
 from rnncls.data.encodings import find_encoding, open_text
-from rnncls.data.file_sets import data_ending, list_files
+from rnncls.data.file_sets import data_ending, list_files, missing_file
 
 Kind = Literal[
     "delimited", "jsonl", "json", "parquet", "fasttext", "folder", "excel", "lines"
@@ -113,7 +113,7 @@ def _read_head(path: Path) -> tuple[str, list[str]]:
         with open_text(path, encoding) as stream:
             return encoding, list(islice(stream, _LINES_READ))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file or folder") from error
+        raise missing_file(path, "file or folder") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 

@@ -29,6 +29,7 @@ from rnncls.data.file_sets import (
     data_ending,
     is_compressed,
     list_files,
+    missing_file,
     open_binary,
 )
 from rnncls.data.formats import FileFormat
@@ -84,7 +85,7 @@ def _read_file(path: Path, columns: Columns) -> Iterator[Rows]:
             records = read_fasttext_texts(path, file_format)
         yield from read_detected_rows(path, columns, file_format, records)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise missing_file(path) from error
     except UnicodeEncodeError as error:
         raise DataError(
             f"{str(path)!a}: pyarrow cannot open a file whose name is not UTF-8:"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rnncls import DataError
-from rnncls.data.file_sets import class_folders, data_ending, list_files
+from rnncls.data.file_sets import class_folders, data_ending, list_files, missing_file
 from rnncls.data.splits import Split
 
 Files = dict[Split, Path]
@@ -28,7 +28,7 @@ def find_files(path: Path) -> Files:
     """
     if not path.exists():
         if list_files(path) == [path]:
-            raise DataError(f"{path}: no such file or folder")
+            raise missing_file(path, "file or folder")
         return {"train": path}
     if path.is_file():
         return _with_siblings(path)

@@ -63,5 +63,6 @@ def test_a_wrong_file_leaves_with_3(cli: Cli) -> None:
     assert (exit_code, stdout, stderr) == (
         3,
         "",
-        "error: none.csv: no such file or folder\n",
+        "error: none.csv: no such file or folder; looked in"
+        f" {Path.cwd()}, the folder in which the command runs\n",
     )

@@ -194,7 +194,7 @@ def test_an_entry_too_large_for_the_cache_is_not_kept(
 
 def test_a_missing_file_is_named() -> None:
     config = configure()
-    with pytest.raises(DataError, match=r"^none\.csv: no such file$"):
+    with pytest.raises(DataError, match=r"^none\.csv: no such file; looked in /"):
         load_cached(Path("none.csv"), config.data, config.text, use_cache=True)
 
 

@@ -163,7 +163,7 @@ def test_the_test_file_stays_closed(valid: str | None) -> None:
 
 
 def test_a_missing_training_file_is_named() -> None:
-    with pytest.raises(DataError, match=r"^none\.csv: no such file$"):
+    with pytest.raises(DataError, match=r"^none\.csv: no such file; looked in /"):
         load_training_data(configure(train="none.csv").data_settings)
 
 

@@ -697,11 +697,26 @@ def test_a_damaged_parquet_file_is_named_in_one_line() -> None:
 
 @pytest.mark.parametrize("name", ["none.csv", "none.tsv", "none.jsonl", "none.parquet"])
 def test_a_missing_file_is_named(name: str) -> None:
-    assert error_of(Path(name)) == "no such file"
+    assert error_of(Path(name)) == (
+        f"no such file; looked in {Path.cwd()}, the folder in which the command runs"
+    )
+
+
+def test_a_missing_file_with_a_complete_path_is_named_alone() -> None:
+    assert error_of(Path("none.csv").resolve()) == "no such file"
+
+
+def test_a_pattern_without_files_names_the_folder_of_the_search() -> None:
+    folder = Path.cwd()
+    assert error_of(Path("none/*.csv")) == (
+        f"has no data files, sought in {folder}: name a file, or a folder of them"
+    )
 
 
 def test_a_missing_file_of_lines_is_named() -> None:
-    assert error_of(Path("none.txt"), TEXT_ONLY) == "no such file"
+    assert error_of(Path("none.txt"), TEXT_ONLY) == (
+        f"no such file; looked in {Path.cwd()}, the folder in which the command runs"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt"])
