@@ -281,16 +281,19 @@ def _count_tokens(
     Returns:
         [N, 3] int64.
     """
-    counts = np.zeros((len(encoded), 3), np.int64)
-    if not len(encoded):
-        return counts
-    is_unknown = (encoded.token_ids == UNK_ID).astype(np.int64)  # [M]
-    counts[:, 0] = encoded.lengths
-    counts[:, 1] = np.add.reduceat(is_unknown, encoded.starts)
+    num_texts = len(encoded)
+    if num_texts == 0:
+        return np.zeros((0, 3), np.int64)
+    lengths, starts = encoded.lengths, encoded.starts
+    is_unknown = encoded.token_ids == UNK_ID  # [M]
+    num_unknown = np.add.reduceat(is_unknown, starts, dtype=np.int64)  # [N]
+    num_cut = tokenized.num_cut
+    if num_cut is None:
+        num_cut = np.zeros(num_texts, np.int64)
+    counts = np.stack([lengths, num_unknown, num_cut], axis=1)  # [N, 3]
     if UNK in tokenized.words:
-        first_words = tokenized.word_ids[encoded.starts]  # [N]
-        is_unk = first_words == tokenized.words.index(UNK)
-        counts[is_unk & (encoded.lengths == 1)] = 0
-    if tokenized.num_cut is not None:
-        counts[:, 2] = tokenized.num_cut
+        unk = tokenized.words.index(UNK)
+        first_words = tokenized.word_ids[starts]  # [N]
+        stands_for_nothing = (first_words == unk) & (lengths == 1)  # [N]
+        counts[stands_for_nothing, :2] = 0
     return counts

@@ -126,6 +126,29 @@ class _Switches:
         )
 
 
+@dataclass(frozen=True)
+class _Scores:
+    """The scores of U flags over all texts; see `Flag` for what they mean. [U] each."""
+
+    score: torch.Tensor
+    share_texts: torch.Tensor
+    kept: torch.Tensor
+    sharpness: torch.Tensor
+
+    @staticmethod
+    def of(switches: _Switches) -> "_Scores":
+        """Compute the scores from the switches in N texts."""
+        num_switched = switches.has_switched.sum(dim=0)  # [U]
+        num_after = switches.num_after.sum(dim=0)  # [U]
+        num_on = switches.num_on.sum(dim=0)  # [U]
+        jumps = switches.jumps.double().sum(dim=0)  # [U]
+        share = switches.has_switched.double().mean(dim=0)  # [U]
+        kept = num_on / num_after.clamp(min=1)  # [U]
+        sharpness = jumps / num_switched.clamp(min=1)  # [U]
+        score = kept * sharpness * 4 * share * (1 - share)  # [U]
+        return _Scores(score, share, kept, sharpness)
+
+
 def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     """Return all flags of the last layer that switch on in any text, the best first.
 
@@ -139,38 +162,54 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     labels = torch.from_numpy(split.labels)[rows]  # [N]
     token_ids = split.texts.flat_tokens()
     counts = np.bincount(token_ids, minlength=len(classifier.vocab))  # [V]
-    num_switched = switches.has_switched.sum(dim=0)  # [U]
-    num_after = switches.num_after.sum(dim=0)  # [U]
-    share = switches.has_switched.double().mean(dim=0)  # [U]
-    kept = switches.num_on.sum(dim=0) / num_after.clamp(min=1)  # [U]
-    jumps = switches.jumps.double().sum(dim=0)  # [U]
-    sharpness = jumps / num_switched.clamp(min=1)  # [U]
-    score = kept * sharpness * 4 * share * (1 - share)  # [U]
+    scores = _Scores.of(switches)
+    best_first = scores.score.argsort(descending=True, stable=True)  # [U]
     flags = []
-    for index in score.argsort(descending=True, stable=True).tolist():
-        if not share[index]:
-            continue
-        direction, unit = divmod(index // 2, classifier.model.section.hidden_size)
-        label, of_label, of_others = _best_label(
-            switches.is_on_last[:, index], labels, classifier.label_names
-        )
-        has_switched = switches.has_switched[:, index]
-        words = switches.words[has_switched, index].numpy()
-        flag = Flag(
-            direction=("forward", "backward")[direction],
-            unit=unit,
-            side=1 - 2 * (index % 2),
-            score=float(score[index]),
-            share_texts=float(share[index]),
-            kept=float(kept[index]),
-            sharpness=float(sharpness[index]),
-            label=label,
-            share_of_label=of_label,
-            share_of_others=of_others,
-            words=_best_words(words, counts, classifier.vocab),
-        )
-        flags.append(flag)
+    for index in best_first.tolist():
+        if scores.share_texts[index]:
+            flag = _build_flag(index, scores, switches, labels, counts, classifier)
+            flags.append(flag)
     return flags
+
+
+def _build_flag(
+    index: int,
+    scores: _Scores,
+    switches: _Switches,
+    labels: torch.Tensor,
+    counts: IntArray,
+    classifier: Classifier,
+) -> Flag:
+    """Return one of the U flags, with its class and its words.
+
+    Args:
+        index: The flag, from 0: direction, then unit, then side.
+        scores: The scores of all flags.
+        switches: The switches in N texts.
+        labels: [N] int64, of the same texts.
+        counts: [V], how often each word occurs.
+        classifier: For the names of its classes, its words and its size.
+    """
+    direction, unit, side = _locate_flag(index, classifier.model.section.hidden_size)
+    is_on_last = switches.is_on_last[:, index]  # [N]
+    label, share_of_label, share_of_others = _best_label(
+        is_on_last, labels, classifier.label_names
+    )
+    has_switched = switches.has_switched[:, index]  # [N]
+    words = switches.words[has_switched, index].numpy()
+    return Flag(
+        direction=direction,
+        unit=unit,
+        side=side,
+        score=float(scores.score[index]),
+        share_texts=float(scores.share_texts[index]),
+        kept=float(scores.kept[index]),
+        sharpness=float(scores.sharpness[index]),
+        label=label,
+        share_of_label=share_of_label,
+        share_of_others=share_of_others,
+        words=_best_words(words, counts, classifier.vocab),
+    )
 
 
 def describe_flags(flags: Sequence[Flag]) -> str:
@@ -180,15 +219,19 @@ def describe_flags(flags: Sequence[Flag]) -> str:
             f"No unit reaches {ON} or -{ON} in any text: this model has no flag units."
         )
     best = flags[0]
-    quoted = ", ".join(f"'{word.word}'" for word in best.words)
-    words = quoted or "no particular word"
     side = "above" if best.side > 0 else "below"
+    words = _list_words(best.words)
     return (
         f"The best flag unit is {best.direction} unit {best.unit}, {side} zero. It is"
         f" switched on by {words}. It is on at {best.kept:.0%} of the later tokens, and"
         f" at the end of {best.share_of_label:.0%} of the {best.label} texts and"
         f" {best.share_of_others:.0%} of the others."
     )
+
+
+def _list_words(words: Sequence[FlagWord]) -> str:
+    quoted = [f"'{word.word}'" for word in words]
+    return ", ".join(quoted) or "no particular word"
 
 
 def _read_switches(
@@ -198,7 +241,8 @@ def _read_switches(
     device = model.linear.weight.device
 
     def read_batch(rows: IntArray) -> _Switches:
-        return _batch_switches(model, assemble(texts, rows).to(device))
+        batch = assemble(texts, rows).to(device)
+        return _batch_switches(model, batch)
 
     # The longest texts first, so that no worker is left with a long batch at the end.
     plan = plan_in_order_of_length(texts.lengths, _BATCH_SIZE)[::-1]
@@ -214,11 +258,11 @@ def _batch_switches(model: TextClassifier, batch: Batch) -> _Switches:
         batch.lengths, len(token_ids), is_ragged=batch.is_ragged
     )
     last_layer = encoder_of(model).num_layers - 1
+    unrolled = unroll_layer(model, batch, last_layer)
+    words_in_reading_order = [token_ids, reorder(token_ids, index)]
     directions = []
-    for direction, values in enumerate(unroll_layer(model, batch, last_layer)):
+    for values, words in zip(unrolled, words_in_reading_order, strict=False):
         memory = values.get("cell", values["hidden"])  # [T, B, H]
-        is_backward = direction == 1
-        words = reorder(token_ids, index) if is_backward else token_ids
         switches = _direction_switches(memory, words, batch.lengths)
         directions.append(switches)
     return _Switches.joined(directions, dim=1)
@@ -302,6 +346,15 @@ def _best_label(
     return names[best], float(shares[best]), num_others_on / max(num_others, 1)
 
 
+def _locate_flag(index: int, hidden_size: int) -> tuple[str, int, int]:
+    """Return the direction, the unit and the side of one of the U flags."""
+    unit_of_all, is_below = divmod(index, 2)
+    is_backward, unit = divmod(unit_of_all, hidden_size)
+    direction = "backward" if is_backward else "forward"
+    side = -1 if is_below else 1
+    return direction, unit, side
+
+
 def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWord]:
     """Return the words that switch a flag on most often and most reliably.
 
@@ -312,16 +365,19 @@ def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWor
     """
     ids, num_switches = np.unique(words, return_counts=True)
     is_frequent = num_switches >= _MIN_SWITCHES
-    ids, num_switches = ids[is_frequent], num_switches[is_frequent]
-    scores = num_switches**2 / counts[ids]
-    order = np.argsort(-scores, kind="stable")[:NUM_WORDS]
+    ids = ids[is_frequent]
+    num_switches = num_switches[is_frequent]
+    num_seen = counts[ids]
+    scores = num_switches**2 / num_seen
+    best_first = np.argsort(-scores, kind="stable")
+    best = best_first[:NUM_WORDS].tolist()
     flag_words = []
-    for index in order:
+    for index in best:
         word_id = ids[index]
         flag_word = FlagWord(
             word=vocab.words[word_id],
             num_switches=int(num_switches[index]),
-            num_seen=int(counts[word_id]),
+            num_seen=int(num_seen[index]),
         )
         flag_words.append(flag_word)
     return flag_words

@@ -117,16 +117,19 @@ class Trace:
         jumps = self.jumps(direction)
         index = int(np.argmax(jumps))
         token, jump = self.tokens[index], jumps[index]
-        gate = {"lstm": "forget", "gru": "update"}.get(self.cell)
-        kept = ""
-        if gate:
-            gate_values = self.directions[direction][gate]
-            share = np.mean(gate_values)
-            kept = f"mean {gate} gate {share:.2f}; "
+        gate = self._describe_gate(direction)
         return (
-            f"Layer {self.layer}, {direction}: {kept}the {self.memory} vector"
+            f"Layer {self.layer}, {direction}: {gate}the {self.memory} vector"
             f" moves most at token {index + 1}, '{token}' (distance {jump:.2f})."
         )
+
+    def _describe_gate(self, direction: str) -> str:
+        """Return the mean of the gate that keeps the memory, if the cell has one."""
+        gate = {"lstm": "forget", "gru": "update"}.get(self.cell)
+        if gate is None:
+            return ""
+        share = np.mean(self.directions[direction][gate])
+        return f"mean {gate} gate {share:.2f}; "
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""

@@ -15,6 +15,7 @@ Shapes: N texts, B texts in a batch, T tokens in the longest of them, E width of
 layer's input, H hidden_size, D directions, C classes, P poolings, S width of a state.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -142,8 +143,29 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
             f"model.cell: {model.section.cell} has no hidden state with a gradient"
             " to measure: expected a run of an rnn, lstm or gru"
         )
-    device = model.linear.weight.device
     lengths = split.texts.lengths
+    longest = int(lengths.max())
+    num_directions = encoder.num_directions
+    num_texts = len(lengths)
+    norms = np.full((num_directions, num_texts, longest), np.nan)  # [D, N, T]
+    for rows, batch_norms in _measure_batches(model, split):
+        batch_lengths = lengths[rows]  # [B]
+        for direction in range(num_directions):
+            in_reading_order = batch_norms[direction]  # [T, B]
+            norms[direction, rows] = _by_distance(
+                in_reading_order, batch_lengths, longest
+            )
+    curves = [_summarise("forward", norms[0])]
+    if num_directions == 2:
+        curves.append(_summarise("backward", norms[1]))
+    return curves
+
+
+def _measure_batches(
+    model: TextClassifier, split: EncodedSplit
+) -> Iterator[tuple[npt.NDArray[np.int64], list[FloatArray]]]:
+    """Yield the rows of each batch, and their norms for each direction, [T, B] each."""
+    device = model.linear.weight.device
 
     def measure_batch(rows: npt.NDArray[np.int64]) -> list[FloatArray]:
         batch = assemble(split.texts, rows).to(device)
@@ -152,17 +174,9 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
         return [direction.double().cpu().numpy() for direction in norms]
 
     # The longest texts first, so that no worker is left with a long batch at the end.
-    plan = plan_in_order_of_length(lengths, _BATCH_SIZE)[::-1]
+    plan = plan_in_order_of_length(split.texts.lengths, _BATCH_SIZE)[::-1]
     batches = start_workers(device).map(measure_batch, plan)
-    names = ["forward", "backward"][: encoder.num_directions]
-    longest = int(lengths.max())
-    curves = []
-    for direction, name in enumerate(names):
-        by_distance = np.full((len(lengths), longest), np.nan)  # [N, T]
-        for rows, norms in zip(plan, batches, strict=True):
-            by_distance[rows] = _by_distance(norms[direction], lengths[rows], longest)
-        curves.append(_summarise(name, by_distance))
-    return curves
+    yield from zip(plan, batches, strict=True)
 
 
 def state_gradients(
@@ -178,16 +192,16 @@ def state_gradients(
     Returns:
         [T, B] for each direction, in its reading order; 0 after the end of a text.
     """
-    assert isinstance(model.encoder, Encoder)
+    encoder = model.encoder
+    assert isinstance(encoder, Encoder)
+    lengths, is_ragged = batch.lengths, batch.is_ragged
     inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
-    unrolled = unroll(model.encoder, inputs, batch.lengths, is_ragged=batch.is_ragged)
-    pooled = model.pooling(
-        unrolled.states, batch.lengths, is_ragged=batch.is_ragged
-    )  # [B, P * S]
+    unrolled = unroll(encoder, inputs, lengths, is_ragged=is_ragged)
+    pooled = model.pooling(unrolled.states, lengths, is_ragged=is_ragged)  # [B, P * S]
     logits = model.classify(pooled)  # [B, C]
     # A text's states affect only its own loss, so one backward pass serves all texts.
     loss = F.cross_entropy(logits, labels, reduction="sum")
-    names = ["hidden", "cell"] if model.encoder.rnn.mode == "LSTM" else ["hidden"]
+    names = ["hidden", "cell"] if encoder.rnn.mode == "LSTM" else ["hidden"]
     states: list[torch.Tensor] = []  # [B, H] each
     for steps in unrolled.steps:
         for step in steps:
@@ -195,11 +209,13 @@ def state_gradients(
     gradients = torch.autograd.grad(
         loss, states, allow_unused=True, materialize_grads=True
     )
+    stacked = torch.stack(gradients)  # [D * T * (1 or 2), B, H]
     num_directions, num_steps = len(unrolled.steps), len(inputs)
-    parts = torch.stack(gradients).view(
-        num_directions, num_steps, len(names), *states[0].shape
+    parts = stacked.view(
+        num_directions, num_steps, len(names), *stacked.shape[1:]
     )  # [D, T, 1 or 2, B, H]
-    return list(parts.square().sum(dim=(2, 4)).sqrt())
+    norms = parts.square().sum(dim=(2, 4)).sqrt()  # [D, T, B]
+    return list(norms)
 
 
 def _by_distance(
@@ -224,20 +240,30 @@ def _by_distance(
 def _summarise(direction: str, norms: FloatArray) -> GradientCurve:
     """Return means and medians of [N, T] over the distances that enough texts reach."""
     num_texts = np.isfinite(norms).sum(axis=0)  # [T]
-    is_shown = num_texts >= min(MIN_TEXTS, len(norms))  # [T]
+    num_needed = min(MIN_TEXTS, len(norms))
+    is_shown = num_texts >= num_needed  # [T]
     norms = norms[:, is_shown]
-    num_distances = norms.shape[1]
-    shares = np.zeros(num_distances)
-    with_gradient = norms[norms[:, 0] > 0]
-    if len(with_gradient):
-        at_distance_0 = with_gradient[:, :1]
-        shares = np.nanmedian(with_gradient / at_distance_0, axis=0)
     return GradientCurve(
         direction=direction,
         norms=np.nanmean(norms, axis=0).tolist(),
-        shares=shares.tolist(),
-        num_texts=num_texts[:num_distances].tolist(),
+        shares=_median_shares(norms).tolist(),
+        num_texts=num_texts[is_shown].tolist(),
     )
+
+
+def _median_shares(norms: FloatArray) -> FloatArray:
+    """Return the median of norm / norm at distance 0, of [N, T]; 0 without gradients.
+
+    Returns:
+        [T].
+    """
+    has_gradient = norms[:, 0] > 0  # [N]
+    if not has_gradient.any():
+        return np.zeros(norms.shape[1])
+    with_gradient = norms[has_gradient]
+    at_distance_0 = with_gradient[:, :1]
+    shares: FloatArray = np.nanmedian(with_gradient / at_distance_0, axis=0)
+    return shares
 
 
 def choose_rows(split: EncodedSplit, num_rows: int, seed: int) -> EncodedSplit:

@@ -119,8 +119,10 @@ def integrate_gradients(
     tolerance = max_residual * abs(difference)
     while True:
         contributions = segments.contributions.sum(dim=0)  # [T]
-        residual = contributions.sum().item() - difference
-        if abs(residual) <= tolerance or num_points >= max_points:
+        total = contributions.sum().item()
+        residual = total - difference
+        is_exact = abs(residual) <= tolerance
+        if is_exact or num_points >= max_points:
             return Integral(contributions, num_points, residual)
         segments, num_halved = _halve_worst(evaluate, segments, tolerance)
         num_points += 2 * num_halved
@@ -150,7 +152,8 @@ def _halve_worst(
 
 def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
     """Cut the path into equal segments; return these and the logits' difference."""
-    edges = torch.linspace(0, 1, INITIAL_SEGMENTS + 1, dtype=torch.float64)
+    num_edges = INITIAL_SEGMENTS + 1
+    edges = torch.linspace(0, 1, num_edges, dtype=torch.float64)  # [K + 1]
     logits, _ = evaluate(edges)  # [K + 1]
     segments = _measure(
         evaluate,
@@ -159,8 +162,9 @@ def _initial_segments(evaluate: PathGradients) -> tuple[_Segments, float]:
         logits=logits[:-1],
         rises=logits.diff(),
     )
-    difference = logits[-1] - logits[0]  # []
-    return segments, difference.item()
+    first_logit = logits[0].item()
+    last_logit = logits[-1].item()
+    return segments, last_logit - first_logit
 
 
 def _measure(
@@ -233,14 +237,18 @@ def _batch_gradients(
     Returns:
         Logits [B] and slopes [B, T], on the model's device.
     """
-    num_points = len(points)
+    num_points, num_tokens = len(points), len(token_ids)
     path = path[:, None]  # [T, 1, E]
-    shift = (points - 1)[:, None] * path  # [T, B, E]
+    # From the text back to the point, because the model adds it to the text's vectors.
+    distance = points - 1  # [B]
+    shift = distance[:, None] * path  # [T, B, E]
     shift.requires_grad_()
     texts = token_ids.expand(num_points, -1)  # [B, T]
-    lengths = torch.full((num_points,), len(token_ids), device=token_ids.device)  # [B]
+    lengths = token_ids.new_full((num_points,), num_tokens)  # [B]
     logits = model(texts, lengths, is_ragged=False, shift=shift)  # [B, C]
     target_logits = logits[:, target]  # [B]
-    (gradient,) = torch.autograd.grad(target_logits.sum(), shift)  # [T, B, E]
-    slopes = (gradient * path).sum(dim=2).t()  # [B, T]
-    return target_logits.detach(), slopes
+    total = target_logits.sum()  # []
+    (gradient,) = torch.autograd.grad(total, shift)  # [T, B, E]
+    along_path = gradient * path  # [T, B, E]
+    slopes = along_path.sum(dim=2)  # [T, B]
+    return target_logits.detach(), slopes.t()

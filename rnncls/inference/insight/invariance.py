@@ -82,16 +82,16 @@ def _check_batching(
     model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
 ) -> list[Check]:
     """Change the batches, their order and their padding."""
+    num_texts = len(texts)
     by_length = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
     reversed_plan = [rows[::-1].copy() for rows in by_length]
-    in_order = np.split(
-        np.arange(len(texts)), range(BATCH_SIZE, len(texts), BATCH_SIZE)
-    )
+    later_starts = range(BATCH_SIZE, num_texts, BATCH_SIZE)
+    in_order = np.split(np.arange(num_texts), later_starts)
     batched = compute_batched_logits(model, texts, by_length)
     reordered = compute_batched_logits(model, texts, reversed_plan)
     padded = compute_batched_logits(model, texts, in_order, filler=PAD_ID)
     filled = compute_batched_logits(model, texts, in_order, filler=UNK_ID)
-    sizes = f"1 to {min(BATCH_SIZE, len(texts))}"
+    sizes = f"1 to {min(BATCH_SIZE, num_texts)}"
     pads = f"none to {NUM_PADS} or more"
     return [
         _compare("batch size", sizes, batched, expected, LIMIT),

@@ -275,22 +275,26 @@ class AnytimePoint:
 def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
     """Return the accuracy after 1, 2, 4, 8, … tokens, and for complete texts last."""
     texts = split.texts
-    predictions = np.empty(len(texts), np.int64)
+    num_texts = len(texts)
+    predictions = np.empty(num_texts, np.int64)
     points = []
     num_before = 0
-    for num_tokens in _double_up_to(int(texts.lengths.max())):
+    longest = int(texts.lengths.max())
+    for num_tokens in _double_up_to(longest):
         # The other texts were complete at the previous point.
         rows = np.flatnonzero(texts.lengths > num_before)
-        cut = texts.select(rows)
-        cut = replace(cut, lengths=np.minimum(cut.lengths, num_tokens))
+        longer = texts.select(rows)
+        lengths = np.minimum(longer.lengths, num_tokens)
+        cut = replace(longer, lengths=lengths)
         logits = compute_logits(model, cut)  # [len(rows), C]
         predictions[rows] = logits.argmax(dim=1).numpy()
-        num_correct = int((predictions == split.labels).sum())
+        is_correct = predictions == split.labels  # [N]
+        num_correct = int(is_correct.sum())
         is_complete = texts.lengths <= num_tokens
         point = AnytimePoint(
             num_tokens=num_tokens,
-            accuracy=num_correct / len(texts),
-            accuracy_interval=wilson_interval(num_correct, len(texts)),
+            accuracy=num_correct / num_texts,
+            accuracy_interval=wilson_interval(num_correct, num_texts),
             share_whole=float(is_complete.mean()),
         )
         points.append(point)
