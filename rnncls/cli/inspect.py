@@ -1,5 +1,6 @@
 """`rnncls inspect`: inspect the data, and find its problems, before training."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,13 @@ from rnncls.cli.options import (
     SetOption,
     choose_config,
 )
+from rnncls.cli.outputs import check_ending, check_output, find_inputs
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.data.inspection import Inspection
+
+_ENDINGS = {"--html": (".html", ".htm"), "--csv": (".csv",)}
 
 
 def inspect_command(
@@ -41,6 +45,23 @@ def inspect_command(
             metavar="FILE",
         ),
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write all rows of all findings as CSV.",
+            show_default=False,
+            metavar="FILE",
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="A column of the data that names the rows in --csv and --json.",
+            show_default=False,
+            metavar="COLUMN",
+        ),
+    ] = None,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
 ) -> None:
@@ -52,7 +73,14 @@ def inspect_command(
     import json
 
     source = choose_config(source, config)
-    inspection = inspect_source(source, set_ or [], use_cache=not no_cache)
+    overrides = set_ or []
+    outputs = {"--html": html, "--csv": csv}
+    _check_outputs(outputs, source, overrides)
+    inspection = inspect_source(source, overrides, id_, use_cache=not no_cache)
+    if csv is not None:
+        from rnncls.reporting.findings_table import save_findings
+
+        save_findings(csv, inspection.findings, id_)
     if html is not None:
         from rnncls.reporting.data_report import save_data_report
 
@@ -61,14 +89,47 @@ def inspect_command(
         typer.echo(json.dumps(inspection.to_dict()))
     else:
         print_inspection(inspection)
-    if html is not None:
-        typer.echo(f"{html}: written", err=True)
+    for path in outputs.values():
+        if path is not None:
+            typer.echo(f"{path}: written", err=True)
+
+
+def _check_outputs(
+    outputs: Mapping[str, Path | None], source: Path, overrides: list[str]
+) -> None:
+    """Check that each output has the ending of its form and replaces no input.
+
+    Raises:
+        ConfigError: The ending is another, or the file is read; or the config is wrong.
+    """
+    from rnncls.config.loading import load_config
+
+    paths = {option: path for option, path in outputs.items() if path is not None}
+    for option, path in paths.items():
+        check_ending(option, path, _ENDINGS[option])
+    if not paths:
+        return
+    inputs = [source]
+    if source.suffix.lower() in YAML_ENDINGS:
+        inputs += find_inputs(None, load_config(source, overrides).data)
+    for option, path in paths.items():
+        check_output(option, path, inputs)
 
 
 def inspect_source(
-    source: Path, overrides: list[str], *, use_cache: bool = True
+    source: Path,
+    overrides: list[str],
+    id_column: str | None = None,
+    *,
+    use_cache: bool = True,
 ) -> "Inspection":
     """Inspect the data of a config, or a data file by a config drafted for it.
+
+    Args:
+        source: The config, or the data.
+        overrides: Changes to keys of the config.
+        id_column: A column of the data that names the rows of findings.
+        use_cache: Whether to use the cache of tokenised files.
 
     Raises:
         RnnclsError: The config or the data is wrong.
@@ -87,6 +148,7 @@ def inspect_source(
             config.text,
             config.seed,
             config.train.monitor,
+            id_column=id_column,
             use_cache=use_cache,
         )
     with fast_imports():
@@ -103,6 +165,7 @@ def inspect_source(
             config.text,
             config.seed,
             config.train.monitor,
+            id_column=id_column,
             use_cache=use_cache,
         )
 
@@ -114,6 +177,7 @@ def print_inspection(inspection: "Inspection") -> None:
     from rich.text import Text
 
     from rnncls.reporting.data_report import (
+        CSV_NOTE,
         SPLIT_NOTE,
         class_table,
         finding_lines,
@@ -137,3 +201,5 @@ def print_inspection(inspection: "Inspection") -> None:
     say("")
     for margin, line in finding_lines(inspection):
         say(line, margin)
+    if any(finding.groups != finding.examples for finding in inspection.findings):
+        say(CSV_NOTE)

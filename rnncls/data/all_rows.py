@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,22 @@ from rnncls.text.tokenizer import UNK, TokenizedTexts, join_texts
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a split, counted from 1 as in its file, without the header."""
+    """A row of a split, counted from 1 as in its file, without the header.
+
+    Attributes:
+        id: The value of the column that the user chose, if any.
+    """
 
     split: Split
     row: int
     label: str
     text: str
+    id: str | None = None
+
+    def place(self) -> dict[str, Any]:
+        """Return where the row is, as JSON values."""
+        place = {"split": self.split, "row": self.row, "label": self.label}
+        return place if self.id is None else {**place, "id": self.id}
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class SplitRows:
         texts: The texts as in the file.
         labels: The classes.
         tokens: The tokenised texts, not cut.
+        ids: The values of the column that the user chose; None: none was chosen.
     """
 
     split: Split
@@ -45,11 +57,13 @@ class SplitRows:
     texts: list[str]
     labels: list[str]
     tokens: TokenizedTexts
+    ids: list[str] | None = None
 
     def row(self, index: int) -> Row:
-        """Return one row, as an example."""
+        """Return one row."""
         number = int(self.rows[index]) + 1
-        return Row(self.split, number, self.labels[index], self.texts[index])
+        row_id = None if self.ids is None else self.ids[index]
+        return Row(self.split, number, self.labels[index], self.texts[index], row_id)
 
 
 class AllRows:
@@ -88,7 +102,7 @@ class AllRows:
         return np.concatenate([pairs, pairs[:, ::-1]])
 
     def row(self, index: int) -> Row:
-        """Return one of the N rows, as an example."""
+        """Return one of the N rows."""
         split = int(np.searchsorted(self.starts, index, side="right")) - 1
         return self.splits[split].row(index - int(self.starts[split]))
 
@@ -98,8 +112,17 @@ class AllRows:
 
     def first_row_of(self, split: int, group: int) -> Row:
         """Return the first row of a split with a text of a group."""
-        index = np.flatnonzero(self.groups_of(split) == group)[0]
-        return self.splits[split].row(int(index))
+        return self.splits[split].row(self._first_indices[split][group])
+
+    @cached_property
+    def _first_indices(self) -> list[dict[int, int]]:
+        """For each split, the index of the first row of each group."""
+        first_indices = []
+        for split in range(len(self.splits)):
+            groups, indices = np.unique(self.groups_of(split), return_index=True)
+            pairs = zip(groups.tolist(), indices.tolist(), strict=True)
+            first_indices.append(dict(pairs))
+        return first_indices
 
 
 def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:

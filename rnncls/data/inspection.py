@@ -9,7 +9,7 @@ Shapes: N texts, V words in the vocabulary.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,13 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
-        return {**asdict(self), "method": METHOD}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values |= {
+            "lengths": {split: asdict(each) for split, each in self.lengths.items()},
+            "coverage": {split: asdict(each) for split, each in self.coverage.items()},
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+        return {**values, "method": METHOD}
 
 
 def inspect_data(
@@ -116,6 +122,7 @@ def inspect_data(
     seed: int,
     monitor: str = "accuracy",
     *,
+    id_column: str | None = None,
     use_cache: bool = True,
 ) -> Inspection:
     """Inspect all rows for training, validation and testing.
@@ -125,6 +132,7 @@ def inspect_data(
         text: How texts are tokenised.
         seed: The seed of the run, which draws the splits if `data` has none.
         monitor: The value of `train.monitor`, on which advice depends.
+        id_column: A column of the files whose values name the rows of findings.
         use_cache: Whether to use the cache of tokenised files.
 
     Raises:
@@ -132,6 +140,8 @@ def inspect_data(
         ConfigError: There are no vectors of the name `text.vectors`.
     """
     splits = load_splits(data, text, seed, use_cache=use_cache)
+    if id_column is not None:
+        splits = _add_ids(splits, data, id_column)
     max_tokens = text.max_tokens
     cut = {split.split: cut_texts(split.tokens, max_tokens) for split in splits}
     vocab = build_vocab(
@@ -204,6 +214,28 @@ def load_splits(
         )
         splits.append(split_rows)
     return splits
+
+
+def _add_ids(
+    splits: Sequence[SplitRows], section: DataSection, id_column: str
+) -> list[SplitRows]:
+    """Return the splits with the values of a column of their files.
+
+    Raises:
+        DataError: A file has no such column.
+    """
+    columns = replace(columns_of(section), text=(id_column,), label=None)
+    values_of: dict[Path, list[str]] = {}
+    for path in {split.path for split in splits}:
+        values_of[path] = [
+            value for rows in read_rows(path, columns) for value in rows.texts
+        ]
+    with_ids = []
+    for split in splits:
+        values = values_of[split.path]
+        ids = [values[row] for row in split.rows.tolist()]
+        with_ids.append(replace(split, ids=ids))
+    return with_ids
 
 
 def _read_texts(path: Path, section: DataSection) -> list[str]:

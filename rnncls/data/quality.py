@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,11 @@ _SPLIT_NAMES: dict[Split, str] = {
 
 _SPLIT_BY_TEXT = (
     "set data.split: texts, which keeps all copies of a text in one split, or scores on"
+    " these rows will be too good"
+)
+
+_KEEP_ONE_VERSION = (
+    "look at them: if they are versions of one text, keep one in the file, or scores on"
     " these rows will be too good"
 )
 
@@ -76,7 +82,7 @@ class Finding:
         what: A description that follows the count.
         count: How many rows it concerns.
         total: Of how many rows.
-        examples: Up to three; rows that belong together are one example.
+        groups: All rows that it concerns; rows that belong together are a group.
         advice: What to do.
     """
 
@@ -84,8 +90,25 @@ class Finding:
     what: str
     count: int
     total: int
-    examples: list[list[Row]]
+    groups: list[list[Row]]
     advice: str
+
+    @property
+    def examples(self) -> list[list[Row]]:
+        """The first groups."""
+        return self.groups[:NUM_EXAMPLES]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON values: texts in the examples only."""
+        return {
+            "kind": self.kind,
+            "what": self.what,
+            "count": self.count,
+            "total": self.total,
+            "examples": [[asdict(row) for row in group] for group in self.examples],
+            "advice": self.advice,
+            "rows": [[row.place() for row in group] for group in self.groups],
+        }
 
 
 def find_all(
@@ -124,13 +147,14 @@ def _find_shared(rows: AllRows, *, is_split_by_text: bool) -> Iterator[Finding]:
             same_partners = {group: group for group in groups[is_same].tolist()}
             same = _shared_finding(rows, later, earlier, is_same, same_partners)
             is_one_file = rows.splits[later].path == rows.splits[earlier].path
-            if is_one_file and not is_split_by_text:
-                yield replace(same, advice=_SPLIT_BY_TEXT)
-            else:
-                yield same
-            yield _shared_finding(
+            near = _shared_finding(
                 rows, later, earlier, is_near, dict(near_pairs.tolist()), is_near=True
             )
+            if is_one_file and not is_split_by_text:
+                same = replace(same, advice=_SPLIT_BY_TEXT)
+            if is_one_file:
+                near = replace(near, advice=_KEEP_ONE_VERSION)
+            yield from (same, near)
 
 
 def _shared_finding(
@@ -158,16 +182,16 @@ def _shared_finding(
     if is_near:
         kind, what = "near", f"{name} rows are nearly the same as a {other_name} row"
     groups = rows.groups_of(later)
-    examples = []
-    for index in np.flatnonzero(is_shared)[:NUM_EXAMPLES].tolist():
+    found = []
+    for index in np.flatnonzero(is_shared).tolist():
         partner = rows.first_row_of(earlier, partners[int(groups[index])])
-        examples.append([rows.splits[later].row(index), partner])
+        found.append([rows.splits[later].row(index), partner])
     return Finding(
         f"{kind}_{split}_{other}",
         what,
         int(is_shared.sum()),
         len(is_shared),
-        examples,
+        found,
         f"remove them from the {other_name} rows, or scores on the {name} rows will be"
         " too good",
     )
@@ -180,18 +204,24 @@ def _find_conflicts(rows: AllRows) -> Finding:
     num_labels = Counter(group for group, _ in pairs)
     groups = sorted(group for group, count in num_labels.items() if count > 1)
     indices = np.flatnonzero(np.isin(rows.groups, groups))
-    examples = []
-    for group in groups[:NUM_EXAMPLES]:
+    rows_of_group: dict[int, list[int]] = {group: [] for group in groups}
+    for index in indices.tolist():
+        rows_of_group[int(rows.groups[index])].append(index)
+    found = []
+    for members in rows_of_group.values():
+        # The first row of each label comes first: it is shown as an example.
         first_with_label: dict[str, int] = {}
-        for index in indices[rows.groups[indices] == group].tolist():
+        for index in members:
             first_with_label.setdefault(labels[index], index)
-        examples.append([rows.row(index) for index in first_with_label.values()])
+        others = sorted(set(members) - set(first_with_label.values()))
+        found.append([rows.row(index) for index in first_with_label.values()])
+        found[-1] += [rows.row(index) for index in others]
     return Finding(
         "conflicting_labels",
         f"rows share their text with a row of another class ({len(groups):,} texts)",
         len(indices),
         len(labels),
-        examples,
+        found,
         "decide on one class for each text: no model can learn both",
     )
 
@@ -267,7 +297,7 @@ def _find_unknown_classes(rows: AllRows) -> Iterator[Finding]:
             f"{_SPLIT_NAMES[split.split]} rows have a class that no training row has",
             len(unknown),
             len(split.labels),
-            [[split.row(index)] for index in unknown[:NUM_EXAMPLES]],
+            [[split.row(index)] for index in unknown],
             "correct the label, or add training rows of that class: rnncls eval rejects"
             " the file as it is",
         )
@@ -284,16 +314,16 @@ def _find_same_within(rows: AllRows, split_index: int) -> Finding:
     split, groups = rows.splits[split_index], rows.groups_of(split_index)
     _, first_indices = np.unique(groups, return_index=True)
     repeats = np.setdiff1d(np.arange(len(groups)), first_indices)
-    examples = []
-    for index in repeats[:NUM_EXAMPLES].tolist():
+    found = []
+    for index in repeats.tolist():
         first = rows.first_row_of(split_index, int(groups[index]))
-        examples.append([first, split.row(index)])
+        found.append([first, split.row(index)])
     return Finding(
         f"same_{split.split}",
         f"{_SPLIT_NAMES[split.split]} rows repeat an earlier row",
         len(repeats),
         len(groups),
-        examples,
+        found,
         "keep one of each, unless texts repeat in use too: every copy counts again",
     )
 
@@ -304,19 +334,19 @@ def _find_near_within(rows: AllRows, split_index: int) -> Finding:
     near_pairs = rows.near_pairs[is_inside]
     indices = np.flatnonzero(np.isin(groups, near_pairs[:, 0]))
     partners: dict[int, int] = dict(near_pairs.tolist())
-    examples: list[list[Row]] = []
+    found: list[list[Row]] = []
     for index in indices.tolist():
         group = int(groups[index])
         is_shown_already = partners[group] <= group  # as the partner of another
-        if not is_shown_already and len(examples) < NUM_EXAMPLES:
+        if not is_shown_already:
             partner = rows.first_row_of(split_index, partners[group])
-            examples.append([split.row(index), partner])
+            found.append([split.row(index), partner])
     return Finding(
         f"near_{split.split}",
         f"{_SPLIT_NAMES[split.split]} rows are nearly the same as another row",
         len(indices),
         len(groups),
-        examples,
+        found,
         "look at them: templates and corrected versions are easily memorised",
     )
 
@@ -353,8 +383,8 @@ def _row_finding(
     rows: AllRows, kind: str, what: str, indices: list[int], advice: str
 ) -> Finding:
     """Return a finding about single rows of all splits."""
-    examples = [[rows.row(index)] for index in indices[:NUM_EXAMPLES]]
-    return Finding(kind, what, len(indices), len(rows.groups), examples, advice)
+    found = [[rows.row(index)] for index in indices]
+    return Finding(kind, what, len(indices), len(rows.groups), found, advice)
 
 
 def _iter_texts(rows: AllRows) -> Iterable[tuple[int, str]]:

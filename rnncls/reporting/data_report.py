@@ -42,6 +42,11 @@ SPLIT_NOTE = (
     " training rows. vectors: tokens with a pretrained vector."
 )
 
+CSV_NOTE = (
+    "At most three examples of each finding are shown: --csv FILE writes all rows, and"
+    " --id COLUMN adds a column of your file that names them."
+)
+
 
 def class_rows(inspection: Inspection) -> Iterator[tuple[str, list[int], float]]:
     """Yield each class, its row count in each split, and its relative size.
@@ -214,6 +219,7 @@ def save_data_report(path: Path, inspection: Inspection, title: str) -> None:
         *map(html.paragraph, summary_lines(inspection)),
         html.heading("Findings"),
         *_finding_parts(inspection.findings),
+        html.paragraph(CSV_NOTE),
         html.paragraph(METHOD),
         html.heading("Rows and classes"),
         *_class_parts(inspection),

@@ -1,5 +1,6 @@
 """`rnncls inspect`: tables, JSON and a page, of a config or of a bare file."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -66,3 +67,76 @@ def test_a_wrong_file_leaves_with_3(cli: Cli) -> None:
         "error: none.csv: no such file or folder; looked in"
         f" {Path.cwd()}, the folder in which the command runs\n",
     )
+
+
+def write_findings(name: str = "own.csv") -> None:
+    lines = ["key,text,label"]
+    lines += [f"k{row},same text here,{'ab'[row % 2]}" for row in range(10)]
+    lines += [f"n{row},text number {row},{'ab'[row % 2]}" for row in range(20)]
+    Path(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Path("own.yaml").write_text(
+        f"data: {{train: {name}, text: [text], label: label, split: texts}}\n",
+        encoding="utf-8",
+    )
+
+
+def test_all_rows_of_a_finding_are_written_with_the_column_that_names_them(
+    cli: Cli,
+) -> None:
+    write_findings()
+    options = ["--csv", "all.csv", "--id", "key", "--json"]
+    exit_code, stdout, stderr = cli("inspect", "own.yaml", *options)
+    assert (exit_code, stderr) == (0, "all.csv: written\n")
+    with Path("all.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    conflicts = [row for row in rows if row["finding"] == "conflicting_labels"]
+    assert {row["group"] for row in conflicts} == {"1"}
+    assert sorted(row["key"] for row in conflicts) == [f"k{row}" for row in range(10)]
+    assert {row["text"] for row in conflicts} == {"same text here"}
+    assert all(row["key"] == f"k{int(row['row']) - 1}" for row in conflicts)
+    found = {item["kind"]: item for item in json.loads(stdout)["findings"]}
+    (group,) = found["conflicting_labels"]["rows"]
+    assert sorted(row["id"] for row in group) == [f"k{row}" for row in range(10)]
+    assert found["conflicting_labels"]["examples"][0][0]["text"] == "same text here"
+
+
+def test_without_a_column_the_rows_are_numbered(cli: Cli) -> None:
+    write_findings()
+    assert cli("inspect", "own.csv", "--csv", "all.csv").exit_code == 0
+    header, first, *_ = Path("all.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "finding,group,split,row,label,text"
+    assert first.endswith(",same text here")
+
+
+def test_a_column_that_the_file_lacks_is_named(cli: Cli) -> None:
+    write_findings()
+    exit_code, _, stderr = cli("inspect", "own.yaml", "--id", "keys")
+    assert exit_code == 3
+    assert "own.csv: no column 'keys', found" in stderr
+    assert "did you mean 'key'?" in stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "message"),
+    [
+        ("--html", "page.pdf", "--html: page.pdf: expected .html, .htm, found .pdf"),
+        ("--html", "page", "--html: page: expected .html, .htm, found no ending"),
+        ("--csv", "all.xlsx", "--csv: all.xlsx: expected .csv, found .xlsx"),
+        ("--csv", "own.csv", "--csv: own.csv is the same file as own.csv"),
+    ],
+)
+def test_an_output_of_another_form_or_over_an_input_is_refused(
+    cli: Cli, option: str, path: str, message: str
+) -> None:
+    write_findings()
+    before = Path("own.csv").read_bytes()
+    for source in ("own.yaml", "own.csv"):
+        exit_code, _, stderr = cli("inspect", source, option, path)
+        assert (exit_code, message in stderr) == (2, True)
+    assert Path("own.csv").read_bytes() == before
+    assert path == "own.csv" or not Path(path).exists()
+
+
+def test_the_screen_says_how_to_get_all_rows(cli: Cli) -> None:
+    write_findings()
+    assert "--csv FILE writes all rows" in cli("inspect", "own.yaml").stdout
