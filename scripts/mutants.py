@@ -15,6 +15,7 @@ seconds. The results are in build/mutants.json and build/mutants.md.
 """
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -41,9 +42,11 @@ BASELINE = Path("build/mutants-baseline.json")
 EQUIVALENT = Path("scripts/mutants-equivalent.txt")
 MEMORY_BYTES = 16 << 30
 IMPORTED = (
-    *("torch", "torch.distributed", "numpy", "pydantic", "yaml", "pyarrow.csv"),
-    *("safetensors.torch", "sklearn.metrics", "sklearn.model_selection", "rich.table"),
-    *("torchtext.data.utils", "typer", "tqdm", "loky", "filelock", "scipy.stats"),
+    *("torch", "torch.distributed", "torch.testing", "sympy", "numpy", "scipy.stats"),
+    *("pydantic.main", "pydantic.json_schema", "annotated_types", "yaml", "typer"),
+    *("pyarrow.csv", "safetensors.torch", "safetensors.numpy", "rich.table", "tqdm"),
+    *("sklearn.metrics", "sklearn.model_selection", "torchtext.data.utils", "loky"),
+    *("filelock", "hypothesis.strategies", "pdb"),
 )
 """What each test process finds imported already."""
 MODULES = {
@@ -168,8 +171,11 @@ def main() -> None:
         "--same-tests", action="store_true", help="take the last coverage of the tests"
     )
     options = parser.parse_args()
+    # pytest's plugins would be imported again for each mutant.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage several times
     listed = [path for paths in MODULES.values() for path in paths]
     if not (options.same_tests and BASELINE.exists()):
         measure_tests(listed)
@@ -282,7 +288,7 @@ def run_in_stages(names: list[str], own_file: str) -> int:
 def run_pytest(arguments: list[str], plugin: object) -> int:
     """Run tests in this process, with their files in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
+        options = ["-q", "-p", "no:cacheprovider"]
         options += ["--no-header", "--tb=no", "--basetemp", f"{folder}/pytest"]
         return int(pytest.main([*options, *arguments], plugins=[plugin]))
 

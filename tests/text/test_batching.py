@@ -15,7 +15,9 @@ from rnncls.text.batching import (
     assemble,
     batch_iterator,
     drop_words,
+    encode_text,
     encode_texts,
+    evenly_spaced,
     iter_batches,
     plan_epoch,
     plan_in_order_of_length,
@@ -367,3 +369,21 @@ def test_there_is_a_shard_for_each_thread_if_there_are_enough_texts() -> None:
         slice(0, MIN_TEXTS_PER_THREAD, 1),
         slice(MIN_TEXTS_PER_THREAD, 2 * MIN_TEXTS_PER_THREAD, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "limit", "rows"),
+    [(10, 4, [0, 3, 6, 9]), (3, 10, [0, 1, 2]), (5, 1, [0])],
+)
+def test_rows_are_evenly_spaced(num_rows: int, limit: int, rows: list[int]) -> None:
+    selected = evenly_spaced(num_rows, limit)
+    assert selected.tolist() == rows
+    assert selected.dtype == np.int64
+
+
+def test_a_single_text_is_encoded_as_a_row_of_its_tokens() -> None:
+    vocab = Vocab(["<pad>", "<unk>", "rain", "in"])
+    tokens, text = encode_text("Rain in Oslo", TextSection(), vocab)
+    assert tokens == ["rain", "in", "oslo"]
+    assert text.token_ids.tolist() == [2, 3, 1]
+    assert (text.lengths.tolist(), text.starts.tolist()) == ([3], [0])

@@ -395,3 +395,10 @@ def test_a_weight_of_an_unknown_class_is_reported_with_the_nearest_class() -> No
         ConfigError, match=r"no class is named 'biling'.*did you mean 'billing'\?$"
     ):
         compute_class_weights(named, MANY, ["a", "b", "billing"])
+
+
+def test_an_unknown_class_is_reported_with_twenty_classes_at_most() -> None:
+    names = [f"class {index}" for index in range(22)]
+    weights = section(class_weights={"other": 2.0})
+    with pytest.raises(ConfigError, match=r"'class 18', 'class 19' and 2 more"):
+        compute_class_weights(weights, np.zeros(1, np.int64), names)

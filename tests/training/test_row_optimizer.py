@@ -35,3 +35,8 @@ def test_a_restored_row_optimizer_continues_to_the_bit(name: str) -> None:
     for optimizer in (first, second):
         optimizer.update(torch.tensor([1, 2]), torch.full((2, 2), -0.7), 0.1)
     assert torch.equal(first.weight, second.weight)
+
+
+def test_the_state_is_on_the_device_of_the_embedding() -> None:
+    state = RowAdam(torch.empty(3, 2, device="meta")).state_dict()
+    assert {tensor.device.type for tensor in state.values()} == {"meta"}
