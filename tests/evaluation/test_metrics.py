@@ -236,6 +236,13 @@ def test_scores_as_a_dictionary_hold_the_matrix_and_the_classes_as_plain_lists()
     )
 
 
+def test_scores_as_a_dictionary_hold_the_intervals_as_lists() -> None:
+    scores = score(BY_HAND, 0.25, NAMES)
+    plain = scores.to_dict()
+    assert plain["accuracy_interval"] == list(scores.accuracy_interval)
+    assert plain["macro_f1_interval"] == list(scores.macro_f1_interval)
+
+
 def test_the_bootstrap_of_the_accuracy_is_binomial() -> None:
     confusion = np.array([[40, 10], [5, 145]])
     low, high = binom.ppf([0.025, 0.975], 200, 185 / 200) / 200

@@ -34,6 +34,12 @@ def test_another_checksum_is_accepted_too(folder: Path) -> None:
     manifest.verify(folder, "weights", ["a"])
 
 
+def test_a_checksum_of_a_new_file_is_accepted() -> None:
+    assert Manifest({"a": ("1",)}).also("b", "2") == Manifest(
+        {"a": ("1",), "b": ("2",)}
+    )
+
+
 def test_the_same_checksum_is_kept_once(folder: Path) -> None:
     manifest = Manifest.of(folder, ["a"])
     assert manifest.also("a", sha256_of(b"one")) == manifest
