@@ -172,3 +172,9 @@ def test_the_curve_ends_at_the_accuracy_of_all() -> None:
     assert (shares[-1], accuracies[-1]) == (1.0, is_right.mean())
     kept = confidences >= np.sort(confidences)[::-1][9]
     assert accuracies[9] == pytest.approx(is_right[kept].mean())
+
+
+def test_the_temperature_is_at_most_a_thousand() -> None:
+    logits = torch.tensor([[1e9, 0.0]])
+    fitted = fit_temperature(logits, torch.tensor([1]))
+    assert fitted == pytest.approx(1000, rel=1e-9)
