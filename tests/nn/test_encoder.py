@@ -1,10 +1,12 @@
-"""The encoder against torch's own packed sequences."""
+"""The encoder against torch's own packed sequences, and its single steps."""
 
 import pytest
 import torch
 from torch import nn
 
 from rnncls.nn.encoder import Encoder
+from rnncls.nn.grid_lstm import GridLstm
+from rnncls.nn.states import HiddenState
 from rnncls.text.vocab import PAD_ID
 from tests.nn.builders import LENGTHS, build, pad, texts
 
@@ -60,3 +62,16 @@ def test_last_pooling_is_the_final_state_of_each_direction(bidirectional: bool) 
     torch.testing.assert_close(
         model.pooling(states, lengths, is_ragged=False), expected
     )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_single_steps_reach_the_states_of_the_text(cell: str, num_layers: int) -> None:
+    model = build(cell, bidirectional=False, num_layers=num_layers, pooling=["last"])
+    assert isinstance(model.encoder, Encoder | GridLstm)
+    embedded = model.embedding(torch.tensor([[4, 7], [5, 2], [9, 8]]))  # [T, B, E]
+    expected = model.encoder(embedded, torch.tensor([3, 3])).forward  # [T, B, H]
+    hidden_state: HiddenState = ()
+    for vectors, states in zip(embedded, expected, strict=True):
+        found, hidden_state = model.encoder.step(vectors, hidden_state)
+        torch.testing.assert_close(found, states)
