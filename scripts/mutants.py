@@ -9,7 +9,8 @@ own runner is not used: it skips functions with a decorator. The tests of each m
 run in a process forked from this one, which has imported torch but not rnncls, so that
 a mutant costs little more than its tests.
 
-The first step runs all tests under coverage. A mutant's tests are those that execute
+The first step runs all tests under coverage; `--measure` takes the last coverage, and
+that of the named files anew. A mutant's tests are those that execute
 its line, the tests of its module first, the fastest first, for at most so many
 seconds. The results are in build/mutants.json and build/mutants.md.
 """
@@ -168,7 +169,7 @@ def main() -> None:
         "--test-seconds", type=float, default=10.0, help="of tests for each mutant"
     )
     parser.add_argument(
-        "--same-tests", action="store_true", help="take the last coverage of the tests"
+        "--measure", nargs="*", metavar="TESTS", help="files to take coverage of anew"
     )
     options = parser.parse_args()
     # pytest's plugins would be imported again for each mutant.
@@ -177,9 +178,7 @@ def main() -> None:
         importlib.import_module(name)
     gc.freeze()  # pytest collects garbage several times
     listed = [path for paths in MODULES.values() for path in paths]
-    if not (options.same_tests and BASELINE.exists()):
-        measure_tests(listed)
-    baseline = json.loads(BASELINE.read_text())
+    baseline = load_baseline(listed, options.measure)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for path in options.modules or listed:
         seed = f"{options.seed} {path}"
@@ -197,32 +196,58 @@ def main() -> None:
     TABLE.write_text(build_table(results))
 
 
-def measure_tests(paths: list[str]) -> None:
-    """Run all tests once, and write which lines of the modules each executes."""
+def load_baseline(paths: list[str], tests: list[str] | None) -> dict[str, Any]:
+    """Return the lines that each test executes, and its seconds.
+
+    Args:
+        paths: The modules.
+        tests: The files to measure anew; None: all. The others are as last measured.
+    """
+    if tests is None:
+        measured = measure_tests(paths, TESTS)
+    else:
+        measured = json.loads(BASELINE.read_text())
+        if tests:
+            newer = measure_tests(paths, tests)
+            measured["seconds"] |= newer["seconds"]
+            for path, lines in newer["lines"].items():
+                for line, names in lines.items():
+                    measured["lines"][path].setdefault(line, []).extend(names)
+    BASELINE.write_text(json.dumps(measured))
+    return measured
+
+
+def measure_tests(paths: list[str], tests: list[str]) -> dict[str, Any]:
+    """Run tests, and return which lines of the modules each executes."""
     BASELINE.parent.mkdir(exist_ok=True)
+    output = BASELINE.with_suffix(".new.json")
 
     def run() -> int:
         include = [str(Path(path).resolve()) for path in paths]
         measured = coverage.Coverage(data_file=None, include=include, config_file=False)
         plugin = MeasureTests(measured)
         measured.start()
-        run_pytest(TESTS, plugin)
+        run_pytest(tests, plugin)
         measured.stop()
         data = measured.get_data()
         lines = {
-            path: data.contexts_by_lineno(str(Path(path).resolve())) for path in paths
+            path: data.contexts_by_lineno(file)
+            for path, file in zip(paths, include, strict=True)
         }
         seconds = {
             name: value
             for name, value in plugin.seconds.items()
             if name not in plugin.failed
         }
-        BASELINE.write_text(json.dumps({"lines": lines, "seconds": seconds}))
+        output.write_text(json.dumps({"lines": lines, "seconds": seconds}))
         print(f"{len(seconds)} tests pass, {len(plugin.failed)} do not or are skipped")
         return 0
 
     if fork_and_wait(run, 1800.0, is_silent=False) != 0:
         sys.exit("the tests could not be measured")
+    measured: dict[str, Any] = json.loads(output.read_text())
+    output.unlink()
+    return measured
 
 
 def run_mutant(mutant: Mutant, baseline: dict[str, Any], max_test_s: float) -> str:
