@@ -2,13 +2,22 @@
 
 import errno
 import shutil
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import pytest
 
 from rnncls import ConfigError, RunError
-from rnncls.runs.folder import RunFolder, find_run, lock_run, point_latest_at
+from rnncls.runs import folder as run_folders
+from rnncls.runs.folder import (
+    RunFolder,
+    claim_new_folder,
+    find_launched,
+    find_run,
+    lock_run,
+    point_latest_at,
+)
 from tests.builders import write_run
 
 
@@ -154,3 +163,76 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(run: Path) -> None:
         ),
     ):
         point_latest_at(run)
+
+
+# Files and folders of a run
+
+
+def test_all_results_of_the_weights_are_deleted_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    folder = RunFolder(tmp_path)
+    results = [
+        folder.summary,
+        folder.card,
+        folder.evaluation("test"),
+        folder.evaluation("new.csv"),
+        folder.confusion("test"),
+        folder.report(),
+        folder.report("new.csv"),
+        folder.label_issues,
+        folder.label_issue_table,
+        folder.bag_of_words / "config.yaml",
+    ]
+    folder.bag_of_words.mkdir()
+    for file in (*results, folder.config, folder.model, folder.metrics):
+        file.write_text("x")
+    assert folder.confusion("test").name == "confusion-test.csv"
+    folder.delete_results()
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {folder.config.name, folder.model.name, folder.metrics.name}
+
+
+@pytest.mark.parametrize("missing", ["config", "vocab"])
+def test_a_run_has_a_config_and_a_vocabulary(tmp_path: Path, missing: str) -> None:
+    folder = RunFolder(tmp_path)
+    for file in (folder.config, folder.vocab):
+        file.write_text("")
+    assert folder.is_run()
+    getattr(folder, missing).unlink()
+    assert not folder.is_run()
+
+
+def test_runs_of_one_second_get_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2024, 5, 6, 7, 8, 9, tzinfo=tz)
+
+    monkeypatch.setattr(run_folders, "datetime", Clock)
+    parent = tmp_path / "new" / "runs"
+    names = [claim_new_folder("toy", parent).name for _ in range(3)]
+    first = "toy-20240506-070809"
+    assert names == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    RunFolder(tmp_path).lock.mkdir(parents=True)
+    with (
+        pytest.raises(RunError, match=r"last/lock: cannot be written: Is a directory"),
+        lock_run(tmp_path),
+    ):
+        pass
+
+
+def test_a_launched_run_is_found_in_runs_or_in_its_own_folder(tmp_path: Path) -> None:
+    inside, outside = Path("runs/first"), tmp_path / "outside"
+    for path in (inside, outside):
+        RunFolder(path).create()
+        RunFolder(path).launch.write_text(f"id of {path.name}")
+    assert find_launched("id of first", None) == inside
+    assert find_launched("id of outside", None) is None
+    assert find_launched("id of outside", outside) == outside
+    assert find_launched("id of first", outside) is None
