@@ -70,7 +70,7 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain lists, dictionaries and numbers."""
         # `asdict` would copy each cell of the matrix on its own.
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["per_class"] = [asdict(row) for row in self.per_class]
         for key, value in values.items():
             if isinstance(value, tuple):

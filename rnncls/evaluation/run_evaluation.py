@@ -147,7 +147,7 @@ class Evaluation:
         """The classes of the run, and the unknown labels that count as wrong."""
         names = list(self.run.classifier.label_names)
         if self.origin.get("unknown_labels_are") == "wrong":
-            names += [each["label"] for each in self.origin["unknown_labels"]]
+            names += [entry["label"] for entry in self.origin["unknown_labels"]]
         return names
 
     @cached_property

@@ -84,8 +84,8 @@ def plot_reliability(bins: Sequence[Bin], raw_bins: Sequence[Bin]) -> Figure:
 def _plot_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     """Plot the number of texts in each bin."""
     axes.bar(
-        [each.low for each in bins],
-        [each.num_rows for each in bins],
+        [bin_.low for bin_ in bins],
+        [bin_.num_rows for bin_ in bins],
         width=1 / NUM_BINS,
         align="edge",
         color=COLORS[0],
@@ -96,8 +96,8 @@ def _plot_counts(axes: Axes, bins: Sequence[Bin]) -> None:
 def _plot_bins(
     axes: Axes, bins: Sequence[Bin], color: str, marker: str, label: str
 ) -> None:
-    confidences = [each.confidence for each in bins]
-    accuracies = [each.accuracy for each in bins]
+    confidences = [bin_.confidence for bin_ in bins]
+    accuracies = [bin_.accuracy for bin_ in bins]
     axes.plot(confidences, accuracies, color=color, marker=marker, label=label)
 
 
@@ -147,7 +147,7 @@ def plot_slices(
 
 def _plot_slices(axes: Axes, slices: Sequence[Slice], form: str) -> None:
     positions = range(len(slices))
-    names = [each.describe(form) for each in slices]
+    names = [slice_.describe(form) for slice_ in slices]
     _plot_intervals(axes, positions, slices)
     axes.set_xticks(positions, names, rotation=30, ha="right")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))

@@ -67,8 +67,8 @@ def find_label_issues(
         model=run.config.model.replace(pretrained=None),
         train=run.config.train.replace(teachers=[]),
     )
-    found = cross_validate(config, num_folds, use_cache=use_cache)
-    probs, labels, names = found.probs(), found.labels, found.label_names
+    validation = cross_validate(config, num_folds, use_cache=use_cache)
+    probs, labels, names = validation.probs(), validation.labels, validation.label_names
     present, dense_labels = np.unique(labels, return_inverse=True)
     present_probs = probs[:, present]  # a class with a single row is not scored
     present_probs = present_probs / present_probs.sum(axis=1, keepdims=True)
@@ -78,9 +78,11 @@ def find_label_issues(
         return_indices_ranked_by="self_confidence",
         n_jobs=1,
     )
-    rows = found.rows[ranked].tolist()
+    rows = validation.rows[ranked].tolist()
     texts = find_texts(
-        Path(found.source["path"]), replace(columns_of(config.data), label=None), rows
+        Path(validation.source["path"]),
+        replace(columns_of(config.data), label=None),
+        rows,
     )
     return [
         LabelIssue(

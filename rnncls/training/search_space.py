@@ -62,7 +62,7 @@ _OF_THE_RECURRENT_LAYER = (
 
 
 def build_space(settings: Settings, *, has_limit: bool) -> dict[str, Choice | Range]:
-    """Return the search space around a config; it contains the config's own values.
+    """Return the search space around a config; it contains the config's current values.
 
     The vocabulary size is searched only if the model size is limited. With
     `text.vectors` the embedding size is fixed. With bfloat16 the cell is fixed, because
@@ -75,13 +75,13 @@ def build_space(settings: Settings, *, has_limit: bool) -> dict[str, Choice | Ra
         fixed.add("model.cell")
     space: dict[str, Choice | Range] = {}
     for key in (key for key in CHOICES if key not in fixed):
-        own = read_value(settings, key)
+        current = read_value(settings, key)
         space[key] = Choice(
-            CHOICES[key] if own in CHOICES[key] else (*CHOICES[key], own)
+            CHOICES[key] if current in CHOICES[key] else (*CHOICES[key], current)
         )
     for key, (low, high) in RANGES.items():
-        own = read_value(settings, key)
-        space[key] = Range(min(low, own), max(high, own))
+        current = read_value(settings, key)
+        space[key] = Range(min(low, current), max(high, current))
     lr = settings["train"]["lr"]
     space["train.lr"] = Range(lr / LR_FACTOR, lr * LR_FACTOR, log=True)
     return space

@@ -174,8 +174,8 @@ class Tuner:
         self.study.sampler = optuna.samplers.TPESampler(seed=seed)
         waiting = self.study.get_trials(states=(TrialState.WAITING,))
         if not finished and not waiting:
-            given = {key: read_value(self.settings, key) for key in self.space}
-            self.study.enqueue_trial(given)
+            first_values = {key: read_value(self.settings, key) for key in self.space}
+            self.study.enqueue_trial(first_values)
         return self.study.ask()
 
     def rows(self) -> list[dict[str, Any]]:
