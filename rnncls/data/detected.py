@@ -7,6 +7,7 @@ A run is trained on one format, but people also predict and evaluate the files t
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from rnncls import DataError
@@ -161,11 +162,19 @@ def read_detected_rows(
     Raises:
         DataError: The file lacks a column, or a row is wrong.
     """
-    logger.info("%s: read as %s", path, describe_format(file_format))
+    stat = path.stat()
+    file = (path.resolve(), stat.st_mtime_ns, stat.st_size)
+    _note_format(str(path), describe_format(file_format), file)
     if file_format.kind in _KINDS_WITHOUT_COLUMNS:
         label = None if columns.label is None else LABEL
         columns = Columns((TEXT,), label, kept=columns.kept)
     yield from batch_rows(_iter_rows(records, path, columns))
+
+
+@lru_cache(maxsize=64)
+def _note_format(path: str, description: str, _file: tuple[Path, int, int]) -> None:
+    """Log how a file is read; once, although a command may read it several times."""
+    logger.info("%s: read as %s", path, description)
 
 
 def _iter_rows(

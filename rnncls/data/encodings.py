@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -84,8 +85,15 @@ def find_certain_encoding(path: Path) -> str:
 
     Other files count as UTF-8, so that the reader names the row of an invalid byte. A
     file is surely Windows-1252 if it has no character in UTF-8, and most of its bytes
-    outside ASCII are letters within words or typographic signs.
+    outside ASCII are letters within words or typographic signs. A file that does not
+    change is scanned once.
     """
+    stat = path.stat()
+    return _find_certain_encoding(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _find_certain_encoding(path: Path, _mtime_ns: int, _size: int) -> str:
     encoding = find_encoding(path)
     if encoding not in {"cp1252", "latin-1"}:
         return encoding

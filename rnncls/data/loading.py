@@ -18,7 +18,11 @@ from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
-from rnncls.data.label_names import describe_look_alikes, find_look_alikes
+from rnncls.data.label_names import (
+    describe_look_alikes,
+    find_look_alikes,
+    normalize_label,
+)
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
 from rnncls.data.unknown_labels import (
@@ -274,7 +278,7 @@ def _treat_unknown_labels(
     unknown = find_unknown_labels(source.labels, source.label_names, known, rows)
     if not unknown:
         return rows, []
-    known_names = set(known)
+    known_names = set(known) | {normalize_label(name) for name in known}
     is_known_name = np.array([name in known_names for name in source.label_names])
     is_known = is_known_name[source.labels[rows]]  # [N]
     found = f"{source.path}: {describe_unknown_labels(unknown, known)}"

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from rnncls.data.label_names import normalize_label
+
 UnknownLabels = Literal["error", "skip", "wrong"]
 """What to do with rows whose label is unknown: raise an error, leave them out, or count
 each as classified wrongly."""
@@ -59,7 +61,8 @@ def find_unknown_labels(
         known: The labels that the run knows.
         rows: [n] int64, the numbers of the rows to look at, from 0.
     """
-    known_names = set(known)
+    # A run of an earlier version keeps its names as they were written.
+    known_names = set(known) | {normalize_label(name) for name in known}
     numbers, first_rows, counts = np.unique(
         labels[rows], return_index=True, return_counts=True
     )

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from rnncls.config.sections import Config, ModelSection
-from rnncls.data.datasets import find_test_file
+from rnncls.config.sections import Config, DataSection, ModelSection, TextSection
+from rnncls.data.datasets import columns_of, find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
+from rnncls.data.readers import find_texts
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.data_check import check_not_trained_on
 from rnncls.runs.pretrained import choose_cleaning, load_pretrained
 from rnncls.runs.weights import load_vocab
 from rnncls.text.display import list_names
+from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
@@ -26,6 +28,9 @@ from rnncls.training.recording import record_training
 from rnncls.training.summary import finish_run
 
 logger = logging.getLogger(__name__)
+
+_MAX_TEXTS_READ_AGAIN = 1000
+"""Texts that are looked at again to tell whether they were cut."""
 
 
 def train(
@@ -75,7 +80,7 @@ def train(
             log_unused_keys(config.model)
             settings = config.data_settings
             data = load_training_data(settings, vocab, use_cache=use_cache)
-            note_cut_texts(data, config.text.max_tokens)
+            note_cut_texts(data, config.data, config.text)
             log_unvalidated(data)
             if pretrained is not None:
                 test_file = find_test_file(config.data)
@@ -133,17 +138,29 @@ def log_unused_keys(section: ModelSection) -> None:
         )
 
 
-def note_cut_texts(data: TrainingData, max_tokens: int) -> None:
-    """Log how many training texts fill `max_tokens`, and what to set."""
-    lengths = data.train.texts.lengths  # [N]
-    num_cut = int((lengths >= max_tokens).sum())
+def note_cut_texts(data: TrainingData, section: DataSection, text: TextSection) -> None:
+    """Log how many training texts `text.max_tokens` cuts, and what to set.
+
+    Texts are cut when they are read, so those that fill it are read again. Of very many
+    a sample is, and the number is an estimate.
+    """
+    max_tokens = text.max_tokens
+    full = data.train.rows[data.train.texts.lengths == max_tokens]  # [n]
+    if not len(full):
+        return
+    step = -(-len(full) // _MAX_TEXTS_READ_AGAIN)
+    path = Path(data.fingerprint["files"]["train"]["path"])
+    texts = find_texts(path, columns_of(section), full[::step].tolist())
+    longer = tokenize_texts(texts, text.replace(max_tokens=max_tokens + 1))
+    num_cut = round((longer.lengths > max_tokens).mean() * len(full))
     if num_cut:
         logger.info(
-            "text.max_tokens: %s of %s training texts have %d tokens or more and are"
-            " read only so far: set it higher, e.g. to %d; 'rnncls inspect' says how"
-            " much is cut off",
+            "text.max_tokens: %s%s of %s training texts have more than %d tokens; the"
+            " rest of these texts is not read: set it higher, e.g. to %d; 'rnncls"
+            " inspect' says how much is cut off",
+            "about " if step > 1 else "",
             f"{num_cut:,}",
-            f"{len(lengths):,}",
+            f"{len(data.train.rows):,}",
             max_tokens,
             2 * max_tokens,
         )

@@ -414,7 +414,29 @@ def test_texts_that_are_cut_are_counted_once(cli: Cli, workplace: Path) -> None:
     done = cli("train", *config, "--set", "text.max_tokens=2", "--out", "runs/cut")
     assert done.exit_code == 0
     assert done.stderr.count("text.max_tokens: ") == 1
-    assert " training texts have 2 tokens or more" in done.stderr
+    assert " training texts have more than 2 tokens" in done.stderr
     assert "e.g. to 4" in done.stderr
     done = cli("train", *config, "--out", "runs/complete")
     assert "text.max_tokens" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("num_longer", "note"),
+    [(0, None), (1, "1 of 38 training texts"), (7, "7 of 38 training texts")],
+)
+def test_texts_that_fill_max_tokens_exactly_are_not_cut(
+    cli: Cli, workplace: Path, num_longer: int, note: str | None
+) -> None:
+    texts = ["one two three"] * (38 - num_longer) + ["one two three four"] * num_longer
+    rows = [f"{'ab'[row % 2]},{text}" for row, text in enumerate(texts)]
+    (workplace / "own.csv").write_text("\n".join(["label,text", *rows, ""]))
+    (workplace / "valid.csv").write_text("label,text\na,one\nb,two\n")
+    (workplace / "own.yaml").write_text(
+        f"data: {{train: {workplace}/own.csv, valid: {workplace}/valid.csv,"
+        " text: [text]}\ntext: {max_tokens: 3}\n"
+        "model: {hidden_size: 4, embedding_dim: 4}\ntrain: {max_epochs: 1}\n"
+    )
+    done = cli("train", str(workplace / "own.yaml"), "--out", "runs/full")
+    assert done.exit_code == 0
+    assert ("more than 3 tokens" in done.stderr) == (note is not None)
+    assert (note or "") in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnncls import DataError
+from rnncls.data import encodings
 from rnncls.data.encodings import find_certain_encoding
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
@@ -218,3 +219,23 @@ def test_a_text_of_a_megabyte_is_read(name: str, *, is_first: bool) -> None:
         columns = Columns(("text",), "label", ("text", "label"), delimiter="\t")
     path = write(name, "\n".join(lines) + "\n")
     assert read(path, columns) == [(text, "a") for text in texts]
+
+
+def test_a_file_that_is_read_twice_is_scanned_and_noted_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    scans = []
+    find_encoding = encodings.find_encoding
+
+    def scan(path: Path) -> str:
+        scans.append(path.name)
+        return find_encoding(path)
+
+    monkeypatch.setattr(encodings, "find_encoding", scan)
+    path = write("twice.csv", table(";"), "cp1252")
+    assert read(path) == read(path) == ROWS
+    assert (scans, len(caplog.messages)) == (["twice.csv"], 1)
+    write("twice.csv", table("|"))
+    assert read(path) == ROWS
+    assert (scans, len(caplog.messages)) == (["twice.csv"] * 2, 2)

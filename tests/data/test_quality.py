@@ -246,3 +246,23 @@ def test_a_setting_that_the_config_has_is_not_advised(monitor: str) -> None:
     advice = {finding.kind: finding.advice for finding in found}["imbalance"]
     assert "compare macro-F1" in advice
     assert ("set train.monitor" in advice) == (monitor != "macro_f1")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("\U0001f926\u200d\u2640\ufe0f oh no", False),  # facepalm, one sign
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", False),  # a family
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", False),  # Persian
+        ("\u0915\u094d\u200d\u0937", False),  # Hindi
+        ("ser\u200dvice", True),
+        ("ser\u200cvice", True),
+        ("a\u200b b", True),
+        ("soft\u00adhyphen", True),
+    ],
+)
+def test_joiners_are_found_only_where_they_split_words(
+    text: str, *, is_found: bool
+) -> None:
+    found = findings(part("train", [("a", text), ("b", "three four")]))
+    assert ("odd_invisible" in found) == is_found

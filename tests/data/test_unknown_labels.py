@@ -79,3 +79,11 @@ def test_the_message_of_very_many_labels_stays_short() -> None:
     message = describe_unknown_labels(unknown, names[:1_000])
     assert "and 980 more" in message
     assert len(message) < 3_000
+
+
+def test_a_label_that_a_run_stores_in_another_unicode_form_is_known() -> None:
+    stored = ["cafe\u0301", "tea"]  # as an earlier version kept it
+    labels, rows = np.array([0, 1, 2]), np.arange(3)
+    names = ["caf\u00e9", "tea", "milk"]
+    unknown = find_unknown_labels(labels, names, stored, rows)
+    assert [each.label for each in unknown] == ["milk"]
