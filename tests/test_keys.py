@@ -48,6 +48,8 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     ),
     "data.test_fraction": ("0.3", ["data.test=null"]),
     "text.tokenizer": ("whitespace", []),
+    "text.nfkc": ("false", ["text.tokenizer=words", "data.train=wide.csv"]),
+    "text.lowercase": ("false", ["text.tokenizer=words"]),
     "text.clean": ("false", []),
     "text.mark_case": ("true", []),
     "text.same_digits": ("true", ["text.clean=false"]),
@@ -131,6 +133,8 @@ def outcome(
     )
     (tmp_path / "toy.csv").write_text(text, encoding="utf-8")
     (tmp_path / "other.csv").write_text(text.replace("meet", "greet"), encoding="utf-8")
+    wide = text.replace("meet", "\uff4deet", 3)
+    (tmp_path / "wide.csv").write_text(wide, encoding="utf-8")
     (tmp_path / "plain.csv").write_text(text.split("\n", 1)[1], encoding="utf-8")
     (tmp_path / "two.csv").write_text(with_two_delimiters(toy_csv), encoding="utf-8")
     without = [line for number, line in enumerate(text.splitlines()) if number % 4 != 1]

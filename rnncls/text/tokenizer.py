@@ -100,7 +100,8 @@ class Settings(NamedTuple):
     """The keys of a text section that decide about the tokens of a text.
 
     They are passed to worker processes and are part of the cache key. Do not reorder
-    the fields: that changes the cache key.
+    the fields or add one: that changes the cache key. `tokenizer` also holds the names
+    of the options that only some tokenizers have, such as `words nfkc lowercase`.
     """
 
     tokenizer: str
@@ -113,12 +114,20 @@ class Settings(NamedTuple):
     def of(cls, section: "TextSection") -> "Settings":
         """Return the settings of a text section."""
         return cls(
-            tokenizer=section.tokenizer,
+            tokenizer=_name_splitter(section),
             clean=section.clean,
             mark_case=section.mark_case,
             same_digits=section.same_digits,
             max_tokens=section.max_tokens,
         )
+
+
+def _name_splitter(section: "TextSection") -> str:
+    """Return the tokenizer's name, followed by those of its options that are on."""
+    if section.tokenizer in {"basic_english", "whitespace"}:
+        return section.tokenizer
+    options = {"nfkc": section.nfkc, "lowercase": section.lowercase}
+    return " ".join([section.tokenizer, *(name for name in options if options[name])])
 
 
 def build_tokenizer(section: "TextSection") -> Tokenizer:
@@ -269,11 +278,22 @@ def _build_splitter(settings: Settings) -> Callable[[str], list[str]]:
 
 
 def _find_splitter(name: str) -> Callable[[str], list[str]]:
-    """Return the function that splits a cleaned text into tokens."""
-    if name == "basic_english":
+    """Return the function that splits a cleaned text into tokens.
+
+    Args:
+        name: What `_name_splitter` returned.
+    """
+    tokenizer, *options = name.split()
+    if tokenizer == "basic_english":
         splitter: Tokenizer = _torchtext_utils().get_tokenizer("basic_english")
         return splitter
-    return str.split
+    if tokenizer == "whitespace":
+        return str.split
+    # Imported here: the lesson's tokenizers do not need the package `regex`.
+    from rnncls.text.unicode_words import build_character_splitter, build_word_splitter
+
+    build = build_word_splitter if tokenizer == "words" else build_character_splitter
+    return build(nfkc="nfkc" in options, lowercase="lowercase" in options)
 
 
 def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:

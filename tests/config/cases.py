@@ -32,6 +32,8 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
     },
     "text": {
         "tokenizer": "basic_english",
+        "nfkc": True,
+        "lowercase": True,
         "clean": "html",
         "mark_case": False,
         "same_digits": False,

@@ -48,7 +48,12 @@ def test_a_wrong_value_at_top_level_is_named(
         ("data.valid_fraction", "0", "number (> 0, < 1)", "0"),
         ("data.valid_fraction", "1.0", "number (> 0, < 1)", "1.0"),
         ("data.valid_fraction", ".nan", "number (> 0, < 1)", ".nan"),
-        ("text.tokenizer", "spacy", "basic_english | whitespace", "spacy"),
+        (
+            "text.tokenizer",
+            "spacy",
+            "basic_english | whitespace | words | characters",
+            "spacy",
+        ),
         ("text.clean", "'yes'", "true | false | html", "'yes'"),
         ("text.min_freq", "0", "whole number (>= 1)", "0"),
         ("text.min_freq", "'2'", "whole number (>= 1)", "'2'"),
@@ -169,8 +174,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             3,
             "text.zzz",
             (
-                "tokenizer, clean, mark_case, same_digits, min_freq, max_vocab,"
-                " max_tokens, vectors"
+                "tokenizer, nfkc, lowercase, clean, mark_case, same_digits, min_freq,"
+                " max_vocab, max_tokens, vectors"
             ),
         ),
         (

@@ -42,6 +42,14 @@ FRAGMENTS = [
     "#",
     "USA",
     "7",
+    "l\u2019",
+    "\u00b4",
+    "\u200b",
+    "\u0301",
+    "\U0001f469",
+    "\u200d",
+    "\u6771",
+    "\uff21",
 ]
 
 
@@ -53,6 +61,8 @@ FRAGMENTS = [
         ("whitespace", True),
         ("basic_english", False),
         ("basic_english", "html"),
+        ("words", "html"),
+        ("characters", False),
     ],
 )
 @settings(database=None, deadline=None, derandomize=True)

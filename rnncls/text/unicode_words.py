@@ -1,0 +1,141 @@
+"""Words and graphemes of any script.
+
+The words are those of Unicode's default word boundaries (UAX #29), changed for
+classification: an apostrophe divides words of Latin letters (`don 't`, `l' homme`), a
+full stop joins only the letters of an abbreviation (`u.s.`), URLs, @names and #tags are
+whole, and a script that is written without spaces gives one token for each grapheme.
+
+Emoji are whole, with their skin tone, and so are flags and sequences with joiners
+(UTS #51). `WORD_PATTERN` uses the common syntax of the `regex` package, Oniguruma
+(Hugging Face tokenizers) and JavaScript but for the difference of two sets.
+"""
+
+import unicodedata
+from collections.abc import Callable
+
+import regex
+
+SPACELESS_SCRIPTS = [
+    "Han",
+    "Hiragana",
+    "Bopomofo",
+    "Thai",
+    "Lao",
+    "Khmer",
+    "Myanmar",
+    "Tai_Tham",
+    "Tibetan",
+    "Javanese",
+    "Balinese",
+]
+"""Scripts without spaces between words. Katakana is not among them: its runs are mostly
+single foreign words."""
+WORD_START = "\u2581"
+"""The token before the characters of a word; SentencePiece has the same sign."""
+
+_REMOVED = (
+    "\u00ad\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"  # soft hyphen, marks, selectors
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # direction of writing
+)
+_APOSTROPHES = "\u2018\u2019\u201b\u02bc\u00b4\u055a\ua78c"
+_ZERO_WIDTH_SPACE = "\u200b"
+_TRANSLATION = str.maketrans(
+    {
+        **dict.fromkeys(_REMOVED),
+        **dict.fromkeys(_APOSTROPHES, "'"),
+        _ZERO_WIDTH_SPACE: " ",
+    }
+)
+
+_WHITE_SPACE = r"\s\x1c-\x1f"  # what `str.isspace` accepts
+_JOINERS = r"\u200c\u200d"  # inside words of Indic scripts and of Persian
+_SPACELESS = "".join(rf"\p{{{name}}}" for name in SPACELESS_SCRIPTS)
+_LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
+_INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}_{_JOINERS}]--[{_SPACELESS}]]"
+_OTHER_LETTER = r"[^\P{L}\p{Latin}]"  # a letter that is not Latin
+_CLITIC = r"(?i:s|t|d|m|ll|re|ve)"
+_EMOJI = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?"
+_TAG_LETTERS = r"[\U000E0020-\U000E007F]*"  # the flags of England, Scotland and Wales
+
+_PLAIN_WORD = "[a-z]++(?= )"  # only for speed: most words of English
+_URL = rf"""(?i:https?://|www\.)[^{_WHITE_SPACE}<>"]*[\p{{L}}\p{{N}}/_=&#%-]"""
+_NAME = rf"(?<!{_LETTER})[@#][\p{{L}}\p{{M}}\p{{N}}_]+"
+_KEYCAP = r"[0-9#*]\u20e3"
+_NUMBER = r"\p{Nd}+(?:[.,:]\p{Nd}+)+"
+_GRAPHEME = rf"[{_SPACELESS}]\p{{M}}*"
+_ABBREVIATION = rf"(?<!{_LETTER})\p{{L}}(?:\.\p{{L}})+\.?(?!{_LETTER})"
+_ELISION = rf"(?<=\p{{Latin}})'(?=\p{{Latin}}{{2}})(?!{_CLITIC}(?!{_LETTER}))"
+_INNER_APOSTROPHE = rf"(?<={_OTHER_LETTER})'(?={_OTHER_LETTER}){_INNER}+"
+_INNER_GERSHAYIM = rf"(?<=\p{{Hebrew}})[\"״׳](?=\p{{Hebrew}}){_INNER}+"
+_WORD = (
+    rf"{_LETTER}{_INNER}*(?:{_ELISION}|(?:{_INNER_APOSTROPHE}|{_INNER_GERSHAYIM})+)?"
+)
+_SHORT_FORM = rf"(?<=\p{{Latin}})'{_CLITIC}(?!{_LETTER})"
+_FLAG = r"\p{Regional_Indicator}{2}"
+_PICTURE = rf"{_EMOJI}{_TAG_LETTERS}(?:\u200d{_EMOJI})*"
+_SIGN = rf"[^{_WHITE_SPACE}]\p{{M}}*"
+
+WORD_PATTERN = "|".join(
+    (
+        _PLAIN_WORD,
+        _URL,
+        _NAME,
+        _KEYCAP,
+        _NUMBER,
+        _ABBREVIATION,
+        _WORD,
+        _GRAPHEME,
+        _SHORT_FORM,
+        _FLAG,
+        _PICTURE,
+        _SIGN,
+    )
+)
+_find_words = regex.compile(WORD_PATTERN, regex.VERSION1).findall
+_find_graphemes = regex.compile(r"\X", regex.VERSION1).findall
+
+
+def build_word_splitter(
+    *, nfkc: bool = True, lowercase: bool = True
+) -> Callable[[str], list[str]]:
+    """Return a function from a text to its words, numbers, emoji and signs."""
+
+    def split(text: str) -> list[str]:
+        return _find_words(normalize(text, nfkc=nfkc, lowercase=lowercase))
+
+    return split
+
+
+def build_character_splitter(
+    *, nfkc: bool = True, lowercase: bool = True
+) -> Callable[[str], list[str]]:
+    """Return a function from a text to its graphemes, each word after `WORD_START`."""
+
+    def split(text: str) -> list[str]:
+        tokens: list[str] = []
+        for word in normalize(text, nfkc=nfkc, lowercase=lowercase).split():
+            tokens.append(WORD_START)
+            tokens += _find_graphemes(word)
+        return tokens
+
+    return split
+
+
+def normalize(text: str, *, nfkc: bool, lowercase: bool) -> str:
+    """Return a text in which what looks the same is the same.
+
+    Invisible characters are removed and apostrophes get one form.
+
+    Args:
+        text: The text.
+        nfkc: Whether to apply Unicode's compatibility composition (UAX #15), which also
+            turns full-width letters and ligatures into plain ones.
+        lowercase: Whether to replace capitals; a final sigma becomes an ordinary one.
+    """
+    if not text.isascii():
+        text = text.translate(_TRANSLATION)
+        if nfkc:
+            text = unicodedata.normalize("NFKC", text)
+        if lowercase:
+            return text.lower().replace("ς", "σ")
+    return text.lower() if lowercase else text
