@@ -10,16 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from rnncls.config.sections import Config, DataSection, ModelSection, TextSection
+from rnncls.config.sections import (
+    Config,
+    DataSection,
+    DataSettings,
+    ModelSection,
+    TextSection,
+)
 from rnncls.data.datasets import columns_of, find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.data.readers import find_texts
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.data_check import check_not_trained_on
-from rnncls.runs.pretrained import choose_cleaning, load_pretrained
+from rnncls.runs.pretrained import Pretrained, choose_cleaning, load_pretrained
 from rnncls.runs.weights import load_vocab
 from rnncls.text.display import list_names
 from rnncls.text.tokenizer import tokenize_texts
+from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
@@ -54,10 +61,8 @@ def train(
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
-    earlier = path
-    if not resume and config.model.pretrained:
-        earlier = Path(config.model.pretrained)
-    config = config.replace(text=choose_cleaning(config.text, earlier))
+    earlier_run = path if resume else Path(config.model.pretrained or path)
+    config = config.replace(text=choose_cleaning(config.text, earlier_run))
     processes = init_process_group()
     with open_run(
         config.model_dump(), path, processes, resume=resume, may_change=may_change
@@ -71,20 +76,15 @@ def train(
                 deterministic=config.deterministic,
             )
         with processes.local_main_first():  # it fills the cache for the others
-            pretrained, vocab = None, None
-            if run.is_resumed and (config.model.pretrained or may_change):
-                vocab = load_vocab(path)
-            elif config.model.pretrained:
-                pretrained = load_pretrained(config.text, config.model)
-                vocab = pretrained.vocab
-            log_unused_keys(config.model)
+            resumed = path if run.is_resumed else None
+            pretrained, vocab = load_start(
+                config.text, config.model, resumed, may_change=may_change
+            )
             settings = config.data_settings
             data = load_training_data(settings, vocab, use_cache=use_cache)
-            note_cut_texts(data, config.data, config.text)
-            log_unvalidated(data)
+            log_notes(data, config.model, settings)
             if pretrained is not None:
-                test_file = find_test_file(config.data)
-                check_pretraining_data(config.model, data, test_file)
+                check_pretraining_data(config.model, config.data, data)
             if config.train.teachers:
                 data = add_distillation_targets(
                     config.train, settings, data, device, use_cache=use_cache
@@ -106,16 +106,50 @@ def train(
         return finish_run(trainer, config.model, path, is_calibrated=calibrate)
 
 
+def load_start(
+    text: TextSection, model: ModelSection, resumed: Path | None, *, may_change: bool
+) -> tuple[Pretrained | None, Vocab | None]:
+    """Load the language model to start from, and the words to keep, if there are any.
+
+    Args:
+        text: How texts are read.
+        model: The network, and the language model to start from.
+        resumed: The folder of a run to resume, which has weights of its own; None: the
+            run is new.
+        may_change: Whether the data of a resumed run may have other words than the run.
+
+    Raises:
+        RnnclsError: A file is missing or damaged, or the network has another shape.
+    """
+    if resumed is not None:
+        keeps_words = model.pretrained is not None or may_change
+        return None, load_vocab(resumed) if keeps_words else None
+    if model.pretrained is None:
+        return None, None
+    pretrained = load_pretrained(text, model)
+    return pretrained, pretrained.vocab
+
+
 def check_pretraining_data(
-    section: ModelSection, data: TrainingData, test_file: Path | None
+    model: ModelSection, section: DataSection, data: TrainingData
 ) -> None:
     """Check that the language model to start from was not trained on held-out rows.
 
     Raises:
         RnnclsError: It may have been trained on rows for validation or testing.
     """
-    folder = Path(section.pretrained or "")
+    folder = Path(model.pretrained or "")
+    test_file = find_test_file(section)
     check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
+
+
+def log_notes(
+    data: TrainingData, section: ModelSection, settings: DataSettings
+) -> None:
+    """Log what a user may not expect of this data and of this config."""
+    log_unused_keys(section)
+    note_cut_texts(data, settings.data, settings.text)
+    log_unvalidated(data)
 
 
 def log_unvalidated(data: TrainingData) -> None:

@@ -126,7 +126,8 @@ class Tuner:
         """
         ends = [trial.user_attrs["ended"] for trial in self.finished()]
         num_scored = sum(end != TOO_LARGE for end in ends)
-        num_too_large, end = 0, ""
+        num_too_large = 0  # in a row
+        max_scored = math.inf if budget.num_trials is None else budget.num_trials
         with ProgressBar(budget) as bar:
 
             def on_step(step: Step | None) -> None:
@@ -135,15 +136,16 @@ class Tuner:
                 if stop.requested or is_late:
                     raise TrialEnd(STOPPED)
 
-            while (
-                end != STOPPED
-                and num_too_large < MAX_TOO_LARGE
-                and num_scored < (budget.num_trials or math.inf)
-            ):
+            while num_scored < max_scored and num_too_large < MAX_TOO_LARGE:
                 end = self.run_trial(on_step)
-                num_too_large = num_too_large + 1 if end == TOO_LARGE else 0
-                num_scored += end not in {STOPPED, TOO_LARGE}
-            self.num_cut_off += end == STOPPED
+                if end == STOPPED:
+                    self.num_cut_off += 1
+                    break
+                if end == TOO_LARGE:
+                    num_too_large += 1
+                else:
+                    num_scored += 1
+                    num_too_large = 0
 
     def run_trial(self, on_step: OnStep) -> str:
         """Run one trial, and return how it ended; the first is the config itself."""
