@@ -165,13 +165,13 @@ def show_trajectories(
     from rich.console import Console
 
     from rnncls.inference.insight.reading import describe_reading
-    from rnncls.inference.insight.trajectory import trace_verdicts
+    from rnncls.inference.insight.trajectory import trace_predictions
     from rnncls.reporting.insight_page import trajectory_parts
     from rnncls.reporting.insight_tables import print_sentence, trajectory_table
 
     console, parts = Console(highlight=False), []
     for source in sources:
-        trajectory = trace_verdicts(run.classifier, source.text)
+        trajectory = trace_predictions(run.classifier, source.text)
         note = describe_reading(run.classifier, source.text)
         if plot is not None or html is not None:
             from rnncls.reporting.html import paragraph

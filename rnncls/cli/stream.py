@@ -17,7 +17,7 @@ from rnncls.cli.options import (
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.inference.insight.trajectory import Verdict
+    from rnncls.inference.insight.trajectory import PrefixPrediction
 
 
 def stream_command(
@@ -46,27 +46,33 @@ def stream_command(
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     stream = Stream(loaded.classifier, min_confidence)
     width = max(map(len, loaded.classifier.label_names))
-    show = verdict_json if json_ else lambda verdict: verdict_line(verdict, width)
+    show = (
+        prediction_json
+        if json_
+        else lambda prediction: prediction_line(prediction, width)
+    )
     for piece in read_pieces(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin"):
-        for verdict in stream.feed(piece):
-            typer.echo(show(verdict))
-    for verdict in stream.finish():
-        typer.echo(show(verdict))
+        for prediction in stream.feed(piece):
+            typer.echo(show(prediction))
+    for prediction in stream.finish():
+        typer.echo(show(prediction))
 
 
-def verdict_json(verdict: "Verdict") -> str:
+def prediction_json(prediction: "PrefixPrediction") -> str:
     """Format a prediction as one line of JSON."""
     from dataclasses import asdict
 
-    return json.dumps(asdict(verdict) | {"label": verdict.label, "prob": verdict.prob})
+    return json.dumps(
+        asdict(prediction) | {"label": prediction.label, "prob": prediction.prob}
+    )
 
 
-def verdict_line(verdict: "Verdict", width: int) -> str:
+def prediction_line(prediction: "PrefixPrediction", width: int) -> str:
     """Format a prediction as text: number of tokens, label, probability, last token."""
     from rnncls.text.display import printable
 
-    label = printable(verdict.label)
-    line = f"{verdict.num_tokens:>5}  {label:<{width}}  {verdict.prob:7.2%}"
-    if not verdict.is_final:
-        return f"{line}  {printable(verdict.token)}"
-    return f"{line}  = prediction{', before the end' if verdict.is_early else ''}\n"
+    label = printable(prediction.label)
+    line = f"{prediction.num_tokens:>5}  {label:<{width}}  {prediction.prob:7.2%}"
+    if not prediction.is_final:
+        return f"{line}  {printable(prediction.token)}"
+    return f"{line}  = prediction{', before the end' if prediction.is_early else ''}\n"

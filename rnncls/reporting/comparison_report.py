@@ -72,7 +72,7 @@ def summary_lines(comparison: Comparison) -> list[str]:
     names = _names(comparison)
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
-        difference = verdict(run.difference, run.p)
+        difference = describe_significance(run.difference, run.p)
         lines.append(f"{name}: {difference} {names[0]} (p = {run.p:.2g})")
         lines.append(f"  {explain_difference(run)}")
     return [*lines, _mean_line(comparison)]
@@ -213,7 +213,7 @@ def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[
     return rows
 
 
-def verdict(difference: float, p: float) -> str:
+def describe_significance(difference: float, p: float) -> str:
     """Describe a difference in accuracy and its p-value, up to "than" or "to"."""
     if p >= SIGNIFICANCE_LEVEL:
         return "no significant difference to"

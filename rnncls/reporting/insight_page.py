@@ -64,7 +64,7 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
     header = ["token", "position", *map(printable, trajectory.labels)]
     caption = "Probability of each class after each token"
     alt = f"{caption}; the table below has the values."
-    prediction = printable(trajectory.verdicts[-1])
+    prediction = printable(trajectory.predictions[-1])
     return [
         html.heading(_title(prediction, trajectory.text)),
         html.picture(png, printable(trajectory.meaning()), alt),

@@ -50,7 +50,7 @@ def plot_trajectory(trajectory: Trajectory) -> Figure:
     _name_tokens(axes, trajectory.tokens)
     axes.set(ylim=(0, 1), xlim=(0.5, num_tokens + 0.5))
     axes.set(xlabel="last token read", ylabel="probability")
-    axes.set_title(f"Prediction after each token: {_plain(trajectory.verdicts[-1])}")
+    axes.set_title(f"Prediction after each token: {_plain(trajectory.predictions[-1])}")
     figure.legend(loc="outside right upper")
     return figure
 

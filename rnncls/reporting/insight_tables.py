@@ -176,7 +176,7 @@ def contribution_table(explanation: Explanation) -> Table:
 def trajectory_table(trajectory: Trajectory) -> Table:
     """Return the prediction after each token, and after which one it was decided."""
     header = ["token", "position", "prediction", "probability", ""]
-    predictions = trajectory.verdicts
+    predictions = trajectory.predictions
     rows = [
         [token, f"{index + 1}", predictions[index], *_prob_cells(trajectory, index)]
         for index, token in enumerate(trajectory.tokens)

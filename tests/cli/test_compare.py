@@ -7,7 +7,7 @@ import pytest
 
 from rnncls.config.loading import load_config
 from rnncls.evaluation.comparison import Difference
-from rnncls.reporting.comparison_report import explain_difference, verdict
+from rnncls.reporting.comparison_report import describe_significance, explain_difference
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
 from tests.reporting.test_html import Reader
@@ -101,10 +101,10 @@ def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
         (0.01, 0.05, "no significant difference to"),
     ],
 )
-def test_a_verdict_is_significant_below_5_percent(
+def test_a_difference_is_significant_below_5_percent(
     difference: float, p: float, expected: str
 ) -> None:
-    assert verdict(difference, p) == expected
+    assert describe_significance(difference, p) == expected
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_trajectory_has_a_row_a_token_and_says_which_decided(cli: Cli) -> None
     assert "decides for sport" in stdout
 
 
-def test_each_verdict_is_what_predict_says_of_the_beginning(cli: Cli) -> None:
+def test_each_prediction_is_that_of_predict_for_the_prefix(cli: Cli) -> None:
     found = json.loads(cli("explain", "--trajectory", "--json", TEXT).stdout)
     texts = ["rovers", "rovers meet", TEXT]
     rows = [
@@ -246,7 +246,7 @@ def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(
     ]
 
 
-def test_a_stream_for_people_has_a_line_a_token_and_a_verdict(
+def test_a_stream_for_people_has_a_line_per_token_and_a_final_one(
     cli: Cli, one_way: str
 ) -> None:
     lines = cli(

@@ -110,12 +110,14 @@ class Explanation:
         """Summarise the explanation in three sentences."""
         supporting = self._quote_strongest(sign=1)
         opposing = self._quote_strongest(sign=-1)
-        verdict = f"The probability of {self.label} is {self.probs[self.label]:.1%}."
+        probability = (
+            f"The probability of {self.label} is {self.probs[self.label]:.1%}."
+        )
         evidence = (
             f"Words that support {self.label}: {supporting}; words that oppose it:"
             f" {opposing}."
         )
-        return f"{verdict} {evidence} {self._describe_sum()}"
+        return f"{probability} {evidence} {self._describe_sum()}"
 
     def _quote_strongest(self, sign: int) -> str:
         """Name up to three tokens with the largest contributions of one sign."""

@@ -82,16 +82,16 @@ class Trajectory:
     is_reread: bool
 
     @property
-    def verdicts(self) -> list[str]:
+    def predictions(self) -> list[str]:
         """The most probable label after each token."""
         return [self.labels[int(np.argmax(row))] for row in self.probs]
 
     @property
     def decided_at(self) -> int:
         """The index of the token after which the label never changes again."""
-        verdicts = self.verdicts
-        for index in range(len(verdicts) - 1, 0, -1):
-            if verdicts[index] != verdicts[index - 1]:
+        predictions = self.predictions
+        for index in range(len(predictions) - 1, 0, -1):
+            if predictions[index] != predictions[index - 1]:
                 return index
         return 0
 
@@ -110,20 +110,20 @@ class Trajectory:
             )
         return (
             f"Token {index + 1} of {last + 1}, '{self.tokens[index]}', decides for"
-            f" {self.verdicts[-1]}: {rest}.{note}"
+            f" {self.predictions[-1]}: {rest}.{note}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
         conclusions = {
-            "verdicts": self.verdicts,
+            "verdicts": self.predictions,
             "decided_at": self.decided_at,
             "meaning": self.meaning(),
         }
         return asdict(self) | conclusions
 
 
-def trace_verdicts(classifier: Classifier, text: str) -> Trajectory:
+def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
     """Return the prediction for a text after each of its tokens."""
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
     model = classifier.model
@@ -153,7 +153,7 @@ def beginnings(text: EncodedTexts) -> EncodedTexts:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PrefixPrediction:
     """A prediction for a text that may not be complete yet.
 
     Attributes:
@@ -200,12 +200,12 @@ class Stream:
         self._classifier, self._min_confidence = classifier, min_confidence
         self._start_line()
 
-    def feed(self, piece: str) -> Iterator[Verdict]:
+    def feed(self, piece: str) -> Iterator[PrefixPrediction]:
         """Add a piece of the input, cut anywhere, and yield the new predictions."""
         for part in piece.splitlines(keepends=True) if "\n" in piece else [piece]:
             yield from self._read(part.removesuffix("\n"), is_last=part.endswith("\n"))
 
-    def finish(self) -> Iterator[Verdict]:
+    def finish(self) -> Iterator[PrefixPrediction]:
         """Yield the predictions for a last line that has no line end."""
         if self._line.has_begun:
             yield from self._read("", is_last=True)
@@ -213,46 +213,50 @@ class Stream:
     def _start_line(self) -> None:
         self._line = IncrementalTokenizer(self._classifier.text)
         self._reader = PrefixReader(self._classifier.model)
-        self._verdict: Verdict | None = None
+        self._prediction: PrefixPrediction | None = None
 
-    def _read(self, part: str, *, is_last: bool) -> Iterator[Verdict]:
-        is_done = self._verdict is not None and self._verdict.is_final
+    def _read(self, part: str, *, is_last: bool) -> Iterator[PrefixPrediction]:
+        is_done = self._prediction is not None and self._prediction.is_final
         if not is_done:
             yield from self._read_more(part, is_last=is_last)
         if is_last:
             self._start_line()
 
-    def _read_more(self, part: str, *, is_last: bool) -> Iterator[Verdict]:
+    def _read_more(self, part: str, *, is_last: bool) -> Iterator[PrefixPrediction]:
         """Yield the predictions after the new tokens of the line, and the final one."""
         num_kept, tokens = self._line.feed(part, is_last=is_last)
-        if self._verdict is not None and num_kept < self._verdict.num_tokens:
+        if self._prediction is not None and num_kept < self._prediction.num_tokens:
             # The new characters changed earlier tokens, for example by ending a tag.
             self._reader = PrefixReader(self._classifier.model)
-            self._verdict = None
+            self._prediction = None
             num_kept, tokens = 0, self._line.tokens
         yield from self._predict(num_kept, tokens)
-        if is_last and self._verdict is not None and not self._verdict.is_final:
-            yield replace(self._verdict, is_final=True)
+        if is_last and self._prediction is not None and not self._prediction.is_final:
+            yield replace(self._prediction, is_final=True)
 
-    def _predict(self, num_read: int, tokens: list[str]) -> Iterator[Verdict]:
+    def _predict(self, num_read: int, tokens: list[str]) -> Iterator[PrefixPrediction]:
         threshold = self._min_confidence
         token_ids = self._classifier.vocab.encode(tokens).tolist()
         for token, token_id in zip(tokens, token_ids, strict=True):
             num_read += 1
             logits = self._reader.read(token_id)  # [C]
-            verdict = self._describe(token, num_read, logits)
-            self._verdict = verdict
-            yield verdict
-            if threshold is not None and verdict.prob >= threshold:
-                self._verdict = replace(verdict, is_final=True, is_early=True)
-                yield self._verdict
+            prediction = self._describe(token, num_read, logits)
+            self._prediction = prediction
+            yield prediction
+            if threshold is not None and prediction.prob >= threshold:
+                self._prediction = replace(prediction, is_final=True, is_early=True)
+                yield self._prediction
                 return
 
-    def _describe(self, token: str, num_tokens: int, logits: torch.Tensor) -> Verdict:
+    def _describe(
+        self, token: str, num_tokens: int, logits: torch.Tensor
+    ) -> PrefixPrediction:
         """Return the prediction after a token, from logits [C]."""
         probs = logits.softmax(dim=0).tolist()
         labels = self._classifier.label_names
-        return Verdict(token, num_tokens, dict(zip(labels, probs, strict=True)))
+        return PrefixPrediction(
+            token, num_tokens, dict(zip(labels, probs, strict=True))
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Trajectories: each verdict is the one that `predict` gives of the text so far."""
+"""Trajectories: each prediction is the one that `predict` gives of the text so far."""
 
 import itertools
 
@@ -11,12 +11,12 @@ from rnncls.config.loading import parse_config
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.trajectory import (
+    PrefixPrediction,
     Stream,
     Trajectory,
-    Verdict,
     describe_anytime,
     measure_anytime,
-    trace_verdicts,
+    trace_predictions,
 )
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
@@ -71,21 +71,21 @@ def beginnings(text: str) -> list[str]:
 
 def stream(
     run: Classifier, text: str, size: int, min_confidence: float | None = None
-) -> list[Verdict]:
+) -> list[PrefixPrediction]:
     """Return all that is said of a text that arrives in pieces of that size."""
     reader = Stream(run, min_confidence)
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    return [verdict for piece in pieces for verdict in reader.feed(piece)] + list(
+    return [prediction for piece in pieces for prediction in reader.feed(piece)] + list(
         reader.finish()
     )
 
 
 @pytest.mark.parametrize(("cell", "num_layers", "pooling"), ONE_WAY)
-def test_each_verdict_of_one_pass_is_the_prediction_for_the_beginning(
+def test_each_prediction_of_one_pass_is_that_for_the_prefix(
     cell: str, num_layers: int, pooling: str
 ) -> None:
     run = build(cell, num_layers, pooling)
-    found = trace_verdicts(run, TEXT)
+    found = trace_predictions(run, TEXT)
     assert not found.is_reread
     np.testing.assert_allclose(found.probs, predict(run, beginnings(TEXT)), atol=1e-5)
 
@@ -93,26 +93,28 @@ def test_each_verdict_of_one_pass_is_the_prediction_for_the_beginning(
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])
 def test_a_model_that_reads_from_both_ends_reads_each_beginning_anew(cell: str) -> None:
     run = build(cell, bidirectional=True)
-    found = trace_verdicts(run, TEXT)
+    found = trace_predictions(run, TEXT)
     assert found.is_reread
     assert "each prefix was classified separately" in found.meaning()
     np.testing.assert_allclose(found.probs, predict(run, beginnings(TEXT)), atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "decided_at"),
+    ("predictions", "decided_at"),
     [("a", 0), ("aaaa", 0), ("abab", 3), ("abbb", 1), ("baab", 3), ("bbaa", 2)],
 )
 def test_the_token_that_decides_is_the_last_that_changes_the_label(
-    verdicts: str, decided_at: int
+    predictions: str, decided_at: int
 ) -> None:
-    probs = [[0.9, 0.1] if verdict == "a" else [0.1, 0.9] for verdict in verdicts]
-    found = Trajectory("", ["a", "b"], list(verdicts), probs, is_reread=False)
-    assert ("".join(found.verdicts), found.decided_at) == (verdicts, decided_at)
+    probs = [
+        [0.9, 0.1] if prediction == "a" else [0.1, 0.9] for prediction in predictions
+    ]
+    found = Trajectory("", ["a", "b"], list(predictions), probs, is_reread=False)
+    assert ("".join(found.predictions), found.decided_at) == (predictions, decided_at)
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "meaning"),
+    ("predictions", "meaning"),
     [
         (
             "abb",
@@ -128,10 +130,12 @@ def test_the_token_that_decides_is_the_last_that_changes_the_label(
         ("ab", "Token 2 of 2, 'b', decides for b: it is the last one."),
     ],
 )
-def test_what_it_means_is_a_sentence(verdicts: str, meaning: str) -> None:
-    probs = [[0.9, 0.1] if verdict == "a" else [0.1, 0.9] for verdict in verdicts]
+def test_what_it_means_is_a_sentence(predictions: str, meaning: str) -> None:
+    probs = [
+        [0.9, 0.1] if prediction == "a" else [0.1, 0.9] for prediction in predictions
+    ]
     assert (
-        Trajectory("", ["a", "b"], list(verdicts), probs, is_reread=False).meaning()
+        Trajectory("", ["a", "b"], list(predictions), probs, is_reread=False).meaning()
         == meaning
     )
 
@@ -164,7 +168,7 @@ def test_a_stream_of_an_odd_text_ends_with_its_prediction(text: str, size: int) 
     )
 
 
-def test_there_is_a_verdict_after_each_token() -> None:
+def test_there_is_a_prediction_after_each_token() -> None:
     run = build()
     found = stream(run, TEXT, 1)
     assert [(each.token, each.num_tokens, each.is_final) for each in found[:-1]] == [
