@@ -15,7 +15,7 @@ from rnncls.cli.options import (
     TextRunOption,
     split_run,
 )
-from rnncls.cli.outputs import check_ending, check_output
+from rnncls.cli.outputs import HTML, PNG, check_ending, check_output
 from rnncls.cli.predict import STDIN, read_texts
 from rnncls.cli.screen import save_plot
 from rnncls.cli.text_source import (
@@ -86,11 +86,11 @@ def explain_command(
             " --trajectory --plot FILE TEXT"
         )
     inputs = [] if data is None else [data]
+    check_ending("--html", html, HTML)
+    check_ending("--plot", plot, PNG)
     if html is not None:
-        check_ending("--html", html, (".html", ".htm"))
         check_output("--html", html, inputs)
     if plot is not None:
-        check_ending("--plot", plot, (".png",))
         check_output("--plot", plot, inputs)
 
     with fast_imports():

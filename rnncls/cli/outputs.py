@@ -19,15 +19,24 @@ if TYPE_CHECKING:
     from rnncls.config.sections import DataSection
 
 
-def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
-    """Check that the ending of an output file is one of its forms.
+HTML, PNG = (".html", ".htm"), (".png",)
 
-    A pipe or a device may have any name.
+
+def check_ending(option: str, path: Path | None, endings: Sequence[str]) -> None:
+    """Check that the name of a file to write does not promise another format.
+
+    A pipe or a device promises none.
+
+    Args:
+        option: The name of the option, for the message.
+        path: The file; None: none is written.
+        endings: The endings of the formats in which it can be written; an empty one
+            for a name without an ending.
 
     Raises:
-        ConfigError: The ending belongs to another format, or is missing.
+        ConfigError: It has another ending.
     """
-    if path.suffix.lower() in endings or is_special(path):
+    if path is None or path.suffix.lower() in endings or is_special(path):
         return
     known = ", ".join(ending or "no ending" for ending in endings)
     found = path.suffix or "no ending"

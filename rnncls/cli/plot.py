@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.options import RunsOption, choose_runs
-from rnncls.cli.screen import PNG, check_ending, save_plot
+from rnncls.cli.outputs import PNG, check_ending
+from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def plot_command(
     """Plot loss and score by epoch, of one or several runs, finished or not."""
     from rnncls.reporting.terminal_chart import chart_lines
 
-    check_ending(output, PNG)
+    check_ending("--output", output, (*PNG, ""))
     curves = load_curves(choose_runs(runs, run))
     for line in chart_lines(curves):
         typer.echo(line)

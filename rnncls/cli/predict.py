@@ -131,8 +131,7 @@ def predict_command(
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
-    if output is not None:
-        check_ending("--output", output, PREDICTION_ENDINGS)
+    check_ending("--output", output, PREDICTION_ENDINGS)
     source, processes = STDIN if texts == [STDIN] else input_, init_process_group()
     with processes.raise_everywhere():
         if processes.world_size > 1:

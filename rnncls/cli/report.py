@@ -19,7 +19,7 @@ from rnncls.cli.options import (
     RunOption,
     choose_run,
 )
-from rnncls.cli.screen import HTML, check_ending
+from rnncls.cli.outputs import HTML, check_ending
 from rnncls.machine.imports import fast_imports
 
 
@@ -61,7 +61,7 @@ def report_command(
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
-    check_ending(output, HTML)
+    check_ending("--output", output, (*HTML, ""))
     path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,

@@ -6,32 +6,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rnncls import ConfigError
+from rnncls.cli.outputs import PNG, check_ending
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
-
-
-HTML, PNG = (".html", ".htm"), (".png",)
-
-
-def check_ending(path: Path | None, endings: Sequence[str]) -> None:
-    """Check that the name of a file to write does not promise another format.
-
-    Args:
-        path: The file; None: there is none.
-        endings: The endings of its format, the usual one first.
-
-    Raises:
-        ConfigError: It has another ending. A name without an ending is allowed.
-    """
-    if path is None or not path.suffix or path.suffix.lower() in endings:
-        return
-    form = endings[0].removeprefix(".").upper()
-    raise ConfigError(
-        f"{path}: would be written as {form}: choose a name that ends in {endings[0]}"
-    )
 
 
 def save_plot(path: Path, figure: "Figure") -> None:
@@ -43,8 +22,7 @@ def save_plot(path: Path, figure: "Figure") -> None:
     """
     from rnncls.reporting.plotting import save_picture
 
-    check_ending(path, PNG)
-
+    check_ending("--plot", path, (*PNG, ""))
     save_picture(path, figure)
     typer.echo(f"{path}: written", err=True)
 

@@ -148,5 +148,8 @@ def test_a_page_with_another_ending_is_refused(
 ) -> None:
     outcome = cli("compare", str(other_path), str(run_path), "--html", "page.pdf")
     assert outcome.exit_code == 2
-    assert "choose a name that ends in .html" in outcome.stderr
+    assert (
+        "--html: page.pdf: expected .html, .htm, no ending, found .pdf"
+        in outcome.stderr
+    )
     assert not Path("page.pdf").exists()
