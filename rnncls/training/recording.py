@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnncls import Interrupted
-from rnncls.machine.signals import stop_on_signal
+from rnncls.machine.signals import StopRequest, stop_on_signal
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import append_row
 from rnncls.runs.progress import TrainingBar
@@ -31,7 +31,6 @@ def record_training(
         Interrupted: In that function: the user has stopped the training.
         RunError: In that function: a file cannot be written.
     """
-    clock = SaveClock(trainer.options.save_every)
     is_main, folder = trainer.processes.is_main, RunFolder(path)
     events = folder.events if trainer.options.tensorboard and is_main else None
     mean_length = float(trainer.data.train.texts.lengths.mean())
@@ -47,21 +46,49 @@ def record_training(
         bar,
     ):
         bar.resume_at(trainer.num_texts_seen)
+        recorder = _Recorder(trainer, path, bar, add_event, stop)
+        yield recorder.record
 
-        def record(step: Step) -> None:
-            bar.update(step.epoch, step.num_texts, step.loss)
-            must_stop = trainer.processes.any(flag=stop.requested)
-            if is_main and step.validation is not None:
-                record_validation(step.validation, trainer, path)
-                add_event(step.validation)
-                bar.show_row(step.validation)
-            if is_main and (step.validation or must_stop or clock.is_time):
-                with clock.saving():
-                    save_state(trainer, path)
-            if must_stop:
-                _stop(trainer, step.epoch, path)
 
-        yield record
+class _Recorder:
+    """Records the steps of a training. Only the main process writes."""
+
+    def __init__(
+        self,
+        trainer: Trainer[Any],
+        path: Path,
+        bar: TrainingBar,
+        add_event: Callable[[dict[str, Any]], None],
+        stop: StopRequest,
+    ) -> None:
+        self._trainer = trainer
+        self._path = path
+        self._bar = bar
+        self._add_event = add_event
+        self._stop = stop
+        self._clock = SaveClock(trainer.options.save_every)
+
+    def record(self, step: Step) -> None:
+        """Record a step; stop the training if the user has asked any process to."""
+        processes = self._trainer.processes
+        self._bar.update(step.epoch, step.num_texts, step.loss)
+        must_stop = processes.any(flag=self._stop.requested)
+        if processes.is_main:
+            if step.validation is not None:
+                self._record_validation(step.validation)
+            if step.validation or must_stop or self._clock.is_time:
+                self._save()
+        if must_stop:
+            _stop(self._trainer, step.epoch, self._path)
+
+    def _record_validation(self, row: dict[str, Any]) -> None:
+        record_validation(row, self._trainer, self._path)
+        self._add_event(row)
+        self._bar.show_row(row)
+
+    def _save(self) -> None:
+        with self._clock.saving():
+            save_state(self._trainer, self._path)
 
 
 def record_validation(row: dict[str, Any], trainer: Trainer[Any], path: Path) -> None:
