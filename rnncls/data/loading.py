@@ -175,18 +175,23 @@ def load_language_data(
     if vocab is None:
         vocab = collect_vocab(texts, rows, text)
     encoded = encode_texts(texts, vocab).select(rows)
-    train = EncodedSplit(encoded, np.full(len(rows), -1), rows)
+    no_labels = np.full(len(rows), -1)
+    train = EncodedSplit(encoded, no_labels, rows)
+    valid_source = sources.valid
     valid = encode_rows(
-        sources.valid, sources.valid_rows, vocab, sources.valid.label_names
+        valid_source, sources.valid_rows, vocab, valid_source.label_names
     )
     fingerprint = compute_fingerprint(sources, data, seed, train.texts, vocab)
     for path, file_texts in zip(paths, unlabelled, strict=True):
-        fingerprint["files"][f"unlabelled:{path}"] = {
-            "path": str(path),
-            "sha256": checksum(path, "sha256"),
-            "num_rows": len(file_texts.lengths),
-        }
+        description = _describe_unlabelled(path, num_rows=len(file_texts.lengths))
+        fingerprint["files"][f"unlabelled:{path}"] = description
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
+
+
+def _describe_unlabelled(path: Path, num_rows: int) -> dict[str, Any]:
+    """Return what a fingerprint says of an unlabelled file."""
+    sha256 = checksum(path, "sha256")
+    return {"path": str(path), "sha256": sha256, "num_rows": num_rows}
 
 
 def _refuse_labelled_files(
