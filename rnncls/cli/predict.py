@@ -281,13 +281,12 @@ def _check_form(
     suffix = output.suffix.lower() if output else ""
     if top_k > 1 and (json_ or suffix in FORMS):
         raise ConfigError(
-            "--top-k is for plain lines: --json and .jsonl hold every label's"
-            " probability, a table the best"
+            "--top-k is only for plain lines: --json and .jsonl contain the"
+            " probability of every label, tables that of the best one"
         )
     if top_k > 1 and min_confidence:
         raise ConfigError(
-            "--top-k lists labels however probable they are: leave it or"
-            " --min-confidence out"
+            "--top-k and --min-confidence cannot be combined: leave out one of them"
         )
     if json_ and output is not None:
         raise ConfigError(
@@ -296,8 +295,8 @@ def _check_form(
         )
     if attention and suffix in FORMS - {".jsonl", ".ndjson"}:
         raise ConfigError(
-            "--attention is for plain lines, --json and .jsonl: a table has no room"
-            " for it"
+            "--attention is only for plain lines, --json and .jsonl: tables have no"
+            " column for it"
         )
 
 

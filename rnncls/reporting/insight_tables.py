@@ -259,14 +259,7 @@ def _class_shares(flag: Flag) -> str:
 
 def check_table(checks: Sequence[Check], title: str) -> Table:
     """Return how far each change moves the logits."""
-    header = [
-        "changed",
-        "from and to",
-        "max. difference",
-        "limit",
-        "labels changed",
-        "",
-    ]
+    header = ["changed", "from and to", "max diff", "limit", "relabelled", ""]
     rows = [_check_row(check) for check in checks]
     table = plain_table(title, header, rows)
     table.columns[1].justify = table.columns[5].justify = "left"

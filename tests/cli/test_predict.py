@@ -414,7 +414,7 @@ def test_top_k_is_refused_where_it_would_do_nothing(
 ) -> None:
     outcome = cli("predict", "--input", "toy.csv", "--top-k", "2", *arguments)
     assert outcome.exit_code == 2
-    assert "--top-k is for plain lines" in outcome.stderr
+    assert "--top-k is only for plain lines" in outcome.stderr
 
 
 def test_a_dash_among_texts_is_refused(cli: Cli) -> None:
