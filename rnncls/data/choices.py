@@ -58,6 +58,8 @@ _HEADROOM = 1.5
 long as its longest text."""
 _MAX_OUTLIER = 2
 """A text longer than this many times the 99th percentile is an outlier."""
+_SPACELESS = 0.05
+"""From this share of letters of scripts without spaces on, it is said."""
 _MIN_COVERAGE = 0.8
 """The share of tokens that must have a vector, so that vectors are used."""
 _IMBALANCE = 3
@@ -165,6 +167,7 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
     longest = int(stats.lengths.max())
     max_tokens = _choose_max_tokens(nearly_longest, longest)
     choices = [
+        Choice("text.tokenizer", "words", _explain_tokenizer(stats.spaceless_share)),
         Choice(
             "text.max_tokens",
             max_tokens,
@@ -181,6 +184,15 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
         reason = f"installed; {stats.coverage:.1%} of the tokens have a vector"
         choices.append(Choice("text.vectors", VECTORS, reason))
     return choices
+
+
+def _explain_tokenizer(spaceless_share: float) -> str:
+    if spaceless_share < _SPACELESS:
+        return "the words, numbers, emoji and signs of any language"
+    return (
+        f"{spaceless_share:.0%} of the letters are of scripts without spaces: one token"
+        " for each of these characters"
+    )
 
 
 def _explain_clean(stats: DatasetStats) -> str:

@@ -2,12 +2,12 @@
 
 The answer depends on the file alone, not on how a config tokenises it, so that runs
 with different settings have the same test rows. Texts with the same tokens are always
-copies here: case, white space, HTML and the signs that tokenizers drop do not matter.
+copies here: case, white space, HTML, the form of a character and the signs that
+tokenizers drop do not matter.
 
 Shapes: N rows.
 """
 
-import unicodedata
 from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.text.markup import remove_markup
+from rnncls.text.unicode_words import normalize
 
 Ints = npt.NDArray[np.int64]
 _DROPPED = str.maketrans("", "", '";:')
@@ -52,5 +53,6 @@ class CopyFinder:
 
 def normalize_text(text: str) -> str:
     """Return what all copies of a text have in common."""
-    text = unicodedata.normalize("NFC", remove_markup(text).lower())
+    small = remove_markup(text).lower()
+    text = normalize(small, nfkc=True, lowercase=True)
     return "".join(text.translate(_DROPPED).split())

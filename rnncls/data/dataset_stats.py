@@ -26,6 +26,7 @@ from rnncls.text.tokenizer import (
     number_by_appearance,
     tokenize_texts,
 )
+from rnncls.text.unicode_words import measure_spaceless_share
 from rnncls.text.vector_package import find_words, is_package
 
 Item = TypeVar("Item")
@@ -42,7 +43,8 @@ class DatasetStats:
     Attributes:
         num_rows: The number of rows.
         classes: The number of rows of each class, the largest first.
-        lengths: [N] int64, tokens of each sampled text; N is at most 20,000.
+        lengths: [N] int64, tokens of each sampled text with the tokenizer `words`; N is
+            at most 20,000.
         coverage: The share of the sampled tokens that have a vector in the installed
             package of vectors; None if it is not installed.
         num_sampled: The number of sampled texts.
@@ -50,6 +52,8 @@ class DatasetStats:
         is_html: Whether these are enough for a column of HTML.
         labels: The class of each row, as an index of `classes`; None: not known.
         text_ids: For each row the first row with the same text; None: not known.
+        spaceless_share: The share of the letters of the sampled texts whose script is
+            written without spaces.
     """
 
     num_rows: int
@@ -61,6 +65,7 @@ class DatasetStats:
     is_html: bool = False
     labels: npt.NDArray[np.int64] | None = None
     text_ids: npt.NDArray[np.int64] | None = None
+    spaceless_share: float = 0.0
 
 
 def measure_dataset(section: DataSection) -> DatasetStats:
@@ -89,7 +94,11 @@ def measure_dataset(section: DataSection) -> DatasetStats:
             " expected two or more"
         )
     num_with_markup, is_html = is_html_column(sample)
-    text = TextSection(max_tokens=_UNLIMITED, clean="html" if is_html else False)
+    text = TextSection(
+        tokenizer="words",
+        max_tokens=_UNLIMITED,
+        clean="html" if is_html else False,
+    )
     tokenized = tokenize_texts(sample, text)
     return DatasetStats(
         classes.total(),
@@ -101,6 +110,7 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         is_html,
         _renumber(labels, label_numbers, classes),
         copies.text_ids(),
+        measure_spaceless_share(sample),
     )
 
 

@@ -11,7 +11,7 @@ Emoji are whole, with their skin tone, and so are flags and sequences with joine
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import regex
 
@@ -93,6 +93,8 @@ WORD_PATTERN = "|".join(
 )
 _find_words = regex.compile(WORD_PATTERN, regex.VERSION1).findall
 _find_graphemes = regex.compile(r"\X", regex.VERSION1).findall
+_find_letters = regex.compile(r"\p{L}").findall
+_find_spaceless = regex.compile(rf"[\p{{L}}&&[{_SPACELESS}]]", regex.VERSION1).findall
 
 
 def build_word_splitter(
@@ -139,3 +141,13 @@ def normalize(text: str, *, nfkc: bool, lowercase: bool) -> str:
         if lowercase:
             return text.lower().replace("ς", "σ")
     return text.lower() if lowercase else text
+
+
+def measure_spaceless_share(texts: Iterable[str]) -> float:
+    """Return the share of the letters whose script is written without spaces."""
+    num_letters = num_spaceless = 0
+    for text in texts:
+        if not text.isascii():
+            num_spaceless += len(_find_spaceless(text))
+        num_letters += len(_find_letters(text))
+    return num_spaceless / max(num_letters, 1)

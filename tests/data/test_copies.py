@@ -64,10 +64,11 @@ def test_a_lone_surrogate_is_read() -> None:
 
 @given(
     st.lists(st.text(max_size=12), min_size=2, max_size=2),
-    st.sampled_from(["basic_english", "whitespace"]),
+    st.sampled_from(["basic_english", "whitespace", "words", "characters"]),
 )
 def test_texts_with_the_same_tokens_are_copies(
-    texts: list[str], tokenizer: Literal["basic_english", "whitespace"]
+    texts: list[str],
+    tokenizer: Literal["basic_english", "whitespace", "words", "characters"],
 ) -> None:
     section = TextSection(tokenizer=tokenizer, clean="html", max_tokens=1000)
     tokenized = tokenize_texts(texts, section)

@@ -1,0 +1,46 @@
+"""`init` chooses the tokenizer by the scripts of the texts."""
+
+from pathlib import Path
+
+import pytest
+
+from rnncls.data.init_config import draft_config
+from rnncls.text.unicode_words import measure_spaceless_share
+
+
+@pytest.mark.parametrize(
+    ("texts", "share"),
+    [
+        (["good film"], 0.0),
+        (["很好吃", "ab"], 0.6),
+        (["ไม่อร่อย"], 1.0),
+        (["12 …"], 0.0),
+        (["한국어 문장", "ممتاز"], 0.0),
+    ],
+)
+def test_letters_of_scripts_without_spaces_are_counted(
+    texts: list[str], share: float
+) -> None:
+    assert measure_spaceless_share(texts) == share
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "reason"),
+    [
+        ("很好吃", "太难吃", "100% of the letters are of scripts without spaces"),
+        ("very good", "too bad", "the words, numbers, emoji and signs of any language"),
+    ],
+)
+def test_words_are_chosen_and_the_reason_names_the_script(
+    tmp_path: Path, good: str, bad: str, reason: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    rows = [
+        f"{text} {number},{text == good}"
+        for number, text in enumerate([good, bad] * 20)
+    ]
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    draft = draft_config(str(path), tmp_path / "rows.yaml")
+    assert draft.config.text.tokenizer == "words"
+    (line,) = [line for line in draft.text.splitlines() if "tokenizer:" in line]
+    assert reason in line
