@@ -53,7 +53,7 @@ IMPORTED = (
 MODULES = {
     "training step": [
         "rnncls/training/trainer.py",
-        "rnncls/training/step.py",
+        "rnncls/training/step_data.py",
         "rnncls/training/epochs.py",
         "rnncls/training/epoch_sums.py",
         "rnncls/training/schedule.py",

@@ -27,3 +27,10 @@ def test_reversal_turns_each_text_round_and_keeps_padding() -> None:
         [10, 0, 31],
         [0, 0, 30],
     ]
+
+
+@pytest.mark.parametrize("is_ragged", [False, True])
+def test_the_reverse_index_is_on_the_device_of_the_lengths(is_ragged: bool) -> None:
+    lengths = torch.tensor([3, 2], device="meta")
+    index = compute_reverse_index(lengths, 3, is_ragged=is_ragged)
+    assert index.device.type == "meta"

@@ -387,3 +387,11 @@ def test_a_single_text_is_encoded_as_a_row_of_its_tokens() -> None:
     assert tokens == ["rain", "in", "oslo"]
     assert text.token_ids.tolist() == [2, 3, 1]
     assert (text.lengths.tolist(), text.starts.tolist()) == ([3], [0])
+
+
+def test_batches_of_texts_on_a_device_are_on_that_device() -> None:
+    device = torch.device("meta")
+    texts = ResidentTexts(encoded("a b", "c"), device)
+    (batch,) = texts.iter_batches([np.array([0, 1])])
+    for tensor in (batch.token_ids, batch.lengths, batch.device_rows):
+        assert tensor.device == device
