@@ -159,3 +159,7 @@ def test_recurrent_dropout_multiplies_the_weights_from_state_to_state(
             assert sorted(set(mask.flatten().tolist())) == [0.0, 2.0]
             weight.mul_(mask)
     torch.testing.assert_close(found, logits_of(model, texts()))
+
+
+def test_no_input_mask_is_the_default() -> None:
+    assert Dropout([], torch.ones(2, 3)).inputs is None
