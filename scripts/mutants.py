@@ -180,6 +180,7 @@ def main() -> None:
     listed = [path for paths in MODULES.values() for path in paths]
     baseline = load_baseline(listed, options.measure)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    equivalent = load_equivalent()
     for path in options.modules or listed:
         seed = f"{options.seed} {path}"
         mutants, num_possible = sample_mutants(path, options.sample, seed)
@@ -187,7 +188,8 @@ def main() -> None:
         outcomes: dict[str, str] = {}
         for mutant in mutants:
             outcome = earlier.get(mutant.name)
-            if not options.again or outcome in (None, "survived"):
+            is_open = outcome == "survived" and mutant.name not in equivalent
+            if not options.again or outcome is None or is_open:
                 outcome = run_mutant(mutant, baseline, options.test_seconds)
             outcomes[mutant.name] = outcome
         results[path] = {"possible": num_possible, "mutants": outcomes}
