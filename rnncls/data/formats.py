@@ -206,9 +206,18 @@ def _parse(lines: list[str], delimiter: str, *, is_quoted: bool) -> list[list[st
         return [[""]]
     if is_quoted and _has_swallowed_rows(rows, delimiter):
         plain_rows = _parse(lines, delimiter, is_quoted=False)
-        if delimiter == "\t" or len({len(row) for row in plain_rows}) == 1:
+        are_alike = len({len(row) for row in plain_rows}) == 1
+        if delimiter == "\t" or (are_alike and not _is_well_quoted(lines, delimiter)):
             return [[""]]
     return rows
+
+
+def _is_well_quoted(lines: list[str], delimiter: str) -> bool:
+    """Return whether each closing quotation mark is at the end of a field."""
+    try:
+        return bool(list(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
+        return False
 
 
 def _has_swallowed_rows(rows: list[list[str]], delimiter: str) -> bool:

@@ -27,6 +27,7 @@ from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, quote_names
 from rnncls.data.source_files import Files, find_files
+from rnncls.data.text_files import LABEL, TEXT
 from rnncls.machine.files import write_atomic
 from rnncls.text.display import list_names
 
@@ -86,6 +87,8 @@ def draft_config(
     formats = detect_formats(files, names)
     train, train_format = files["train"], formats["train"]
     sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
+    if train_format.kind in {"fasttext", "folder"}:  # these name text and class
+        text, label = text or [TEXT], label or LABEL
     texts, label = guess_columns(sample, str(train), text, label)
     notes = [
         f"text: {quote_names(texts)}; class: {quote_names([label])} (to choose others:"
