@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from tests.fuzz.cases import attempt, damaged, fuzz
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
 OUT = Path("drafted.yaml")
+Quoting = Literal[0, 1]
+"""csv.QUOTE_MINIMAL or csv.QUOTE_ALL."""
 Table = list[tuple[str, str]]
 words = st.sampled_from(
     ["good", "schön", "größer", "don't", 'say "no"', "a, b", "x; y", "1998", "e\u0301t",
@@ -31,12 +34,12 @@ tables = st.lists(st.tuples(some_texts, classes), min_size=4, max_size=12)
 
 
 def as_table(
-    table: Table, delimiter: str, end: str, quoting: int, head: tuple[str, ...]
+    table: Table, delimiter: str, end: str, quoting: Quoting, head: tuple[str, ...]
 ) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(
         stream, delimiter=delimiter, lineterminator=end, quoting=quoting
-    )  # type: ignore[call-overload]
+    )
     writer.writerows([head, *table] if head else table)
     return stream.getvalue()
 
@@ -55,9 +58,9 @@ def draft(
 def read(path: Path, columns: Columns) -> Table:
     rows: Table = []
     for block in read_rows(path, columns):
-        labels = map(normalize_label, block.labels)
+        labels = [normalize_label(label) for label in block.labels]
         if columns.label is None:
-            labels = iter([""] * len(block.texts))
+            labels = [""] * len(block.texts)
         rows += zip(block.texts, labels, strict=True)
     return rows
 
@@ -111,7 +114,7 @@ def test_a_table_in_quotation_marks_loses_no_row(
     name=st.sampled_from(["own.csv", "own.tsv", "own.txt"]),
 )
 def test_any_table_is_read_alike_by_all_commands(
-    table: Table, delimiter: str, head: tuple[str, ...], quoting: int, name: str
+    table: Table, delimiter: str, head: tuple[str, ...], quoting: Quoting, name: str
 ) -> None:
     Path(name).write_text(as_table(table, delimiter, "\n", quoting, head), newline="")
     drafted = draft(name)

@@ -4,6 +4,7 @@ import csv
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,8 +16,9 @@ from rnncls.data.label_names import normalize_label
 from rnncls.data.unknown_labels import find_unknown_labels
 from tests.fuzz.cases import attempt, fuzz, labels
 
+Form = Literal["NFC", "NFD"]
 blanks = st.text(alphabet=" \t\u00a0\u3000", max_size=3)
-forms = st.sampled_from(["NFC", "NFD"])
+forms: st.SearchStrategy[Form] = st.sampled_from(["NFC", "NFD"])
 ways = st.lists(st.tuples(blanks, blanks, forms), min_size=8, max_size=8)
 some_labels = st.lists(labels(), min_size=2, max_size=8)
 
@@ -35,7 +37,7 @@ def load(rows: list[str]) -> LabelledTexts | Exception:
 
 @fuzz(names=some_labels, ways=ways)
 def test_blanks_around_a_label_and_its_form_do_not_matter(
-    names: list[str], ways: list[tuple[str, str, str]]
+    names: list[str], ways: list[tuple[str, str, Form]]
 ) -> None:
     varied = [
         before + unicodedata.normalize(form, name.strip()) + after
