@@ -275,11 +275,12 @@ def select_tests(
     """Return the tests that execute the lines of a mutant, and their seconds."""
     contexts = baseline["lines"][mutant.path]
     seconds = baseline["seconds"]
+    own_file = own_test_file(mutant.path)
     lines = range(mutant.first_line, mutant.last_line + 1)
     covering = {name for line in lines for name in contexts.get(str(line), [])}
     if "" in covering:  # executed by the import of the module
         covering |= {name for found in contexts.values() for name in found}
-    own_file = own_test_file(mutant.path)
+        covering |= {name for name in seconds if name.startswith(own_file)}
     ordered = sorted(
         (name for name in covering if name in seconds),
         key=lambda name: (not name.startswith(own_file), seconds[name], name),
