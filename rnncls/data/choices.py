@@ -52,7 +52,7 @@ _SPLIT_RULES = (
 )
 _DROPOUT = 0.5
 _LENGTH_PERCENTILE = 99
-_MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 32, 512, 8
+_MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 64, 512, 8
 _HEADROOM = 1.5
 """New texts may be longer than those seen. Unused room costs nothing: a batch is as
 long as its longest text."""

@@ -233,7 +233,7 @@ def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
     for group in find_look_alikes(counts):
         yield Finding(
             "similar_classes",
-            f"rows have the classes {describe_look_alikes([group])}",
+            f"rows are of classes that look alike: {describe_look_alikes([group])}",
             sum(counts[name] for name in group.names),
             len(labels),
             [[rows.row(labels.index(name))] for name in group.names],

@@ -285,11 +285,11 @@ def test_installed_vectors_are_used_where_they_know_the_words(
 @pytest.mark.parametrize(
     ("lengths", "max_tokens", "reason"),
     [
-        ([3, 4, 5], 32, "room for longer texts"),
-        ([30] * 20, 48, "room for longer texts"),
-        ([3] * 199 + [5], 32, "room for longer texts"),
-        ([20] * 199 + [35], 56, "room for longer texts"),
-        ([20] * 199 + [2_000], 64, "longer texts are cut here"),
+        ([3, 4, 5], 64, "room for longer texts"),
+        ([50] * 20, 80, "room for longer texts"),
+        ([3] * 199 + [5], 64, "room for longer texts"),
+        ([40] * 199 + [70], 112, "room for longer texts"),
+        ([40] * 199 + [2_000], 120, "longer texts are cut here"),
         ([900] * 20, 512, "longer texts are cut here"),
     ],
 )

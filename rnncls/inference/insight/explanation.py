@@ -136,9 +136,10 @@ class Explanation:
             error = float(self.residual != 0)
         warning = "" if self.is_complete else ", too large to trust"
         return (
-            f"The contributions of all words explain how the logit changes from"
-            f" {self.baseline_logit:.2f} (all words unknown) to {self.logit:.2f}; their"
-            f" sum misses that change by {error:.2%}{warning}."
+            f"All contributions together change the score of {self.label} from"
+            f" {self.baseline_logit:.2f}, with every word unknown, to"
+            f" {self.logit:.2f}; their sum differs from that change by"
+            f" {error:.2%}{warning}."
         )
 
 

@@ -148,7 +148,8 @@ def test_a_sum_that_misses_the_difference_is_said_to() -> None:
     )
     assert not found.is_complete
     assert (
-        "their sum misses that change by 25.00%, too large to trust" in found.meaning()
+        "their sum differs from that change by 25.00%, too large to trust"
+        in found.meaning()
     )
     assert replace(found, residual=0.01).is_complete
 
