@@ -14,6 +14,7 @@ from rnncls import DataError
 from rnncls.config.yaml_format import to_yaml
 from rnncls.data.dataset_stats import VECTORS, DatasetStats
 from rnncls.data.splits import Ints, split_rows, split_test_rows
+from rnncls.data.tokenizer_check import SPACELESS
 
 
 class _SizeRule(NamedTuple):
@@ -58,8 +59,6 @@ _HEADROOM = 1.5
 long as its longest text."""
 _MAX_OUTLIER = 2
 """A text longer than this many times the 99th percentile is an outlier."""
-_SPACELESS = 0.05
-"""From this share of letters of scripts without spaces on, it is said."""
 _MIN_COVERAGE = 0.8
 """The share of tokens that must have a vector, so that vectors are used."""
 _IMBALANCE = 3
@@ -187,7 +186,7 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
 
 
 def _explain_tokenizer(spaceless_share: float) -> str:
-    if spaceless_share < _SPACELESS:
+    if spaceless_share < SPACELESS:
         return "the words, numbers, emoji and signs of any language"
     return (
         f"{spaceless_share:.0%} of the letters are of scripts without spaces: one token"

@@ -54,6 +54,7 @@ class DatasetStats:
         text_ids: For each row the first row with the same text; None: not known.
         spaceless_share: The share of the letters of the sampled texts whose script is
             written without spaces.
+        tokens: The sampled texts, tokenised by `words`; None: not known.
     """
 
     num_rows: int
@@ -66,6 +67,7 @@ class DatasetStats:
     labels: npt.NDArray[np.int64] | None = None
     text_ids: npt.NDArray[np.int64] | None = None
     spaceless_share: float = 0.0
+    tokens: TokenizedTexts | None = None
 
 
 def measure_dataset(section: DataSection) -> DatasetStats:
@@ -111,6 +113,7 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         _renumber(labels, label_numbers, classes),
         copies.text_ids(),
         measure_spaceless_share(sample),
+        tokenized,
     )
 
 

@@ -28,6 +28,7 @@ from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, quote_names
 from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
+from rnncls.data.tokenizer_check import describe_draft_misfit
 from rnncls.machine.files import write_atomic
 from rnncls.text.display import list_names
 
@@ -114,7 +115,11 @@ def draft_config(
     notes += _note_single_rows(stats.classes)
     document = _preamble(source, out, stats, has_test_file="test" in data)
     document += render(choose(data, stats))
-    return Draft(document, parse_config(document, str(out)), stats, notes)
+    config = parse_config(document, str(out))
+    if stats.tokens is not None:
+        misfit = describe_draft_misfit(stats.tokens, config.text)
+        notes += [misfit] if misfit else []
+    return Draft(document, config, stats, notes)
 
 
 def save_draft(draft: Draft, out: Path) -> None:

@@ -8,8 +8,8 @@ Shapes: N texts, V words in the vocabulary.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from rnncls.data.quality import Finding, find_all, find_cleaned
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
+from rnncls.data.tokenizer_check import describe_misfit, measure_tokens
 from rnncls.text.cleaning import clean_text
 from rnncls.text.markup import remove_markup
 from rnncls.text.tokenizer import TokenizedTexts
@@ -95,6 +96,7 @@ class Inspection:
             `<unk>`.
         max_tokens: The value of `text.max_tokens`.
         findings: Possible problems.
+        notes: Why the tokenizer does not fit the texts, and what to change.
     """
 
     paths: dict[Split, str]
@@ -104,10 +106,11 @@ class Inspection:
     vocab_size: int
     max_tokens: int
     findings: list[Finding]
+    notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         values |= {
             "lengths": {split: asdict(each) for split, each in self.lengths.items()},
             "coverage": {split: asdict(each) for split, each in self.coverage.items()},
@@ -167,7 +170,29 @@ def inspect_data(
         vocab_size=len(vocab),
         max_tokens=max_tokens,
         findings=_find_problems(AllRows(splits), data, text, monitor),
+        notes=_note_misfit(cut, vocab, text),
     )
+
+
+def _note_misfit(
+    texts: Mapping[Split, TokenizedTexts], vocab: Vocab, section: TextSection
+) -> list[str]:
+    """Return the note on the first split with new texts that the tokenizer misfits.
+
+    Args:
+        texts: The texts of each split, cut.
+        vocab: The vocabulary of the training rows.
+        section: How the texts were tokenised.
+    """
+    names: dict[Split, str] = {"valid": "validation", "test": "test"}
+    for split, name in names.items():
+        if split in texts:
+            rows = np.arange(len(texts[split].lengths))
+            stats = measure_tokens(texts[split], rows, vocab)
+            misfit = describe_misfit(stats, section, name)
+            if misfit:
+                return [misfit]
+    return []
 
 
 def _find_problems(

@@ -25,6 +25,7 @@ from rnncls.data.label_names import (
 )
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
+from rnncls.data.tokenizer_check import note_misfit, note_unread_signs
 from rnncls.data.unknown_labels import (
     UnknownLabel,
     UnknownLabels,
@@ -100,7 +101,10 @@ def load_training_data(
     data, text, seed = settings.data, settings.text, settings.seed
     sources = load_sources(data, text, seed, use_cache=use_cache)
     _note_look_alikes(sources.train)
-    return encode_training_data(sources, data, text, seed, vocab)
+    encoded = encode_training_data(sources, data, text, seed, vocab)
+    valid_texts, valid_rows = sources.valid.texts, sources.valid_rows
+    note_misfit(valid_texts, valid_rows, encoded.vocab, text)
+    return encoded
 
 
 def _note_look_alikes(source: LabelledTexts) -> None:
@@ -268,6 +272,7 @@ def load_labelled_split(
     if unknown:
         origin["unknown_labels"] = [asdict(each) for each in unknown]
         origin["unknown_labels_are"] = unknown_labels
+    note_unread_signs(source.texts, rows, vocab, settings.text)
     names = [*label_names, *(each.label for each in unknown)]
     return encode_rows(source, rows, vocab, names), origin
 

@@ -166,7 +166,7 @@ def summary_lines(inspection: Inspection) -> list[str]:
         f"vocabulary: {inspection.vocab_size:,} words from the training rows;"
         f" max_tokens: {inspection.max_tokens:,}"
     )
-    return lines
+    return lines + inspection.notes
 
 
 def finding_lines(inspection: Inspection) -> Iterator[tuple[int, str]]:

@@ -93,6 +93,9 @@ WORD_PATTERN = "|".join(
 )
 _find_words = regex.compile(WORD_PATTERN, regex.VERSION1).findall
 _find_graphemes = regex.compile(r"\X", regex.VERSION1).findall
+_search_sign = regex.compile(
+    r"[[\p{P}\p{S}\p{Extended_Pictographic}]--\p{ASCII}]", regex.VERSION1
+).search
 _find_letters = regex.compile(r"\p{L}").findall
 _find_spaceless = regex.compile(rf"[\p{{L}}&&[{_SPACELESS}]]", regex.VERSION1).findall
 
@@ -147,7 +150,20 @@ def measure_spaceless_share(texts: Iterable[str]) -> float:
     """Return the share of the letters whose script is written without spaces."""
     num_letters = num_spaceless = 0
     for text in texts:
-        if not text.isascii():
-            num_spaceless += len(_find_spaceless(text))
-        num_letters += len(_find_letters(text))
+        letters, spaceless = count_letters(text)
+        num_letters += letters
+        num_spaceless += spaceless
     return num_spaceless / max(num_letters, 1)
+
+
+def count_letters(text: str) -> tuple[int, int]:
+    """Return the number of letters, and of those of scripts without spaces."""
+    num_letters = len(_find_letters(text))
+    return num_letters, 0 if text.isascii() else len(_find_spaceless(text))
+
+
+def has_glued_sign(token: str) -> bool:
+    """Whether a token holds a sign outside ASCII beside letters or other signs."""
+    if token.isascii() or len(token) == 1:
+        return False
+    return _search_sign(token) is not None and len(_find_words(token)) > 1

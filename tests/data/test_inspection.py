@@ -170,6 +170,7 @@ def test_all_of_it_is_json() -> None:
         "coverage",
         "findings",
         "method",
+        "notes",
         "vocab_size",
         "max_tokens",
         "paths",
