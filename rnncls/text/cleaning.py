@@ -7,6 +7,8 @@ that the config asks for, in the order of this module.
 import html
 import re
 
+from rnncls.text.traced_text import Rule
+
 EDITS_EARLIER_WORDS = re.compile(r"[;\\<&#]")
 """Characters by which `clean_text` may change words that came before them, such as the
 `>` of a tag that was opened earlier."""
@@ -17,8 +19,27 @@ _BROKEN_ENTITY = re.compile(
 _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
 _NEEDS_CLEANING = re.compile(r"[;\\<]")
+_CHARACTER_REFERENCE = re.compile(
+    r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)"
+)
+"""What `html.unescape` replaces."""
 _MAY_BE_CAPITAL = re.compile(r"(?<!\S)[^\w\s]*([^\W\d_a-z][^\W\d_]*)")
 _DIGIT = re.compile(r"\d")
+
+
+def _unescape(reference: re.Match[str]) -> str:
+    return html.unescape(reference[0])
+
+
+CLEANING_RULES = (
+    Rule(_BROKEN_ENTITY, r"&\1;"),
+    Rule(_SPACED_APOSTROPHE, "'"),
+    Rule(_CHARACTER_REFERENCE, _unescape),
+    Rule(_CHARACTER_REFERENCE, _unescape),
+    Rule(_TAG, " "),
+    Rule(re.compile(r"\\"), " "),
+)
+"""What `clean_text` replaces, one after the other."""
 
 
 def clean_text(text: str) -> str:
@@ -29,10 +50,9 @@ def clean_text(text: str) -> str:
     """
     if not _NEEDS_CLEANING.search(text):
         return text
-    text = _BROKEN_ENTITY.sub(r"&\1;", text)
-    text = _SPACED_APOSTROPHE.sub("'", text)
-    text = html.unescape(html.unescape(text))
-    return _TAG.sub(" ", text).replace("\\", " ")
+    for pattern, replacement in CLEANING_RULES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def mark_case(text: str) -> str:
@@ -54,6 +74,14 @@ def _mark_word(word: re.Match[str]) -> str:
     return word[0]
 
 
+CASE_RULES = (Rule(_MAY_BE_CAPITAL, _mark_word),)
+"""What `mark_case` replaces."""
+
+
 def replace_digits(text: str) -> str:
     """Replace every digit with 0."""
     return _DIGIT.sub("0", text)
+
+
+DIGIT_RULES = (Rule(_DIGIT, "0"),)
+"""What `replace_digits` replaces."""

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from html.entities import html5
 
+from rnncls.text.traced_text import Rule
+
 _TAG_NAMES = (
     "a abbr address article aside b big blockquote body br button caption center cite"
     " code col colgroup dd del div dl dt em figure figcaption font footer form h1 h2 h3"
@@ -41,7 +43,9 @@ def remove_markup(text: str) -> str:
     """Replace known HTML tags with spaces, and known entities with their characters."""
     if not _MAY_BE_MARKUP.search(text):
         return text
-    return _ENTITY.sub(_decode_entity, _TAG.sub(" ", text))
+    for pattern, replacement in MARKUP_RULES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def has_markup(text: str) -> bool:
@@ -58,6 +62,10 @@ def _decode_entity(match: re.Match[str]) -> str:
     if name is not None and f"{name};" not in html5:
         return match[0]
     return html.unescape(match[0])
+
+
+MARKUP_RULES = (Rule(_TAG, " "), Rule(_ENTITY, _decode_entity))
+"""What `remove_markup` replaces, one after the other."""
 
 
 def is_html_column(texts: Iterable[str]) -> tuple[int, bool]:

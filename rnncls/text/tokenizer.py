@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from rnncls.text.cleaning import clean_text, mark_case, replace_digits
 from rnncls.text.markup import remove_markup
+from rnncls.text.traced_text import Rule
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -259,6 +260,18 @@ def _build_tokenizer(settings: Settings) -> Tokenizer:
 def _build_splitter(settings: Settings) -> Callable[[str], list[str]]:
     """Return a function from a text to all its tokens, perhaps none."""
     split = _find_splitter(settings.tokenizer)
+    cleaners = choose_cleaners(settings)
+
+    def clean_and_split(text: str) -> list[str]:
+        for clean in cleaners:
+            text = clean(text)
+        return split(text)
+
+    return clean_and_split
+
+
+def choose_cleaners(settings: Settings) -> list[Callable[[str], str]]:
+    """Return the functions that clean a text before it is split, in their order."""
     cleaners: list[Callable[[str], str]] = []
     if settings.clean == "html":
         cleaners.append(remove_markup)
@@ -268,13 +281,12 @@ def _build_splitter(settings: Settings) -> Callable[[str], list[str]]:
         cleaners.append(mark_case)
     if settings.same_digits:
         cleaners.append(replace_digits)
+    return cleaners
 
-    def clean_and_split(text: str) -> list[str]:
-        for clean in cleaners:
-            text = clean(text)
-        return split(text)
 
-    return clean_and_split
+def basic_english_rules() -> list[Rule]:
+    """Return what torchtext's `basic_english` replaces in a lowercased text."""
+    return [Rule(*rule) for rule in _torchtext_utils()._patterns_dict]
 
 
 def _find_splitter(name: str) -> Callable[[str], list[str]]:

@@ -1,0 +1,167 @@
+"""Where the tokens of a text are in the text as it was written.
+
+The tokenizer's own rules are applied to a text that remembers where each of its
+characters comes from (`rnncls.text.traced_text`). The tokens are found in the result.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import regex
+
+from rnncls.text.cleaning import (
+    CASE_RULES,
+    CLEANING_RULES,
+    DIGIT_RULES,
+    clean_text,
+    mark_case,
+    replace_digits,
+)
+from rnncls.text.markup import MARKUP_RULES, remove_markup
+from rnncls.text.tokenizer import (
+    UNK,
+    Settings,
+    basic_english_rules,
+    choose_cleaners,
+)
+from rnncls.text.traced_text import (
+    Rule,
+    Span,
+    TracedText,
+    apply_rule,
+    apply_to_pieces,
+    start_trace,
+)
+from rnncls.text.unicode_words import WORD_START, normalize
+
+if TYPE_CHECKING:
+    from rnncls.config.sections import TextSection
+
+_RULES = {
+    clean_text: CLEANING_RULES,
+    remove_markup: MARKUP_RULES,
+    mark_case: CASE_RULES,
+    replace_digits: DIGIT_RULES,
+}
+_find_graphemes = regex.compile(r"\X").findall
+
+
+def locate_tokens(
+    text: str, tokens: Sequence[str], section: "TextSection"
+) -> list[Span]:
+    """Return the span of each token: `text[start:end]` is the token as written.
+
+    Spans are in order and do not overlap. Empty are those of tokens that the tokenizer
+    inserted (`xxup`, `xxmaj`, `▁`, the `<unk>` of a text without tokens), at the start
+    of what follows them, and those of further tokens of one character, such as the `i`
+    of the ligature `ﬁ`.
+
+    Args:
+        text: The text as written.
+        tokens: What `build_tokenizer(section)` returns for the text.
+        section: The tokenizer's options.
+    """
+    settings = Settings.of(section)
+    traced = _trace(text, settings)
+    if list(tokens) == [UNK] and UNK not in traced.text:
+        return [Span(0, 0)]
+    marks_words = settings.tokenizer.split()[0] == "characters"
+    slices = _find_tokens(traced.text, tokens, marks_words=marks_words)
+    spans = [_find_origin(traced, start, end) for start, end in slices]
+    return _complete_graphemes(text, _separate(spans))
+
+
+def _trace(text: str, settings: Settings) -> TracedText:
+    """Clean and normalise a text as its tokenizer does."""
+    traced = start_trace(text)
+    for clean in choose_cleaners(settings):
+        # The function also knows the texts that have nothing to clean.
+        if clean(traced.text) != traced.text:
+            traced = _apply_rules(traced, _RULES[clean])
+    tokenizer, *options = settings.tokenizer.split()
+    if tokenizer == "whitespace":
+        return traced
+    if tokenizer == "basic_english":
+        lowered = apply_to_pieces(traced, str.lower, traced.text)
+        return _apply_rules(lowered, basic_english_rules())
+
+    def normalize_part(part: str) -> str:
+        return normalize(part, nfkc="nfkc" in options, lowercase="lowercase" in options)
+
+    return apply_to_pieces(traced, normalize_part, _find_graphemes(traced.text))
+
+
+def _apply_rules(traced: TracedText, rules: Sequence[Rule]) -> TracedText:
+    for rule in rules:
+        traced = apply_rule(traced, rule)
+    return traced
+
+
+def _find_tokens(text: str, tokens: Sequence[str], *, marks_words: bool) -> list[Span]:
+    """Return the place of each token in the normalised text.
+
+    Args:
+        text: The normalised text.
+        tokens: Its tokens. They are substrings of it, in order.
+        marks_words: Whether the first token of each word is an inserted `WORD_START`.
+    """
+    slices = []
+    end = 0
+    starts_word = True
+    for token in tokens:
+        if marks_words and starts_word and token == WORD_START:
+            start = end = _skip_space(text, end)
+            starts_word = False
+        else:
+            start = text.index(token, end)
+            end = start + len(token)
+            starts_word = text[end : end + 1].isspace()
+        slices.append(Span(start, end))
+    return slices
+
+
+def _skip_space(text: str, start: int) -> int:
+    """Return the index of the first character from `start` that is no white space."""
+    return len(text) - len(text[start:].lstrip())
+
+
+def _find_origin(traced: TracedText, start: int, end: int) -> Span:
+    """Return the slice of the original text that a slice of the text comes from."""
+    origins = traced.origins[start:end]
+    if not origins:  # an inserted token
+        first = traced.origins[start].start
+        return Span(first, first)
+    return Span(origins[0].start, max(origin.end for origin in origins))
+
+
+def _separate(spans: Sequence[Span]) -> list[Span]:
+    """Let no span begin before the previous one ends."""
+    separated = []
+    previous_end = 0
+    for start, end in spans:
+        start = max(start, previous_end)
+        previous_end = max(start, end)
+        separated.append(Span(start, previous_end))
+    return separated
+
+
+def _complete_graphemes(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Extend spans to the end of a grapheme, such as an emoji's invisible selector."""
+    grapheme_ends = _list_grapheme_ends(text)
+    next_starts = [*(span.start for span in spans[1:]), len(text)]
+    completed = []
+    for span, next_start in zip(spans, next_starts, strict=True):
+        if span.start < span.end:
+            end = min(grapheme_ends[span.end - 1], max(next_start, span.end))
+            span = Span(span.start, end)
+        completed.append(span)
+    return completed
+
+
+def _list_grapheme_ends(text: str) -> list[int]:
+    """Return for each character the index at which its grapheme ends."""
+    ends: list[int] = []
+    for grapheme in _find_graphemes(text):
+        end = len(ends) + len(grapheme)
+        ends += [end] * len(grapheme)
+    return ends
