@@ -2,6 +2,6 @@
 
 May import: `config`, `machine`.
 
-Other rooms use: `tokenizer`, `incremental`, `vocab`, `vectors`,
+Other rooms use: `tokenizer`, `incremental`, `spans`, `vocab`, `vectors`,
 `vector_package`, `batching`.
 """

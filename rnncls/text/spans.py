@@ -4,7 +4,7 @@ The tokenizer's own rules are applied to a text that remembers where each of its
 characters comes from (`rnncls.text.traced_text`). The tokens are found in the result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import regex
@@ -37,7 +37,7 @@ from rnncls.text.unicode_words import WORD_START, normalize
 if TYPE_CHECKING:
     from rnncls.config.sections import TextSection
 
-_RULES = {
+_RULES: dict[Callable[[str], str], Sequence[Rule]] = {
     clean_text: CLEANING_RULES,
     remove_markup: MARKUP_RULES,
     mark_case: CASE_RULES,
