@@ -102,6 +102,20 @@ def test_a_quotation_mark_that_is_just_text_opens_no_field() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+def test_a_quoted_text_with_the_delimiter_and_a_line_end_is_one_row(
+    delimiter: str,
+) -> None:
+    # Without quotation marks, each line has two fields as well.
+    text = f"first{delimiter}\nsecond"
+    content = f"text{delimiter}label\n" + f'"{text}"{delimiter}good\n' * 4
+    path = write("a.csv", content)
+    file_format = detect_format(path)
+    assert (file_format.delimiter, file_format.is_quoted) == (delimiter, True)
+    rows = list(read_records(path, file_format))
+    assert rows == [{"text": text, "label": "good"}] * 4
+
+
 def test_a_field_of_several_lines_is_one() -> None:
     form = detect_format(
         write("a.csv", 'label,text\ngood,"one\ntwo"\nbad,"three, four"\n' * 3)

@@ -338,6 +338,13 @@ def test_one_class_alone_is_refused() -> None:
         draft_config("a.csv", OUT, ["text"], "label")
 
 
+def test_fasttext_lines_of_one_class_are_not_read_with_text_and_class_swapped() -> None:
+    texts = ["good", "fine", "great"] * 4
+    write("a.txt", "".join(f"__label__pos {text}\n" for text in texts))
+    with pytest.raises(DataError, match=r"has 1 classes in column 'label'"):
+        draft_config("a.txt", OUT)
+
+
 def test_a_class_with_odd_characters_stays_a_comment() -> None:
     write(
         "a.json", json.dumps([{"label": f"x\n{y}: 1\x07", "text": x} for y, x in FILMS])
