@@ -30,6 +30,8 @@ KEYS = {
     "data.test_fraction",
     "text.tokenizer",
     "text.clean",
+    "text.nfkc",
+    "text.lowercase",
     "text.mark_case",
     "text.same_digits",
     "text.min_freq",
