@@ -96,7 +96,7 @@ class Inspection:
             `<unk>`.
         max_tokens: The value of `text.max_tokens`.
         findings: Possible problems.
-        notes: Why the tokenizer does not fit the texts, and what to change.
+        notes: What of the texts the settings leave unread, and what to change.
     """
 
     paths: dict[Split, str]
@@ -170,8 +170,23 @@ def inspect_data(
         vocab_size=len(vocab),
         max_tokens=max_tokens,
         findings=_find_problems(AllRows(splits), data, text, monitor),
-        notes=_note_misfit(cut, vocab, text),
+        notes=_note_cut(lengths["train"], max_tokens) + _note_misfit(cut, vocab, text),
     )
+
+
+def _note_cut(lengths: Lengths, max_tokens: int) -> list[str]:
+    """Return the note on the training texts that are cut, and what to set."""
+    if not lengths.num_cut:
+        return []
+    note = (
+        f"text.max_tokens: {lengths.num_cut:,} of {sum(lengths.counts):,} training"
+        f" texts have more than {max_tokens:,} tokens; the rest of these texts,"
+        f" {lengths.share_cut:.2%} of all tokens, is not read: set it to"
+        f" {lengths.longest:,} to read all of it"
+    )
+    if max_tokens < lengths.p99 < lengths.longest:
+        note += f", or to {lengths.p99:,} to read 99% of the texts to the end"
+    return [note]
 
 
 def _note_misfit(

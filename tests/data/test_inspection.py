@@ -117,6 +117,25 @@ def test_what_max_tokens_cuts_is_counted_on_the_whole_texts() -> None:
     assert lengths.share_cut == (sizes - np.minimum(sizes, 3)).sum() / sizes.sum()
 
 
+def test_a_note_says_what_to_set_for_texts_that_are_cut() -> None:
+    found = inspect(configure("text.max_tokens=2"))
+    note = found.notes[0]
+    assert "4 of 8 training texts have more than 2 tokens" in note
+    assert "36.36% of all tokens" in note  # 8 of 22
+    assert note.endswith("set it to 5 to read all of it")
+    assert not any("max_tokens" in note for note in inspect(configure()).notes)
+
+
+def test_a_note_on_a_single_long_text_names_the_length_of_most_texts() -> None:
+    config = configure("text.max_tokens=3")
+    rows = [("ab"[row % 2], "one two three four") for row in range(300)]
+    write("train.csv", [*rows, ("a", "one " * 90)])
+    [note] = [note for note in inspect(config).notes if "max_tokens" in note]
+    assert note.endswith(
+        "set it to 90 to read all of it, or to 4 to read 99% of the texts to the end"
+    )
+
+
 def test_a_histogram_holds_every_text_once() -> None:
     sizes = np.random.default_rng(0).integers(1, 300, 1000)
     lengths = describe_lengths(sizes, 200)
