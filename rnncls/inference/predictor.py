@@ -31,6 +31,7 @@ from rnncls.text.tokenizer import (
     tokenize_stream,
     tokenize_texts,
 )
+from rnncls.text.traced_text import Span
 from rnncls.text.vocab import UNK_ID
 
 PIECES_A_WINDOW = 4
@@ -50,6 +51,7 @@ class Prediction:
         num_tokens: The number of tokens that the model read; None if not counted.
         num_unknown: How many of these the vocabulary lacks.
         num_cut: How many further tokens were cut off, because of `max_tokens`.
+        attention_spans: Where each token of `attention` is in the text.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Prediction:
     num_tokens: int | None = None
     num_unknown: int | None = None
     num_cut: int | None = None
+    attention_spans: list[Span] | None = None
 
     @property
     def label(self) -> str:
@@ -234,11 +237,18 @@ class Predictor:
         predictions = self._label(texts, probs)
         if not self.attention:
             return predictions
-        with_attention = []
         token_weights = self._attend(tokenized)
-        for prediction, attention in zip(predictions, token_weights, strict=True):
-            with_attention.append(replace(prediction, attention=attention))
-        return with_attention
+        return list(map(self._add_attention, predictions, token_weights))
+
+    def _add_attention(
+        self, prediction: Prediction, attention: list[tuple[str, float]]
+    ) -> Prediction:
+        # Imported here: only attention needs the package `regex`.
+        from rnncls.text.spans import locate_tokens
+
+        tokens = [token for token, _ in attention]
+        spans = locate_tokens(prediction.text, tokens, self.classifier.text)
+        return replace(prediction, attention=attention, attention_spans=spans)
 
     def _attend(self, tokenized: TokenizedTexts) -> list[list[tuple[str, float]]]:
         """Return each token of each text and its attention weight."""

@@ -28,6 +28,7 @@ _OWN_NAMES = {
     "num_unknown",
     "num_cut",
     "attention",
+    "attention_spans",
 }
 
 
@@ -143,6 +144,7 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
     }
     if prediction.attention is not None:
         row["attention"] = prediction.attention
+        row["attention_spans"] = prediction.attention_spans
     return row
 
 

@@ -153,11 +153,9 @@ def test_attention_is_in_the_json(
         "--run",
         str(tmp_path / "attentive"),
     )
-    assert [token for token, _ in json.loads(done.stdout)["attention"]] == [
-        "rovers",
-        "meet",
-        "oslo",
-    ]
+    row = json.loads(done.stdout)
+    assert [token for token, _ in row["attention"]] == ["rovers", "meet", "oslo"]
+    assert row["attention_spans"] == [[0, 6], [7, 11], [12, 16]]
 
 
 def test_a_text_of_several_lines_is_one_plain_line(cli: Cli) -> None:

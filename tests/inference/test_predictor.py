@@ -251,10 +251,14 @@ def test_attention_is_of_each_token_that_was_read() -> None:
         torch.device("cpu"),
         attention=True,
     )
-    found = [prediction.attention for prediction in predictor.predict(TEXTS)]
+    predictions = predictor.predict(TEXTS)
+    found = [prediction.attention for prediction in predictions]
     tokens = [[token for token, _ in own or []] for own in found]
     assert tokens[:2] == [["rovers", "meet", "oslo"], ["oslo"]]
     assert tokens[5] == ["rovers"] * 6
+    spans = predictions[0].attention_spans or []
+    written = [TEXTS[0][start:end].lower() for start, end in spans]
+    assert written == tokens[0]
     for text, own in zip(TEXTS, found, strict=True):
         assert own is not None
         assert sum(weight for _, weight in own) == pytest.approx(1.0)

@@ -5,12 +5,16 @@ from pathlib import Path
 from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.reporting.html import save_page
 from rnncls.reporting.insight_page import explanation_parts, trajectory_parts
+from rnncls.text.traced_text import Span
 from tests.reporting.test_insight_tables import NASTY, explain
 
 
 def test_a_text_stays_a_text_on_a_page(tmp_path: Path) -> None:
     explanation = explain(1.0, -0.4, token=NASTY)
-    trajectory = Trajectory(NASTY, ["<b>", "b"], [NASTY], [[0.4, 0.6]], is_reread=False)
+    spans = [Span(0, len(NASTY))]
+    trajectory = Trajectory(
+        NASTY, ["<b>", "b"], [NASTY], spans, [[0.4, 0.6]], is_reread=False
+    )
     save_page(
         tmp_path / "page.html",
         "why",

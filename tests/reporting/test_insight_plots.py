@@ -1,5 +1,7 @@
 """Pictures: what is drawn is what was found."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,14 @@ from rnncls.inference.insight.gates import Trace
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.reporting.insight_plots import plot_anytime, plot_trace, plot_trajectory
 from rnncls.reporting.plotting import to_png
+from rnncls.text.traced_text import Span
+
+
+def place(tokens: list[str]) -> list[Span]:
+    """Return where the tokens are in a text that has a space between them."""
+    ends = list(itertools.accumulate(len(token) + 1 for token in tokens))
+    starts = [0, *ends]
+    return [Span(start, end - 1) for start, end in zip(starts, ends, strict=False)]
 
 
 def trajectory(num_classes: int = 2, tokens: list[str] | None = None) -> Trajectory:
@@ -15,9 +25,10 @@ def trajectory(num_classes: int = 2, tokens: list[str] | None = None) -> Traject
         np.random.default_rng(0).dirichlet(np.ones(num_classes), len(tokens)).tolist()
     )
     return Trajectory(
-        "t",
+        " ".join(tokens),
         [f"class {number}" for number in range(num_classes)],
         tokens,
+        place(tokens),
         probs,
         is_reread=False,
     )
@@ -72,7 +83,9 @@ def test_heat_maps_have_a_column_a_token_and_the_units_by_what_they_keep() -> No
     cell = [[0.0, 1.0, 0.0], [0.5, 3.0, -2.0]]
     gate = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
     values = {"hidden": cell, "cell": cell, "forget": gate}
-    trace = Trace("t", ["a", "b"], "lstm", 1, {"forward": values, "backward": values})
+    directions = {"forward": values, "backward": values}
+    tokens = ["a", "b"]
+    trace = Trace("a b", tokens, place(tokens), "lstm", 1, directions)
     figure = plot_trace(trace)
     images = {
         axes.get_title(): axes.get_images()[0]

@@ -19,6 +19,7 @@ from rnncls.reporting.insight_tables import (
     print_explanation,
     trajectory_table,
 )
+from rnncls.text.traced_text import Span
 
 NASTY = "<script>alert(1)</script>[red]\x1b[31m"
 
@@ -26,18 +27,23 @@ NASTY = "<script>alert(1)</script>[red]\x1b[31m"
 def explain(
     *shares: float, token: str = "w", attention: float | None = None
 ) -> Explanation:
-    opinions = [
-        TokenOpinion(
-            f"{token}{place}",
+    opinions = []
+    text = ""
+    for place, share in enumerate(shares):
+        name = f"{token}{place}"
+        opinion = TokenOpinion(
+            name,
+            start=len(text),
+            end=len(text) + len(name),
             is_known=True,
             contribution=share,
             occlusion=share / 2,
             attention=attention,
         )
-        for place, share in enumerate(shares)
-    ]
+        opinions.append(opinion)
+        text += f"{name} "
     probs = {"sport": 0.75, "world": 0.25}
-    return Explanation(token, probs, "sport", sum(shares), 0.0, opinions, 64, 0.0)
+    return Explanation(text, probs, "sport", sum(shares), 0.0, opinions, 64, 0.0)
 
 
 def printed(explanation: Explanation, *, color: str | None) -> str:
@@ -112,8 +118,10 @@ def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
 
 
 def test_a_trajectory_marks_the_token_that_decides() -> None:
+    spans = [Span(0, 1), Span(2, 3)]
+    probs = [[0.75, 0.25], [0.1, 0.9]]
     trajectory = Trajectory(
-        "x y", ["a", "b"], ["x", "y"], [[0.75, 0.25], [0.1, 0.9]], is_reread=False
+        "x y", ["a", "b"], ["x", "y"], spans, probs, is_reread=False
     )
     text = render(trajectory_table(trajectory))
     first, second = text.splitlines()[-2:]

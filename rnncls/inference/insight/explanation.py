@@ -25,6 +25,7 @@ from rnncls.inference.insight.integrated_gradients import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
+from rnncls.text.spans import locate_tokens
 from rnncls.text.vocab import UNK_ID
 
 SMALLEST_NAMED = 0.005
@@ -37,6 +38,8 @@ class TokenOpinion:
 
     Attributes:
         token: The token.
+        start: Where it begins in the text; see `rnncls.text.spans`.
+        end: Where it ends; equal to `start` if it has no character of its own.
         is_known: Whether it is in the vocabulary; the model reads others as `<unk>`.
         contribution: What it adds to the logit, by Integrated Gradients.
         occlusion: How much the logit drops if `<unk>` replaces it.
@@ -44,6 +47,8 @@ class TokenOpinion:
     """
 
     token: str
+    start: int
+    end: int
     is_known: bool
     contribution: float
     occlusion: float
@@ -172,8 +177,11 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         else [None] * len(tokens)
     )
     known = (ids != UNK_ID).tolist()
+    starts, ends = zip(*locate_tokens(text, tokens, classifier.text), strict=True)
     columns = (
         tokens,
+        starts,
+        ends,
         known,
         integral.contributions.tolist(),
         losses.tolist(),

@@ -17,6 +17,8 @@ from rnncls.nn.encoder import Encoder
 from rnncls.nn.unroll import stack_steps, unroll
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import Batch, assemble, encode_text
+from rnncls.text.spans import locate_tokens
+from rnncls.text.traced_text import Span
 
 STATES = ("hidden", "cell")
 """The values that may have either sign; the others are gates, from 0 to 1."""
@@ -72,6 +74,7 @@ class Trace:
     Attributes:
         text: The text.
         tokens: The T tokens.
+        spans: Where each of them is in the text.
         cell: The model's cell: rnn, lstm or gru.
         layer: From 1, the layer above the word vectors.
         directions: `forward` and, in a bidirectional model, `backward` → `hidden`, an
@@ -80,6 +83,7 @@ class Trace:
 
     text: str
     tokens: list[str]
+    spans: list[Span]
     cell: str
     layer: int
     directions: dict[str, dict[str, list[list[float]]]]
@@ -163,6 +167,7 @@ def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> 
     return Trace(
         text=text,
         tokens=tokens,
+        spans=locate_tokens(text, tokens, classifier.text),
         cell=model.section.cell,
         layer=layer,
         directions=directions,

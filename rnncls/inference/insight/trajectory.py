@@ -24,6 +24,8 @@ from rnncls.nn.states import HiddenState
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
+from rnncls.text.spans import locate_tokens
+from rnncls.text.traced_text import Span
 
 
 def reads_one_way(section: ModelSection) -> bool:
@@ -70,6 +72,7 @@ class Trajectory:
         text: The text as it was given.
         labels: The C classes.
         tokens: The T tokens.
+        spans: Where each of them is in the text.
         probs: [T][C], the probability of each class after each token.
         is_reread: Whether each prefix was classified separately, because the model is
             bidirectional.
@@ -78,6 +81,7 @@ class Trajectory:
     text: str
     labels: list[str]
     tokens: list[str]
+    spans: list[Span]
     probs: list[list[float]]
     is_reread: bool
 
@@ -139,6 +143,7 @@ def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
         text=text,
         labels=list(classifier.label_names),
         tokens=tokens,
+        spans=locate_tokens(text, tokens, classifier.text),
         probs=logits.softmax(dim=1).tolist(),
         is_reread=is_reread,
     )

@@ -56,7 +56,13 @@ def build(
 
 def opinion(token: str, contribution: float) -> TokenOpinion:
     return TokenOpinion(
-        token, is_known=True, contribution=contribution, occlusion=0.0, attention=None
+        token,
+        0,
+        1,
+        is_known=True,
+        contribution=contribution,
+        occlusion=0.0,
+        attention=None,
     )
 
 
@@ -205,6 +211,16 @@ def test_a_word_outside_the_vocabulary_adds_nothing() -> None:
     found = explain(build(), "rovers zzz oslo").tokens[1]
     assert (found.token, found.is_known, found.contribution) == ("zzz", False, 0.0)
     assert found.occlusion == pytest.approx(0.0, abs=1e-5)
+
+
+def test_each_token_has_its_place_in_the_text() -> None:
+    text = "  Rovers (Oslo)"
+    found = [
+        (each.token, text[each.start : each.end])
+        for each in explain(build(), text).tokens
+    ]
+    expected = [("rovers", "Rovers"), ("(", "("), ("oslo", "Oslo"), (")", ")")]
+    assert found == expected
 
 
 def test_attention_is_what_the_model_takes_in() -> None:

@@ -87,6 +87,7 @@ def test_a_trace_is_in_the_order_of_the_text() -> None:
         trace.directions["forward"]["hidden"], states.forward[:, 0].detach(), atol=1e-5
     )
     assert trace.tokens == TEXTS[0].split()
+    assert [TEXTS[0][start:end] for start, end in trace.spans] == trace.tokens
     assert list(trace.directions["forward"]) == [
         "hidden",
         "cell",

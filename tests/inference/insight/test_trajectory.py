@@ -23,6 +23,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
+from rnncls.text.traced_text import Span
 from rnncls.text.vocab import Vocab
 from tests.inference.test_predictor import ODD_TEXTS
 
@@ -109,7 +110,7 @@ def test_the_token_that_decides_is_the_last_that_changes_the_label(
     probs = [
         [0.9, 0.1] if prediction == "a" else [0.1, 0.9] for prediction in predictions
     ]
-    found = Trajectory("", ["a", "b"], list(predictions), probs, is_reread=False)
+    found = trajectory_of(predictions, probs)
     assert ("".join(found.predictions), found.decided_at) == (predictions, decided_at)
 
 
@@ -134,10 +135,23 @@ def test_what_it_means_is_a_sentence(predictions: str, meaning: str) -> None:
     probs = [
         [0.9, 0.1] if prediction == "a" else [0.1, 0.9] for prediction in predictions
     ]
-    assert (
-        Trajectory("", ["a", "b"], list(predictions), probs, is_reread=False).meaning()
-        == meaning
+    assert trajectory_of(predictions, probs).meaning() == meaning
+
+
+def trajectory_of(predictions: str, probs: list[list[float]]) -> Trajectory:
+    """Return a trajectory whose tokens are the letters of a text."""
+    spans = [Span(index, index + 1) for index in range(len(predictions))]
+    labels = ["a", "b"]
+    return Trajectory(
+        predictions, labels, list(predictions), spans, probs, is_reread=False
     )
+
+
+def test_each_token_has_its_place_in_the_text() -> None:
+    text = "Oslo,  ROVERS"
+    found = trace_predictions(build(), text)
+    assert [text[start:end] for start, end in found.spans] == ["Oslo", ",", "ROVERS"]
+    assert found.to_dict()["spans"] == [(0, 4), (4, 5), (7, 13)]
 
 
 # Streams
