@@ -1,11 +1,19 @@
 """What a resume compares; tests/integration/test_resume.py resumes real runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rnncls import ConfigError, RunError
+from rnncls.machine.files import write_json
+from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.folder import MODEL, RunFolder
+from rnncls.runs.metric_rows import append_row, read_rows
+from rnncls.runs.weights import save_model, save_temperature
 from rnncls.training.resume import (
     FREE_KEYS,
     Difference,
@@ -13,7 +21,11 @@ from rnncls.training.resume import (
     check_compatible,
     find_differences,
     flatten,
+    restore_trainer,
 )
+from rnncls.training.saved_state import load_saved_state
+from rnncls.training.trainer import Trainer
+from tests.training.conftest import BuildTrainer
 
 SAVED: dict[str, Any] = {
     "config": {"train.lr": 0.1, "model.cell": "gru"},
@@ -143,3 +155,152 @@ def test_nested_values_are_named_by_their_path() -> None:
     nested = {"seed": 1, "train": {"lr": 0.1, "deep": {"x": [1, 2]}}, "empty": {}}
     expected = {"seed": 1, "train.lr": 0.1, "train.deep.x": [1, 2]}
     assert flatten(nested) == expected
+
+
+# Restoring a trainer
+
+RUN = Path("run")
+FOLDER = RunFolder(RUN)
+Restore = Callable[..., tuple[Trainer[TextClassifier], bool]]
+
+
+@pytest.fixture
+def restore(build_trainer: BuildTrainer) -> Restore:
+    """Return a function that restores a new trainer from the folder `run`."""
+
+    def restore(
+        change: Callable[[], object] = lambda: None, *, may_change: bool = False
+    ) -> tuple[Trainer[TextClassifier], bool]:
+        """Make a change after the state was loaded, and restore a trainer from it."""
+        trainer, saved = build_trainer(), load_saved_state(RUN, MODEL)
+        change()
+        return trainer, restore_trainer(trainer, RUN, saved, may_change=may_change)
+
+    return restore
+
+
+def change_state(**changes: Any) -> None:
+    """Change values in the metadata of the state."""
+    tensors, metadata = load_tensors(FOLDER.state)
+    save_tensors(FOLDER.state, tensors, {**metadata, **changes})
+
+
+def change_place(**changes: Any) -> None:
+    """Change plain values of the trainer's state."""
+    _, metadata = load_tensors(FOLDER.state)
+    change_state(place={**metadata["place"], **changes})
+
+
+def test_a_restored_trainer_continues_to_the_bit(
+    trainer: Trainer[TextClassifier],
+    restore: Restore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO"):
+        restored, data_differs = restore()
+    assert not data_differs
+    assert "starts again" not in caplog.text
+    assert restored.step == 13
+    for each in (trainer, restored):
+        list(each.steps())
+    torch.testing.assert_close(
+        restored.state_dict()[0], trainer.state_dict()[0], rtol=0.0, atol=0.0
+    )
+
+
+@pytest.mark.usefixtures("trainer")
+def test_rows_that_were_written_after_the_state_are_deleted(restore: Restore) -> None:
+    append_row(FOLDER.metrics, {"epoch": 2})
+    restore()
+    assert [row["epoch"] for row in read_rows(FOLDER.metrics)] == [1]
+
+
+@pytest.mark.usefixtures("trainer")
+def test_other_rows_than_those_of_the_state_are_refused(restore: Restore) -> None:
+    FOLDER.metrics.write_text('{"epoch": 7}\n', encoding="utf-8")
+    with pytest.raises(RunError, match="do not match their checksum"):
+        restore()
+
+
+@pytest.mark.usefixtures("trainer")
+def test_with_other_data_the_epoch_starts_again(
+    restore: Restore, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, metadata = load_tensors(FOLDER.state)
+    change_state(fingerprint={**metadata["fingerprint"], "vocab_sha256": "other"})
+    with pytest.raises(RunError, match="the data differs in vocab_sha256; --with-"):
+        restore()
+    with caplog.at_level("INFO"):
+        restored, data_differs = restore(may_change=True)
+    assert data_differs
+    assert restored.step == 10
+    assert "epoch 2 starts again" in caplog.text
+
+
+@pytest.mark.usefixtures("trainer")
+def test_with_other_batches_the_epoch_starts_again(restore: Restore) -> None:
+    change_state(steps_per_epoch=9)
+    restored, data_differs = restore()
+    assert not data_differs
+    assert restored.step == 10
+
+
+@pytest.mark.usefixtures("trainer")
+def test_another_precision_is_found(restore: Restore) -> None:
+    change_state(precision="torch.bfloat16")
+    with pytest.raises(RunError, match=r"trained in torch\.bfloat16, but this machine"):
+        restore()
+    restored, data_differs = restore(may_change=True)
+    assert not data_differs
+    assert restored.step == 13
+
+
+@pytest.mark.usefixtures("trainer")
+def test_other_words_are_found(restore: Restore) -> None:
+    text = FOLDER.vocab.read_text(encoding="utf-8")
+    with pytest.raises(RunError, match=r"vocab\.txt has other words"):
+        restore(lambda: FOLDER.vocab.write_text(f"{text}new\n", encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("trainer")
+def test_other_classes_are_found(restore: Restore) -> None:
+    with pytest.raises(RunError, match=r"labels\.json has the classes .*'new'"):
+        restore(lambda: write_json(FOLDER.labels, {"labels": ["sport", "new"]}))
+
+
+@pytest.mark.usefixtures("trainer")
+def test_the_best_weights_must_be_there(restore: Restore) -> None:
+    FOLDER.model.unlink()
+    with pytest.raises(RunError, match=r"model\.safetensors: missing"):
+        restore()
+
+
+def test_the_best_weights_must_have_the_shapes_of_the_model(
+    trainer: Trainer[TextClassifier], restore: Restore
+) -> None:
+    save_model(RUN, trainer.model.linear)
+    message = r"model\.safetensors: damaged, or not the weights of this run"
+    with pytest.raises(RunError, match=message):
+        restore()
+
+
+@pytest.mark.usefixtures("trainer")
+def test_the_best_weights_may_have_a_temperature(restore: Restore) -> None:
+    save_temperature(RUN, 2.5)
+    assert restore()[0].step == 13
+
+
+@pytest.mark.usefixtures("trainer")
+def test_without_a_best_epoch_no_weights_are_needed(restore: Restore) -> None:
+    FOLDER.model.unlink()
+    change_place(best_epoch=0)
+    assert restore()[0].step == 13
+
+
+@pytest.mark.usefixtures("trainer")
+def test_an_error_in_the_tensors_names_the_file_of_the_state(restore: Restore) -> None:
+    tensors, metadata = load_tensors(FOLDER.state)
+    del tensors["epoch_loss"]
+    save_tensors(FOLDER.state, tensors, metadata)
+    with pytest.raises(RunError, match=r"^run.last.state\.safetensors: "):
+        restore()
