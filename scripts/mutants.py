@@ -324,7 +324,14 @@ def run_pytest(arguments: list[str], plugin: object) -> int:
 def fork_and_wait(
     run: Callable[[], int], limit_s: float, *, is_silent: bool = True
 ) -> int | None:
-    """Return the exit code of a function in a forked process; None: a timeout."""
+    """Return the exit code of a function in a forked process; None: a timeout.
+
+    Args:
+        run: The function.
+        limit_s: Seconds of CPU time, and a fifth of the time that it may wait: on a
+            busy machine, a test that waits for a core has not failed.
+        is_silent: Whether to discard its output.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -344,7 +351,7 @@ def fork_and_wait(
             traceback.print_exc()
         finally:
             os._exit(code)
-    end = time.monotonic() + limit_s
+    end = time.monotonic() + 5 * limit_s
     while time.monotonic() < end:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
