@@ -105,11 +105,10 @@ def test_class_weights_weight_the_texts_of_their_class(make_config: MakeConfig) 
     labels = torch.from_numpy(weighted.data.train.labels)
     assert plain.row_weights is None
     assert weighted.row_weights is not None
-    ratio = (
-        weighted.row_weights[labels == 1].unique()
-        / weighted.row_weights[labels == 0].unique()
-    )
-    torch.testing.assert_close(ratio, torch.tensor([3.0]))
+    weights_by_class = [weighted.row_weights[labels == label] for label in (0, 1)]
+    first, second = (weights[0].item() for weights in weights_by_class)
+    assert second == pytest.approx(3 * first)
+    assert all(weights.eq(weights[0]).all() for weights in weights_by_class)
     losses = F.cross_entropy(
         compute_batch_logits(weighted), labels[ROWS], reduction="none"
     )
