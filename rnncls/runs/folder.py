@@ -4,6 +4,7 @@
     vocab.txt                one word per line                │ these four predict,
     labels.json              the classes, in the model's order│ anywhere
     model.safetensors        the best epoch's weights         ┘
+    tokenizer.json           tokenizer and words, for Hugging Face tokenizers
     metrics.jsonl            one row per validation
     summary.json             data, versions, scores; written last
     README.md                the model card
@@ -40,6 +41,7 @@ from rnncls.machine.files import TEMPORARY
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS = "config.yaml", "vocab.txt", "labels.json"
+TOKENIZER = "tokenizer.json"
 MODEL, LANGUAGE_MODEL = "model.safetensors", "language_model.safetensors"
 STATE = "last/state.safetensors"
 
@@ -63,6 +65,14 @@ class RunFolder:
     def vocab(self) -> Path:
         """The words, one per line."""
         return self.path / VOCAB
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer and the words in the format of Hugging Face tokenizers.
+
+        Only runs whose tokenizer the format can express have it.
+        """
+        return self.path / TOKENIZER
 
     @property
     def labels(self) -> Path:
@@ -181,6 +191,7 @@ class RunFolder:
         before_first_save = {
             self.config,
             self.vocab,
+            self.tokenizer,
             self.labels,
             self.lock.parent,
             self.lock,
@@ -227,6 +238,7 @@ def find_owner(path: Path) -> Path | None:
     files = {
         folder.config,
         folder.vocab,
+        folder.tokenizer,
         folder.labels,
         folder.model,
         folder.language_model,

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from rnncls import RunError
+from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config, ModelSection
 from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
@@ -16,9 +17,11 @@ from rnncls.runs.manifest import Manifest
 from rnncls.runs.weights import (
     load_labels,
     load_verified,
+    load_vocab,
     load_weights,
     pop_temperature,
 )
+from rnncls.text.tokenizer_json import dump_tokenizer
 from rnncls.text.vocab import Vocab
 
 
@@ -57,8 +60,17 @@ def create_run(
     write_atomic(folder.config, config_text.encode())
     lines = "".join(f"{word}\n" for word in vocab.words)
     write_atomic(folder.vocab, lines.encode())
+    _save_tokenizer(folder, config_text, vocab)
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
+
+
+def _save_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> None:
+    """Write the tokenizer for other languages, if their format can express it."""
+    section = parse_config(config_text, str(folder.config)).text
+    tokenizer = dump_tokenizer(section, vocab)
+    if tokenizer is not None:
+        write_atomic(folder.tokenizer, tokenizer.encode())
 
 
 def change_config(path: Path, config_text: str, weights: str) -> None:
@@ -85,6 +97,7 @@ def change_config(path: Path, config_text: str, weights: str) -> None:
             both = manifest.also(CONFIG, sha256_of(content))
             save_tensors(file, tensors, {**metadata, "files": both.to_metadata()})
     write_atomic(folder.config, content)
+    _save_tokenizer(folder, config_text, load_vocab(path))
 
 
 def load_run(path: Path) -> Run:

@@ -7,7 +7,8 @@ whole, and a script that is written without spaces gives one token for each grap
 
 Emoji are whole, with their skin tone, and so are flags and sequences with joiners
 (UTS #51). `WORD_PATTERN` uses the common syntax of the `regex` package, Oniguruma
-(Hugging Face tokenizers) and JavaScript but for the difference of two sets.
+(Hugging Face tokenizers) and JavaScript but for the difference of two sets, and so does
+`CHARACTER_PATTERN`.
 """
 
 import unicodedata
@@ -33,21 +34,21 @@ single foreign words."""
 WORD_START = "\u2581"
 """The token before the characters of a word; SentencePiece has the same sign."""
 
-_REMOVED = (
+REMOVED = (
     "\u00ad\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"  # soft hyphen, marks, selectors
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # direction of writing
 )
-_APOSTROPHES = "\u2018\u2019\u201b\u02bc\u00b4\u055a\ua78c"
-_ZERO_WIDTH_SPACE = "\u200b"
+APOSTROPHES = "\u2018\u2019\u201b\u02bc\u00b4\u055a\ua78c"
+ZERO_WIDTH_SPACE = "\u200b"
 _TRANSLATION = str.maketrans(
     {
-        **dict.fromkeys(_REMOVED),
-        **dict.fromkeys(_APOSTROPHES, "'"),
-        _ZERO_WIDTH_SPACE: " ",
+        **dict.fromkeys(REMOVED),
+        **dict.fromkeys(APOSTROPHES, "'"),
+        ZERO_WIDTH_SPACE: " ",
     }
 )
 
-_WHITE_SPACE = r"\s\x1c-\x1f"  # what `str.isspace` accepts
+WHITE_SPACE = r"\s\x1c-\x1f"  # what `str.isspace` accepts
 _JOINERS = r"\u200c\u200d"  # inside words of Indic scripts and of Persian
 _SPACELESS = "".join(rf"\p{{{name}}}" for name in SPACELESS_SCRIPTS)
 _LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
@@ -58,7 +59,7 @@ _EMOJI = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?"
 _TAG_LETTERS = r"[\U000E0020-\U000E007F]*"  # the flags of England, Scotland and Wales
 
 _PLAIN_WORD = "[a-z]++(?= )"  # only for speed: most words of English
-_URL = rf"""(?i:https?://|www\.)[^{_WHITE_SPACE}<>"]*[\p{{L}}\p{{N}}/_=&#%-]"""
+_URL = rf"""(?i:https?://|www\.)[^{WHITE_SPACE}<>"]*[\p{{L}}\p{{N}}/_=&#%-]"""
 _NAME = rf"(?<!{_LETTER})[@#][\p{{L}}\p{{M}}\p{{N}}_]+"
 _KEYCAP = r"[0-9#*]\u20e3"
 _NUMBER = r"\p{Nd}+(?:[.,:]\p{Nd}+)+"
@@ -73,7 +74,7 @@ _WORD = (
 _SHORT_FORM = rf"(?<=\p{{Latin}})'{_CLITIC}(?!{_LETTER})"
 _FLAG = r"\p{Regional_Indicator}{2}"
 _PICTURE = rf"{_EMOJI}{_TAG_LETTERS}(?:\u200d{_EMOJI})*"
-_SIGN = rf"[^{_WHITE_SPACE}]\p{{M}}*"
+_SIGN = rf"[^{WHITE_SPACE}]\p{{M}}*"
 
 WORD_PATTERN = "|".join(
     (
@@ -91,8 +92,24 @@ WORD_PATTERN = "|".join(
         _SIGN,
     )
 )
+
+# Not `\X`: what that joins depends on the Unicode version of the engine.
+_MARKS = rf"[\p{{M}}{_JOINERS}\u0e33\u0eb3]*"  # and the vowels AM of Thai and Lao
+_HANGUL = (
+    r"[\u1100-\u115f\ua960-\ua97c]*[\uac00-\ud7a3\u1160-\u11a7\ud7b0-\ud7c6]"
+    r"[\u1160-\u11ff\ud7b0-\ud7fb]*"
+)
+CHARACTER_PATTERN = "|".join(
+    (
+        WORD_START,
+        f"{_HANGUL}{_MARKS}",
+        f"{_FLAG}{_MARKS}",
+        f"{_PICTURE}{_MARKS}",
+        rf"[^{WHITE_SPACE}]{_MARKS}",
+    )
+)
 _find_words = regex.compile(WORD_PATTERN, regex.VERSION1).findall
-_find_graphemes = regex.compile(r"\X", regex.VERSION1).findall
+_find_characters = regex.compile(CHARACTER_PATTERN, regex.VERSION1).findall
 _search_sign = regex.compile(
     r"[[\p{P}\p{S}\p{Extended_Pictographic}]--\p{ASCII}]", regex.VERSION1
 ).search
@@ -114,13 +131,17 @@ def build_word_splitter(
 def build_character_splitter(
     *, nfkc: bool = True, lowercase: bool = True
 ) -> Callable[[str], list[str]]:
-    """Return a function from a text to its graphemes, each word after `WORD_START`."""
+    """Return a function from a text to its characters, each word after `WORD_START`.
+
+    A character is a letter or sign with its marks, an emoji sequence, or a syllable of
+    Hangul (a legacy grapheme cluster of UAX #29, and UTS #51).
+    """
 
     def split(text: str) -> list[str]:
         tokens: list[str] = []
         for word in normalize(text, nfkc=nfkc, lowercase=lowercase).split():
             tokens.append(WORD_START)
-            tokens += _find_graphemes(word)
+            tokens += _find_characters(word)
         return tokens
 
     return split

@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from tokenizers import Tokenizer
 
 from rnncls import RunError
-from rnncls.config.loading import load_config
+from rnncls.config.loading import load_config, parse_config
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.machine import files
 from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.run import load_run, load_uncalibrated
+from rnncls.runs.folder import MODEL, RunFolder, find_owner
+from rnncls.runs.run import change_config, create_run, load_run, load_uncalibrated
 from rnncls.runs.weights import save_model, save_temperature
+from rnncls.text.vocab import Vocab
 from tests.runs.conftest import WORDS
 
 FOUR = ["config.yaml", "vocab.txt", "labels.json", "model.safetensors"]
@@ -309,3 +313,24 @@ def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(
         RunError, match=r"cannot be used .* the vocabulary has a word twice"
     ):
         load_run(run)
+
+
+@pytest.mark.parametrize(("tokenizer", "max_tokens"), [("words", 2), ("characters", 3)])
+def test_a_run_has_its_tokenizer_for_other_languages(
+    tmp_path: Path, tokenizer: str, max_tokens: int
+) -> None:
+    path = tmp_path / "run"
+    text = "data: {train: none.csv}\ntext: {tokenizer: %s, max_tokens: %d}\n"
+    before = parse_config(text % (tokenizer, 9), "a.yaml")
+    create_run(path, dump_config(before), Vocab(["<pad>", "<unk>", "a", "b"]), ["x"])
+    save_tensors(RunFolder(path).model, {}, {"files": {}})
+    file = RunFolder(path).tokenizer
+    ids = Tokenizer.from_file(str(file)).encode("A? b c").ids
+    after = parse_config(text % (tokenizer, max_tokens), "a.yaml")
+    change_config(path, dump_config(after), MODEL)
+    assert Tokenizer.from_file(str(file)).encode("A? b c").ids == ids[:max_tokens]
+    assert find_owner(file) == path
+
+
+def test_a_run_of_the_lesson_has_no_such_file(run: Path) -> None:
+    assert not RunFolder(run).tokenizer.exists()

@@ -1,0 +1,109 @@
+r"""Tokenizers as `tokenizer.json`, the file format of Hugging Face tokenizers.
+
+Libraries for Rust, Python, JavaScript, Java, Go and others read the file and give the
+token ids of this package. It covers what `text.tokenizer: words` and `characters` do to
+a text, the vocabulary, and `text.max_tokens`. It does not cover `text.clean`,
+`text.mark_case` and `text.same_digits`, which change a text before. A text without any
+token is one `<unk>` here and no token there.
+
+The patterns are written for Oniguruma: `[A&&[^B]]` instead of `[[A]--[B]]`, and
+literal characters instead of `\u0041`.
+"""
+
+import json
+import re
+from typing import Any
+
+from rnncls.config.sections import TextSection
+from rnncls.text.tokenizer import UNK
+from rnncls.text.unicode_words import (
+    APOSTROPHES,
+    CHARACTER_PATTERN,
+    REMOVED,
+    WHITE_SPACE,
+    WORD_PATTERN,
+    WORD_START,
+    ZERO_WIDTH_SPACE,
+)
+from rnncls.text.vocab import Vocab
+
+_FORMAT_VERSION = "1.0"
+_PROPERTY = r"\\p\{\w+\}"
+_SET_DIFFERENCE = re.compile(
+    rf"\[\[((?:{_PROPERTY}|\\u[0-9a-f]{{4}}|[^\[\]\\])*)\]--\[((?:{_PROPERTY})*)\]\]"
+)
+_CODE_POINT = re.compile(r"\\U([0-9A-F]{8})|\\u([0-9a-f]{4})")
+
+
+def dump_tokenizer(section: TextSection, vocab: Vocab) -> str | None:
+    """Return the tokenizer and the vocabulary of a run as the text of `tokenizer.json`.
+
+    Returns:
+        None if the file cannot express the tokenizer: `basic_english`, `whitespace`.
+    """
+    if section.tokenizer not in {"words", "characters"}:
+        return None
+    ids = {word: token_id for token_id, word in enumerate(vocab.words)}
+    tokenizer: dict[str, Any] = {
+        "version": _FORMAT_VERSION,
+        "truncation": {
+            "direction": "Right",
+            "max_length": section.max_tokens,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        },
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": _sequence("normalizers", _list_normalizers(section)),
+        "pre_tokenizer": _describe_splitter(section.tokenizer),
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": ids, "unk_token": UNK},
+    }
+    return json.dumps(tokenizer, ensure_ascii=False, indent=1)
+
+
+def _sequence(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "Sequence", key: steps}
+
+
+def _list_normalizers(section: TextSection) -> list[dict[str, Any]]:
+    """Return the steps of `normalize`, and those that mark the starts of words."""
+    steps = [
+        _replace({"Regex": f"[{REMOVED}]"}, ""),
+        _replace({"Regex": f"[{APOSTROPHES}]"}, "'"),
+        _replace({"String": ZERO_WIDTH_SPACE}, " "),
+    ]
+    if section.nfkc:
+        steps.append({"type": "NFKC"})
+    if section.lowercase:
+        steps += [{"type": "Lowercase"}, _replace({"String": "\u03c2"}, "\u03c3")]
+    if section.tokenizer == "characters":
+        steps += [
+            _replace({"Regex": f"[{to_oniguruma(WHITE_SPACE)}]+"}, " "),
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+            _replace({"String": " "}, WORD_START),
+            {"type": "Prepend", "prepend": WORD_START},
+        ]
+    return steps
+
+
+def _replace(pattern: dict[str, str], content: str) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+def _describe_splitter(tokenizer: str) -> dict[str, Any]:
+    """Return the step that divides a normalised text into tokens."""
+    pattern = WORD_PATTERN if tokenizer == "words" else CHARACTER_PATTERN
+    return {
+        "type": "Split",
+        "pattern": {"Regex": to_oniguruma(pattern)},
+        "behavior": "Removed",
+        "invert": True,
+    }
+
+
+def to_oniguruma(pattern: str) -> str:
+    """Return a pattern of the package `regex` in the syntax of Oniguruma."""
+    pattern = _SET_DIFFERENCE.sub(r"[\1&&[^\2]]", pattern)
+    return _CODE_POINT.sub(lambda match: chr(int(match[1] or match[2], 16)), pattern)
