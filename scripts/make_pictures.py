@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH = 92
+WIDTH = 104
 """Columns of the terminal."""
 TEXT = '"Calder Bank sues Harbour United over stadium deal"'
 MIRRORED = '"Harbour United sues Calder Bank over stadium deal"'
