@@ -166,7 +166,7 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
     longest = int(stats.lengths.max())
     max_tokens = _choose_max_tokens(nearly_longest, longest)
     choices = [
-        Choice("text.tokenizer", "words", _explain_tokenizer(stats.spaceless_share)),
+        Choice("text.tokenizer", stats.tokenizer, _explain_tokenizer(stats)),
         Choice(
             "text.max_tokens",
             max_tokens,
@@ -185,12 +185,17 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
     return choices
 
 
-def _explain_tokenizer(spaceless_share: float) -> str:
-    if spaceless_share < SPACELESS:
+def _explain_tokenizer(stats: DatasetStats) -> str:
+    if stats.tokenizer == "characters":
+        return (
+            f"{stats.hangul_share:.0%} of the letters are Korean, where most forms of a"
+            " word are rare"
+        )
+    if stats.spaceless_share < SPACELESS:
         return "the words, numbers, emoji and signs of any language"
     return (
-        f"{spaceless_share:.0%} of the letters are of scripts without spaces: one token"
-        " for each of these characters"
+        f"{stats.spaceless_share:.0%} of the letters are of scripts without spaces: one"
+        " token for each of these characters"
     )
 
 

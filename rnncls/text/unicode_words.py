@@ -114,6 +114,7 @@ _search_sign = regex.compile(
     r"[[\p{P}\p{S}\p{Extended_Pictographic}]--\p{ASCII}]", regex.VERSION1
 ).search
 _find_letters = regex.compile(r"\p{L}").findall
+_find_hangul = regex.compile(r"\p{Hangul}").findall
 _find_spaceless = regex.compile(rf"[\p{{L}}&&[{_SPACELESS}]]", regex.VERSION1).findall
 
 
@@ -165,6 +166,15 @@ def normalize(text: str, *, nfkc: bool, lowercase: bool) -> str:
         if lowercase:
             return text.lower().replace("ς", "σ")
     return text.lower() if lowercase else text
+
+
+def measure_hangul_share(texts: Iterable[str]) -> float:
+    """Return the share of the letters that are Korean."""
+    num_letters = num_hangul = 0
+    for text in texts:
+        num_letters += len(_find_letters(text))
+        num_hangul += 0 if text.isascii() else len(_find_hangul(text))
+    return num_hangul / max(num_letters, 1)
 
 
 def measure_spaceless_share(texts: Iterable[str]) -> float:

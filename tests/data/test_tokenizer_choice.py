@@ -25,14 +25,25 @@ def test_letters_of_scripts_without_spaces_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "reason"),
+    ("good", "bad", "tokenizer", "reason"),
     [
-        ("很好吃", "太难吃", "100% of the letters are of scripts without spaces"),
-        ("very good", "too bad", "the words, numbers, emoji and signs of any language"),
+        (
+            "很好吃",
+            "太难吃",
+            "words",
+            "100% of the letters are of scripts without spaces",
+        ),
+        ("좋은 영화", "나쁜 영화", "characters", "100% of the letters are Korean"),
+        (
+            "very good",
+            "too bad",
+            "words",
+            "the words, numbers, emoji and signs of any language",
+        ),
     ],
 )
-def test_words_are_chosen_and_the_reason_names_the_script(
-    tmp_path: Path, good: str, bad: str, reason: str
+def test_the_choice_names_the_script(
+    tmp_path: Path, good: str, bad: str, tokenizer: str, reason: str
 ) -> None:
     path = tmp_path / "rows.csv"
     rows = [
@@ -41,6 +52,6 @@ def test_words_are_chosen_and_the_reason_names_the_script(
     ]
     path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
     draft = draft_config(str(path), tmp_path / "rows.yaml")
-    assert draft.config.text.tokenizer == "words"
+    assert draft.config.text.tokenizer == tokenizer
     (line,) = [line for line in draft.text.splitlines() if "tokenizer:" in line]
     assert reason in line
