@@ -1,9 +1,7 @@
 """`rnncls benchmark predict`: the speed of prediction, compared with the bare cell."""
 
-import itertools
 import math
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -33,9 +31,9 @@ from rnncls.text.tokenizer import join_texts, tokenize_stream
 from rnncls.training.initialization import build_model
 
 TEXTS_PER_PAIR, NUM_PAIRS = 32_768, 5
-TOKENS_PER_PAIR = 1 << 20
-"""A small data set is repeated until it has as many texts, or tokens: shorter pieces of
-work measure how threads start, not how fast they predict."""
+MIN_TOKENS, NUM_SHORT_PAIRS = 1 << 18, 15
+"""A small data set is repeated until it has `TEXTS_PER_PAIR` texts or `MIN_TOKENS`
+tokens, and timed more often: the shorter a pair is, the more its duration varies."""
 
 
 def benchmark_prediction(
@@ -57,8 +55,11 @@ def benchmark_prediction(
     texts = _read_training_texts(settings.data)
     latency = measure_latency(predictor.predict, spread_evenly(texts))
     encoded = _encode(texts, classifier)
-    texts = texts * count_repeats(encoded)
-    speed = compare_prediction(predictor, texts, _encode(texts, classifier))
+    num_repeats = count_repeats(encoded)
+    num_pairs = NUM_PAIRS if num_repeats == 1 else NUM_SHORT_PAIRS
+    texts = texts * num_repeats
+    encoded = _encode(texts, classifier)
+    speed = compare_prediction(predictor, texts, encoded, num_pairs)
     return describe_machine(device) | asdict(speed) | asdict(latency)
 
 
@@ -71,7 +72,7 @@ def count_repeats(texts: EncodedTexts) -> int:
     """Return how often texts are repeated, so that a pair has enough of them."""
     num_tokens = max(int(texts.lengths.sum()), 1)
     by_texts = math.ceil(TEXTS_PER_PAIR / len(texts))
-    by_tokens = math.ceil(TOKENS_PER_PAIR / num_tokens)
+    by_tokens = math.ceil(MIN_TOKENS / num_tokens)
     return min(by_texts, by_tokens)
 
 
@@ -87,7 +88,10 @@ def _encode(texts: list[str], classifier: Classifier) -> EncodedTexts:
 
 
 def compare_prediction(
-    predictor: Predictor, texts: list[str], encoded: EncodedTexts
+    predictor: Predictor,
+    texts: list[str],
+    encoded: EncodedTexts,
+    num_pairs: int = NUM_PAIRS,
 ) -> SpeedRatio:
     """Compare prediction, with the tokenising, with the bare cell on equal shapes.
 
@@ -95,6 +99,8 @@ def compare_prediction(
         predictor: The predictor.
         texts: The texts.
         encoded: The same texts, encoded.
+        num_pairs: The number of timed pairs; with few texts, the same ones are timed
+            again.
     """
     bare = BareCell(predictor.model.section, predictor.device)
 
@@ -105,15 +111,11 @@ def compare_prediction(
         inputs = bare.inputs(batch_shapes(encoded, batches))
         return program_s, seconds(lambda: bare.infer(inputs))
 
-    starts = itertools.islice(_pair_starts(len(texts)), NUM_PAIRS)
+    last_start = max(len(texts) - TEXTS_PER_PAIR, 1)
+    starts = range(0, last_start, TEXTS_PER_PAIR)[:num_pairs]
     pairs = [_batches_from(encoded, start) for start in starts]
-    return compare_pairs(run_pair, pairs, encoded)
-
-
-def _pair_starts(num_texts: int) -> Iterator[int]:
-    """Yield the first text of each pair, and begin again after the last."""
-    last_start = max(num_texts - TEXTS_PER_PAIR, 1)
-    return itertools.cycle(range(0, last_start, TEXTS_PER_PAIR))
+    num_rounds = math.ceil(num_pairs / len(pairs))
+    return compare_pairs(run_pair, pairs, encoded, num_rounds)
 
 
 def _batches_from(encoded: EncodedTexts, start: int) -> list[Rows]:

@@ -68,7 +68,10 @@ class _TimedPair:
 
 
 def compare_pairs(
-    run_pair: RunPair, pairs: Sequence[list[Rows]], texts: EncodedTexts
+    run_pair: RunPair,
+    pairs: Sequence[list[Rows]],
+    texts: EncodedTexts,
+    num_rounds: int = 1,
 ) -> SpeedRatio:
     """Time pairs of work and return the median speeds.
 
@@ -76,12 +79,16 @@ def compare_pairs(
         run_pair: Runs the work of a pair.
         pairs: The batches of each pair.
         texts: All texts.
+        num_rounds: How often each pair is timed.
     """
     # Warm-up: a kernel is compiled when a shape is first seen, which happens once in a
     # run of many epochs.
     for batches in pairs:
         run_pair(batches)
-    return _summarize([_time_pair(run_pair, batches, texts) for batches in pairs])
+    timed = []
+    for _ in range(num_rounds):
+        timed += [_time_pair(run_pair, batches, texts) for batches in pairs]
+    return _summarize(timed)
 
 
 def _summarize(timed: Sequence[_TimedPair]) -> SpeedRatio:

@@ -27,6 +27,14 @@ def test_figures_are_medians_of_the_pairs_after_a_warm_up() -> None:
     assert speed.padding_share == pytest.approx(1 - 8 / 10)
 
 
+def test_each_pair_is_timed_in_each_round_and_warmed_up_once() -> None:
+    durations = iter([(9.0, 9.0), (1.0, 2.0), (2.0, 2.0), (4.0, 2.0)])
+    speed = compare_pairs(lambda _: next(durations), [BATCHES], TEXTS, num_rounds=3)
+    assert speed.ratio == 1
+    assert speed.ratio_spread == (0.5, 2)
+    assert next(durations, None) is None
+
+
 def test_the_bare_cell_gets_the_mean_length_of_each_batch() -> None:
     assert batch_shapes(TEXTS, BATCHES) == [(2, 2), (2, 2)]
     assert batch_shapes(TEXTS, [np.array([1, 2, 3])]) == [(3, 2)]
