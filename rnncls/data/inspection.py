@@ -216,8 +216,9 @@ def _find_problems(
     is_split_by_text = data.split == "texts"
     findings = find_all(rows, is_split_by_text=is_split_by_text, monitor=monitor)
     if text.clean:
-        cleaner = remove_markup if text.clean == "html" else clean_text
-        cleaned = find_cleaned(rows, cleaner)
+        is_html_only = text.clean == "html"
+        cleaner = remove_markup if is_html_only else clean_text
+        cleaned = find_cleaned(rows, cleaner, is_html_only=is_html_only)
         findings += [cleaned] if cleaned.count else []
     return findings
 

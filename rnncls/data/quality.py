@@ -253,16 +253,20 @@ def _find_fasttext_labels(rows: AllRows) -> Finding:
     )
 
 
-def find_cleaned(rows: AllRows, clean: Callable[[str], str]) -> Finding:
-    """Find texts that `text.clean` changes."""
+def find_cleaned(
+    rows: AllRows, clean: Callable[[str], str], *, is_html_only: bool
+) -> Finding:
+    """Find texts that `text.clean` changes; for `html`, `is_html_only` is true."""
     changed = [index for index, text in _iter_texts(rows) if clean(text) != text]
+    advice = "set text.clean to html (known tags and entities only) or false"
+    if is_html_only:
+        advice = "set text.clean: false"
     return _row_finding(
         rows,
         "cleaned",
         "rows have a text that text.clean changes",
         changed,
-        "if it takes away what is no HTML, set text.clean to html (known tags and"
-        " entities only) or false",
+        f"if it takes away what is no HTML, {advice}",
     )
 
 
