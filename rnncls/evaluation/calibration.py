@@ -73,19 +73,22 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
         labels: [N] int64.
     """
     logits = logits.double()
-    sum_of_label_logits = logits.gather(1, labels[:, None]).sum()
+    label_logits = logits.gather(1, labels[:, None])  # [N, 1]
+    sum_of_label_logits = label_logits.sum()
 
     def derivative(inverse: float) -> float:
         probs = to_probs(logits * inverse)  # [N, C]
         expected_logits = (probs * logits).sum()
-        slope_of_loss = (expected_logits - sum_of_label_logits).item()
-        return slope_of_loss + 1 - 1 / inverse
+        slope_of_loss = expected_logits - sum_of_label_logits
+        return slope_of_loss.item() + 1 - 1 / inverse
 
-    low, high = -_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE
+    low = -_MAX_LOG_TEMPERATURE
+    high = _MAX_LOG_TEMPERATURE
     for _ in range(_NUM_BISECTIONS):
         middle = (low + high) / 2
         inverse_temperature = math.exp(middle)
-        if derivative(inverse_temperature) > 0:
+        is_above_minimum = derivative(inverse_temperature) > 0
+        if is_above_minimum:
             high = middle
         else:
             low = middle

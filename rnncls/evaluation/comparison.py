@@ -185,13 +185,14 @@ def compare_with_baseline(
         is_correct: [N], whether the run does.
     """
     num_rows = len(is_correct)
-    gained = int((is_correct & ~baseline).sum())
-    lost = int((baseline & ~is_correct).sum())
+    is_gained = is_correct & ~baseline
+    is_lost = baseline & ~is_correct
+    gained = int(is_gained.sum())
+    lost = int(is_lost.sum())
     counts = np.array([gained, lost, num_rows - gained - lost])
+    shares = counts / num_rows
     generator = np.random.default_rng(0)
-    samples = generator.multinomial(
-        num_rows, counts / num_rows, NUM_RESAMPLES
-    )  # [resamples, 3]
+    samples = generator.multinomial(num_rows, shares, NUM_RESAMPLES)  # [resamples, 3]
     differences = (samples[:, 0] - samples[:, 1]) / num_rows  # [resamples]
     return Difference(
         name=name,
@@ -272,9 +273,12 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
         )
     origin = second.origin
     is_same_file = origin["sha256"] == first.origin["sha256"]
-    if not is_same_file or not np.array_equal(first.split.rows, second.split.rows):
+    has_same_rows = np.array_equal(first.split.rows, second.split.rows)
+    if not (is_same_file and has_same_rows):
+        split_name = origin["split"]
+        data_path = origin["path"]
         raise ConfigError(
-            f"{path}: its {origin['split']} rows of {origin['path']} are"
+            f"{path}: its {split_name} rows of {data_path} are"
             f" not those of {first.run.path}: compare runs with the same files, and"
             " with the same data.split_seed if the splits are drawn"
         )
@@ -282,10 +286,12 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
 
 def _describe_run(path: Path, scores: Scores, summary: dict[str, Any]) -> ComparedRun:
     folder = RunFolder(path)
-    files = [folder.config, folder.vocab, folder.labels, folder.model]
-    num_bytes = sum(file.stat().st_size for file in files)
+    num_bytes = 0
+    for file in (folder.config, folder.vocab, folder.labels, folder.model):
+        num_bytes += file.stat().st_size
     train_s = summary["train_s"]
-    num_tokens = summary["data"]["num_train_tokens"] * summary["num_epochs"]
+    num_epochs = summary["num_epochs"]
+    num_tokens = summary["data"]["num_train_tokens"] * num_epochs
     return ComparedRun(
         name=str(path),
         scores=scores,
@@ -309,20 +315,26 @@ def _disagreements(
         disputed: Indices of the rows that only some of the runs get right.
     """
     is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
-    order = np.argsort(is_like_baseline.sum(axis=0), kind="stable")
+    num_alike = is_like_baseline.sum(axis=0)
+    order = np.argsort(num_alike, kind="stable")
     indices = disputed[order][:NUM_DISAGREEMENTS]
     baseline = evaluations[0]
+    labels = baseline.split.labels
     label_names = baseline.label_names
     texts = read_texts(baseline, indices)
     disagreements = []
     for index, text in zip(indices.tolist(), texts, strict=True):
-        label = baseline.split.labels[index]
-        predicted = [evaluation.predictions[index] for evaluation in evaluations]
+        predicted = [_predicted_label(evaluation, index) for evaluation in evaluations]
         disagreement = Disagreement(
             row=int(baseline.split.rows[index]) + 1,
             text=text,
-            label=label_names[label],
-            predicted=[label_names[predicted_label] for predicted_label in predicted],
+            label=label_names[labels[index]],
+            predicted=predicted,
         )
         disagreements.append(disagreement)
     return disagreements
+
+
+def _predicted_label(evaluation: Evaluation, index: int) -> str:
+    label: int = evaluation.predictions[index]
+    return evaluation.label_names[label]

@@ -42,17 +42,20 @@ def find_confused_pairs(scores: Scores, limit: int = NUM_PAIRS) -> list[Confused
     supports = errors.sum(axis=1)  # [C]
     np.fill_diagonal(errors, 0)
     true, predicted = np.nonzero(errors)  # [pairs]
-    order = np.argsort(-errors[true, predicted], kind="stable")[:limit]
+    counts = errors[true, predicted]  # [pairs]
+    shares = counts / supports[true]  # [pairs]
+    order = np.argsort(-counts, kind="stable")[:limit]
     names = [row.label for row in scores.per_class]
-    return [
-        ConfusedPair(
-            label=names[row],
-            predicted=names[column],
-            num_rows=int(errors[row, column]),
-            share=float(errors[row, column] / supports[row]),
+    pairs = []
+    for index in order.tolist():
+        pair = ConfusedPair(
+            label=names[true[index]],
+            predicted=names[predicted[index]],
+            num_rows=int(counts[index]),
+            share=float(shares[index]),
         )
-        for row, column in zip(true[order], predicted[order], strict=True)
-    ]
+        pairs.append(pair)
+    return pairs
 
 
 def rank_classes(scores: Scores) -> list[ClassScores]:

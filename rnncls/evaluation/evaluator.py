@@ -48,7 +48,9 @@ def compute_logits(
         )  # [B, C]
         logits[batch.device_rows] = batch_logits.float()
 
-    _for_each_batch(texts, compute_batch, workers or start_workers(device))
+    if workers is None:
+        workers = start_workers(device)
+    _for_each_batch(texts, compute_batch, workers)
     return logits.cpu()
 
 
@@ -99,13 +101,15 @@ def evaluate(
         [C, C] int64, rows for labels and columns for predictions; and nats.
     """
     share = _select_share(split, processes)
+    labels = share.labels
     logits = compute_logits(model, share.texts, workers)  # [N of the share, C]
-    targets = torch.from_numpy(share.labels)  # [N of the share]
-    loss = F.cross_entropy(logits.double(), targets, reduction="sum")  # []
+    targets = torch.from_numpy(labels)  # [N of the share]
+    exact_logits = logits.double()
+    loss = F.cross_entropy(exact_logits, targets, reduction="sum")  # []
 
     num_classes = logits.shape[1]
     predictions = logits.argmax(dim=1).numpy()
-    counts = count_confusion(share.labels, predictions, num_classes)
+    counts = count_confusion(labels, predictions, num_classes)
     confusion = torch.from_numpy(counts)  # [C, C]
 
     # In place: these are now the sums over all processes.

@@ -143,14 +143,15 @@ def bootstrap(
     counts = confusion[true, predicted]  # [K]
     num_rows = int(counts.sum())
     is_correct = true == predicted  # [K]
+    correct_classes = true[is_correct]
     accuracies = np.empty(NUM_RESAMPLES)
     macro_f1s = np.empty(NUM_RESAMPLES)
     for index, sample in enumerate(_draw_samples(counts)):
-        num_correct = np.bincount(
-            true[is_correct], sample[is_correct], minlength=num_classes
-        )  # [C]
-        sums = np.bincount(true, sample, minlength=num_classes)  # [C]
-        sums += np.bincount(predicted, sample, minlength=num_classes)
+        correct_counts = sample[is_correct]
+        num_correct = np.bincount(correct_classes, correct_counts, num_classes)  # [C]
+        num_true = np.bincount(true, sample, num_classes)  # [C]
+        num_predicted = np.bincount(predicted, sample, num_classes)  # [C]
+        sums = num_true + num_predicted
         is_present = sums > 0
         f1s = 2 * num_correct[is_present] / sums[is_present]
         accuracies[index] = num_correct.sum() / num_rows
@@ -165,16 +166,19 @@ def _draw_samples(counts: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int6
     texts one by one, unless there are nearly as many cells as texts.
     """
     generator = np.random.default_rng(0)
-    num_cells, num_rows = len(counts), int(counts.sum())
+    num_cells = len(counts)
+    num_rows = int(counts.sum())
     is_sparse = num_cells > _MANY_CELLS and num_rows < 8 * num_cells
     if not is_sparse:
+        shares = counts / num_rows
         for _ in range(NUM_RESAMPLES):
-            yield generator.multinomial(num_rows, counts / num_rows)
+            yield generator.multinomial(num_rows, shares)
         return
     cells = np.repeat(np.arange(num_cells), counts)  # [N] the cell of each text
     for _ in range(NUM_RESAMPLES):
         texts = generator.integers(0, num_rows, num_rows, dtype=np.int32)
-        yield np.bincount(cells[texts], minlength=num_cells)
+        sampled_cells = cells[texts]
+        yield np.bincount(sampled_cells, minlength=num_cells)
 
 
 def percentile_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -194,22 +198,27 @@ def score(
         label_names: The C classes.
     """
     per_class = _score_classes(confusion, label_names)
-    is_present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0  # [C]
+    num_true = confusion.sum(axis=1)  # [C]
+    num_predicted = confusion.sum(axis=0)  # [C]
+    is_present = num_true + num_predicted > 0  # [C]
     f1s = np.array([row.f1 for row in per_class])  # [C]
-    absent = np.flatnonzero(~is_present)
+    absent = np.flatnonzero(~is_present).tolist()
+    absent_classes = [label_names[index] for index in absent]
+    macro_f1 = np.mean(f1s[is_present])
     num_rows = int(confusion.sum())
+    num_correct = int(np.trace(confusion))
     accuracies, macro_f1s = bootstrap(confusion)
     return Scores(
         accuracy=accuracy_of(confusion),
-        accuracy_interval=wilson_interval(int(np.trace(confusion)), num_rows),
-        macro_f1=float(np.mean(f1s[is_present])),
+        accuracy_interval=wilson_interval(num_correct, num_rows),
+        macro_f1=float(macro_f1),
         macro_f1_interval=percentile_interval(macro_f1s),
         accuracy_bootstrap_interval=percentile_interval(accuracies),
         loss=loss,
         num_rows=num_rows,
         per_class=per_class,
         confusion_matrix=confusion.tolist(),
-        absent_classes=[label_names[index] for index in absent.tolist()],
+        absent_classes=absent_classes,
     )
 
 

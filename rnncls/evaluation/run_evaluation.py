@@ -3,6 +3,7 @@
 Shapes: N texts, C classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -111,16 +112,16 @@ class EvaluationResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
+        num_classes = len(self.scores.per_class)
         values: dict[str, Any] = self.scores.to_dict()
-        pairs = find_confused_pairs(self.scores)
-        values["confused_pairs"] = [asdict(pair) for pair in pairs]
-        if len(self.scores.per_class) > MAX_JSON_CLASSES:
+        values["confused_pairs"] = _as_dicts(find_confused_pairs(self.scores))
+        if num_classes > MAX_JSON_CLASSES:
             values["confusion_matrix"] = None
         values |= asdict(self.calibration)
-        values["by_length"] = [asdict(row) for row in self.by_length]
-        values["by_unknown_share"] = [asdict(row) for row in self.by_unknown_share]
-        values["coverage"] = [asdict(row) for row in self.coverage]
-        values["mistakes"] = [asdict(row) for row in self.mistakes]
+        values["by_length"] = _as_dicts(self.by_length)
+        values["by_unknown_share"] = _as_dicts(self.by_unknown_share)
+        values["coverage"] = _as_dicts(self.coverage)
+        values["mistakes"] = _as_dicts(self.mistakes)
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         return values
@@ -334,6 +335,10 @@ def _check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
             f"{origin['path']}: the file has changed since {path} was trained, so its"
             " splits cannot be reproduced: restore the file, or name a file with --data"
         )
+
+
+def _as_dicts(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    return [asdict(row) for row in rows]
 
 
 def _confidences(logits: torch.Tensor) -> npt.NDArray[np.float64]:
