@@ -34,6 +34,7 @@ FLAG_LEGEND = (
 NUM_TOKENS = 10
 """Number of tokens in the table of contributions."""
 _NUM_COMPARED = 5
+_CLASSES_SHOWN = 10
 _BAR_WIDTH = 20
 
 
@@ -105,9 +106,15 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 
 
 def probs_line(probs: dict[str, float]) -> str:
-    """Return all classes with their probabilities, the most probable first."""
+    """Return the most probable classes with their probabilities, and how many more."""
     ranked = sorted(probs.items(), key=lambda item: -item[1])
-    return ", ".join(f"{printable(label)} {percent(prob)}" for label, prob in ranked)
+    items = []
+    for label, prob in ranked[:_CLASSES_SHOWN]:
+        items.append(f"{printable(label)} {percent(prob)}")
+    num_more = len(ranked) - len(items)
+    if num_more:
+        items.append(f"and {num_more:,} more classes")
+    return ", ".join(items)
 
 
 def legend(*, has_colors: bool) -> str:

@@ -100,6 +100,15 @@ def test_the_first_reason_is_given_with_the_tokenizer_to_set(
     assert f"set text.tokenizer: {key}" in note
 
 
+@pytest.mark.parametrize("min_freq", [1, 2])
+def test_a_setting_that_is_in_use_is_not_advised(min_freq: int) -> None:
+    section = TextSection(tokenizer="words", min_freq=min_freq)
+    stats = TokenStats(9, 40, spaceless_share=0.0, unknown_share=0.5, glued_share=0.0)
+    note = describe_misfit(stats, section, "new")
+    assert note is not None
+    assert ("text.min_freq: 1" in note) == (min_freq > 1)
+
+
 def test_unknown_characters_are_a_matter_of_the_vocabulary() -> None:
     section = TextSection(tokenizer="characters")
     stats = TokenStats(9, 9, spaceless_share=0.9, unknown_share=0.5, glued_share=0.0)

@@ -17,6 +17,7 @@ from rnncls.reporting.insight_tables import (
     contribution_marks,
     flag_table,
     print_explanation,
+    probs_line,
     trajectory_table,
 )
 from rnncls.text.traced_text import Span
@@ -191,3 +192,13 @@ def render(table: object) -> str:
     stream = io.StringIO()
     Console(file=stream, width=80).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def test_of_many_classes_the_most_probable_are_named() -> None:
+    probs = {f"c{index}": (index + 1) / 78 for index in range(12)}
+    line = probs_line(probs)
+    assert line.startswith("c11 15.38%, c10 14.10%, ")
+    assert line.endswith(", c2 3.85%, and 2 more classes")
+    ten = dict(list(probs.items())[:10])
+    assert probs_line(ten).count("%") == 10
+    assert "more" not in probs_line(ten)
