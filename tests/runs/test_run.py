@@ -21,7 +21,7 @@ from rnncls.machine import files
 from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.folder import MODEL, RunFolder, find_owner
+from rnncls.runs.folder import MODEL, STATE, RunFolder, find_owner
 from rnncls.runs.run import change_config, create_run, load_run, load_uncalibrated
 from rnncls.runs.weights import save_model, save_temperature
 from rnncls.text.vocab import Vocab
@@ -334,3 +334,53 @@ def test_a_run_has_its_tokenizer_for_other_languages(
 
 def test_a_run_of_the_lesson_has_no_such_file(run: Path) -> None:
     assert not RunFolder(run).tokenizer.exists()
+
+
+CHANGED = "data: {train: other.csv}\nmodel: {embedding_dim: 3, hidden_size: 4}\n"
+
+
+def test_a_changed_config_is_that_of_the_run(run: Path, model: TextClassifier) -> None:
+    (run / "eval-test.json").write_text("{}", encoding="utf-8")
+    change_config(run, CHANGED, MODEL)
+    assert (run / "config.yaml").read_text(encoding="utf-8") == CHANGED
+    assert not (run / "eval-test.json").exists()
+    loaded = load_run(run)
+    assert loaded.config.data.train == "other.csv"
+    weights = loaded.classifier.model.state_dict()
+    torch.testing.assert_close(weights, model.state_dict(), rtol=0.0, atol=0.0)
+
+
+def test_a_crash_before_the_config_is_replaced_leaves_a_run_that_can_be_loaded(
+    run: Path,
+) -> None:
+    before = (run / "config.yaml").read_bytes()
+    change_config(run, CHANGED, MODEL)
+    (run / "config.yaml").write_bytes(before)
+    assert load_run(run).config.data.train == "none.csv"
+
+
+def test_the_saved_state_accepts_both_configs_and_stays_the_same(run: Path) -> None:
+    tensors = {"weight": torch.ones(2)}
+    checksum = files.sha256_of((run / "config.yaml").read_bytes())
+    metadata = {"files": {"config.yaml": checksum}, "precision": "torch.float32"}
+    (run / STATE).parent.mkdir(exist_ok=True)
+    save_tensors(run / STATE, tensors, metadata)
+    change_config(run, CHANGED, MODEL)
+    new_checksum = files.sha256_of(CHANGED.encode())
+    found, new_metadata = load_tensors(run / STATE)
+    torch.testing.assert_close(found, tensors)
+    assert new_metadata["files"] == {"config.yaml": [checksum, new_checksum]}
+    assert new_metadata["precision"] == "torch.float32"
+
+
+def test_the_config_of_a_run_without_weights_can_be_changed(run: Path) -> None:
+    (run / MODEL).unlink()
+    change_config(run, CHANGED, MODEL)
+    assert (run / "config.yaml").read_text(encoding="utf-8") == CHANGED
+    assert not (run / MODEL).exists()
+
+
+def test_a_temperature_of_zero_names_the_file(run: Path) -> None:
+    save_temperature(run, 0.0)
+    with pytest.raises(RunError, match=r"run.model\.safetensors: damaged: the temper"):
+        load_run(run)

@@ -31,3 +31,15 @@ def test_a_state_without_a_sum_is_refused() -> None:
     del state["epoch_correct"]
     with pytest.raises(KeyError, match="epoch_correct"):
         EpochSums(CPU).load_state_dict(state)
+
+
+def test_correct_texts_are_counted_exactly_beyond_the_integers_of_float32() -> None:
+    sums = EpochSums(CPU)
+    sums.add(result(0.5, 2**24))
+    sums.add(result(0.5, 1))
+    assert sums.num_correct.item() == 2**24 + 1
+
+
+def test_the_sums_are_on_the_device_of_the_training() -> None:
+    state = EpochSums(torch.device("meta")).state_dict()
+    assert {value.device.type for value in state.values()} == {"meta"}

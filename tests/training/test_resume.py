@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError, RunError
+from rnncls.config.sections import Config
 from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
@@ -19,6 +20,7 @@ from rnncls.training.resume import (
     Difference,
     Snapshot,
     check_compatible,
+    check_config,
     find_differences,
     flatten,
     restore_trainer,
@@ -155,6 +157,19 @@ def test_nested_values_are_named_by_their_path() -> None:
     nested = {"seed": 1, "train": {"lr": 0.1, "deep": {"x": [1, 2]}}, "empty": {}}
     expected = {"seed": 1, "train.lr": 0.1, "train.deep.x": [1, 2]}
     assert flatten(nested) == expected
+
+
+@pytest.mark.usefixtures("trainer")
+def test_the_config_of_the_run_is_compared_with_the_present_one(config: Config) -> None:
+    settings = config.model_dump()
+    check_config(settings, Path("run"), may_change=False)
+    settings["train"]["max_epochs"] = 99
+    check_config(settings, Path("run"), may_change=False)
+    settings["train"]["lr"] = 0.5
+    check_config(settings, Path("run"), may_change=True)
+    message = r"^run: cannot resume exactly: the config differs in train\.lr; --with-"
+    with pytest.raises(ConfigError, match=message):
+        check_config(settings, Path("run"), may_change=False)
 
 
 # Restoring a trainer

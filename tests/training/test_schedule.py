@@ -37,3 +37,10 @@ def test_one_cycle_warms_up_along_half_a_cosine() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
 def test_without_warmup_the_first_step_is_at_full_rate(schedule: Schedule) -> None:
     assert lr_factor(0, 5, schedule, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one_cycle"])
+def test_a_warmup_over_all_steps_ends_at_full_rate(schedule: Schedule) -> None:
+    factors = [lr_factor(step, 10, schedule, 1.0) for step in range(10)]
+    assert factors == sorted(set(factors))
+    assert factors[-1] == 1.0
