@@ -282,7 +282,8 @@ def render(choices: Sequence[Choice]) -> str:
             lines.append(f"{section}:")
             last_section = section
         mark = "# " if choice.is_commented_out else ""
-        line = f"  {mark}{key}: {to_yaml(choice.value)}"
+        value = to_yaml(choice.value)
+        line = f"  {mark}{key}: {value}"
         if choice.reason:
             line += f" # {choice.reason}"
         lines.append(line)

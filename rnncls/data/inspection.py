@@ -307,12 +307,14 @@ def describe_lengths(lengths: Ints, max_tokens: int) -> Lengths:
     last_edge = max(longest, edges[-1]) + 1
     counts, _ = np.histogram(lengths, [*edges, last_edge])
     num_tokens_cut = np.maximum(lengths - max_tokens, 0).sum()
+    share_cut = num_tokens_cut / lengths.sum()
+    is_cut = lengths > max_tokens
     return Lengths(
         median=int(median),
         p99=int(p99),
         longest=longest,
-        num_cut=int((lengths > max_tokens).sum()),
-        share_cut=float(num_tokens_cut / lengths.sum()),
+        num_cut=int(is_cut.sum()),
+        share_cut=float(share_cut),
         edges=edges,
         counts=counts.tolist(),
     )
@@ -347,17 +349,16 @@ def _measure_coverage(
         np.flatnonzero(unknown).tolist(),
         key=lambda word_id: (-unknown[word_id], texts.words[word_id]),
     )
-    unknown_words = {
-        texts.words[word_id]: int(unknown[word_id])
-        for word_id in by_frequency[:_UNKNOWN_WORDS_SHOWN]
-    }
+    unknown_words = {}
+    for word_id in by_frequency[:_UNKNOWN_WORDS_SHOWN]:
+        word = texts.words[word_id]
+        unknown_words[word] = int(unknown[word_id])
+    unknown_share = float(unknown.sum() / num_tokens)
     vectors_share = None
     if has_vector is not None:
         num_with_vector = counts[has_vector[token_ids]].sum()
         vectors_share = float(num_with_vector / num_tokens)
-    return VocabCoverage(
-        num_tokens, float(unknown.sum() / num_tokens), unknown_words, vectors_share
-    )
+    return VocabCoverage(num_tokens, unknown_share, unknown_words, vectors_share)
 
 
 def _find_vectors(name: str | None, vocab: Vocab) -> npt.NDArray[np.bool_] | None:

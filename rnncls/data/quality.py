@@ -231,12 +231,15 @@ def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
     labels = [label for split in rows.splits for label in split.labels]
     counts = Counter(labels)
     for group in find_look_alikes(counts):
+        names = describe_look_alikes([group])
+        num_rows = sum(counts[name] for name in group.names)
+        first_rows = [rows.row(labels.index(name)) for name in group.names]
         yield Finding(
             "similar_classes",
-            f"rows are of classes that look alike: {describe_look_alikes([group])}",
-            sum(counts[name] for name in group.names),
+            f"rows are of classes that look alike: {names}",
+            num_rows,
             len(labels),
-            [[rows.row(labels.index(name))] for name in group.names],
+            [[row] for row in first_rows],
             "give them one name, if they are one class: each is learnt for itself",
         )
 

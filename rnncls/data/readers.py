@@ -179,7 +179,8 @@ def find_texts(path: Path, columns: Columns, rows: Sequence[int]) -> list[str]:
     for chunk in read_rows(path, columns):
         end = start + len(chunk.texts)
         for row in wanted:
-            if start <= row < end:
+            is_inside = start <= row < end
+            if is_inside:
                 texts[row] = chunk.texts[row - start]
         start = end
         if len(texts) == len(wanted):

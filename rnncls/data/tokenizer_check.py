@@ -202,11 +202,13 @@ def describe_draft_misfit(texts: TokenizedTexts, section: TextSection) -> str | 
     """
     word_counts = texts.counts()  # [K]
     rare = word_counts[word_counts <= section.min_freq]
-    is_estimate_good = len(texts.lengths) >= _MIN_TEXTS
-    unknown_share = float(rare.sum() / word_counts.sum()) if is_estimate_good else 0.0
+    num_characters = _count_characters(texts)  # [N]
+    unknown_share = 0.0
+    if len(texts.lengths) >= _MIN_TEXTS:
+        unknown_share = float(rare.sum() / word_counts.sum())
     stats = TokenStats(
         float(np.median(texts.lengths)),
-        float(np.median(_count_characters(texts))),
+        float(np.median(num_characters)),
         spaceless_share=0.0,
         unknown_share=unknown_share,
         glued_share=0.0,
