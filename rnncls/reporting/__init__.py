@@ -11,7 +11,7 @@ Modules that the commands use:
     benchmark.training, .prediction, .startup               measured speed
     html, plotting, display                                 pages, images, numbers
 
-`tables` and `data_plots` are for this room only.
+`tables`, `data_plots`, `written_text` and `fonts` are for this room only.
 
 May import: every room but `cli`.
 """

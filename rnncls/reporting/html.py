@@ -35,7 +35,10 @@ _PAGE = _ENVIRONMENT.from_string("""\
 body {
   margin: 0 auto; max-width: 60rem; padding: 1rem;
   color: var(--ink); background: var(--paper);
-  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+  font: 1rem/1.5 system-ui, "Segoe UI", "Noto Sans", "Noto Sans Arabic",
+    "Noto Sans Thai", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI",
+    sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji";
+  overflow-wrap: anywhere;
 }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
@@ -53,7 +56,9 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 thead th { background: var(--soft); }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
 figcaption { font-size: .9rem; }
-.tokens span { padding: .05rem .2rem; border-radius: .2rem; }
+.tokens { white-space: pre-wrap; line-height: 1.8; }
+.tokens span { padding: .1rem 0; border-radius: .2rem; }
+.tokens .framed { outline: 2px solid currentcolor; }
 </style>
 </head>
 <body>
@@ -78,7 +83,11 @@ _TABLE = _ENVIRONMENT.from_string("""\
 </tr></thead>
 <tbody>
 {% for row in rows %}
-<tr>{% for cell in row %}<td{{ classes[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>
+<tr>
+{% for cell in row %}
+<td{{ classes[loop.index0] or direction }}>{{ cell }}</td>
+{% endfor %}
+</tr>
 {% endfor %}
 </tbody>
 </table>
@@ -97,12 +106,20 @@ def save_page(path: Path, title: str, parts: Sequence[Markup]) -> None:
 
 def heading(text: str) -> Markup:
     """Return the heading of a section."""
-    return Markup("<h2>{}</h2>").format(text)
+    return Markup('<h2 dir="auto">{}</h2>').format(text)
 
 
 def paragraph(text: str) -> Markup:
     """Return a paragraph of plain text."""
     return Markup("<p>{}</p>").format(text)
+
+
+def written_text(parts: Sequence[Markup]) -> Markup:
+    """Return a user's text, with its spaces and in the direction of its script."""
+    # An empty language lets the browser choose fonts by the characters alone.
+    return Markup('<p class="tokens" dir="auto" lang="">{}</p>').format(
+        Markup("").join(parts)
+    )
 
 
 def subheading(text: str) -> Markup:
@@ -129,9 +146,14 @@ def table(
     classes = [
         "" if column < num_texts else number_class for column in range(len(header))
     ]
-    return Markup(
-        _TABLE.render(caption=caption, header=header, rows=rows, classes=classes)
+    html = _TABLE.render(
+        caption=caption,
+        header=header,
+        rows=rows,
+        classes=classes,
+        direction=Markup(' dir="auto"'),
     )
+    return Markup(html)
 
 
 def picture(png: bytes, caption: str, alt: str) -> Markup:

@@ -1,11 +1,12 @@
 """Explanations and trajectories as parts of a page."""
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rnncls.inference.insight.explanation import Explanation
 from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.reporting import html
 from rnncls.reporting.display import percent
+from rnncls.reporting.html import written_text
 from rnncls.reporting.insight_tables import (
     contribution_marks,
     contribution_rows,
@@ -13,8 +14,9 @@ from rnncls.reporting.insight_tables import (
     mark_colors,
     occlusion_agreement,
     probs_line,
-    token_name,
+    unknown_mark,
 )
+from rnncls.reporting.written_text import divide_text, name_tokens
 from rnncls.text.display import printable, shorten
 
 _TITLE_LENGTH = 60
@@ -32,22 +34,36 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
         html.heading(heading),
         html.paragraph(probs_line(explanation.probs)),
         html.paragraph(f"{question} {legend(has_colors=True)}"),
-        _coloured_tokens(explanation),
+        _coloured_text(explanation),
         html.paragraph(printable(summary)),
         html.table(f"Contributions to the logit of {label}", header, rows),
     ]
 
 
-def _coloured_tokens(explanation: Explanation) -> Markup:
-    """Return the tokens on backgrounds that show their contributions."""
+def _coloured_text(explanation: Explanation) -> Markup:
+    """Return the text as written, on backgrounds that show the contributions."""
     marks = contribution_marks(explanation)
-    spans = []
-    for token, mark in zip(explanation.tokens, marks, strict=True):
-        colors = mark_colors(mark)
+    parts = []
+    for segment, index in divide_text(explanation.text, explanation.spans):
+        if index is None:
+            parts.append(escape(segment))
+            continue
+        colors = mark_colors(marks[index])
         style = f"background:{colors[0]};color:{colors[1]}" if colors else ""
-        name = token_name(token)
-        spans.append(Markup('<span style="{}">{}</span>').format(style, name))
-    return Markup('<p class="tokens">{}</p>').format(Markup(" ").join(spans))
+        name = segment + unknown_mark(explanation.tokens[index])
+        parts.append(Markup('<span style="{}">{}</span>').format(style, name))
+    return written_text(parts)
+
+
+def _text_with_decision(trajectory: Trajectory) -> Markup:
+    """Return the text as written, with a frame around the token that decides."""
+    parts = []
+    for segment, index in divide_text(trajectory.text, trajectory.spans):
+        if index == trajectory.decided_at:
+            parts.append(Markup('<span class="framed">{}</span>').format(segment))
+        else:
+            parts.append(escape(segment))
+    return written_text(parts)
 
 
 def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
@@ -57,9 +73,10 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
         trajectory: The trajectory.
         png: Its plot.
     """
+    names = name_tokens(trajectory.text, trajectory.tokens, trajectory.spans)
     rows = [
-        [printable(token), index + 1, *map(percent, trajectory.probs[index])]
-        for index, token in enumerate(trajectory.tokens)
+        [name, index + 1, *map(percent, trajectory.probs[index])]
+        for index, name in enumerate(names)
     ]
     header = ["token", "position", *map(printable, trajectory.labels)]
     caption = "Probability of each class after each token"
@@ -67,6 +84,7 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
     prediction = printable(trajectory.predictions[-1])
     return [
         html.heading(_title(prediction, trajectory.text)),
+        _text_with_decision(trajectory),
         html.picture(png, printable(trajectory.meaning()), alt),
         html.table(caption, header, rows),
     ]

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.gradients import FLOOR, Measured
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.inference.insight.word_order import BAG, WordOrderResult
 from rnncls.reporting.display import INTERVAL, percent
+from rnncls.reporting.fonts import replace_missing
 from rnncls.reporting.plotting import (
     COLORS,
     GREY,
@@ -27,6 +27,7 @@ from rnncls.reporting.plotting import (
     new_figure,
     use_log_scale,
 )
+from rnncls.reporting.written_text import name_tokens
 
 MAX_CLASSES = len(COLORS)
 """A plot has at most one line for each colour."""
@@ -47,10 +48,13 @@ def plot_trajectory(trajectory: Trajectory) -> Figure:
         linestyle=":",
         label="decided",
     )
-    _name_tokens(axes, trajectory.tokens)
+    names = name_tokens(trajectory.text, trajectory.tokens, trajectory.spans)
+    _label_tokens(axes, names)
     axes.set(ylim=(0, 1), xlim=(0.5, num_tokens + 0.5))
     axes.set(xlabel="last token read", ylabel="probability")
-    axes.set_title(f"Prediction after each token: {_plain(trajectory.predictions[-1])}")
+    axes.set_title(
+        f"Prediction after each token: {replace_missing(trajectory.predictions[-1])}"
+    )
     figure.legend(loc="outside right upper")
     return figure
 
@@ -62,7 +66,7 @@ def _plot_probs(axes: Axes, trajectory: Trajectory) -> None:
     ranked = np.argsort(-probs.max(axis=0), kind="stable")
     classes = sorted(ranked[:MAX_CLASSES])
     for class_id, color, line in zip(classes, COLORS, cycle(_LINES), strict=False):
-        label = _plain(trajectory.labels[class_id])
+        label = replace_missing(trajectory.labels[class_id])
         axes.plot(
             positions, probs[:, class_id], line, color=color, marker=".", label=label
         )
@@ -81,7 +85,7 @@ def plot_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
     axes.grid(visible=True, alpha=0.3)
     axes.set_xlabel("maximum number of tokens read")
     axes.set_ylabel(f"accuracy in %, with {INTERVAL}s")
-    axes.set_title(_plain(title))
+    axes.set_title(replace_missing(title))
     return figure
 
 
@@ -125,7 +129,7 @@ def _plot_direction(
         values = np.array(rows).T  # [H, T]
         _plot_heat(figure, axes, values[order], is_signed=is_state)
         axes.set_title(f"{name} {'state' if is_state else 'gate'}, {direction}")
-    _name_tokens(column[-1], trace.tokens)
+    _label_tokens(column[-1], name_tokens(trace.text, trace.tokens, trace.spans))
 
 
 def _order_by_memory(
@@ -233,7 +237,7 @@ def _width(num_tokens: int) -> float:
     return min(max(7.0, 2.0 + 0.2 * num_tokens), 16.0)
 
 
-def _name_tokens(axes: Axes, tokens: Sequence[str]) -> None:
+def _label_tokens(axes: Axes, tokens: Sequence[str]) -> None:
     """Label the x axis with the tokens, unless there are too many."""
     if len(tokens) > _MAX_NAMED_TOKENS:
         return
@@ -241,15 +245,5 @@ def _name_tokens(axes: Axes, tokens: Sequence[str]) -> None:
     for token in tokens:
         is_long = len(token) > _NAME_LENGTH
         name = f"{token[: _NAME_LENGTH - 1]}…" if is_long else token
-        names.append(_plain(name))
+        names.append(replace_missing(name))
     axes.set_xticks(range(1, len(tokens) + 1), names, rotation=90, fontsize=8)
-
-
-def _plain(text: str) -> str:
-    """Escape formulas, and replace characters that the font lacks by a "?"."""
-    known = get_font(findfont(FontProperties())).get_charmap()
-    characters = [
-        character if ord(character) in known and character.isprintable() else "?"
-        for character in text
-    ]
-    return "".join(characters).replace("$", r"\$")

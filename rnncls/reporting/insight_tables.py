@@ -18,6 +18,7 @@ from rnncls.inference.insight.invariance import Check
 from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
 from rnncls.reporting.display import INTERVAL, bar, percent, percent_range, signed
 from rnncls.reporting.tables import plain_table
+from rnncls.reporting.written_text import divide_text, name_tokens
 from rnncls.text.display import printable
 
 LEVELS = (0.1, 0.35, 0.7)
@@ -57,31 +58,38 @@ def mark_colors(mark: int) -> tuple[str, str] | None:
     return (FOR if mark > 0 else AGAINST)[abs(mark) - 1]
 
 
-def token_name(token: TokenOpinion) -> str:
-    """Return a token for display, with a "[?]" if the vocabulary lacks it."""
-    return printable(token.token) + ("" if token.is_known else "[?]")
+def unknown_mark(token: TokenOpinion) -> str:
+    """Return the mark of a token that the vocabulary lacks, or nothing."""
+    return "" if token.is_known else "[?]"
 
 
-def coloured_tokens(explanation: Explanation) -> Text:
-    """Return the tokens on backgrounds that show their contributions."""
+def coloured_text(explanation: Explanation) -> Text:
+    """Return the text as written, on backgrounds that show the contributions."""
     text = Text()
     marks = contribution_marks(explanation)
-    for token, mark in zip(explanation.tokens, marks, strict=True):
-        colors = mark_colors(mark)
+    for segment, index in divide_text(explanation.text, explanation.spans):
+        if index is None:
+            text.append(segment)
+            continue
+        colors = mark_colors(marks[index])
         style = f"{colors[1]} on {colors[0]}" if colors else ""
-        text.append(token_name(token), style=style)
-        text.append(" ")
+        token = explanation.tokens[index]
+        text.append(segment + unknown_mark(token), style=style)
     return text
 
 
-def marked_tokens(explanation: Explanation) -> Text:
-    """Return the tokens with plus or minus signs that show their contributions."""
+def marked_text(explanation: Explanation) -> Text:
+    """Return the text as written, with plus or minus signs after the tokens."""
     marks = contribution_marks(explanation)
-    words = []
-    for token, mark in zip(explanation.tokens, marks, strict=True):
-        signs = "+" * mark + "-" * -mark
-        words.append(token_name(token) + (f"[{signs}]" if signs else ""))
-    return Text(" ".join(words))
+    text = Text()
+    for segment, index in divide_text(explanation.text, explanation.spans):
+        text.append(segment)
+        if index is None:
+            continue
+        text.append(unknown_mark(explanation.tokens[index]))
+        signs = "+" * marks[index] + "-" * -marks[index]
+        text.append(f"[{signs}]" if signs else "")
+    return text
 
 
 def print_sentence(console: Console, sentence: str) -> None:
@@ -92,14 +100,14 @@ def print_sentence(console: Console, sentence: str) -> None:
 def print_explanation(console: Console, explanation: Explanation) -> None:
     """Print probabilities, marked tokens, a table of the strongest, and a summary."""
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
-    mark_tokens = coloured_tokens if has_colors else marked_tokens
+    mark_text = coloured_text if has_colors else marked_text
     question = f"Why {explanation.label}?"
     summary = explanation.meaning()
     console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
     console.print()
     print_sentence(console, f"{question} {legend(has_colors=has_colors)}")
     console.print()
-    console.print(mark_tokens(explanation))
+    console.print(mark_text(explanation))
     console.print()
     console.print(contribution_table(explanation))
     print_sentence(console, f"{summary} {occlusion_agreement(explanation)}")
@@ -147,18 +155,21 @@ def contribution_rows(
     explanation: Explanation, indices: Sequence[int]
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and a row for each token at these indices."""
-    tokens = [explanation.tokens[index] for index in indices]
-    has_attention = any(token.attention is not None for token in explanation.tokens)
+    tokens = explanation.tokens
+    names = name_tokens(
+        explanation.text, [token.token for token in tokens], explanation.spans
+    )
+    has_attention = any(token.attention is not None for token in tokens)
     header = ["token", "position", "contribution", "occlusion"]
     if has_attention:
         header.append("attention")
-    rows = list(map(_contribution_row, tokens, indices))
+    rows = [_contribution_row(tokens[index], names[index], index) for index in indices]
     return header, rows
 
 
-def _contribution_row(token: TokenOpinion, index: int) -> list[str]:
+def _contribution_row(token: TokenOpinion, name: str, index: int) -> list[str]:
     row = [
-        token_name(token),
+        name + unknown_mark(token),
         f"{index + 1}",
         signed(token.contribution),
         signed(token.occlusion),
@@ -184,9 +195,10 @@ def trajectory_table(trajectory: Trajectory) -> Table:
     """Return the prediction after each token, and after which one it was decided."""
     header = ["token", "position", "prediction", "probability", ""]
     predictions = trajectory.predictions
+    names = name_tokens(trajectory.text, trajectory.tokens, trajectory.spans)
     rows = [
-        [token, f"{index + 1}", predictions[index], *_prob_cells(trajectory, index)]
-        for index, token in enumerate(trajectory.tokens)
+        [name, f"{index + 1}", predictions[index], *_prob_cells(trajectory, index)]
+        for index, name in enumerate(names)
     ]
     table = plain_table("Prediction after each token", header, rows)
     table.columns[2].justify = table.columns[4].justify = "left"
@@ -226,9 +238,10 @@ def _trace_table(trace: Trace, direction: str) -> Table:
     names = [f"|{name}|" if name in STATES else name for name in means]
     values_by_token = zip(trace.jumps(direction), *means.values(), strict=True)
     rows: list[list[str]] = []
-    for token, values in zip(trace.tokens, values_by_token, strict=True):
+    names_of_tokens = name_tokens(trace.text, trace.tokens, trace.spans)
+    for name, values in zip(names_of_tokens, values_by_token, strict=True):
         position = len(rows) + 1
-        rows.append([token, f"{position}", *map("{:.3f}".format, values)])
+        rows.append([name, f"{position}", *map("{:.3f}".format, values)])
     title = (
         f"Layer {trace.layer}, {direction} direction (change: distance that the"
         f" {trace.memory} vector moved; others: mean over units)"

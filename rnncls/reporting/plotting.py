@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
 from rnncls.machine.files import write_atomic
+from rnncls.reporting.fonts import choose_families
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette (2008), for lines and bars, in the order of use."""
@@ -39,12 +40,13 @@ def use_log_scale(axes: Axes) -> None:
 def to_png(figure: Figure) -> bytes:
     """Render a figure as PNG with 144 dots per inch, always to the same bytes.
 
-    Labels are never parsed as formulas. A character that the font lacks becomes a box,
-    without a warning.
+    Labels are never parsed as formulas. Characters that matplotlib's font lacks are
+    drawn with a font of the system; without one they become boxes, without a warning.
     """
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)
+        text.set_fontfamily(choose_families(text.get_text()))
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")

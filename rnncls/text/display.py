@@ -1,14 +1,39 @@
 """Text for display: without control characters, and cut to a length."""
 
+import re
 from collections.abc import Sequence
+
+_FORMATTING = (
+    "\u00ad\u061c\u200b-\u200f\u2060-\u2064\ufeff\U000e0020-\U000e007f"
+    "\u00a0\u2000-\u200a\u202f\u205f\u3000"
+)
+"""Invisible signs of many scripts, such as the joiners of emoji, and wide spaces."""
+_IN_FOREIGN_TEXT = re.compile(
+    rf"(?<![{_FORMATTING}])"
+    rf"(?:(?<=[^\x00-\x7f])[{_FORMATTING}]+"
+    rf"|[{_FORMATTING}]+(?![{_FORMATTING}])(?=[^\x00-\x7f]))"
+)
 
 
 def printable(text: str) -> str:
     """Replace each character that a terminal cannot show by its escape sequence."""
-    return "".join(
+    return "".join(escape_characters(text))
+
+
+def escape_characters(text: str) -> list[str]:
+    """Return for each character itself, or the escape sequence that is shown for it.
+
+    Signs without a look of their own, such as the joiners in an emoji or in a Persian
+    word, stay beside a character outside ASCII. Changes of direction never do: they
+    could let a text look like another one.
+    """
+    characters = [
         character if character.isprintable() else ascii(character)[1:-1]
         for character in text
-    )
+    ]
+    for signs in _IN_FOREIGN_TEXT.finditer(text):
+        characters[signs.start() : signs.end()] = signs[0]
+    return characters
 
 
 def shorten(text: str, limit: int) -> str:

@@ -11,6 +11,11 @@ from rnncls.text.display import printable, shorten
         ("a\x1b[31m\u202eb\udcff\u00e9", "a\\x1b[31m\\u202eb\\udcff\u00e9"),
         ("a\nb\u200b", "a\\nb\\u200b"),
         ("日本 🙂", "日本 🙂"),
+        ("a\u200b\u200db", "a\\u200b\\u200db"),
+        ("👩\u200d👧 می\u200cروم", "👩\u200d👧 می\u200cروم"),
+        ("日本\u3000語\u2066x", "日本\u3000語\\u2066x"),
+        ("\u200f\u200eس", "\u200f\u200eس"),
+        ("🏴\U000e0067\U000e007f", "🏴\U000e0067\U000e007f"),
     ],
 )
 def test_control_characters_are_escaped(text: str, expected: str) -> None:

@@ -26,6 +26,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.spans import locate_tokens
+from rnncls.text.traced_text import Span
 from rnncls.text.vocab import UNK_ID
 
 SMALLEST_NAMED = 0.005
@@ -78,6 +79,11 @@ class Explanation:
     tokens: list[TokenOpinion]
     num_points: int
     residual: float
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where each token is in the text."""
+        return [Span(token.start, token.end) for token in self.tokens]
 
     @property
     def prediction(self) -> str:
