@@ -18,6 +18,7 @@ from rnncls.inference.texts import check_texts
 from rnncls.machine.device import resolve_run_device
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
+from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
@@ -66,7 +67,7 @@ class Prediction:
     @property
     def label(self) -> str:
         """The most probable label."""
-        return max(self.probs, key=self.probs.__getitem__)
+        return decide_label(self.probs)
 
     @property
     def prob(self) -> float:

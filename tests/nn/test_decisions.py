@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rnncls.nn.decisions import decide, to_probs
+from rnncls.nn.decisions import decide, decide_label, to_probs
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -19,3 +19,8 @@ def test_the_predicted_class_has_the_highest_logit() -> None:
     logits = torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
     assert decide(logits).tolist() == [1, 0]
     assert decide(logits[0]).item() == 1
+
+
+def test_the_predicted_label_is_the_most_probable_and_the_first_of_equal_ones() -> None:
+    assert decide_label({"a": 0.2, "b": 0.5, "c": 0.3}) == "b"
+    assert decide_label({"a": 0.2, "b": 0.4, "c": 0.4}) == "b"

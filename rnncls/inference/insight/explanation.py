@@ -23,6 +23,7 @@ from rnncls.inference.insight.integrated_gradients import (
     integrate_gradients,
 )
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
 from rnncls.text.spans import locate_tokens
@@ -88,7 +89,7 @@ class Explanation:
     @property
     def prediction(self) -> str:
         """The most probable label."""
-        return max(self.probs, key=self.probs.__getitem__)
+        return decide_label(self.probs)
 
     @property
     def difference(self) -> float:

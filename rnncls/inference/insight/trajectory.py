@@ -20,6 +20,7 @@ from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import decide_label
 from rnncls.nn.states import HiddenState
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import EncodedTexts, encode_text
@@ -178,7 +179,7 @@ class PrefixPrediction:
     @property
     def label(self) -> str:
         """The most probable label."""
-        return max(self.probs, key=self.probs.__getitem__)
+        return decide_label(self.probs)
 
     @property
     def prob(self) -> float:
