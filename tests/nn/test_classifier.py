@@ -1,5 +1,7 @@
 """The classifier does not depend on padding, the order of the batch or its size."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.nn.encoder import Encoder
 from rnncls.text.batching import unique_words
 from rnncls.text.vocab import PAD_ID, UNK_ID
-from tests.nn.builders import GRID, build, logits_of, pad, texts
+from tests.nn.builders import GRID, build, logits_of, pad, seeded, texts
 
 CELLS = ["rnn", "lstm", "gru", "grid_lstm", "none"]
 
@@ -190,3 +192,43 @@ def test_without_attention_pooling_there_is_no_attention(
     assert not build(
         cell, bidirectional=True, num_layers=1, pooling=pooling
     ).has_attention
+
+
+def test_logits_are_divided_by_the_temperature() -> None:
+    model = build("gru", bidirectional=True, num_layers=1, pooling=["last"])
+    expected = logits_of(model, texts()) / 2.5
+    model.temperature = 2.5
+    torch.testing.assert_close(logits_of(model, texts()), expected)
+    token_ids, lengths, is_ragged = pad(texts())
+    inputs = model.embedding(token_ids.t())
+    assert model.encoder is not None
+    states = model.encoder(inputs, lengths, is_ragged=is_ragged)
+    pooled = model.pooling(states, lengths, is_ragged=is_ragged)
+    torch.testing.assert_close(model.classify(pooled), expected)
+
+
+def test_the_recurrent_layers_compute_in_bfloat16_too() -> None:
+    model = build("lstm", bidirectional=True, num_layers=1, pooling=["mean"]).float()
+    token_ids, lengths, is_ragged = pad(texts())
+    exact, coarse = (
+        model(token_ids, lengths, is_ragged=is_ragged, dtype=dtype)
+        for dtype in (None, torch.bfloat16)
+    )
+    assert coarse.dtype is torch.float32
+    assert not torch.equal(coarse, exact)
+    torch.testing.assert_close(coarse, exact, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])
+def test_dropout_reaches_the_recurrent_layers(cell: str) -> None:
+    model = build(cell, bidirectional=True, num_layers=2, pooling=["mean"], dropout=0.5)
+    token_ids, lengths, is_ragged = pad(texts())
+    sampled = model.sample_dropout(len(lengths), seeded(0))
+    dropout = replace(sampled, last=torch.ones_like(sampled.last))
+    found = model(token_ids, lengths, is_ragged=is_ragged, dropout=dropout)
+    assert not torch.allclose(found, logits_of(model, texts()))
+    without = replace(
+        dropout, between=[torch.ones_like(mask) for mask in dropout.between]
+    )
+    found = model(token_ids, lengths, is_ragged=is_ragged, dropout=without)
+    torch.testing.assert_close(found, logits_of(model, texts()))

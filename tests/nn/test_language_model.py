@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,11 +25,17 @@ def build(
     vocab_size: int = 30,
     num_layers: int = 1,
     hidden_size: int = 8,
+    recurrent_dropout: float = 0.0,
 ) -> LanguageModel:
     torch.manual_seed(0)
     sizes = {"embedding_dim": 6, "hidden_size": hidden_size, "num_layers": num_layers}
     section = ModelSection.model_validate(
-        {"cell": cell, "bidirectional": bidirectional, **sizes}
+        {
+            "cell": cell,
+            "bidirectional": bidirectional,
+            "recurrent_dropout": recurrent_dropout,
+            **sizes,
+        }
     )
     return LanguageModel(section, vocab_size).double()
 
@@ -170,12 +177,13 @@ def test_rare_words_are_guessed_as_torchs_softmax_does() -> None:
     torch.testing.assert_close(found, loss_of(coarse, many), rtol=0.02, atol=0.0)
 
 
-class RecordRows(TorchFunctionMode):
-    """Record how many rows each product with a weight matrix has."""
+class RecordProducts(TorchFunctionMode):
+    """Record the rows and the dtypes of each product with a weight matrix."""
 
     def __init__(self) -> None:
         super().__init__()
         self.num_rows: list[int] = []
+        self.dtypes: set[torch.dtype] = set()
 
     def __torch_function__(
         self,
@@ -186,6 +194,7 @@ class RecordRows(TorchFunctionMode):
     ) -> Any:
         if func is F.linear:
             self.num_rows.append(len(args[0]))
+            self.dtypes |= {args[0].dtype, args[1].dtype}
         return func(*args, **(kwargs or {}))
 
 
@@ -193,7 +202,7 @@ class RecordRows(TorchFunctionMode):
 def test_rare_words_fill_up_to_a_multiple_of_64_rows(num_rare: int) -> None:
     model = build("lstm", bidirectional=False, vocab_size=1_100, hidden_size=16)
     text = torch.cat([torch.tensor([5, 6]), torch.full((num_rare,), 1_050)])
-    with RecordRows() as record:
+    with RecordProducts() as record:
         loss_of(model, [text])
     expected = {0: 0, 1: 64, 63: 64, 64: 64, 65: 128}[num_rare]
     assert record.num_rows == [expected, expected, len(text) - 1]
@@ -261,13 +270,32 @@ def test_dropout_is_one_mask_a_text_for_word_vectors_and_states() -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])
+def test_recurrent_dropout_multiplies_the_weights_from_state_to_state(
+    cell: str,
+) -> None:
+    model = build(cell, bidirectional=True, num_layers=2, recurrent_dropout=0.5)
+    token_ids, lengths, is_ragged = pad(texts())
+    sampled = model.sample_dropout(len(lengths), torch.Generator().manual_seed(1))
+    dropout = replace(sampled, last=torch.ones_like(sampled.last), inputs=None)
+    found = model(token_ids, token_ids, lengths, is_ragged=is_ragged, dropout=dropout)
+    assert not torch.allclose(found, loss_of(model, texts()))
+    weights = model.encoder.recurrent_weights()
+    with torch.no_grad():
+        for weight, mask in zip(weights, dropout.recurrent, strict=True):
+            weight.mul_(mask)
+    torch.testing.assert_close(found, loss_of(model, texts()))
+
+
 def test_the_softmax_computes_in_bfloat16_too() -> None:
     model = build("lstm", bidirectional=True).float()
     token_ids, lengths, is_ragged = pad(texts())
-    exact, coarse = (
-        model(token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=dtype)
-        for dtype in (None, torch.bfloat16)
-    )
+    exact = loss_of(model, texts())
+    with RecordProducts() as record:
+        coarse = model(
+            token_ids, token_ids, lengths, is_ragged=is_ragged, dtype=torch.bfloat16
+        )
+    assert record.dtypes == {torch.bfloat16}
     assert coarse.dtype is torch.float32
     assert coarse != exact
     torch.testing.assert_close(coarse, exact, rtol=0.02, atol=0.0)
