@@ -50,6 +50,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "text.tokenizer": ("whitespace", []),
     "text.nfkc": ("false", ["text.tokenizer=words", "data.train=wide.csv"]),
     "text.lowercase": ("false", ["text.tokenizer=words"]),
+    "text.subwords": ("400", ["text.tokenizer=subwords"]),
     "text.clean": ("false", []),
     "text.mark_case": ("true", []),
     "text.same_digits": ("true", ["text.clean=false"]),

@@ -133,20 +133,24 @@ class DataSection(Section):
 class TextSection(Section):
     """Tokenisation and vocabulary."""
 
-    tokenizer: Literal["basic_english", "whitespace", "words", "characters"] = (
-        "basic_english"
-    )
+    tokenizer: Literal[
+        "basic_english", "whitespace", "words", "subwords", "characters"
+    ] = "basic_english"
     """`words`: the words, numbers, emoji and signs of any language; one token for each
-    character of Chinese, Japanese, Thai and other scripts without spaces. `characters`:
-    one token for each character as a reader sees it. `basic_english`: torchtext's
-    tokenizer, which lowercases and splits off ASCII punctuation. `whitespace`: for text
-    that is already tokenised."""
+    character of Chinese, Japanese, Thai and other scripts without spaces. `subwords`:
+    frequent words, and pieces of the others, learned from the training rows, so that no
+    token is unknown. `characters`: one token for each character as a reader sees it.
+    `basic_english`: torchtext's tokenizer, which lowercases and splits off ASCII
+    punctuation. `whitespace`: for text that is already tokenised."""
     nfkc: bool = True
     """Give characters that differ only in form the same code, such as full-width and
-    plain letters (Unicode's NFKC). For `words` and `characters`."""
+    plain letters (Unicode's NFKC). For `words`, `subwords` and `characters`."""
     lowercase: bool = True
-    """Replace capital letters by small ones. For `words` and `characters`;
+    """Replace capital letters by small ones. For `words`, `subwords` and `characters`;
     `basic_english` always does."""
+    subwords: Annotated[int, Ge(400)] = 8000
+    """Size of the vocabulary of the tokenizer `subwords`. `min_freq` and `max_vocab`
+    have no effect on it."""
     clean: bool | Literal["html"] = "html"
     """`html`: remove known HTML tags and decode known entities (`<br />`, `&amp;`); all
     else stays, such as `vector<int>` and `#1042;`. `true`: for AG News, also repair

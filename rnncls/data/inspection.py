@@ -20,6 +20,7 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.all_rows import AllRows, SplitRows, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
+from rnncls.data.loading import collect_vocab
 from rnncls.data.quality import Finding, find_all, find_cleaned
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
@@ -27,9 +28,9 @@ from rnncls.data.splits import Ints, Split
 from rnncls.data.tokenizer_check import describe_misfit, measure_tokens
 from rnncls.text.cleaning import clean_text
 from rnncls.text.markup import remove_markup
-from rnncls.text.tokenizer import TokenizedTexts
+from rnncls.text.tokenizer import UNLIMITED, TokenizedTexts
 from rnncls.text.vector_package import find_words, is_package
-from rnncls.text.vocab import UNK_ID, Vocab, build_vocab
+from rnncls.text.vocab import UNK_ID, Vocab
 
 NUM_BINS = 12
 METHOD = (
@@ -38,7 +39,6 @@ METHOD = (
     " MinHash, which misses fewer than 1 in 4,000 of them."
 )
 _UNKNOWN_WORDS_SHOWN = 10
-_UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -146,21 +146,18 @@ def inspect_data(
     if id_column is not None:
         splits = _add_ids(splits, data, id_column)
     max_tokens = text.max_tokens
-    cut = {split.split: cut_texts(split.tokens, max_tokens) for split in splits}
-    vocab = build_vocab(
-        cut["train"].words,
-        cut["train"].counts(),
-        min_freq=text.min_freq,
-        max_vocab=text.max_vocab,
-    )
+    vocab = _collect_vocab(splits[0].tokens, text)
+    divide = vocab.with_max_tokens(UNLIMITED).divide
+    tokens = {split.split: divide(split.tokens) for split in splits}
+    cut = {split: cut_texts(texts, max_tokens) for split, texts in tokens.items()}
     has_vector = _find_vectors(text.vectors, vocab)
     coverage = {
         split: _measure_coverage(texts, vocab, has_vector)
         for split, texts in cut.items()
     }
     lengths = {
-        split.split: describe_lengths(split.tokens.lengths, max_tokens)
-        for split in splits
+        split: describe_lengths(texts.lengths, max_tokens)
+        for split, texts in tokens.items()
     }
     return Inspection(
         paths={split.split: str(split.path) for split in splits},
@@ -189,6 +186,13 @@ def _note_cut(lengths: Lengths, max_tokens: int) -> list[str]:
     return [note]
 
 
+def _collect_vocab(texts: TokenizedTexts, section: TextSection) -> Vocab:
+    """Return the vocabulary of the training texts, as training finds it."""
+    if section.tokenizer != "subwords":
+        texts = cut_texts(texts, section.max_tokens)
+    return collect_vocab(texts, np.arange(len(texts.lengths)), section)
+
+
 def _note_misfit(
     texts: Mapping[Split, TokenizedTexts], vocab: Vocab, section: TextSection
 ) -> list[str]:
@@ -199,6 +203,8 @@ def _note_misfit(
         vocab: The vocabulary of the training rows.
         section: How the texts were tokenised.
     """
+    if section.tokenizer == "subwords":  # nothing is unknown
+        return []
     names: dict[Split, str] = {"valid": "validation", "test": "test"}
     for split, name in names.items():
         if split in texts:
@@ -231,7 +237,7 @@ def load_splits(
     Raises:
         DataError: A file or one of its rows is wrong.
     """
-    uncut = text.replace(max_tokens=_UNLIMITED)
+    uncut = text.replace(max_tokens=UNLIMITED)
     sources = load_sources(data, uncut, seed, use_cache=use_cache)
     parts: list[tuple[Split, LabelledTexts, Ints]] = [
         ("train", sources.train, sources.train_rows),

@@ -33,6 +33,7 @@ from rnncls.data.unknown_labels import (
     find_unknown_labels,
 )
 from rnncls.text.batching import EncodedTexts, encode_texts
+from rnncls.text.subwords import learn_subwords
 from rnncls.text.tokenizer import TokenizedTexts, join_texts
 from rnncls.text.vocab import Vocab, build_vocab
 
@@ -143,6 +144,7 @@ def encode_training_data(
         )
     if vocab is None:
         vocab = collect_vocab(source.texts, sources.train_rows, text)
+    vocab = vocab.with_max_tokens(text.max_tokens)
     train = encode_rows(source, sources.train_rows, vocab, source.label_names)
     valid = encode_rows(sources.valid, sources.valid_rows, vocab, source.label_names)
     fingerprint = compute_fingerprint(sources, data, seed, train.texts, vocab)
@@ -178,6 +180,7 @@ def load_language_data(
     rows = np.concatenate([sources.train_rows, unlabelled_rows])
     if vocab is None:
         vocab = collect_vocab(texts, rows, text)
+    vocab = vocab.with_max_tokens(text.max_tokens)
     encoded = encode_texts(texts, vocab).select(rows)
     no_labels = np.full(len(rows), -1)
     train = EncodedSplit(encoded, no_labels, rows)
@@ -322,11 +325,23 @@ def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vo
     Args:
         texts: The texts of a file.
         rows: The numbers of the rows whose words count.
-        section: Gives `min_freq` and `max_vocab`.
+        section: Gives `tokenizer`, `subwords`, `min_freq` and `max_vocab`.
+
+    Raises:
+        ConfigError: The package that learns subwords is not installed, or subwords are
+            to have the vectors of words.
     """
+    counts = texts.counts(rows)  # [K]
+    if section.tokenizer == "subwords":
+        if section.vectors is not None:
+            raise ConfigError(
+                "text.vectors are for words: set it to null, or text.tokenizer to words"
+            )
+        size, max_tokens = section.subwords, section.max_tokens
+        return learn_subwords(texts.words, counts, size=size, max_tokens=max_tokens)
     return build_vocab(
         texts.words,
-        texts.counts(rows),
+        counts,
         min_freq=section.min_freq,
         max_vocab=section.max_vocab,
     )

@@ -62,7 +62,7 @@ def note_misfit(
         vocab: The vocabulary of the run.
         section: How the texts were tokenised.
     """
-    if len(rows):
+    if len(rows) and section.tokenizer != "subwords":  # nothing is unknown
         stats = measure_tokens(texts, rows, vocab)
         _log(describe_misfit(stats, section, "validation"))
 

@@ -22,7 +22,7 @@ from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
-from rnncls.text.batching import EncodedTexts, encode_texts
+from rnncls.text.batching import EncodedTexts, encode_pieces
 from rnncls.text.tokenizer import (
     TEXTS_A_PIECE,
     UNK,
@@ -139,7 +139,8 @@ class Predictor:
             TypeError: An item is not a string.
         """
         checked = check_texts(texts)
-        return self._predict(checked, tokenize_texts(checked, self.classifier.text))
+        tokenized = tokenize_texts(checked, self.classifier.text)
+        return self._predict(checked, self.classifier.vocab.divide(tokenized))
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
         """Yield the predictions for all texts in their order, one window at a time.
@@ -197,7 +198,8 @@ class Predictor:
             texts: list[str] = []
             for piece, _ in window:
                 texts.extend(piece)
-            yield texts, join_texts(tokenized for _, tokenized in window)
+            tokenized = join_texts(tokenized for _, tokenized in window)
+            yield texts, self.classifier.vocab.divide(tokenized)
 
     def _compute_rows(self, tokenized: TokenizedTexts) -> torch.Tensor:
         """Return the probabilities and the token counts of the texts, side by side.
@@ -205,7 +207,7 @@ class Predictor:
         Returns:
             [N, C + 3] float32 on the CPU; the counts are those of `_count_tokens`.
         """
-        encoded = encode_texts(tokenized, self.classifier.vocab)
+        encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
             probs = compute_logits(self.model, encoded).softmax(dim=1)  # [N, C]
         counts = _count_tokens(tokenized, encoded)  # [N, 3]
@@ -253,7 +255,7 @@ class Predictor:
 
     def _attend(self, tokenized: TokenizedTexts) -> list[list[tuple[str, float]]]:
         """Return each token of each text and its attention weight."""
-        encoded = encode_texts(tokenized, self.classifier.vocab)
+        encoded = encode_pieces(tokenized, self.classifier.vocab)
         tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
         with borrow_thread(self.device):
             weights_of_texts = compute_attention(self.model, encoded)

@@ -12,10 +12,19 @@ from typing import Any, Self
 
 from rnncls import RunError
 from rnncls.machine.files import read_bytes, sha256_of
-from rnncls.runs.folder import CONFIG, LABELS, LANGUAGE_MODEL, MODEL, VOCAB
+from rnncls.runs.folder import (
+    CONFIG,
+    LABELS,
+    LANGUAGE_MODEL,
+    MODEL,
+    TOKENIZER,
+    VOCAB,
+)
 
 COMPANIONS = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
 """Weights file → the files that it must be loaded with."""
+OPTIONAL = (TOKENIZER,)
+"""Files that are sealed with the weights if a run has them."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,13 @@ class Manifest:
     def of(cls, path: Path, names: Sequence[str]) -> Self:
         """Return the manifest of these files of a run folder as they are now.
 
+        Files of `OPTIONAL` that exist are added.
+
         Raises:
             RunError: A file is missing.
         """
-        return cls({name: (sha256_of(read_bytes(path / name)),) for name in names})
+        present = [*names, *(name for name in OPTIONAL if (path / name).exists())]
+        return cls({name: (sha256_of(read_bytes(path / name)),) for name in present})
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
@@ -69,6 +81,8 @@ class Manifest:
     def verify(self, path: Path, source: str, names: Sequence[str]) -> None:
         """Check that files of a run folder have an accepted checksum.
 
+        Files of `OPTIONAL` are checked if they exist and are in the manifest.
+
         Args:
             path: The run folder.
             source: The name of the file that holds the manifest.
@@ -77,7 +91,12 @@ class Manifest:
         Raises:
             RunError: A file is missing or damaged, or not in the manifest.
         """
-        for name in names:
+        optional = [
+            name
+            for name in OPTIONAL
+            if name in self.accepted and (path / name).exists()
+        ]
+        for name in [*names, *optional]:
             checksums = self.accepted.get(name, ())
             if not checksums:
                 raise RunError(f"{path / source}: damaged: has no checksum for {name}")

@@ -12,7 +12,7 @@ from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.runs.classifier import Classifier
-from rnncls.runs.folder import CONFIG, MODEL, RunFolder
+from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
 from rnncls.runs.weights import (
     load_labels,
@@ -60,17 +60,23 @@ def create_run(
     write_atomic(folder.config, config_text.encode())
     lines = "".join(f"{word}\n" for word in vocab.words)
     write_atomic(folder.vocab, lines.encode())
-    _save_tokenizer(folder, config_text, vocab)
+    tokenizer = _describe_tokenizer(folder, config_text, vocab)
+    if tokenizer is not None:
+        write_atomic(folder.tokenizer, tokenizer)
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
 
 
-def _save_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> None:
-    """Write the tokenizer for other languages, if their format can express it."""
+def _describe_tokenizer(
+    folder: RunFolder, config_text: str, vocab: Vocab
+) -> bytes | None:
+    """Return the content of `tokenizer.json`; None if the format lacks the tokenizer.
+
+    The format is that of Hugging Face tokenizers.
+    """
     section = parse_config(config_text, str(folder.config)).text
     tokenizer = dump_tokenizer(section, vocab)
-    if tokenizer is not None:
-        write_atomic(folder.tokenizer, tokenizer.encode())
+    return None if tokenizer is None else tokenizer.encode()
 
 
 def change_config(path: Path, config_text: str, weights: str) -> None:
@@ -90,14 +96,18 @@ def change_config(path: Path, config_text: str, weights: str) -> None:
     folder = RunFolder(path)
     folder.delete_results()
     content = config_text.encode()
+    tokenizer = _describe_tokenizer(folder, config_text, load_vocab(path))
     for file in (path / weights, folder.state):
         if file.exists():
             tensors, metadata = load_tensors(file)
             manifest = Manifest.from_metadata(metadata)
             both = manifest.also(CONFIG, sha256_of(content))
+            if tokenizer is not None:
+                both = both.also(TOKENIZER, sha256_of(tokenizer))
             save_tensors(file, tensors, {**metadata, "files": both.to_metadata()})
     write_atomic(folder.config, content)
-    _save_tokenizer(folder, config_text, load_vocab(path))
+    if tokenizer is not None:
+        write_atomic(folder.tokenizer, tokenizer)
 
 
 def load_run(path: Path) -> Run:

@@ -9,11 +9,12 @@ from torch import nn
 
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import load_config
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, TextSection
 from rnncls.machine.files import read_bytes, read_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.text.tokenizer_json import parse_subwords
 from rnncls.text.vocab import Vocab
 
 TEMPERATURE = "temperature"
@@ -52,7 +53,8 @@ def load_verified(
     """
     tensors, metadata = load_tensors(path / file)
     Manifest.from_metadata(metadata).verify(path, file, COMPANIONS[file])
-    return tensors, load_run_config(path), load_vocab(path)
+    config = load_run_config(path)
+    return tensors, config, _read_vocab(path, config.text)
 
 
 def load_run_config(path: Path) -> Config:
@@ -75,9 +77,22 @@ def load_vocab(path: Path) -> Vocab:
     Raises:
         RunError: The file is missing or damaged.
     """
-    data = read_bytes(RunFolder(path).vocab)
+    return _read_vocab(path, load_run_config(path).text)
+
+
+def _read_vocab(path: Path, section: TextSection) -> Vocab:
+    """Return the words of a run folder, or the pieces of `text.tokenizer: subwords`.
+
+    Raises:
+        RunError: A file is missing or damaged.
+    """
+    folder = RunFolder(path)
+    data = read_bytes(folder.vocab)
     try:
-        return Vocab(data.decode().removesuffix("\n").split("\n"))
+        words = data.decode().removesuffix("\n").split("\n")
+        if section.tokenizer == "subwords":
+            return parse_subwords(read_bytes(folder.tokenizer).decode(), words)
+        return Vocab(words)
     except ValueError as error:
         raise RunError(
             f"{path}: cannot be used with this version of rnncls: {error}"

@@ -120,7 +120,12 @@ class Batch:
 
 
 def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return the texts as token ids of a vocabulary."""
+    """Return the texts as token ids of a vocabulary, subwords divided into pieces."""
+    return encode_pieces(vocab.divide(texts), vocab)
+
+
+def encode_pieces(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
+    """Return texts that `vocab.divide` returned as token ids."""
     starts = np.cumsum(texts.lengths) - texts.lengths
     token_ids = vocab.encode(texts.words)[texts.word_ids]  # [M]
     return EncodedTexts(token_ids, texts.lengths, starts)
@@ -130,7 +135,7 @@ def encode_text(
     text: str, section: TextSection, vocab: Vocab
 ) -> tuple[list[str], EncodedTexts]:
     """Return the tokens of one text, and the encoded text."""
-    tokens = build_tokenizer(section)(text)
+    tokens = vocab.divide_tokens(build_tokenizer(section)(text))
     token_ids = vocab.encode(tokens)  # [M]
     lengths = np.array([len(tokens)])
     starts = np.zeros(1, np.int64)

@@ -1,5 +1,6 @@
 """Tokenisation of a text that arrives in pieces."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rnncls.text.cleaning import EDITS_EARLIER_WORDS
@@ -19,9 +20,19 @@ class IncrementalTokenizer:
         tokens: The tokens so far.
     """
 
-    def __init__(self, section: "TextSection") -> None:
-        """Start with an empty text."""
-        self._tokenize = build_tokenizer(section)
+    def __init__(
+        self,
+        section: "TextSection",
+        divide: Callable[[list[str]], list[str]] = list,
+    ) -> None:
+        """Start with an empty text.
+
+        Args:
+            section: The tokenizer's options.
+            divide: From words to the pieces that the vocabulary has.
+        """
+        self._split = build_tokenizer(section)
+        self._divide = divide
         self._max_tokens = section.max_tokens
         self._pieces: list[str] = []
         self._unfinished_word = ""
@@ -55,6 +66,9 @@ class IncrementalTokenizer:
             num_kept, new_tokens = self._tokenize_again(is_last=is_last)
         self.tokens = self.tokens[:num_kept] + new_tokens
         return num_kept, new_tokens
+
+    def _tokenize(self, text: str) -> list[str]:
+        return self._divide(self._split(text))
 
     def _tokenize_more(self, words: str) -> list[str]:
         """Return the tokens of complete words that follow the tokens so far."""

@@ -18,6 +18,7 @@ from rnncls.text.cleaning import (
     replace_digits,
 )
 from rnncls.text.markup import MARKUP_RULES, remove_markup
+from rnncls.text.subwords import BYTES
 from rnncls.text.tokenizer import (
     UNK,
     Settings,
@@ -43,6 +44,7 @@ _RULES: dict[Callable[[str], str], Sequence[Rule]] = {
     mark_case: CASE_RULES,
     replace_digits: DIGIT_RULES,
 }
+_BYTES = frozenset(BYTES)
 _find_graphemes = regex.compile(r"\X").findall
 
 
@@ -65,8 +67,12 @@ def locate_tokens(
     traced = _trace(text, settings)
     if list(tokens) == [UNK] and UNK not in traced.text:
         return [Span(0, 0)]
-    marks_words = settings.tokenizer.split()[0] == "characters"
-    slices = _find_tokens(traced.text, tokens, marks_words=marks_words)
+    tokenizer = settings.tokenizer.split()[0]
+    if tokenizer == "subwords":
+        slices = _find_pieces(traced.text, tokens)
+    else:
+        marks_words = tokenizer == "characters"
+        slices = _find_tokens(traced.text, tokens, marks_words=marks_words)
     spans = [_find_origin(traced, start, end) for start, end in slices]
     return _complete_graphemes(text, _separate(spans))
 
@@ -120,6 +126,34 @@ def _find_tokens(text: str, tokens: Sequence[str], *, marks_words: bool) -> list
     return slices
 
 
+def _find_pieces(text: str, pieces: Sequence[str]) -> list[Span]:
+    """Return the place of each piece of a word in the normalised text.
+
+    Of the bytes of a character, the first has its place.
+    """
+    slices = []
+    end = 0
+    starts_word = True
+    num_bytes_left = 0
+    for piece in pieces:
+        if starts_word:
+            end = _skip_space(text, end)
+            is_marked = not text.startswith(WORD_START, end)
+            piece = piece.removeprefix(WORD_START) if is_marked else piece
+        start = end
+        if num_bytes_left:
+            num_bytes_left -= 1
+        elif piece in _BYTES:
+            end += 1
+            num_bytes_left = len(text[start].encode()) - 1
+        else:
+            end += len(piece)
+        is_complete = num_bytes_left == 0 and piece != ""
+        starts_word = is_complete and text[end : end + 1].isspace()
+        slices.append(Span(start, end))
+    return slices
+
+
 def _skip_space(text: str, start: int) -> int:
     """Return the index of the first character from `start` that is no white space."""
     return len(text) - len(text[start:].lstrip())
@@ -128,6 +162,9 @@ def _skip_space(text: str, start: int) -> int:
 def _find_origin(traced: TracedText, start: int, end: int) -> Span:
     """Return the slice of the original text that a slice of the text comes from."""
     origins = traced.origins[start:end]
+    if start == len(traced.origins):  # a further byte of the last character
+        last = traced.origins[-1].end
+        return Span(last, last)
     if not origins:  # an inserted token
         first = traced.origins[start].start
         return Span(first, first)

@@ -45,6 +45,8 @@ TEXTS_A_PIECE = 4096
 """Texts that a process tokenises at once; below two pieces no process is started."""
 PIECES_AHEAD = 4
 """Pieces per process that may wait for it or for the consumer; limits the memory."""
+UNLIMITED = 1 << 30
+"""More tokens than any text has."""
 _TEXTS_COUNTED = 100_000
 
 
@@ -119,7 +121,7 @@ class Settings(NamedTuple):
             clean=section.clean,
             mark_case=section.mark_case,
             same_digits=section.same_digits,
-            max_tokens=section.max_tokens,
+            max_tokens=_find_max_words(section),
         )
 
 
@@ -129,6 +131,13 @@ def _name_splitter(section: "TextSection") -> str:
         return section.tokenizer
     options = {"nfkc": section.nfkc, "lowercase": section.lowercase}
     return " ".join([section.tokenizer, *(name for name in options if options[name])])
+
+
+def _find_max_words(section: "TextSection") -> int:
+    """Return after how many tokens a text is cut before its words are divided."""
+    if section.tokenizer == "subwords":
+        return UNLIMITED  # `SubwordVocab` cuts it after so many pieces
+    return section.max_tokens
 
 
 def build_tokenizer(section: "TextSection") -> Tokenizer:
@@ -302,9 +311,14 @@ def _find_splitter(name: str) -> Callable[[str], list[str]]:
     if tokenizer == "whitespace":
         return str.split
     # Imported here: the lesson's tokenizers do not need the package `regex`.
-    from rnncls.text.unicode_words import build_character_splitter, build_word_splitter
+    from rnncls.text import unicode_words
 
-    build = build_word_splitter if tokenizer == "words" else build_character_splitter
+    builders = {
+        "words": unicode_words.build_word_splitter,
+        "subwords": unicode_words.build_space_splitter,
+        "characters": unicode_words.build_character_splitter,
+    }
+    build = builders[tokenizer]
     return build(nfkc="nfkc" in options, lowercase="lowercase" in options)
 
 

@@ -1,10 +1,10 @@
 r"""Tokenizers as `tokenizer.json`, the file format of Hugging Face tokenizers.
 
 Libraries for Rust, Python, JavaScript, Java, Go and others read the file and give the
-token ids of this package. It covers what `text.tokenizer: words` and `characters` do to
-a text, the vocabulary, and `text.max_tokens`. It does not cover `text.clean`,
-`text.mark_case` and `text.same_digits`, which change a text before. A text without any
-token is one `<unk>` here and no token there.
+token ids of this package. It covers what `text.tokenizer: words`, `subwords` and
+`characters` do to a text, the vocabulary, and `text.max_tokens`. It does not cover
+`text.clean`, `text.mark_case` and `text.same_digits`, which change a text before. A
+text without any token is one `<unk>` here and no token there.
 
 The patterns are written for Oniguruma: `[A&&[^B]]` instead of `[[A]--[B]]`, and
 literal characters instead of `\u0041`.
@@ -12,9 +12,11 @@ literal characters instead of `\u0041`.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from rnncls.config.sections import TextSection
+from rnncls.text.subwords import SubwordVocab, describe_model
 from rnncls.text.tokenizer import UNK
 from rnncls.text.unicode_words import (
     APOSTROPHES,
@@ -41,9 +43,8 @@ def dump_tokenizer(section: TextSection, vocab: Vocab) -> str | None:
     Returns:
         None if the file cannot express the tokenizer: `basic_english`, `whitespace`.
     """
-    if section.tokenizer not in {"words", "characters"}:
+    if section.tokenizer not in {"words", "subwords", "characters"}:
         return None
-    ids = {word: token_id for token_id, word in enumerate(vocab.words)}
     tokenizer: dict[str, Any] = {
         "version": _FORMAT_VERSION,
         "truncation": {
@@ -55,12 +56,42 @@ def dump_tokenizer(section: TextSection, vocab: Vocab) -> str | None:
         "padding": None,
         "added_tokens": [],
         "normalizer": _sequence("normalizers", _list_normalizers(section)),
-        "pre_tokenizer": _describe_splitter(section.tokenizer),
+        "pre_tokenizer": _describe_pre_tokenizer(section.tokenizer),
         "post_processor": None,
         "decoder": None,
-        "model": {"type": "WordLevel", "vocab": ids, "unk_token": UNK},
+        "model": _describe_model(vocab),
     }
     return json.dumps(tokenizer, ensure_ascii=False, indent=1)
+
+
+def parse_subwords(content: str, pieces: Sequence[str]) -> SubwordVocab:
+    """Return the vocabulary of a run with subwords.
+
+    Args:
+        content: What `dump_tokenizer` returned.
+        pieces: The pieces of the run.
+
+    Raises:
+        ValueError: The content is not that of such a run, or the pieces are others.
+    """
+    try:
+        tokenizer = json.loads(content)
+        max_tokens = tokenizer["truncation"]["max_length"]
+        merges = [(left, right) for left, right in tokenizer["model"]["merges"]]
+        ids = tokenizer["model"]["vocab"]
+    except (KeyError, TypeError) as error:
+        raise ValueError("expected a tokenizer with the model BPE") from error
+    vocab = SubwordVocab(pieces, merges, max_tokens)
+    if describe_model(vocab.words, vocab.merges)["vocab"] != ids:
+        raise ValueError("the pieces are not those of vocab.txt")
+    return vocab
+
+
+def _describe_model(vocab: Vocab) -> dict[str, Any]:
+    if isinstance(vocab, SubwordVocab):
+        return describe_model(vocab.words, vocab.merges)
+    ids = {word: token_id for token_id, word in enumerate(vocab.words)}
+    return {"type": "WordLevel", "vocab": ids, "unk_token": UNK}
 
 
 def _sequence(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -92,12 +123,31 @@ def _replace(pattern: dict[str, str], content: str) -> dict[str, Any]:
     return {"type": "Replace", "pattern": pattern, "content": content}
 
 
+def _describe_pre_tokenizer(tokenizer: str) -> dict[str, Any]:
+    """Return the steps that divide a normalised text into tokens, or into words."""
+    if tokenizer != "subwords":
+        return _describe_splitter(tokenizer)
+    mark_starts = {
+        "type": "Metaspace",
+        "replacement": WORD_START,
+        "prepend_scheme": "always",
+        "split": False,
+    }
+    words = _find_all(f"[^{to_oniguruma(WHITE_SPACE)}]+")
+    return _sequence("pretokenizers", [words, mark_starts])
+
+
 def _describe_splitter(tokenizer: str) -> dict[str, Any]:
     """Return the step that divides a normalised text into tokens."""
     pattern = WORD_PATTERN if tokenizer == "words" else CHARACTER_PATTERN
+    return _find_all(to_oniguruma(pattern))
+
+
+def _find_all(pattern: str) -> dict[str, Any]:
+    """Return the step that keeps what a pattern matches."""
     return {
         "type": "Split",
-        "pattern": {"Regex": to_oniguruma(pattern)},
+        "pattern": {"Regex": pattern},
         "behavior": "Removed",
         "invert": True,
     }

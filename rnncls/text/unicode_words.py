@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 
 import regex
 
+from rnncls.text.tokenizer import UNK
+
 SPACELESS_SCRIPTS = [
     "Han",
     "Hiragana",
@@ -125,6 +127,24 @@ def build_word_splitter(
 
     def split(text: str) -> list[str]:
         return _find_words(normalize(text, nfkc=nfkc, lowercase=lowercase))
+
+    return split
+
+
+def build_space_splitter(
+    *, nfkc: bool = True, lowercase: bool = True
+) -> Callable[[str], list[str]]:
+    """Return a function from a text to what stands between white space.
+
+    The word `<unk>` is marked by `WORD_START`, so that it is not taken for the token of
+    a text without words.
+    """
+
+    def split(text: str) -> list[str]:
+        words = normalize(text, nfkc=nfkc, lowercase=lowercase).split()
+        if UNK in words:
+            return [WORD_START + UNK if word == UNK else word for word in words]
+        return words
 
     return split
 

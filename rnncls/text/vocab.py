@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.text.tokenizer import UNK
+from rnncls.text.tokenizer import UNK, TokenizedTexts
 
 PAD = "<pad>"
 PAD_ID = 0
@@ -44,6 +44,21 @@ class Vocab:
         ids = {word: token_id for token_id, word in enumerate(self.words)}
         del ids[PAD]
         return ids
+
+    def with_max_tokens(self, max_tokens: int) -> "Vocab":  # noqa: ARG002
+        """Return the vocabulary for another `text.max_tokens`, on which it depends not.
+
+        See `rnncls.text.subwords.SubwordVocab`, whose texts are cut here.
+        """
+        return self
+
+    def divide_tokens(self, tokens: Sequence[str]) -> list[str]:
+        """Return the pieces of the tokens of a text: the tokens themselves."""
+        return list(tokens)
+
+    def divide(self, texts: TokenizedTexts) -> TokenizedTexts:
+        """Return texts whose tokens are divided into pieces: the texts themselves."""
+        return texts
 
     def encode(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return the token ids of K words; unknown words get `UNK_ID`. [K] int32."""

@@ -68,7 +68,9 @@ def pretrain(
             config.train,
             deterministic=config.deterministic,
         )
-        vocab = load_vocab(path) if run.is_resumed and may_change else None
+        is_learned = config.text.tokenizer == "subwords"
+        keeps_words = run.is_resumed and (may_change or is_learned)
+        vocab = load_vocab(path) if keeps_words else None
         data = load_language_data(config.data_settings, vocab, use_cache=use_cache)
         model = build_language_model(
             config.model,

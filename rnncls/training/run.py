@@ -122,7 +122,8 @@ def load_start(
         RnnclsError: A file is missing or damaged, or the network has another shape.
     """
     if resumed is not None:
-        keeps_words = model.pretrained is not None or may_change
+        is_learned = text.tokenizer == "subwords"
+        keeps_words = model.pretrained is not None or may_change or is_learned
         return None, load_vocab(resumed) if keeps_words else None
     if model.pretrained is None:
         return None, None
@@ -185,7 +186,8 @@ def note_cut_texts(data: TrainingData, section: DataSection, text: TextSection) 
     step = -(-len(full) // _MAX_TEXTS_READ_AGAIN)
     path = Path(data.fingerprint["files"]["train"]["path"])
     texts = find_texts(path, columns_of(section), full[::step].tolist())
-    longer = tokenize_texts(texts, text.replace(max_tokens=max_tokens + 1))
+    tokenized = tokenize_texts(texts, text.replace(max_tokens=max_tokens + 1))
+    longer = data.vocab.with_max_tokens(max_tokens + 1).divide(tokenized)
     num_cut = round((longer.lengths > max_tokens).mean() * len(full))
     if num_cut:
         logger.info(

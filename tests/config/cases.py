@@ -34,6 +34,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "tokenizer": "basic_english",
         "nfkc": True,
         "lowercase": True,
+        "subwords": 8000,
         "clean": "html",
         "mark_case": False,
         "same_digits": False,

@@ -51,7 +51,7 @@ def test_a_wrong_value_at_top_level_is_named(
         (
             "text.tokenizer",
             "spacy",
-            "basic_english | whitespace | words | characters",
+            "basic_english | whitespace | words | subwords | characters",
             "spacy",
         ),
         ("text.clean", "'yes'", "true | false | html", "'yes'"),
@@ -174,8 +174,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             3,
             "text.zzz",
             (
-                "tokenizer, nfkc, lowercase, clean, mark_case, same_digits, min_freq,"
-                " max_vocab, max_tokens, vectors"
+                "tokenizer, nfkc, lowercase, subwords, clean, mark_case, same_digits,"
+                " min_freq, max_vocab, max_tokens, vectors"
             ),
         ),
         (

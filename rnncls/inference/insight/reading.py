@@ -8,7 +8,8 @@ from rnncls.text.vocab import UNK_ID
 def describe_reading(classifier: Classifier, text: str) -> str:
     """Return a note if no word of a text is known or it was cut; else an empty text."""
     tokenized = tokenize_texts([text], classifier.text)
-    token_ids = classifier.vocab.encode(tokenized.words)  # [K]
+    tokenized = classifier.vocab.divide(tokenized)
+    token_ids = classifier.vocab.encode(tokenized.words)[tokenized.word_ids]  # [M]
     notes = []
     if (token_ids == UNK_ID).all():
         notes.append(

@@ -217,7 +217,8 @@ class Stream:
             yield from self._read("", is_last=True)
 
     def _start_line(self) -> None:
-        self._line = IncrementalTokenizer(self._classifier.text)
+        section, vocab = self._classifier.text, self._classifier.vocab
+        self._line = IncrementalTokenizer(section, vocab.divide_tokens)
         self._reader = PrefixReader(self._classifier.model)
         self._prediction: PrefixPrediction | None = None
 
