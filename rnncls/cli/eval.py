@@ -166,7 +166,9 @@ def print_result(result: "EvaluationResult") -> None:
     )
 
     title = f"{result.run_path.name} on {result.origin['path']}"
-    lines = score_lines(result.scores, title) + calibration_lines(result.calibration)
+    lines = score_lines(result.scores, title)
+    reason = explain_no_calibration(result.run_path)
+    lines += calibration_lines(result.calibration, reason)
     lines += unknown_label_lines(result.origin)
     tables = [
         *class_tables(result.scores),
@@ -178,6 +180,18 @@ def print_result(result: "EvaluationResult") -> None:
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]
         print_tables([], [mistake_table(shown)], fit=True)
+
+
+def explain_no_calibration(run_path: Path) -> str:
+    """Return why a run has no temperature of its own; empty if it may have one."""
+    from rnncls.runs.folder import RunFolder
+    from rnncls.runs.weights import load_run_config
+
+    if not RunFolder(run_path).summary.exists():
+        return "the training has not finished"
+    if not load_run_config(run_path).train.calibrate:
+        return "train.calibrate: false"
+    return ""
 
 
 def print_issues(issues: "list[LabelIssue]") -> None:

@@ -38,11 +38,9 @@ class SourceText:
         if self.row is None:
             return ""
         label = self.row.label
-        labelled = "without a label" if label is None else f"labelled {label}"
+        known = " (its label is not known)" if label is None else f", labelled {label}"
         text = " ".join(self.text.split())
-        return printable(
-            f"{self.row.path}, row {self.row.number:,}, {labelled}: {text}"
-        )
+        return printable(f"{self.row.path}, row {self.row.number:,}{known}: {text}")
 
 
 def check_row_options(

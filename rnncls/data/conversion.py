@@ -181,10 +181,10 @@ def describe_repairs(path: Path, file_format: FileFormat) -> list[str]:
         repairs.append(f"its first line, 'sep={file_format.delimiter}', is no row")
     if not file_format.is_quoted:
         row = _find_open_quote(path, file_format)
-        where = f"; that at the start of a field of row {row} is not closed"
-        repairs.append(
-            f"its quotation marks are plain characters{where if row else ''}"
+        reason = (
+            f"row {row} has a quotation mark that is never closed, so " if row else ""
         )
+        repairs.append(f"{reason}all quotation marks were read as ordinary characters")
     return repairs
 
 

@@ -136,7 +136,15 @@ def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
     names = [name for name, num_rows in classes.items() if num_rows == 1]
     if not names:
         return []
-    return [f"one row only, so it is learnt but cannot be tested: {list_names(names)}"]
+    if len(names) == 1:
+        return [
+            f"class '{names[0]}' has one row: it is used for training, so no score"
+            " covers it"
+        ]
+    return [
+        f"classes {list_names(names)} have one row each: it is used for training, so no"
+        " score covers them"
+    ]
 
 
 def _describe_conversion(

@@ -218,7 +218,8 @@ def _find_conflicts(rows: AllRows) -> Finding:
         found[-1] += [rows.row(index) for index in others]
     return Finding(
         "conflicting_labels",
-        f"rows share their text with a row of another class ({len(groups):,} texts)",
+        f"rows have a text that another row has with a different class"
+        f" ({len(groups):,} texts)",
         len(indices),
         len(labels),
         found,
@@ -261,15 +262,21 @@ def find_cleaned(
 ) -> Finding:
     """Find texts that `text.clean` changes; for `html`, `is_html_only` is true."""
     changed = [index for index, text in _iter_texts(rows) if clean(text) != text]
-    advice = "set text.clean to html (known tags and entities only) or false"
+    advice = (
+        "if it removes what is not HTML, set text.clean to html (known tags and"
+        " entities only) or false"
+    )
     if is_html_only:
-        advice = "set text.clean: false"
+        advice = (
+            "nothing to do if these are HTML; if real text disappears, set"
+            " text.clean: false"
+        )
     return _row_finding(
         rows,
         "cleaned",
         "rows have a text that text.clean changes",
         changed,
-        f"if it takes away what is no HTML, {advice}",
+        advice,
     )
 
 
@@ -331,7 +338,8 @@ def _find_same_within(rows: AllRows, split_index: int) -> Finding:
         len(repeats),
         len(groups),
         found,
-        "keep one of each, unless texts repeat in use too: every copy counts again",
+        "delete the copies, unless real messages repeat as well: each copy counts once"
+        " more in training and in scores",
     )
 
 

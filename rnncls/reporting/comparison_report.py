@@ -20,6 +20,7 @@ from rnncls.reporting.display import (
 from rnncls.reporting.tables import cut_table, plain_table
 
 SIGNIFICANCE_LEVEL = 0.05
+_SMALL_P = 0.1
 _SCALE_WIDTH = 48
 """Characters of the scale on which the intervals are drawn."""
 _MAX_PREDICTION_COLUMNS = 3
@@ -68,14 +69,21 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
-    """Return a sentence on each run except the first, and their mean accuracy."""
+    """Return a sentence on each run except the first, and their mean if several."""
     names = _names(comparison)
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
         difference = describe_significance(run.difference, run.p)
-        lines.append(f"{name}: {difference} {names[0]} (p = {run.p:.2g})")
+        lines.append(f"{name}: {difference} {names[0]} (p = {_format_p(run.p)})")
         lines.append(f"  {explain_difference(run)}")
-    return [*lines, _mean_line(comparison)]
+    if len(comparison.differences) > 1:
+        lines.append(_mean_line(comparison))
+    return lines
+
+
+def _format_p(p: float) -> str:
+    """Return a p-value with two decimals, or with two digits if it is small."""
+    return f"{p:.2f}" if p >= _SMALL_P else f"{p:.2g}"
 
 
 def _mean_line(comparison: Comparison) -> str:
@@ -207,7 +215,7 @@ def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[
             f"{100 * low:+.2f} to {100 * high:+.2f}",
             f"{run.gained:,}",
             f"{run.lost:,}",
-            f"{run.p:.2g}",
+            _format_p(run.p),
         ]
         rows.append(row)
     return rows

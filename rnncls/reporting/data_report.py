@@ -39,7 +39,8 @@ SPLIT_HEADER = (
 SPLIT_NOTE = (
     "median, 99%, longest: tokens per text. cut: texts longer than text.max_tokens."
     " lost: their tokens beyond it. unknown: tokens outside the vocabulary of the"
-    " training rows. vectors: tokens with a pretrained vector."
+    " training rows. vectors: tokens with a pretrained vector, every"
+    " occurrence counted."
 )
 
 CSV_NOTE = (

@@ -80,14 +80,20 @@ def unknown_label_lines(origin: dict[str, Any]) -> list[str]:
     return [f"unknown labels, {treatment}: {list_unknown_labels(unknown)}"]
 
 
-def calibration_lines(calibration: CalibrationReport) -> list[str]:
-    """Return lines with the calibration error before and after calibration."""
+def calibration_lines(calibration: CalibrationReport, reason: str = "") -> list[str]:
+    """Return lines with the calibration error before and after calibration.
+
+    Args:
+        calibration: The errors and the temperature.
+        reason: Why the run is not calibrated; empty: it is, or the reason is unknown.
+    """
     ece_line = (
         f"ECE       {calibration.ece:.4f}  (expected calibration error, 15 bins of"
         " equal width)"
     )
     if calibration.temperature == 1:
-        return [ece_line, "          not calibrated: the temperature is 1"]
+        shown = f" ({reason})" if reason else ""
+        return [ece_line, f"          not calibrated: the temperature is 1{shown}"]
     return [
         ece_line,
         (

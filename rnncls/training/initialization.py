@@ -127,7 +127,7 @@ def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> No
         )
     start_from_vectors(embedding, vectors, has_vector)
     logger.info(
-        "vectors: %s of %s words found in %s",
+        "vectors: %s of %s different words of the vocabulary found in %s",
         f"{has_vector.sum():,}",
         f"{len(has_vector):,}",
         vectors_name,

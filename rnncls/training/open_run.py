@@ -114,9 +114,11 @@ class OpenRun:
         if load_run_config(self._path).model_dump() != self._settings:
             change_config(self._path, dump_settings(self._settings), trainer.file)
         if trainer.is_finished:
+            is_complete = trainer.num_validations >= trainer.options.max_epochs
             logger.info(
-                "nothing is left to do after epoch %d: %s",
+                "already finished: stopped after epoch %d%s (%s)",
                 trainer.num_validations,
+                "" if is_complete else " without improvement",
                 trainer.why_finished,
             )
 

@@ -91,6 +91,10 @@ def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
     assert "+0.00" in stdout
     assert "Config keys that differ" not in stdout
     assert "disagree: 0" in stdout
+    assert "(p = 1.00)" in stdout
+    assert "Mean accuracy" not in stdout
+    three = cli("compare", *[str(run_path)] * 3).stdout
+    assert "Mean accuracy of the runs after the first" in " ".join(three.split())
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,9 @@ def test_the_temperature_is_fitted_on_the_validation_rows(cli: Cli) -> None:
 
 def test_a_run_that_is_not_calibrated_says_so(cli: Cli) -> None:
     write_run(Path("plain"), labels=["sport", "world"], words=["a"])
-    assert "not calibrated" in cli("eval", "plain", "--data", "toy.csv").stdout
+    stdout = cli("eval", "plain", "--data", "toy.csv").stdout
+    reason = "(the training has not finished)"
+    assert f"not calibrated: the temperature is 1 {reason}" in stdout
     result = evaluate(cli, "plain", "--data", "toy.csv", "--device", "cpu")
     assert (result["temperature"], result["raw_loss"], result["raw_ece"]) == (
         1.0,

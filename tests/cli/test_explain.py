@@ -137,7 +137,8 @@ def test_a_row_without_a_label_says_so_also_on_the_page(cli: Cli) -> None:
     for options in ([], ["--trajectory"]):
         arguments = ["--data", "rows.csv", "--row", "1", "--html", "page.html"]
         done = cli("explain", *options, *arguments)
-        shown = "rows.csv, row 1, without a label: oslo meet &lt;b&gt;rovers&lt;/b&gt;"
+        row = "rows.csv, row 1 (its label is not known)"
+        shown = f"{row}: oslo meet &lt;b&gt;rovers&lt;/b&gt;"
         assert done.exit_code == 0
         assert shown in Path("page.html").read_text()
 

@@ -307,7 +307,15 @@ def test_a_class_with_one_row_is_named() -> None:
     rows = [f"{'ab'[row % 2]},text {row} here" for row in range(20)]
     write("a.csv", "\n".join(["label,text", *rows, "rare,one of its kind"]) + "\n")
     notes = draft_config("a.csv", OUT).notes
-    assert "one row only, so it is learnt but cannot be tested: 'rare'" in notes
+    assert (
+        "class 'rare' has one row: it is used for training, so no score covers it"
+        in notes
+    )
+    write("a.csv", "\n".join(["label,text", *rows, "rare,one", "odd,two"]) + "\n")
+    assert (
+        "classes 'rare', 'odd' have one row each: it is used for training, so no score"
+        " covers them" in draft_config("a.csv", OUT).notes
+    )
 
 
 def test_copies_are_kept_together_and_their_number_is_said() -> None:
@@ -413,7 +421,7 @@ def test_what_was_repaired_is_said_with_the_row() -> None:
     lines = [f'{row},"open {row},{"ab"[row % 2]}' for row in range(20)]
     write("a.csv", "\n".join(["id,text,label", *lines]) + "\n")
     [note] = [note for note in draft_config("a.csv", OUT).notes if "converted" in note]
-    assert "that at the start of a field of row 1 is not closed" in note
+    assert "row 1 has a quotation mark that is never closed, so all" in note
 
 
 @pytest.mark.parametrize("ending", ["csv.gz", "csv"])

@@ -218,8 +218,8 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(
 @pytest.mark.parametrize(
     ("override", "why"),
     [
-        ("train.max_epochs=2", "train.max_epochs"),
-        ("train.max_epochs=9", "train.patience"),
+        ("train.max_epochs=2", " (train.max_epochs)"),
+        ("train.max_epochs=9", " without improvement (train.patience)"),
     ],
 )
 def test_a_run_that_is_at_its_end_says_why(
@@ -229,7 +229,7 @@ def test_a_run_that_is_at_its_end_says_why(
     train(make_config("train.max_epochs=2", *options), Path("run"))
     with caplog.at_level("INFO"):
         train(make_config(override, *options), Path("run"), resume=True)
-    assert f"nothing is left to do after epoch 2: {why}" in caplog.text
+    assert f"already finished: stopped after epoch 2{why}" in caplog.text
 
 
 def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None:

@@ -43,12 +43,17 @@ def test_a_network_larger_than_the_memory_is_refused(
         )
 
 
-def test_vectors_start_the_embedding(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_vectors_start_the_embedding(
+    make_config: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("the 1.5 2.5 3.5\n", encoding="utf-8")
     config = make_config(f"text.vectors={vectors}")
     data = load_training_data(config.data_settings)
-    model = build_model(config.model, config.text.vectors, data)
+    with caplog.at_level("INFO"):
+        model = build_model(config.model, config.text.vectors, data)
+    counts = f"1 of {len(data.vocab.words):,} different words of the vocabulary found"
+    assert counts in caplog.text
     assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [
         1.5,
         2.5,
