@@ -4,15 +4,22 @@ matplotlib's own font, DejaVu Sans, has the Latin, Greek, Cyrillic, Arabic and H
 scripts. For others, such as Thai or Japanese, the system's fonts are searched.
 """
 
+from contextlib import suppress
 from functools import cache
 
 from matplotlib import rcParams
-from matplotlib.font_manager import FontEntry, findfont, fontManager, get_font
+from matplotlib.font_manager import (
+    FontEntry,
+    findfont,
+    findSystemFonts,
+    fontManager,
+    get_font,
+)
 
 from rnncls.text.display import printable
 
-_NOT_DRAWN = ("Color Emoji", "LastResort", "Last Resort")
-"""Fonts of images, which matplotlib cannot draw, and of placeholders."""
+_NOT_DRAWN = ("Color Emoji", "LastResort", "Last Resort", "STIX")
+"""Fonts of images, which matplotlib cannot draw, of placeholders, and of formulas."""
 
 
 def replace_missing(text: str) -> str:
@@ -45,6 +52,27 @@ def _list_missing(text: str) -> frozenset[str]:
 @cache
 def _search_fonts(missing: frozenset[str]) -> tuple[list[str], frozenset[str]]:
     """Return fonts that have these characters, and the characters that they have."""
+    families, found = _search_known_fonts(missing)
+    if found != missing:
+        _add_new_fonts()
+        families, found = _search_known_fonts(missing)
+    return families, found
+
+
+@cache
+def _add_new_fonts() -> None:
+    """Add the fonts that were installed after matplotlib listed those of the system."""
+    known = {font.fname for font in fontManager.ttflist}
+    for path in findSystemFonts():
+        if path not in known:
+            # A font that matplotlib cannot read is no font to it.
+            with suppress(OSError, RuntimeError):
+                fontManager.addfont(path)
+
+
+def _search_known_fonts(
+    missing: frozenset[str],
+) -> tuple[list[str], frozenset[str]]:
     families: list[str] = []
     found: set[str] = set()
     for font in sorted(fontManager.ttflist, key=_rank):

@@ -5,16 +5,21 @@ text. Each picture is also described in words or by a table, for readers who can
 see it.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rnncls.machine.files import write_atomic
 
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_RIGHT_TO_LEFT = re.compile(rf"[{_LETTERS}]+(?: +[{_LETTERS}]+)*")
+"""Words of the scripts that are written from right to left."""
 
 _PAGE = _ENVIRONMENT.from_string("""\
 <!doctype html>
@@ -111,7 +116,12 @@ def heading(text: str) -> Markup:
 
 def paragraph(text: str) -> Markup:
     """Return a paragraph of plain text."""
-    return Markup("<p>{}</p>").format(text)
+    return Markup("<p>{}</p>").format(isolate(text))
+
+
+def isolate(text: str) -> Markup:
+    """Return a text in which right-to-left words do not reorder what is beside them."""
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(text))))
 
 
 def written_text(parts: Sequence[Markup]) -> Markup:
@@ -167,4 +177,4 @@ def picture(png: bytes, caption: str, alt: str) -> Markup:
     source = f"data:image/png;base64,{b64encode(png).decode()}"
     return Markup(
         '<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>'
-    ).format(source, alt, caption)
+    ).format(source, alt, isolate(caption))

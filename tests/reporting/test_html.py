@@ -9,7 +9,14 @@ import pytest
 from markupsafe import Markup
 
 from rnncls import RunError
-from rnncls.reporting.html import heading, paragraph, picture, save_page, table
+from rnncls.reporting.html import (
+    heading,
+    paragraph,
+    picture,
+    save_page,
+    table,
+    written_text,
+)
 
 HOSTILE = "<script>alert('&amp;\"')</script>"
 
@@ -127,6 +134,21 @@ def test_a_page_names_its_language_its_letters_and_fits_a_phone(page: Path) -> N
 def test_bytes_that_are_no_utf8_are_written_as_escapes(tmp_path: Path) -> None:
     save_page(tmp_path / "page.html", "t", [paragraph("caf\udce9")])
     assert "caf\\udce9" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_right_to_left_words_do_not_reorder_a_sentence() -> None:
+    part = paragraph("'ممتاز جدا' (+0.07), '<b>'")
+    assert part == (
+        "<p>&#39;<bdi>ممتاز جدا</bdi>&#39; (+0.07), &#39;&lt;b&gt;&#39;</p>"
+    )
+
+
+def test_a_user_s_text_keeps_its_direction() -> None:
+    part = written_text([Markup("ممتاز "), Markup("<b>x</b>")])
+    assert 'dir="auto"' in part
+    assert "ممتاز <b>x</b>" in part
+    assert 'dir="auto"' in heading("ممتاز")
+    assert '<td dir="auto">x</td>' in table("t", ["a", "n"], [["x", 1]])
 
 
 def test_a_part_is_markup() -> None:
