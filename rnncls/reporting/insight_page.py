@@ -90,6 +90,7 @@ def trajectory_parts(trajectory: Trajectory, png: bytes) -> list[Markup]:
     ]
 
 
-def _title(label: str, text: str) -> str:
+def _title(label: str, text: str) -> Markup:
     line = " ".join(text.split())
-    return f"{label}: {shorten(line, _TITLE_LENGTH)}"
+    shown = shorten(line, _TITLE_LENGTH)
+    return Markup("<bdi>{}</bdi>: <bdi>{}</bdi>").format(label, shown)
