@@ -25,3 +25,8 @@ def test_attention_pooling_is_the_softmax_of_the_scores_by_hand() -> None:
     torch.testing.assert_close(
         attention(states, None)[:, 0], torch.stack(scores).softmax(dim=0)
     )
+
+
+def test_the_query_has_no_bias_because_the_softmax_would_cancel_it() -> None:
+    names = {name for name, _ in Attention(4).named_parameters()}
+    assert names == {"projection.weight", "projection.bias", "query.weight"}

@@ -232,3 +232,10 @@ def test_dropout_reaches_the_recurrent_layers(cell: str) -> None:
     )
     found = model(token_ids, lengths, is_ragged=is_ragged, dropout=without)
     torch.testing.assert_close(found, logits_of(model, texts()))
+
+
+@pytest.mark.parametrize(("cell", "size"), [("none", 6), ("gru", 5)])
+def test_each_class_adds_at_least_one_weight_per_unit(cell: str, size: int) -> None:
+    model = build(cell, bidirectional=False, num_layers=1, pooling=["mean"])
+    few, many = (least_weights(model.section, 30, classes) for classes in (3, 1003))
+    assert many - few == 1000 * size

@@ -177,6 +177,12 @@ def test_virtual_adversarial_training_draws_a_direction_without_padding(
     assert is_padding.any()
     assert not direction[is_padding].any()
     assert direction[~is_padding].all()
+    again = task.sample_noise(batch, seeded(1)).vat_direction
+    other = task.sample_noise(batch, seeded(2)).vat_direction
+    assert again is not None
+    assert other is not None
+    assert torch.equal(again, direction)
+    assert not torch.equal(other, direction)
     assert torch.isfinite(sum_losses(task).loss)
 
 

@@ -319,3 +319,12 @@ def test_an_error_in_the_tensors_names_the_file_of_the_state(restore: Restore) -
     save_tensors(FOLDER.state, tensors, metadata)
     with pytest.raises(RunError, match=r"^run.last.state\.safetensors: "):
         restore()
+
+
+@pytest.mark.usefixtures("trainer")
+def test_a_damaged_temperature_of_the_best_weights_names_their_file(
+    restore: Restore,
+) -> None:
+    save_temperature(RUN, 0.0)
+    with pytest.raises(RunError, match=r"run.model\.safetensors: damaged: the temper"):
+        restore()
