@@ -18,15 +18,14 @@ _NUM_ATTENDED_TOKENS = 5
 """How many tokens a plain line lists with their attention weight."""
 
 
+_COUNTS = ("num_tokens", "num_unknown", "num_cut")
 _OWN_NAMES = {
     "row",
     "text",
     "label",
     "prob",
     "probs",
-    "num_tokens",
-    "num_unknown",
-    "num_cut",
+    *_COUNTS,
     "attention",
     "attention_spans",
 }
@@ -138,9 +137,7 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         "label": prediction.answer,
         "prob": prediction.prob,
         "probs": prediction.probs,
-        "num_tokens": prediction.num_tokens,
-        "num_unknown": prediction.num_unknown,
-        "num_cut": prediction.num_cut,
+        **_counts(prediction),
     }
     if prediction.attention is not None:
         row["attention"] = prediction.attention
@@ -215,19 +212,27 @@ def _write_delimited(
         stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
     further_names = kept.further_names
-    minimal.writerow(["label", "prob", "text", "row", *further_names])
+    own_names = ["label", "prob", "text", "row", *_COUNTS]
+    minimal.writerow([*own_names, *further_names])
     num_rows = 0
     for num_rows, prediction in enumerate(predictions, start=1):
         columns = kept.next_row(num_rows)
         text = _valid_utf8(prediction.text)
         fields = [prediction.answer or "", f"{prediction.prob:.6f}", text]
         fields.append(columns.get("row", str(num_rows)))
+        counts = _counts(prediction).values()
+        fields += ["" if count is None else str(count) for count in counts]
         fields += [_valid_utf8(columns[name]) for name in further_names]
         # Python 3.11 and 3.12 do not quote a lone carriage return, although they must.
         has_return = any("\r" in field for field in fields)
         writer = full if has_return else minimal
         writer.writerow(fields)
     return num_rows
+
+
+def _counts(prediction: Prediction) -> dict[str, int | None]:
+    """Return how many tokens were read, are unknown, and were cut off."""
+    return {name: getattr(prediction, name) for name in _COUNTS}
 
 
 def _valid_utf8(text: str) -> str:
@@ -246,6 +251,7 @@ def _write_parquet(
         ("label", pa.string()),
         ("prob", pa.float64()),
         ("row", pa.int64()),
+        *((name, pa.int64()) for name in _COUNTS),
     ]
     fields += [(name, pa.string()) for name in kept.further_names]
     schema = pa.schema(fields)
@@ -263,6 +269,7 @@ def _write_parquet(
                         "text": _valid_utf8(prediction.text),
                         "label": prediction.answer,
                         "prob": prediction.prob,
+                        **_counts(prediction),
                     }
                 )
             writer.write_table(pa.Table.from_pylist(rows, schema))

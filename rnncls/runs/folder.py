@@ -26,6 +26,7 @@ A folder of `rnncls pretrain` has `language_model.safetensors` instead of
 
 import contextlib
 import itertools
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ from filelock import FileLock, Timeout
 from rnncls import ConfigError, RunError
 from rnncls.machine.files import TEMPORARY
 
+logger = logging.getLogger(__name__)
+
+UNFINISHED = (
+    "the training has not finished: this is the best epoch so far, and its"
+    " probabilities are not calibrated"
+)
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS = "config.yaml", "vocab.txt", "labels.json"
@@ -334,6 +341,8 @@ def find_launched(launch: str | None, out: Path | None) -> Path | None:
 def find_run(path: Path | None) -> Path:
     """Return a run folder that has a trained model; by default the newest finished one.
 
+    A note is logged if the training of the run has not finished.
+
     Raises:
         RunError: No such run exists, or it has no trained model.
     """
@@ -359,6 +368,8 @@ def find_run(path: Path | None) -> Path:
             f"{chosen}: has no {MODEL}: not a run folder, or stopped before its first"
             " validation"
         )
+    if not folder.summary.is_file():
+        logger.info("%s: %s", chosen, UNFINISHED)
     return chosen.resolve() if path is None else chosen
 
 

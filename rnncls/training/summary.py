@@ -51,6 +51,8 @@ def finish_run(
     with trainer.processes.main_first():
         if not trainer.processes.is_main:
             return read_json(folder.summary)
+        if not folder.summary.exists():
+            folder.delete_results()  # of commands that did not wait for the end
         # The summary has the checksum of the weights, which hold the temperature.
         temperature = calibrate(trainer, path) if is_calibrated else 1.0
         save_temperature(path, temperature)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rnncls.machine.files import read_json
+from rnncls.runs.folder import UNFINISHED
 from tests.builders import write_run
 from tests.cli.conftest import Cli
 
@@ -243,7 +244,9 @@ def test_a_run_that_is_not_calibrated_says_so(cli: Cli) -> None:
     stdout = cli("eval", "plain", "--data", "toy.csv").stdout
     reason = "(the training has not finished)"
     assert f"not calibrated: the temperature is 1 {reason}" in stdout
-    result = evaluate(cli, "plain", "--data", "toy.csv", "--device", "cpu")
+    done = cli("eval", "plain", "--data", "toy.csv", "--device", "cpu", "--json")
+    assert done.stderr == f"plain: {UNFINISHED}\n"
+    result = json.loads(done.stdout)
     assert (result["temperature"], result["raw_loss"], result["raw_ece"]) == (
         1.0,
         result["loss"],

@@ -5,6 +5,7 @@ import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.csv
 import pyarrow.parquet
@@ -18,6 +19,7 @@ from rnncls.reporting.prediction_output import (
     save_predictions,
 )
 
+COUNTS = ("num_tokens", "num_unknown", "num_cut")
 PREDICTIONS = [
     Prediction("plain", {"sport": 0.75, "world": 0.25}),
     Prediction('comma, "quotes"\tand a tab', {"sport": 0.125, "world": 0.875}),
@@ -120,13 +122,13 @@ def test_a_delimited_file_is_read_back_with_each_text_unchanged(
 ) -> None:
     save_predictions(tmp_path / name, PREDICTIONS, 1)
     assert read_csv(tmp_path / name, delimiter) == [
-        ("label", "prob", "text", "row"),
-        ("sport", "0.750000", "plain", "1"),
-        ("world", "0.875000", 'comma, "quotes"\tand a tab', "2"),
-        ("sport", "0.500000", "two\nlines\r\nor\rmore", "3"),
-        ("sport", "0.750000", "a lone\rreturn", "4"),
-        ("sport", "1.000000", "日本 \U0001f468\u200d\U0001f469 \0", "5"),
-        ("world", "1.000000", "", "6"),
+        ("label", "prob", "text", "row", *COUNTS),
+        ("sport", "0.750000", "plain", "1", "", "", ""),
+        ("world", "0.875000", 'comma, "quotes"\tand a tab', "2", "", "", ""),
+        ("sport", "0.500000", "two\nlines\r\nor\rmore", "3", "", "", ""),
+        ("sport", "0.750000", "a lone\rreturn", "4", "", "", ""),
+        ("sport", "1.000000", "日本 \U0001f468\u200d\U0001f469 \0", "5", "", "", ""),
+        ("world", "1.000000", "", "6", "", "", ""),
     ]
 
 
@@ -158,6 +160,7 @@ def test_a_parquet_file_is_read_back(tmp_path: Path) -> None:
             "label": prediction.label,
             "prob": prediction.prob,
             "row": row,
+            **dict.fromkeys(COUNTS),
         }
         for row, prediction in enumerate(PREDICTIONS, start=1)
     ]
@@ -253,3 +256,17 @@ def test_a_place_that_cannot_be_written_to_is_named(
     assert str(caught.value).startswith(
         f"{tmp_path / name}: cannot be written: {reason}"
     )
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_table_has_the_counts_of_tokens(tmp_path: Path, name: str) -> None:
+    prediction = Prediction(
+        "a b", {"sport": 1.0}, num_tokens=2, num_unknown=1, num_cut=3
+    )
+    save_predictions(tmp_path / name, [prediction], 1)
+    if name == "out.csv":
+        header, row = read_csv(tmp_path / name, ",")
+        values: dict[str, Any] = dict(zip(header, row, strict=True))
+    else:
+        (values,) = pyarrow.parquet.read_table(tmp_path / name).to_pylist()
+    assert [int(values[column]) for column in COUNTS] == [2, 1, 3]
