@@ -22,6 +22,7 @@ GUIDES = [
     "docs/guides/predicting.md",
     "docs/guides/pretraining.md",
     "docs/guides/looking-inside.md",
+    "docs/guides/other-languages.md",
 ]
 """In the order in which they are read: a later guide uses the runs of earlier ones."""
 GROUPS = [
@@ -69,6 +70,8 @@ def checkout(tmp_path: Path) -> Path:
         )
     reviews = "label,text\n" + "good,a good film\nbad,not good at all\n" * 40
     (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
+    other = "label,text\n" + "gut,很好吃 😀\nschlecht,太难吃了…\n" * 40
+    (tmp_path / "kritiken.csv").write_text(other, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
     (yaml,) = read_blocks("docs/guides/your-data.md", "yaml")
     (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")

@@ -184,7 +184,7 @@ def _advise_on_unknown(section: TextSection) -> str:
     if section.tokenizer in _ASCII_TOKENIZERS:
         return _SET_WORDS
     if section.tokenizer == "words":
-        advice = "set text.tokenizer: characters"
+        advice = "set text.tokenizer: subwords or characters"
         return f"{advice}, or text.min_freq: 1" if section.min_freq > 1 else advice
     return "set text.min_freq: 1 and text.max_vocab: null"
 

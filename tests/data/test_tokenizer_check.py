@@ -86,7 +86,7 @@ def test_texts_that_fit_give_no_note(tokenizer: str) -> None:
         ("basic_english", TokenStats(1, 12, 0.0, 0.9, 0.0), "are one token", "words"),
         ("words", TokenStats(1, 12, 0.9, 0.9, 0.0), "are one token", "characters"),
         ("basic_english", TokenStats(9, 12, 0.0, 0.21, 0.0), "21% of the", "words"),
-        ("words", TokenStats(9, 12, 0.9, 0.21, 0.9), "21% of the", "characters"),
+        ("words", TokenStats(9, 12, 0.9, 0.21, 0.9), "21% of the", "subwords"),
     ],
 )
 def test_the_first_reason_is_given_with_the_tokenizer_to_set(
