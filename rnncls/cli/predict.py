@@ -22,6 +22,7 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.cli.predict_input import InputRows
     from rnncls.config.sections import DataSection
+    from rnncls.data.rows import Columns
     from rnncls.inference.predictor import Prediction
     from rnncls.reporting.prediction_output import KeptColumns
 
@@ -66,6 +67,17 @@ def predict_command(
                 "Format of the input; default: that of the file's ending, lines for"
                 " stdin."
             ),
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "Column of the text in the input; may be repeated. Default: the columns"
+                " that the run was trained on."
+            ),
+            metavar="COLUMN",
             show_default=False,
         ),
     ] = None,
@@ -148,7 +160,9 @@ def predict_command(
             min_confidence=min_confidence,
         )
     keep = keep or []
-    rows = read_input_rows(texts or [], source, loaded.config.data, form, keep)
+    rows = read_input_rows(
+        texts or [], source, loaded.config.data, form, keep, text or []
+    )
     kept: deque[list[str]] = deque()
     chunks = iter_texts(rows, kept)
     if not processes.is_main:
@@ -172,28 +186,59 @@ def read_input_rows(
     section: "DataSection",
     form: str | None,
     keep: list[str],
+    text: list[str],
 ) -> "Iterator[InputRows]":
     """Yield the rows of the command line, of a file or of stdin.
+
+    Args:
+        texts: The texts of the command line.
+        source: The file, or `-` for stdin; None: the texts of the command line.
+        section: The data section of the run's config.
+        form: The format that the user names.
+        keep: The columns to keep.
+        text: The columns of the text in the input; empty: those of the run.
 
     Raises:
         ConfigError: An option is only for input from a file or stdin.
         DataError: The input cannot be read, lacks a column, or a row is wrong.
     """
-    from dataclasses import replace
-
     from rnncls.cli.predict_input import InputRows, read_input
-    from rnncls.data.datasets import columns_of
     from rnncls.data.rows import ROW_NUMBER
 
     if source is not None:
-        columns = replace(columns_of(section), label=None)
+        columns = find_text_columns(section, text)
         yield from read_input(source, columns, form, keep)
         return
-    if form is not None or set(keep) - {ROW_NUMBER}:
+    if form is not None or text or set(keep) - {ROW_NUMBER}:
         raise ConfigError(
-            "--format and --keep: only allowed with --input FILE or stdin"
+            "--format, --text and --keep: only allowed with --input FILE or stdin"
         )
     yield InputRows(texts, [["" for _ in keep] for _ in texts] if keep else [])
+
+
+def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":
+    """Return the columns of the text in the input.
+
+    Args:
+        section: The data section of the run's config.
+        text: The columns that the user names; empty: those of the run.
+    """
+    from dataclasses import replace
+
+    from rnncls.data.datasets import columns_of
+    from rnncls.data.rows import quote_names
+
+    columns = replace(columns_of(section), label=None)
+    if text:
+        hint = "name a column of the file with --text"
+        return replace(columns, text=tuple(text), must_be_table=True, hint=hint)
+    word = "column" if len(section.text) == 1 else "columns"
+    hint = (
+        f"the run was trained on the {word} {quote_names(section.text)}: rename the"
+        f" {word} of the file, or name {'it' if word == 'column' else 'them'} with"
+        " rnncls predict --text"
+    )
+    return replace(columns, hint=hint)
 
 
 def iter_texts(
@@ -331,15 +376,12 @@ def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is wrong.
     """
-    from dataclasses import replace
-
-    from rnncls.data.datasets import columns_of
     from rnncls.data.readers import read_rows
     from rnncls.data.text_files import read_lines
 
     if source == STDIN:
         rows = read_lines(sys.stdin.buffer, "stdin")
     else:
-        rows = read_rows(Path(source), replace(columns_of(section), label=None))
+        rows = read_rows(Path(source), find_text_columns(section, []))
     for chunk in rows:
         yield chunk.texts

@@ -23,7 +23,13 @@ from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import DELIMITERS, parse_csv
 from rnncls.data.readers import read_rows
-from rnncls.data.rows import ROW_NUMBER, Columns, decode, missing_column
+from rnncls.data.rows import (
+    ROW_NUMBER,
+    Columns,
+    decode,
+    missing_column,
+    missing_kept,
+)
 
 STDIN = "-"
 _MAX_ROWS = 16_384
@@ -197,10 +203,12 @@ def _parse_lines(
     *,
     is_sure: bool,
 ) -> _Parsed:
-    for name in keep:
+    named_texts = columns.text if columns.must_be_table else ()
+    for name in (*named_texts, *keep):
         if name != ROW_NUMBER:
+            option = "--text" if name in named_texts else "--keep"
             raise DataError(
-                f"{source}: lines of text have no column '{name}' to keep: if the"
+                f"{source}: {option}: lines of text have no column '{name}': if the"
                 " input is a table, add --format csv or --format jsonl"
             )
     for number, line in enumerate(lines, start=1):
@@ -260,7 +268,10 @@ def _parse_csv(
             rows = parse_csv(chain([header], iterator), delimiter)
         if not header:
             return
-        indices = [_index(name, names, source) for name in columns.text]
+        for name in columns.text:
+            if name not in names:
+                raise missing_column(source, name, names, columns.hint)
+        indices = [names.index(name) for name in columns.text]
         kept = [_index(name, names, source) for name in keep]
         for number, row in enumerate(filter(None, rows), start=1):
             if len(row) != len(names):
@@ -269,18 +280,18 @@ def _parse_csv(
                     f" {len(row)}: {shorten(delimiter.join(row))}"
                 )
             values = ["" if index is None else row[index] for index in kept]
-            yield " ".join(row[index or 0] for index in indices), values
+            yield " ".join(row[index] for index in indices), values
     except csv.Error as error:
         raise DataError(f"{source}: line {rows.line_num}: {error}") from error
 
 
 def _index(name: str, names: Sequence[str], source: str) -> int | None:
-    """Return the index of a column; None for the number of the row."""
+    """Return the index of a column to keep; None for the number of the row."""
     if name in names:
         return names.index(name)
     if name == ROW_NUMBER:
         return None
-    raise missing_column(source, name, names)
+    raise missing_kept(source, name, names)
 
 
 def _parse_jsonl(
@@ -295,16 +306,24 @@ def _parse_jsonl(
             raise DataError(f"{place}: not valid JSON: {shown}") from error
         if not isinstance(row, dict):
             raise DataError(f"{place}: expected an object: {shorten(line)}")
+        for name in columns.text:
+            if name not in row:
+                raise missing_column(place, name, list(row), columns.hint)
         text = " ".join(_value(row, name, place) for name in columns.text)
-        kept = [_value(row, name, place) for name in keep]
+        kept = [_kept_value(row, name, place) for name in keep]
         yield text, kept
 
 
+def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
+    """Return the value of a kept column; an empty text for the number of the row."""
+    if name in row:
+        return _value(row, name, place)
+    if name == ROW_NUMBER:
+        return ""
+    raise missing_kept(place, name, list(row))
+
+
 def _value(row: dict[str, Any], name: str, place: str) -> str:
-    if name not in row:
-        if name == ROW_NUMBER:
-            return ""
-        raise missing_column(place, name, list(row))
     value = row[name]
     if isinstance(value, dict | list):
         raise DataError(f"{place}: '{name}': expected a text, found a list or object")

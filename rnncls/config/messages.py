@@ -51,9 +51,22 @@ def _rank_of(error: ErrorDetails) -> int:
 
 def _format_error(error: ErrorDetails, document: Document) -> str:
     path = tuple(str(part) for part in error["loc"])
-    location = _find_location(path, document)
+    location = _find_location(_find_key(error, path), document)
     advice = _advise_to_quote(error, document)
     return f"{location}: {_describe_problem(error, path)}{advice}"
+
+
+def _find_key(error: ErrorDetails, path: KeyPath) -> KeyPath:
+    """Return the key that an error is about.
+
+    An error about several keys has the path of their section, and its message begins
+    with the key to change.
+    """
+    if error["type"] != "value_error":
+        return path
+    first_word = error["msg"].removeprefix("Value error, ").split()[0]
+    key = tuple(first_word.rstrip(":").split("."))
+    return key if key[: len(path)] == path else path
 
 
 def _describe_problem(error: ErrorDetails, path: KeyPath) -> str:

@@ -18,6 +18,7 @@ from rnncls.data.rows import (
     Rows,
     batch_rows,
     missing_column,
+    missing_kept,
     quote_names,
 )
 from rnncls.data.text_files import decode_lines
@@ -56,7 +57,7 @@ def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
         return _text_of(row, name, place)
     if name == ROW_NUMBER:
         return ""
-    raise missing_column(place, name, list(row))
+    raise missing_kept(place, name, list(row))
 
 
 def _parse_object(line: str, place: str, columns: Columns) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _parse_object(line: str, place: str, columns: Columns) -> dict[str, Any]:
         )
     for name in columns.wanted:
         if name not in row:
-            raise missing_column(place, name, list(row))
+            raise missing_column(place, name, list(row), columns.hint)
     return row
 
 

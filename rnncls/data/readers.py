@@ -106,7 +106,7 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
     elif ending in DELIMITER_OF_ENDING or columns.delimiter:
         yield from read_delimited_rows(path, columns)
     elif columns.label is None:
-        _refuse_kept(path, columns)
+        _refuse_columns(path, columns)
         with open_binary(path) as stream:
             yield from read_lines(stream, str(path))
     else:
@@ -116,8 +116,10 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
         )
 
 
-def _refuse_kept(path: Path, columns: Columns) -> None:
-    for name in columns.kept:
+def _refuse_columns(path: Path, columns: Columns) -> None:
+    """Check that no column of a file with one text per line was asked for."""
+    named_texts = columns.text if columns.must_be_table else ()
+    for name in (*named_texts, *columns.kept):
         if name != ROW_NUMBER:
             raise DataError(
                 f"{path}: has one text per line and no column '{name}': name another"

@@ -35,6 +35,10 @@ class Columns:
         delimiter: The delimiter of a file with any ending; None: the ending decides.
         kept: Further columns to return, with their values as they are. They do not
             decide the format of the file.
+        must_be_table: Whether a file with one text per line is an error, because the
+            columns of the text were named for this file.
+        hint: What to do if a column of the text or the class is missing; None: set the
+            keys of the config.
     """
 
     text: tuple[str, ...]
@@ -43,6 +47,8 @@ class Columns:
     classes: tuple[str, ...] = ()
     delimiter: str | None = None
     kept: tuple[str, ...] = ()
+    must_be_table: bool = False
+    hint: str | None = None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -62,7 +68,7 @@ class Columns:
         """
         for name in self.kept:
             if name not in names and name != ROW_NUMBER:
-                raise missing_column(place, name, names)
+                raise missing_kept(place, name, names)
             _refuse_duplicate(place, name, names)
         kept = [name for name in self.kept if name in names]
         return list(dict.fromkeys([*self.wanted, *kept]))
@@ -132,7 +138,7 @@ def check_columns(path: Path, columns: Columns, names: Sequence[str]) -> None:
     """
     for name in columns.wanted:
         if name not in names:
-            raise missing_column(str(path), name, names)
+            raise missing_column(str(path), name, names, columns.hint)
         _refuse_duplicate(str(path), name, names)
 
 
@@ -144,15 +150,38 @@ def _refuse_duplicate(place: str, name: str, names: Sequence[str]) -> None:
         )
 
 
-def missing_column(place: str, name: str, names: Sequence[str]) -> DataError:
-    """Return the error for a column that a file lacks."""
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        hint = f"did you mean '{close[0]}'?"
-    else:
+def missing_column(
+    place: str, name: str, names: Sequence[str], hint: str | None
+) -> DataError:
+    """Return the error for a column of the text or the class that a file lacks.
+
+    Args:
+        place: The start of the message.
+        name: The column.
+        names: The columns of the file.
+        hint: What to do; None: take the column with a similar name or set the keys.
+    """
+    if hint is None:
+        hint = _suggest_column(name, names)
+    if not hint:
         hint = "set data.text and data.label to its columns"
-    found = shorten(quote_names(names))
-    return DataError(f"{place}: no column '{name}', found {found}; {hint}")
+    return DataError(f"{place}: {_describe_missing(name, names)}; {hint}")
+
+
+def missing_kept(place: str, name: str, names: Sequence[str]) -> DataError:
+    """Return the error for a column to keep that a file lacks."""
+    message = f"{place}: --keep: {_describe_missing(name, names)}"
+    suggestion = _suggest_column(name, names)
+    return DataError(f"{message}; {suggestion}" if suggestion else message)
+
+
+def _describe_missing(name: str, names: Sequence[str]) -> str:
+    return f"no column '{name}', found {shorten(quote_names(names))}"
+
+
+def _suggest_column(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def quote_names(names: Iterable[str]) -> str:

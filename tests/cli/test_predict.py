@@ -240,8 +240,18 @@ def test_a_long_file_is_read_in_pieces() -> None:
     ("name", "text", "message"),
     [
         ("missing.txt", None, "missing.txt: no such file"),
-        ("in.csv", "title,body\na,b\n", "in.csv: no column 'description'"),
-        ("in.jsonl", '{"title": "a"}\n', "in.jsonl: row 1: no column 'description'"),
+        (
+            "in.csv",
+            "title,body\na,b\n",
+            "in.csv: no column 'description', found 'title', 'body'; the run was"
+            " trained on the columns 'title', 'description': rename the columns"
+            " of the file, or name them with rnncls predict --text\n",
+        ),
+        (
+            "in.jsonl",
+            '{"title": "a"}\n',
+            "in.jsonl: row 1: no column 'description', found 'title'; the run was",
+        ),
         ("in.parquet", "no parquet", "in.parquet: not a readable Parquet file"),
     ],
 )
@@ -549,11 +559,56 @@ def test_a_column_to_keep_must_exist(cli: Cli) -> None:
     write_ids(Path("in.csv"))
     done = cli("predict", "--input", "in.csv", "--keep", "ids")
     assert done.exit_code == 3
-    assert "no column 'ids'" in done.stderr
+    assert "in.csv: --keep: no column 'ids', found 'id', " in done.stderr
+    assert "did you mean 'id'?" in done.stderr
+    assert "data.text" not in done.stderr
     assert cli("predict", "oslo", "--keep", "id").exit_code == 2
     done = cli("predict", "-", "--keep", "id", stdin=b"oslo\n")
     assert done.exit_code == 3
-    assert "no column 'id' to keep" in done.stderr
+    assert "--keep: lines of text have no column 'id'" in done.stderr
+
+
+OTHER_NAMES = {
+    "in.csv": "subject,body\n{}\n".format(
+        "\n".join(f"{t},{DESCRIPTION}" for t in TITLES)
+    ),
+    "in.jsonl": "".join(
+        json.dumps({"body": DESCRIPTION, "subject": title}) + "\n" for title in TITLES
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_the_columns_of_the_input_can_be_named(
+    cli: Cli, name: str, *, is_stream: bool
+) -> None:
+    write_csv(Path("same.csv"))
+    expected = cli("predict", "--input", "same.csv").stdout
+    Path(name).write_text(OTHER_NAMES[name])
+    options = ["--input", name, "--text", "subject", "--text", "body"]
+    stdin = b""
+    if is_stream:
+        options[1] = "-"
+        options += ["--format", name.removeprefix("in.")]
+        stdin = OTHER_NAMES[name].encode()
+    assert cli("predict", *options, stdin=stdin).stdout == expected
+    options[3] = "nope"
+    done = cli("predict", *options, stdin=stdin)
+    assert done.exit_code == 3
+    assert "no column 'nope', found " in done.stderr
+    assert "; name a column of the file with --text" in done.stderr
+
+
+def test_a_text_column_is_refused_where_there_are_no_columns(cli: Cli) -> None:
+    Path("in.txt").write_text("oslo\n")
+    done = cli("predict", "--input", "in.txt", "--text", "title")
+    assert done.exit_code == 3
+    assert "in.txt: has one text per line and no column 'title'" in done.stderr
+    done = cli("predict", "-", "--text", "title", stdin=b"oslo\n")
+    assert done.exit_code == 3
+    assert "--text: lines of text have no column 'title'" in done.stderr
+    assert cli("predict", "oslo", "--text", "title").exit_code == 2
 
 
 # Streams

@@ -146,6 +146,17 @@ def test_what_says_how_files_are_written_must_fit_them(
     assert error.startswith(f"my.yaml:1: {message}")
 
 
+def test_an_error_about_several_keys_names_the_line_of_the_key_to_change() -> None:
+    (error,) = errors_of("data:\n  train: a.csv\n  test: b.csv\n  test_fraction: 0.1\n")
+    assert error.startswith("my.yaml:4: data.test_fraction: the data already has")
+    with pytest.raises(
+        ConfigError, match=r"^--set data\.test_fraction=0\.1: data\.test"
+    ):
+        parse_config(
+            "data: {train: a.csv, test: b.csv}", "my.yaml", ["data.test_fraction=0.1"]
+        )
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
