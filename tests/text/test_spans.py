@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from rnncls.config.sections import TextSection
 from rnncls.text.cleaning import clean_text
 from rnncls.text.markup import remove_markup
 from rnncls.text.spans import locate_tokens
+from rnncls.text.subwords import SubwordVocab, learn_subwords
 from rnncls.text.tokenizer import UNK, build_tokenizer
 from rnncls.text.traced_text import Span
 from rnncls.text.unicode_words import WORD_START, normalize
@@ -205,6 +207,44 @@ def test_a_span_has_the_tokens_that_it_is_the_place_of(
         if tokenizer.startswith("characters"):
             again = again.removeprefix(WORD_START)
         assert again.replace("ς", "σ") == "".join(tokens).replace("ς", "σ")
+
+
+@pytest.fixture(scope="module")
+def subword_vocab() -> SubwordVocab:
+    words = ["the", "then", "other", "there", "東京", "▁"]
+    counts = np.full(len(words), 20)
+    return learn_subwords(words, counts, size=400, max_tokens=500)
+
+
+def test_subwords_are_found_as_written(subword_vocab: SubwordVocab) -> None:
+    section = section_of("tokenizer: subwords")
+    text = "The  OTHER é▁ ▁東 ﬁn"
+    words = build_tokenizer(section)(text)
+    pieces = subword_vocab.divide_tokens(words)
+    spans = locate_tokens(text, pieces, section)
+    written = [text[start:end] for start, end in spans if start < end]
+    assert "".join(written) == "TheOTHERé▁▁東ﬁn"
+    assert written[0] == "The"
+    place = pieces.index("<0xC3>")
+    assert pieces[place + 1] == "<0xA9>"
+    assert spans[place : place + 2] == [Span(11, 12), Span(12, 12)]
+
+
+@given(text=ANY_TEXT, cleaning=CLEANINGS)
+def test_spans_of_subwords_are_in_order_and_cover_the_words(
+    subword_vocab: SubwordVocab, text: str, cleaning: tuple[str, bool]
+) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    clean, mark_case = cleaning
+    options = f"clean: {clean}, mark_case: {mark_case}"
+    section = section_of(f"tokenizer: subwords, {options}")
+    words = build_tokenizer(section)(text)
+    pieces = subword_vocab.divide_tokens(words)
+    spans = locate_tokens(text, pieces, section)
+    ends = [position for span in spans for position in span]
+    assert len(spans) == len(pieces)
+    assert ends == sorted(ends)
+    assert sum(end - start for start, end in spans) <= len(text)
 
 
 def is_single(tokens: list[str]) -> bool:
