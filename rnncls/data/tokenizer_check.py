@@ -24,6 +24,9 @@ _MAX_UNKNOWN = 0.2
 _MAX_GLUED = 0.02
 _MIN_CHARACTERS = 10
 """From this median number of characters on, a text is surely more than one word."""
+_MIN_VALIDATION = 100
+"""The fewest validation texts whose share of unknown words is believed: of a small data
+set, most words are unknown with any tokenizer."""
 _MIN_TEXTS = 1_000
 """The smallest sample from which the share of unknown tokens is estimated."""
 _ASCII_TOKENIZERS = {"basic_english", "whitespace"}
@@ -42,6 +45,7 @@ class TokenStats:
         unknown_share: The share of the tokens that are not in the vocabulary.
         glued_share: The share of the tokens that are not in the vocabulary and hold a
             sign outside ASCII beside letters or other signs.
+        num_texts: The number of texts.
     """
 
     median_tokens: float
@@ -49,6 +53,7 @@ class TokenStats:
     spaceless_share: float
     unknown_share: float
     glued_share: float
+    num_texts: int = _MIN_VALIDATION
 
 
 def note_misfit(
@@ -109,6 +114,7 @@ def measure_tokens(texts: TokenizedTexts, rows: Ints, vocab: Vocab) -> TokenStat
         _measure_spaceless_share(words, counts),
         float(counts[is_unknown].sum() / num_tokens),
         float(counts[is_unknown & is_glued].sum() / num_tokens),
+        len(rows),
     )
 
 
@@ -145,6 +151,7 @@ def describe_misfit(stats: TokenStats, section: TextSection, name: str) -> str |
     unread_signs = _describe_unread_signs(stats, tokenizer, name)
     if unread_signs:
         return unread_signs
+    is_certain = stats.num_texts >= _MIN_VALIDATION or tokenizer in _ASCII_TOKENIZERS
     if stats.median_tokens <= 1 and stats.median_characters >= _MIN_CHARACTERS:
         found = (
             f"half of the {name} texts or more are one token, with"
@@ -152,7 +159,7 @@ def describe_misfit(stats: TokenStats, section: TextSection, name: str) -> str |
         )
         is_ascii_only = tokenizer in _ASCII_TOKENIZERS
         advice = _SET_WORDS if is_ascii_only else "set text.tokenizer: characters"
-    elif stats.unknown_share > _MAX_UNKNOWN:
+    elif stats.unknown_share > _MAX_UNKNOWN and is_certain:
         found = f"{stats.unknown_share:.0%} of the {name} tokens are unknown"
         advice = _advise_on_unknown(section)
     else:

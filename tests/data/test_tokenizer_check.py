@@ -1,6 +1,7 @@
 """A tokenizer that does not fit the texts is named, with the key to change."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,11 @@ def test_init_notes_that_most_words_are_rare(
     notes = draft_config(str(path), tmp_path / "rows.yaml").notes
     found = [note for note in notes if "67% of the new tokens are unknown" in note]
     assert len(found) == num_notes
+
+
+def test_many_unknown_words_of_few_texts_say_nothing_about_the_tokenizer() -> None:
+    stats = TokenStats(9, 12, 0.0, 0.8, 0.0, num_texts=99)
+    assert describe_misfit(stats, TextSection(tokenizer="words"), "validation") is None
+    assert describe_misfit(stats, TextSection(), "validation") is not None
+    many = replace(stats, num_texts=100)
+    assert describe_misfit(many, TextSection(tokenizer="words"), "validation")
