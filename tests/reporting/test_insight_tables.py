@@ -1,6 +1,7 @@
 """Marks and colours show the same contributions, and texts are never markup."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -14,8 +15,11 @@ from rnncls.reporting.insight_tables import (
     FOR,
     anytime_table,
     check_table,
+    coloured_text,
     contribution_marks,
+    contribution_rows,
     flag_table,
+    marked_text,
     print_explanation,
     probs_line,
     trajectory_table,
@@ -73,6 +77,21 @@ def test_without_colours_signs_say_what_speaks_for_and_against() -> None:
     text = printed(explain(1.0, -0.5, 0.0), color=None)
     assert "w0[+++] w1[--] w2" in text
     assert "\x1b" not in text
+
+
+def test_a_text_is_shown_as_written_with_its_marks() -> None:
+    found = explain(1.0, -1.0)
+    first, second = found.tokens
+    tokens = [
+        replace(first, token="rome", start=2, end=6),
+        replace(second, token="🙂", start=9, end=10, is_known=False),
+    ]
+    found = replace(found, text='"“Rome,  🙂?', tokens=tokens)
+    text = marked_text(found).plain
+    assert text == '"“Rome[+++],  🙂[?][---]?'
+    assert coloured_text(found).plain == '"“Rome,  🙂[?]?'
+    _, rows = contribution_rows(found, [0, 1])
+    assert [row[0] for row in rows] == ["Rome", "🙂[?]"]
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
