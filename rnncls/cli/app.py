@@ -4,6 +4,8 @@ The help text of a command is the docstring of its function.
 """
 
 import importlib
+import inspect
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +55,9 @@ class _LazyGroup(TyperGroup):
         for panel, names in PANELS.items():
             if cmd_name in names and cmd_name not in self.commands:
                 program = _load_command(cmd_name, panel)
-                self.commands.update(get_group(program).commands)
+                commands = get_group(program).commands
+                _join_help_lines(commands.values())
+                self.commands.update(commands)
         if cmd_name not in self.commands:  # load all, so that typer suggests a name
             for name in self.list_commands(ctx):
                 self.get_command(ctx, name)
@@ -100,6 +104,19 @@ def _load_command(name: str, panel: str) -> typer.Typer:
         command = getattr(module, f"{name}_command")
         program.command(name, rich_help_panel=panel)(command)
     return program
+
+
+def _join_help_lines(commands: Iterable[Any]) -> None:
+    """Join the lines of each paragraph of help texts, which the terminal wraps anew.
+
+    Args:
+        commands: Commands and groups of commands; their types are private to typer.
+    """
+    for command in commands:
+        paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+        joined = [" ".join(paragraph.split()) for paragraph in paragraphs]
+        command.help = "\n\n".join(joined)
+        _join_help_lines(getattr(command, "commands", {}).values())
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -124,11 +124,15 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
         "test_fraction": "of the file, kept for `rnncls eval`; never used in training",
         "valid_fraction": "of the training rows; they select the best epoch",
     }
-    return [
+    choices = [
         Choice(f"data.{key}", values[key], reason)
         for key, reason in reasons.items()
         if key in values
     ]
+    if "test" not in data:
+        reason = "to use a test file of your own, instead of data.test_fraction"
+        choices.append(Choice("data.test", "FILE", reason, is_commented_out=True))
+    return choices
 
 
 def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:

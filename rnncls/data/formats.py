@@ -173,8 +173,9 @@ def _detect_delimited(
                 candidates.append(_Parsed(score, delimiter, rows))
     if not candidates:
         raise DataError(
-            f"{path}: has one column only: expected a text and a class, separated by a"
-            " comma, a tab, ; or |"
+            f"{path}: has one column only: looks like plain text without labels:"
+            " expected a text and a class, separated by a comma, a tab, ; or |; to"
+            f" classify its texts with a trained run, use rnncls predict --input {path}"
         )
     # Of equal scores, `max` returns the first.
     best = max(candidates, key=lambda candidate: candidate.score)

@@ -22,10 +22,11 @@ from rnncls.data.conversion import (
 )
 from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_sample
 from rnncls.data.datasets import columns_of
+from rnncls.data.file_sets import data_ending
 from rnncls.data.formats import FileFormat
 from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.readers import read_records, read_rows
-from rnncls.data.rows import Columns, quote_names
+from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
 from rnncls.data.tokenizer_check import describe_draft_misfit
@@ -34,6 +35,8 @@ from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
+_FEW_ROWS = 100
+_TEXT_ENDINGS = {".txt", ".text", ""}
 _SHOWN_CHARACTERS = 60
 
 
@@ -90,7 +93,7 @@ def draft_config(
     sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
     if train_format.kind in {"fasttext", "folder"}:  # these name text and class
         text, label = text or [TEXT], label or LABEL
-    texts, label = guess_columns(sample, str(train), text, label)
+    texts, label = _find_columns(sample, train, text, label)
     notes = [
         f"text: {quote_names(texts)}; class: {quote_names([label])} (to choose others:"
         " --text, --label)"
@@ -113,6 +116,7 @@ def draft_config(
     if look_alikes:
         notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
     notes += _note_single_rows(stats.classes)
+    notes += _note_few_rows(stats.num_rows, out)
     document = _preamble(source, out, stats, has_test_file="test" in data)
     document += render(choose(data, stats))
     config = parse_config(document, str(out))
@@ -131,6 +135,26 @@ def save_draft(draft: Draft, out: Path) -> None:
     write_atomic(out, draft.text.encode("utf-8"))
 
 
+def _find_columns(
+    sample: Sequence[Record], train: Path, text: Sequence[str], label: str | None
+) -> tuple[list[str], str]:
+    """Return the columns of the text and the class, as `guess_columns` does.
+
+    Raises:
+        DataError: A file that may be plain text seems to have no class.
+    """
+    try:
+        return guess_columns(sample, str(train), text, label)
+    except DataError as error:
+        if text or label or data_ending(train) not in _TEXT_ENDINGS:
+            raise
+        raise DataError(
+            f"{train}: looks like plain text without labels: expected a text and a"
+            " class in each row; to classify its texts with a trained run, use rnncls"
+            f" predict --input {train}"
+        ) from error
+
+
 def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
     """Return the note on classes with one row, if there are any."""
     names = [name for name, num_rows in classes.items() if num_rows == 1]
@@ -144,6 +168,16 @@ def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
     return [
         f"classes {list_names(names)} have one row each: it is used for training, so no"
         " score covers them"
+    ]
+
+
+def _note_few_rows(num_rows: int, out: Path) -> list[str]:
+    """Return the note on a file that is too small for a test set, if it is."""
+    if num_rows >= _FEW_ROWS:
+        return []
+    return [
+        f"only {num_rows:,} rows: too few for a test set; use rnncls crossval --config"
+        f" {out} to score each row with a model that was not trained on it"
     ]
 
 

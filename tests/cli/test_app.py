@@ -1,6 +1,7 @@
 """The program: its commands, and what `rnncls --help` says of them."""
 
 import importlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_the_help_text_of_a_command_is_its_docstring(cli: Cli, name: str) -> Non
     for arguments in (["--help"], [name, "--help"]):
         stdout = " ".join(cli(*arguments).stdout.replace("│", " ").split())
         assert " ".join(first_words) in stdout
+
+
+@pytest.mark.parametrize("name", ["init", "inspect"])
+def test_a_help_text_has_no_line_end_inside_a_sentence(cli: Cli, name: str) -> None:
+    lines = cli(name, "--help").stdout.split("╭")[0].splitlines()
+    text = [line.strip() for line in lines if line.strip()]
+    for line, following in pairwise(text[1:]):
+        word = following.split()[0]
+        fits = len(f" {line} {word} ") <= 80
+        assert line.endswith(".") or not fits
 
 
 def test_a_mistyped_command_is_named_with_the_nearest_one(cli: Cli) -> None:

@@ -219,7 +219,7 @@ def test_a_folder_has_a_class_a_subfolder() -> None:
     [
         ("a.csv", "", "is empty"),
         ("a.csv", "\n \n", "is empty"),
-        ("a.csv", "one\ntwo\n", "has one column only"),
+        ("a.csv", "one\ntwo\n", "has one column only: looks like plain text"),
         ("a.txt", "__label__a __label__b text\n", "row 1: has several labels"),
         ("a.txt", "__label__a text\nmore\n", "row 2: expected __label__CLASS"),
         ("a.jsonl", '{"a": 1}\noops\n', "row 2: not valid JSON: oops"),

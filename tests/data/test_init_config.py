@@ -303,6 +303,35 @@ def test_texts_longer_than_those_seen_are_read_too(
     assert reason in drafted.text
 
 
+@pytest.mark.parametrize(
+    "text", ["good morning, all\n", "a day, a night\nthe sun, the moon\n", "one\ntwo\n"]
+)
+def test_plain_text_is_told_from_labelled_rows(text: str) -> None:
+    write("tweet.txt", text)
+    with pytest.raises(
+        DataError, match=r"tweet\.txt: .*plain text without labels"
+    ) as e:
+        draft_config("tweet.txt", OUT)
+    assert "use rnncls predict --input tweet.txt" in str(e.value)
+
+
+@pytest.mark.parametrize(("num_rows", "is_few"), [(99, True), (100, False)])
+def test_few_rows_lead_to_cross_validation(num_rows: int, *, is_few: bool) -> None:
+    rows = [f"{'ab'[row % 2]},text {row} here" for row in range(num_rows)]
+    write("a.csv", "\n".join(["label,text", *rows]) + "\n")
+    notes = "\n".join(draft_config("a.csv", OUT).notes)
+    assert (f"rnncls crossval --config {OUT}" in notes) == is_few
+
+
+def test_the_config_says_how_to_name_a_test_file() -> None:
+    rows = [f"{'ab'[row % 2]},text {row} here" for row in range(20)]
+    for name in ("a.csv", "train.csv", "test.csv"):
+        write(name, "\n".join(["label,text", *rows]) + "\n")
+    line = "  # test: FILE # to use a test file of your own"
+    assert line in draft_config("a.csv", OUT).text
+    assert line not in draft_config("train.csv", OUT).text
+
+
 def test_a_class_with_one_row_is_named() -> None:
     rows = [f"{'ab'[row % 2]},text {row} here" for row in range(20)]
     write("a.csv", "\n".join(["label,text", *rows, "rare,one of its kind"]) + "\n")
