@@ -71,6 +71,15 @@ def eval_command(
     folds: Annotated[
         int, typer.Option(min=2, help="Number of folds for --label-issues.")
     ] = 5,
+    id_: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="A column of the data that names the rows of --label-issues.",
+            show_default=False,
+            metavar="COLUMN",
+        ),
+    ] = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
@@ -83,6 +92,8 @@ def eval_command(
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
+    if id_ is not None and not label_issues:
+        raise ConfigError("--id: only allowed with --label-issues")
     path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,
@@ -96,7 +107,7 @@ def eval_command(
     values = result.to_dict()
     issues = None
     if label_issues:
-        issues = _find_label_issues(evaluation.run, folds, use_cache=not no_cache)
+        issues = _find_label_issues(evaluation.run, folds, id_, use_cache=not no_cache)
         values["label_issues"] = read_json(RunFolder(path).label_issues)["label_issues"]
     source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
@@ -130,7 +141,7 @@ def check_source(split: SplitName | None, data: Path | None) -> None:
 
 
 def _find_label_issues(
-    run: "Run", num_folds: int, *, use_cache: bool
+    run: "Run", num_folds: int, id_column: str | None, *, use_cache: bool
 ) -> "list[LabelIssue]":
     """Find training rows that are probably mislabelled, and save them in the run."""
     with fast_imports():
@@ -142,14 +153,19 @@ def _find_label_issues(
             save_issue_table,
         )
 
-    issues = find_label_issues(run, num_folds=num_folds, use_cache=use_cache)
+    issues = find_label_issues(
+        run, num_folds=num_folds, id_column=id_column, use_cache=use_cache
+    )
     rows = [asdict(issue) for issue in issues[:NUM_ISSUES]]
+    if id_column is None:
+        for row in rows:
+            del row["id"]
     folder = RunFolder(run.path)
     write_json(
         folder.label_issues,
         {"num_folds": num_folds, "num_issues": len(issues), "label_issues": rows},
     )
-    save_issue_table(folder.label_issue_table, issues)
+    save_issue_table(folder.label_issue_table, issues, id_column)
     return issues
 
 

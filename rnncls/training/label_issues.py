@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from rnncls import ConfigError
-from rnncls.data.datasets import columns_of
-from rnncls.data.readers import find_texts
+from rnncls.config.sections import DataSection
+from rnncls.data.datasets import columns_of, locate
+from rnncls.data.readers import find_texts, read_rows
 from rnncls.machine.files import write_atomic
 from rnncls.runs.run import Run
 from rnncls.training.cross_validation import cross_validate
@@ -35,6 +36,7 @@ class LabelIssue:
         prob: Probability of this label, by a network not trained on the row.
         suggested: The label that this network predicts.
         text: The text.
+        id: The value of the column that names the rows; None: no column was given.
     """
 
     row: int
@@ -42,10 +44,15 @@ class LabelIssue:
     prob: float
     suggested: str
     text: str
+    id: str | None = None
 
 
 def find_label_issues(
-    run: Run, *, num_folds: int = 5, use_cache: bool = True
+    run: Run,
+    *,
+    num_folds: int = 5,
+    id_column: str | None = None,
+    use_cache: bool = True,
 ) -> list[LabelIssue]:
     """Return the training and validation rows of a run that are probably mislabelled.
 
@@ -67,6 +74,7 @@ def find_label_issues(
         model=run.config.model.replace(pretrained=None),
         train=run.config.train.replace(teachers=[]),
     )
+    ids = _read_ids(config.data, id_column) if id_column is not None else None
     validation = cross_validate(config, num_folds, use_cache=use_cache)
     probs, labels, names = validation.probs(), validation.labels, validation.label_names
     present, dense_labels = np.unique(labels, return_inverse=True)
@@ -91,6 +99,7 @@ def find_label_issues(
             float(probs[number, labels[number]]),
             names[best],
             text,
+            None if ids is None else ids[row],
         )
         for number, row, best, text in zip(
             ranked, rows, probs[ranked].argmax(axis=1), texts, strict=True
@@ -98,16 +107,41 @@ def find_label_issues(
     ]
 
 
-def save_issue_table(path: Path, issues: Sequence[LabelIssue]) -> None:
+def _read_ids(section: DataSection, id_column: str) -> list[str]:
+    """Return the values of a column of the training file.
+
+    Raises:
+        DataError: The file has no such column.
+    """
+    columns = replace(
+        columns_of(section),
+        text=(id_column,),
+        label=None,
+        hint="name a column of the file with --id",
+    )
+    path = locate(section, "train")
+    return [value for rows in read_rows(path, columns) for value in rows.texts]
+
+
+def save_issue_table(
+    path: Path, issues: Sequence[LabelIssue], id_column: str | None = None
+) -> None:
     """Write all rows that are probably mislabelled as CSV.
+
+    Args:
+        path: The file.
+        issues: The rows. `probability` is that of the given label, `label`.
+        id_column: The name of the column of ids, which comes last; None: no ids.
 
     Raises:
         RunError: The file cannot be written.
     """
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["row", "label", "suggested", "probability", "text"])
+    header = ["row", "label", "suggested", "probability", "text"]
+    writer.writerow(header if id_column is None else [*header, id_column])
     for issue in issues:
         prob = f"{issue.prob:.6f}"
-        writer.writerow([issue.row, issue.label, issue.suggested, prob, issue.text])
+        values = [issue.row, issue.label, issue.suggested, prob, issue.text]
+        writer.writerow(values if id_column is None else [*values, issue.id])
     write_atomic(path, stream.getvalue().encode("utf-8", "backslashreplace"))

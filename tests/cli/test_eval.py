@@ -326,6 +326,18 @@ def test_the_rows_of_a_changed_training_file_are_refused(cli: Cli) -> None:
     assert "has changed since" in outcome.stderr
 
 
+def test_label_issues_are_named_by_a_column_of_the_file(cli: Cli) -> None:
+    pytest.importorskip("cleanlab", reason="extra clean")
+    outcome = cli("eval", "--label-issues", "--folds", "2", "--id", "nope")
+    assert outcome.exit_code == 3
+    assert "no column 'nope'" in outcome.stderr
+    assert "fold" not in outcome.stderr
+    assert cli("eval", "--id", "title").exit_code == 2
+    cli("eval", "--label-issues", "--folds", "2", "--id", "title")
+    found = read_json(Path("runs/toy/label-issues.json"))["label_issues"]
+    assert all(issue["text"].startswith(issue["id"]) for issue in found)
+
+
 def test_label_issues_are_printed_kept_and_part_of_the_report(cli: Cli) -> None:
     pytest.importorskip("cleanlab", reason="extra clean")
     lines = Path("toy.csv").read_text().splitlines()
@@ -334,6 +346,7 @@ def test_label_issues_are_printed_kept_and_part_of_the_report(cli: Cli) -> None:
     assert "fold 2/2" in outcome.stderr
     found = read_json(Path("runs/toy/label-issues.json"))["label_issues"]
     assert f"probably mislabelled ({len(found)} found" in outcome.stdout
+    assert all("id" not in issue for issue in found)
     assert all(lines[each["row"]].startswith(each["label"]) for each in found)
     cli("report")
     page = Path("runs/toy/report.html").read_text()

@@ -78,4 +78,8 @@ def test_the_table_has_all_rows_with_their_texts(tmp_path: Path) -> None:
         rows = list(csv.reader(file))
     assert rows[0] == ["row", "label", "suggested", "probability", "text"]
     assert len(rows) == 151
+    named = LabelIssue(3, "a", 0.125, "b", "text", "row-3")
+    save_issue_table(tmp_path / "issues.csv", [named], "key")
+    header, row = (tmp_path / "issues.csv").read_text(encoding="utf-8").splitlines()
+    assert (header.split(",")[-1], row.split(",")[-1]) == ("key", "row-3")
     assert rows[3] == ["2", "a", "b", "0.125000", 'said "no", twice']
