@@ -216,3 +216,15 @@ def test_all_of_it_is_json() -> None:
         "max_tokens",
         "paths",
     } == set(found)
+
+
+def test_findings_on_copies_say_what_was_found_and_what_to_do() -> None:
+    config = configure()
+    rows = [("a", "one two"), ("b", "one two"), ("a", "three"), ("b", "four")] * 3
+    write("train.csv", rows)
+    findings = {finding.kind: finding for finding in inspect(config).findings}
+    assert findings["conflicting_labels"].what == (
+        "rows have a text that another row has with a different class (1 texts)"
+    )
+    advice = "delete the copies, unless real messages repeat as well"
+    assert findings["same_train"].advice.startswith(advice)
