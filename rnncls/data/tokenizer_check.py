@@ -211,7 +211,7 @@ def describe_draft_misfit(texts: TokenizedTexts, section: TextSection) -> str | 
     rare = word_counts[word_counts <= section.min_freq]
     num_characters = _count_characters(texts)  # [N]
     unknown_share = 0.0
-    if len(texts.lengths) >= _MIN_TEXTS:
+    if len(texts.lengths) >= _MIN_TEXTS and section.tokenizer != "subwords":
         unknown_share = float(rare.sum() / word_counts.sum())
     stats = TokenStats(
         float(np.median(texts.lengths)),

@@ -55,3 +55,31 @@ def test_the_choice_names_the_script(
     assert draft.config.text.tokenizer == tokenizer
     (line,) = [line for line in draft.text.splitlines() if "tokenizer:" in line]
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "tokenizer"), [(True, "subwords"), (False, "words")]
+)
+def test_subwords_are_chosen_where_most_forms_of_a_word_are_rare(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_installed: bool,
+    tokenizer: str,
+) -> None:
+    pytest.importorskip("tokenizers")
+    if not is_installed:
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    stems, endings = ["talo", "kirja"], ["ssa", "sta", "lla", "lta", "ksi"]
+    rows = [
+        f"{stems[number % 2]}{number:04}{endings[number % 5]} on,{number % 2}"
+        for number in range(2_000)
+    ]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    draft = draft_config(str(path), tmp_path / "rows.yaml")
+    assert draft.config.text.tokenizer == tokenizer
+    assert "vectors:" not in draft.text or tokenizer == "words"
+    assert ("min_freq" in draft.text) == (tokenizer == "words")
+    if tokenizer == "subwords":
+        assert draft.stats.lengths.max() > 2
+        assert "most forms of a word are rare" in draft.text
