@@ -13,6 +13,7 @@ EXTRAS = {
     "tb": "tensorboard",
     "clean": "cleanlab",
     "excel": "openpyxl",
+    "subwords": "tokenizers",
     "docs": "mkdocs-material",
     "hf": "datasets",
     "bench": "fasttext-numpy2-wheel",

@@ -20,7 +20,6 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.all_rows import AllRows, SplitRows, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
-from rnncls.data.loading import collect_vocab
 from rnncls.data.quality import Finding, find_all, find_cleaned
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
@@ -31,6 +30,7 @@ from rnncls.text.markup import remove_markup
 from rnncls.text.tokenizer import UNLIMITED, TokenizedTexts
 from rnncls.text.vector_package import find_words, is_package
 from rnncls.text.vocab import UNK_ID, Vocab
+from rnncls.text.vocab_collection import collect_vocab
 
 NUM_BINS = 12
 METHOD = (

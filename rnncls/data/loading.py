@@ -33,9 +33,9 @@ from rnncls.data.unknown_labels import (
     find_unknown_labels,
 )
 from rnncls.text.batching import EncodedTexts, encode_texts
-from rnncls.text.subwords import learn_subwords
-from rnncls.text.tokenizer import TokenizedTexts, join_texts
-from rnncls.text.vocab import Vocab, build_vocab
+from rnncls.text.tokenizer import join_texts
+from rnncls.text.vocab import Vocab
+from rnncls.text.vocab_collection import collect_vocab
 
 logger = logging.getLogger(__name__)
 
@@ -317,34 +317,6 @@ def _load_split_source(
     if selection == "train":
         return sources.train, sources.train_rows
     return sources.valid, sources.valid_rows
-
-
-def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vocab:
-    """Return the vocabulary of selected rows.
-
-    Args:
-        texts: The texts of a file.
-        rows: The numbers of the rows whose words count.
-        section: Gives `tokenizer`, `subwords`, `min_freq` and `max_vocab`.
-
-    Raises:
-        ConfigError: The package that learns subwords is not installed, or subwords are
-            to have the vectors of words.
-    """
-    counts = texts.counts(rows)  # [K]
-    if section.tokenizer == "subwords":
-        if section.vectors is not None:
-            raise ConfigError(
-                "text.vectors are for words: set it to null, or text.tokenizer to words"
-            )
-        size, max_tokens = section.subwords, section.max_tokens
-        return learn_subwords(texts.words, counts, size=size, max_tokens=max_tokens)
-    return build_vocab(
-        texts.words,
-        counts,
-        min_freq=section.min_freq,
-        max_vocab=section.max_vocab,
-    )
 
 
 def encode_rows(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rnncls.data.all_rows import AllRows, Row
 from rnncls.data.label_names import describe_look_alikes, find_look_alikes
+from rnncls.data.odd_characters import ODD_CHARACTERS
 from rnncls.data.splits import Split
 
 NUM_EXAMPLES = 3
@@ -31,45 +32,6 @@ _SPLIT_BY_TEXT = (
 _KEEP_ONE_VERSION = (
     "look at them: if they are versions of one text, keep one in the file, or scores on"
     " these rows will be too good"
-)
-
-
-@dataclass(frozen=True)
-class _OddCharacters:
-    """Characters that are hardly ever written on purpose."""
-
-    kind: str
-    name: str
-    pattern: str
-    advice: str
-
-
-_ODD_CHARACTERS = (
-    _OddCharacters(
-        "odd_control",
-        "control characters",
-        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
-        "remove them from the file: the tokenizer makes them part of words",
-    ),
-    _OddCharacters(
-        "odd_replacement",
-        "replacement characters (U+FFFD)",
-        "\N{REPLACEMENT CHARACTER}",
-        "the original characters are lost: export the file again, as UTF-8",
-    ),
-    _OddCharacters(
-        "odd_letters",
-        "letters of another encoding (as Ã© for é)",
-        r"Ã[\x80-\xbf]|Â[\xa0-\xbf]|â(?:€|\x80)|ï»¿",
-        "export the file again: its UTF-8 was read as another encoding",
-    ),
-    _OddCharacters(
-        "odd_invisible",
-        "invisible characters",
-        r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]"
-        r"|(?<=[^\W\d_])[\u200c\u200d](?=[A-Za-z])|(?<=[A-Za-z])[\u200c\u200d]",
-        "remove them from the file: a word with one counts as another word",
-    ),
 )
 
 
@@ -388,7 +350,7 @@ def _find_empty(rows: AllRows) -> Iterator[Finding]:
 
 
 def _find_odd_characters(rows: AllRows) -> Iterator[Finding]:
-    for odd in _ODD_CHARACTERS:
+    for odd in ODD_CHARACTERS:
         pattern = re.compile(odd.pattern)
         indices = [index for index, text in _iter_texts(rows) if pattern.search(text)]
         yield _row_finding(rows, odd.kind, f"rows have {odd.name}", indices, odd.advice)

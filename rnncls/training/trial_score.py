@@ -10,9 +10,10 @@ import optuna
 import torch
 
 from rnncls.config.sections import ModelSection
-from rnncls.data.loading import collect_vocab, encode_training_data
+from rnncls.data.loading import encode_training_data
 from rnncls.data.sources import Sources
 from rnncls.nn.classifier import TextClassifier
+from rnncls.text.vocab_collection import collect_vocab
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.cross_validation import Fold, run_folds
 from rnncls.training.search_space import Settings, Value, change

@@ -31,6 +31,7 @@ KEYS = {
     "text.tokenizer",
     "text.clean",
     "text.nfkc",
+    "text.subwords",
     "text.lowercase",
     "text.mark_case",
     "text.same_digits",

@@ -3,8 +3,9 @@
 import hashlib
 
 from rnncls.data.fingerprint import compute_fingerprint
-from rnncls.data.loading import collect_vocab, encode_rows, load_training_data
+from rnncls.data.loading import encode_rows, load_training_data
 from rnncls.data.sources import load_sources
+from rnncls.text.vocab_collection import collect_vocab
 from tests.data.test_loading import TRAIN, VALID, configure, sha256_of, write
 
 

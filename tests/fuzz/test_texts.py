@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
+from rnncls.config.yaml_format import dump_config
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
 from rnncls.inference.predictor import Prediction, Predictor
@@ -165,8 +166,10 @@ def test_a_word_has_its_place_as_its_id_and_any_other_is_unknown(
 def test_words_are_the_same_when_they_have_been_written_and_read(
     rows: list[str], name: str
 ) -> None:
-    found = tokenize_texts(rows, configure(f"text.tokenizer={name}").text)
+    config = configure(f"text.tokenizer={name}")
+    found = tokenize_texts(rows, config.text)
     vocab = build_vocab(found.words, found.counts(), min_freq=1, max_vocab=None)
+    Path("config.yaml").write_text(dump_config(config), encoding="utf-8")
     Path("vocab.txt").write_bytes("".join(f"{word}\n" for word in vocab.words).encode())
     assert load_vocab(Path()).words == vocab.words
 

@@ -1,0 +1,40 @@
+"""From tokenised texts to the vocabulary of a run: words, or pieces of words."""
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls import ConfigError
+from rnncls.config.sections import TextSection
+from rnncls.text.subwords import learn_subwords
+from rnncls.text.tokenizer import TokenizedTexts
+from rnncls.text.vocab import Vocab, build_vocab
+
+Ints = npt.NDArray[np.int64]
+
+
+def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vocab:
+    """Return the vocabulary of selected rows.
+
+    Args:
+        texts: The texts of a file.
+        rows: The numbers of the rows whose words count.
+        section: Gives `tokenizer`, `subwords`, `min_freq` and `max_vocab`.
+
+    Raises:
+        ConfigError: The package that learns subwords is not installed, or subwords are
+            to have the vectors of words.
+    """
+    counts = texts.counts(rows)  # [K]
+    if section.tokenizer == "subwords":
+        if section.vectors is not None:
+            raise ConfigError(
+                "text.vectors are for words: set it to null, or text.tokenizer to words"
+            )
+        size, max_tokens = section.subwords, section.max_tokens
+        return learn_subwords(texts.words, counts, size=size, max_tokens=max_tokens)
+    return build_vocab(
+        texts.words,
+        counts,
+        min_freq=section.min_freq,
+        max_vocab=section.max_vocab,
+    )
