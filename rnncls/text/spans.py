@@ -23,6 +23,7 @@ from rnncls.text.tokenizer import (
     UNK,
     Settings,
     basic_english_rules,
+    build_splitter,
     choose_cleaners,
 )
 from rnncls.text.traced_text import (
@@ -45,6 +46,8 @@ _RULES: dict[Callable[[str], str], Sequence[Rule]] = {
     replace_digits: DIGIT_RULES,
 }
 _BYTES = frozenset(BYTES)
+_SHORT, _CHARACTERS_A_TOKEN = 20_000, 20
+"""A text of fewer characters is traced to its end."""
 _find_graphemes = regex.compile(r"\X").findall
 
 
@@ -64,7 +67,8 @@ def locate_tokens(
         section: The tokenizer's options.
     """
     settings = Settings.of(section)
-    traced = _trace(text, settings)
+    read = _cut_unread(text, tokens, settings)
+    traced = _trace(read, settings)
     if list(tokens) == [UNK] and UNK not in traced.text:
         return [Span(0, 0)]
     tokenizer = settings.tokenizer.split()[0]
@@ -74,7 +78,26 @@ def locate_tokens(
         marks_words = tokenizer == "characters"
         slices = _find_tokens(traced.text, tokens, marks_words=marks_words)
     spans = [_find_origin(traced, start, end) for start, end in slices]
-    return _complete_graphemes(text, _separate(spans))
+    return _complete_graphemes(read, _separate(spans))
+
+
+def _cut_unread(text: str, tokens: Sequence[str], settings: Settings) -> str:
+    """Return the start of a long text, of which `max_tokens` leaves most unread.
+
+    To trace each character of ten megabytes takes minutes.
+    """
+    split = build_splitter(settings)
+    size = max(_SHORT, _CHARACTERS_A_TOKEN * len(tokens))
+    while size < len(text):
+        start = text[:size]
+        found = split(start)
+        has_all = list(tokens) == found[: len(tokens)]
+        if settings.tokenizer.startswith("subwords"):  # a word has a piece or more
+            has_all = True
+        if has_all and len(found) > len(tokens):
+            return start
+        size *= 2
+    return text
 
 
 def _trace(text: str, settings: Settings) -> TracedText:

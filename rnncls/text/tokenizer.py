@@ -257,7 +257,7 @@ def _count_cores() -> int:
 
 @cache
 def _build_tokenizer(settings: Settings) -> Tokenizer:
-    split = _build_splitter(settings)
+    split = build_splitter(settings)
 
     def tokenize(text: str) -> list[str]:
         return split(text)[: settings.max_tokens] or [UNK]
@@ -266,7 +266,7 @@ def _build_tokenizer(settings: Settings) -> Tokenizer:
 
 
 @cache
-def _build_splitter(settings: Settings) -> Callable[[str], list[str]]:
+def build_splitter(settings: Settings) -> Callable[[str], list[str]]:
     """Return a function from a text to all its tokens, perhaps none."""
     split = _find_splitter(settings.tokenizer)
     cleaners = choose_cleaners(settings)
@@ -323,7 +323,7 @@ def _find_splitter(name: str) -> Callable[[str], list[str]]:
 
 
 def _tokenize(texts: list[str], settings: Settings) -> TokenizedTexts:
-    split = _build_splitter(settings)
+    split = build_splitter(settings)
     max_tokens = settings.max_tokens
     numbers = number_by_appearance()
     word_ids, lengths, num_all = array("i"), array("q"), array("q")

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import TextSection
+from rnncls.text import spans as spans_module
 from rnncls.text.cleaning import clean_text
 from rnncls.text.markup import remove_markup
 from rnncls.text.spans import locate_tokens
 from rnncls.text.subwords import SubwordVocab, learn_subwords
-from rnncls.text.tokenizer import UNK, build_tokenizer
-from rnncls.text.traced_text import Span
+from rnncls.text.tokenizer import UNK, Settings, build_tokenizer
+from rnncls.text.traced_text import Span, TracedText
 from rnncls.text.unicode_words import WORD_START, normalize
 
 PARTS = [
@@ -260,3 +261,24 @@ def group_by_span(pairs: list[tuple[str, str]]) -> list[tuple[str, list[str]]]:
         elif token not in {WORD_START, UNK}:
             groups[-1][1].append(token)
     return groups
+
+
+@pytest.mark.parametrize("tokenizer", ["basic_english", "whitespace", "words"])
+def test_of_a_long_text_only_the_start_that_is_read_is_traced(
+    tokenizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"tokenizer": tokenizer, "clean": "html", "max_tokens": 8}
+    section = TextSection.model_validate(values)
+    text = "Once <b> again </b> " * 50_000 + "<i>"
+    tokens = build_tokenizer(section)(text)
+    expected = locate_tokens(text[:200], tokens, section)
+    traced: list[int] = []
+    trace = spans_module._trace
+
+    def trace_and_note(start: str, settings: Settings) -> TracedText:
+        traced.append(len(start))
+        return trace(start, settings)
+
+    monkeypatch.setattr(spans_module, "_trace", trace_and_note)
+    assert locate_tokens(text, tokens, section) == expected
+    assert traced == [20_000]
