@@ -62,6 +62,10 @@ def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
                 f"{option}: {path} is the same file as {source}, which is read: choose"
                 " another name"
             )
+    if _is_stdin(path):
+        raise ConfigError(
+            f"{option}: {path} is the file that stdin reads: choose another name"
+        )
     run_path = find_owner(path.resolve())
     if run_path is not None:
         raise ConfigError(
@@ -111,3 +115,11 @@ def _is_same_file(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return path.resolve() == other.resolve()
+
+
+def _is_stdin(path: Path) -> bool:
+    """Return whether stdin is redirected from this file."""
+    try:
+        return path.exists() and os.path.samestat(path.stat(), os.fstat(0))
+    except OSError:  # stdin is closed
+        return False

@@ -725,3 +725,19 @@ def test_a_run_is_loaded_from_python() -> None:
     (prediction,) = predictor.predict("rovers meet oslo")
     assert prediction.label == "sport"
     assert [each.label for each in rnncls.load().predict(TITLES)] == LABELS
+
+
+def test_the_file_that_stdin_reads_is_not_replaced() -> None:
+    path = Path("piped.txt")
+    path.write_text("rovers meet oslo\n")
+    with path.open() as stdin:
+        done = subprocess.run(
+            [sys.executable, "-m", "rnncls", "predict", "-", "--output", "piped.txt"],
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "piped.txt is the file that stdin reads" in done.stderr
+    assert path.read_text() == "rovers meet oslo\n"
