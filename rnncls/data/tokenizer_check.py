@@ -13,7 +13,7 @@ import numpy as np
 from rnncls.config.sections import TextSection
 from rnncls.data.splits import Ints
 from rnncls.text.tokenizer import TokenizedTexts
-from rnncls.text.unicode_words import count_letters, has_glued_sign
+from rnncls.text.unicode_words import has_glued_sign, measure_spaceless_share
 from rnncls.text.vocab import UNK_ID, Vocab
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def measure_tokens(texts: TokenizedTexts, rows: Ints, vocab: Vocab) -> TokenStat
     return TokenStats(
         float(np.median(texts.lengths[rows])),
         float(np.median(_count_characters(texts)[rows])),
-        _measure_spaceless_share(words, counts),
+        measure_spaceless_share(words, counts.tolist()),
         float(counts[is_unknown].sum() / num_tokens),
         float(counts[is_unknown & is_glued].sum() / num_tokens),
         len(rows),
@@ -125,16 +125,6 @@ def _count_characters(texts: TokenizedTexts) -> Ints:
     starts = np.cumsum(texts.lengths) - texts.lengths
     num_characters: Ints = np.add.reduceat(token_lengths, starts)
     return num_characters
-
-
-def _measure_spaceless_share(words: list[str], counts: Ints) -> float:
-    """Return the share of the letters of words whose script has no spaces."""
-    num_letters = num_spaceless = 0
-    for word, count in zip(words, counts.tolist(), strict=True):
-        letters, spaceless = count_letters(word)
-        num_letters += count * letters
-        num_spaceless += count * spaceless
-    return num_spaceless / max(num_letters, 1)
 
 
 def describe_misfit(stats: TokenStats, section: TextSection, name: str) -> str | None:

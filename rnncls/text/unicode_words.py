@@ -11,6 +11,7 @@ Emoji are whole, with their skin tone, and so are flags and sequences with joine
 `CHARACTER_PATTERN`.
 """
 
+import itertools
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -190,27 +191,30 @@ def normalize(text: str, *, nfkc: bool, lowercase: bool) -> str:
 
 def measure_hangul_share(texts: Iterable[str]) -> float:
     """Return the share of the letters that are Korean."""
-    num_letters = num_hangul = 0
-    for text in texts:
-        num_letters += len(_find_letters(text))
-        num_hangul += 0 if text.isascii() else len(_find_hangul(text))
-    return num_hangul / max(num_letters, 1)
+    return _measure_share(_find_hangul, texts, itertools.repeat(1))
 
 
-def measure_spaceless_share(texts: Iterable[str]) -> float:
-    """Return the share of the letters whose script is written without spaces."""
-    num_letters = num_spaceless = 0
-    for text in texts:
-        letters, spaceless = count_letters(text)
-        num_letters += letters
-        num_spaceless += spaceless
-    return num_spaceless / max(num_letters, 1)
+def measure_spaceless_share(
+    texts: Iterable[str], counts: Iterable[int] | None = None
+) -> float:
+    """Return the share of the letters whose script is written without spaces.
+
+    Args:
+        texts: The texts.
+        counts: How often each text counts; None: once.
+    """
+    return _measure_share(_find_spaceless, texts, counts or itertools.repeat(1))
 
 
-def count_letters(text: str) -> tuple[int, int]:
-    """Return the number of letters, and of those of scripts without spaces."""
-    num_letters = len(_find_letters(text))
-    return num_letters, 0 if text.isascii() else len(_find_spaceless(text))
+def _measure_share(
+    find: Callable[[str], list[str]], texts: Iterable[str], counts: Iterable[int]
+) -> float:
+    num_letters = num_found = 0
+    for text, count in zip(texts, counts, strict=False):
+        num_letters += count * len(_find_letters(text))
+        if not text.isascii():
+            num_found += count * len(find(text))
+    return num_found / max(num_letters, 1)
 
 
 def has_glued_sign(token: str) -> bool:
