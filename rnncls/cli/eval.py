@@ -200,8 +200,8 @@ def print_result(result: "EvaluationResult") -> None:
 
 def explain_no_calibration(run_path: Path) -> str:
     """Return why a run has no temperature of its own; empty if it may have one."""
+    from rnncls.runs.companions import load_run_config
     from rnncls.runs.folder import RunFolder
-    from rnncls.runs.weights import load_run_config
 
     if not RunFolder(run_path).summary.exists():
         return "the training has not finished"

@@ -5,6 +5,7 @@ Modules that other rooms use:
     folder         every file name of a run, the lock, the newest run
     manifest       the checksums of the files that belong to the weights
     classifier     `Classifier`: a network with all that it needs to read a text
+    portable       `PortableClassifier`: the same as NumPy arrays, without torch
     run            `Run`: a classifier, its config and its folder; load and save
     pretrained     the language model that a classifier starts from
     data_check     check that a run was not trained on held-out rows

@@ -7,8 +7,9 @@ import torch
 
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import ModelSection, TextSection
+from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
-from rnncls.runs.weights import load_run_config, load_verified
+from rnncls.runs.weights import load_verified
 from rnncls.text.tokenizer import Settings
 from rnncls.text.vocab import Vocab
 

@@ -12,15 +12,10 @@ from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.runs.classifier import Classifier
+from rnncls.runs.companions import load_labels, load_vocab
 from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
-from rnncls.runs.weights import (
-    load_labels,
-    load_verified,
-    load_vocab,
-    load_weights,
-    pop_temperature,
-)
+from rnncls.runs.weights import load_verified, load_weights, pop_temperature
 from rnncls.text.tokenizer_json import dump_tokenizer
 from rnncls.text.vocab import Vocab
 

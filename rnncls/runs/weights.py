@@ -1,4 +1,4 @@
-"""The files of a run, read and verified one by one: weights, words, labels."""
+"""The weights of a run as torch tensors, read and verified."""
 
 import math
 from collections.abc import Mapping
@@ -7,14 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from rnncls import ConfigError, RunError
-from rnncls.config.loading import load_config
-from rnncls.config.sections import Config, TextSection
-from rnncls.machine.files import read_bytes, read_json
+from rnncls import RunError
+from rnncls.config.sections import Config
 from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.runs.companions import load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
-from rnncls.text.tokenizer_json import parse_subwords
 from rnncls.text.vocab import Vocab
 
 TEMPERATURE = "temperature"
@@ -54,68 +52,7 @@ def load_verified(
     tensors, metadata = load_tensors(path / file)
     Manifest.from_metadata(metadata).verify(path, file, COMPANIONS[file])
     config = load_run_config(path)
-    return tensors, config, _read_vocab(path, config.text)
-
-
-def load_run_config(path: Path) -> Config:
-    """Load the config of a run folder.
-
-    Raises:
-        RunError: The file is missing, or this version of rnncls rejects it.
-    """
-    try:
-        return load_config(RunFolder(path).config)
-    except ConfigError as error:
-        raise RunError(
-            f"{path}: cannot be used with this version of rnncls: {error}"
-        ) from error
-
-
-def load_vocab(path: Path) -> Vocab:
-    """Load the words of a run folder.
-
-    Raises:
-        RunError: The file is missing or damaged.
-    """
-    return _read_vocab(path, load_run_config(path).text)
-
-
-def _read_vocab(path: Path, section: TextSection) -> Vocab:
-    """Return the words of a run folder, or the pieces of `text.tokenizer: subwords`.
-
-    Raises:
-        RunError: A file is missing or damaged.
-    """
-    folder = RunFolder(path)
-    data = read_bytes(folder.vocab)
-    try:
-        words = data.decode().removesuffix("\n").split("\n")
-        if section.tokenizer == "subwords":
-            return parse_subwords(read_bytes(folder.tokenizer).decode(), words)
-        return Vocab(words)
-    except ValueError as error:
-        raise RunError(
-            f"{path}: cannot be used with this version of rnncls: {error}"
-        ) from error
-
-
-def load_labels(path: Path) -> list[str]:
-    """Load the classes of a run folder, in the order of the logits.
-
-    Raises:
-        RunError: The file is missing or damaged.
-    """
-    file = RunFolder(path).labels
-    labels = read_json(file).get("labels")
-    if (
-        not isinstance(labels, list)
-        or not labels
-        or not all(isinstance(label, str) for label in labels)
-    ):
-        raise RunError(f"{file}: damaged: expected a list of class names")
-    if len(set(labels)) < len(labels):
-        raise RunError(f"{file}: damaged: a class appears twice")
-    return labels
+    return tensors, config, read_vocab(path, config.text)
 
 
 def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:

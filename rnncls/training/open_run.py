@@ -10,9 +10,9 @@ from rnncls import ConfigError, RunError
 from rnncls.config.yaml_format import dump_settings
 from rnncls.machine.files import write_atomic
 from rnncls.machine.processes import ProcessGroup, torchrun_id
+from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import MODEL, STATE, RunFolder, lock_run
 from rnncls.runs.run import change_config, create_run
-from rnncls.runs.weights import load_run_config
 from rnncls.training.resume import check_config, restore_trainer
 from rnncls.training.saved_state import SavedState, load_saved_state, save_state
 from rnncls.training.trainer import Trainer

@@ -14,9 +14,9 @@ from rnncls.machine.files import write_json
 from rnncls.machine.processes import SINGLE
 from rnncls.machine.threads import start_workers
 from rnncls.nn.language_model import LanguageModel
+from rnncls.runs.companions import load_vocab
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder
 from rnncls.runs.pretrained import choose_cleaning
-from rnncls.runs.weights import load_vocab
 from rnncls.training.initialization import copy_vectors, explain_sizes, prepare_torch
 from rnncls.training.language_modeling import LanguageModelTask
 from rnncls.training.open_run import open_run

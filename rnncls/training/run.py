@@ -21,9 +21,9 @@ from rnncls.data.datasets import columns_of, find_test_file
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.data.readers import find_texts
 from rnncls.machine.processes import init_process_group
+from rnncls.runs.companions import load_vocab
 from rnncls.runs.data_check import check_not_trained_on
 from rnncls.runs.pretrained import Pretrained, choose_cleaning, load_pretrained
-from rnncls.runs.weights import load_vocab
 from rnncls.text.display import list_names
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab

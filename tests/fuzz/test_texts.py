@@ -19,7 +19,7 @@ from rnncls.inference.predictor import Prediction, Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.prediction_output import prediction_line, save_predictions
 from rnncls.runs.classifier import Classifier
-from rnncls.runs.weights import load_vocab
+from rnncls.runs.companions import load_vocab
 from rnncls.text.cleaning import clean_text
 from rnncls.text.tokenizer import (
     build_tokenizer,

@@ -11,9 +11,10 @@ from rnncls import ConfigError, RunError, load
 from rnncls.config.sections import Config
 from rnncls.data.inspection import inspect_data
 from rnncls.data.loading import load_training_data
+from rnncls.runs.companions import load_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.run import load_run
-from rnncls.runs.weights import load_verified, load_vocab
+from rnncls.runs.weights import load_verified
 from rnncls.text.subwords import SubwordVocab
 from rnncls.training.run import train
 

@@ -8,12 +8,8 @@ import torch
 
 from rnncls import RunError
 from rnncls.nn.classifier import TextClassifier
-from rnncls.runs.weights import (
-    load_vocab,
-    load_weights,
-    pop_temperature,
-    save_temperature,
-)
+from rnncls.runs.companions import load_vocab
+from rnncls.runs.weights import load_weights, pop_temperature, save_temperature
 
 
 def test_weights_of_another_shape_name_file_and_tensor(model: TextClassifier) -> None:

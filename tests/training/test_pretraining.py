@@ -17,12 +17,12 @@ from rnncls.machine import signals
 from rnncls.machine.signals import StopRequest
 from rnncls.machine.tensors import load_tensors
 from rnncls.nn.language_model import LanguageModel
+from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import LANGUAGE_MODEL, RunFolder, find_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.pretrained import load_pretrained
 from rnncls.runs.run import load_run
 from rnncls.runs.unfinished import find_unfinished
-from rnncls.runs.weights import load_run_config
 from rnncls.text.batching import Batch, assemble
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import build_language_model_trainer, pretrain
