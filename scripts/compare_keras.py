@@ -28,7 +28,9 @@ import numpy.typing as npt
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
 from rnncls.data.loading import TrainingData, load_training_data
-from rnncls.text.batching import EncodedTexts, assemble, plan_epoch
+from rnncls.text.batch_plans import plan_epoch
+from rnncls.text.batching import assemble
+from rnncls.text.encoded_texts import EncodedTexts
 
 SIDES = ("rnncls", "keras_shuffled", "keras_bucketed")
 WARM_UP_STEPS = 60

@@ -68,7 +68,11 @@ MODULES = {
         "rnncls/training/network_optimizer.py",
         "rnncls/training/row_optimizer.py",
     ],
-    "batching": ["rnncls/text/batching.py"],
+    "batching": [
+        "rnncls/text/batching.py",
+        "rnncls/text/batch_plans.py",
+        "rnncls/text/encoded_texts.py",
+    ],
     "recurrent layers": [
         "rnncls/nn/kernels.py",
         "rnncls/nn/encoder.py",
@@ -96,7 +100,8 @@ MODULES = {
     ],
 }
 TESTS = [
-    *("tests/nn", "tests/text/test_batching.py", "tests/training", "tests/runs"),
+    *("tests/nn", "tests/text/test_batching.py", "tests/text/test_batch_plans.py"),
+    *("tests/text/test_encoded_texts.py", "tests/training", "tests/runs"),
     *("tests/evaluation", "tests/integration/test_resume.py"),
     *("tests/integration/test_damage.py", "tests/integration/test_train_predict.py"),
 ]

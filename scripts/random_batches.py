@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.config.loading import load_config
-from rnncls.text.batching import plan_epoch
+from rnncls.text.batch_plans import plan_epoch
 from rnncls.training import epochs
 from rnncls.training.run import train
 

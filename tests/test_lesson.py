@@ -32,7 +32,7 @@ from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.nn.classifier import TextClassifier
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 from tests.builders import write_ag_news
 from tests.conftest import toy_yaml
 

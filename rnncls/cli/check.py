@@ -21,7 +21,7 @@ from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.runs.run import Run
-    from rnncls.text.batching import EncodedTexts
+    from rnncls.text.encoded_texts import EncodedTexts
 
 
 def check_command(
@@ -55,7 +55,7 @@ def check_command(
             describe_checks,
         )
         from rnncls.reporting.insight_tables import check_table, print_sentence
-        from rnncls.text.batching import evenly_spaced
+        from rnncls.text.batch_plans import evenly_spaced
 
     loaded, texts, source = open_texts(
         choose_run(run_folder, run), split, input_, use_cache=not no_cache
@@ -98,7 +98,7 @@ def open_texts(
         RnnclsError: The run or the texts are invalid, or there are no texts.
     """
     from rnncls.runs.run import load_run
-    from rnncls.text.batching import encode_texts
+    from rnncls.text.encoded_texts import encode_texts
     from rnncls.text.tokenizer import tokenize_texts
 
     if input_ is None:

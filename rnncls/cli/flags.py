@@ -45,7 +45,7 @@ def flags_command(
             flag_table,
             print_sentence,
         )
-        from rnncls.text.batching import evenly_spaced
+        from rnncls.text.batch_plans import evenly_spaced
 
     loaded, rows, origin = load_run_and_split(
         choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache

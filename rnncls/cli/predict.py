@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rnncls.cli.predict_input import InputRows
     from rnncls.config.sections import DataSection
     from rnncls.data.rows import Columns
-    from rnncls.inference.predictor import Prediction
+    from rnncls.inference.prediction import Prediction
     from rnncls.reporting.prediction_output import KeptColumns
 
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}

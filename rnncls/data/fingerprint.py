@@ -7,7 +7,7 @@ from rnncls.data.datasets import LabelledTexts
 from rnncls.data.sources import Sources, split_seed
 from rnncls.data.splits import split_test_rows
 from rnncls.machine.files import sha256_of
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 
 

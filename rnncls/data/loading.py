@@ -32,7 +32,7 @@ from rnncls.data.unknown_labels import (
     describe_unknown_labels,
     find_unknown_labels,
 )
-from rnncls.text.batching import EncodedTexts, encode_texts
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import join_texts
 from rnncls.text.vocab import Vocab
 from rnncls.text.vocab_collection import collect_vocab

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import UNK_ID
 
 NUM_SLICES = 5

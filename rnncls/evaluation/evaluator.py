@@ -15,7 +15,9 @@ from rnncls.evaluation.metrics import count_confusion
 from rnncls.machine.processes import SINGLE, ProcessGroup
 from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier
-from rnncls.text.batching import EncodedTexts, assemble, plan_in_order_of_length
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.batching import assemble
+from rnncls.text.encoded_texts import EncodedTexts
 
 BATCH_SIZE = 128
 """Texts in one forward pass. It changes the speed, not the result."""

@@ -4,94 +4,35 @@ Shapes: N texts, C classes.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, tee
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError, DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
+from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.machine.device import resolve_run_device
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
-from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
-from rnncls.text.batching import EncodedTexts, encode_pieces
+from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import (
     TEXTS_A_PIECE,
-    UNK,
     TokenizedTexts,
     join_texts,
     rebatch,
     tokenize_stream,
     tokenize_texts,
 )
-from rnncls.text.traced_text import Span
-from rnncls.text.vocab import UNK_ID
 
 PIECES_A_WINDOW = 4
 """Pieces of 4,096 texts in one window. The texts of a larger window are more similar in
 length, but its results come later."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The prediction for one text.
-
-    Attributes:
-        text: The text.
-        probs: Label → probability, in the order of the run's labels; they sum to 1.
-        attention: Each token and its attention weight; None if not requested.
-        min_confidence: Below this probability there is no answer.
-        num_tokens: The number of tokens that the model read; None if not counted.
-        num_unknown: How many of these the vocabulary lacks.
-        num_cut: How many further tokens were cut off, because of `max_tokens`.
-        attention_spans: Where each token of `attention` is in the text.
-    """
-
-    text: str
-    probs: dict[str, float]
-    attention: list[tuple[str, float]] | None = None
-    min_confidence: float = 0.0
-    num_tokens: int | None = None
-    num_unknown: int | None = None
-    num_cut: int | None = None
-    attention_spans: list[Span] | None = None
-
-    @property
-    def label(self) -> str:
-        """The most probable label."""
-        return decide_label(self.probs)
-
-    @property
-    def prob(self) -> float:
-        """The probability of the most probable label."""
-        return self.probs[self.label]
-
-    @property
-    def answer(self) -> str | None:
-        """The most probable label; None if less probable than `min_confidence`.
-
-        With a `min_confidence`, a text without a known word has no answer either.
-        """
-        if self.min_confidence and self.has_no_known_word:
-            return None
-        return self.label if self.prob >= self.min_confidence else None
-
-    @property
-    def has_no_known_word(self) -> bool:
-        """Whether no token of the text is in the vocabulary."""
-        return self.num_tokens is not None and self.num_tokens == self.num_unknown
-
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """Return the `k` most probable labels with their probabilities, sorted."""
-        return sorted(self.probs.items(), key=lambda item: -item[1])[:k]
 
 
 class Predictor:
@@ -205,12 +146,12 @@ class Predictor:
         """Return the probabilities and the token counts of the texts, side by side.
 
         Returns:
-            [N, C + 3] float32 on the CPU; the counts are those of `_count_tokens`.
+            [N, C + 3] float32 on the CPU; the counts are those of `count_tokens`.
         """
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
             probs = compute_logits(self.model, encoded).softmax(dim=1)  # [N, C]
-        counts = _count_tokens(tokenized, encoded)  # [N, 3]
+        counts = count_tokens(tokenized, encoded)  # [N, 3]
         return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
 
     def _label(self, texts: list[str], rows: torch.Tensor) -> list[Prediction]:
@@ -282,31 +223,3 @@ def load_predictor(
     loaded = load_run(find_run(path))
     own_device = resolve_run_device(device, loaded.config.device)
     return Predictor(loaded.classifier, own_device, min_confidence=min_confidence)
-
-
-def _count_tokens(
-    tokenized: TokenizedTexts, encoded: EncodedTexts
-) -> npt.NDArray[np.int64]:
-    """Return how many tokens of each text were read, are unknown, and were cut off.
-
-    The `<unk>` that replaces a text without tokens is not counted.
-
-    Returns:
-        [N, 3] int64.
-    """
-    num_texts = len(encoded)
-    if num_texts == 0:
-        return np.zeros((0, 3), np.int64)
-    lengths, starts = encoded.lengths, encoded.starts
-    is_unknown = encoded.token_ids == UNK_ID  # [M]
-    num_unknown = np.add.reduceat(is_unknown, starts, dtype=np.int64)  # [N]
-    num_cut = tokenized.num_cut
-    if num_cut is None:
-        num_cut = np.zeros(num_texts, np.int64)
-    counts = np.stack([lengths, num_unknown, num_cut], axis=1)  # [N, 3]
-    if UNK in tokenized.words:
-        unk = tokenized.words.index(UNK)
-        first_words = tokenized.word_ids[starts]  # [N]
-        stands_for_nothing = (first_words == unk) & (lengths == 1)  # [N]
-        counts[stands_for_nothing, :2] = 0
-    return counts

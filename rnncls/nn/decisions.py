@@ -1,22 +1,24 @@
 """From logits to probabilities and to the predicted class.
 
 All rooms call these functions, so that another kind of task has to change only
-this module.
+this module. It does not import torch.
 
 Shapes: C classes; any number of leading dimensions.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
-def to_probs(logits: torch.Tensor) -> torch.Tensor:
+def to_probs(logits: "torch.Tensor") -> "torch.Tensor":
     """Return the probability of each class. [..., C] -> [..., C], of the same dtype."""
     return logits.softmax(dim=-1)
 
 
-def decide(logits: torch.Tensor) -> torch.Tensor:
+def decide(logits: "torch.Tensor") -> "torch.Tensor":
     """Return the index of the most probable class. [..., C] -> [...] int64."""
     return logits.argmax(dim=-1)
 

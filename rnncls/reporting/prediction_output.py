@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnncls import DataError
-from rnncls.inference.predictor import Prediction
+from rnncls.inference.prediction import Prediction
 
 _ROWS_PER_WRITE = 8192
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -3,5 +3,5 @@
 May import: `config`, `machine`.
 
 Other rooms use: `tokenizer`, `incremental`, `spans`, `vocab`, `vectors`,
-`vector_package`, `batching`.
+`vector_package`, `encoded_texts`, `batch_plans`, `batching`.
 """

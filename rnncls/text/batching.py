@@ -1,8 +1,4 @@
-"""Encoded texts, and batches of texts of (nearly) equal length.
-
-The plan of an epoch shuffles the rows, sorts them by length (stably), cuts them into
-batches and shuffles the batches. Nearly every batch then has texts of one length and
-needs no padding.
+"""Batches of encoded texts as tensors, and their division among threads and processes.
 
 Shapes: N texts, M tokens in all of them, B texts in a batch, T tokens in its longest
 text, V words, R distinct words in a batch.
@@ -17,52 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.config.sections import TextSection
-from rnncls.text.tokenizer import TokenizedTexts, build_tokenizer
-from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab
+from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.vocab import PAD_ID, UNK_ID
 
 MIN_TEXTS_PER_THREAD = 16
 """Texts from which a further thread is worth it: matrices of fewer rows are slow."""
-
-
-@dataclass(frozen=True)
-class EncodedTexts:
-    """N texts as slices of one flat array of token ids.
-
-    Attributes:
-        token_ids: [M] int32, in 0..V-1.
-        lengths: [N] int64, tokens in each text, at least 1.
-        starts: [N] int64, where each text begins in `token_ids`.
-    """
-
-    token_ids: npt.NDArray[np.int32]
-    lengths: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.lengths)
-
-    def select(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
-        """Return the texts with these row numbers, in this order.
-
-        The token ids are shared, not copied.
-        """
-        return EncodedTexts(self.token_ids, self.lengths[rows], self.starts[rows])
-
-    def flat_tokens(self) -> npt.NDArray[np.int32]:
-        """Return the token ids of all texts, one text after the other.
-
-        Unlike `token_ids`, this has no tokens of texts that `select` left out.
-
-        Returns:
-            [sum of `lengths`] int32.
-        """
-        ends = np.cumsum(self.lengths)
-        offsets = self.starts - (ends - self.lengths)  # [N]
-        indices = np.arange(self.lengths.sum()) + np.repeat(offsets, self.lengths)
-        flat: npt.NDArray[np.int32] = self.token_ids[indices]
-        return flat
 
 
 @dataclass(frozen=True)
@@ -117,71 +72,6 @@ class Batch:
             self.rows,
             self.device_rows.to(device),
         )
-
-
-def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return the texts as token ids of a vocabulary, subwords divided into pieces."""
-    return encode_pieces(vocab.divide(texts), vocab)
-
-
-def encode_pieces(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
-    """Return texts that `vocab.divide` returned as token ids."""
-    starts = np.cumsum(texts.lengths) - texts.lengths
-    token_ids = vocab.encode(texts.words)[texts.word_ids]  # [M]
-    return EncodedTexts(token_ids, texts.lengths, starts)
-
-
-def encode_text(
-    text: str, section: TextSection, vocab: Vocab
-) -> tuple[list[str], EncodedTexts]:
-    """Return the tokens of one text, and the encoded text."""
-    tokens = vocab.divide_tokens(build_tokenizer(section)(text))
-    token_ids = vocab.encode(tokens)  # [M]
-    lengths = np.array([len(tokens)])
-    starts = np.zeros(1, np.int64)
-    return tokens, EncodedTexts(token_ids, lengths, starts)
-
-
-def plan_epoch(
-    lengths: npt.NDArray[np.int64],
-    batch_size: int,
-    seed: int,
-    epoch: int,
-    balanced_labels: npt.NDArray[np.int64] | None = None,
-) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each batch of one epoch.
-
-    The plan is a function of its arguments alone: a run that is resumed in the middle
-    of an epoch makes the same plan.
-
-    Args:
-        lengths: [N] tokens in each text.
-        batch_size: B.
-        seed: The seed of the run.
-        epoch: From 0.
-        balanced_labels: [N] labels whose classes are to occur equally often; None: each
-            row occurs once.
-    """
-    generator = np.random.default_rng((seed, epoch))
-    if balanced_labels is None:
-        shuffled = generator.permutation(len(lengths))
-    else:
-        shuffled = generator.permutation(_sample_balanced(balanced_labels, generator))
-    by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
-    batches = _cut(by_length, batch_size)
-    return [batches[index] for index in generator.permutation(len(batches))]
-
-
-def plan_in_order_of_length(
-    lengths: npt.NDArray[np.int64], batch_size: int
-) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each batch of an evaluation, shortest texts first."""
-    return _cut(np.argsort(lengths, kind="stable"), batch_size)
-
-
-def evenly_spaced(num_rows: int, limit: int) -> npt.NDArray[np.int64]:
-    """Return at most `limit` row numbers, evenly spaced over 0..`num_rows` - 1."""
-    return np.linspace(0, num_rows - 1, min(limit, num_rows)).astype(np.int64)
 
 
 def iter_batches(
@@ -370,28 +260,3 @@ def _find_longest(lengths: npt.NDArray[np.int64]) -> tuple[int, bool]:
     longest = int(lengths.max())
     is_ragged = bool(lengths.min() < longest)
     return longest, is_ragged
-
-
-def _sample_balanced(
-    labels: npt.NDArray[np.int64], generator: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Return N row numbers, equally many of each class but for one.
-
-    No row is repeated before all others of its class have occurred. That leaves less to
-    chance than independent draws.
-    """
-    classes = generator.permutation(np.unique(labels))
-    shares = np.array_split(np.arange(len(labels)), len(classes))
-    sampled = []
-    for label, share in zip(classes, shares, strict=True):
-        class_rows = np.flatnonzero(labels == label)
-        num_rounds = -(-len(share) // len(class_rows))  # rounded up
-        rounds = np.tile(class_rows, (num_rounds, 1))
-        shuffled_rounds = generator.permuted(rounds, axis=1).ravel()
-        sampled.append(shuffled_rounds[: len(share)])
-    return np.concatenate(sampled)
-
-
-def _cut(rows: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
-    starts = range(0, len(rows), batch_size)
-    return [rows[start : start + batch_size] for start in starts]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.text.batching import plan_epoch
+from rnncls.text.batch_plans import plan_epoch
 
 Plan = list[npt.NDArray[np.int64]]
 """The row numbers of each batch."""

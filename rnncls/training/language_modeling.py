@@ -16,7 +16,8 @@ from rnncls.machine.device import resolve_precision
 from rnncls.machine.threads import Workers
 from rnncls.nn.language_model import LanguageModel
 from rnncls.runs.folder import LANGUAGE_MODEL
-from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.batching import Batch, assemble
 from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 
 

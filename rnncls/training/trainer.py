@@ -23,13 +23,7 @@ from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.seeds import generator_of
 from rnncls.machine.threads import Workers
 from rnncls.runs.weights import load_weights
-from rnncls.text.batching import (
-    Batch,
-    batch_iterator,
-    drop_words,
-    shard,
-    unique_words,
-)
+from rnncls.text.batching import Batch, batch_iterator, drop_words, shard, unique_words
 from rnncls.training.divergence import describe_explosion, has_exploded
 from rnncls.training.ema import WeightEMA
 from rnncls.training.epoch_sums import EpochSums

@@ -10,7 +10,7 @@ from rnncls.evaluation.error_slices import (
     most_confident_errors,
     unknown_shares,
 )
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 
 
 def test_slices_are_cut_at_the_quantiles() -> None:

@@ -15,7 +15,8 @@ from rnncls.config.sections import Config
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
-from rnncls.inference.predictor import Prediction, Predictor
+from rnncls.inference.prediction import Prediction
+from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.prediction_output import prediction_line, save_predictions
 from rnncls.runs.classifier import Classifier

@@ -13,7 +13,8 @@ import torch
 from rnncls import ConfigError
 from rnncls.config.loading import parse_config
 from rnncls.evaluation import evaluator
-from rnncls.inference.predictor import Prediction, Predictor
+from rnncls.inference.prediction import Prediction
+from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.vocab import Vocab
@@ -69,37 +70,6 @@ def predictor() -> Predictor:
 
 def probs_of(predictions: list[Prediction]) -> torch.Tensor:
     return torch.tensor([list(prediction.probs.values()) for prediction in predictions])
-
-
-def test_the_label_is_the_most_probable_one() -> None:
-    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).label == "y"
-
-
-def test_the_prob_is_that_of_the_label() -> None:
-    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).prob == 0.5
-
-
-@pytest.mark.parametrize(
-    ("k", "expected"),
-    [
-        (1, [("y", 0.5)]),
-        (2, [("y", 0.5), ("z", 0.3)]),
-        (3, [("y", 0.5), ("z", 0.3), ("x", 0.2)]),
-        (9, [("y", 0.5), ("z", 0.3), ("x", 0.2)]),
-    ],
-)
-def test_top_holds_the_most_probable_labels_first(
-    k: int, expected: list[tuple[str, float]]
-) -> None:
-    assert Prediction("a", {"x": 0.2, "y": 0.5, "z": 0.3}).top(k) == expected
-
-
-def test_equally_probable_labels_keep_the_order_of_the_run() -> None:
-    prediction = Prediction("a", {"x": 0.2, "y": 0.4, "z": 0.4})
-    assert (prediction.label, [label for label, _ in prediction.top(3)]) == (
-        "y",
-        ["y", "z", "x"],
-    )
 
 
 @pytest.mark.parametrize(

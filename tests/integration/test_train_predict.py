@@ -22,7 +22,7 @@ from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import create_run, load_run
 from rnncls.runs.weights import save_model
-from rnncls.text.batching import encode_texts
+from rnncls.text.encoded_texts import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training import recording
 from rnncls.training.classification import build_classifier_trainer

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from rnncls import DataError
-from rnncls.inference.predictor import Prediction
+from rnncls.inference.prediction import Prediction
 from rnncls.reporting.prediction_output import (
     prediction_json,
     prediction_line,

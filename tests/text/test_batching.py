@@ -1,4 +1,4 @@
-"""Encoded texts, the plan of an epoch, batches, and their division among threads."""
+"""Batches, and their division among threads."""
 
 from itertools import chain
 
@@ -7,23 +7,19 @@ import pytest
 import torch
 
 from rnncls.config.sections import TextSection
+from rnncls.text.batch_plans import plan_epoch
 from rnncls.text.batching import (
     MIN_TEXTS_PER_THREAD,
     Batch,
-    EncodedTexts,
     ResidentTexts,
     assemble,
     batch_iterator,
     drop_words,
-    encode_text,
-    encode_texts,
-    evenly_spaced,
     iter_batches,
-    plan_epoch,
-    plan_in_order_of_length,
     shard,
     unique_words,
 )
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import PAD, PAD_ID, UNK_ID, Vocab
 
@@ -35,10 +31,6 @@ def encoded(*texts: str) -> EncodedTexts:
         tokenize_texts(list(texts), TextSection(tokenizer="whitespace", clean=False)),
         VOCAB,
     )
-
-
-def lengths_of(num_texts: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.random.default_rng(0).integers(1, 40, num_texts)
 
 
 def test_a_batch_holds_the_texts_padded_to_the_longest() -> None:
@@ -65,113 +57,6 @@ def test_selected_texts_share_their_tokens() -> None:
     chosen = texts.select(np.array([2, 1]))
     assert chosen.token_ids is texts.token_ids
     assert assemble(chosen, np.array([0, 1])).token_ids.tolist() == [[4, 0], [3, 4]]
-
-
-@pytest.mark.parametrize("num_texts", [1, 7, 8, 1000])
-def test_an_epoch_has_every_row_once(num_texts: int) -> None:
-    plan = plan_epoch(lengths_of(num_texts), 8, seed=0, epoch=0)
-    assert sorted(np.concatenate(plan).tolist()) == list(range(num_texts))
-
-
-def test_all_batches_but_one_are_full() -> None:
-    sizes = sorted(
-        len(rows) for rows in plan_epoch(lengths_of(1003), 8, seed=0, epoch=0)
-    )
-    assert sizes == [3] + [8] * 125
-
-
-def test_padding_stays_under_one_percent_of_the_positions() -> None:
-    lengths = lengths_of(20_000)
-    plan = plan_epoch(lengths, 128, seed=0, epoch=0)
-    positions = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
-    assert 1 - lengths.sum() / positions < 0.01
-
-
-def test_an_epoch_is_planned_the_same_from_the_same_seed() -> None:
-    first, second = (plan_epoch(lengths_of(100), 8, seed=3, epoch=2) for _ in range(2))
-    assert [rows.tolist() for rows in first] == [rows.tolist() for rows in second]
-
-
-@pytest.mark.parametrize(("seed", "epoch"), [(1, 0), (0, 1)])
-def test_another_seed_or_epoch_is_another_order_and_other_neighbours(
-    seed: int, epoch: int
-) -> None:
-    lengths = lengths_of(1000)
-    first = plan_epoch(lengths, 8, seed=0, epoch=0)
-    other = plan_epoch(lengths, 8, seed=seed, epoch=epoch)
-    assert [rows.tolist() for rows in first] != [rows.tolist() for rows in other]
-    assert {frozenset(rows.tolist()) for rows in first}.isdisjoint(
-        {frozenset(rows.tolist()) for rows in other}
-    )
-
-
-UNEQUAL = np.repeat([0, 1, 2], [900, 90, 11])  # labels of 1,001 rows
-
-
-def balanced_epoch(epoch: int = 0) -> list[list[int]]:
-    plan = plan_epoch(
-        lengths_of(1001), 16, seed=3, epoch=epoch, balanced_labels=UNEQUAL
-    )
-    return [rows.tolist() for rows in plan]
-
-
-def test_a_balanced_epoch_has_as_many_rows_of_each_class() -> None:
-    rows = np.concatenate(
-        plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balanced_labels=UNEQUAL)
-    )
-    assert sorted(np.bincount(UNEQUAL[rows])) == [333, 334, 334]
-
-
-def test_a_balanced_epoch_takes_no_row_again_before_all_others_of_its_class() -> None:
-    times = np.bincount(
-        np.concatenate(
-            plan_epoch(lengths_of(1001), 16, seed=3, epoch=0, balanced_labels=UNEQUAL)
-        )
-    )
-    # 333 or 334 of 900 rows; 3 rounds of 90 and some more; 30 rounds of 11 and some
-    # more.
-    for label, fewest in enumerate([0, 3, 30]):
-        assert set(times[label == UNEQUAL]) == {fewest, fewest + 1}
-
-
-def test_a_balanced_epoch_is_a_function_of_the_seed_and_the_epoch() -> None:
-    assert balanced_epoch() == balanced_epoch()
-    assert balanced_epoch() != balanced_epoch(epoch=1)
-
-
-def test_balanced_epochs_take_different_rows_of_a_frequent_class() -> None:
-    first, second = (
-        {row for rows in balanced_epoch(epoch) for row in rows if UNEQUAL[row] == 0}
-        for epoch in (0, 1)
-    )
-    assert {len(first), len(second)} <= {333, 334}  # of 900
-    assert len(first & second) < 200  # about 123 by chance, 333 if always the same
-
-
-def test_a_balanced_epoch_is_batched_by_length_too() -> None:
-    lengths = lengths_of(20_000)
-    plan = plan_epoch(
-        lengths,
-        128,
-        seed=0,
-        epoch=0,
-        balanced_labels=(np.arange(20_000) % 50 == 0).astype(np.int64),
-    )
-    positions = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
-    assert 1 - sum(lengths[rows].sum() for rows in plan) / positions < 0.01
-
-
-def test_batches_come_in_no_order_of_length() -> None:
-    lengths = lengths_of(1000)
-    longest = [
-        int(lengths[rows].max()) for rows in plan_epoch(lengths, 8, seed=0, epoch=0)
-    ]
-    assert longest != sorted(longest)
-
-
-def test_an_evaluation_goes_from_short_to_long_and_keeps_ties_in_order() -> None:
-    plan = plan_in_order_of_length(np.array([3, 1, 3, 2, 1]), 2)
-    assert [rows.tolist() for rows in plan] == [[1, 4], [3, 0], [2]]
 
 
 def test_a_batch_stays_where_it_is_on_its_own_device() -> None:
@@ -315,12 +200,6 @@ def test_a_batch_of_one_length_needs_no_mask() -> None:
     assert assemble(encoded("a b", "b c"), np.array([0, 1])).mask() is None
 
 
-def test_the_flat_tokens_are_those_of_the_selected_texts_in_their_order() -> None:
-    texts = encoded("a b", "c", "b c a")
-    assert texts.flat_tokens().tolist() == texts.token_ids.tolist()
-    assert texts.select(np.array([2, 0])).flat_tokens().tolist() == [3, 4, 2, 2, 3]
-
-
 @pytest.mark.parametrize(
     "num_texts",
     [
@@ -369,24 +248,6 @@ def test_there_is_a_shard_for_each_thread_if_there_are_enough_texts() -> None:
         slice(0, MIN_TEXTS_PER_THREAD, 1),
         slice(MIN_TEXTS_PER_THREAD, 2 * MIN_TEXTS_PER_THREAD, 1),
     ]
-
-
-@pytest.mark.parametrize(
-    ("num_rows", "limit", "rows"),
-    [(10, 4, [0, 3, 6, 9]), (3, 10, [0, 1, 2]), (5, 1, [0])],
-)
-def test_rows_are_evenly_spaced(num_rows: int, limit: int, rows: list[int]) -> None:
-    selected = evenly_spaced(num_rows, limit)
-    assert selected.tolist() == rows
-    assert selected.dtype == np.int64
-
-
-def test_a_single_text_is_encoded_as_a_row_of_its_tokens() -> None:
-    vocab = Vocab(["<pad>", "<unk>", "rain", "in"])
-    tokens, text = encode_text("Rain in Oslo", TextSection(), vocab)
-    assert tokens == ["rain", "in", "oslo"]
-    assert text.token_ids.tolist() == [2, 3, 1]
-    assert (text.lengths.tolist(), text.starts.tolist()) == ([3], [0])
 
 
 def test_batches_of_texts_on_a_device_are_on_that_device() -> None:

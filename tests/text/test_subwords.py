@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
-from rnncls.text.batching import encode_text, encode_texts
+from rnncls.text.encoded_texts import encode_text, encode_texts
 from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.spans import locate_tokens
 from rnncls.text.subwords import BYTES, RESERVED, SubwordVocab, learn_subwords

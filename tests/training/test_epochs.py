@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnncls.text.batching import plan_epoch
+from rnncls.text.batch_plans import plan_epoch
 from rnncls.training.epochs import EpochPlanner
 
 LENGTHS = np.random.default_rng(0).integers(1, 9, 21)

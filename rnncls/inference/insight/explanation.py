@@ -25,7 +25,7 @@ from rnncls.inference.insight.integrated_gradients import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import EncodedTexts, encode_text
+from rnncls.text.encoded_texts import EncodedTexts, encode_text
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span
 from rnncls.text.vocab import UNK_ID

@@ -19,12 +19,9 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.kernels import reorder
 from rnncls.nn.states import compute_reverse_index
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import (
-    Batch,
-    EncodedTexts,
-    assemble,
-    plan_in_order_of_length,
-)
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.batching import Batch, assemble
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 
 ON = 0.5

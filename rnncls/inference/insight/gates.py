@@ -16,7 +16,8 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import Encoder
 from rnncls.nn.unroll import stack_steps, unroll
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import Batch, assemble, encode_text
+from rnncls.text.batching import Batch, assemble
+from rnncls.text.encoded_texts import encode_text
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span
 

@@ -30,7 +30,8 @@ from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import Encoder
 from rnncls.nn.unroll import unroll
-from rnncls.text.batching import Batch, assemble, plan_in_order_of_length
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.batching import Batch, assemble
 
 FLOOR = 0.01
 """Below this share of the gradient norm at distance 0, a token counts as forgotten."""

@@ -19,7 +19,9 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.nn.classifier import TextClassifier
-from rnncls.text.batching import Batch, EncodedTexts, assemble, plan_in_order_of_length
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.batching import Batch, assemble
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import PAD_ID, UNK_ID
 
 LIMIT = 1e-4

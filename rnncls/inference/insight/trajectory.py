@@ -23,7 +23,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.nn.states import HiddenState
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import EncodedTexts, encode_text
+from rnncls.text.encoded_texts import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span

@@ -25,7 +25,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.run import Run
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 
 NUM_RESAMPLES = 10_000

@@ -26,7 +26,8 @@ from rnncls.reporting.benchmark.speed_ratio import (
 )
 from rnncls.reporting.benchmark.timing import describe_machine, seconds
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import EncodedTexts, encode_texts, plan_in_order_of_length
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import join_texts, tokenize_stream
 from rnncls.training.initialization import build_model
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.reporting.benchmark.timing import peak_memory_mib
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 
 Rows = npt.NDArray[np.int64]
 """The indices of the texts of a batch."""

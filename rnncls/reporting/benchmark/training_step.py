@@ -19,7 +19,9 @@ from rnncls.reporting.benchmark.speed_ratio import (
     compare_pairs,
 )
 from rnncls.reporting.benchmark.timing import seconds
-from rnncls.text.batching import EncodedTexts, assemble, plan_epoch
+from rnncls.text.batch_plans import plan_epoch
+from rnncls.text.batching import assemble
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.trainer import Trainer
 

@@ -9,7 +9,7 @@ from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.flags import Flag, FlagWord, describe_flags, find_flags
 from rnncls.inference.insight.gates import encoder_of
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import encode_texts
+from rnncls.text.encoded_texts import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from tests.inference.insight.test_gates import build
 

@@ -14,7 +14,8 @@ from rnncls.inference.insight.gates import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.kernels import reorder
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import assemble, encode_texts
+from rnncls.text.batching import assemble
+from rnncls.text.encoded_texts import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
 

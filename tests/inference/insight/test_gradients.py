@@ -22,7 +22,8 @@ from rnncls.inference.insight.gradients import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import CELLS, Encoder
 from rnncls.reporting.insight_plots import plot_gradients
-from rnncls.text.batching import Batch, EncodedTexts, assemble
+from rnncls.text.batching import Batch, assemble
+from rnncls.text.encoded_texts import EncodedTexts
 
 TEXTS = [[2, 3, 4, 5, 2], [4, 2], [5, 5, 3], [3]]
 LABELS = torch.tensor([0, 2, 1, 1])

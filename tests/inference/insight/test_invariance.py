@@ -16,7 +16,7 @@ from rnncls.inference.insight.invariance import (
     describe_checks,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 
 LENGTHS = [7, 1, 4, 7, 2, 30, 3]
 NAMES = [

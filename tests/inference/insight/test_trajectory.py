@@ -21,7 +21,7 @@ from rnncls.inference.insight.trajectory import (
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import encode_texts
+from rnncls.text.encoded_texts import encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.traced_text import Span
 from rnncls.text.vocab import Vocab

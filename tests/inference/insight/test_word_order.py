@@ -25,7 +25,7 @@ from rnncls.inference.insight.word_order import (
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.reporting.insight_plots import plot_word_order
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 
 VOCAB = Vocab(["<pad>", "<unk>", "the", "bank", "sues", "club"])

@@ -15,7 +15,7 @@ from rnncls.reporting.benchmark.prediction import (
     spread_evenly,
 )
 from rnncls.runs.classifier import Classifier
-from rnncls.text.batching import EncodedTexts, encode_texts
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.training.initialization import build_model
 

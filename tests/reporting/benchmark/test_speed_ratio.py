@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnncls.reporting.benchmark.speed_ratio import Rows, batch_shapes, compare_pairs
-from rnncls.text.batching import EncodedTexts
+from rnncls.text.encoded_texts import EncodedTexts
 
 LENGTHS = np.array([1, 3, 2, 2])
 TEXTS = EncodedTexts(np.zeros(8, np.int32), LENGTHS, np.array([0, 1, 4, 6]))

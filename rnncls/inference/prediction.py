@@ -1,0 +1,60 @@
+"""The prediction for one text. Does not import torch."""
+
+from dataclasses import dataclass
+
+from rnncls.nn.decisions import decide_label
+from rnncls.text.traced_text import Span
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction for one text.
+
+    Attributes:
+        text: The text.
+        probs: Label → probability, in the order of the run's labels; they sum to 1.
+        attention: Each token and its attention weight; None if not requested.
+        min_confidence: Below this probability there is no answer.
+        num_tokens: The number of tokens that the model read; None if not counted.
+        num_unknown: How many of these the vocabulary lacks.
+        num_cut: How many further tokens were cut off, because of `max_tokens`.
+        attention_spans: Where each token of `attention` is in the text.
+    """
+
+    text: str
+    probs: dict[str, float]
+    attention: list[tuple[str, float]] | None = None
+    min_confidence: float = 0.0
+    num_tokens: int | None = None
+    num_unknown: int | None = None
+    num_cut: int | None = None
+    attention_spans: list[Span] | None = None
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return decide_label(self.probs)
+
+    @property
+    def prob(self) -> float:
+        """The probability of the most probable label."""
+        return self.probs[self.label]
+
+    @property
+    def answer(self) -> str | None:
+        """The most probable label; None if less probable than `min_confidence`.
+
+        With a `min_confidence`, a text without a known word has no answer either.
+        """
+        if self.min_confidence and self.has_no_known_word:
+            return None
+        return self.label if self.prob >= self.min_confidence else None
+
+    @property
+    def has_no_known_word(self) -> bool:
+        """Whether no token of the text is in the vocabulary."""
+        return self.num_tokens is not None and self.num_tokens == self.num_unknown
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """Return the `k` most probable labels with their probabilities, sorted."""
+        return sorted(self.probs.items(), key=lambda item: -item[1])[:k]

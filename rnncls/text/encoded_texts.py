@@ -1,0 +1,104 @@
+"""Encoded texts: token ids in one flat array. Does not import torch.
+
+Shapes: N texts, M tokens in all of them, V words.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.config.sections import TextSection
+from rnncls.text.tokenizer import UNK, TokenizedTexts, build_tokenizer
+from rnncls.text.vocab import UNK_ID, Vocab
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """N texts as slices of one flat array of token ids.
+
+    Attributes:
+        token_ids: [M] int32, in 0..V-1.
+        lengths: [N] int64, tokens in each text, at least 1.
+        starts: [N] int64, where each text begins in `token_ids`.
+    """
+
+    token_ids: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.lengths)
+
+    def select(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
+        """Return the texts with these row numbers, in this order.
+
+        The token ids are shared, not copied.
+        """
+        return EncodedTexts(self.token_ids, self.lengths[rows], self.starts[rows])
+
+    def flat_tokens(self) -> npt.NDArray[np.int32]:
+        """Return the token ids of all texts, one text after the other.
+
+        Unlike `token_ids`, this has no tokens of texts that `select` left out.
+
+        Returns:
+            [sum of `lengths`] int32.
+        """
+        ends = np.cumsum(self.lengths)
+        offsets = self.starts - (ends - self.lengths)  # [N]
+        indices = np.arange(self.lengths.sum()) + np.repeat(offsets, self.lengths)
+        flat: npt.NDArray[np.int32] = self.token_ids[indices]
+        return flat
+
+
+def encode_texts(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
+    """Return the texts as token ids of a vocabulary, subwords divided into pieces."""
+    return encode_pieces(vocab.divide(texts), vocab)
+
+
+def encode_pieces(texts: TokenizedTexts, vocab: Vocab) -> EncodedTexts:
+    """Return texts that `vocab.divide` returned as token ids."""
+    starts = np.cumsum(texts.lengths) - texts.lengths
+    token_ids = vocab.encode(texts.words)[texts.word_ids]  # [M]
+    return EncodedTexts(token_ids, texts.lengths, starts)
+
+
+def encode_text(
+    text: str, section: TextSection, vocab: Vocab
+) -> tuple[list[str], EncodedTexts]:
+    """Return the tokens of one text, and the encoded text."""
+    tokens = vocab.divide_tokens(build_tokenizer(section)(text))
+    token_ids = vocab.encode(tokens)  # [M]
+    lengths = np.array([len(tokens)])
+    starts = np.zeros(1, np.int64)
+    return tokens, EncodedTexts(token_ids, lengths, starts)
+
+
+def count_tokens(
+    tokenized: TokenizedTexts, encoded: EncodedTexts
+) -> npt.NDArray[np.int64]:
+    """Return how many tokens of each text were read, are unknown, and were cut off.
+
+    The `<unk>` that replaces a text without tokens is not counted.
+
+    Returns:
+        [N, 3] int64.
+    """
+    num_texts = len(encoded)
+    if num_texts == 0:
+        return np.zeros((0, 3), np.int64)
+    lengths, starts = encoded.lengths, encoded.starts
+    is_unknown = encoded.token_ids == UNK_ID  # [M]
+    num_unknown = np.add.reduceat(is_unknown, starts, dtype=np.int64)  # [N]
+    num_cut = tokenized.num_cut
+    if num_cut is None:
+        num_cut = np.zeros(num_texts, np.int64)
+    counts = np.stack([lengths, num_unknown, num_cut], axis=1)  # [N, 3]
+    if UNK in tokenized.words:
+        unk = tokenized.words.index(UNK)
+        first_words = tokenized.word_ids[starts]  # [N]
+        stands_for_nothing = (first_words == unk) & (lengths == 1)  # [N]
+        counts[stands_for_nothing, :2] = 0
+    return counts
