@@ -1,13 +1,24 @@
-"""The model card of a run: README.md."""
+"""The model card of a run: README.md.
+
+It begins with metadata in YAML, which Hugging Face shows beside an uploaded run folder:
+https://huggingface.co/docs/hub/model-cards
+"""
 
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from rnncls.config.sections import ModelSection
 
-_TEMPLATE = """# {name}
+_SPLIT_NAMES = {"train", "valid", "validation", "dev"}
+_LICENSE_NOTE = "# license: add the licence of the model, which rnncls does not know\n"
+_TEMPLATE = """---
+{metadata}{license_note}---
+
+# {name}
 
 A text classifier made by rnncls {version}: {network},
 {num_parameters:,} parameters.
@@ -47,7 +58,10 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         path: The run folder.
     """
     data = summary["data"]
+    metadata = build_metadata(model, summary, _escape(path.name))
     text = _TEMPLATE.format(
+        metadata=yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False),
+        license_note=_LICENSE_NOTE,
         name=path.name,
         version=summary["versions"]["rnncls"],
         network=_describe_network(model),
@@ -60,7 +74,71 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         calibration=_describe_calibration(summary["temperature"]),
         path=shlex.quote(str(path)),
     )
-    # A folder's name may hold bytes that are not UTF-8.
+    return _escape(text)
+
+
+def build_metadata(
+    model: ModelSection, summary: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """Return the metadata of the card, as Hugging Face defines it.
+
+    It has no `license`: only the owner of the run knows it.
+
+    Args:
+        model: The network.
+        summary: The summary of the run.
+        name: The name of the model.
+    """
+    task = {"type": "text-classification", "name": "Text classification"}
+    result = {
+        "task": task,
+        "dataset": _describe_dataset(summary["data"]["files"]),
+        "metrics": _list_metrics(summary["valid"]),
+    }
+    tags = ["rnncls", "recurrent-neural-network", model.cell.replace("_", "-")]
+    if model.cell == "none":
+        tags = ["rnncls", "bag-of-words"]
+    return {
+        "library_name": "rnncls",
+        "pipeline_tag": task["type"],
+        "tags": tags,
+        "model-index": [{"name": name, "results": [result]}],
+    }
+
+
+def _describe_dataset(files: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Name the data after the file with the validation rows."""
+    file = files.get("valid", files["train"])
+    path = Path(file["path"])
+    name, identifier = path.name, path.stem
+    if identifier in _SPLIT_NAMES and path.parent.name:
+        name, identifier = f"{path.parent.name}/{name}", path.parent.name
+    return {
+        "name": _escape(name),
+        "type": _escape(identifier),
+        "split": "validation",
+    }
+
+
+def _list_metrics(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    low, high = scores["accuracy_interval"]
+    return [
+        {
+            "type": "accuracy",
+            "value": round(scores["accuracy"], 4),
+            "name": f"Accuracy (95% interval {low:.2%} to {high:.2%})",
+        },
+        {
+            "type": "f1",
+            "value": round(scores["macro_f1"], 4),
+            "name": "Macro-F1",
+            "args": {"average": "macro"},
+        },
+    ]
+
+
+def _escape(text: str) -> str:
+    """Replace what UTF-8 lacks: the name of a file may hold bytes that are no text."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

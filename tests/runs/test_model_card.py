@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rnncls.config.loading import parse_config
 from rnncls.runs.model_card import model_card
@@ -74,4 +75,103 @@ def test_the_model_card_of_a_run_whose_name_is_no_utf8_can_be_written() -> None:
         SUMMARY,
         Path("run \udcff"),
     )
-    assert card.encode().startswith(b"# run \\udcff\n")
+    assert "\n# run \\udcff\n" in card
+    assert read_metadata(card)["model-index"][0]["name"] == "run \\udcff"
+
+
+def read_metadata(card: str) -> dict[str, Any]:
+    """Return the metadata between the first two lines of three dashes."""
+    opening, metadata, _ = card.split("---\n", maxsplit=2)
+    assert opening == ""
+    values: dict[str, Any] = yaml.safe_load(metadata)
+    return values
+
+
+def make_card(model: str = "{}", **summary: Any) -> str:
+    config = parse_config(f"data: {{train: none.csv}}\nmodel: {model}", "test.yaml")
+    return model_card(config.model, {**SUMMARY, **summary}, Path("runs/my: run"))
+
+
+def test_the_metadata_names_the_library_the_task_and_the_cell() -> None:
+    metadata = read_metadata(make_card("{cell: grid_lstm}"))
+    del metadata["model-index"]
+    assert metadata == {
+        "library_name": "rnncls",
+        "pipeline_tag": "text-classification",
+        "tags": ["rnncls", "recurrent-neural-network", "grid-lstm"],
+    }
+
+
+def test_a_bag_of_words_has_no_tag_of_a_recurrent_network() -> None:
+    metadata = read_metadata(make_card("{cell: none}"))
+    assert metadata["tags"] == ["rnncls", "bag-of-words"]
+
+
+def test_the_metadata_has_the_scores_with_their_interval() -> None:
+    (entry,) = read_metadata(make_card())["model-index"]
+    (result,) = entry["results"]
+    assert entry["name"] == "my: run"
+    assert result == {
+        "task": {"type": "text-classification", "name": "Text classification"},
+        "dataset": {"name": "toy.csv", "type": "toy", "split": "validation"},
+        "metrics": [
+            {
+                "type": "accuracy",
+                "value": 0.9124,
+                "name": "Accuracy (95% interval 90.50% to 91.93%)",
+            },
+            {
+                "type": "f1",
+                "value": 0.9013,
+                "name": "Macro-F1",
+                "args": {"average": "macro"},
+            },
+        ],
+    }
+
+
+def test_the_dataset_is_the_file_of_the_validation_rows() -> None:
+    files = {
+        "train": {"path": "a/train.csv", "num_rows": 2},
+        "valid": {"path": "b/täglich #1: \udcff.csv", "num_rows": 2},
+    }
+    data = {**SUMMARY["data"], "files": files}
+    (entry,) = read_metadata(make_card(data=data))["model-index"]
+    assert entry["results"][0]["dataset"]["name"] == "täglich #1: \\udcff.csv"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "identifier"),
+    [
+        ("data/ag_news/train.csv", "ag_news/train.csv", "ag_news"),
+        ("train.csv", "train.csv", "train"),
+    ],
+)
+def test_a_file_that_is_called_train_is_named_by_its_folder(
+    path: str, name: str, identifier: str
+) -> None:
+    data = {**SUMMARY["data"], "files": {"train": {"path": path, "num_rows": 2}}}
+    (entry,) = read_metadata(make_card(data=data))["model-index"]
+    dataset = entry["results"][0]["dataset"]
+    assert (dataset["name"], dataset["type"]) == (name, identifier)
+
+
+def test_no_licence_is_invented() -> None:
+    card = make_card()
+    assert "license" not in read_metadata(card)
+    assert "\n# license: add the licence of the model" in card
+
+
+@pytest.mark.slow
+def test_hugging_face_accepts_the_metadata() -> None:
+    repocard = pytest.importorskip("huggingface_hub.repocard_data")
+    metadata = read_metadata(make_card())
+    (entry,) = metadata["model-index"]
+    data = repocard.ModelCardData(ignore_metadata_errors=False, **metadata)
+    accuracy, macro_f1 = data.eval_results
+    assert data.model_name == entry["name"]
+    assert (accuracy.metric_type, accuracy.metric_value) == ("accuracy", 0.9124)
+    assert (macro_f1.metric_args, macro_f1.dataset_name) == (
+        {"average": "macro"},
+        "toy.csv",
+    )
