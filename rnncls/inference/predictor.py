@@ -4,16 +4,17 @@ Shapes: N texts, C classes.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice, tee
 from pathlib import Path
 
 import torch
 
-from rnncls import ConfigError, DataError, RnnclsError
+from rnncls import DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
+from rnncls.inference.labelling import add_attention, check_attention, label_texts
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
+from rnncls.inference.windows import split_windows, tokenize_windows
 from rnncls.machine.device import resolve_run_device
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
@@ -21,18 +22,7 @@ from rnncls.runs.classifier import Classifier
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
-from rnncls.text.tokenizer import (
-    TEXTS_A_PIECE,
-    TokenizedTexts,
-    join_texts,
-    rebatch,
-    tokenize_stream,
-    tokenize_texts,
-)
-
-PIECES_A_WINDOW = 4
-"""Pieces of 4,096 texts in one window. The texts of a larger window are more similar in
-length, but its results come later."""
+from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
 
 class Predictor:
@@ -57,11 +47,8 @@ class Predictor:
         Raises:
             ConfigError: Attention weights were requested of a model without attention.
         """
-        if attention and not classifier.model.has_attention:
-            raise ConfigError(
-                "the model has no attention weights: train one with --set"
-                " 'model.pooling=[last,max,attention]'"
-            )
+        has_attention = classifier.model.has_attention
+        check_attention(is_requested=attention, has_attention=has_attention)
         self.classifier = classifier
         self.model = classifier.model.to(device)
         self.device = device
@@ -89,7 +76,8 @@ class Predictor:
         Within a window the texts are batched by length; later windows are tokenised in
         the meantime.
         """
-        for texts, tokenized in self._tokenize_windows(chunks):
+        section, vocab = self.classifier.text, self.classifier.vocab
+        for texts, tokenized in tokenize_windows(chunks, section, vocab):
             yield self._predict(texts, tokenized)
 
     def stream_together(
@@ -106,7 +94,7 @@ class Predictor:
         if processes.world_size == 1:
             yield from self.stream(chunks)
             return
-        windows, copies = tee(rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE))
+        windows, copies = tee(split_windows(chunks))
         own_windows = islice(copies, 0, None, processes.world_size)
         own_predictions = self.stream(own_windows)
         for index, texts in enumerate(windows):
@@ -121,26 +109,15 @@ class Predictor:
 
         An error in this process is raised in the main process too.
         """
-        windows = rebatch(chunks, PIECES_A_WINDOW * TEXTS_A_PIECE)
+        windows = split_windows(chunks)
         own_windows = islice(windows, processes.rank, None, processes.world_size)
+        section, vocab = self.classifier.text, self.classifier.vocab
         try:
-            for _, tokenized in self._tokenize_windows(own_windows):
+            for _, tokenized in tokenize_windows(own_windows, section, vocab):
                 processes.send(self._compute_rows(tokenized))
         except RnnclsError as error:
             processes.send_error(error)
             raise
-
-    def _tokenize_windows(
-        self, chunks: Iterable[list[str]]
-    ) -> Iterator[tuple[list[str], TokenizedTexts]]:
-        """Yield the texts of each window together with their tokens."""
-        pieces = tokenize_stream(chunks, self.classifier.text)
-        while window := list(islice(pieces, PIECES_A_WINDOW)):
-            texts: list[str] = []
-            for piece, _ in window:
-                texts.extend(piece)
-            tokenized = join_texts(tokenized for _, tokenized in window)
-            yield texts, self.classifier.vocab.divide(tokenized)
 
     def _compute_rows(self, tokenized: TokenizedTexts) -> torch.Tensor:
         """Return the probabilities and the token counts of the texts, side by side.
@@ -164,16 +141,7 @@ class Predictor:
         labels = self.classifier.label_names
         all_probs = rows[:, : len(labels)].tolist()
         all_counts = rows[:, len(labels) :].long().tolist()
-        return [
-            Prediction(
-                text,
-                dict(zip(labels, probs, strict=True)),
-                None,
-                self.min_confidence,
-                *counts,
-            )
-            for text, probs, counts in zip(texts, all_probs, all_counts, strict=True)
-        ]
+        return label_texts(texts, all_probs, all_counts, labels, self.min_confidence)
 
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         """Return the predictions for texts and their tokens."""
@@ -181,30 +149,10 @@ class Predictor:
         predictions = self._label(texts, probs)
         if not self.attention:
             return predictions
-        token_weights = self._attend(tokenized)
-        return list(map(self._add_attention, predictions, token_weights))
-
-    def _add_attention(
-        self, prediction: Prediction, attention: list[tuple[str, float]]
-    ) -> Prediction:
-        # Imported here: only attention needs the package `regex`.
-        from rnncls.text.spans import locate_tokens
-
-        tokens = [token for token, _ in attention]
-        spans = locate_tokens(prediction.text, tokens, self.classifier.text)
-        return replace(prediction, attention=attention, attention_spans=spans)
-
-    def _attend(self, tokenized: TokenizedTexts) -> list[list[tuple[str, float]]]:
-        """Return each token of each text and its attention weight."""
         encoded = encode_pieces(tokenized, self.classifier.vocab)
-        tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
         with borrow_thread(self.device):
-            weights_of_texts = compute_attention(self.model, encoded)
-        attention = []
-        for weights in weights_of_texts:
-            text_tokens = islice(tokens, len(weights))
-            attention.append(list(zip(text_tokens, weights, strict=True)))
-        return attention
+            weights = compute_attention(self.model, encoded)
+        return add_attention(predictions, tokenized, weights, self.classifier.text)
 
 
 def load_predictor(

@@ -69,6 +69,11 @@ class PortableClassifier:
         """D, 1 or 2."""
         return 2 if self.model.bidirectional else 1
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether one of the poolings is attention."""
+        return self.model.cell != "none" and "attention" in self.model.pooling
+
     def cell(self, layer: int, direction: int) -> CellArrays:
         """Return the weights of one layer and direction of an rnn, lstm or gru.
 
@@ -100,18 +105,48 @@ def load_portable(path: Path) -> PortableClassifier:
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
-    source = RunFolder(path).model
-    weights, metadata = load_arrays(source)
-    Manifest.from_metadata(metadata).verify(path, MODEL, COMPANIONS[MODEL])
+    weights = load_verified_arrays(path)
     config = load_run_config(path)
-    vocab = read_vocab(path, config.text)
+    return build_portable(path, weights, config.text, config.model, config.data)
+
+
+def load_verified_arrays(path: Path) -> dict[str, Array]:
+    """Return the weights of a run; verify them and the files that belong to them.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
+    """
+    weights, metadata = load_arrays(RunFolder(path).model)
+    Manifest.from_metadata(metadata).verify(path, MODEL, COMPANIONS[MODEL])
+    return weights
+
+
+def build_portable(
+    path: Path,
+    weights: dict[str, Array],
+    text: TextSection,
+    model: ModelSection,
+    data: DataSection,
+) -> PortableClassifier:
+    """Return a classifier of a run's weights, and of its words and labels.
+
+    Args:
+        path: The run folder, from which the words and the labels are read.
+        weights: The arrays of the weights file.
+        text: The section of the run's config.
+        model: The section of the run's config.
+        data: The section of the run's config.
+
+    Raises:
+        RunError: A file is missing or damaged, or the weights have other shapes.
+    """
+    source = RunFolder(path).model
+    vocab = read_vocab(path, text)
     labels = load_labels(path)
     temperature = _pop_temperature(weights, source)
-    expected = list_shapes(config.model, len(vocab), len(labels))
+    expected = list_shapes(model, len(vocab), len(labels))
     _check_shapes(weights, expected, source)
-    return PortableClassifier(
-        config.text, config.model, vocab, labels, weights, temperature, config.data
-    )
+    return PortableClassifier(text, model, vocab, labels, weights, temperature, data)
 
 
 def _pop_temperature(weights: dict[str, Array], source: Path) -> float:

@@ -174,7 +174,7 @@ def test_a_stream_answers_all_texts_in_their_order_a_window_at_a_time(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, chunks: list[list[str]]
 ) -> None:
     monkeypatch.setattr("rnncls.text.tokenizer.TEXTS_A_PIECE", 2)
-    monkeypatch.setattr("rnncls.inference.predictor.PIECES_A_WINDOW", 2)
+    monkeypatch.setattr("rnncls.inference.windows.PIECES_A_WINDOW", 2)
     answered = list(predictor.stream(chunks))
     assert [[prediction.text for prediction in window] for window in answered] == [
         TEXTS[:4],
@@ -195,7 +195,7 @@ def test_a_stream_reads_a_window_only_when_it_is_wanted(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rnncls.text.tokenizer.TEXTS_A_PIECE", 1)
-    monkeypatch.setattr("rnncls.inference.predictor.PIECES_A_WINDOW", 2)
+    monkeypatch.setattr("rnncls.inference.windows.PIECES_A_WINDOW", 2)
     chunks = iter([["oslo"], ["rovers"], ["meet"], ["lima"]])
     next(predictor.stream(chunks))
     assert list(chunks) == [["meet"], ["lima"]]

@@ -12,7 +12,7 @@ import torch
 
 from rnncls import ConfigError, DataError, DeviceError
 from rnncls.config.loading import load_config
-from rnncls.inference import predictor
+from rnncls.inference import windows
 from rnncls.inference.predictor import Predictor
 from rnncls.machine import processes as distributed
 from rnncls.machine.processes import (
@@ -282,7 +282,7 @@ def test_the_summary_counts_the_processes(work: Work) -> None:
 def test_predictions_come_as_from_one_process_and_in_order(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "PIECES_A_WINDOW", 1)
+    monkeypatch.setattr(windows, "PIECES_A_WINDOW", 1)
     found = [
         json.loads(line)
         for line in (work.path / "found.jsonl").read_text().splitlines()

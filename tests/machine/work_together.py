@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 
 from rnncls.cli.main import run
-from rnncls.inference import predictor
+from rnncls.inference import windows
 from rnncls.text.batching import Batch
 from rnncls.training.trainer import Trainer
 
@@ -30,7 +30,7 @@ STOP_SECOND = "--stop-second"
 
 def main(commands: list[list[str]], kill_at: int) -> None:
     atexit.register(note_group)  # before the program's own, which then is called first
-    predictor.PIECES_A_WINDOW = 1  # several windows of few texts
+    windows.PIECES_A_WINDOW = 1  # several windows of few texts
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(
             0, [min(os.sched_getaffinity(0))]

@@ -1,0 +1,84 @@
+"""From probabilities and attention weights to predictions. Does not import torch.
+
+Shapes: N texts, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from rnncls import ConfigError
+from rnncls.config.sections import TextSection
+from rnncls.inference.prediction import Prediction
+from rnncls.text.tokenizer import TokenizedTexts
+
+
+def check_attention(*, is_requested: bool, has_attention: bool) -> None:
+    """Check that a model has the attention weights that are requested.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if is_requested and not has_attention:
+        raise ConfigError(
+            "the model has no attention weights: train one with --set"
+            " 'model.pooling=[last,max,attention]'"
+        )
+
+
+def label_texts(
+    texts: Sequence[str],
+    probs: Sequence[Sequence[float]],
+    counts: Sequence[Sequence[int]],
+    label_names: Sequence[str],
+    min_confidence: float,
+) -> list[Prediction]:
+    """Return one prediction per text.
+
+    Args:
+        texts: N texts.
+        probs: [N, C].
+        counts: [N, 3], what `count_tokens` returned.
+        label_names: The C classes.
+        min_confidence: Below this probability there is no answer.
+    """
+    predictions = []
+    for text, text_probs, text_counts in zip(texts, probs, counts, strict=True):
+        num_tokens, num_unknown, num_cut = text_counts
+        prediction = Prediction(
+            text,
+            dict(zip(label_names, text_probs, strict=True)),
+            min_confidence=min_confidence,
+            num_tokens=num_tokens,
+            num_unknown=num_unknown,
+            num_cut=num_cut,
+        )
+        predictions.append(prediction)
+    return predictions
+
+
+def add_attention(
+    predictions: Sequence[Prediction],
+    tokenized: TokenizedTexts,
+    weights_of_texts: Sequence[Sequence[float]],
+    section: TextSection,
+) -> list[Prediction]:
+    """Return predictions with the attention weight and the place of each token.
+
+    Args:
+        predictions: One per text.
+        tokenized: The tokens that the model read.
+        weights_of_texts: The attention weights of each text.
+        section: How a text becomes tokens.
+    """
+    # Imported here: only attention needs the package `regex`.
+    from rnncls.text.spans import locate_tokens
+
+    tokens = (tokenized.words[word_id] for word_id in tokenized.word_ids)
+    attended = []
+    for prediction, weights in zip(predictions, weights_of_texts, strict=True):
+        text_tokens = list(islice(tokens, len(weights)))
+        attention = list(zip(text_tokens, weights, strict=True))
+        spans = locate_tokens(prediction.text, text_tokens, section)
+        attended.append(replace(prediction, attention=attention, attention_spans=spans))
+    return attended

@@ -1,0 +1,102 @@
+"""The network in NumPy: embedding → recurrent layers → pooling → linear layer.
+
+Shapes: N texts, B texts in a batch, T tokens in the longest of them, E embedding_dim,
+C classes, P poolings, S width of a state.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.inference.light.cells import apply_linear
+from rnncls.inference.light.encoder import States, encode
+from rnncls.inference.light.pooling import attend, pool
+from rnncls.runs.portable import Array, PortableClassifier
+from rnncls.text.batch_plans import plan_in_order_of_length
+from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.vocab import PAD_ID
+
+BATCH_SIZE = 8
+"""Texts in one forward pass. The states of a larger batch no longer fit the cache of a
+core; it changes the speed, not the result."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network computes for N texts.
+
+    Attributes:
+        logits: [N, C] float32, divided by the temperature.
+        attention: For each text the attention weights of its tokens, which sum to 1;
+            None without attention pooling.
+    """
+
+    logits: Array
+    attention: list[list[float]] | None
+
+
+def compute_outputs(classifier: PortableClassifier, texts: EncodedTexts) -> Outputs:
+    """Return the logits and the attention weights of all texts, in their order.
+
+    Texts of similar length are computed together.
+    """
+    num_classes = len(classifier.label_names)
+    logits = np.empty((len(texts), num_classes), np.float32)  # [N, C]
+    attention: list[list[float]] = [[]] * len(texts)
+    for rows in plan_in_order_of_length(texts.lengths, BATCH_SIZE):
+        batch = texts.select(rows)
+        logits[rows], weights = _run_batch(classifier, batch)
+        if weights is None:
+            continue
+        attended = zip(rows, batch.lengths, weights.T, strict=True)
+        for row, num_tokens, text_weights in attended:
+            attention[row] = text_weights[:num_tokens].tolist()
+    if not classifier.has_attention:
+        return Outputs(logits, None)
+    return Outputs(logits, attention)
+
+
+def _pad(texts: EncodedTexts) -> npt.NDArray[np.int32]:
+    """Return the token ids of B texts, padded to the longest. [T, B] int32."""
+    longest = texts.lengths.max()
+    positions = np.arange(longest)[:, None]  # [T, 1]
+    is_token = positions < texts.lengths  # [T, B]
+    indices = np.where(is_token, texts.starts + positions, 0)  # [T, B]
+    token_ids = texts.token_ids[indices]  # [T, B]
+    token_ids[~is_token] = PAD_ID
+    return token_ids
+
+
+def _run_batch(
+    classifier: PortableClassifier, texts: EncodedTexts
+) -> tuple[Array, Array | None]:
+    """Run the network on one batch.
+
+    Args:
+        classifier: The network.
+        texts: B texts.
+
+    Returns:
+        The logits [B, C], and the attention weights [T, B] or None.
+    """
+    weights = classifier.weights
+    token_ids = _pad(texts)  # [T, B]
+    inputs = weights["embedding.weight"][token_ids]  # [T, B, E]
+    poolings: Sequence[str] = ["mean"]
+    states = States([inputs], texts.lengths)
+    if classifier.model.cell != "none":
+        poolings = classifier.model.pooling
+        states = encode(classifier, inputs, texts.lengths)
+    attention = None
+    if classifier.has_attention:
+        attention = attend(states, weights)  # [T, B]
+    pooled = pool(states, poolings, attention)  # [B, P * S]
+    logits = apply_linear(
+        pooled,
+        weights["linear.weight"],
+        weights["linear.bias"],
+    )  # [B, C]
+    logits /= np.float32(classifier.temperature)
+    return logits, attention

@@ -1,0 +1,85 @@
+"""The same network in torch and in NumPy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnncls.config.sections import DataSection, ModelSection, TextSection
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.light.network import compute_outputs
+from rnncls.inference.light.predictor import LightPredictor
+from rnncls.inference.predictor import Predictor
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.classifier import Classifier
+from rnncls.runs.portable import PortableClassifier
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
+from rnncls.text.tokenizer import tokenize_texts
+from rnncls.text.vocab import Vocab
+
+WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again", "'", ".", "a", "\u200d"]
+LABELS = ["sport", "world", "weather"]
+TOLERANCE = 1e-5
+"""The largest difference of two logits, as a share of the largest of them."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """One network twice."""
+
+    torch: Classifier
+    numpy: PortableClassifier
+
+    def predictor(self, *, attention: bool = False) -> Predictor:
+        return Predictor(self.torch, torch.device("cpu"), attention=attention)
+
+    def light(self, *, attention: bool = False) -> LightPredictor:
+        return LightPredictor(self.numpy, attention=attention)
+
+    def encode(self, texts: list[str]) -> EncodedTexts:
+        return encode_texts(tokenize_texts(texts, self.torch.text), self.torch.vocab)
+
+    def assert_equal(self, texts: list[str]) -> None:
+        """Compare the logits of all texts."""
+        encoded = self.encode(texts)
+        expected = compute_logits(self.torch.model, encoded).numpy()
+        found = compute_outputs(self.numpy, encoded).logits
+        scale = max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+def build_networks(
+    *,
+    temperature: float = 1.0,
+    gain: float = 3.0,
+    seed: int = 0,
+    text: TextSection | None = None,
+    **settings: Any,
+) -> Networks:
+    """Build a network with new weights.
+
+    Args:
+        temperature: The logits are divided by it.
+        gain: The word vectors and the linear layer are multiplied by it, so that texts
+            get different answers.
+        seed: The seed of the weights.
+        text: How a text becomes tokens.
+        settings: Keys of the model section that differ from a very small network.
+    """
+    small: dict[str, Any] = {"embedding_dim": 6, "hidden_size": 5}
+    section = ModelSection(**{**small, **settings})
+    text = text or TextSection(max_tokens=64)
+    torch.manual_seed(seed)
+    model = TextClassifier(section, len(WORDS), len(LABELS)).eval()
+    with torch.no_grad():
+        model.embedding.weight.mul_(gain)
+        model.linear.weight.mul_(gain)
+    model.temperature = temperature
+    vocab = Vocab(WORDS)
+    arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    data = DataSection(train="none.csv")
+    return Networks(
+        Classifier(text, vocab, LABELS, model, temperature),
+        PortableClassifier(text, section, vocab, LABELS, arrays, temperature, data),
+    )
