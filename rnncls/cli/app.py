@@ -18,7 +18,7 @@ from rnncls.cli.processes import torchrun_int
 DISTRIBUTED_COMMANDS = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can share."""
 
-TEXT_COMMANDS = {"predict", "explain"}
+TEXT_COMMANDS = {"predict", "explain", "gates"}
 """The commands whose arguments are texts, which may begin with a dash."""
 
 PANELS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.eval import DataOption
+from rnncls.cli.eval import DataOption, IdOption
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -42,6 +42,7 @@ def compare_command(
         Literal["valid", "test"], typer.Option(help="The split of the runs' data.")
     ] = "test",
     data: DataOption = None,
+    id_: IdOption = None,
     json_: JsonOption = False,
     html: Annotated[
         Path | None,
@@ -67,7 +68,12 @@ def compare_command(
 
     paths = [find_run(run) for run in runs]
     comparison = compare_runs(
-        paths, split=split, data=data, device=device, use_cache=not no_cache
+        paths,
+        split=split,
+        data=data,
+        id_column=id_,
+        device=device,
+        use_cache=not no_cache,
     )
     if html is not None:
         save_comparison(html, comparison)

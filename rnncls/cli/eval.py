@@ -41,6 +41,15 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+IdOption = Annotated[
+    str | None,
+    typer.Option(
+        "--id",
+        help="A column of the data that names the rows that are listed, such as an id.",
+        show_default=False,
+        metavar="COLUMN",
+    ),
+]
 UnknownLabelsOption = Annotated[
     Literal["error", "skip", "wrong"],
     typer.Option(
@@ -71,15 +80,7 @@ def eval_command(
     folds: Annotated[
         int, typer.Option(min=2, help="Number of folds for --label-issues.")
     ] = 5,
-    id_: Annotated[
-        str | None,
-        typer.Option(
-            "--id",
-            help="A column of the data that names the rows of --label-issues.",
-            show_default=False,
-            metavar="COLUMN",
-        ),
-    ] = None,
+    id_: IdOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
@@ -92,8 +93,6 @@ def eval_command(
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
-    if id_ is not None and not label_issues:
-        raise ConfigError("--id: only allowed with --label-issues")
     path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,
@@ -103,7 +102,7 @@ def eval_command(
         device=device,
         use_cache=not no_cache,
     )
-    result = summarize(evaluation)
+    result = summarize(evaluation, id_)
     values = result.to_dict()
     issues = None
     if label_issues:

@@ -16,9 +16,11 @@ from rnncls.cli.options import (
     split_run,
 )
 from rnncls.cli.outputs import HTML, PNG, check_ending, check_output
-from rnncls.cli.predict import STDIN, read_texts
+from rnncls.cli.predict import read_texts
 from rnncls.cli.screen import save_plot
+from rnncls.cli.text_arguments import STDIN, check_texts
 from rnncls.cli.text_source import (
+    ROW_ADVICE,
     SourceText,
     check_row_options,
     load_texts,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 
 def explain_command(
+    context: typer.Context,
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -76,6 +79,7 @@ def explain_command(
     if data is not None:
         texts, run = split_run(texts, run)
     check_row_options(texts, data, row, "explain")
+    check_texts(texts, context, advice=ROW_ADVICE)
     if trajectory and label is not None:
         raise ConfigError(
             "--label: --trajectory shows all classes: use only one of the two"

@@ -14,7 +14,9 @@ from rnncls.cli.options import (
     split_run,
 )
 from rnncls.cli.screen import save_plot
+from rnncls.cli.text_arguments import check_texts
 from rnncls.cli.text_source import (
+    ROW_ADVICE,
     check_row_options,
     load_texts,
     print_json,
@@ -24,6 +26,7 @@ from rnncls.machine.imports import fast_imports
 
 
 def gates_command(
+    context: typer.Context,
     text: Annotated[
         str | None, typer.Argument(help="The text.", show_default=False)
     ] = None,
@@ -49,6 +52,7 @@ def gates_command(
     if data is not None:
         texts, run = split_run(texts, run)
     check_row_options(texts, data, row, "gates")
+    check_texts(texts, context, advice=ROW_ADVICE)
 
     with fast_imports():
         from rnncls.inference.insight.gates import trace_gates

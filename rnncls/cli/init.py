@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnncls.cli.options import JsonOption
+from rnncls import ConfigError
+from rnncls.cli.options import YAML_ENDINGS, JsonOption
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -76,13 +77,9 @@ def init_command(
     if json_:
         typer.echo(json.dumps(describe(draft, path)))
         return
-    for note in draft.notes:
+    for note in (*draft.notes, *draft.advice):
         typer.echo(note, err=True)
-    quoted = shlex.quote(str(path))
-    typer.echo(
-        f"{path}: {draft.stats.num_rows:,} rows, {len(draft.stats.classes)} classes; "
-        f"now: rnncls train --config {quoted} (or look first: rnncls inspect {quoted})"
-    )
+    typer.echo(describe_next(draft, path))
 
 
 def init_config(
@@ -103,11 +100,40 @@ def init_config(
         from rnncls.data.source_files import find_files
 
     if not source.startswith("hf:"):
+        refuse_config(source)
         find_files(Path(source))  # a missing file is reported before an existing config
     check_absent(out, overwrite=options.overwrite)
     draft = draft_config(source, out, text, label, options)
     save_draft(draft, out)
     return draft
+
+
+def refuse_config(source: str) -> None:
+    """Check that the data is not a config.
+
+    Raises:
+        ConfigError: It is a YAML file.
+    """
+    if Path(source).suffix.lower() in YAML_ENDINGS:
+        quoted = shlex.quote(source)
+        raise ConfigError(
+            f"{source}: is a config (YAML), not data: expected a data file or folder;"
+            f" with the config, use rnncls train --config {quoted} or rnncls inspect"
+            f" {quoted}"
+        )
+
+
+def describe_next(draft: "Draft", path: Path) -> str:
+    """Return what was written and the command to run now."""
+    quoted = shlex.quote(str(path))
+    num_classes = len(draft.stats.classes)
+    found = f"{path}: {draft.stats.num_rows:,} rows, {num_classes} classes"
+    if not draft.can_train:
+        return f"{found}; too few to train, see above"
+    return (
+        f"{found}; now: rnncls train --config {quoted} (or look first: rnncls inspect"
+        f" {quoted})"
+    )
 
 
 def describe(draft: "Draft", path: Path) -> dict[str, Any]:
@@ -117,7 +143,8 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
         "num_rows": draft.stats.num_rows,
         "classes": draft.stats.classes,
         "data": draft.config.data.model_dump(),
-        "notes": draft.notes,
+        "notes": [*draft.notes, *draft.advice],
+        "can_train": draft.can_train,
     }
 
 

@@ -152,15 +152,18 @@ def inspect_source(
             use_cache=use_cache,
         )
     with fast_imports():
+        from rnncls.data.conversion import ConversionOptions
         from rnncls.data.init_config import draft_config
         from rnncls.data.inspection import inspect_data
 
     with tempfile.TemporaryDirectory() as folder:
-        draft = draft_config(str(source), Path(folder) / "config.yaml")
+        options = ConversionOptions(is_temporary=True)
+        out = Path(folder) / "config.yaml"
+        draft = draft_config(str(source), out, options=options)
         for note in draft.notes:
             typer.echo(note, err=True)
         config = parse_config(draft.text, "the drafted config", overrides)
-        return inspect_data(
+        inspection = inspect_data(
             config.data,
             config.text,
             config.seed,
@@ -168,6 +171,18 @@ def inspect_source(
             id_column=id_column,
             use_cache=use_cache,
         )
+        return _name_files(inspection, Path(folder), source)
+
+
+def _name_files(inspection: "Inspection", folder: Path, source: Path) -> "Inspection":
+    """Name the data instead of the temporary files that it was converted to."""
+    from dataclasses import replace
+
+    paths = {
+        split: str(source) if folder in Path(path).parents else path
+        for split, path in inspection.paths.items()
+    }
+    return replace(inspection, paths=paths)
 
 
 def print_inspection(inspection: "Inspection") -> None:

@@ -40,9 +40,11 @@ def run() -> None:
 
 def _run_command(arguments: list[str]) -> None:
     app = build_app()
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    after_dashes = arguments[end + 1 :]
     try:
         with silence_other_ranks():
-            app(args=arguments, prog_name="rnncls")
+            app(args=arguments, prog_name="rnncls", obj=after_dashes)
     finally:
         # Python would flush at exit, too late to report a full disk or a closed pipe.
         sys.stdout.flush()

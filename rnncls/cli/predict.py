@@ -17,6 +17,7 @@ from rnncls.cli.outputs import (
     check_stdout,
     find_inputs,
 )
+from rnncls.cli.text_arguments import STDIN, check_source, check_texts
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from rnncls.reporting.prediction_output import KeptColumns
 
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
-STDIN = "-"
 PREDICTION_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", "")
 """Endings of --output; the last two are for plain lines."""
 
 
 def predict_command(
+    context: typer.Context,
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -123,13 +124,10 @@ def predict_command(
     if input_ is not None and texts is not None:
         arguments, run = split_run(texts, run)
         texts = arguments or None
-    if (texts is None) == (input_ is None):
-        raise ConfigError(
-            'give texts, or --input FILE, and not both: rnncls predict "some text"'
-        )
-
-    if texts is not None and len(texts) > 1 and STDIN in texts:
-        raise ConfigError("- reads all texts from stdin: give no other text")
+    check_source(texts, input_)
+    check_texts(
+        texts or [], context, advice="to classify its texts, use --input {file}"
+    )
     _check_form(
         top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
     )

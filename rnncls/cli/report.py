@@ -7,6 +7,7 @@ import typer
 
 from rnncls.cli.eval import (
     DataOption,
+    IdOption,
     SplitOption,
     UnknownLabelsOption,
     check_source,
@@ -29,6 +30,7 @@ def report_command(
     split: SplitOption = None,
     data: DataOption = None,
     unknown_labels: UnknownLabelsOption = "error",
+    id_: IdOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +73,7 @@ def report_command(
         device=device,
         use_cache=not no_cache,
     )
-    result, history = summarize(evaluation), load_history(path)
+    result, history = summarize(evaluation, id_), load_history(path)
     drawn = plot_pictures(evaluation, result, history)
     folder, source = RunFolder(path), source_name(split, data)
     target = output or folder.report(source)

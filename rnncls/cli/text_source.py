@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rnncls import ConfigError
+from rnncls.cli.text_arguments import describe_texts
 
 if TYPE_CHECKING:
     from rnncls.config.sections import DataSection
@@ -43,6 +44,10 @@ class SourceText:
         return printable(f"{self.row.path}, row {self.row.number:,}{known}: {text}")
 
 
+ROW_ADVICE = "to look at one of its rows, use --data {file} --row N"
+"""What to do with a file that is given instead of a text."""
+
+
 def check_row_options(
     texts: list[str], data: Path | None, row: int | None, command: str
 ) -> None:
@@ -53,10 +58,15 @@ def check_row_options(
     """
     if (data is None) != (row is None):
         raise ConfigError("--data and --row: give both, a file and the number of a row")
-    if bool(texts) == (data is not None):
+    if not texts and data is None:
+        stdin = ", or - to read texts from stdin" if command == "explain" else ""
         raise ConfigError(
-            f'give a text, or a row of a file: rnncls {command} "some text", or rnncls'
-            f" {command} --data FILE --row 1"
+            f'no text: expected one, as in rnncls {command} "some text", or a row of a'
+            f" file, as in rnncls {command} --data FILE --row 1{stdin}"
+        )
+    if texts and data is not None:
+        raise ConfigError(
+            f"found {describe_texts(texts)} and --data {data}: give only one of them"
         )
 
 

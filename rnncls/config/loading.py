@@ -3,6 +3,7 @@
 One `ConfigError` lists every error, each on a line with its file and line.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from rnncls.config.document import Document, parse_document
 from rnncls.config.messages import format_errors
 from rnncls.config.sections import Config
 
+DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm"}
+"""Endings of data files, which are sometimes given instead of a config."""
+_COMPRESSED_ENDINGS = {".gz", ".bz2", ".zst"}
+_ADVICE = ": 'rnncls init YOUR_DATA' writes one"
+
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML config, apply `key.path=value` overrides and validate the result.
@@ -22,6 +28,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
             or a key or value is wrong.
     """
     path = Path(path)
+    _refuse_data(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -33,6 +40,29 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
     return parse_config(text, str(path), overrides)
+
+
+def _refuse_data(path: Path) -> None:
+    """Check that a path is not that of data or of a run.
+
+    Raises:
+        ConfigError: It is a folder, or its ending is that of a data file.
+    """
+    if path.is_dir():
+        own_config = path / "config.yaml"
+        if own_config.is_file():
+            raise ConfigError(
+                f"{path}: is a run folder, not a config: its config is {own_config}"
+            )
+        raise ConfigError(f"{path}: is a folder, expected a config (YAML){_ADVICE}")
+    ending = path.suffix.lower()
+    if ending in _COMPRESSED_ENDINGS:
+        ending = path.with_suffix("").suffix.lower()
+    if path.is_file() and ending in DATA_ENDINGS:
+        raise ConfigError(
+            f"{path}: is a data file, expected a config (YAML): 'rnncls init"
+            f" {shlex.quote(str(path))}' writes one for it"
+        )
 
 
 def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Config:

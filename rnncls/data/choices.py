@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnncls import DataError
 from rnncls.config.yaml_format import to_yaml
 from rnncls.data.dataset_stats import VECTORS, DatasetStats
-from rnncls.data.splits import Ints, split_rows, split_test_rows
+from rnncls.data.small_data import FEW_ROWS, can_split
 from rnncls.data.tokenizer_check import SPACELESS
 
 
@@ -103,7 +102,8 @@ def _find_size_rule(num_rows: int) -> _SizeRule:
     return next(rule for rule in _SIZE_RULES if num_rows < rule.below_rows)
 
 
-def _find_fraction(num_rows: int) -> float:
+def find_fraction(num_rows: int) -> float:
+    """Return the share of the test rows, and of the validation rows."""
     rule = next(rule for rule in _SPLIT_RULES if num_rows < rule.below_rows)
     return rule.fraction
 
@@ -112,7 +112,7 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
     values = dict(data)
     for split in ("test", "valid"):
         if split not in data:
-            values[f"{split}_fraction"] = _find_fraction(num_rows)
+            values[f"{split}_fraction"] = find_fraction(num_rows)
     reasons = {
         "train": "",
         "valid": "",
@@ -121,7 +121,7 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
         "columns": "the file has no header: these names are made up",
         "text": "columns of the text, joined with one space",
         "label": "column of the class",
-        "test_fraction": "of the file, kept for `rnncls eval`; never used in training",
+        "test_fraction": _explain_test_fraction(num_rows),
         "valid_fraction": "of the training rows; they select the best epoch",
     }
     choices = [
@@ -135,11 +135,19 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
     return choices
 
 
+def _explain_test_fraction(num_rows: int) -> str:
+    reason = "of the file, kept for `rnncls eval`; never used in training"
+    if num_rows < FEW_ROWS:
+        reason += "; so few rows give a rough score only: see `rnncls crossval`"
+    return reason
+
+
 def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
     """Return that copies of a text stay together, if there are enough other texts."""
     if stats.labels is None or stats.text_ids is None or {"test", "valid"} <= set(data):
         return []
-    if not _can_split_texts(data, stats.labels, stats.text_ids):
+    fraction = find_fraction(stats.num_rows)
+    if not can_split(data, stats.labels, fraction, stats.text_ids):
         reason = "too few different texts: copies of one may be learnt and tested"
         return [Choice("data.split", "rows", reason)]
     num_copies = stats.num_rows - len(np.unique(stats.text_ids))
@@ -147,20 +155,6 @@ def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
     if num_copies:
         reason += f"; {num_copies:,} rows repeat the text of another"
     return [Choice("data.split", "texts", reason)]
-
-
-def _can_split_texts(data: dict[str, Any], labels: Ints, text_ids: Ints) -> bool:
-    """Return whether each split that is drawn from the file gets a text."""
-    fraction = _find_fraction(len(labels))
-    try:
-        rows = np.arange(len(labels))
-        if "test" not in data:
-            rows, _ = split_test_rows(labels, fraction, text_ids)
-        if "valid" not in data:
-            split_rows(labels[rows], fraction, seed=0, text_ids=text_ids[rows])
-    except DataError:
-        return False
-    return True
 
 
 def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:

@@ -90,9 +90,9 @@ def convert_files(
     columns: Columns,
     options: "ConversionOptions",
 ) -> tuple[Files, list[str]]:
-    """Write the columns of each file as CSV beside the config at `out`.
+    """Write each file as CSV, with all its columns, beside the config at `out`.
 
-    Rows without any value in these columns are left out.
+    Rows with neither a text nor a label are left out.
 
     Returns:
         The new files, and notes on the rows that were left out.
@@ -105,12 +105,23 @@ def convert_files(
     notes: list[str] = []
     for split, path in files.items():
         selection = _RowSelection(columns, skip_unlabelled=options.skip_unlabelled)
-        rows = selection.select(read_records(path, formats[split]))
+        names = _list_columns(path, formats[split], columns)
+        records = selection.select(read_records(path, formats[split]))
+        rows = ([record.get(name, "") for name in names] for record in records)
         new_path = _csv_path(out, split)
-        _save_csv(new_path, columns.wanted, rows, overwrite=options.overwrite)
+        _save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
         notes += selection.notes(path)
     return converted, notes
+
+
+def _list_columns(path: Path, file_format: FileFormat, columns: Columns) -> list[str]:
+    """Return the columns that have a name, those of the text and the class included."""
+    names: Iterable[str] = file_format.names
+    if not names:
+        names = next(iter(read_records(path, file_format)), {})
+    named = [name for name in names if name.strip()]
+    return list(dict.fromkeys([*named, *columns.wanted]))
 
 
 @dataclass(frozen=True)
@@ -120,10 +131,12 @@ class ConversionOptions:
     Attributes:
         overwrite: Whether a new file may replace an existing one.
         skip_unlabelled: Whether rows without a label are left out.
+        is_temporary: Whether the new files are deleted afterwards.
     """
 
     overwrite: bool = False
     skip_unlabelled: bool = False
+    is_temporary: bool = False
 
 
 class _RowSelection:
@@ -140,8 +153,8 @@ class _RowSelection:
         self.empty: list[int] = []
         self.unlabelled: list[int] = []
 
-    def select(self, records: Iterable[Record]) -> Iterator[list[str]]:
-        """Yield the values of the wanted columns, the label last."""
+    def select(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the rows that are converted."""
         for number, record in enumerate(records, start=1):
             values = [record.get(name, "") for name in self._columns.wanted]
             if not any(map(str.strip, values)):
@@ -149,7 +162,7 @@ class _RowSelection:
             elif self._skip_unlabelled and not values[-1].strip():
                 self.unlabelled.append(number)
             else:
-                yield values
+                yield record
 
     def notes(self, path: Path) -> list[str]:
         """Return what was left out."""

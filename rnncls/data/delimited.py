@@ -25,6 +25,7 @@ DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
 BLOCK_BYTES = 32 << 20
 """A row may not be longer than this."""
 _LINES_COUNTED = 100
+_LINES_CHECKED = 500
 _SHARE_ALIKE = 0.9
 """The share of rows with the same number of fields in a table."""
 _SUSPICIOUS_CHARACTERS = 131_072
@@ -160,6 +161,23 @@ def has_configured_form(path: Path, columns: Columns) -> bool:
         first: list[str] = next(filter(None, parse_csv(stream, delimiter)), [])
     has_width = len(first) > 1 and len(first) == len(columns.positions)
     return has_width or set(columns.wanted) <= set(first)
+
+
+def has_even_rows(path: Path, columns: Columns) -> bool:
+    """Return whether the first rows of a file have the same number of fields.
+
+    Without a quotation mark in these lines it is not checked.
+    """
+    delimiter = columns.delimiter or DELIMITER_OF_ENDING[data_ending(path)]
+    with open_text(path, "utf-8") as stream:
+        lines = list(islice(stream, _LINES_CHECKED))
+    if not any('"' in line for line in lines):
+        return True
+    try:
+        widths = {len(row) for row in parse_csv(lines, delimiter) if row}
+    except csv.Error:
+        return False
+    return len(widths) <= 1
 
 
 def looks_delimited(path: Path, columns: Columns, encoding: str) -> bool:

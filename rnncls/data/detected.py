@@ -14,6 +14,7 @@ from rnncls import DataError
 from rnncls.data.delimited import (
     DELIMITER_OF_ENDING,
     has_configured_form,
+    has_even_rows,
     looks_delimited,
     read_delimited_records,
 )
@@ -75,7 +76,7 @@ def _find_other_text_format(
         is_delimited = looks_delimited(path, columns, encoding)
     is_utf8 = encoding == "utf-8"
     if is_delimited and is_utf8 and has_configured_form(path, columns):
-        return None
+        return _detect_plain_quotes(path, columns)
     file_format = _detect(path, columns, is_delimited=is_delimited)
     if file_format is not None:
         return replace(file_format, encoding=encoding)
@@ -83,6 +84,22 @@ def _find_other_text_format(
     if may_be_lines and not is_delimited and not is_read_as_lines:
         return FileFormat("lines", encoding)
     return None
+
+
+def _detect_plain_quotes(path: Path, columns: Columns) -> FileFormat | None:
+    """Return the format of a file whose quotation marks quote nothing; None otherwise.
+
+    Such a file has rows of different widths if they are taken to quote.
+    """
+    if has_even_rows(path, columns):
+        return None
+    try:
+        file_format = detect_format(path, columns.wanted)
+    except DataError:
+        return None
+    names = set(file_format.names)
+    is_plain = file_format.kind == "delimited" and not file_format.is_quoted
+    return file_format if is_plain and set(columns.wanted) <= names else None
 
 
 def _detect(path: Path, columns: Columns, *, is_delimited: bool) -> FileFormat | None:

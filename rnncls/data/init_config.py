@@ -8,7 +8,7 @@ from typing import Any
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config, DataSection
-from rnncls.data.choices import choose, render
+from rnncls.data.choices import choose, find_fraction, render
 from rnncls.data.column_guess import guess_columns
 from rnncls.data.conversion import (
     HUB,
@@ -27,6 +27,7 @@ from rnncls.data.formats import FileFormat
 from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
+from rnncls.data.small_data import advise_cross_validation, describe_missing_rows
 from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
 from rnncls.data.tokenizer_check import describe_draft_misfit
@@ -35,7 +36,6 @@ from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
-_FEW_ROWS = 100
 _TEXT_ENDINGS = {".txt", ".text", ""}
 _SHOWN_CHARACTERS = 60
 
@@ -50,12 +50,16 @@ class Draft:
         stats: Statistics of the training file.
         notes: What the user should know: the columns that were chosen, the files that
             were converted, and those that are not used.
+        advice: What to do about too few rows.
+        can_train: Whether there are enough rows for the splits.
     """
 
     text: str
     config: Config
     stats: DatasetStats
     notes: list[str]
+    advice: list[str]
+    can_train: bool
 
 
 def draft_config(
@@ -104,7 +108,8 @@ def draft_config(
         files, left_out = convert_files(files, formats, out, columns, options)
         notes += left_out
     if needs_conversion or is_from_hub:
-        notes.append(_describe_conversion(source, files, train, train_format))
+        repairs = describe_repairs(train, train_format)
+        notes += _note_conversion(source, files, repairs, options)
     if needs_conversion:
         train_format = FileFormat("delimited", names=columns.wanted)
     # The ending of the original file decides whether the delimiter is written.
@@ -116,14 +121,18 @@ def draft_config(
     if look_alikes:
         notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
     notes += _note_single_rows(stats.classes)
-    notes += _note_few_rows(stats.num_rows, out)
+    fraction = find_fraction(stats.num_rows)
+    missing_rows = describe_missing_rows(data, stats, fraction)
+    advice = missing_rows or advise_cross_validation(data, stats, fraction, out)
     document = _preamble(source, out, stats, has_test_file="test" in data)
     document += render(choose(data, stats))
     config = parse_config(document, str(out))
     if stats.tokens is not None:
         misfit = describe_draft_misfit(stats.tokens, config.text)
         notes += [misfit] if misfit else []
-    return Draft(document, config, stats, notes)
+    advice_lines = [advice] if advice else []
+    can_train = not missing_rows
+    return Draft(document, config, stats, notes, advice_lines, can_train=can_train)
 
 
 def save_draft(draft: Draft, out: Path) -> None:
@@ -171,25 +180,20 @@ def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
     ]
 
 
-def _note_few_rows(num_rows: int, out: Path) -> list[str]:
-    """Return the note on a file that is too small for a test set, if it is."""
-    if num_rows >= _FEW_ROWS:
-        return []
-    return [
-        f"only {num_rows:,} rows: too few for a test set; use rnncls crossval --config"
-        f" {out} to score each row with a model that was not trained on it"
-    ]
+def _note_conversion(
+    source: str, files: Files, repairs: Sequence[str], options: ConversionOptions
+) -> list[str]:
+    """Return the note on the files that were written, and what was repaired.
 
-
-def _describe_conversion(
-    source: str, files: Files, train: Path, train_format: FileFormat
-) -> str:
-    """Return the note on the files that were written, and what was repaired."""
+    Temporary files are not named.
+    """
+    repaired = f"{source}: {', '.join(repairs)}"
+    if options.is_temporary:
+        return [repaired] if repairs else []
     note = f"converted to UTF-8 CSV: {', '.join(map(str, files.values()))}"
-    repairs = describe_repairs(train, train_format)
     if repairs:
-        note += f" ({source}: {', '.join(repairs)})"
-    return f"{note}: the config uses these files, not {source}"
+        note += f" ({repaired})"
+    return [f"{note}: the config uses these files, not {source}"]
 
 
 def _check_siblings(

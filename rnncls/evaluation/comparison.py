@@ -15,7 +15,12 @@ import numpy.typing as npt
 from rnncls import ConfigError, RunError
 from rnncls.data.splits import Split
 from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
-from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run, read_texts
+from rnncls.evaluation.run_evaluation import (
+    Evaluation,
+    evaluate_run,
+    read_ids,
+    read_texts,
+)
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
 
@@ -74,12 +79,14 @@ class Disagreement:
         text: The text.
         label: The label in the file.
         predicted: The label that each run predicts.
+        id: The value of the column that the user chose; None: none was chosen.
     """
 
     row: int
     text: str
     label: str
     predicted: list[str]
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ def compare_runs(
     *,
     split: Split = "test",
     data: Path | None = None,
+    id_column: str | None = None,
     device: str | None = None,
     use_cache: bool = True,
 ) -> Comparison:
@@ -126,6 +134,7 @@ def compare_runs(
         paths: Two or more run folders, the baseline first.
         split: Which split of their data.
         data: A labelled file to use instead.
+        id_column: A column of the file that names the rows of disagreements.
         device: The device of the models; default: the configs'.
         use_cache: Whether to read and write the cache of tokenised files.
 
@@ -158,7 +167,7 @@ def compare_runs(
         differences=_differences(runs, is_correct),
         settings=differing_settings([config.model_dump() for config in configs]),
         num_disagreements=len(disputed),
-        disagreements=_disagreements(evaluations, is_correct, disputed),
+        disagreements=_disagreements(evaluations, is_correct, disputed, id_column),
         mean_accuracy=mean(accuracies),
         deviation=stdev(accuracies) if len(accuracies) > 1 else None,
     )
@@ -306,6 +315,7 @@ def _disagreements(
     evaluations: Sequence[Evaluation],
     is_correct: npt.NDArray[np.bool_],
     disputed: npt.NDArray[np.int64],
+    id_column: str | None,
 ) -> list[Disagreement]:
     """Describe the first `NUM_DISAGREEMENTS` of the disputed rows.
 
@@ -313,6 +323,7 @@ def _disagreements(
         evaluations: The R evaluations, the baseline first.
         is_correct: [R, N].
         disputed: Indices of the rows that only some of the runs get right.
+        id_column: A column of the file that names the rows; None: no ids.
     """
     is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
     num_alike = is_like_baseline.sum(axis=0)
@@ -322,14 +333,16 @@ def _disagreements(
     labels = baseline.split.labels
     label_names = baseline.label_names
     texts = read_texts(baseline, indices)
+    ids = read_ids(baseline, indices, id_column)
     disagreements = []
-    for index, text in zip(indices.tolist(), texts, strict=True):
+    for index, text, row_id in zip(indices.tolist(), texts, ids, strict=True):
         predicted = [_predicted_label(evaluation, index) for evaluation in evaluations]
         disagreement = Disagreement(
             row=int(baseline.split.rows[index]) + 1,
             text=text,
             label=label_names[labels[index]],
             predicted=predicted,
+            id=row_id,
         )
         disagreements.append(disagreement)
     return disagreements

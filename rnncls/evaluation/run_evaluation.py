@@ -56,6 +56,7 @@ class Mistake:
         predicted: The label that the run predicted.
         prob: The probability of the predicted label.
         text: The text.
+        id: The value of the column that the user chose; None: none was chosen.
     """
 
     row: int
@@ -63,6 +64,7 @@ class Mistake:
     predicted: str
     prob: float
     text: str
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -205,8 +207,8 @@ class Evaluation:
         """Return the indices of the most confident errors. [at most `limit`]."""
         return most_confident_errors(self.confidences, self.is_correct, limit)
 
-    def mistake(self, index: int, text: str) -> Mistake:
-        """Describe the error at this index, whose text the caller has read."""
+    def mistake(self, index: int, text: str, row_id: str | None = None) -> Mistake:
+        """Describe the error at this index, whose text and id the caller has read."""
         label_names = self.label_names
         return Mistake(
             row=int(self.split.rows[index]) + 1,
@@ -214,6 +216,7 @@ class Evaluation:
             predicted=label_names[self.predictions[index]],
             prob=float(self.confidences[index]),
             text=text,
+            id=row_id,
         )
 
     def result(self, mistakes: list[Mistake]) -> EvaluationResult:
@@ -313,15 +316,37 @@ def read_texts(evaluation: Evaluation, indices: npt.NDArray[np.int64]) -> list[s
     return find_texts(path, columns, evaluation.split.rows[indices].tolist())
 
 
-def summarize(evaluation: Evaluation) -> EvaluationResult:
-    """Compute all results of an evaluation, and read the texts of its worst errors.
+def read_ids(
+    evaluation: Evaluation, indices: npt.NDArray[np.int64], id_column: str | None
+) -> list[str] | list[None]:
+    """Read a column of the rows at these indices; without a column, each id is None.
 
     Raises:
-        DataError: The texts cannot be read again.
+        DataError: The file has no such column.
+    """
+    if id_column is None:
+        return [None] * len(indices)
+    section = evaluation.run.config.data
+    hint = "name a column of the file with --id"
+    columns = replace(columns_of(section), text=(id_column,), label=None, hint=hint)
+    path = Path(evaluation.origin["path"])
+    return find_texts(path, columns, evaluation.split.rows[indices].tolist())
+
+
+def summarize(evaluation: Evaluation, id_column: str | None = None) -> EvaluationResult:
+    """Compute all results of an evaluation, and read the texts of its worst errors.
+
+    Args:
+        evaluation: The evaluation.
+        id_column: A column of the file that names the rows of the errors.
+
+    Raises:
+        DataError: The texts cannot be read again, or the file has no such column.
     """
     indices = evaluation.most_confident_errors(NUM_MISTAKES)
     texts = read_texts(evaluation, indices)
-    mistakes = list(map(evaluation.mistake, indices.tolist(), texts))
+    ids = read_ids(evaluation, indices, id_column)
+    mistakes = list(map(evaluation.mistake, indices.tolist(), texts, ids))
     return evaluation.result(mistakes)
 
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from rnncls.nn.decisions import decide_label
+from rnncls.text.display import shorten
 from rnncls.text.traced_text import Span
+
+_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,16 @@ class Prediction:
     num_unknown: int | None = None
     num_cut: int | None = None
     attention_spans: list[Span] | None = None
+
+    def __repr__(self) -> str:
+        """Return the label, its probability and the start of the text."""
+        text = shorten(self.text, _SHOWN_CHARACTERS)
+        return f"Prediction(label={self.label!r}, prob={self.prob:.4f}, text={text!r})"
+
+    def __str__(self) -> str:
+        """Return the label, its probability and the start of the text, for people."""
+        text = shorten(self.text, _SHOWN_CHARACTERS)
+        return f"{self.label} ({self.prob:.1%}): {text}"
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ from rnncls.reporting.display import (
     percent_range,
     short_names,
 )
-from rnncls.reporting.tables import cut_table, plain_table
+from rnncls.reporting.tables import cut_table, plain_table, with_ids
 
 SIGNIFICANCE_LEVEL = 0.05
 _SMALL_P = 0.1
@@ -39,7 +39,9 @@ _DIFFERENCE_HEADER = ["run", "points", INTERVAL, "gained", "lost", "p"]
 _SETTING_HEADER = ["key", "value", "runs"]
 _SETTING_TITLE = "Config keys that differ"
 DIFFERENCE_NOTES = (
-    "points: accuracy minus that of the first run",
+    "macro-F1: mean F1 of the classes; rare classes count as much as frequent ones",
+    f"{INTERVAL}: what to expect for other texts of the same kind",
+    "points: accuracy minus that of the first run, in percentage points",
     "gained, lost: rows that only this run, or only the first run, gets right",
     f"p: McNemar's exact test; significant below {SIGNIFICANCE_LEVEL}",
     "MiB: the files that predict; train s, tokens/s: time and speed of the training",
@@ -110,11 +112,13 @@ def disagreement_table(comparison: Comparison, limit: int) -> Table:
     names = _names(comparison)
     num_shown = len(names) if len(names) <= _MAX_PREDICTION_COLUMNS else 0
     header = ["row", "label", *names[:num_shown], "text"]
+    shown = comparison.disagreements[:limit]
     rows = [
         [f"{row.row:,}", row.label, *row.predicted[:num_shown], row.text]
-        for row in comparison.disagreements[:limit]
+        for row in shown
     ]
-    return cut_table(_disagreement_title(comparison), header, rows)
+    table = with_ids(header, rows, [row.id for row in shown])
+    return cut_table(_disagreement_title(comparison), *table)
 
 
 def save_comparison(path: Path, comparison: Comparison) -> None:
@@ -166,7 +170,9 @@ def _disagreement_part(comparison: Comparison, names: Sequence[str]) -> Markup:
         [row.text, row.label, *row.predicted, f"{row.row:,}"]
         for row in comparison.disagreements
     ]
-    return html.table("Examples of these rows", header, rows, num_texts=2 + len(names))
+    table = with_ids(header, rows, [row.id for row in comparison.disagreements])
+    num_texts = len(table[0]) - 1
+    return html.table("Examples of these rows", *table, num_texts=num_texts)
 
 
 def _names(comparison: Comparison) -> list[str]:
@@ -283,7 +289,7 @@ def _interval_table(comparison: Comparison, names: Sequence[str]) -> Table:
             width=_SCALE_WIDTH,
         )
         rows.append([name, percent(run.macro_f1), line])
-    title = f"Macro-F1, and the accuracy in its {INTERVAL}"
+    title = f"Macro-F1; dot: accuracy, line: its {INTERVAL}"
     table = plain_table(title, ["run", "macro-F1", low_label + high_label], rows)
     table.columns[2].justify = "left"
     return table

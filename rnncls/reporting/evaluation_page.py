@@ -35,8 +35,13 @@ from rnncls.reporting.evaluation_plots import (
     plot_slices,
 )
 from rnncls.reporting.evaluation_summary import summary_sentences
-from rnncls.reporting.evaluation_tables import PAIR_HEADER, pair_rows
+from rnncls.reporting.evaluation_tables import (
+    PAIR_HEADER,
+    describe_macro_f1_interval,
+    pair_rows,
+)
 from rnncls.reporting.plotting import to_png
+from rnncls.reporting.tables import with_ids
 from rnncls.reporting.terminal_chart import LearningCurve
 from rnncls.reporting.training_page import (
     config_table,
@@ -232,12 +237,15 @@ def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
 
 def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:
     accuracy_interval = percent_range(scores.accuracy_interval)
-    macro_f1_interval = percent_range(scores.macro_f1_interval)
     rows = [
         ["accuracy", percent(scores.accuracy), f"{accuracy_interval} (Wilson)"],
-        ["macro-F1", percent(scores.macro_f1), f"{macro_f1_interval} (bootstrap)"],
-        ["loss (nats)", f"{scores.loss:.4f}", ""],
-        ["loss before calibration (nats)", f"{calibration.raw_loss:.4f}", ""],
+        [
+            "macro-F1 (mean F1 of the classes)",
+            percent(scores.macro_f1),
+            describe_macro_f1_interval(scores),
+        ],
+        ["loss (cross-entropy: the lower, the better)", f"{scores.loss:.4f}", ""],
+        ["loss before calibration", f"{calibration.raw_loss:.4f}", ""],
         ["expected calibration error (15 bins)", f"{calibration.ece:.4f}", ""],
         ["the same before calibration", f"{calibration.raw_ece:.4f}", ""],
         [
@@ -348,4 +356,6 @@ def _mistake_table(mistakes: Sequence[Mistake]) -> Markup:
         [row.text, row.label, row.predicted, f"{row.prob:.4f}", f"{row.row:,}"]
         for row in mistakes
     ]
-    return html.table("Most confident errors", header, rows, num_texts=3)
+    header, rows = with_ids(header, rows, [row.id for row in mistakes])
+    num_texts = len(header) - 2
+    return html.table("Most confident errors", header, rows, num_texts=num_texts)

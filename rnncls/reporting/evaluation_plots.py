@@ -162,7 +162,7 @@ def plot_learning_curves(curves: Sequence[LearningCurve]) -> Figure:
         color = COLORS[index % len(COLORS)]
         _plot_curve(left, curve, "loss", color)
         _plot_curve(right, curve, score, color)
-    left.set(xlabel="epoch", ylabel="loss (nats)")
+    left.set(xlabel="epoch", ylabel="loss (lower is better)")
     right.set(xlabel="epoch", ylabel=score)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.xaxis.set_major_locator(MaxNLocator(integer=True))

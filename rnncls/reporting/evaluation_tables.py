@@ -18,11 +18,13 @@ from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import ClassScores, Scores
 from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
 from rnncls.reporting.display import INTERVAL, bar, percent, percent_range
-from rnncls.reporting.tables import cut_table, grid_table
+from rnncls.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
 PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
+MIN_BOOTSTRAP_ROWS = 20
+"""Of fewer rows, a bootstrap interval of macro-F1 is not shown."""
 MAX_SHOWN_CLASSES = 30
 """With more classes, the screen has only the best, worst and most confused ones."""
 _NUM_EXTREMES = 10
@@ -37,17 +39,30 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
         origin: What was evaluated on which data.
     """
     accuracy_interval = percent_range(scores.accuracy_interval)
-    macro_f1_interval = percent_range(scores.macro_f1_interval)
     return [
         f"{origin}: {scores.num_rows:,} rows",
         f"accuracy  {percent(scores.accuracy)}  ({INTERVAL} {accuracy_interval})",
-        (
-            f"macro-F1  {percent(scores.macro_f1)}  ({INTERVAL} {macro_f1_interval},"
-            " bootstrap)"
-        ),
-        f"loss      {scores.loss:.4f} nats",
+        f"macro-F1  {percent(scores.macro_f1)}  ({describe_macro_f1_interval(scores)})",
+        f"loss      {scores.loss:.4f}  (cross-entropy: the lower, the better)",
         *_absence_lines(scores),
     ]
+
+
+def describe_macro_f1_interval(scores: Scores) -> str:
+    """Return the interval of macro-F1, or why it has none.
+
+    Bootstrap samples of rows that are all right, or all wrong, do not differ, and those
+    of a few rows take too few values: neither says anything of other texts.
+    """
+    low, high = scores.macro_f1_interval
+    if scores.num_rows < MIN_BOOTSTRAP_ROWS:
+        return (
+            f"no interval: {scores.num_rows} rows are too few, at least"
+            f" {MIN_BOOTSTRAP_ROWS} are needed"
+        )
+    if low == high:
+        return "no interval: all samples of these rows have the same value"
+    return f"{INTERVAL} {percent_range(scores.macro_f1_interval)}, bootstrap"
 
 
 def _absence_lines(scores: Scores) -> list[str]:
@@ -98,7 +113,7 @@ def calibration_lines(calibration: CalibrationReport, reason: str = "") -> list[
         ece_line,
         (
             f"          before calibration: ECE {calibration.raw_ece:.4f}, loss"
-            f" {calibration.raw_loss:.4f} nats;"
+            f" {calibration.raw_loss:.4f};"
             f" probabilities = softmax(logits / {calibration.temperature:.3f})"
         ),
     ]
@@ -237,7 +252,8 @@ def mistake_table(mistakes: list[Mistake]) -> Table:
         [f"{row.row:,}", row.label, row.predicted, f"{row.prob:.4f}", row.text]
         for row in mistakes
     ]
-    return cut_table("Most confident errors", header, rows)
+    table = with_ids(header, rows, [row.id for row in mistakes])
+    return cut_table("Most confident errors", *table)
 
 
 def label_issue_table(issues: list[LabelIssue]) -> Table:
@@ -247,4 +263,4 @@ def label_issue_table(issues: list[LabelIssue]) -> Table:
         [f"{row.row:,}", row.label, f"{row.prob:.4f}", row.suggested, row.text]
         for row in issues
     ]
-    return cut_table("", header, rows)
+    return cut_table("", *with_ids(header, rows, [row.id for row in issues]))

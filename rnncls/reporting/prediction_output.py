@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from rnncls import DataError
 from rnncls.inference.prediction import Prediction
+from rnncls.text.display import name_token
 
 _ROWS_PER_WRITE = 8192
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -84,7 +85,7 @@ def prediction_line(
         fields += [label, f"{prob:.4f}"]
     fields[0] = prediction.answer or ""
     if prediction.attention is not None:
-        fields.append(_attended_tokens(prediction.attention))
+        fields.append(_attended_tokens(prediction))
     fields.extend((kept or {}).values())
     fields.append(prediction.text)
     note = reading_note(prediction)
@@ -104,9 +105,20 @@ def reading_note(prediction: Prediction) -> str:
     return "; ".join(notes)
 
 
-def _attended_tokens(attention: list[tuple[str, float]]) -> str:
-    ranked = sorted(attention, key=lambda item: -item[1])[:_NUM_ATTENDED_TOKENS]
-    return " ".join(f"{token}:{weight:.2f}" for token, weight in ranked)
+def _attended_tokens(prediction: Prediction) -> str:
+    """Return the tokens with the highest weights, as they are written in the text."""
+    attention = prediction.attention or []
+    names = [token for token, _ in attention]
+    spans = prediction.attention_spans
+    if spans is not None:
+        names = [
+            name_token(prediction.text, token, span)
+            for token, span in zip(names, spans, strict=True)
+        ]
+    weights = [weight for _, weight in attention]
+    named = zip(names, weights, strict=True)
+    ranked = sorted(named, key=lambda item: -item[1])[:_NUM_ATTENDED_TOKENS]
+    return " ".join(f"{name}:{weight:.2f}" for name, weight in ranked)
 
 
 def prediction_json(

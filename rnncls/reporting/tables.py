@@ -37,6 +37,18 @@ def grid_table(
     return table
 
 
+def with_ids(
+    header: Sequence[str], rows: Sequence[Sequence[str]], ids: Sequence[str | None]
+) -> tuple[list[str], list[list[str]]]:
+    """Return a table with a column of ids after the first column, if there are ids."""
+    if not any(row_id is not None for row_id in ids):
+        return list(header), [list(row) for row in rows]
+    with_id = [
+        [row[0], row_id or "", *row[1:]] for row, row_id in zip(rows, ids, strict=True)
+    ]
+    return [header[0], "id", *header[1:]], with_id
+
+
 def cut_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from rnncls.reporting import html
+from rnncls.reporting.tables import with_ids
 
 _EPOCH_COLUMNS = {
     "epoch": "{}",
@@ -34,7 +35,8 @@ def label_issue_table(label_issues: Sequence[dict[str, Any]]) -> Markup:
         for issue in label_issues
     ]
     caption = "Training rows that are probably mislabelled"
-    return html.table(caption, header, rows, num_texts=3)
+    header, rows = with_ids(header, rows, [issue.get("id") for issue in label_issues])
+    return html.table(caption, header, rows, num_texts=len(header) - 2)
 
 
 def training_parts(

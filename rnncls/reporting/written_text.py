@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rnncls.text.display import escape_characters, printable
+from rnncls.text.display import escape_characters, name_token, printable
 from rnncls.text.traced_text import Span
 
 _MAX_REST = 60
@@ -66,6 +66,6 @@ def _show_characters(text: str) -> list[str]:
 def name_tokens(text: str, tokens: Sequence[str], spans: Sequence[Span]) -> list[str]:
     """Return each token as written, or the token itself if it has no character."""
     names = []
-    for token, (start, end) in zip(tokens, spans, strict=True):
-        names.append(printable(text[start:end] or token))
+    for token, span in zip(tokens, spans, strict=True):
+        names.append(printable(name_token(text, token, span)))
     return names

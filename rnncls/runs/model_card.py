@@ -167,7 +167,7 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
         f"accuracy {valid['accuracy']:.2%}\n(95% interval {low:.2%} to {high:.2%})"
     )
     macro_f1, loss = f"macro-F1 {valid['macro_f1']:.2%}", f"loss {valid['loss']:.4f}"
-    return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} nats before"
+    return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} before"
 
 
 def _describe_calibration(temperature: float) -> str:

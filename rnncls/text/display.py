@@ -42,6 +42,18 @@ def shorten(text: str, limit: int) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
+def name_token(text: str, token: str, span: tuple[int, int]) -> str:
+    """Return a token as written in the text, or itself if it has no character there.
+
+    Args:
+        text: The text as written.
+        token: The token, which may be lower-cased or normalised.
+        span: Where it begins and ends in the text.
+    """
+    start, end = span
+    return text[start:end] or token
+
+
 def list_names(names: Sequence[str], limit: int = 5) -> str:
     """Return names in quotation marks; of many only the first, and how many follow."""
     shown = ", ".join(f"'{name}'" for name in names[:limit])

@@ -186,14 +186,14 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
             f"macro-F1  {result['macro_f1']:.2%}  (95% interval {worst:.2%} to"
             f" {best:.2%}, bootstrap)"
         ),
-        f"loss      {result['loss']:.4f} nats",
+        f"loss      {result['loss']:.4f}  (cross-entropy: the lower, the better)",
         (
             f"ECE       {result['ece']:.4f}  (expected calibration error, 15 bins of"
             " equal width)"
         ),
         (
             f"          before calibration: ECE {result['raw_ece']:.4f}, loss"
-            f" {result['raw_loss']:.4f} nats;"
+            f" {result['raw_loss']:.4f};"
             f" probabilities = softmax(logits / {result['temperature']:.3f})"
         ),
     ]
@@ -332,7 +332,6 @@ def test_label_issues_are_named_by_a_column_of_the_file(cli: Cli) -> None:
     assert outcome.exit_code == 3
     assert "no column 'nope'" in outcome.stderr
     assert "fold" not in outcome.stderr
-    assert cli("eval", "--id", "title").exit_code == 2
     cli("eval", "--label-issues", "--folds", "2", "--id", "title")
     found = read_json(Path("runs/toy/label-issues.json"))["label_issues"]
     assert all(issue["text"].startswith(issue["id"]) for issue in found)
@@ -424,3 +423,32 @@ def test_the_confusion_matrix_is_also_a_csv_file(cli: Cli) -> None:
         ["sport", *map(str, result["confusion_matrix"][0])],
         ["world", *map(str, result["confusion_matrix"][1])],
     ]
+
+
+@pytest.mark.parametrize("command", ["eval", "compare"])
+def test_listed_texts_are_named_by_a_column_of_the_file(cli: Cli, command: str) -> None:
+    lines = Path("toy.csv").read_text(encoding="utf-8").splitlines()
+    rows = [f"{line},T-{number}" for number, line in enumerate(lines[1:])]
+    rows = [row.replace("sport,", "world,", 1) for row in rows[:9]] + rows[9:]
+    Path("ids.csv").write_text("\n".join([f"{lines[0]},key", *rows]) + "\n")
+    runs = ["runs/toy"] if command == "eval" else ["runs/toy", "runs/toy"]
+    options = ["--data", "ids.csv", "--id", "key"]
+    shown = cli(command, *runs, *options)
+    assert shown.exit_code == 0
+    if command == "compare":
+        return
+    assert "T-0" in shown.stdout
+    found = json.loads(cli(command, *runs, *options, "--json").stdout)
+    assert all(row["id"] == f"T-{row['row'] - 1}" for row in found["mistakes"])
+    page = cli("report", *runs, *options, "--output", "page.html")
+    assert page.exit_code == 0
+    assert "T-0" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_a_column_of_ids_that_the_file_lacks_is_an_error(cli: Cli) -> None:
+    text = Path("toy.csv").read_text(encoding="utf-8")
+    Path("other.csv").write_text(text.replace("sport,", "world,", 9))
+    done = cli("report", "--data", "other.csv", "--id", "nope")
+    assert done.exit_code == 3
+    assert "no column 'nope'" in done.stderr
+    assert "name a column of the file with --id" in done.stderr

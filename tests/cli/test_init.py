@@ -1,6 +1,7 @@
 """`rnncls init`: two commands from a stranger's file to scores."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,37 @@ def test_a_test_file_that_has_changed_since_is_not_cut_again(
 )
 def test_a_config_is_called_as_its_data(source: str, name: str) -> None:
     assert default_path(source) == Path(name)
+
+
+def test_a_config_is_no_data(cli: Cli) -> None:
+    done = cli("init", "toy.yaml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "toy.yaml: is a config (YAML), not data" in done.stderr
+    assert "rnncls train --config toy.yaml" in done.stderr
+
+
+def test_too_few_rows_are_said_before_training(cli: Cli) -> None:
+    Path("tiny.csv").write_text("text,label\ngood,pos\nbad,neg\nfine,pos\n")
+    done = cli("init", "tiny.csv")
+    assert done.exit_code == 0
+    assert "expected at least one class with 3 rows" in done.stderr
+    assert "the largest class has 2" in done.stderr
+    assert "rnncls train" not in done.stdout
+    assert cli("train", "--config", "tiny.yaml").exit_code == 3
+    assert (
+        json.loads(cli("init", "tiny.csv", "--overwrite", "--json").stdout)["can_train"]
+        is False
+    )
+
+
+def test_the_advised_cross_validation_of_a_few_rows_works(cli: Cli) -> None:
+    rows = [
+        f"{word} {number},{word[0]}" for number in range(3) for word in ("ax", "by")
+    ]
+    Path("few.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    done = cli("init", "few.csv")
+    (line,) = [line for line in done.stderr.splitlines() if "crossval" in line]
+    command = line.partition("better: rnncls ")[2].partition(", which")[0]
+    quick = ["--set", "train.max_epochs=1", "--out", "scored"]
+    assert cli(*shlex.split(command), *quick).exit_code == 0
+    assert "see `rnncls crossval`" in Path("few.yaml").read_text()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,22 @@ def test_an_output_of_another_form_or_over_an_input_is_refused(
 def test_the_screen_says_how_to_get_all_rows(cli: Cli) -> None:
     write_findings()
     assert "--csv FILE writes all rows" in cli("inspect", "own.yaml").stdout
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text,label\n" + "bye bad,neg\nhello nice,pos\n" * 9,
+        'id,text,label\n1,"hello there,a\n' + "2,hello,b\n3,bye now,a\n" * 9,
+        "sep=;\ntext;label\n" + "bye bad;neg\nhello nice;pos\n" * 9,
+    ],
+    ids=["few", "quote", "converted"],
+)
+def test_no_temporary_file_is_named(cli: Cli, content: str) -> None:
+    Path("few.csv").write_text(content)
+    done = cli("inspect", "few.csv", "--no-cache")
+    assert done.exit_code == 0
+    shown = done.stdout + done.stderr
+    assert tempfile.gettempdir() not in shown.replace(str(Path.cwd()), "")
+    assert "config.yaml" not in shown
+    assert "few.csv" in done.stdout

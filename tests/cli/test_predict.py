@@ -399,13 +399,28 @@ def test_an_ending_that_is_no_form_is_refused(cli: Cli, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["a", "--input", "in.txt"], ["-", "--input", "-"]], ids=str
+    ("arguments", "message"),
+    [
+        (
+            [],
+            'no text: expected one, as in rnncls predict "some text", or --input FILE,'
+            " or - to read one text per line from stdin",
+        ),
+        (
+            ["a", "--input", "in.txt"],
+            "found the text 'a' and --input in.txt: give only one of them",
+        ),
+        (
+            ["-", "--input", "-"],
+            "found - (texts from stdin) and --input -: give only one of them",
+        ),
+    ],
+    ids=str,
 )
-def test_texts_come_from_one_place(cli: Cli, arguments: list[str]) -> None:
-    expected = (
-        'error: give texts, or --input FILE, and not both: rnncls predict "some text"\n'
-    )
-    assert cli("predict", *arguments) == (2, "", expected)
+def test_texts_come_from_one_place(
+    cli: Cli, arguments: list[str], message: str
+) -> None:
+    assert cli("predict", *arguments) == (2, "", f"error: {message}\n")
 
 
 def test_json_and_output_together_are_refused(cli: Cli) -> None:

@@ -78,3 +78,26 @@ def test_mistakes_in_a_config_file_are_named_by_its_path(tmp_path: Path) -> None
 
 def test_config_errors_end_the_program_with_code_2() -> None:
     assert ConfigError.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.TSV", "data.jsonl", "data.csv.gz"])
+def test_a_data_file_is_no_config(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("text,label\ngood,pos\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    assert f"{path}: is a data file, expected a config (YAML)" in str(raised.value)
+    assert "rnncls init" in str(raised.value)
+
+
+def test_a_run_folder_is_no_config(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    with pytest.raises(ConfigError, match="is a run folder, not a config") as raised:
+        load_config(tmp_path)
+    assert str(tmp_path / "config.yaml") in str(raised.value)
+
+
+def test_a_name_with_dots_may_be_a_config(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv.yaml"
+    path.write_text("data: {train: my.csv}\n")
+    assert load_config(path).data.train == "my.csv"

@@ -239,3 +239,22 @@ def test_a_file_that_is_read_twice_is_scanned_and_noted_once(
     write("twice.csv", table("|"))
     assert read(path) == ROWS
     assert (scans, len(caplog.messages)) == (["twice.csv"] * 2, 2)
+
+
+@pytest.mark.parametrize("name", ["quote.csv", "quote.tsv"])
+@pytest.mark.parametrize("num_rows", [3, 600])
+def test_a_quotation_mark_that_is_never_closed_is_a_character(
+    name: str, num_rows: int
+) -> None:
+    delimiter = "\t" if name.endswith(".tsv") else ","
+    rows = [("id", "text", "label"), ("1", '"hello there', "a"), ("2", "hello", "b")]
+    rows += [(str(number), f"text {number}", "a") for number in range(3, num_rows)]
+    path = write(name, "".join(delimiter.join(row) + "\n" for row in rows))
+    assert read(path) == [(text, label) for _, text, label in rows[1:]]
+    assert read(path, TEXTS) == [(text,) for _, text, _ in rows[1:]]
+
+
+def test_a_quoted_text_over_many_lines_is_one_text() -> None:
+    text = "first, second\n" * 700
+    path = write("long.csv", f'text,label\n"{text}",a\nshort,b\n')
+    assert read(path) == [(text, "a"), ("short", "b")]

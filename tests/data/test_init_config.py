@@ -319,8 +319,8 @@ def test_plain_text_is_told_from_labelled_rows(text: str) -> None:
 def test_few_rows_lead_to_cross_validation(num_rows: int, *, is_few: bool) -> None:
     rows = [f"{'ab'[row % 2]},text {row} here" for row in range(num_rows)]
     write("a.csv", "\n".join(["label,text", *rows]) + "\n")
-    notes = "\n".join(draft_config("a.csv", OUT).notes)
-    assert (f"rnncls crossval --config {OUT}" in notes) == is_few
+    advice = "\n".join(draft_config("a.csv", OUT).advice)
+    assert (f"rnncls crossval --config {OUT}" in advice) == is_few
 
 
 def test_the_config_says_how_to_name_a_test_file() -> None:
@@ -464,3 +464,15 @@ def test_files_of_a_folder_are_drafted_without_a_copy(ending: str) -> None:
         drafted = draft_config(source, OUT)
         assert (drafted.config.data.train, drafted.stats.num_rows) == (source, 27)
         assert not any("converted" in note for note in drafted.notes)
+
+
+def test_a_converted_file_keeps_its_other_columns() -> None:
+    rows = "".join(
+        f"T-{number};{'ab'[number % 2]};wort {number}\n" for number in range(20)
+    )
+    write("a.csv", "sep=;\nid;label;text\n" + rows)
+    train = Path(str(draft_config("a.csv", OUT).config.data.train))
+    with train.open(encoding="utf-8", newline="") as stream:
+        records = list(csv.DictReader(stream))
+    assert records[1] == {"id": "T-1", "label": "b", "text": "wort 1"}
+    assert len(records) == 20

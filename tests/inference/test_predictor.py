@@ -309,3 +309,13 @@ assert predictor.predict(TEXTS * 100) == expected
         command, check=False, capture_output=True, timeout=120, cwd=root
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_prediction_is_printed_with_its_label_probability_and_text() -> None:
+    prediction = Prediction("rovers\nmeet " + "oslo " * 50, {"a": 0.25, "b": 0.75})
+    assert str(prediction).startswith("b (75.0%): rovers\\nmeet oslo oslo")
+    assert str(prediction).endswith("…")
+    assert len(str(prediction)) < 80
+    assert [Prediction("hi", {"a": 0.25, "b": 0.75})].__repr__() == (
+        "[Prediction(label='b', prob=0.7500, text='hi')]"
+    )

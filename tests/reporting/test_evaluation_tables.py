@@ -1,8 +1,10 @@
 """Evaluation results as lines and tables: complete, and never parsed as markup."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +15,7 @@ from rnncls.reporting.evaluation_tables import (
     class_tables,
     confusion_table,
     coverage_table,
+    describe_macro_f1_interval,
     score_lines,
     unknown_label_lines,
 )
@@ -51,7 +54,7 @@ def test_the_scores_are_lines_with_rows_uncertainty_and_unit() -> None:
         "toy on test.csv: 12,000 rows",
         "accuracy  87.50%  (95% interval 86.12% to 88.78%)",
         "macro-F1  86.66%  (95% interval 86.01% to 87.29%, bootstrap)",
-        "loss      0.3457 nats",
+        "loss      0.3457  (cross-entropy: the lower, the better)",
     ]
 
 
@@ -115,3 +118,24 @@ def test_a_threshold_of_several_shares_is_listed_once() -> None:
     half = SelectiveAccuracy(0.9, 0.5, 2, 1.0, (0.34, 1.0))
     table = coverage_table([both, both, half])
     assert list(map(str, table.columns[0].cells)) == ["0.4000", "0.9000"]
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "interval", "expected"),
+    [
+        (4, (1.0, 1.0), "no interval: 4 rows are too few, at least 20 are needed"),
+        (19, (0.5, 1.0), "no interval: 19 rows are too few, at least 20 are needed"),
+        (
+            200,
+            (1.0, 1.0),
+            "no interval: all samples of these rows have the same value",
+        ),
+        (20, (0.5, 1.0), "95% interval 50.00% to 100.00%, bootstrap"),
+    ],
+)
+def test_macro_f1_has_an_interval_only_where_it_says_something(
+    num_rows: int, interval: tuple[float, float], expected: str
+) -> None:
+    scores = replace(SCORES, num_rows=num_rows, macro_f1_interval=interval)
+    assert describe_macro_f1_interval(scores) == expected
+    assert f"({expected})" in score_lines(scores, "a run")[2]

@@ -48,7 +48,7 @@ def explain(
         opinions.append(opinion)
         text += f"{name} "
     probs = {"sport": 0.75, "world": 0.25}
-    return Explanation(text, probs, "sport", sum(shares), 0.0, opinions, 64, 0.0)
+    return Explanation(text, probs, "sport", sum(shares), 0.0, 0.5, opinions, 64, 0.0)
 
 
 def printed(explanation: Explanation, *, color: str | None) -> str:

@@ -25,6 +25,7 @@ from rnncls.inference.insight.integrated_gradients import (
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.runs.classifier import Classifier
+from rnncls.text.display import name_token
 from rnncls.text.encoded_texts import EncodedTexts, encode_text
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span
@@ -67,6 +68,7 @@ class Explanation:
         label: The explained class.
         logit: The logit of that class.
         baseline_logit: Its logit for the baseline, a text of as many `<unk>`.
+        baseline_prob: Its probability for the baseline.
         tokens: One entry per token.
         num_points: How many points between baseline and text were evaluated.
         residual: The contributions' sum minus the difference between the two logits.
@@ -77,6 +79,7 @@ class Explanation:
     label: str
     logit: float
     baseline_logit: float
+    baseline_prob: float
     tokens: list[TokenOpinion]
     num_points: int
     residual: float
@@ -119,7 +122,7 @@ class Explanation:
         }
 
     def meaning(self) -> str:
-        """Summarise the explanation in three sentences."""
+        """Summarise the explanation in a few plain sentences."""
         supporting = self._quote_strongest(sign=1)
         opposing = self._quote_strongest(sign=-1)
         probability = (
@@ -129,7 +132,7 @@ class Explanation:
             f"Words that support {self.label}: {supporting}; words that oppose it:"
             f" {opposing}."
         )
-        return f"{probability} {evidence} {self._describe_sum()}"
+        return f"{probability} {evidence} {self._describe_baseline()}"
 
     def _quote_strongest(self, sign: int) -> str:
         """Name up to three tokens with the largest contributions of one sign."""
@@ -137,21 +140,22 @@ class Explanation:
         for index in self.strongest(len(self.tokens)):
             token = self.tokens[index]
             if sign * token.contribution >= SMALLEST_NAMED:
-                quoted.append(f"'{token.token}' ({token.contribution:+.2f})")
+                written = name_token(self.text, token.token, self.spans[index])
+                quoted.append(f"'{written}' ({token.contribution:+.2f})")
         return ", ".join(quoted[:3]) or "none"
 
-    def _describe_sum(self) -> str:
-        """Say how exactly the contributions explain the logit."""
-        if self.difference:
-            error = abs(self.residual) / abs(self.difference)
-        else:
-            error = float(self.residual != 0)
-        warning = "" if self.is_complete else ", too large to trust"
+    def _describe_baseline(self) -> str:
+        """Return what the words change, and whether their numbers can be trusted."""
+        sentence = (
+            f"If the model knew none of the words, the probability of {self.label}"
+            f" would be {self.baseline_prob:.1%}."
+        )
+        if self.is_complete:
+            return sentence
         return (
-            f"All contributions together change the score of {self.label} from"
-            f" {self.baseline_logit:.2f}, with every word unknown, to"
-            f" {self.logit:.2f}; their sum differs from that change by"
-            f" {error:.2%}{warning}."
+            f"{sentence} Do not trust the numbers in brackets: they should add up to"
+            f" {self.difference:+.2f}, but add up to"
+            f" {self.difference + self.residual:+.2f}."
         )
 
 
@@ -172,10 +176,9 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         if label is None
         else find_label(label, classifier.label_names)
     )
-    logit, baseline_logit = (
-        float(logits[target]),
-        float(compute_logits(classifier.model, baseline)[0, target]),
-    )
+    baseline_logits = compute_logits(classifier.model, baseline)[0]  # [C]
+    logit, baseline_logit = float(logits[target]), float(baseline_logits[target])
+    baseline_prob = float(baseline_logits.softmax(dim=0)[target])
     integral = integrate_gradients(classifier.model, torch.from_numpy(ids), target)
     losses = logit - occlude(classifier.model, encoded)[:, target]  # [T]
     attention = (
@@ -206,6 +209,7 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         name,
         logit,
         baseline_logit,
+        baseline_prob,
         opinions,
         integral.num_points,
         residual,

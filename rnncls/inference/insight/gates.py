@@ -17,6 +17,7 @@ from rnncls.nn.encoder import Encoder
 from rnncls.nn.unroll import stack_steps, unroll
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batching import Batch, assemble
+from rnncls.text.display import name_token
 from rnncls.text.encoded_texts import encode_text
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span
@@ -121,7 +122,8 @@ class Trace:
     def _describe(self, direction: str) -> str:
         jumps = self.jumps(direction)
         index = int(np.argmax(jumps))
-        token, jump = self.tokens[index], jumps[index]
+        token = name_token(self.text, self.tokens[index], self.spans[index])
+        jump = jumps[index]
         gate = self._describe_gate(direction)
         return (
             f"Layer {self.layer}, {direction}: {gate}the {self.memory} vector"

@@ -23,6 +23,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.nn.states import HiddenState
 from rnncls.runs.classifier import Classifier
+from rnncls.text.display import name_token
 from rnncls.text.encoded_texts import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.spans import locate_tokens
@@ -108,13 +109,14 @@ class Trajectory:
         if num_after:
             verb = "do" if num_after > 1 else "does"
             rest = f"the {num_after} after it {verb} not change the label"
+        token = name_token(self.text, self.tokens[index], self.spans[index])
         note = ""
         if self.is_reread:
             note = (
                 " The model is bidirectional, so each prefix was classified separately."
             )
         return (
-            f"Token {index + 1} of {last + 1}, '{self.tokens[index]}', decides for"
+            f"Token {index + 1} of {last + 1}, '{token}', decides for"
             f" {self.predictions[-1]}: {rest}.{note}"
         )
 

@@ -150,14 +150,34 @@ def test_no_more_points_are_evaluated_than_allowed() -> None:
 def test_a_sum_that_misses_the_difference_is_said_to() -> None:
     opinions = [opinion("a", 1.5), opinion("b", -0.25)]
     found = Explanation(
-        "a b", {"x": 0.9, "y": 0.1}, "x", 1.0, 0.0, opinions, MAX_POINTS, residual=0.25
+        "a b",
+        {"x": 0.9, "y": 0.1},
+        "x",
+        1.0,
+        0.0,
+        0.5,
+        opinions,
+        MAX_POINTS,
+        residual=0.25,
     )
     assert not found.is_complete
+    warning = "Do not trust the numbers in brackets: they should add up to +1.00, but"
+    assert f"{warning} add up to +1.25." in found.meaning()
+    exact = replace(found, residual=0.01)
+    assert exact.is_complete
+    assert "trust" not in exact.meaning()
+
+
+def test_the_summary_compares_with_a_text_of_unknown_words() -> None:
+    run = build()
+    found = explain(run, TEXT)
+    unknown = Predictor(run, torch.device("cpu")).predict("zzz " * len(found.tokens))
+    prob = unknown[0].probs[found.label]
+    assert found.baseline_prob == pytest.approx(prob, abs=1e-6)
     assert (
-        "their sum differs from that change by 25.00%, too large to trust"
-        in found.meaning()
+        f"If the model knew none of the words, the probability of {found.label} would"
+        f" be {prob:.1%}." in found.meaning()
     )
-    assert replace(found, residual=0.01).is_complete
 
 
 @pytest.mark.parametrize(("cell", "bidirectional"), GRID)

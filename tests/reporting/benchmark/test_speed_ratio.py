@@ -38,3 +38,10 @@ def test_each_pair_is_timed_in_each_round_and_warmed_up_once() -> None:
 def test_the_bare_cell_gets_the_mean_length_of_each_batch() -> None:
     assert batch_shapes(TEXTS, BATCHES) == [(2, 2), (2, 2)]
     assert batch_shapes(TEXTS, [np.array([1, 2, 3])]) == [(3, 2)]
+
+
+def test_of_repeats_the_fastest_of_each_counts() -> None:
+    durations = iter([(9.0, 9.0), (3.0, 2.0), (1.0, 5.0), (4.0, 4.0)])
+    speed = compare_pairs(lambda _: next(durations), [BATCHES], TEXTS, num_repeats=3)
+    assert speed.ratio == 2
+    assert next(durations, None) is None

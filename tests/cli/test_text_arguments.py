@@ -1,0 +1,71 @@
+"""File and run names that are given where a text is expected."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+pytestmark = pytest.mark.usefixtures("run_path")
+
+COMMANDS = ["predict", "explain", "gates"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ["toy.csv", "./toy.csv", "runs/toy/README.md"])
+def test_a_file_given_as_a_text_is_an_error_that_names_the_option(
+    cli: Cli, command: str, name: str
+) -> None:
+    option = "--input" if command == "predict" else "--data"
+    done = cli(command, name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{name} is a file, not a text" in done.stderr
+    assert f"use {option} {name}" in done.stderr
+    assert "put it after --" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_run_given_before_the_text_is_an_error_that_names_run(
+    cli: Cli, command: str
+) -> None:
+    done = cli(command, "runs/toy", "rovers meet oslo")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "runs/toy is a run folder, not a text" in done.stderr
+    assert "--run runs/toy" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_argument_after_dashes_is_a_text(cli: Cli, command: str) -> None:
+    done = cli(command, "--", "toy.csv")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rovers", "rovers meet oslo", "Makefile", "x " * 5_000, "", "a\0b", ".", "/"],
+)
+def test_words_are_texts_even_if_a_file_or_folder_is_called_so(
+    cli: Cli, text: str
+) -> None:
+    Path("rovers").mkdir()
+    Path("rovers meet oslo").write_text("")
+    Path("Makefile").write_text("")
+    done = cli("predict", text)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_a_folder_with_a_separator_is_no_text(cli: Cli) -> None:
+    done = cli("predict", "./runs/")
+    assert done.exit_code == 2
+    assert "runs is a folder, not a text" in done.stderr
+
+
+def test_the_name_of_a_missing_data_file_is_a_text_with_a_note(cli: Cli) -> None:
+    done = cli("predict", "reviews.csv")
+    assert (done.exit_code, done.stdout.count("reviews.csv")) == (0, 1)
+    assert done.stderr == "note: no file reviews.csv here: it is read as a text\n"
+
+
+def test_a_sentence_about_a_file_is_a_text(cli: Cli) -> None:
+    done = cli("predict", "please read toy.csv", "see toy.csv.")
+    assert (done.exit_code, done.stderr) == (0, "")
