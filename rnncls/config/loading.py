@@ -17,7 +17,6 @@ from rnncls.config.sections import Config
 DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm"}
 """Endings of data files, which are sometimes given instead of a config."""
 _COMPRESSED_ENDINGS = {".gz", ".bz2", ".zst"}
-_ADVICE = ": 'rnncls init YOUR_DATA' writes one"
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -54,7 +53,6 @@ def _refuse_data(path: Path) -> None:
             raise ConfigError(
                 f"{path}: is a run folder, not a config: its config is {own_config}"
             )
-        raise ConfigError(f"{path}: is a folder, expected a config (YAML){_ADVICE}")
     ending = path.suffix.lower()
     if ending in _COMPRESSED_ENDINGS:
         ending = path.with_suffix("").suffix.lower()

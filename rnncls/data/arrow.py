@@ -55,6 +55,8 @@ def explain_csv_error(path: Path, error: Exception, num_before: int) -> str:
     hint = ""
     if int(found) > int(expected):
         hint = "; put a text that holds the delimiter in quotation marks"
+    elif text.count('"') % 2:
+        hint = f"; is a quotation mark not closed? Let 'rnncls init {path}' convert it"
     return (
         f"{path}: {place}: expected {expected} columns, found {found}:"
         f" {shorten(text)}{hint}"

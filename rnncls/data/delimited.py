@@ -25,7 +25,8 @@ DELIMITER_OF_ENDING = {".csv": ",", ".tsv": "\t"}
 BLOCK_BYTES = 32 << 20
 """A row may not be longer than this."""
 _LINES_COUNTED = 100
-_LINES_CHECKED = 500
+_LINES_CHECKED, _MAX_LINES_CHECKED = 500, 100_000
+"""A row may continue after the first 500 lines."""
 _SHARE_ALIKE = 0.9
 """The share of rows with the same number of fields in a table."""
 _SUSPICIOUS_CHARACTERS = 131_072
@@ -164,19 +165,19 @@ def has_configured_form(path: Path, columns: Columns) -> bool:
 
 
 def has_even_rows(path: Path, columns: Columns) -> bool:
-    """Return whether the first rows of a file have the same number of fields.
-
-    Without a quotation mark in these lines it is not checked.
-    """
+    """Return whether the first rows of a file have the same number of fields."""
     delimiter = columns.delimiter or DELIMITER_OF_ENDING[data_ending(path)]
+    widths = set()
     with open_text(path, "utf-8") as stream:
-        lines = list(islice(stream, _LINES_CHECKED))
-    if not any('"' in line for line in lines):
-        return True
-    try:
-        widths = {len(row) for row in parse_csv(lines, delimiter) if row}
-    except csv.Error:
-        return False
+        rows = parse_csv(islice(stream, _MAX_LINES_CHECKED), delimiter)
+        try:
+            for row in rows:
+                if row:
+                    widths.add(len(row))
+                if rows.line_num >= _LINES_CHECKED:
+                    break
+        except csv.Error:
+            return False
     return len(widths) <= 1
 
 

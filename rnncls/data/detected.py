@@ -89,9 +89,10 @@ def _find_other_text_format(
 def _detect_plain_quotes(path: Path, columns: Columns) -> FileFormat | None:
     """Return the format of a file whose quotation marks quote nothing; None otherwise.
 
-    Such a file has rows of different widths if they are taken to quote.
+    Such a file has rows of different widths if they are taken to quote. Rows with
+    labels are read only if they are quoted correctly: the reader names the wrong row.
     """
-    if has_even_rows(path, columns):
+    if columns.label is not None or has_even_rows(path, columns):
         return None
     try:
         file_format = detect_format(path, columns.wanted)

@@ -353,15 +353,10 @@ def find_run(path: Path | None) -> Path:
             f"no finished run at {chosen}: train one with 'rnncls train --config …', or"
             " name its folder"
         )
-    if chosen.is_file():
-        raise RunError(
-            f"{chosen}: is a file, expected a run folder: texts to evaluate go to"
-            " --data, texts to classify to 'rnncls predict --input'"
-        )
     if not chosen.is_dir():
+        found = "is a file, not a run" if chosen.is_file() else "no such run"
         raise RunError(
-            f"{chosen}: no such run folder: name an existing one, or none for the"
-            " newest"
+            f"{chosen}: {found} folder: name an existing one, or none for the newest"
         )
     if folder.language_model.is_file():
         raise RunError(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from unicodedata import normalize
 
 _FORMATTING = (
     "\u00ad\u061c\u200b-\u200f\u2060-\u2064\ufeff\U000e0020-\U000e007f"
@@ -43,7 +44,10 @@ def shorten(text: str, limit: int) -> str:
 
 
 def name_token(text: str, token: str, span: tuple[int, int]) -> str:
-    """Return a token as written in the text, or itself if it has no character there.
+    """Return a token as written in the text, or itself if it is not in the text.
+
+    The tokens of one character, such as the three full stops of an ellipsis, have its
+    name.
 
     Args:
         text: The text as written.
@@ -51,7 +55,11 @@ def name_token(text: str, token: str, span: tuple[int, int]) -> str:
         span: Where it begins and ends in the text.
     """
     start, end = span
-    return text[start:end] or token
+    if start < end:
+        return text[start:end]
+    previous = text[max(start - 1, 0) : start]
+    is_part = token != previous and token in normalize("NFKC", previous).lower()
+    return previous if is_part else token
 
 
 def list_names(names: Sequence[str], limit: int = 5) -> str:

@@ -250,11 +250,13 @@ def test_a_quotation_mark_that_is_never_closed_is_a_character(
     rows = [("id", "text", "label"), ("1", '"hello there', "a"), ("2", "hello", "b")]
     rows += [(str(number), f"text {number}", "a") for number in range(3, num_rows)]
     path = write(name, "".join(delimiter.join(row) + "\n" for row in rows))
-    assert read(path) == [(text, label) for _, text, label in rows[1:]]
     assert read(path, TEXTS) == [(text,) for _, text, _ in rows[1:]]
+    with pytest.raises(DataError, match="is a quotation mark not closed"):
+        read(path)
 
 
 def test_a_quoted_text_over_many_lines_is_one_text() -> None:
-    text = "first, second\n" * 700
+    text = "first, second\n" * 700 + "end"
     path = write("long.csv", f'text,label\n"{text}",a\nshort,b\n')
     assert read(path) == [(text, "a"), ("short", "b")]
+    assert read(path, TEXTS) == [(text,), ("short",)]

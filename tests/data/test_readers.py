@@ -445,7 +445,8 @@ def test_a_column_that_stands_twice_in_a_parquet_file_is_named() -> None:
         ),
         (
             'text,label\na,b\n"open,c\nd,e\n',
-            'row 2: expected 2 columns, found 1: "open,c d,e',
+            'row 2: expected 2 columns, found 1: "open,c d,e; is a quotation mark not'
+            " closed? Let 'rnncls init data.csv' convert it",
         ),
     ],
 )

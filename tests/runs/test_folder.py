@@ -70,10 +70,13 @@ def test_a_latest_run_that_was_deleted_is_none(run: Path) -> None:
         find_run(None)
 
 
-@pytest.mark.parametrize("name", ["missing", "file"])
-def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("missing", "no such run folder"), ("file", "is a file, not a run folder")],
+)
+def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str, found: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=rf"{name}: no such run folder"):
+    with pytest.raises(RunError, match=rf"{name}: {found}"):
         find_run(tmp_path / name)
 
 

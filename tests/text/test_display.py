@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnncls.text.display import printable, shorten
+from rnncls.text.display import name_token, printable, shorten
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,21 @@ def test_a_long_text_is_cut() -> None:
     assert shorten("word " * 100, 160) == ("word " * 100)[:159] + "…"
     assert shorten("word", 4) == "word"
     assert shorten("words", 4) == "wor…"
+
+
+@pytest.mark.parametrize(
+    ("text", "token", "span", "expected"),
+    [
+        ("Oslo", "oslo", (0, 4), "Oslo"),
+        ("well…", ".", (4, 5), "…"),
+        ("well…", ".", (5, 5), "…"),
+        ("ﬁne", "i", (1, 1), "ﬁ"),
+        ("Oslo", "xxmaj", (0, 0), "xxmaj"),
+        ("a Oslo", "xxmaj", (2, 2), "xxmaj"),
+        ("", "<unk>", (0, 0), "<unk>"),
+    ],
+)
+def test_a_token_is_named_as_it_is_written(
+    text: str, token: str, span: tuple[int, int], expected: str
+) -> None:
+    assert name_token(text, token, span) == expected
