@@ -25,7 +25,7 @@ PANELS = {
     "Your data": ["init", "inspect"],
     "Train": ["train", "pretrain", "distill", "crossval", "tune"],
     "Evaluate": ["eval", "report", "compare", "plot"],
-    "Predict": ["predict", "stream"],
+    "Predict": ["predict", "stream", "export"],
     "Look inside": [
         "explain",
         "anytime",

@@ -14,6 +14,7 @@ EXTRAS = {
     "clean": "cleanlab",
     "excel": "openpyxl",
     "subwords": "tokenizers",
+    "onnx": "onnxruntime",
     "docs": "mkdocs-material",
     "hf": "datasets",
     "bench": "fasttext-numpy2-wheel",

@@ -18,7 +18,8 @@ _BROKEN_ENTITY = re.compile(
 )
 _SPACED_APOSTROPHE = re.compile(r" ?&#0?39;(?=(?:s|t|d|m|ll|re|ve)\b)", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
-_NEEDS_CLEANING = re.compile(r"[;\\<]")
+NEEDS_CLEANING = re.compile(r"[;\\<]")
+"""`clean_text` returns a text without a match as it is."""
 _CHARACTER_REFERENCE = re.compile(
     r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)"
 )
@@ -48,7 +49,7 @@ def clean_text(text: str) -> str:
     AG News has entities that lost their ampersand (`#39;`, `quot;`), escaped tags
     (`&lt;b&gt;`) and backslashes where a line ended; ` #39;s` becomes `'s`.
     """
-    if not _NEEDS_CLEANING.search(text):
+    if not NEEDS_CLEANING.search(text):
         return text
     for pattern, replacement in CLEANING_RULES:
         text = pattern.sub(replacement, text)

@@ -1,6 +1,6 @@
 """What the light runtime can compute: everything else is left to torch."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from rnncls.config.sections import ModelSection, TextSection
@@ -28,16 +28,23 @@ KNOWN_KEYS = {
 """The keys that the light runtime respects, or that only matter in training."""
 
 
-def find_unsupported(text: TextSection, model: ModelSection) -> str | None:
-    """Return the first setting that the light runtime does not know, or None.
+def find_unsupported(
+    text: TextSection, model: ModelSection, known_keys: Container[str] = KNOWN_KEYS
+) -> str | None:
+    """Return the first setting that a runtime does not know, or None.
 
     A key that it does not know is no obstacle while it has its default value.
+
+    Args:
+        text: How a text becomes tokens.
+        model: The network.
+        known_keys: The keys that the runtime knows; default: the light runtime's.
 
     Returns:
         The setting as `KEY=VALUE`.
     """
     for key, value, default in [*_iter_keys("text", text), *_iter_keys("model", model)]:
-        if key not in KNOWN_KEYS and value != default:
+        if key not in known_keys and value != default:
             return f"{key}={value}"
         if key in KNOWN_VALUES and not set(_iter_names(value)) <= KNOWN_VALUES[key]:
             return f"{key}={value}"

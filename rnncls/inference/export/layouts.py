@@ -1,0 +1,151 @@
+"""How an ONNX graph reads a batch of texts: padded, or one text at a time.
+
+The padded layout gives the recurrent nodes no lengths, since several runtimes ignore or
+reject the input `sequence_lens`: the backward direction is a forward node over texts
+that are reversed within their lengths, and every pooling masks the padding. The layout
+of a single text needs no lengths at all.
+
+Shapes: B texts, T tokens in the longest of them, H width of the states.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from rnncls.inference.export.graph_builder import GraphBuilder
+
+FORWARD, BACKWARD = 0, 1
+
+
+class Layout(Protocol):
+    """What depends on whether texts are padded. Values are names in the graph."""
+
+    def node_direction(self, direction: int) -> str:
+        """Return the attribute `direction` of a recurrent node."""
+
+    def reverse(self, states: str) -> str:
+        """Turn states between token order and a backward node's order. [T, B, H]."""
+
+    def last(self, states: str, direction: int) -> str:
+        """Return the last states in reading order. [T, B, H] -> [B, H]."""
+
+    def mean(self, states: str) -> str:
+        """Return the mean over the tokens of each text. [T, B, H] -> [B, H]."""
+
+    def max(self, states: str) -> str:
+        """Return the maximum over the tokens of each text. [T, B, H] -> [B, H]."""
+
+    def hide_padding(self, scores: str) -> str:
+        """Set the scores of padding to minus infinity. [T, B, 1] -> [T, B, 1]."""
+
+
+class PaddedLayout:
+    """Texts of any length, padded with the token id 0."""
+
+    def __init__(self, graph: GraphBuilder, token_ids: str) -> None:
+        """Compute the lengths and the mask. token_ids: [T, B] int64."""
+        self._graph = graph
+        self._lengths = self._count_tokens(token_ids)  # [B]
+        steps = self._number_steps(token_ids)  # [T, 1]
+        is_token = graph.add("Less", steps, self._lengths)  # [T, B]
+        one = graph.constant(1, np.int64)
+        last_steps = graph.add("Sub", self._lengths, one)  # [B]
+        is_last = graph.add("Equal", steps, last_steps)  # [T, B]
+        self._features = graph.integers(2)
+        self._is_token = graph.add("Unsqueeze", is_token, self._features)  # [T, B, 1]
+        self._is_last = graph.add("Unsqueeze", is_last, self._features)  # [T, B, 1]
+        self._zero = graph.constant(0.0, np.float32)
+        self._lowest = graph.constant(-np.inf, np.float32)
+
+    def _count_tokens(self, token_ids: str) -> str:
+        """Return the lengths, at least 1. [T, B] -> [B] int64."""
+        graph = self._graph
+        zero = graph.constant(0, np.int64)
+        is_padding = graph.add("Equal", token_ids, zero)
+        is_token = graph.add("Not", is_padding)
+        counted = graph.add("Cast", is_token, to=_INT64)
+        first_axis = graph.integers(0)
+        lengths = graph.add("ReduceSum", counted, first_axis, keepdims=0)
+        return graph.add("Max", lengths, graph.integers(1))
+
+    def _number_steps(self, token_ids: str) -> str:
+        """Return 0, 1, ..., T - 1. [T, 1] int64."""
+        graph = self._graph
+        shape = graph.add("Shape", token_ids)
+        first = graph.constant(0, np.int64)
+        num_steps = graph.add("Gather", shape, first, axis=0)
+        step = graph.constant(1, np.int64)
+        steps = graph.add("Range", first, num_steps, step)
+        return graph.add("Unsqueeze", steps, graph.integers(1))
+
+    def node_direction(self, direction: int) -> str:  # noqa: ARG002 - see `reverse`
+        """Return `forward`: the texts are reversed instead."""
+        return "forward"
+
+    def reverse(self, states: str) -> str:
+        """Reverse each text within its length."""
+        return self._graph.add(
+            "ReverseSequence", states, self._lengths, batch_axis=1, time_axis=0
+        )
+
+    def last(self, states: str, direction: int) -> str:  # noqa: ARG002 - both read ahead
+        """Return the states at the last token in reading order."""
+        chosen = self._graph.add("Where", self._is_last, states, self._zero)
+        return self._sum(chosen)
+
+    def mean(self, states: str) -> str:
+        """Return the mean over the tokens of each text."""
+        graph = self._graph
+        total = self._sum(graph.add("Where", self._is_token, states, self._zero))
+        counts = graph.add("Cast", self._lengths, to=_FLOAT)
+        counts = graph.add("Unsqueeze", counts, graph.integers(1))  # [B, 1]
+        return graph.add("Div", total, counts)
+
+    def max(self, states: str) -> str:
+        """Return the maximum over the tokens of each text."""
+        visible = self.hide_padding(states)
+        return self._graph.add("ReduceMax", visible, axes=[0], keepdims=0)
+
+    def hide_padding(self, scores: str) -> str:
+        """Set the values of padding to minus infinity."""
+        return self._graph.add("Where", self._is_token, scores, self._lowest)
+
+    def _sum(self, states: str) -> str:
+        axis = self._graph.integers(0)
+        return self._graph.add("ReduceSum", states, axis, keepdims=0)
+
+
+class SingleLayout:
+    """One text without padding; a backward node reads it from its end."""
+
+    def __init__(self, graph: GraphBuilder) -> None:
+        """Take the graph."""
+        self._graph = graph
+
+    def node_direction(self, direction: int) -> str:
+        """Return `forward` or `reverse`, whose states are in token order."""
+        return "reverse" if direction == BACKWARD else "forward"
+
+    def reverse(self, states: str) -> str:
+        """Return the states as they are: both directions are in token order."""
+        return states
+
+    def last(self, states: str, direction: int) -> str:
+        """Return the states at the token that is read last."""
+        step = self._graph.constant(0 if direction == BACKWARD else -1, np.int64)
+        return self._graph.add("Gather", states, step, axis=0)
+
+    def mean(self, states: str) -> str:
+        """Return the mean over all tokens."""
+        return self._graph.add("ReduceMean", states, axes=[0], keepdims=0)
+
+    def max(self, states: str) -> str:
+        """Return the maximum over all tokens."""
+        return self._graph.add("ReduceMax", states, axes=[0], keepdims=0)
+
+    def hide_padding(self, scores: str) -> str:
+        """Return the scores as they are."""
+        return scores
+
+
+_FLOAT, _INT64 = 1, 7  # TensorProto.FLOAT and INT64

@@ -1,0 +1,127 @@
+"""The network of a run as an ONNX graph.
+
+The input `token_ids` has the id 0 where a text is shorter than the longest of its
+batch. The outputs are the logits, divided by the temperature, and the probabilities.
+
+Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H
+hidden_size, D directions, S = D * H width of a state, P poolings, C classes.
+"""
+
+import numpy as np
+from onnx import GraphProto, TensorProto, helper
+
+from rnncls.inference.export.encoder_graph import EncoderGraph
+from rnncls.inference.export.graph_builder import GraphBuilder
+from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
+from rnncls.inference.export.quantization import EmbeddingType, quantize_rows
+from rnncls.runs.portable import Array, PortableClassifier
+
+INPUT, LOGITS, PROBS = "token_ids", "logits", "probs"
+
+
+def build_graph(
+    classifier: PortableClassifier, *, embedding: EmbeddingType, is_single: bool
+) -> GraphProto:
+    """Return the graph of a classifier.
+
+    Args:
+        classifier: The weights and the shape of the network.
+        embedding: The type in which the word vectors are stored.
+        is_single: Whether to read one text at a time, without lengths.
+    """
+    graph = GraphBuilder()
+    token_ids = graph.add("Transpose", INPUT, perm=[1, 0])  # [T, B]
+    layout: Layout = SingleLayout(graph)
+    if not is_single:
+        layout = PaddedLayout(graph, token_ids)
+    weights = classifier.weights
+    vectors = _add_embedding(graph, token_ids, weights["embedding.weight"], embedding)
+    pooled = _add_pooled(graph, layout, classifier, vectors)  # [B, P * S]
+    _add_outputs(graph, pooled, classifier)
+    num_texts: int | str = 1 if is_single else "batch"
+    inputs = [
+        helper.make_tensor_value_info(INPUT, TensorProto.INT64, [num_texts, "tokens"])
+    ]
+    shape = [num_texts, len(classifier.label_names)]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name in (LOGITS, PROBS)
+    ]
+    return graph.build(inputs, outputs)
+
+
+def _add_embedding(
+    graph: GraphBuilder, token_ids: str, matrix: Array, kind: EmbeddingType
+) -> str:
+    """Add the word vectors of the token ids. [T, B] -> [T, B, E] float32."""
+    if kind == "float32":
+        rows = graph.constant(matrix, np.float32)
+        return graph.add("Gather", rows, token_ids, axis=0)
+    if kind == "float16":
+        rows = graph.constant(matrix, np.float16)
+        vectors = graph.add("Gather", rows, token_ids, axis=0)
+        return graph.add("Cast", vectors, to=TensorProto.FLOAT)
+    quantized = quantize_rows(matrix)
+    rows = graph.constant(quantized.values, np.int8)
+    scales = graph.constant(quantized.scales, np.float32)
+    values = graph.add("Gather", rows, token_ids, axis=0)
+    values = graph.add("Cast", values, to=TensorProto.FLOAT)
+    row_scales = graph.add("Gather", scales, token_ids, axis=0)  # [T, B, 1]
+    return graph.add("Mul", values, row_scales)
+
+
+def _add_pooled(
+    graph: GraphBuilder, layout: Layout, classifier: PortableClassifier, vectors: str
+) -> str:
+    """Add the recurrent layers and the poolings. [T, B, E] -> [B, P * S]."""
+    if classifier.model.cell == "none":
+        return layout.mean(vectors)
+    encoder = EncoderGraph(graph, layout, classifier)
+    states = encoder.add_layers(vectors)  # [T, B, H] each
+    pooled: list[str] = []
+    for pooling in classifier.model.pooling:
+        if pooling == "attention":
+            joined = encoder.join(states)  # [T, B, S]
+            pooled.append(_add_attention(graph, layout, classifier.weights, joined))
+            continue
+        for direction, values in enumerate(states):
+            pooled.append(_add_pooling(layout, pooling, values, direction))
+    return graph.add("Concat", *pooled, axis=1)
+
+
+def _add_pooling(layout: Layout, pooling: str, states: str, direction: int) -> str:
+    """Add one pooling of one direction. [T, B, H] -> [B, H]."""
+    if pooling == "last":
+        return layout.last(states, direction)
+    if pooling == "mean":
+        return layout.mean(states)
+    return layout.max(states)
+
+
+def _add_attention(
+    graph: GraphBuilder, layout: Layout, weights: dict[str, Array], states: str
+) -> str:
+    """Add the attention pooling. [T, B, S] -> [B, S]."""
+    prefix = "pooling.attention"
+    projection = graph.constant(weights[f"{prefix}.projection.weight"].T, np.float32)
+    bias = graph.constant(weights[f"{prefix}.projection.bias"], np.float32)
+    query = graph.constant(weights[f"{prefix}.query.weight"].T, np.float32)
+    projected = graph.add("Add", graph.add("MatMul", states, projection), bias)
+    scores = graph.add("MatMul", graph.add("Tanh", projected), query)  # [T, B, 1]
+    shares = graph.add("Softmax", layout.hide_padding(scores), axis=0)
+    weighted = graph.add("Mul", shares, states)  # [T, B, S]
+    return graph.add("ReduceSum", weighted, graph.integers(0), keepdims=0)
+
+
+def _add_outputs(
+    graph: GraphBuilder, pooled: str, classifier: PortableClassifier
+) -> None:
+    """Add the linear layer, divided by the temperature, and the softmax."""
+    # In float64, so that each weight is rounded once.
+    weight = classifier.weights["linear.weight"].astype(np.float64)
+    bias = classifier.weights["linear.bias"].astype(np.float64)
+    scaled_weight = graph.constant(weight.T / classifier.temperature, np.float32)
+    scaled_bias = graph.constant(bias / classifier.temperature, np.float32)
+    product = graph.add("MatMul", pooled, scaled_weight)
+    graph.add_named(LOGITS, "Add", product, scaled_bias)
+    graph.add_named(PROBS, "Softmax", LOGITS)

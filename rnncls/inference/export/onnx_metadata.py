@@ -1,0 +1,157 @@
+"""The metadata of an ONNX file: all that a port needs to read texts as the run does.
+
+The keys, whose values are texts:
+
+- `format`: the version of this list, 1; `producer`: the version of rnncls.
+- `labels`: a JSON list, in the order of the outputs.
+- `words`: the vocabulary, a word a line; the number of the line, from 0, is the id.
+- `tokenizer`: JSON, see `rnncls.text.tokenizer_steps`; `merges` if it has subwords.
+- `text`, `model`, `data`: JSON, sections of the config; of `data` the columns only.
+- `temperature`, `embedding`, `is_single`: JSON, how the graph was made.
+- `test_vectors`: a JSON list of `text`, `token_ids`, `label`, `probs`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from rnncls import RunError, __version__
+from rnncls.config.sections import DataSection, TextSection
+from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.runs.portable import PortableClassifier
+from rnncls.text.subwords import SubwordVocab
+from rnncls.text.tokenizer_steps import describe_tokenizer
+from rnncls.text.vocab import Vocab
+
+FORMAT = "1"
+_COLUMN_KEYS = {"name", "text", "label", "delimiter", "columns"}
+
+
+class ReferenceText(NamedTuple):
+    """A text and what the model makes of it.
+
+    Attributes:
+        text: The text.
+        token_ids: Its token ids.
+        label: The most probable label.
+        probs: The probability of each label.
+    """
+
+    text: str
+    token_ids: list[int]
+    label: str
+    probs: list[float]
+
+
+@dataclass(frozen=True)
+class OnnxMetadata:
+    """The parsed metadata.
+
+    Attributes:
+        text: How a text becomes tokens.
+        data: Where the texts of a file are found.
+        vocab: The words.
+        label_names: The classes, in the order of the outputs.
+        embedding: The type of the word vectors in the file.
+        test_vectors: Texts and what the model makes of them.
+    """
+
+    text: TextSection
+    data: DataSection
+    vocab: Vocab
+    label_names: list[str]
+    embedding: str
+    test_vectors: list[ReferenceText]
+
+
+def describe_classifier(
+    classifier: PortableClassifier, *, embedding: EmbeddingType, is_single: bool
+) -> dict[str, str]:
+    """Return the metadata without the test vectors."""
+    tokenizer = describe_tokenizer(classifier.text)
+    vocab = classifier.vocab
+    if isinstance(vocab, SubwordVocab):
+        tokenizer["merges"] = [f"{left} {right}" for left, right in vocab.merges]
+    columns = classifier.data.model_dump(include=_COLUMN_KEYS)
+    return {
+        "format": FORMAT,
+        "producer": f"rnncls {__version__}",
+        "labels": _dump(classifier.label_names),
+        "words": "\n".join(vocab.words),
+        "tokenizer": _dump(tokenizer),
+        "text": _dump(classifier.text.model_dump()),
+        "model": _dump(classifier.model.model_dump()),
+        "data": _dump(columns),
+        "temperature": _dump(classifier.temperature),
+        "embedding": embedding,
+        "is_single": _dump(is_single),
+    }
+
+
+def describe_vectors(vectors: Sequence[ReferenceText]) -> str:
+    """Return test vectors as JSON."""
+    return _dump([vector._asdict() for vector in vectors])
+
+
+def parse_metadata(path: Path, entries: Mapping[str, str]) -> OnnxMetadata:
+    """Parse and check the metadata of a file.
+
+    Raises:
+        RunError: An entry is missing or damaged, or from a newer version.
+    """
+    if "format" not in entries:
+        raise RunError(f"{path}: not written by rnncls export: it has no metadata")
+    if entries["format"] != FORMAT:
+        raise RunError(
+            f"{path}: written in format {entries['format']}, this version of rnncls"
+            f" reads {FORMAT}"
+        )
+    try:
+        return _parse_entries(path, entries)
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise RunError(f"{path}: damaged metadata: {error}") from error
+
+
+def _parse_entries(path: Path, entries: Mapping[str, str]) -> OnnxMetadata:
+    text = TextSection.model_validate(json.loads(entries["text"]))
+    columns = json.loads(entries["data"])
+    # A data section names files: the only one that is known here is this one.
+    train = None if columns["name"] else str(path)
+    data = DataSection.model_validate({**columns, "train": train})
+    words = entries["words"].split("\n")
+    vectors = json.loads(entries["test_vectors"])
+    return OnnxMetadata(
+        text,
+        data,
+        _build_vocab(words, text, json.loads(entries["tokenizer"])),
+        _parse_labels(entries["labels"]),
+        entries["embedding"],
+        [ReferenceText(**vector) for vector in vectors],
+    )
+
+
+def _build_vocab(
+    words: Sequence[str], section: TextSection, tokenizer: Mapping[str, Any]
+) -> Vocab:
+    if section.tokenizer != "subwords":
+        return Vocab(words)
+    merges = []
+    for merge in tokenizer["merges"]:
+        left, right = merge.split(" ")
+        merges.append((left, right))
+    return SubwordVocab(words, merges, section.max_tokens)
+
+
+def _parse_labels(text: str) -> list[str]:
+    labels = json.loads(text)
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels: expected a list of class names")
+    return list(labels)
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,50 @@
+"""`rnncls export`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnncls.inference.export import verification
+from tests.cli.conftest import Cli
+
+
+def test_a_run_is_exported_and_compared(cli: Cli, run_path: Path) -> None:
+    exit_code, stdout, stderr = cli("export", str(run_path), "--output", "a.onnx")
+    assert (exit_code, stderr) == (0, "")
+    first, second, difference, changed = stdout.splitlines()
+    assert first.startswith("a.onnx: 0.0")
+    assert second == (
+        f"compared with {run_path} on 256 texts, in batches, alone and shuffled:"
+    )
+    assert float(difference.split()[-1]) < 1e-5
+    assert changed.split() == ["labels", "changed", "0"]
+    assert Path("a.onnx").exists()
+
+
+def test_the_file_has_the_name_of_the_run(cli: Cli, run_path: Path) -> None:
+    stdout = cli("export", str(run_path), "--single", "--embedding", "int8").stdout
+    assert stdout.startswith(f"{run_path.resolve().name}.onnx: ")
+    assert " on 256 texts, alone:\n" in stdout
+
+
+def test_a_file_that_differs_from_the_run_is_deleted(
+    cli: Cli, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute_other(_: Path, texts: list[list[int]]) -> object:
+        return np.full((len(texts), 2), 0.5, np.float32)
+
+    monkeypatch.setattr(verification, "_compute_run", compute_other)
+    exit_code, _, stderr = cli("export", str(run_path), "--output", "a.onnx")
+    assert exit_code == 4
+    assert "a.onnx: deleted: a probability differs by 0." in stderr
+    assert "; expected at most 0.0001\n" in stderr
+    assert not Path("a.onnx").exists()
+
+
+def test_another_ending_is_an_error(cli: Cli, run_path: Path) -> None:
+    exit_code, _, stderr = cli("export", str(run_path), "--output", "a.csv")
+    assert (exit_code, stderr) == (
+        2,
+        "error: --output: a.csv: expected .onnx, found .csv\n",
+    )

@@ -1,0 +1,137 @@
+"""The ONNX file of a network: against torch, in every batch."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnncls import RunError
+from rnncls.config.sections import TextSection
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.export import onnx_export
+from rnncls.inference.export.onnx_export import encode_texts, export_onnx
+from rnncls.inference.export.onnx_file import load_onnx
+from rnncls.inference.export.predict_script import compute_probs, open_session, pad
+from tests.inference.light.networks import LABELS, Networks, build_networks
+
+ALL = ["attention", "last", "max", "mean"]
+PATH = Path("model.onnx")
+TEXTS = [
+    "rovers meet oslo",
+    "",
+    "again again again oslo meet rovers again",
+    *(f"{'rovers ' * number}meet zanzibar" for number in range(9)),
+    "meet " * 500,
+]
+
+
+def compare(networks: Networks, texts: list[str], *, tolerance: float) -> None:
+    """Compare the probabilities of a file with those of torch: ragged and alone."""
+    session = open_session(load_onnx(PATH).model)
+    encoded = networks.encode(texts)
+    expected = compute_logits(networks.torch.model, encoded).softmax(dim=1).numpy()
+    token_ids = encode_texts(networks.numpy, texts)
+    alone = [session.run(["probs"], {"token_ids": pad([ids])})[0] for ids in token_ids]
+    np.testing.assert_allclose(np.concatenate(alone), expected, atol=tolerance, rtol=0)
+    if session.get_inputs()[0].shape[0] == 1:
+        return
+    (ragged,) = session.run(["probs"], {"token_ids": pad(token_ids)})
+    np.testing.assert_allclose(ragged, expected, atol=tolerance, rtol=0)
+    order = random.Random(0).sample(range(len(texts)), len(texts))
+    shuffled = compute_probs(session, [token_ids[row] for row in order])
+    np.testing.assert_allclose(shuffled, expected[order], atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("is_single", [True, False])
+def test_the_probabilities_are_those_of_torch(
+    cell: str, *, bidirectional: bool, is_single: bool
+) -> None:
+    networks = build_networks(
+        cell=cell,
+        bidirectional=bidirectional,
+        num_layers=2,
+        pooling=ALL if bidirectional else ALL[::-1],
+        temperature=1.7,
+    )
+    export_onnx(networks.numpy, PATH, is_single=is_single)
+    compare(networks, TEXTS, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ALL)
+def test_each_pooling_is_that_of_torch(pooling: str) -> None:
+    networks = build_networks(pooling=[pooling], cell="gru")
+    export_onnx(networks.numpy, PATH)
+    compare(networks, TEXTS, tolerance=1e-5)
+
+
+@pytest.mark.parametrize(("embedding", "tolerance"), [("float16", 2e-3), ("int8", 0.1)])
+def test_a_smaller_embedding_changes_little_and_not_with_the_batch(
+    embedding: Any, tolerance: float
+) -> None:
+    networks = build_networks(gain=1.5)
+    export_onnx(networks.numpy, PATH, embedding=embedding)
+    compare(networks, TEXTS, tolerance=tolerance)
+    session = open_session(load_onnx(PATH).model)
+    token_ids = encode_texts(networks.numpy, TEXTS)
+    (ragged,) = session.run(["probs"], {"token_ids": pad(token_ids)})
+    (alone,) = session.run(["probs"], {"token_ids": pad(token_ids[:1])})
+    np.testing.assert_allclose(ragged[:1], alone, atol=1e-6, rtol=0)
+
+
+def test_the_metadata_are_all_that_a_port_needs() -> None:
+    networks = build_networks(temperature=1.7)
+    export_onnx(networks.numpy, PATH)
+    model = load_onnx(PATH).model
+    entries = open_session(model).get_modelmeta().custom_metadata_map
+    assert json.loads(entries["labels"]) == LABELS
+    assert entries["words"].split("\n") == networks.numpy.vocab.words
+    assert json.loads(entries["temperature"]) == 1.7
+    assert entries["embedding"] == "float32"
+    assert json.loads(entries["tokenizer"])["max_tokens"] == 64
+    vectors = json.loads(entries["test_vectors"])
+    assert len(vectors) == 20
+    texts = [vector["text"] for vector in vectors]
+    assert [vector["token_ids"] for vector in vectors] == encode_texts(
+        networks.numpy, texts
+    )
+    encoded = networks.encode(texts)
+    expected = compute_logits(networks.torch.model, encoded).softmax(dim=1).numpy()
+    probs = np.array([vector["probs"] for vector in vectors])
+    np.testing.assert_allclose(probs, expected, atol=1e-5)
+    labels = [LABELS[row.argmax()] for row in expected]
+    assert [vector["label"] for vector in vectors] == labels
+
+
+def test_the_same_run_gives_the_same_file() -> None:
+    export_onnx(build_networks().numpy, PATH)
+    first = PATH.read_bytes()
+    export_onnx(build_networks().numpy, PATH)
+    assert PATH.read_bytes() == first
+
+
+def test_no_node_has_lengths_or_two_directions() -> None:
+    import onnx
+
+    export_onnx(build_networks(num_layers=2).numpy, PATH)
+    model = onnx.load_model_from_string(PATH.read_bytes())
+    assert [opset.version for opset in model.opset_import] == [17]
+    assert model.ir_version == 8
+    cells = [node for node in model.graph.node if node.op_type == "LSTM"]
+    assert len(cells) == 4
+    for node in cells:
+        directions = [value.s for value in node.attribute if value.name == "direction"]
+        assert directions == [b"forward"]
+        assert len(node.input) == 4
+
+
+def test_a_setting_that_files_lack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = onnx_export.KNOWN_KEYS - {"text.mark_case"}
+    monkeypatch.setattr(onnx_export, "KNOWN_KEYS", known)
+    networks = build_networks(text=TextSection(mark_case=True))
+    with pytest.raises(RunError, match=r"do not support text\.mark_case=True"):
+        export_onnx(networks.numpy, PATH)
