@@ -12,6 +12,7 @@ Emoji are whole, with their skin tone, and so are flags and sequences with joine
 """
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -111,6 +112,9 @@ CHARACTER_PATTERN = "|".join(
         rf"[^{WHITE_SPACE}]{_MARKS}",
     )
 )
+_is_plain = re.compile(r"""['"(\[$]*[a-zA-Z0-9()"\[\]$!?;-]+[.,:'")\]!?;]*""").fullmatch
+"""Whether a chunk has no other tokens than words and signs."""
+_find_plain_words = re.compile("[a-zA-Z0-9]+|.").findall
 _find_words = regex.compile(WORD_PATTERN, regex.VERSION1).findall
 _find_characters = regex.compile(CHARACTER_PATTERN, regex.VERSION1).findall
 _search_sign = regex.compile(
@@ -127,9 +131,29 @@ def build_word_splitter(
     """Return a function from a text to its words, numbers, emoji and signs."""
 
     def split(text: str) -> list[str]:
-        return _find_words(normalize(text, nfkc=nfkc, lowercase=lowercase))
+        return split_words(normalize(text, nfkc=nfkc, lowercase=lowercase))
 
     return split
+
+
+def split_words(text: str) -> list[str]:
+    """Return all matches of `WORD_PATTERN` in a normalised text.
+
+    No match extends across white space or depends on what is beyond it. Most chunks of
+    English between white space are words, perhaps with signs at their ends; these do
+    not need the pattern, which is slower.
+    """
+    tokens: list[str] = []
+    for chunk in text.split():
+        if not chunk.isascii():
+            tokens += _find_words(chunk)
+        elif chunk.isalnum():
+            tokens.append(chunk)
+        elif _is_plain(chunk):
+            tokens += _find_plain_words(chunk)
+        else:
+            tokens += _find_words(chunk)
+    return tokens
 
 
 def build_space_splitter(
@@ -163,7 +187,7 @@ def build_character_splitter(
         tokens: list[str] = []
         for word in normalize(text, nfkc=nfkc, lowercase=lowercase).split():
             tokens.append(WORD_START)
-            tokens += _find_characters(word)
+            tokens += word if word.isascii() else _find_characters(word)
         return tokens
 
     return split

@@ -1,21 +1,29 @@
 """Words and graphemes of any language."""
 
+import sys
 import unicodedata
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+import regex
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnncls.text.unicode_words import (
+    CHARACTER_PATTERN,
+    WHITE_SPACE,
+    WORD_PATTERN,
     WORD_START,
     build_character_splitter,
     build_word_splitter,
     normalize,
+    split_words,
 )
 
 words = build_word_splitter()
 characters = build_character_splitter()
+
+SPACES = [sign for sign in map(chr, range(sys.maxunicode + 1)) if sign.isspace()]
 
 ANY_TEXT = st.text(max_size=60) | st.lists(
     st.sampled_from(
@@ -100,6 +108,37 @@ def test_characters_have_their_marks(text: str, tokens: str) -> None:
 def test_normalisation_and_small_letters_can_be_turned_off() -> None:
     assert build_word_splitter(nfkc=False)("ＡＢ é") == ["ａｂ", "é"]
     assert build_word_splitter(lowercase=False)("ＡＢ It'S") == ["AB", "It", "'S"]
+
+
+ASCII_PARTS = (
+    "a b' c. D e, ( ) [ ] \" ' ' . . : , ; - - # @ + + _ / = & % $ ! ? 1 23"
+    " 's 't www. http:// x.y U.S. l' d' C++ ab"
+)
+ASCII_TEXT = st.lists(
+    st.sampled_from([*ASCII_PARTS.split(), *"      "]), max_size=12
+).map("".join)
+
+
+@settings(database=None, deadline=None, derandomize=True, max_examples=1500)
+@given(text=ASCII_TEXT | ANY_TEXT)
+@example(text="www.- www.) http:a a.'s (a.b) a-'s")
+def test_chunks_between_spaces_are_split_on_their_own(text: str) -> None:
+    normal = normalize(text, nfkc=True, lowercase=True)
+    expected = regex.findall(WORD_PATTERN, normal, regex.VERSION1)
+    assert split_words(normal) == expected
+
+
+@pytest.mark.parametrize("space", SPACES, ids=ascii)
+def test_the_pattern_stops_at_all_white_space(space: str) -> None:
+    assert regex.fullmatch(f"[{WHITE_SPACE}]", space)
+    text = f"don't{space}'s{space}{space}a.{space}b-c"
+    assert split_words(text) == regex.findall(WORD_PATTERN, text, regex.VERSION1)
+
+
+def test_characters_of_ascii_are_those_of_the_pattern() -> None:
+    text = "".join(map(chr, range(33, 127)))
+    expected = regex.findall(CHARACTER_PATTERN, text, regex.VERSION1)
+    assert build_character_splitter(lowercase=False)(text) == [WORD_START, *expected]
 
 
 @settings(database=None, deadline=None, derandomize=True, max_examples=400)
