@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rnncls.text.cleaning import EDITS_EARLIER_WORDS
+from rnncls.text.spans import locate_tokens
 from rnncls.text.tokenizer import UNK, build_tokenizer
+from rnncls.text.traced_text import Span
 
 if TYPE_CHECKING:
     from rnncls.config.sections import TextSection
@@ -18,6 +20,7 @@ class IncrementalTokenizer:
 
     Attributes:
         tokens: The tokens so far.
+        spans: Where each of them is in the text.
     """
 
     def __init__(
@@ -31,13 +34,16 @@ class IncrementalTokenizer:
             section: The tokenizer's options.
             divide: From words to the pieces that the vocabulary has.
         """
+        self._section = section
         self._split = build_tokenizer(section)
         self._divide = divide
         self._max_tokens = section.max_tokens
         self._pieces: list[str] = []
+        self._num_characters = 0
         self._unfinished_word = ""
         self._may_append = True
         self.tokens: list[str] = []
+        self.spans: list[Span] = []
 
     @property
     def has_begun(self) -> bool:
@@ -55,17 +61,41 @@ class IncrementalTokenizer:
             How many of the earlier tokens remain valid, and the tokens after those.
         """
         self._pieces.append(piece)
+        self._num_characters += len(piece)
         if EDITS_EARLIER_WORDS.search(piece):
             self._may_append = False
         unread = self._unfinished_word + piece
-        words, self._unfinished_word = _split_off_last_word(unread)
+        words, self._unfinished_word = unread, ""
+        if not is_last:
+            words, self._unfinished_word = _split_off_last_word(unread)
         if self._may_append and not is_last:
             num_kept = len(self.tokens)
             new_tokens = self._tokenize_more(words)
         else:
             num_kept, new_tokens = self._tokenize_again(is_last=is_last)
+        spans = self._locate(num_kept, new_tokens, words)
+        self.spans = self.spans[:num_kept] + spans
         self.tokens = self.tokens[:num_kept] + new_tokens
         return num_kept, new_tokens
+
+    def _locate(self, num_kept: int, new_tokens: list[str], words: str) -> list[Span]:
+        """Return the places of new tokens in the text.
+
+        Args:
+            num_kept: How many of the earlier tokens remain valid.
+            new_tokens: The tokens after those.
+            words: The complete words of the text after those of the earlier tokens.
+        """
+        if not new_tokens:
+            return []
+        num_characters = self._num_characters - len(self._unfinished_word)
+        if num_kept == 0 or num_kept < len(self.tokens) or not self._may_append:
+            text = "".join(self._pieces)[:num_characters]
+            tokens = self.tokens[:num_kept] + new_tokens
+            return locate_tokens(text, tokens, self._section)[num_kept:]
+        offset = num_characters - len(words)
+        spans = locate_tokens(words, new_tokens, self._section)
+        return [Span(offset + start, offset + end) for start, end in spans]
 
     def _tokenize(self, text: str) -> list[str]:
         return self._divide(self._split(text))

@@ -111,13 +111,24 @@ def _trace(text: str, settings: Settings) -> TracedText:
     if tokenizer == "whitespace":
         return traced
     if tokenizer == "basic_english":
-        lowered = apply_to_pieces(traced, str.lower, traced.text)
-        return _apply_rules(lowered, basic_english_rules())
+        return _apply_rules(_lowercase(traced), basic_english_rules())
 
     def normalize_part(part: str) -> str:
         return normalize(part, nfkc="nfkc" in options, lowercase="lowercase" in options)
 
     return apply_to_pieces(traced, normalize_part, _find_graphemes(traced.text))
+
+
+def _lowercase(traced: TracedText) -> TracedText:
+    """Return the text in small letters.
+
+    The neighbours of a capital sigma decide which small one it becomes, but no letter's
+    neighbours decide how many it becomes.
+    """
+    origins: list[Span] = []
+    for character, origin in zip(traced.text, traced.origins, strict=True):
+        origins += [origin] * len(character.lower())
+    return TracedText(traced.text.lower(), origins)
 
 
 def _apply_rules(traced: TracedText, rules: Sequence[Rule]) -> TracedText:

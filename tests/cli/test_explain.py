@@ -9,6 +9,7 @@ import pytest
 from rnncls.config.sections import Config
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
+from tests.cli.test_json_reference import read_documented_keys
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
@@ -241,6 +242,12 @@ def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(
         "meet",
         "oslo",
     ]
+    assert [(row["start"], row["end"]) for row in rows[:3]] == [
+        (0, 6),
+        (7, 11),
+        (12, 16),
+    ]
+    assert set(rows[0]) <= read_documented_keys("stream")
     finals = [row["probs"] for row in rows if row["is_final"]]
     predicted = cli(
         "predict", "--run", one_way, "--json", TEXT, "oslo meet &lt;b&gt;rovers"

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rnncls.config.sections import TextSection
 from rnncls.text.incremental import IncrementalTokenizer
+from rnncls.text.spans import locate_tokens
 from rnncls.text.tokenizer import build_tokenizer
 
 FRAGMENTS = [
@@ -87,6 +88,7 @@ def test_a_text_in_pieces_has_the_tokens_of_the_whole(
         found = found[:num_kept] + new
     num_kept, new = line.feed("", is_last=True)
     assert found[:num_kept] + new == line.tokens == build_tokenizer(section)(text)
+    assert line.spans == locate_tokens(text, line.tokens, section)
 
 
 def test_a_word_counts_once_a_space_follows_it() -> None:

@@ -170,6 +170,8 @@ class PrefixPrediction:
         probs: Label → probability.
         is_final: Whether it is the final prediction for the text.
         is_early: Whether it became final before the end of the text.
+        start: Where the token starts in its line; see `locate_tokens`.
+        end: Where it ends.
     """
 
     token: str
@@ -177,6 +179,8 @@ class PrefixPrediction:
     probs: dict[str, float]
     is_final: bool = False
     is_early: bool = False
+    start: int = 0
+    end: int = 0
 
     @property
     def label(self) -> str:
@@ -246,10 +250,12 @@ class Stream:
     def _predict(self, num_read: int, tokens: list[str]) -> Iterator[PrefixPrediction]:
         threshold = self._min_confidence
         token_ids = self._classifier.vocab.encode(tokens).tolist()
-        for token, token_id in zip(tokens, token_ids, strict=True):
+        spans = self._line.spans[num_read:]
+        for token, token_id, span in zip(tokens, token_ids, spans, strict=True):
             num_read += 1
             logits = self._reader.read(token_id)  # [C]
             prediction = self._describe(token, num_read, logits)
+            prediction = replace(prediction, start=span.start, end=span.end)
             self._prediction = prediction
             yield prediction
             if threshold is not None and prediction.prob >= threshold:

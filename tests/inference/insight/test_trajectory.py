@@ -208,6 +208,18 @@ def test_the_end_of_a_tag_takes_back_what_was_read_of_it() -> None:
     assert [each.num_tokens for each in found] == [1, 2, 3, 1, 2, 2]
 
 
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_each_prediction_has_the_place_of_its_token_in_its_line(size: int) -> None:
+    found = stream(build(), "Oslo, \u201cmeet\nRovers", size)
+    places = {(each.token, each.start, each.end) for each in found}
+    assert places == {
+        ("oslo", 0, 4),
+        (",", 4, 5),
+        ("\u201cmeet", 6, 11),
+        ("rovers", 0, 6),
+    }
+
+
 def test_each_line_is_a_text_of_its_own() -> None:
     run = build()
     finals = [each for each in stream(run, "rovers meet\r\n\noslo", 2) if each.is_final]
