@@ -77,7 +77,7 @@ class RunFolder:
     def tokenizer(self) -> Path:
         """The tokenizer and the words in the format of Hugging Face tokenizers.
 
-        Only runs whose tokenizer the format can express have it.
+        Runs of earlier versions lack it for `basic_english` and `whitespace`.
         """
         return self.path / TOKENIZER
 

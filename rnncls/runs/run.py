@@ -55,23 +55,15 @@ def create_run(
     write_atomic(folder.config, config_text.encode())
     lines = "".join(f"{word}\n" for word in vocab.words)
     write_atomic(folder.vocab, lines.encode())
-    tokenizer = _describe_tokenizer(folder, config_text, vocab)
-    if tokenizer is not None:
-        write_atomic(folder.tokenizer, tokenizer)
+    write_atomic(folder.tokenizer, _describe_tokenizer(folder, config_text, vocab))
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
 
 
-def _describe_tokenizer(
-    folder: RunFolder, config_text: str, vocab: Vocab
-) -> bytes | None:
-    """Return the content of `tokenizer.json`; None if the format lacks the tokenizer.
-
-    The format is that of Hugging Face tokenizers.
-    """
+def _describe_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> bytes:
+    """Return the content of `tokenizer.json`, for Hugging Face tokenizers."""
     section = parse_config(config_text, str(folder.config)).text
-    tokenizer = dump_tokenizer(section, vocab)
-    return None if tokenizer is None else tokenizer.encode()
+    return dump_tokenizer(section, vocab).encode()
 
 
 def change_config(path: Path, config_text: str, weights: str) -> None:
@@ -97,12 +89,10 @@ def change_config(path: Path, config_text: str, weights: str) -> None:
             tensors, metadata = load_tensors(file)
             manifest = Manifest.from_metadata(metadata)
             both = manifest.also(CONFIG, sha256_of(content))
-            if tokenizer is not None:
-                both = both.also(TOKENIZER, sha256_of(tokenizer))
+            both = both.also(TOKENIZER, sha256_of(tokenizer))
             save_tensors(file, tensors, {**metadata, "files": both.to_metadata()})
     write_atomic(folder.config, content)
-    if tokenizer is not None:
-        write_atomic(folder.tokenizer, tokenizer)
+    write_atomic(folder.tokenizer, tokenizer)
 
 
 def load_run(path: Path) -> Run:

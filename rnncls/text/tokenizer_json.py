@@ -1,10 +1,10 @@
 r"""Tokenizers as `tokenizer.json`, the file format of Hugging Face tokenizers.
 
 Libraries for Rust, Python, JavaScript, Java, Go and others read the file and give the
-token ids of this package. It covers what `text.tokenizer: words`, `subwords` and
-`characters` do to a text, the vocabulary, and `text.max_tokens`. It does not cover
-`text.clean`, `text.mark_case` and `text.same_digits`, which change a text before. A
-text without any token is one `<unk>` here and no token there.
+token ids of this package. It covers what `text.tokenizer` does to a text, the
+vocabulary, and `text.max_tokens`. It does not cover `text.clean`, `text.mark_case` and
+`text.same_digits`, which change a text before. A text without any token is one `<unk>`
+here and no token there.
 
 The patterns are written for Oniguruma: `[A&&[^B]]` instead of `[[A]--[B]]`, and
 literal characters instead of `\u0041`.
@@ -17,7 +17,7 @@ from typing import Any
 
 from rnncls.config.sections import TextSection
 from rnncls.text.subwords import SubwordVocab, describe_model
-from rnncls.text.tokenizer import UNK
+from rnncls.text.tokenizer import UNK, basic_english_rules
 from rnncls.text.unicode_words import (
     APOSTROPHES,
     CHARACTER_PATTERN,
@@ -27,24 +27,24 @@ from rnncls.text.unicode_words import (
     WORD_START,
     ZERO_WIDTH_SPACE,
 )
-from rnncls.text.vocab import Vocab
+from rnncls.text.vocab import PAD, Vocab
 
 _FORMAT_VERSION = "1.0"
 _PROPERTY = r"\\p\{\w+\}"
 _SET_DIFFERENCE = re.compile(
     rf"\[\[((?:{_PROPERTY}|\\u[0-9a-f]{{4}}|[^\[\]\\])*)\]--\[((?:{_PROPERTY})*)\]\]"
 )
+_FINAL_SIGMA = (
+    r"(?:(?<=\p{Cased})|(?<=\p{Cased}\p{Case_Ignorable}))\u03a3"
+    r"(?!\p{Case_Ignorable}*\p{Cased})"
+)
+"""A capital sigma that `str.lower` turns into a final one; Rust's function turns none.
+More than one sign, such as a mark, between it and the letter before is not seen."""
 _CODE_POINT = re.compile(r"\\U([0-9A-F]{8})|\\u([0-9a-f]{4})")
 
 
-def dump_tokenizer(section: TextSection, vocab: Vocab) -> str | None:
-    """Return the tokenizer and the vocabulary of a run as the text of `tokenizer.json`.
-
-    Returns:
-        None if the file cannot express the tokenizer: `basic_english`, `whitespace`.
-    """
-    if section.tokenizer not in {"words", "subwords", "characters"}:
-        return None
+def dump_tokenizer(section: TextSection, vocab: Vocab) -> str:
+    """Return the text of `tokenizer.json`: the tokenizer and vocabulary of a run."""
     tokenizer: dict[str, Any] = {
         "version": _FORMAT_VERSION,
         "truncation": {
@@ -99,6 +99,32 @@ def _sequence(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _list_normalizers(section: TextSection) -> list[dict[str, Any]]:
+    """Return the steps that change a text before it is divided."""
+    if section.tokenizer == "basic_english":
+        return _list_basic_english()
+    if section.tokenizer == "whitespace":
+        return [_replace_padding()]
+    return _list_unicode_steps(section)
+
+
+def _list_basic_english() -> list[dict[str, Any]]:
+    """Return the steps of torchtext's `basic_english`."""
+    rules = [
+        _replace({"Regex": rule.pattern.pattern}, str(rule.replacement))
+        for rule in basic_english_rules()
+        if rule.pattern.pattern != r"\s+"  # the division at white space does the same
+    ]
+    final_sigma = _replace({"Regex": to_oniguruma(_FINAL_SIGMA)}, "\u03c2")
+    return [final_sigma, {"type": "Lowercase"}, *rules, _replace_padding()]
+
+
+def _replace_padding() -> dict[str, Any]:
+    """Return the step by which a text that says `<pad>` has an unknown token there."""
+    space = to_oniguruma(WHITE_SPACE)
+    return _replace({"Regex": f"(?<![^{space}]){PAD}(?![^{space}])"}, UNK)
+
+
+def _list_unicode_steps(section: TextSection) -> list[dict[str, Any]]:
     """Return the steps of `normalize`, and those that mark the starts of words."""
     steps = [
         _replace({"Regex": f"[{REMOVED}]"}, ""),
@@ -124,16 +150,18 @@ def _replace(pattern: dict[str, str], content: str) -> dict[str, Any]:
 
 
 def _describe_pre_tokenizer(tokenizer: str) -> dict[str, Any]:
-    """Return the steps that divide a normalised text into tokens, or into words."""
-    if tokenizer != "subwords":
+    """Return the steps that divide a changed text into tokens, or into words."""
+    if tokenizer in {"words", "characters"}:
         return _describe_splitter(tokenizer)
+    words = _find_all(f"[^{to_oniguruma(WHITE_SPACE)}]+")
+    if tokenizer != "subwords":
+        return words
     mark_starts = {
         "type": "Metaspace",
         "replacement": WORD_START,
         "prepend_scheme": "always",
         "split": False,
     }
-    words = _find_all(f"[^{to_oniguruma(WHITE_SPACE)}]+")
     return _sequence("pretokenizers", [words, mark_starts])
 
 

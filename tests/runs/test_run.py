@@ -315,7 +315,10 @@ def test_a_vocabulary_with_a_word_twice_is_a_matter_of_the_run(
         load_run(run)
 
 
-@pytest.mark.parametrize(("tokenizer", "max_tokens"), [("words", 2), ("characters", 3)])
+@pytest.mark.parametrize(
+    ("tokenizer", "max_tokens"),
+    [("words", 2), ("characters", 3), ("basic_english", 2), ("whitespace", 2)],
+)
 def test_a_run_has_its_tokenizer_for_other_languages(
     tmp_path: Path, tokenizer: str, max_tokens: int
 ) -> None:
@@ -332,8 +335,12 @@ def test_a_run_has_its_tokenizer_for_other_languages(
     assert find_owner(file) == path
 
 
-def test_a_run_of_the_lesson_has_no_such_file(run: Path) -> None:
-    assert not RunFolder(run).tokenizer.exists()
+def test_a_run_of_an_earlier_version_may_lack_it(
+    run: Path, model: TextClassifier
+) -> None:
+    RunFolder(run).tokenizer.unlink()
+    save_model(run, model)
+    assert load_run(run).classifier.vocab.words[:3] == ["<pad>", "<unk>", "oslo"]
 
 
 CHANGED = "data: {train: other.csv}\nmodel: {embedding_dim: 3, hidden_size: 4}\n"
@@ -369,7 +376,11 @@ def test_the_saved_state_accepts_both_configs_and_stays_the_same(run: Path) -> N
     new_checksum = files.sha256_of(CHANGED.encode())
     found, new_metadata = load_tensors(run / STATE)
     torch.testing.assert_close(found, tensors)
-    assert new_metadata["files"] == {"config.yaml": [checksum, new_checksum]}
+    tokenizer_checksum = files.sha256_of((run / "tokenizer.json").read_bytes())
+    assert new_metadata["files"] == {
+        "config.yaml": [checksum, new_checksum],
+        "tokenizer.json": tokenizer_checksum,
+    }
     assert new_metadata["precision"] == "torch.float32"
 
 

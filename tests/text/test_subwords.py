@@ -126,7 +126,6 @@ def test_texts_together_are_divided_as_one_by_one(
 @given(text=ANY_TEXT)
 def test_other_languages_get_the_same_ids(text: str) -> None:
     content = dump_tokenizer(SECTION, VOCAB)
-    assert content is not None
     theirs = Tokenizer.from_str(content).encode(text).ids
     _, encoded = encode_text(text, SECTION, VOCAB)
     assert (theirs or [UNK_ID]) == encoded.token_ids.tolist()
@@ -164,7 +163,6 @@ def test_a_text_in_two_parts_has_the_same_pieces(text: str, place: int) -> None:
 
 def test_the_file_gives_the_vocabulary_back() -> None:
     content = dump_tokenizer(SECTION, VOCAB)
-    assert content is not None
     again = parse_subwords(content, VOCAB.words)
     assert (again.words, again.merges) == (VOCAB.words, VOCAB.merges)
     assert again.max_tokens == SECTION.max_tokens
@@ -172,7 +170,6 @@ def test_the_file_gives_the_vocabulary_back() -> None:
 
 def test_a_file_with_other_pieces_is_rejected() -> None:
     content = dump_tokenizer(SECTION, VOCAB)
-    assert content is not None
     swapped = [*VOCAB.words[:-2], VOCAB.words[-1], VOCAB.words[-2]]
     with pytest.raises(ValueError, match=r"not those of vocab\.txt"):
         parse_subwords(content, swapped)
@@ -183,7 +180,6 @@ def test_a_file_with_other_pieces_is_rejected() -> None:
 def test_the_file_of_another_tokenizer_is_rejected() -> None:
     words = Vocab(["<pad>", UNK, "a"])
     content = dump_tokenizer(TextSection(tokenizer="words"), words)
-    assert content is not None
     with pytest.raises(ValueError, match="the model BPE"):
         parse_subwords(content, VOCAB.words)
 
