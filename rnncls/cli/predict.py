@@ -3,7 +3,6 @@
 import sys
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,19 +12,18 @@ from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, TextRunOption, split_run
 from rnncls.cli.outputs import (
     check_ending,
-    check_output,
-    check_stdout,
-    find_inputs,
 )
+from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.cli.predict_input import InputRows
+    from rnncls.cli.input_rows import InputRows
     from rnncls.config.sections import DataSection
     from rnncls.data.rows import Columns
     from rnncls.inference.prediction import Prediction
     from rnncls.reporting.prediction_output import KeptColumns
+
 
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 PREDICTION_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", "")
@@ -133,49 +131,30 @@ def predict_command(
     )
 
     with fast_imports():
-        from rnncls.cli.predict_input import is_live
-        from rnncls.inference.predictor import Predictor
-        from rnncls.machine.device import resolve_run_device
-        from rnncls.machine.processes import init_process_group
+        from rnncls.cli.predict_runtime import predict_alone, predict_together
+        from rnncls.inference.runtime import PredictOptions
         from rnncls.reporting.prediction_output import KeptColumns
-        from rnncls.runs.folder import find_run
-        from rnncls.runs.run import load_run
 
     check_ending("--output", output, PREDICTION_ENDINGS)
-    source, processes = STDIN if texts == [STDIN] else input_, init_process_group()
-    with processes.raise_everywhere():
-        if processes.world_size > 1:
-            check_sharing(source, attention=attention)
-        loaded = load_run(find_run(run))
-        _check_outputs(output, source, loaded.config.data)
-        own_device = processes.local_device(
-            resolve_run_device(device, loaded.config.device)
-        )
-        predictor = Predictor(
-            loaded.classifier,
-            own_device,
-            attention=attention,
-            min_confidence=min_confidence,
-        )
+    source = STDIN if texts == [STDIN] else input_
     keep = keep or []
-    rows = read_input_rows(
-        texts or [], source, loaded.config.data, form, keep, text or []
-    )
     kept: deque[list[str]] = deque()
-    chunks = iter_texts(rows, kept)
-    if not processes.is_main:
-        predictor.read_along(chunks, processes)
-        return
-    windows = predictor.stream_together(chunks, processes)
-    if is_live(source):
-        windows = chain.from_iterable(predictor.stream([chunk]) for chunk in chunks)
-    write_predictions(
-        show_progress(windows, source),
-        output,
-        top_k,
-        KeptColumns(keep, kept),
-        as_json=json_,
-    )
+
+    def read_chunks(section: "DataSection") -> Iterator[list[str]]:
+        rows = read_input_rows(texts or [], source, section, form, keep, text or [])
+        return iter_texts(rows, kept)
+
+    predict = predict_alone if torchrun_int("WORLD_SIZE") < 2 else predict_together
+    options = PredictOptions(device, attention, min_confidence)
+    windows = predict(run, options, source, output, read_chunks)
+    if windows is not None:
+        write_predictions(
+            show_progress(windows, source),
+            output,
+            top_k,
+            KeptColumns(keep, kept),
+            as_json=json_,
+        )
 
 
 def read_input_rows(
@@ -200,10 +179,12 @@ def read_input_rows(
         ConfigError: An option is only for input from a file or stdin.
         DataError: The input cannot be read, lacks a column, or a row is wrong.
     """
-    from rnncls.cli.predict_input import InputRows, read_input
+    from rnncls.cli.input_rows import InputRows
     from rnncls.data.rows import ROW_NUMBER
 
     if source is not None:
+        from rnncls.cli.predict_input import read_input
+
         columns = find_text_columns(section, text)
         yield from read_input(source, columns, form, keep)
         return
@@ -246,36 +227,6 @@ def iter_texts(
     for chunk in rows:
         kept.extend(chunk.kept)
         yield chunk.texts
-
-
-def _check_outputs(
-    output: Path | None, source: str | None, section: "DataSection"
-) -> None:
-    """Check that the predictions replace no file that is read."""
-    is_file = source is not None and source != STDIN
-    if output is not None:
-        file = source if is_file else None
-        check_output("--output", output, find_inputs(file, section))
-    elif is_file:
-        check_stdout(Path(str(source)))
-
-
-def check_sharing(source: str | None, *, attention: bool) -> None:
-    """Check that several processes can share the work.
-
-    Raises:
-        ConfigError: The input is not a file, which every process can read.
-    """
-    if source == STDIN or (
-        source is not None and Path(source).exists() and not Path(source).is_file()
-    ):
-        raise ConfigError(
-            "--input: several processes cannot share stdin or a pipe: give a file"
-        )
-    if attention:
-        raise ConfigError(
-            "--attention: works in one process only: start it without torchrun"
-        )
 
 
 def write_predictions(

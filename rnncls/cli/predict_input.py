@@ -12,13 +12,15 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnncls import DataError
+from rnncls.cli.input_rows import InputRows
 from rnncls.cli.outputs import is_special
+from rnncls.cli.text_arguments import STDIN
 from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import DELIMITERS, parse_csv
@@ -31,35 +33,9 @@ from rnncls.data.rows import (
     missing_kept,
 )
 
-STDIN = "-"
 _MAX_ROWS = 16_384
 _BLOCK_BYTES = 1 << 16
 _BLOCKS_AHEAD = 64
-
-
-@dataclass(frozen=True)
-class InputRows:
-    """Consecutive rows of the input.
-
-    Attributes:
-        texts: One text per row.
-        kept: The values of the kept columns of each row; empty if none are kept.
-    """
-
-    texts: list[str]
-    kept: list[list[str]]
-
-
-def is_live(source: str | None) -> bool:
-    """Return whether the rows of a source may arrive slowly, from another program."""
-    if source is None:
-        return False
-    if source != STDIN:
-        return is_special(Path(source))
-    try:
-        return is_special(Path(f"/dev/fd/{sys.stdin.fileno()}"))
-    except (OSError, ValueError):
-        return True
 
 
 def read_input(

@@ -1,4 +1,12 @@
 """Predictions of a trained classifier, and in `insight` the reasons for them.
 
+Modules that other rooms use:
+
+    prediction      `Prediction`: what is said of one text
+    predictor       `Predictor`: predictions in torch, on any device
+    light           the same in NumPy, without importing torch
+    runtime         choose between the two
+    insight         explanations, trajectories, gates and more
+
 May import: `evaluation` and what is below it.
 """

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from rnncls.config.sections import TextSection
 from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.portable import PortableClassifier
 from rnncls.text.vocab import Vocab
 
 
@@ -25,3 +28,20 @@ class Classifier:
     label_names: list[str]
     model: TextClassifier
     temperature: float = 1.0
+
+
+def build_classifier(portable: PortableClassifier) -> Classifier:
+    """Return the network in torch of a classifier in NumPy.
+
+    It is on the CPU, in evaluation mode, and divides its logits by the temperature.
+    """
+    vocab, label_names = portable.vocab, portable.label_names
+    model = TextClassifier(portable.model, len(vocab), len(label_names))
+    tensors = {
+        name: torch.from_numpy(array) for name, array in portable.weights.items()
+    }
+    model.load_state_dict(tensors)
+    model.temperature = portable.temperature
+    return Classifier(
+        portable.text, vocab, label_names, model.eval(), portable.temperature
+    )

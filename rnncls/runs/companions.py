@@ -7,7 +7,6 @@ from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, TextSection
 from rnncls.machine.files import read_bytes, read_json
 from rnncls.runs.folder import RunFolder
-from rnncls.text.tokenizer_json import parse_subwords
 from rnncls.text.vocab import Vocab
 
 
@@ -45,6 +44,9 @@ def read_vocab(path: Path, section: TextSection) -> Vocab:
     try:
         words = data.decode().removesuffix("\n").split("\n")
         if section.tokenizer == "subwords":
+            # Imported here: the lesson's tokenizers do not need the package `regex`.
+            from rnncls.text.tokenizer_json import parse_subwords
+
             return parse_subwords(read_bytes(folder.tokenizer).decode(), words)
         return Vocab(words)
     except ValueError as error:

@@ -34,8 +34,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from rnncls import ConfigError, RunError
 from rnncls.machine.files import TEMPORARY
 
@@ -302,6 +300,9 @@ def lock_run(path: Path) -> Iterator[None]:
         RunError: Another process holds the lock, or the folder cannot be created or
             written to.
     """
+    # Imported here: short commands lock no run.
+    from filelock import FileLock, Timeout
+
     folder = RunFolder(path)
     folder.create()
     lock = FileLock(folder.lock)
