@@ -6,6 +6,7 @@ sets. Here each set that needs one of them becomes a reference, `\C{0}`, to a li
 ranges of characters.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import regex
@@ -26,6 +27,7 @@ class PlainPattern(NamedTuple):
     classes: list[list[Range]]
 
 
+@cache
 def expand_properties(pattern: str) -> PlainPattern:
     """Replace each set that has a property or is the difference of two sets.
 
@@ -43,12 +45,18 @@ def expand_properties(pattern: str) -> PlainPattern:
             part = rf"\C{{{number}}}"
         parts.append(part)
         position = end
-    return PlainPattern("".join(parts), [list_ranges(part) for part in numbers])
-
-
-def list_ranges(characters: str) -> list[Range]:
-    """Return the code points that a pattern of one character matches, as ranges."""
     every = "".join(map(chr, range(0x110000)))
+    classes = [_list_ranges(part, every) for part in numbers]
+    return PlainPattern("".join(parts), classes)
+
+
+def _list_ranges(characters: str, every: str) -> list[Range]:
+    """Return the code points that a pattern of one character matches, as ranges.
+
+    Args:
+        characters: The pattern.
+        every: All characters of Unicode in their order.
+    """
     runs = regex.compile(f"(?:{characters})+", regex.VERSION1).finditer(every)
     return [(run.start(), run.end() - 1) for run in runs]
 

@@ -47,10 +47,12 @@ class OnnxFile:
     """A verified file.
 
     Attributes:
+        path: Where it is.
         model: Its bytes.
         metadata: What its metadata say.
     """
 
+    path: Path
     model: bytes
     metadata: OnnxMetadata
 
@@ -76,7 +78,7 @@ def load_onnx(path: Path) -> OnnxFile:
     if SEAL not in entries:
         raise RunError(f"{path}: not written by rnncls export: it has no checksum")
     metadata = parse_metadata(path, entries)
-    return OnnxFile(model, metadata)
+    return OnnxFile(path, model, metadata)
 
 
 def _read_entries(model: memoryview) -> dict[str, str]:

@@ -35,6 +35,7 @@ TOLERANCE = 1e-4
 """The largest difference from a probability of the test vectors."""
 
 Step = Mapping[str, Any]
+TokenIds = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
@@ -49,7 +50,7 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
 
 
 def compute_probs(
-    session: onnxruntime.InferenceSession, texts: Sequence[Sequence[int]]
+    session: onnxruntime.InferenceSession, texts: Sequence[TokenIds]
 ) -> npt.NDArray[np.float32]:
     """Return the probabilities of N texts, given as token ids. [N, C] float32."""
     shape = session.get_inputs()[0].shape
@@ -64,7 +65,7 @@ def compute_probs(
     return probs
 
 
-def pad(texts: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+def pad(texts: Sequence[TokenIds]) -> npt.NDArray[np.int64]:
     """Return token ids with 0 after the end of each text. [B, T] int64."""
     token_ids = np.zeros((len(texts), max(map(len, texts))), np.int64)
     for row, ids in zip(token_ids, texts, strict=True):

@@ -1,0 +1,166 @@
+"""Predictions of an exported ONNX file. Does not import torch.
+
+Shapes: N texts, M tokens in all of them, C classes.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls import ConfigError, RunError
+from rnncls.config.sections import DataSection
+from rnncls.inference.export.onnx_file import OnnxFile, load_onnx
+from rnncls.inference.labelling import label_texts
+from rnncls.inference.prediction import Prediction
+from rnncls.inference.texts import check_texts
+from rnncls.inference.windows import tokenize_windows
+from rnncls.text.encoded_texts import EncodedTexts, count_tokens, encode_pieces
+from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+class OnnxPredictor:
+    """A classifier of an ONNX file. Several threads may use it, and it can be pickled.
+
+    Attributes:
+        file: The file's bytes and metadata.
+        min_confidence: Below this probability there is no answer.
+    """
+
+    def __init__(self, file: OnnxFile, *, min_confidence: float = 0.0) -> None:
+        """Start a session of ONNX Runtime.
+
+        Args:
+            file: What `load_onnx` returned.
+            min_confidence: Below this probability there is no answer.
+
+        Raises:
+            ConfigError: ONNX Runtime is not installed.
+            RunError: ONNX Runtime cannot read the file, or it has other classes than
+                its metadata say.
+        """
+        self.file = file
+        self.min_confidence = min_confidence
+        self._session = _start_session(file)
+
+    def __getstate__(self) -> tuple[OnnxFile, float]:
+        """Return what the session was made of; a session cannot be pickled."""
+        return self.file, self.min_confidence
+
+    def __setstate__(self, state: tuple[OnnxFile, float]) -> None:
+        """Start a new session."""
+        self.file, self.min_confidence = state
+        self._session = _start_session(self.file)
+
+    @property
+    def label_names(self) -> list[str]:
+        """The C classes, in the order of the probabilities."""
+        return self.file.metadata.label_names
+
+    @property
+    def data(self) -> DataSection:
+        """Where the texts of a file are found: the columns of the run."""
+        return self.file.metadata.data
+
+    def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
+        """Return one prediction per text, in the order of the texts.
+
+        Args:
+            texts: One text, or a list, tuple, generator, array or Series of texts.
+
+        Raises:
+            TypeError: An item is not a string.
+        """
+        checked = check_texts(texts)
+        metadata = self.file.metadata
+        tokenized = tokenize_texts(checked, metadata.text)
+        return self._predict(checked, metadata.vocab.divide(tokenized))
+
+    def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
+        """Yield the predictions for all texts in their order, one window at a time."""
+        metadata = self.file.metadata
+        windows = tokenize_windows(chunks, metadata.text, metadata.vocab)
+        for texts, tokenized in windows:
+            yield self._predict(texts, tokenized)
+
+    def stream_live(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
+        """Yield the predictions for each chunk before the next chunk is read."""
+        for chunk in chunks:
+            yield self.predict(chunk)
+
+    def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
+        """Return the predictions for texts and their tokens."""
+        encoded = encode_pieces(tokenized, self.file.metadata.vocab)
+        probs = self._compute_probs(encoded)  # [N, C]
+        counts = count_tokens(tokenized, encoded)  # [N, 3]
+        return label_texts(
+            texts,
+            probs.tolist(),
+            counts.tolist(),
+            self.label_names,
+            self.min_confidence,
+        )
+
+    def _compute_probs(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+        """Return the probabilities. [N, C] float32."""
+        from rnncls.inference.export.predict_script import compute_probs
+
+        ends = np.cumsum(encoded.lengths)
+        texts = np.split(encoded.token_ids, ends[:-1]) if len(encoded) else []
+        return compute_probs(self._session, texts)
+
+
+def load_onnx_predictor(
+    path: str | Path, *, min_confidence: float = 0.0
+) -> OnnxPredictor:
+    """Load a file that `rnncls export` wrote.
+
+    Raises:
+        RunError: The file is missing or damaged, or it is another model.
+        ConfigError: ONNX Runtime is not installed.
+    """
+    return OnnxPredictor(load_onnx(Path(path)), min_confidence=min_confidence)
+
+
+def _start_session(file: OnnxFile) -> "InferenceSession":
+    """Return a session that computes what the metadata of the file say.
+
+    Raises:
+        ConfigError: ONNX Runtime is not installed.
+        RunError: ONNX Runtime cannot read the file, or it has other outputs.
+    """
+    try:
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+        from rnncls.inference.export.predict_script import open_session
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{file.path}: needs the package onnxruntime: pip install 'rnncls[onnx]'"
+        ) from error
+    refused = (
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    )
+    try:
+        session = open_session(file.model)
+    except refused as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"{file.path}: ONNX Runtime refuses it: {reason}") from error
+    inputs = [node.name for node in session.get_inputs()]
+    shapes = {node.name: node.shape for node in session.get_outputs()}
+    num_classes = len(file.metadata.label_names)
+    if inputs != ["token_ids"] or shapes.get("probs", [0])[-1] != num_classes:
+        raise RunError(
+            f"{file.path}: damaged: expected the input token_ids and the output probs"
+            f" of {num_classes} classes, found {inputs} and {shapes}"
+        )
+    return session
