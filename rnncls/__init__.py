@@ -1,5 +1,8 @@
 """Train, evaluate, explain and ship recurrent text classifiers from a YAML file.
 
+For Python programs: `load`, `train` and `evaluate` here, and `TextClassifier` for
+scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md.
+
 The exceptions, each with the exit code of the command line:
 
 RnnclsError
@@ -12,11 +15,18 @@ RnnclsError
 └── Interrupted 130   stopped by the user; all work is saved
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+# Nothing is imported here: to import `rnncls` costs no time, and what a function needs
+# is imported when it is called.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rnncls.inference.predictor import Predictor
+    import os
+    from collections.abc import Mapping
+    from typing import Any, Literal
+
+    from rnncls.inference.loaded_classifier import LoadedClassifier
+    from rnncls.training.from_python import TrainedRun
+
+    AnyPath = str | os.PathLike[str]
 
 __version__ = "0.1.0"
 
@@ -70,12 +80,15 @@ class Interrupted(RnnclsError):  # noqa: N818 - the user asked for it
 
 
 def load(
-    run: str | Path | None = None,
+    run: "AnyPath | None" = None,
     *,
     device: str | None = None,
     min_confidence: float = 0.0,
-) -> "Predictor":
-    """Load a trained run; its `predict(texts)` returns one prediction per text.
+) -> "LoadedClassifier":
+    """Load a trained run as a classifier.
+
+    `classifier("a text")` returns a prediction, `classifier(["a", "b"])` a list of
+    them, and `classifier.predict(["a", "b"])` an array of labels.
 
     Args:
         run: The run folder; None: the newest finished run.
@@ -87,6 +100,94 @@ def load(
         RunError: The folder is not a run, or one of its files is damaged.
         DeviceError: This machine lacks the requested device.
     """
-    from rnncls.inference.predictor import load_predictor  # imports torch
+    from pathlib import Path
 
-    return load_predictor(run, device=device, min_confidence=min_confidence)
+    from rnncls.inference.loaded_classifier import load_classifier
+
+    path = None if run is None else Path(run)
+    return load_classifier(path, device=device, min_confidence=min_confidence)
+
+
+def train(
+    config: "AnyPath | Mapping[str, Any]",
+    overrides: "Mapping[str, Any] | None" = None,
+    *,
+    out: "AnyPath | None" = None,
+    resume: bool = False,
+    use_cache: bool = True,
+) -> "TrainedRun":
+    """Train a classifier, as `rnncls train` does.
+
+    The caller's torch settings are kept: the random generators and the number of
+    threads. Messages go to the logger `rnncls`.
+
+    Args:
+        config: A YAML file, or a mapping of sections with their keys, such as
+            `{"data": {"train": "reviews.csv"}}`. Paths are relative to the current
+            folder.
+        overrides: Other values for some keys, such as `{"train.lr": 0.002}`.
+        out: The run folder, which must not exist; None: a new one in `runs/`.
+        resume: Whether to continue the run in `out`, or without `out` the newest
+            unfinished run of this config.
+        use_cache: Whether to read and write the cache of tokenised files.
+
+    Returns:
+        The run: its folder (`path`), its validation scores (`scores`) and its
+        `summary`. `load` and `evaluate` take it too.
+
+    Raises:
+        ConfigError: A key or value is wrong, or the folder already exists.
+        DataError: A data file is wrong.
+        Interrupted: The user pressed Ctrl-C; the run is saved and can be resumed.
+    """
+    from pathlib import Path
+
+    from rnncls.training.from_python import train_from_python
+
+    return train_from_python(
+        config,
+        overrides or {},
+        None if out is None else Path(out),
+        resume=resume,
+        use_cache=use_cache,
+    )
+
+
+def evaluate(
+    run: "AnyPath | None" = None,
+    *,
+    split: "Literal['train', 'valid', 'test'] | None" = None,
+    data: "AnyPath | None" = None,
+    unknown_labels: "Literal['error', 'skip', 'wrong']" = "error",
+    device: str | None = None,
+) -> "dict[str, Any]":
+    """Evaluate a run on labelled texts, as `rnncls eval` does; write no file.
+
+    Args:
+        run: The run folder or the result of `train`; None: the newest finished run.
+        split: The split of the run's own data; None: test, unless `data` is given.
+        data: A labelled file to use instead, with the same columns as the run's data.
+        unknown_labels: What to do with rows whose label is not a class of the run:
+            raise an error, skip them, or count them as wrong.
+        device: The device; None: that of the run's config, or another if this machine
+            lacks it.
+
+    Returns:
+        The keys of `rnncls eval --json`: `accuracy`, `accuracy_interval`, `macro_f1`,
+        `per_class` and so on.
+
+    Raises:
+        RunError: The folder is not a run, or one of its files is damaged.
+        DataError: The data is missing or wrong.
+    """
+    from pathlib import Path
+
+    from rnncls.evaluation.from_python import evaluate_from_python
+
+    return evaluate_from_python(
+        None if run is None else Path(run),
+        split=split,
+        data=None if data is None else Path(data),
+        unknown_labels=unknown_labels,
+        device=device,
+    )

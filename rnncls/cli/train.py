@@ -1,9 +1,5 @@
 """`rnncls train`: from a config to a run folder."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import typer
 
 from rnncls.cli.options import (
@@ -40,14 +36,12 @@ def train_command(
     checked = load_config(config, overrides)
 
     with fast_imports():
-        from rnncls.machine.processes import init_process_group
         from rnncls.runs.folder import release_if_empty
+        from rnncls.runs.unfinished import choose_run_dir
         from rnncls.training.run import train
 
-    name, resume = init_process_group().broadcast_from_main(
-        lambda: resolve_run_dir(config, checked.model_dump(), out, resume=resume)
-    )
-    path = Path(name)
+    settings = checked.model_dump()
+    path, resume = choose_run_dir(config.stem, settings, out, resume=resume)
     try:
         summary = train(
             checked,
@@ -69,34 +63,3 @@ def train_command(
         f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"
     )
-
-
-def resolve_run_dir(
-    file: Path, settings: Mapping[str, Any], out: Path | None, *, resume: bool
-) -> tuple[str, bool]:
-    """Return the run folder, and whether to resume the run in it.
-
-    The folder of a new run is created, so that no other training gets the same one.
-    After a restart by torchrun, it is the run that the same call of torchrun started.
-
-    Args:
-        file: The config file, which gives a new run its name.
-        settings: The values of the config, by section and key.
-        out: The value of --out, if given.
-        resume: Whether --resume was given.
-
-    Raises:
-        RunError: There is no run to resume.
-    """
-    from rnncls.machine.processes import torchrun_id
-    from rnncls.runs.folder import RUNS_DIR, claim_new_folder, find_launched
-    from rnncls.runs.unfinished import find_unfinished
-
-    launched = find_launched(torchrun_id(), out)
-    if launched is not None:
-        return str(launched), True
-    if out is not None:
-        return str(out), resume
-    if resume:
-        return str(find_unfinished(settings)), True
-    return str(claim_new_folder(file.stem, RUNS_DIR)), False

@@ -3,7 +3,7 @@
 Other rooms use:
 
 - `sections`: `Config` and its five sections.
-- `loading`: `load_config` and `parse_config`.
+- `loading`: `load_config`, `parse_config` and `build_config`.
 - `yaml_format`: `dump_config`, `dump_settings`.
 - `describe`: the reference of the keys.
 

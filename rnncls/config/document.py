@@ -53,6 +53,19 @@ class Document:
             self.quoted[path] = quoted
         self._set(path, value, location)
 
+    def set(self, key: str, value: object) -> None:
+        """Set the value of a key such as `train.lr`.
+
+        Raises:
+            ConfigError: The key is not a path, or leads through a key that is not a
+                section.
+        """
+        location = f"overrides[{shorten(key)!r}]"
+        path = tuple(key.split("."))
+        if not all(path):
+            raise ConfigError(f"{location}: expected a path such as 'train.lr'")
+        self._set(path, value, location)
+
     def _set(self, path: KeyPath, value: object, location: str) -> None:
         section = self.values
         for name in path[:-1]:

@@ -3,9 +3,11 @@
 One `ConfigError` lists every error, each on a line with its file and line.
 """
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import ValidationError
 
@@ -27,9 +29,13 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
             or a key or value is wrong.
     """
     path = Path(path)
+    return parse_config(_read_text(path), str(path), overrides)
+
+
+def _read_text(path: Path) -> str:
     _refuse_data(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file: 'rnncls init YOUR_DATA' creates a config"
@@ -38,7 +44,6 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
-    return parse_config(text, str(path), overrides)
 
 
 def _refuse_data(path: Path) -> None:
@@ -67,6 +72,57 @@ def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Confi
     """Return the config that the YAML `text` from `source` holds; see `load_config`."""
     document = parse_document(text, source)
     errors = document.errors + _apply_overrides(document, overrides)
+    return _validate(document, errors)
+
+
+def build_config(
+    config: str | os.PathLike[str] | Mapping[str, Any], overrides: Mapping[str, Any]
+) -> Config:
+    """Return the config of a Python program.
+
+    Args:
+        config: A YAML file, or the sections with their keys.
+        overrides: Values by their paths, such as `{"train.lr": 0.002}`.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key or value is wrong.
+    """
+    if isinstance(config, Mapping):
+        document = Document("config", values=to_plain(config))
+    else:
+        path = Path(config)
+        document = parse_document(_read_text(path), str(path))
+    errors = list(document.errors)
+    for key, value in overrides.items():
+        try:
+            document.set(key, to_plain(value))
+        except ConfigError as error:
+            errors.append(str(error))
+    return _validate(document, errors)
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value of a Python program as YAML would give it.
+
+    Tuples and arrays become lists, NumPy's numbers Python's, and paths texts.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # an array or a number of NumPy
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def _validate(document: Document, errors: list[str]) -> Config:
+    """Return the config that a document holds.
+
+    Raises:
+        ConfigError: There are errors already, or a key or value is wrong.
+    """
     try:
         config = Config.model_validate(document.values)
     except ValidationError as error:

@@ -5,7 +5,6 @@ Shapes: N texts, C classes.
 
 from collections.abc import Iterable, Iterator
 from itertools import islice, tee
-from pathlib import Path
 
 import torch
 
@@ -15,12 +14,9 @@ from rnncls.inference.labelling import add_attention, check_attention, label_tex
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import split_windows, tokenize_windows
-from rnncls.machine.device import resolve_run_device
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
 from rnncls.runs.classifier import Classifier
-from rnncls.runs.folder import find_run
-from rnncls.runs.run import load_run
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
@@ -153,21 +149,3 @@ class Predictor:
         with borrow_thread(self.device):
             weights = compute_attention(self.model, encoded)
         return add_attention(predictions, tokenized, weights, self.classifier.text)
-
-
-def load_predictor(
-    run: str | Path | None = None,
-    *,
-    device: str | None = None,
-    min_confidence: float = 0.0,
-) -> Predictor:
-    """Load a run for predictions; see `rnncls.load`.
-
-    Raises:
-        RunError: The folder is not a run, or one of its files is damaged.
-        DeviceError: This machine lacks the requested device.
-    """
-    path = None if run is None else Path(run)
-    loaded = load_run(find_run(path))
-    own_device = resolve_run_device(device, loaded.config.device)
-    return Predictor(loaded.classifier, own_device, min_confidence=min_confidence)

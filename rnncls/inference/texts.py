@@ -7,10 +7,14 @@ _SHOWN_CHARACTERS = 40
 _EXPECTED = "expected a string, or an iterable of strings such as a list"
 
 
-def check_texts(texts: str | Iterable[str]) -> list[str]:
+def check_texts(texts: str | Iterable[str], first: int = 0) -> list[str]:
     """Return the texts as a list; a single string is one text.
 
     Lists, tuples, generators, arrays and Series are accepted.
+
+    Args:
+        texts: The texts.
+        first: The position of the first one, for messages.
 
     Raises:
         TypeError: It is something else, or an item is not a string. The message names
@@ -20,7 +24,7 @@ def check_texts(texts: str | Iterable[str]) -> list[str]:
         return [str(texts)]
     items = _iterate(texts)
     checked = []
-    for position, text in enumerate(items):
+    for position, text in enumerate(items, start=first):
         if not isinstance(text, str):
             raise TypeError(
                 f"texts[{position}]: expected a string, found {_describe(text)}"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -44,12 +45,16 @@ class StopRequest:
 def stop_on_signal(*, is_announced: bool = True) -> Iterator[StopRequest]:
     """Turn SIGINT and SIGTERM into a request to stop; a step is never cut short.
 
-    The previous handlers are restored at the end.
+    The previous handlers are restored at the end. Outside the main thread, where Python
+    allows no signal handler, only the caller can request a stop.
 
     Args:
         is_announced: Whether the first signal prints a message to stderr.
     """
     stop = StopRequest(is_announced=is_announced)
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
     previous_handlers = {
         signum: signal.signal(signum, stop.request)
         for signum in (signal.SIGINT, signal.SIGTERM)

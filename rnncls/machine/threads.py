@@ -70,18 +70,28 @@ def borrow_thread(device: torch.device) -> Iterator[None]:
     process, so a thread that reads it while another has changed it would restore the
     wrong one.
     """
-    with _state.lock:
-        num_threads = torch.get_num_threads()
-        flushes = _flushes_denormals()
-        try:
-            start_workers(device)
-            _use_one_core()
-            yield
-        finally:
-            if torch.get_num_threads() != num_threads:
-                torch.set_num_threads(num_threads)
-            if _flushes_denormals() != flushes:
-                torch.set_flush_denormal(flushes)
+    with _state.lock, compute_as_worker(device):
+        yield
+
+
+@contextmanager
+def compute_as_worker(device: torch.device) -> Iterator[None]:
+    """Do as `borrow_thread` does, for work that is too long to lock other threads out.
+
+    If two threads are let in at once, one of them may keep the other's number of torch
+    threads.
+    """
+    num_threads = torch.get_num_threads()
+    flushes = _flushes_denormals()
+    try:
+        start_workers(device)
+        _use_one_core()
+        yield
+    finally:
+        if torch.get_num_threads() != num_threads:
+            torch.set_num_threads(num_threads)
+        if _flushes_denormals() != flushes:
+            torch.set_flush_denormal(flushes)
 
 
 def _flushes_denormals() -> bool:

@@ -6,7 +6,7 @@ Shapes: V words, E embedding_dim, H hidden_size, G gates times hidden_size, S wi
 state, P poolings, C classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ class PortableClassifier:
         weights: The float32 arrays of the network by their names in the weights file.
         temperature: The logits are divided by it.
         data: Where the texts of a file are found.
+        device: The device that the config names.
     """
 
     text: TextSection
@@ -63,6 +64,7 @@ class PortableClassifier:
     weights: dict[str, Array]
     temperature: float
     data: DataSection
+    device: str = "auto"
 
     @property
     def num_directions(self) -> int:
@@ -107,7 +109,8 @@ def load_portable(path: Path) -> PortableClassifier:
     """
     weights = load_verified_arrays(path)
     config = load_run_config(path)
-    return build_portable(path, weights, config.text, config.model, config.data)
+    portable = build_portable(path, weights, config.text, config.model, config.data)
+    return replace(portable, device=config.device)
 
 
 def load_verified_arrays(path: Path) -> dict[str, Array]:

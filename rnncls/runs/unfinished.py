@@ -1,4 +1,4 @@
-"""Find the run that `rnncls train --resume` continues."""
+"""Choose the folder of a training: a new one, or the run to resume."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,46 @@ from typing import Any
 
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import load_config
-from rnncls.runs.folder import RUNS_DIR, RunFolder
+from rnncls.machine.processes import init_process_group, torchrun_id
+from rnncls.runs.folder import (
+    RUNS_DIR,
+    RunFolder,
+    claim_new_folder,
+    find_launched,
+)
+
+
+def choose_run_dir(
+    stem: str, settings: Mapping[str, Any], out: Path | None, *, resume: bool
+) -> tuple[Path, bool]:
+    """Return the run folder, and whether to resume the run in it.
+
+    The folder of a new run is created, so that no other training gets the same one.
+    After a restart by torchrun, it is the run that the same call of torchrun started.
+    All processes get the folder of the main process.
+
+    Args:
+        stem: The start of a new folder's name.
+        settings: The values of the config, by section and key.
+        out: The folder, if the user has chosen it.
+        resume: Whether the user wants to resume a run.
+
+    Raises:
+        RunError: There is no run to resume.
+    """
+
+    def choose() -> tuple[str, bool]:
+        launched = find_launched(torchrun_id(), out)
+        if launched is not None:
+            return str(launched), True
+        if out is not None:
+            return str(out), resume
+        if resume:
+            return str(find_unfinished(settings)), True
+        return str(claim_new_folder(stem, RUNS_DIR)), False
+
+    name, is_resumed = init_process_group().broadcast_from_main(choose)
+    return Path(name), is_resumed
 
 
 def find_unfinished(settings: Mapping[str, Any]) -> Path:

@@ -47,6 +47,7 @@ def train(
     resume: bool = False,
     may_change: bool = False,
     use_cache: bool = True,
+    becomes_latest: bool = True,
 ) -> dict[str, Any]:
     """Train a model and write its run folder at `path`; return its summary.
 
@@ -56,6 +57,7 @@ def train(
         resume: Continue exactly where the run at `path` stopped.
         may_change: Continue, not exactly, if the config or the data has changed.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
+        becomes_latest: Whether `runs/latest` becomes a link to the run.
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
@@ -103,7 +105,13 @@ def train(
             for step in trainer.steps():  # batch → gradients → update → validation
                 record(step)  # metric rows, best weights, state
         calibrate = config.train.calibrate
-        return finish_run(trainer, config.model, path, is_calibrated=calibrate)
+        return finish_run(
+            trainer,
+            config.model,
+            path,
+            is_calibrated=calibrate,
+            becomes_latest=becomes_latest,
+        )
 
 
 def load_start(

@@ -31,7 +31,12 @@ _LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
 
 
 def finish_run(
-    trainer: Trainer[Any], section: ModelSection, path: Path, *, is_calibrated: bool
+    trainer: Trainer[Any],
+    section: ModelSection,
+    path: Path,
+    *,
+    is_calibrated: bool,
+    becomes_latest: bool = True,
 ) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest.
 
@@ -40,6 +45,7 @@ def finish_run(
         section: Its network.
         path: The run folder.
         is_calibrated: Whether to fit the temperature.
+        becomes_latest: Whether `runs/latest` becomes a link to it.
 
     Returns:
         The summary. Processes other than the main one read it.
@@ -61,7 +67,7 @@ def finish_run(
         write_atomic(folder.card, card.encode())
         try:
             # A run that was finished before and had nothing left to do is not newer.
-            if not folder.summary.exists():
+            if becomes_latest and not folder.summary.exists():
                 point_latest_at(path)
         finally:  # the summary comes last: a run that has one is finished
             write_json(folder.summary, summary)

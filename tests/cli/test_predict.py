@@ -736,10 +736,9 @@ def test_a_run_of_a_gpu_predicts_without_one(cli: Cli) -> None:
 
 
 def test_a_run_is_loaded_from_python() -> None:
-    predictor = rnncls.load("runs/toy")
-    (prediction,) = predictor.predict("rovers meet oslo")
-    assert prediction.label == "sport"
-    assert [each.label for each in rnncls.load().predict(TITLES)] == LABELS
+    classifier = rnncls.load("runs/toy")
+    assert classifier("rovers meet oslo").label == "sport"
+    assert [prediction.label for prediction in rnncls.load()(TITLES)] == LABELS
 
 
 def test_the_file_that_stdin_reads_is_not_replaced() -> None:

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnncls import ConfigError
-from rnncls.config.loading import load_config, parse_config
+from rnncls.config.loading import build_config, load_config, parse_config
 from tests.config.cases import DATA, errors_of
 
 
@@ -101,3 +102,61 @@ def test_a_name_with_dots_may_be_a_config(tmp_path: Path) -> None:
     path = tmp_path / "my.csv.yaml"
     path.write_text("data: {train: my.csv}\n")
     assert load_config(path).data.train == "my.csv"
+
+
+def test_a_program_gives_a_file_or_a_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text("data: {train: a.csv}\nmodel: {cell: gru}\n", encoding="utf-8")
+    values = {"data": {"train": Path("a.csv")}, "model": {"cell": "gru"}}
+    overrides = {"train.lr": 0.01, "model.pooling": ("max",)}
+    config = build_config(file, overrides)
+    assert build_config(values, overrides) == config
+    assert (config.model.cell, config.train.lr) == ("gru", 0.01)
+    assert config.model.pooling == ["max"]
+
+
+def test_the_mapping_of_a_program_stays_as_it_is() -> None:
+    values = {"data": {"train": "a.csv"}}
+    build_config(values, {"data.train": "b.csv", "seed": 3})
+    assert values == {"data": {"train": "a.csv"}}
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    overrides = {
+        "train.max_epochs": np.int64(4),
+        "train.lr": np.float32(0.5),
+        "train.calibrate": np.False_,
+        "data.text": np.array(["title", "body"]),
+    }
+    config = build_config({"data": {"train": "a.csv"}}, overrides)
+    assert (config.train.max_epochs, config.train.lr) == (4, 0.5)
+    assert config.train.calibrate is False
+    assert config.data.text == ["title", "body"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error"),
+    [
+        (
+            {"train.lr": "fast"},
+            "overrides['train.lr']: train.lr: expected number (> 0), found fast",
+        ),
+        ({"trian.lr": 1.0}, "overrides['trian.lr']: unknown key 'trian'"),
+        ({"seed.x": 1}, "overrides['seed.x']: 'seed' is a key, not a section"),
+        ({"model..cell": "gru"}, "overrides['model..cell']: expected a path"),
+    ],
+)
+def test_the_error_of_a_program_names_the_override(
+    overrides: dict[str, object], error: str
+) -> None:
+    values = {"data": {"train": "a.csv"}, "seed": 1}
+    with pytest.raises(ConfigError, match=re.escape(error)):
+        build_config(values, overrides)
+
+
+def test_the_error_of_a_mapping_names_the_key() -> None:
+    values = {"data": {"train": "a.csv"}, "model": {"cell": "cnn"}}
+    with pytest.raises(
+        ConfigError, match=r"^config: model\.cell: expected rnn \| lstm"
+    ):
+        build_config(values, {})

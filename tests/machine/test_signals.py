@@ -1,6 +1,7 @@
 """A signal stops the training between two steps."""
 
 import signal
+import threading
 
 import pytest
 
@@ -50,3 +51,17 @@ def test_the_handlers_of_before_are_restored_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), stop_on_signal():
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_outside_the_main_thread_no_handler_is_set() -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    found = []
+
+    def work() -> None:
+        with stop_on_signal() as stop:
+            found.append((stop.requested, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [(False, handler)]

