@@ -42,7 +42,8 @@ def check_texts(texts: Sequence[str], context: typer.Context, *, advice: str) ->
         problem = _describe_path(text, advice)
         if problem:
             raise ConfigError(
-                f"{problem}; to classify the name itself as a text, put it after --"
+                f"{problem}; to classify the name itself as a text, put it last, after"
+                " --"
             )
         if _DATA_FILE_NAME.fullmatch(text):
             typer.echo(f"note: no file {text} here: it is read as a text", err=True)

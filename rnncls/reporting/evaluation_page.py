@@ -242,7 +242,7 @@ def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:
         [
             "macro-F1 (mean F1 of the classes)",
             percent(scores.macro_f1),
-            describe_macro_f1_interval(scores),
+            describe_macro_f1_interval(scores).removeprefix(f"{INTERVAL} "),
         ],
         ["loss (cross-entropy: the lower, the better)", f"{scores.loss:.4f}", ""],
         ["loss before calibration", f"{calibration.raw_loss:.4f}", ""],

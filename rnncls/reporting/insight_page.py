@@ -29,7 +29,8 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
     label = printable(explanation.label)
     heading = _title(label, explanation.text)
     question = f"Why {label}?"
-    summary = f"{explanation.meaning()} {occlusion_agreement(explanation)}"
+    agreement = occlusion_agreement(explanation)
+    summary = f"{explanation.meaning()} {agreement}".strip()
     return [
         html.heading(heading),
         html.paragraph(probs_line(explanation.probs)),

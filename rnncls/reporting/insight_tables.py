@@ -110,7 +110,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     console.print(mark_text(explanation))
     console.print()
     console.print(contribution_table(explanation))
-    print_sentence(console, f"{summary} {occlusion_agreement(explanation)}")
+    print_sentence(console, f"{summary} {occlusion_agreement(explanation)}".strip())
 
 
 def probs_line(probs: dict[str, float]) -> str:
@@ -136,18 +136,18 @@ def legend(*, has_colors: bool) -> str:
 
 
 def occlusion_agreement(explanation: Explanation) -> str:
-    """Return a sentence on how far occlusion agrees with the contributions."""
+    """Return a sentence on how far occlusion agrees; empty for a single token."""
     tokens = explanation.tokens
     count = min(_NUM_COMPARED, len(tokens))
     if count == 1:
-        return f"Its occlusion value is {signed(tokens[0].occlusion)}."
+        return ""
     by_occlusion = sorted(
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )
     num_shared = len(set(by_occlusion[:count]) & set(explanation.strongest(count)))
     return (
-        f"{num_shared} of the {count} largest contributions are also among the {count}"
-        " largest by occlusion."
+        "A second method, which hides one word at a time (occlusion), agrees on"
+        f" {num_shared} of the {count} most important words."
     )
 
 

@@ -133,7 +133,7 @@ def test_attention_has_a_column_where_there_is_any() -> None:
 
 
 def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
-    sentence = "2 of the 2 largest contributions are also among the 2 largest"
+    sentence = "hides one word at a time (occlusion), agrees on 2 of the 2 most"
     assert sentence in " ".join(printed(explain(1.0, 0.5), color=None).split())
 
 
