@@ -64,8 +64,13 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def toy_csv(tmp_path: Path) -> Path:
-    """A file of 200 rows in two classes: what stands first decides, as in "rovers beat
-    oslo"."""
+    """The toy file, in the folder of the test."""
+    return write_toy_csv(tmp_path / "toy.csv")
+
+
+def write_toy_csv(path: Path) -> Path:
+    """Write a file of 200 rows in two classes: what stands first decides, as in "rovers
+    beat oslo"."""
     generator = random.Random(0)
     lines = ["label,title,description"]
     for _ in range(100):
@@ -73,7 +78,6 @@ def toy_csv(tmp_path: Path) -> Path:
         filler = "again " * generator.randrange(6)
         lines.append(f"sport,{team} meet {city},the crowd waits {filler}")
         lines.append(f"world,{city} meet {team},the crowd waits {filler}")
-    path = tmp_path / "toy.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

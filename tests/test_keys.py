@@ -57,6 +57,8 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "text.min_freq": ("60", []),
     "text.max_vocab": ("6", []),
     "text.max_tokens": ("2", []),
+    "text.char_ngrams": ("[2, 4]", []),
+    "text.ngram_buckets": ("7", ["text.char_ngrams=[2, 4]"]),
     "text.vectors": ("vectors.txt", []),
     "model.cell": ("gru", []),
     "model.embedding_dim": ("7", []),

@@ -1,7 +1,7 @@
 """Reference of the config's keys: allowed values, defaults and descriptions.
 
-Everything here is read from the types and docstrings in `rnncls.config.sections`. The
-docstrings are read from its source, when they are needed: pydantic's own option,
+Everything here is read from the types and docstrings of the sections. The docstrings
+are read from the source, when they are needed: pydantic's own option,
 `use_attribute_docstrings`, does so at each start, which takes a tenth of the time of
 a config error.
 """
@@ -23,10 +23,10 @@ from typing import (
     get_type_hints,
 )
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic.fields import FieldInfo
 
-from rnncls.config import sections
+from rnncls.config import data_section, sections
 from rnncls.config.sections import SECTIONS, Config, Section
 from rnncls.config.yaml_format import to_yaml
 
@@ -112,12 +112,12 @@ def _describe_key(section: type[Section], key: str, path: str) -> KeyReference:
 @functools.cache
 def read_docstrings() -> Mapping[str, Mapping[str, str]]:
     """Return the docstring below each key that has one, by class and key."""
-    module = ast.parse(inspect.getsource(sections))
-    return {
-        node.name: dict(_iter_docstrings(node))
-        for node in module.body
-        if isinstance(node, ast.ClassDef)
-    }
+    docstrings: dict[str, dict[str, str]] = {}
+    for module in (data_section, sections):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.ClassDef):
+                docstrings[node.name] = dict(_iter_docstrings(node))
+    return docstrings
 
 
 def _iter_docstrings(section: ast.ClassDef) -> Iterator[tuple[str, str]]:
@@ -162,6 +162,10 @@ def _describe_list(kind: Any, constraints: list[Any]) -> str:
     (item_type,) = get_args(kind)
     item = _describe_type(item_type)
     items = "texts" if item == "text" else item
+    for constraint in constraints:
+        if isinstance(constraint, Len):
+            items = item.replace("number", "numbers")
+            return f"list of {constraint.min_length} {items}"
     is_bounded = any(isinstance(constraint, MinLen) for constraint in constraints)
     return f"non-empty list of {items}" if is_bounded else f"list of {items}"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -36,6 +36,7 @@ ClassWeightsByName = Annotated[
 ]
 Count = Annotated[int, Ge(1)]
 CountOrZero = Annotated[int, Ge(0)]
+NgramLengths = Annotated[list[Annotated[int, Ge(2), Le(100)]], Len(2, 2)]
 Seed = Annotated[int, Ge(0), Lt(2**63)]
 Device = Annotated[
     str,

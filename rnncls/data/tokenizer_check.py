@@ -142,6 +142,7 @@ def describe_misfit(stats: TokenStats, section: TextSection, name: str) -> str |
     if unread_signs:
         return unread_signs
     is_certain = stats.num_texts >= _MIN_VALIDATION or tokenizer in _ASCII_TOKENIZERS
+    are_unread = stats.unknown_share > _MAX_UNKNOWN and section.char_ngrams is None
     if stats.median_tokens <= 1 and stats.median_characters >= _MIN_CHARACTERS:
         found = (
             f"half of the {name} texts or more are one token, with"
@@ -149,7 +150,7 @@ def describe_misfit(stats: TokenStats, section: TextSection, name: str) -> str |
         )
         is_ascii_only = tokenizer in _ASCII_TOKENIZERS
         advice = _SET_WORDS if is_ascii_only else "set text.tokenizer: characters"
-    elif stats.unknown_share > _MAX_UNKNOWN and is_certain:
+    elif are_unread and is_certain:
         found = f"{stats.unknown_share:.0%} of the {name} tokens are unknown"
         advice = _advise_on_unknown(section)
     else:

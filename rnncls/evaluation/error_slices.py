@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import UNK_ID
 
 NUM_SLICES = 5
 """Maximum number of slices; they are about equally large."""
@@ -78,7 +77,7 @@ def _slice_of(
 
 def unknown_shares(texts: EncodedTexts) -> npt.NDArray[np.float64]:
     """Return the share of each text's tokens outside the vocabulary. [N] in 0..1."""
-    num_unknown_before = np.concatenate([[0], np.cumsum(texts.token_ids == UNK_ID)])
+    num_unknown_before = np.concatenate([[0], np.cumsum(texts.is_unknown())])
     ends = texts.starts + texts.lengths
     num_unknown = num_unknown_before[ends] - num_unknown_before[texts.starts]
     shares: npt.NDArray[np.float64] = num_unknown / texts.lengths

@@ -41,6 +41,7 @@ def compute_logits(
     device = model.linear.weight.device
     num_classes = model.linear.out_features
     logits = torch.empty(len(texts), num_classes, device=device)  # [N, C]
+    model = model.bind(texts.unknown)
 
     @torch.inference_mode()
     def compute_batch(rows: Rows) -> None:
@@ -68,6 +69,7 @@ def compute_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[f
     """
     device = model.linear.weight.device
     attention: list[list[float]] = [[]] * len(texts)
+    model = model.bind(texts.unknown)
 
     @torch.inference_mode()
     def compute_batch(rows: Rows) -> None:

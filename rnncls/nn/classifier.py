@@ -3,10 +3,13 @@
 Padding does not change a text's logits: the recurrent layers never read it before a
 token (rnncls.nn.encoder), and no pooling includes it.
 
-Shapes: B texts, T tokens in the longest of them, V words, R rows of `word_vectors`, E
+Shapes: B texts, T tokens in the longest of them, V rows of the embedding, U unknown
+words of the texts that have vectors of their own, R rows of `word_vectors`, E
 embedding_dim, H hidden_size, D directions, C classes, S = D * H width of a state, P
 poolings.
 """
+
+import copy
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +25,11 @@ from rnncls.nn.dropout import (
 from rnncls.nn.encoder import Encoder, build_encoder
 from rnncls.nn.grid_lstm import GridLstm
 from rnncls.nn.initialization import build_embedding
+from rnncls.nn.ngram_vectors import mean_ngrams
 from rnncls.nn.pooling import Pooling, padding_mask
 from rnncls.nn.states import States
+from rnncls.text.char_ngrams import WordNgrams
+from rnncls.text.vocab import UNK_ID, UnknownWords
 
 
 class TextClassifier(nn.Module):
@@ -50,6 +56,8 @@ class TextClassifier(nn.Module):
         self.linear = nn.Linear(pooled_size, num_classes)
         # Logits are divided by it (rnncls.evaluation.calibration fits it).
         self.temperature = 1.0
+        # [U, E], set by `bind`. Not a parameter: it depends on the texts to read.
+        self.unknown_vectors: torch.Tensor | None = None
 
     def forward(  # noqa: PLR0913 - a batch is three of them
         self,
@@ -77,7 +85,11 @@ class TextClassifier(nn.Module):
         Returns:
             [B, C] float32.
         """
-        inputs = self._embed(token_ids, word_vectors)  # [T, B, E]
+        ids_by_step = token_ids.t()  # [T, B]
+        if word_vectors is None:
+            inputs = self.embed(ids_by_step)  # [T, B, E]
+        else:
+            inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
         if shift is not None:
             inputs = inputs + shift
         inputs = drop_inputs(inputs, dropout)
@@ -91,13 +103,40 @@ class TextClassifier(nn.Module):
             pooled = pooled * dropout.last
         return self.classify(pooled)
 
-    def _embed(
-        self, token_ids: torch.Tensor, word_vectors: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Return the word vectors of token ids. [B, T] -> [T, B, E]."""
-        if word_vectors is None:
-            word_vectors = self.embedding.weight
-        return F.embedding(token_ids.t(), word_vectors)
+    def bind(self, unknown: UnknownWords | None) -> "TextClassifier":
+        """Return the same network for texts with these unknown words.
+
+        The vector of an unknown word is that of `<unk>` and the mean of those of its
+        n-grams. The weights are shared, not copied.
+
+        Args:
+            unknown: The U words whose token ids are above those of the embedding; None:
+                there are none.
+        """
+        if unknown is None:
+            return self
+        bound = copy.copy(self)
+        embedding = self.embedding.weight.detach()
+        means = mean_ngrams(embedding, unknown.ngrams)  # [U, E]
+        bound.unknown_vectors = embedding[UNK_ID] + means  # [U, E]
+        return bound
+
+    def embed(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Return the word vectors of token ids. [...] int64 -> [..., E]."""
+        embedding = self.embedding.weight
+        if self.unknown_vectors is None:
+            return F.embedding(token_ids, embedding)
+        unknown_ids = token_ids - len(embedding)  # [...]
+        is_unknown = unknown_ids >= 0  # [...]
+        known_vectors = F.embedding(
+            token_ids.masked_fill(is_unknown, UNK_ID), embedding
+        )  # [..., E]
+        if not len(self.unknown_vectors):
+            return known_vectors
+        vectors = F.embedding(
+            unknown_ids.clamp_min(0), self.unknown_vectors
+        )  # [..., E]
+        return torch.where(is_unknown[..., None], vectors, known_vectors)
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return the logits of pooled states, divided by the temperature.
@@ -131,7 +170,7 @@ class TextClassifier(nn.Module):
         """
         assert self.encoder is not None
         assert self.pooling.attention is not None
-        inputs = self.embedding(token_ids.t())  # [T, B, E]
+        inputs = self.embed(token_ids.t())  # [T, B, E]
         states = self.encoder(inputs, lengths, is_ragged=is_ragged)
         mask = padding_mask(states, lengths)  # [T, B]
         weights: torch.Tensor = self.pooling.attention(states.joined(), mask)  # [T, B]
@@ -165,6 +204,24 @@ class TextClassifier(nn.Module):
         """Return the parameters of each layer but the embedding, from the top down."""
         top = [*self.linear.parameters(), *self.pooling.parameters()]
         return [top, *(self.encoder.layers() if self.encoder else [])]
+
+
+def add_ngrams(model: TextClassifier, ngrams: WordNgrams | None) -> TextClassifier:
+    """Return a copy whose word vectors include the mean vectors of their n-grams.
+
+    A prediction then needs n-grams for unknown words only; see `TextClassifier.bind`.
+
+    Args:
+        model: A model as it is trained.
+        ngrams: The n-grams of the words of the vocabulary; None: there are none, and
+            the model itself is returned.
+    """
+    if ngrams is None:
+        return model
+    complete = copy.deepcopy(model)
+    embedding = complete.embedding.weight.detach()  # [V, E]
+    embedding[: len(ngrams)] += mean_ngrams(embedding, ngrams)
+    return complete
 
 
 def least_weights(section: ModelSection, vocab_size: int, num_classes: int) -> int:

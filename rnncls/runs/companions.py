@@ -7,6 +7,7 @@ from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, TextSection
 from rnncls.machine.files import read_bytes, read_json
 from rnncls.runs.folder import RunFolder
+from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.vocab import Vocab
 
 
@@ -48,7 +49,7 @@ def read_vocab(path: Path, section: TextSection) -> Vocab:
             from rnncls.text.tokenizer_json import parse_subwords
 
             return parse_subwords(read_bytes(folder.tokenizer).decode(), words)
-        return Vocab(words)
+        return Vocab(words, choose_char_ngrams(section))
     except ValueError as error:
         raise RunError(
             f"{path}: cannot be used with this version of rnncls: {error}"

@@ -147,7 +147,7 @@ def build_portable(
     vocab = read_vocab(path, text)
     labels = load_labels(path)
     temperature = _pop_temperature(weights, source)
-    expected = list_shapes(model, len(vocab), len(labels))
+    expected = list_shapes(model, vocab.num_rows, len(labels))
     _check_shapes(weights, expected, source)
     return PortableClassifier(text, model, vocab, labels, weights, temperature, data)
 

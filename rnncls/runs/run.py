@@ -117,8 +117,9 @@ def load_uncalibrated(path: Path) -> Run:
     label_names = load_labels(path)
     temperature = pop_temperature(tensors, path)
     source = RunFolder(path).model
-    _check_size(tensors, config.model, len(vocab), len(label_names), source)
-    model = TextClassifier(config.model, len(vocab), len(label_names))
+    num_rows, num_classes = vocab.num_rows, len(label_names)
+    _check_size(tensors, config.model, num_rows, num_classes, source)
+    model = TextClassifier(config.model, num_rows, num_classes)
     load_weights(model, tensors, source)
     classifier = Classifier(config.text, vocab, label_names, model.eval(), temperature)
     return Run(path, config, classifier)

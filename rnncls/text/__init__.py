@@ -3,5 +3,6 @@
 May import: `config`, `machine`.
 
 Other rooms use: `tokenizer`, `incremental`, `spans`, `vocab`, `vectors`,
-`vector_package`, `encoded_texts`, `batch_plans`, `batching`.
+`vector_package`, `encoded_texts`, `batch_plans`, `batching`,
+`char_ngrams`.
 """

@@ -1,14 +1,19 @@
 """The vocabulary: which token has which id.
 
-Shapes: K distinct words of the texts, V words in the vocabulary.
+Shapes: K distinct words of the texts, V words in the vocabulary, U distinct unknown
+words of the texts.
 """
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from rnncls.text.char_ngrams import CharNgrams, WordNgrams
 from rnncls.text.tokenizer import UNK, TokenizedTexts
 
 PAD = "<pad>"
@@ -16,14 +21,39 @@ PAD_ID = 0
 UNK_ID = 1
 
 
+@dataclass(frozen=True)
+class UnknownWords:
+    """U words of some texts that the vocabulary lacks, and their n-grams.
+
+    Attributes:
+        first_id: The token id of the first of them; the others follow. Lower ids are
+            rows of the embedding.
+        ngrams: The n-grams of the U words.
+    """
+
+    first_id: int
+    ngrams: WordNgrams
+
+
 class Vocab:
     """V distinct words; the index of a word is its token id.
 
     `<pad>` has the token id 0, `<unk>` has 1.
+
+    Attributes:
+        words: The V words.
+        char_ngrams: The n-grams that give an unknown word its vector; None: every
+            unknown word has that of `<unk>`.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(
+        self, words: Sequence[str], char_ngrams: CharNgrams | None = None
+    ) -> None:
         """Create a vocabulary of a list of words that starts with `<pad>` and `<unk>`.
+
+        Args:
+            words: The V words.
+            char_ngrams: Which n-grams unknown words have, if any.
 
         Raises:
             ValueError: The list starts with other words, or has a word twice.
@@ -33,10 +63,25 @@ class Vocab:
         if len(set(words)) != len(words):
             raise ValueError("the vocabulary has a word twice")
         self.words = list(words)
+        self.char_ngrams = char_ngrams
 
     def __len__(self) -> int:
         """Return V, `<pad>` and `<unk>` counted in."""
         return len(self.words)
+
+    @property
+    def num_rows(self) -> int:
+        """The rows of the embedding: V words, then the buckets of n-grams, if any."""
+        num_buckets = self.char_ngrams.num_buckets if self.char_ngrams else 0
+        return len(self) + num_buckets
+
+    @cached_property
+    def word_ngrams(self) -> WordNgrams | None:
+        """The n-grams of the V words; `<pad>` and `<unk>` have none."""
+        if self.char_ngrams is None:
+            return None
+        ngrams = self.char_ngrams.hash_words(self.words[2:], len(self))
+        return WordNgrams(ngrams.rows, np.concatenate([[0, 0], ngrams.counts]))
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -52,6 +97,12 @@ class Vocab:
         """
         return self
 
+    def with_ngrams(self, char_ngrams: CharNgrams | None) -> Self:
+        """Return the same words with these n-grams."""
+        vocab = copy.copy(self)
+        vocab.char_ngrams = char_ngrams
+        return vocab
+
     def divide_tokens(self, tokens: Sequence[str]) -> list[str]:
         """Return the pieces of the tokens of a text: the tokens themselves."""
         return list(tokens)
@@ -65,6 +116,24 @@ class Vocab:
         ids = self._ids
         return np.array([ids.get(word, UNK_ID) for word in words], dtype=np.int32)
 
+    def encode_open(
+        self, words: Sequence[str]
+    ) -> tuple[npt.NDArray[np.int32], UnknownWords | None]:
+        """Return the token ids of K words, and what unknown words consist of.
+
+        Without n-grams, this is `encode`. With n-grams, each unknown word has a token
+        id of its own, from `num_rows`.
+        """
+        token_ids = self.encode(words)  # [K]
+        if self.char_ngrams is None:
+            return token_ids, None
+        indices = np.flatnonzero(token_ids == UNK_ID).tolist()
+        unknown = [index for index in indices if words[index] != UNK]
+        token_ids[unknown] = self.num_rows + np.arange(len(unknown))
+        unknown_words = [words[index] for index in unknown]
+        ngrams = self.char_ngrams.hash_words(unknown_words, len(self))
+        return token_ids, UnknownWords(self.num_rows, ngrams)
+
 
 def build_vocab(
     words: Sequence[str],
@@ -72,6 +141,7 @@ def build_vocab(
     *,
     min_freq: int,
     max_vocab: int | None,
+    char_ngrams: CharNgrams | None = None,
 ) -> Vocab:
     """Return the vocabulary of the words that occur at least `min_freq` times.
 
@@ -83,6 +153,7 @@ def build_vocab(
         counts: [K] int64, how often each word occurs in the training rows.
         min_freq: The lowest count to keep.
         max_vocab: The largest V, `<pad>` and `<unk>` included; None: no limit.
+        char_ngrams: Which n-grams unknown words have, if any.
     """
     frequent: list[tuple[int, str]] = []
     for index in np.flatnonzero(counts >= min_freq).tolist():
@@ -92,4 +163,4 @@ def build_vocab(
     kept = [word for _, word in sorted(frequent)]
     if max_vocab is not None:
         kept = kept[: max_vocab - 2]
-    return Vocab([PAD, UNK, *kept])
+    return Vocab([PAD, UNK, *kept], char_ngrams)

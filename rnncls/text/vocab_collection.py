@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
+from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.subwords import learn_subwords
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import Vocab, build_vocab
@@ -18,7 +19,8 @@ def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vo
     Args:
         texts: The texts of a file.
         rows: The numbers of the rows whose words count.
-        section: Gives `tokenizer`, `subwords`, `min_freq` and `max_vocab`.
+        section: Gives `tokenizer`, `subwords`, `min_freq`, `max_vocab` and
+            `char_ngrams`.
 
     Raises:
         ConfigError: The package that learns subwords is not installed, or subwords are
@@ -37,4 +39,5 @@ def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vo
         counts,
         min_freq=section.min_freq,
         max_vocab=section.max_vocab,
+        char_ngrams=choose_char_ngrams(section),
     )

@@ -18,7 +18,7 @@ from rnncls.machine.device import resolve_precision
 from rnncls.machine.processes import ProcessGroup, init_process_group
 from rnncls.machine.seeds import seed_everything
 from rnncls.machine.threads import Workers, start_workers
-from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.classifier import TextClassifier, add_ngrams
 from rnncls.runs.folder import MODEL
 from rnncls.text.batching import Batch
 from rnncls.training.initialization import build_model
@@ -96,7 +96,7 @@ class ClassificationTask:
             inputs.word_rows,
             batch.lengths,
             is_ragged=batch.is_ragged,
-            word_vectors=inputs.word_vectors,
+            word_vectors=inputs.compose_vectors(),
             dtype=self.dtype,
         )
         rows = batch.device_rows  # [B]
@@ -119,6 +119,10 @@ class ClassificationTask:
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
         """Return the number of these training rows: each text has one loss."""
         return len(rows)
+
+    def finish(self, model: TextClassifier) -> TextClassifier:
+        """Return the model to predict with: words include their n-grams' vectors."""
+        return add_ngrams(model, self.data.vocab.word_ngrams)
 
     def evaluate(self, model: TextClassifier) -> dict[str, float]:
         """Return the validation loss and the scores that `train.monitor` may name."""

@@ -227,8 +227,8 @@ def run_folds(
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(settings, sources, rows)
         trainer = build_trainer(data)
-        fit(trainer, on_step)
-        logits = compute_logits(trainer.eval_model, held_out.texts).numpy()
+        model = fit(trainer, on_step)
+        logits = compute_logits(model, held_out.texts).numpy()
         yield Fold(
             number=number,
             rows=rows,
@@ -256,8 +256,10 @@ def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
             )
 
 
-def fit(trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]) -> None:
-    """Train to the end, then load the weights of the best epoch into the model."""
+def fit(
+    trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]
+) -> TextClassifier:
+    """Train to the end, and return the model with the weights of the best epoch."""
     best: dict[str, torch.Tensor] = {}
     for step in trainer.steps():
         if step.validation is not None and step.validation["is_best"]:
@@ -266,7 +268,9 @@ def fit(trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]) -> No
                 for name, value in trainer.eval_model.state_dict().items()
             }
         on_step(step)
-    trainer.eval_model.load_state_dict(best)
+    model = trainer.eval_model
+    model.load_state_dict(best)
+    return model
 
 
 def score_logits(

@@ -18,7 +18,7 @@ from rnncls.machine.device import (
 from rnncls.machine.memory import tune_malloc
 from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
-from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.classifier import TextClassifier, add_ngrams
 from rnncls.nn.initialization import start_from_vectors
 from rnncls.runs.pretrained import Pretrained, load_pretrained
 from rnncls.runs.run import Run
@@ -83,7 +83,7 @@ def build_model(
             the embedding.
     """
     with explain_sizes():
-        model = TextClassifier(section, len(data.vocab), len(data.label_names))
+        model = TextClassifier(section, data.vocab.num_rows, len(data.label_names))
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif vectors is not None and is_fresh:
@@ -150,12 +150,12 @@ def initial_model(
     if section.pretrained:
         pretrained = load_pretrained(text, section)
     seed_everything(seed)
-    model = TextClassifier(section, len(vocab), len(label_names)).eval()
+    model = TextClassifier(section, vocab.num_rows, len(label_names)).eval()
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif text.vectors is not None:
         copy_vectors(model.embedding, text.vectors, vocab)
-    return model
+    return add_ngrams(model, vocab.word_ngrams)
 
 
 def initial_model_of(run: Run) -> TextClassifier:

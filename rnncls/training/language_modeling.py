@@ -76,6 +76,10 @@ class LanguageModelTask:
         """Return how many words are predicted in these training rows, at least 1."""
         return max(1, self._count_predictions(self.data.train.texts.lengths[rows]))
 
+    def finish(self, model: LanguageModel) -> LanguageModel:
+        """Return the model itself."""
+        return model
+
     def evaluate(self, model: LanguageModel) -> dict[str, float]:
         """Return the loss of a word of the validation rows in nats, and the perplexity.
 

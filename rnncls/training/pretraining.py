@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError
-from rnncls.config.sections import Config, ModelSection, PretrainSection, TrainSection
+from rnncls.config.sections import (
+    Config,
+    ModelSection,
+    PretrainSection,
+    TextSection,
+    TrainSection,
+)
 from rnncls.data.loading import TrainingData, load_language_data
 from rnncls.machine.files import write_json
 from rnncls.machine.processes import SINGLE
@@ -60,6 +66,7 @@ def pretrain(
         may_change=may_change,
     ) as run:
         check_starts_fresh(config.model.pretrained, path)
+        check_text_section(config.text)
         check_model_section(config.model)
         device = prepare_torch(
             config.device,
@@ -101,6 +108,19 @@ def check_starts_fresh(pretrained: str | None, path: Path) -> None:
         raise ConfigError(
             "model.pretrained: a language model cannot start from another one: remove"
             f" the key, or set it to --out, {path}"
+        )
+
+
+def check_text_section(section: TextSection) -> None:
+    """Check that a language model can read the texts.
+
+    Raises:
+        ConfigError: It is to have vectors of character n-grams.
+    """
+    if section.char_ngrams is not None:
+        raise ConfigError(
+            "text.char_ngrams: a language model has no vectors of n-grams: set it to"
+            " null"
         )
 
 

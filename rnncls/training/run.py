@@ -24,6 +24,7 @@ from rnncls.machine.processes import init_process_group
 from rnncls.runs.companions import load_vocab
 from rnncls.runs.data_check import check_not_trained_on
 from rnncls.runs.pretrained import Pretrained, choose_cleaning, load_pretrained
+from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.display import list_names
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
@@ -132,7 +133,9 @@ def load_start(
     if resumed is not None:
         is_learned = text.tokenizer == "subwords"
         keeps_words = model.pretrained is not None or may_change or is_learned
-        return None, load_vocab(resumed) if keeps_words else None
+        if not keeps_words:
+            return None, None
+        return None, load_vocab(resumed).with_ngrams(choose_char_ngrams(text))
     if model.pretrained is None:
         return None, None
     pretrained = load_pretrained(text, model)

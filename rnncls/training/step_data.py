@@ -13,6 +13,7 @@ import torch
 from rnncls.nn.dropout import Dropout
 from rnncls.text.batching import Batch
 from rnncls.training.optimizer import Gradients, sum_gradients
+from rnncls.training.word_forms import WordForms
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,15 @@ class StepInputs:
 
     Attributes:
         batch: The batch on the device. Its token ids are those before word dropout.
-        word_ids: [R] int64, the distinct words after word dropout.
+        word_ids: [R] int64, the distinct words after word dropout. With character
+            n-grams, the distinct rows of the embedding for words and n-grams.
         word_rows: [B, T] int64, for each token the row of its word in `word_ids` and
-            `word_vectors`.
+            `word_vectors`, or its form in `forms`.
         word_vectors: [R, E] float32, a leaf that requires a gradient.
         noise: The random numbers of the step.
         num_targets: The number of losses that are summed over the complete batch.
+        forms: How the vectors of words are made of those of their n-grams; None: there
+            are no n-grams.
     """
 
     batch: Batch
@@ -65,6 +69,13 @@ class StepInputs:
     word_vectors: torch.Tensor
     noise: StepNoise
     num_targets: int
+    forms: WordForms | None = None
+
+    def compose_vectors(self) -> torch.Tensor:
+        """Return the vectors that `word_rows` are rows of. [R or F, E] float32."""
+        if self.forms is None:
+            return self.word_vectors
+        return self.forms.compose(self.word_vectors)
 
     def __getitem__(self, texts: slice) -> "StepInputs":
         """Return the inputs for a slice of the batch; the words stay those of all."""

@@ -47,5 +47,8 @@ class Task(Protocol[M]):
     def count_targets(self, rows: npt.NDArray[np.int64]) -> int:
         """Return the number of losses summed over these training rows, at least 1."""
 
+    def finish(self, model: M) -> M:
+        """Return the model to evaluate and to save: the trained one, or a copy."""
+
     def evaluate(self, model: M) -> dict[str, float]:
         """Return the scores of a model on the validation rows, including `loss`."""

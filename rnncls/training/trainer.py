@@ -23,7 +23,7 @@ from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.seeds import generator_of
 from rnncls.machine.threads import Workers
 from rnncls.runs.weights import load_weights
-from rnncls.text.batching import Batch, batch_iterator, drop_words, shard, unique_words
+from rnncls.text.batching import Batch, batch_iterator, drop_words, shard
 from rnncls.training.divergence import describe_explosion, has_exploded
 from rnncls.training.ema import WeightEMA
 from rnncls.training.epoch_sums import EpochSums
@@ -34,6 +34,7 @@ from rnncls.training.schedule import lr_factor
 from rnncls.training.state import TrainerState, add_prefix, select_part
 from rnncls.training.step_data import PartResult, Step, StepInputs, StepResult
 from rnncls.training.task import M, Task
+from rnncls.training.word_forms import build_form_finder, find_words
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,9 @@ class Trainer(Generic[M]):
         self.ema: WeightEMA | None = None
         if options.ema_decay:
             self.ema = WeightEMA(self.model, options.ema_decay, self.steps_per_epoch)
-        self.iter_batches = batch_iterator(self.data.train.texts, self.device)
+        texts = self.data.train.texts
+        self.form_finder = build_form_finder(self.data.vocab, texts, self.device)
+        self.iter_batches = batch_iterator(texts, self.device)
         # A CUDA device would run out of work until the host has queued more.
         self.may_wait_in_step = self.device.type != "cuda"
         self.step = 0
@@ -147,16 +150,20 @@ class Trainer(Generic[M]):
         )  # [B, T]
         noise = self.task.sample_noise(batch, generator)
         embedding = self.model.embedding.weight.detach()  # [V, E]
-        word_ids, word_rows = unique_words(
-            token_ids, len(embedding), may_wait=self.may_wait_in_step
-        )  # [R], [B, T]
+        if self.form_finder is None:
+            words = find_words(
+                token_ids, len(embedding), may_wait=self.may_wait_in_step
+            )
+        else:
+            words = self.form_finder.find_forms(batch.token_ids, token_ids)
         return StepInputs(
             batch=batch,
-            word_ids=word_ids,
-            word_rows=word_rows,
-            word_vectors=embedding[word_ids].requires_grad_(),
+            word_ids=words.row_ids,
+            word_rows=words.word_rows,
+            word_vectors=embedding[words.row_ids].requires_grad_(),
             noise=noise,
             num_targets=self.task.count_targets(batch.rows),
+            forms=words.forms,
         )
 
     def _forward_backward(self, inputs: StepInputs) -> StepResult:
@@ -297,7 +304,8 @@ class Trainer(Generic[M]):
     @property
     def eval_model(self) -> M:
         """The model to validate and save: with the averaged weights, if there are."""
-        return self.model if self.ema is None else cast(M, self.ema.module)
+        model = self.model if self.ema is None else cast(M, self.ema.module)
+        return self.task.finish(model)
 
     @property
     def num_texts(self) -> int:

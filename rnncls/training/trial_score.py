@@ -61,7 +61,7 @@ class TrialScorer:
         source = self.sources.train
         vocab = collect_vocab(source.texts, self.sources.train_rows, settings.text)
         num_parameters = count_parameters(
-            config.model, len(vocab), len(source.label_names)
+            config.model, vocab.num_rows, len(source.label_names)
         )
         trial.set_user_attr("num_parameters", num_parameters)
         max_size_mb = self.goal.max_size_mb

@@ -38,6 +38,8 @@ KEYS = {
     "text.min_freq",
     "text.max_vocab",
     "text.max_tokens",
+    "text.char_ngrams",
+    "text.ngram_buckets",
     "text.vectors",
     "model.cell",
     "model.embedding_dim",

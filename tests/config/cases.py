@@ -41,6 +41,8 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "min_freq": 2,
         "max_vocab": None,
         "max_tokens": 256,
+        "char_ngrams": None,
+        "ngram_buckets": 50000,
         "vectors": None,
     },
     "model": {

@@ -59,6 +59,14 @@ def test_a_wrong_value_at_top_level_is_named(
         ("text.min_freq", "'2'", "whole number (>= 1)", "'2'"),
         ("text.max_vocab", "2", "whole number (>= 3) | null", "2"),
         ("text.max_tokens", "null", "whole number (>= 1)", "null"),
+        ("text.char_ngrams", "5", "list of 2 whole numbers (>= 2, <= 100) | null", "5"),
+        (
+            "text.char_ngrams",
+            "[3]",
+            "list of 2 whole numbers (>= 2, <= 100) | null",
+            "[3]",
+        ),
+        ("text.ngram_buckets", "0", "whole number (>= 1)", "0"),
         ("text.vectors", "no", "text | null", "false"),
         ("model.cell", "lstmm", "rnn | lstm | gru | grid_lstm | none", "lstmm"),
         ("model.cell", "null", "rnn | lstm | gru | grid_lstm | none", "null"),
@@ -175,7 +183,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             "text.zzz",
             (
                 "tokenizer, nfkc, lowercase, subwords, clean, mark_case, same_digits,"
-                " min_freq, max_vocab, max_tokens, vectors"
+                " min_freq, max_vocab, max_tokens, char_ngrams, ngram_buckets, vectors"
             ),
         ),
         (

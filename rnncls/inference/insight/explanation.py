@@ -9,7 +9,7 @@ Shapes: T tokens of the text, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,7 +43,8 @@ class TokenOpinion:
         token: The token.
         start: Where it begins in the text; see `rnncls.text.spans`.
         end: Where it ends; equal to `start` if it has no character of its own.
-        is_known: Whether it is in the vocabulary; the model reads others as `<unk>`.
+        is_known: Whether it is in the vocabulary; the model reads others as `<unk>`,
+            and by their n-grams if it has any (`text.char_ngrams`).
         contribution: What it adds to the logit, by Integrated Gradients.
         occlusion: How much the logit drops if `<unk>` replaces it.
         attention: Its attention weight; None for a model without attention pooling.
@@ -169,7 +170,7 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
     """
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
     ids = encoded.token_ids
-    baseline = EncodedTexts(np.full_like(ids, UNK_ID), encoded.lengths, encoded.starts)
+    baseline = replace(encoded, token_ids=np.full_like(ids, UNK_ID))
     logits = compute_logits(classifier.model, encoded)[0]  # [C]
     target = (
         int(logits.argmax())
@@ -179,14 +180,15 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
     baseline_logits = compute_logits(classifier.model, baseline)[0]  # [C]
     logit, baseline_logit = float(logits[target]), float(baseline_logits[target])
     baseline_prob = float(baseline_logits.softmax(dim=0)[target])
-    integral = integrate_gradients(classifier.model, torch.from_numpy(ids), target)
+    bound_model = classifier.model.bind(encoded.unknown)
+    integral = integrate_gradients(bound_model, torch.from_numpy(ids), target)
     losses = logit - occlude(classifier.model, encoded)[:, target]  # [T]
     attention = (
         compute_attention(classifier.model, encoded)[0]
         if classifier.model.has_attention
         else [None] * len(tokens)
     )
-    known = (ids != UNK_ID).tolist()
+    known = (~encoded.is_unknown()).tolist()
     starts, ends = zip(*locate_tokens(text, tokens, classifier.text), strict=True)
     columns = (
         tokens,
@@ -236,7 +238,10 @@ def occlude(model: TextClassifier, text: EncodedTexts) -> torch.Tensor:
     num_tokens = len(text.token_ids)
     variants = np.tile(text.token_ids, (num_tokens, 1))  # [T, T]
     np.fill_diagonal(variants, UNK_ID)
-    starts = np.arange(num_tokens) * num_tokens
-    return compute_logits(
-        model, EncodedTexts(variants.ravel(), np.full(num_tokens, num_tokens), starts)
+    texts = replace(
+        text,
+        token_ids=variants.ravel(),
+        lengths=np.full(num_tokens, num_tokens),
+        starts=np.arange(num_tokens) * num_tokens,
     )
+    return compute_logits(model, texts)

@@ -22,7 +22,7 @@ from rnncls.runs.classifier import Classifier
 from rnncls.text.batch_plans import plan_in_order_of_length
 from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import Vocab
+from rnncls.text.vocab import UNK_ID, Vocab
 
 ON = 0.5
 """A flag is on where its unit is at least this far from zero, on the flag's side."""
@@ -157,7 +157,7 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     encoder_of(classifier.model)
     rows, switches = _read_switches(classifier.model, split.texts)
     labels = torch.from_numpy(split.labels)[rows]  # [N]
-    token_ids = split.texts.flat_tokens()
+    token_ids = split.texts.close().flat_tokens()
     counts = np.bincount(token_ids, minlength=len(classifier.vocab))  # [V]
     scores = _Scores.of(switches)
     best_first = scores.score.argsort(descending=True, stable=True)  # [U]
@@ -236,6 +236,7 @@ def _read_switches(
 ) -> tuple[torch.Tensor, _Switches]:
     """Return the switches of all texts, and the row number of each of them. [N]."""
     device = model.linear.weight.device
+    model = model.bind(texts.unknown)
 
     def read_batch(rows: IntArray) -> _Switches:
         batch = assemble(texts, rows).to(device)
@@ -251,6 +252,8 @@ def _read_switches(
 def _batch_switches(model: TextClassifier, batch: Batch) -> _Switches:
     """Return the switches of a batch, in all directions of the last layer."""
     token_ids = batch.token_ids.t()[..., None]  # [T, B, 1]
+    is_unknown = token_ids >= model.embedding.num_embeddings  # [T, B, 1]
+    token_ids = token_ids.masked_fill(is_unknown, UNK_ID)
     index = compute_reverse_index(
         batch.lengths, len(token_ids), is_ragged=batch.is_ragged
     )

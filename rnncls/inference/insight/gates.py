@@ -33,7 +33,7 @@ def unroll_layer(
     """Return the states, cells and gates of one layer for a batch.
 
     Args:
-        model: A model with a torch.nn cell; see `encoder_of`.
+        model: A model with a torch.nn cell (see `encoder_of`), bound to the texts.
         batch: B texts, on the model's device.
         layer: From 0, the layer above the word vectors.
 
@@ -41,7 +41,7 @@ def unroll_layer(
         For each direction, forward first, the values by name, [T, B, H] each in its
         reading order.
     """
-    inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
+    inputs = model.embed(batch.token_ids.t())  # [T, B, E]
     unrolled = unroll(
         encoder_of(model),
         inputs,
@@ -162,7 +162,8 @@ def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> 
     tokens, encoded = encode_text(text, classifier.text, classifier.vocab)
     only_row = np.zeros(1, np.int64)
     batch = assemble(encoded, only_row).to(model.linear.weight.device)
-    forward, *backward = unroll_layer(model, batch, layer - 1)
+    bound_model = model.bind(encoded.unknown)
+    forward, *backward = unroll_layer(bound_model, batch, layer - 1)
     directions = {"forward": _to_lists(forward)}
     for values in backward:  # none, or one
         in_text_order = {name: value.flip(0) for name, value in values.items()}

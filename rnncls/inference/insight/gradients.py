@@ -167,6 +167,7 @@ def _measure_batches(
 ) -> Iterator[tuple[npt.NDArray[np.int64], list[FloatArray]]]:
     """Yield the rows of each batch, and their norms for each direction, [T, B] each."""
     device = model.linear.weight.device
+    model = model.bind(split.texts.unknown)
 
     def measure_batch(rows: npt.NDArray[np.int64]) -> list[FloatArray]:
         batch = assemble(split.texts, rows).to(device)
@@ -196,7 +197,7 @@ def state_gradients(
     encoder = model.encoder
     assert isinstance(encoder, Encoder)
     lengths, is_ragged = batch.lengths, batch.is_ragged
-    inputs = model.embedding(batch.token_ids.t())  # [T, B, E]
+    inputs = model.embed(batch.token_ids.t())  # [T, B, E]
     unrolled = unroll(encoder, inputs, lengths, is_ragged=is_ragged)
     pooled = model.pooling(unrolled.states, lengths, is_ragged=is_ragged)  # [B, P * S]
     logits = model.classify(pooled)  # [B, C]

@@ -106,7 +106,7 @@ def integrate_gradients(
     """Compute what each token adds to a logit, from `<unk>` to its own vector.
 
     Args:
-        model: The model, on any device.
+        model: The model, on any device, bound to the text.
         token_ids: [T] int64, of one text.
         target: The class.
         max_residual: Stop once the contributions add up to the difference of the logits
@@ -209,7 +209,7 @@ def path_gradients(
     """
     embedding = model.embedding.weight.detach()
     ids = token_ids.to(embedding.device).long()
-    path = embedding[ids] - embedding[UNK_ID]  # [T, E]
+    path = model.embed(ids).detach() - embedding[UNK_ID]  # [T, E]
     all_logits, all_slopes = [], []
     for batch in torch.split(points.to(embedding), _POINTS_PER_BATCH):
         logits, slopes = _batch_gradients(model, ids, target, path, batch)

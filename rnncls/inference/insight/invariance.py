@@ -175,6 +175,7 @@ def compute_batched_logits(
         [N, C].
     """
     weight = model.linear.weight
+    model = model.bind(texts.unknown)
     logits = torch.empty(len(texts), len(weight), dtype=weight.dtype)  # [N, C]
     for rows in plan:
         batch = assemble(texts, rows)

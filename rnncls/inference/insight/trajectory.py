@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError
@@ -28,6 +29,9 @@ from rnncls.text.encoded_texts import EncodedTexts, encode_text
 from rnncls.text.incremental import IncrementalTokenizer
 from rnncls.text.spans import locate_tokens
 from rnncls.text.traced_text import Span
+from rnncls.text.vocab import UnknownWords
+
+IntArray = npt.NDArray[np.int32]
 
 
 def reads_one_way(section: ModelSection) -> bool:
@@ -55,9 +59,15 @@ class PrefixReader:
         self._pooling = model.pooling.running()
 
     @torch.inference_mode()
-    def read(self, token_id: int) -> torch.Tensor:
-        """Read one more token; return the logits of the text so far. [C] float32."""
-        state = self._model.embedding.weight[token_id]  # [E]
+    def embed(self, token_ids: IntArray, unknown: UnknownWords | None) -> torch.Tensor:
+        """Return the word vectors of tokens. [T] -> [T, E] float32."""
+        ids = torch.from_numpy(token_ids).to(self._model.linear.weight.device)  # [T]
+        return self._model.bind(unknown).embed(ids)
+
+    @torch.inference_mode()
+    def read(self, word_vector: torch.Tensor) -> torch.Tensor:
+        """Read one more token; return the logits of the text so far. [E] -> [C]."""
+        state = word_vector  # [E]
         if self._model.encoder is not None:
             states, self._hidden_state = self._model.encoder.step(
                 state[None], self._hidden_state
@@ -139,8 +149,8 @@ def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
         logits = compute_logits(model, beginnings(encoded))  # [T, C]
     else:
         reader = PrefixReader(model)
-        token_ids = encoded.token_ids.tolist()
-        steps = [reader.read(token_id) for token_id in token_ids]  # [C] each
+        word_vectors = reader.embed(encoded.token_ids, encoded.unknown)  # [T, E]
+        steps = [reader.read(vector) for vector in word_vectors]  # [C] each
         logits = torch.stack(steps).cpu()  # [T, C]
     return Trajectory(
         text=text,
@@ -155,9 +165,8 @@ def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
 def beginnings(text: EncodedTexts) -> EncodedTexts:
     """Return the prefixes of one text, of 1 to T tokens."""
     num_tokens = len(text.token_ids)
-    return EncodedTexts(
-        text.token_ids, np.arange(1, num_tokens + 1), np.zeros(num_tokens, np.int64)
-    )
+    lengths, starts = np.arange(1, num_tokens + 1), np.zeros(num_tokens, np.int64)
+    return replace(text, lengths=lengths, starts=starts)
 
 
 @dataclass(frozen=True)
@@ -249,11 +258,12 @@ class Stream:
 
     def _predict(self, num_read: int, tokens: list[str]) -> Iterator[PrefixPrediction]:
         threshold = self._min_confidence
-        token_ids = self._classifier.vocab.encode(tokens).tolist()
+        token_ids, unknown = self._classifier.vocab.encode_open(tokens)  # [T]
+        word_vectors = self._reader.embed(token_ids, unknown)  # [T, E]
         spans = self._line.spans[num_read:]
-        for token, token_id, span in zip(tokens, token_ids, spans, strict=True):
+        for token, word_vector, span in zip(tokens, word_vectors, spans, strict=True):
             num_read += 1
-            logits = self._reader.read(token_id)  # [C]
+            logits = self._reader.read(word_vector)  # [C]
             prediction = self._describe(token, num_read, logits)
             prediction = replace(prediction, start=span.start, end=span.end)
             self._prediction = prediction

@@ -215,7 +215,7 @@ def sort_words(texts: EncodedTexts, vocab: Vocab) -> EncodedTexts:
     """Sort the words of each text alphabetically; unknown words sort as `<unk>`."""
     ranks = np.empty(len(vocab), dtype=np.int64)
     ranks[np.argsort(np.array(vocab.words))] = np.arange(len(vocab))
-    return order_words(texts, ranks[texts.flat_tokens()])
+    return order_words(texts, ranks[texts.close().flat_tokens()])
 
 
 def shuffle_words(texts: EncodedTexts, generator: np.random.Generator) -> EncodedTexts:
@@ -233,7 +233,7 @@ def order_words(texts: EncodedTexts, keys: npt.NDArray[Any]) -> EncodedTexts:
     owners = np.repeat(np.arange(len(texts)), texts.lengths)  # [M]
     order = np.lexsort((keys, owners))  # [M]
     starts = np.cumsum(texts.lengths) - texts.lengths  # [N]
-    return EncodedTexts(texts.flat_tokens()[order], texts.lengths, starts)
+    return replace(texts, token_ids=texts.flat_tokens()[order], starts=starts)
 
 
 def best_without_order(results: Sequence[WordOrderResult]) -> WordOrderResult:

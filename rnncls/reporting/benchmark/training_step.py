@@ -22,6 +22,7 @@ from rnncls.reporting.benchmark.timing import seconds
 from rnncls.text.batch_plans import plan_epoch
 from rnncls.text.batching import assemble
 from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.trainer import Trainer
 
@@ -116,8 +117,12 @@ def scattered_trainer(
     special_ids = np.arange(2, dtype=np.int32)  # <pad> and <unk>
     other_ids = np.arange(2, vocab_size, dtype=np.int32)
     new_ids = np.concatenate([special_ids, generator.permutation(other_ids)])
-    old_texts = data.train.texts
+    old_texts = data.train.texts.close()
     texts = replace(old_texts, token_ids=new_ids[old_texts.token_ids])
-    scattered_data = replace(data, train=replace(data.train, texts=texts))
+    scattered_data = replace(
+        data,
+        vocab=Vocab(data.vocab.words),  # without n-grams
+        train=replace(data.train, texts=texts),
+    )
     model = TextClassifier(section, vocab_size, len(data.label_names))
     return build_classifier_trainer(train, model.to(device), scattered_data, seed)

@@ -1,0 +1,111 @@
+"""The section `data` of the config, and the base class of all sections."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from rnncls.config.field_types import Fraction, Seed, Text, Texts
+
+DATA_SOURCE_HINT = (
+    "set data.name to a built-in data set, or data.train to your own file"
+)
+
+
+class Section(BaseModel):
+    """A group of keys that cannot be changed after it was validated."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+    )
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values for some keys, validated as a new section.
+
+        Use this instead of pydantic's `model_copy`, which does not validate.
+
+        Raises:
+            pydantic.ValidationError: A key is unknown, or a value is wrong.
+        """
+        return self.model_validate({**dict(self), **changes})
+
+
+class DataSection(Section):
+    """The rows to train on, validate with and test."""
+
+    name: Literal["ag_news", "quickstart"] | None = None
+    """A built-in data set, or null to use the files below."""
+    root: Text = "data"
+    """Folder of the built-in data sets: `ag_news` is read from
+    `<root>/ag_news/{train,test}.csv`."""
+    train: Text | None = None
+    """Your training file: .csv, .tsv, .jsonl or .parquet. `rnncls init` writes a config
+    for these and other formats."""
+    valid: Text | None = None
+    """Your validation file. Without one, `valid_fraction` of the training rows is held
+    out."""
+    test: Text | None = None
+    """Your test file. Only `rnncls eval` reads it."""
+    unlabelled: list[Text] = []
+    """More texts for `rnncls pretrain`: .csv, .tsv, .jsonl, .parquet, or any other file
+    with one text per line."""
+    text: Texts = ["title", "description"]
+    """Columns of the text. Several columns are joined with a space."""
+    label: Text = "label"
+    """Column of the label."""
+    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
+    """Delimiter between the columns of your files, whatever their file extension. null:
+    a comma in .csv, a tab in .tsv."""
+    columns: Texts | None = None
+    """Names of all columns, in order, for .csv and .tsv files without a header row."""
+    valid_fraction: Fraction = 0.05
+    """Fraction of the training rows that is held out for validation, stratified by
+    class."""
+    split: Literal["rows", "texts"] = "rows"
+    """What is drawn for validation, testing and the folds of cross-validation. `rows`:
+    single rows. `texts`: all copies of a text together, so that no text is learnt and
+    tested; case, white space and HTML do not matter. `rnncls init` writes `texts`."""
+    split_seed: Seed | None = None
+    """Random seed for the choice of validation rows. Set it to keep them the same for
+    runs with different seeds. null: use `seed`."""
+    test_fraction: Fraction | None = None
+    """Fraction of the training file that is held out as the test set when there is no
+    test file, stratified by class. The choice of rows does not depend on any seed.
+    null: no test set."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        has_files = bool(self.train or self.valid or self.test)
+        if self.name is None and self.train is None:
+            raise ValueError(DATA_SOURCE_HINT)
+        if self.name is not None and has_files:
+            raise ValueError(
+                f"data.name: {self.name} has its own files: set data.name to null"
+                " to use yours"
+            )
+        if self.test_fraction is not None and (self.name or self.test):
+            raise ValueError(
+                "data.test_fraction: the data already has a test file: remove one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        if self.label in self.text or len(set(self.text)) < len(self.text):
+            raise ValueError(
+                "data.text and data.label must name different columns, each once"
+            )
+        if self.name is not None and (self.delimiter or self.columns):
+            raise ValueError(
+                f"data.name: {self.name} has its own file format: remove"
+                " data.delimiter and data.columns"
+            )
+        columns_needed = {*(self.columns or []), *self.text, self.label}
+        if self.columns is not None and sorted(columns_needed) != sorted(self.columns):
+            raise ValueError(
+                "data.columns must list every column once, including those of"
+                " data.text and data.label"
+            )
+        return self
