@@ -1,7 +1,7 @@
 """Train, evaluate, explain and ship recurrent text classifiers from a YAML file.
 
-For Python programs: `load`, `train` and `evaluate` here, and `TextClassifier` for
-scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md.
+For Python programs: `load`, `train`, `evaluate` and `export` here, and `TextClassifier`
+for scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md.
 
 The exceptions, each with the exit code of the command line:
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal
 
+    from rnncls.inference.export.run_export import ExportedFile
     from rnncls.inference.loaded_classifier import LoadedClassifier
     from rnncls.training.from_python import TrainedRun
 
@@ -85,13 +86,14 @@ def load(
     device: str | None = None,
     min_confidence: float = 0.0,
 ) -> "LoadedClassifier":
-    """Load a trained run as a classifier.
+    """Load a trained run, or a file that `rnncls export` wrote, as a classifier.
 
     `classifier("a text")` returns a prediction, `classifier(["a", "b"])` a list of
     them, and `classifier.predict(["a", "b"])` an array of labels.
 
     Args:
-        run: The run folder; None: the newest finished run.
+        run: The run folder, the result of `train`, or an .onnx file; None: the newest
+            finished run.
         device: auto, cpu, cuda, cuda:N or mps; None: that of the run's config, or
             another if this machine lacks it.
         min_confidence: Below this probability a prediction has no answer.
@@ -99,6 +101,7 @@ def load(
     Raises:
         RunError: The folder is not a run, or one of its files is damaged.
         DeviceError: This machine lacks the requested device.
+        ConfigError: ONNX Runtime, which an .onnx file needs, is not installed.
     """
     from pathlib import Path
 
@@ -191,3 +194,38 @@ def evaluate(
         unknown_labels=unknown_labels,
         device=device,
     )
+
+
+def export(
+    run: "AnyPath | None",
+    output: "AnyPath",
+    *,
+    embedding: "Literal['float32', 'float16', 'int8']" = "float32",
+    single: bool = False,
+) -> "ExportedFile":
+    """Write a run as one ONNX file, as `rnncls export` does, and compare it.
+
+    Args:
+        run: The run folder or the result of `train`; None: the newest finished run.
+        output: The file, which is replaced if it exists.
+        embedding: The type in which the word vectors are stored.
+        single: Whether the file reads one text at a time, for runtimes that know no
+            lengths.
+
+    Returns:
+        The file (`path`), its `size` in bytes, and how far its probabilities are from
+        those of the run (`comparison`).
+
+    Raises:
+        ConfigError: The output does not end in .onnx, or a package is missing.
+        RunError: The run is damaged, or the file cannot be written.
+    """
+    from pathlib import Path
+
+    from rnncls.inference.export.run_export import export_run
+    from rnncls.runs.folder import find_run
+
+    path, target = None if run is None else Path(run), Path(output)
+    if target.suffix.lower() != ".onnx":
+        raise ConfigError(f"output: expected a file that ends in .onnx, found {target}")
+    return export_run(find_run(path), target, embedding=embedding, is_single=single)

@@ -2,11 +2,12 @@
 
 Modules that other rooms use:
 
-    prediction      `Prediction`: what is said of one text
-    predictor       `Predictor`: predictions in torch, on any device
-    light           the same in NumPy, without importing torch
-    runtime         choose between the two
-    insight         explanations, trajectories, gates and more
+    prediction         `Prediction`: what is said of one text
+    predictor          `Predictor`: predictions in torch, on any device
+    light              the same in NumPy, without importing torch
+    runtime            choose between the two
+    loaded_classifier  the classifier that `rnncls.load` returns
+    insight            explanations, trajectories, gates and more
 
 May import: `evaluation` and what is below it.
 """

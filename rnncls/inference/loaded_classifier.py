@@ -5,10 +5,7 @@ Importing it does not import torch.
 Shapes: N texts, C classes.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -16,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
+from rnncls import ConfigError
+from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
+from rnncls.inference.portable_predictor import PortablePredictor
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.runs.folder import find_run
-from rnncls.runs.portable import PortableClassifier, load_portable
+from rnncls.runs.portable import load_portable
 
 if TYPE_CHECKING:
     from rnncls.inference.insight.explanation import Explanation
-    from rnncls.inference.predictor import Predictor
 
 
 class Column(Protocol):
@@ -49,34 +48,15 @@ class LoadedClassifier:
         classes_: [C] str, the classes in the order of the probabilities.
     """
 
-    def __init__(
-        self,
-        portable: PortableClassifier,
-        *,
-        device: str | None = None,
-        min_confidence: float = 0.0,
-    ) -> None:
-        """Choose the device.
-
-        Args:
-            portable: The weights, the words and the classes.
-            device: As `rnncls.load` takes it.
-            min_confidence: Below this probability a prediction has no answer.
-
-        Raises:
-            DeviceError: This machine lacks the requested device.
-        """
-        self.classes_ = np.array(portable.label_names)
-        self._min_confidence = min_confidence
-        self._portable = portable
-        self._device = device
-        if device is not None:
-            self._check_device()
+    def __init__(self, predictor: PortablePredictor | OnnxPredictor) -> None:
+        """Take what predicts: a run or an ONNX file."""
+        self.classes_ = np.array(predictor.label_names)
+        self._predictor = predictor
 
     def __repr__(self) -> str:
-        """Return the cell and the classes."""
-        cell, classes = self._portable.model.cell, ", ".join(self.classes_)
-        return f"<rnncls classifier: {cell}, {len(self.classes_)} classes: {classes}>"
+        """Return the classes."""
+        classes = ", ".join(self.classes_)
+        return f"<rnncls classifier of {len(self.classes_)} classes: {classes}>"
 
     @overload
     def __call__(self, texts: str) -> Prediction: ...
@@ -97,7 +77,7 @@ class LoadedClassifier:
         Raises:
             TypeError: An item is not a string. The message has its position.
         """
-        predictions = self._classify(check_texts(texts))
+        predictions = self._predictor.predict(check_texts(texts))
         return predictions[0] if isinstance(texts, str) else predictions
 
     def predict(self, texts: str | Texts) -> npt.NDArray[np.str_]:
@@ -126,14 +106,14 @@ class LoadedClassifier:
         Raises:
             TypeError: An item is not a string. The message has its position.
         """
-        predictions = self._classify(check_texts(texts))
+        predictions = self._predictor.predict(check_texts(texts))
         probs = np.empty((len(predictions), len(self.classes_)), np.float32)  # [N, C]
         for row, prediction in zip(probs, predictions, strict=True):
             row[:] = list(prediction.probs.values())
         return probs
 
     def stream(
-        self, lines: Iterable[str], *, batch_size: int = 1000
+        self, lines: Iterable[str], *, batch_size: int = 4096
     ) -> Iterator[Prediction]:
         """Yield the prediction for each line, in constant memory.
 
@@ -151,7 +131,11 @@ class LoadedClassifier:
             batch = list(islice(remaining, batch_size))
             if not batch:
                 return
-            yield from self._classify(check_texts(batch, start))
+            texts = check_texts(batch, start)
+            if isinstance(self._predictor, OnnxPredictor):
+                yield from self._predictor.predict(texts)
+            else:
+                yield from self._predictor.predict(texts, num_before=start)
 
     def explain(self, text: str, label: str | None = None) -> "Explanation":
         """Explain a prediction by Integrated Gradients and occlusion. Imports torch.
@@ -165,51 +149,24 @@ class LoadedClassifier:
 
         Raises:
             TypeError: The text is not a string.
-            ConfigError: There is no such class.
+            ConfigError: There is no such class, or the classifier is an ONNX file.
         """
         from rnncls.inference.insight.explanation import explain
         from rnncls.machine.threads import borrow_thread
 
         if not isinstance(text, str):
             raise TypeError(f"text: expected a string, found {type(text).__name__}")
-        predictor = self._predictor
+        if isinstance(self._predictor, OnnxPredictor):
+            raise ConfigError(
+                "an ONNX file cannot explain: load the run folder that it was made of"
+            )
+        predictor = self._predictor.full
         with borrow_thread(predictor.device):
             return explain(predictor.classifier, text, label)
 
-    def _classify(self, texts: list[str]) -> list[Prediction]:
-        return self._predictor.predict(texts)
-
-    def _check_device(self) -> None:
-        """Raise an error if this machine lacks the requested device."""
-        from rnncls.machine.device import resolve_run_device
-
-        resolve_run_device(self._device, self._portable.device)
-
-    @cached_property
-    def _predictor(self) -> "Predictor":
-        """The network in torch."""
-        from rnncls.inference.predictor import Predictor
-        from rnncls.machine.device import resolve_run_device
-        from rnncls.runs.run import build_classifier
-
-        return Predictor(
-            build_classifier(self._portable),
-            resolve_run_device(self._device, self._portable.device),
-            min_confidence=self._min_confidence,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state for pickle: arrays, and the device only as a wish."""
-        state = self.__dict__.copy()
-        state.pop("_predictor", None)
-        if self._device is not None:
-            state["_portable"] = replace(self._portable, device=self._device)
-            state["_device"] = None
-        return state
-
 
 def load_classifier(
-    path: str | os.PathLike[str] | None,
+    path: Path | None,
     *,
     device: str | None = None,
     min_confidence: float = 0.0,
@@ -217,9 +174,15 @@ def load_classifier(
     """Load a run; see `rnncls.load`.
 
     Raises:
-        RunError: The folder is not a run, or one of its files is damaged.
+        RunError: The path is not that of a run or of an ONNX file, or a file is
+            damaged.
         DeviceError: This machine lacks the requested device.
+        ConfigError: An ONNX file, which needs the CPU and ONNX Runtime, lacks them.
     """
-    folder = find_run(None if path is None else Path(path))
-    portable = load_portable(folder)
-    return LoadedClassifier(portable, device=device, min_confidence=min_confidence)
+    if path is not None and path.suffix.lower() == ".onnx":
+        if device not in {None, "auto", "cpu"}:
+            raise ConfigError(f"device: {path} runs on the cpu, not on {device}")
+        predictor = load_onnx_predictor(path, min_confidence=min_confidence)
+        return LoadedClassifier(predictor)
+    portable = load_portable(find_run(path))
+    return LoadedClassifier(PortablePredictor(portable, device, min_confidence))

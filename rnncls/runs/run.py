@@ -15,7 +15,6 @@ from rnncls.runs.classifier import Classifier
 from rnncls.runs.companions import load_labels, load_vocab
 from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
-from rnncls.runs.portable import PortableClassifier
 from rnncls.runs.weights import load_verified, load_weights, pop_temperature
 from rnncls.text.tokenizer_json import dump_tokenizer
 from rnncls.text.vocab import Vocab
@@ -123,26 +122,6 @@ def load_uncalibrated(path: Path) -> Run:
     load_weights(model, tensors, source)
     classifier = Classifier(config.text, vocab, label_names, model.eval(), temperature)
     return Run(path, config, classifier)
-
-
-def build_classifier(portable: PortableClassifier) -> Classifier:
-    """Return a classifier with the weights of NumPy arrays, as `load_run` returns it.
-
-    Args:
-        portable: The arrays, verified.
-    """
-    num_words, num_classes = len(portable.vocab), len(portable.label_names)
-    model = TextClassifier(portable.model, num_words, num_classes)
-    tensors = {name: torch.from_numpy(a) for name, a in portable.weights.items()}
-    model.load_state_dict(tensors)
-    model.temperature = portable.temperature
-    return Classifier(
-        portable.text,
-        portable.vocab,
-        portable.label_names,
-        model.eval(),
-        portable.temperature,
-    )
 
 
 def _check_size(

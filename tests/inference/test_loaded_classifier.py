@@ -217,11 +217,11 @@ def test_a_missing_run_and_a_missing_device_are_reported(
             rnncls.load(run, device="cuda")
 
 
-def test_the_representation_names_cell_and_classes(
+def test_the_representation_names_the_classes(
     classifier: LoadedClassifier,
 ) -> None:
     assert repr(classifier) == (
-        "<rnncls classifier: lstm, 3 classes: sport, world, weather>"
+        "<rnncls classifier of 3 classes: sport, world, weather>"
     )
 
 
@@ -260,11 +260,12 @@ def test_a_pickled_classifier_needs_no_run_folder(
 def test_a_copy_for_another_machine_does_not_insist_on_the_device(
     classifier: LoadedClassifier,
 ) -> None:
-    classifier._device = "cuda"  # as if this machine had one
+    classifier._predictor.__dict__["_device"] = "cuda"  # as if this machine had one
     copied = copy_by(pickle)(classifier)
-    assert copied._device is None
-    assert copied._portable.device == "cuda"
-    copied("oslo")
+    state = vars(copied._predictor)
+    assert state["_device"] is None
+    assert state["classifier"].device == "cuda"
+    assert copied("oslo").label in LABELS
 
 
 @pytest.mark.slow
@@ -308,6 +309,62 @@ assert (classifier(few), classifier(many)) == expected
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, check=False, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_few_texts_need_no_torch(run: Path) -> None:
+    program = f"""
+import sys, rnncls
+classifier = rnncls.load({str(run)!r}, device="cpu")
+classifier("oslo")
+classifier.predict_proba(["oslo"] * 1000)
+list(classifier.stream(["oslo"] * 1000))
+assert "torch" not in sys.modules
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_torch_answers_what_follows_a_thousand_lines(
+    classifier: LoadedClassifier,
+) -> None:
+    answers = classifier.stream(["oslo"] * 1002, batch_size=500)
+    for _ in range(1000):
+        next(answers)
+    assert "full" not in vars(classifier._predictor)
+    assert len(list(answers)) == 2
+    assert "full" in vars(classifier._predictor)
+
+
+def test_many_texts_get_the_same_probabilities(classifier: LoadedClassifier) -> None:
+    few = classifier.predict_proba(TEXTS)
+    many = classifier.predict_proba(TEXTS * 201)
+    np.testing.assert_allclose(many[-5:], few, atol=1e-5)
+
+
+def test_an_exported_file_is_a_classifier_too(run: Path, tmp_path: Path) -> None:
+    file = rnncls.export(run, tmp_path / "rovers.onnx").path
+    expected = rnncls.load(run)
+    classifier = rnncls.load(file)
+    copied = copy_by(pickle)(classifier)
+    for each in (classifier, copied):
+        assert each.classes_.tolist() == LABELS
+        np.testing.assert_allclose(
+            each.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5
+        )
+        assert each("oslo").label == expected("oslo").label
+        labels = [answer.label for answer in each.stream(TEXTS, batch_size=2)]
+        assert labels == expected.predict(TEXTS).tolist()
+
+
+def test_what_an_exported_file_cannot_do_is_said(run: Path, tmp_path: Path) -> None:
+    file = rnncls.export(run, tmp_path / "rovers.onnx", embedding="int8").path
+    with pytest.raises(ConfigError, match="cannot explain: load the run folder"):
+        rnncls.load(file).explain("oslo")
+    with pytest.raises(ConfigError, match="runs on the cpu, not on cuda"):
+        rnncls.load(file, device="cuda")
+    with pytest.raises(ConfigError, match=r"ends in \.onnx, found rovers\.pt"):
+        rnncls.export(run, "rovers.pt")
 
 
 def test_to_import_the_package_imports_nothing_else() -> None:

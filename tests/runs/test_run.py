@@ -22,9 +22,7 @@ from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import MODEL, STATE, RunFolder, find_owner
-from rnncls.runs.portable import load_portable
 from rnncls.runs.run import (
-    build_classifier,
     change_config,
     create_run,
     load_run,
@@ -402,20 +400,3 @@ def test_a_temperature_of_zero_names_the_file(run: Path) -> None:
     save_temperature(run, 0.0)
     with pytest.raises(RunError, match=r"run.model\.safetensors: damaged: the temper"):
         load_run(run)
-
-
-def test_a_classifier_built_of_arrays_is_the_one_that_torch_loads(run: Path) -> None:
-    save_temperature(run, 1.25)
-    expected = load_run(run).classifier
-    classifier = build_classifier(load_portable(run))
-    assert (classifier.label_names, classifier.temperature) == (
-        expected.label_names,
-        1.25,
-    )
-    assert classifier.vocab.words == expected.vocab.words
-    logits = [
-        each.model(TOKEN_IDS, LENGTHS, is_ragged=True)
-        for each in (classifier, expected)
-    ]
-    assert not classifier.model.training
-    assert torch.equal(logits[0], logits[1])
