@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.text.markup import remove_markup
-from rnncls.text.unicode_words import normalize
+from rnncls.text.normalization import normalize
 
 Ints = npt.NDArray[np.int64]
 _DROPPED = str.maketrans("", "", '";:')

@@ -18,6 +18,7 @@ from rnncls.text.cleaning import (
     replace_digits,
 )
 from rnncls.text.markup import MARKUP_RULES, remove_markup
+from rnncls.text.normalization import normalize
 from rnncls.text.subwords import BYTES
 from rnncls.text.tokenizer import (
     UNK,
@@ -34,7 +35,7 @@ from rnncls.text.traced_text import (
     apply_to_pieces,
     start_trace,
 )
-from rnncls.text.unicode_words import WORD_START, normalize
+from rnncls.text.unicode_words import WORD_START
 
 if TYPE_CHECKING:
     from rnncls.config.sections import TextSection

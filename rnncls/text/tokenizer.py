@@ -48,6 +48,9 @@ PIECES_AHEAD = 4
 UNLIMITED = 1 << 30
 """More tokens than any text has."""
 _TEXTS_COUNTED = 100_000
+_UNICODE_VERSION = "2"
+"""The version of `words`, `subwords` and `characters`, a part of the cache key: change
+it whenever a text gives other tokens than before."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,12 @@ class Settings(NamedTuple):
 
 
 def _name_splitter(section: "TextSection") -> str:
-    """Return the tokenizer's name, followed by those of its options that are on."""
+    """Return the tokenizer's name, its options that are on, and its version."""
     if section.tokenizer in {"basic_english", "whitespace"}:
         return section.tokenizer
     options = {"nfkc": section.nfkc, "lowercase": section.lowercase}
-    return " ".join([section.tokenizer, *(name for name in options if options[name])])
+    chosen = [name for name, is_on in options.items() if is_on]
+    return " ".join([section.tokenizer, *chosen, _UNICODE_VERSION])
 
 
 def _find_max_words(section: "TextSection") -> int:

@@ -16,23 +16,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnncls.config.sections import TextSection
+from rnncls.text.normalization import Replacement, Step, list_steps
 from rnncls.text.subwords import SubwordVocab, describe_model
 from rnncls.text.tokenizer import UNK, basic_english_rules
 from rnncls.text.unicode_words import (
-    APOSTROPHES,
     CHARACTER_PATTERN,
-    REMOVED,
     WHITE_SPACE,
     WORD_PATTERN,
     WORD_START,
-    ZERO_WIDTH_SPACE,
 )
 from rnncls.text.vocab import PAD, Vocab
 
 _FORMAT_VERSION = "1.0"
-_PROPERTY = r"\\p\{\w+\}"
+_PROPERTY = r"\\p\{\w+\}|\\u[0-9a-f]{4}"
 _SET_DIFFERENCE = re.compile(
-    rf"\[\[((?:{_PROPERTY}|\\u[0-9a-f]{{4}}|[^\[\]\\])*)\]--\[((?:{_PROPERTY})*)\]\]"
+    rf"\[\[((?:{_PROPERTY}|[^\[\]\\])*)\]--\[((?:{_PROPERTY}|-)*)\]\]"
 )
 _FINAL_SIGMA = (
     r"(?:(?<=\p{Cased})|(?<=\p{Cased}\p{Case_Ignorable}))\u03a3"
@@ -126,15 +124,8 @@ def _replace_padding() -> dict[str, Any]:
 
 def _list_unicode_steps(section: TextSection) -> list[dict[str, Any]]:
     """Return the steps of `normalize`, and those that mark the starts of words."""
-    steps = [
-        _replace({"Regex": f"[{REMOVED}]"}, ""),
-        _replace({"Regex": f"[{APOSTROPHES}]"}, "'"),
-        _replace({"String": ZERO_WIDTH_SPACE}, " "),
-    ]
-    if section.nfkc:
-        steps.append({"type": "NFKC"})
-    if section.lowercase:
-        steps += [{"type": "Lowercase"}, _replace({"String": "\u03c2"}, "\u03c3")]
+    normalizing = list_steps(nfkc=section.nfkc, lowercase=section.lowercase)
+    steps = list(map(_describe_step, normalizing))
     if section.tokenizer == "characters":
         steps += [
             _replace({"Regex": f"[{to_oniguruma(WHITE_SPACE)}]+"}, " "),
@@ -143,6 +134,12 @@ def _list_unicode_steps(section: TextSection) -> list[dict[str, Any]]:
             {"type": "Prepend", "prepend": WORD_START},
         ]
     return steps
+
+
+def _describe_step(step: Step) -> dict[str, Any]:
+    if isinstance(step, Replacement):
+        return _replace({"Regex": to_oniguruma(step.pattern)}, step.text)
+    return {"type": {"nfkc": "NFKC", "lowercase": "Lowercase"}[step]}
 
 
 def _replace(pattern: dict[str, str], content: str) -> dict[str, Any]:

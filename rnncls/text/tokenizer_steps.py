@@ -41,6 +41,7 @@ from rnncls.text.traced_text import Rule
 if TYPE_CHECKING:
     from rnncls.config.sections import TextSection
     from rnncls.text.character_classes import Range
+    from rnncls.text.normalization import Step as NormalizationStep
 
 Step = dict[str, Any]
 _FLAGS = {"i": re.IGNORECASE, "s": re.DOTALL}
@@ -113,16 +114,10 @@ def _list_splitting(section: "TextSection") -> tuple[list[Step], "list[list[Rang
     # Imported here: the lesson's tokenizers do not need the package `regex`.
     from rnncls.text import unicode_words
     from rnncls.text.character_classes import expand_properties
+    from rnncls.text.normalization import list_steps
 
-    steps: list[Step] = [
-        _replace(f"[{unicode_words.REMOVED}]", ""),
-        _replace(f"[{unicode_words.APOSTROPHES}]", "'"),
-        _replace(unicode_words.ZERO_WIDTH_SPACE, " "),
-    ]
-    if section.nfkc:
-        steps.append({"op": "nfkc"})
-    if section.lowercase:
-        steps += [{"op": "lowercase"}, _replace("\u03c2", "\u03c3")]
+    normalizing = list_steps(nfkc=section.nfkc, lowercase=section.lowercase)
+    steps = list(map(_describe_normalizing, normalizing))
     word_start = unicode_words.WORD_START
     if section.tokenizer == "subwords":
         return [*steps, {"op": "subwords", "word_start": word_start}], []
@@ -136,8 +131,10 @@ def _list_splitting(section: "TextSection") -> tuple[list[Step], "list[list[Rang
     return [*steps, step], plain.classes
 
 
-def _replace(pattern: str, replacement: str) -> Step:
-    return {"op": "replace", "pattern": pattern, "flags": "", "with": replacement}
+def _describe_normalizing(step: "NormalizationStep") -> Step:
+    if isinstance(step, str):
+        return {"op": step}
+    return {"op": "replace", "pattern": step.pattern, "flags": "", "with": step.text}
 
 
 def _format_ranges(ranges: "Sequence[Range]") -> str:

@@ -1,9 +1,10 @@
 """Words and graphemes of any script.
 
 The words are those of Unicode's default word boundaries (UAX #29), changed for
-classification: an apostrophe divides words of Latin letters (`don 't`, `l' homme`), a
-full stop joins only the letters of an abbreviation (`u.s.`), URLs, @names and #tags are
-whole, and a script that is written without spaces gives one token for each grapheme.
+classification: the short forms of English and the elisions of French and Italian are
+apart (`don 't`, `l' homme`), a full stop joins only the letters of an abbreviation
+(`u.s.`), addresses, @names, #tags and `c++` are whole, and a script that is written
+without spaces gives one token for each character with its marks.
 
 Emoji are whole, with their skin tone, and so are flags and sequences with joiners
 (UTS #51). `WORD_PATTERN` uses the common syntax of the `regex` package, Oniguruma
@@ -13,11 +14,11 @@ Emoji are whole, with their skin tone, and so are flags and sequences with joine
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 
 import regex
 
+from rnncls.text.normalization import normalize
 from rnncls.text.tokenizer import UNK
 
 SPACELESS_SCRIPTS = [
@@ -28,68 +29,98 @@ SPACELESS_SCRIPTS = [
     "Lao",
     "Khmer",
     "Myanmar",
+    "Tai_Le",
+    "New_Tai_Lue",
     "Tai_Tham",
+    "Tai_Viet",
     "Tibetan",
     "Javanese",
     "Balinese",
+    "Yi",
 ]
 """Scripts without spaces between words. Katakana is not among them: its runs are mostly
 single foreign words."""
 WORD_START = "\u2581"
 """The token before the characters of a word; SentencePiece has the same sign."""
 
-REMOVED = (
-    "\u00ad\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"  # soft hyphen, marks, selectors
-    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # direction of writing
-)
-APOSTROPHES = "\u2018\u2019\u201b\u02bc\u00b4\u055a\ua78c"
-ZERO_WIDTH_SPACE = "\u200b"
-_TRANSLATION = str.maketrans(
-    {
-        **dict.fromkeys(REMOVED),
-        **dict.fromkeys(APOSTROPHES, "'"),
-        ZERO_WIDTH_SPACE: " ",
-    }
-)
-
 WHITE_SPACE = r"\s\x1c-\x1f"  # what `str.isspace` accepts
 _JOINERS = r"\u200c\u200d"  # inside words of Indic scripts and of Persian
-_SPACELESS = "".join(rf"\p{{{name}}}" for name in SPACELESS_SCRIPTS)
-_LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
-_INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}_{_JOINERS}]--[{_SPACELESS}]]"
-_OTHER_LETTER = r"[^\P{L}\p{Latin}]"  # a letter that is not Latin
+_DIVIDED_SCRIPTS = [name for name in SPACELESS_SCRIPTS if name != "Tibetan"]
+"""Tibetan has a sign between syllables."""
+_SPACELESS = "".join(rf"\p{{{name}}}" for name in _DIVIDED_SCRIPTS)
+_PROLONGED = r"\u30fc\uff70"
+_KANA_MARKS = rf"{_PROLONGED}\uff9e\uff9f"
+_INITIAL_JAMO = r"\u1100-\u115f\ua960-\ua97c\u3131-\u314e"
+_OTHER_JAMO = r"\u1160-\u11a7\ud7b0-\ud7c6\u314f-\u318e"
+_APART = rf"{_SPACELESS}\p{{Katakana}}{_KANA_MARKS}{_INITIAL_JAMO}{_OTHER_JAMO}"
+_LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_APART}]]"
+_INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}_{_JOINERS}]--[{_APART}]]"
 _CLITIC = r"(?i:s|t|d|m|ll|re|ve)"
+_NO_CLITIC = rf"(?!{_CLITIC}(?!{_LETTER}))"
 _EMOJI = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?"
 _TAG_LETTERS = r"[\U000E0020-\U000E007F]*"  # the flags of England, Scotland and Wales
 
 _PLAIN_WORD = "[a-z]++(?= )"  # only for speed: most words of English
-_URL = rf"""(?i:https?://|www\.)[^{WHITE_SPACE}<>"]*[\p{{L}}\p{{N}}/_=&#%-]"""
-_NAME = rf"(?<!{_LETTER})[@#][\p{{L}}\p{{M}}\p{{N}}_]+"
-_KEYCAP = r"[0-9#*]\u20e3"
-_NUMBER = r"\p{Nd}+(?:[.,:]\p{Nd}+)+"
-_GRAPHEME = rf"[{_SPACELESS}]\p{{M}}*"
-_ABBREVIATION = rf"(?<!{_LETTER})\p{{L}}(?:\.\p{{L}})+\.?(?!{_LETTER})"
-_ELISION = rf"(?<=\p{{Latin}})'(?=\p{{Latin}}{{2}})(?!{_CLITIC}(?!{_LETTER}))"
-_INNER_APOSTROPHE = rf"(?<={_OTHER_LETTER})'(?={_OTHER_LETTER}){_INNER}+"
-_INNER_GERSHAYIM = rf"(?<=\p{{Hebrew}})[\"״׳](?=\p{{Hebrew}}){_INNER}+"
-_WORD = (
-    rf"{_LETTER}{_INNER}*(?:{_ELISION}|(?:{_INNER_APOSTROPHE}|{_INNER_GERSHAYIM})+)?"
+_MAIL = r"(?i:[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]+\.)+[a-z]{2,})"
+# Text of scripts without spaces may follow an address directly.
+_AFTER_URL = rf"{_SPACELESS}\p{{Katakana}}\p{{Hangul}}\u3001-\u303f"
+_URL = (
+    rf"""(?i:https?://|www\.)[^{WHITE_SPACE}<>"{_AFTER_URL}]*"""
+    rf"[[\p{{L}}\p{{N}}/_=&#%-]--[{_AFTER_URL}]]"
 )
-_SHORT_FORM = rf"(?<=\p{{Latin}})'{_CLITIC}(?!{_LETTER})"
+_NAME = rf"(?<!{_LETTER})[@#][\p{{L}}\p{{M}}\p{{N}}_{_JOINERS}]+(?:(?<=\p{{Han}})#)?"
+_KEYCAP = r"[0-9#*]\u20e3"
+_NUMBER = r"\p{Nd}+(?:[.,:'\u066b\u066c]\p{Nd}+)+"
+_SPACED = rf"[[\p{{L}}]--[{_APART}]]"
+_ABBREVIATION = (
+    rf"(?=\p{{L}}\.\p{{L}})(?<!{_LETTER}){_SPACED}(?:\.{_SPACED})+\.?(?!{_LETTER})"
+)
+_SHARP = rf"(?<!{_LETTER})(?i:[a-z])(?:\+\+|#)(?![\p{{L}}\p{{N}}_+#])"  # C++, C#
+
+# French, Italian and Catalan words before a vowel; elsewhere an apostrophe is a letter.
+_ELIDED_WORDS = (
+    r"d|j|l|m|n|s|t|v|qu|c(?!'h)|jusqu|lorsqu|puisqu|quoiqu"
+    r"|un|all|dall|dell|nell|sull|coll|quell|quest|bell|sant|tutt|anch|com|dov|senz"
+)
+_ELISION = rf"(?<!{_LETTER})(?i:{_ELIDED_WORDS})'(?=\p{{Latin}}){_NO_CLITIC}"
+_INNER_APOSTROPHE = rf"(?<=[\p{{L}}\p{{M}}])'(?=\p{{L}}){_NO_CLITIC}{_INNER}+"
+_INNER_GERSHAYIM = rf"(?<=\p{{Hebrew}})\"(?=\p{{Hebrew}}){_INNER}+"
+_INNER_TONE = rf"(?<=\p{{Armenian}})[\u055b\u055c\u055e](?=\p{{Armenian}}){_INNER}+"
+_INNER_DOT = rf"(?<=[lL])\u00b7(?=[lL]){_INNER}+"  # Catalan
+_INNER_SIGN = rf"(?:{_INNER_APOSTROPHE}|{_INNER_GERSHAYIM}|{_INNER_TONE}|{_INNER_DOT})"
+_WORD = rf"{_LETTER}{_INNER}*{_INNER_SIGN}*"
+_SHORT_FORM = rf"(?<=[\p{{Latin}}\p{{M}}])'{_CLITIC}(?!{_LETTER})"
+_KATAKANA = rf"\p{{Katakana}}[\p{{Katakana}}\p{{M}}{_KANA_MARKS}]*"
+# The ㅋㅋㅋ of Korean, and syllables that have no code of their own.
+_JAMO = (
+    rf"[{_INITIAL_JAMO}]+(?:[{_OTHER_JAMO}]+[\u11a8-\u11ff\ud7cb-\ud7fb]*)?"
+    rf"|[{_OTHER_JAMO}]+"
+)
+
+# What joins the next letter: a consonant below another one, the vowel AM, which NFKC
+# divides, and the last consonant of a syllable in Myanmar.
+_STACKING_SIGNS = r"\u1039\u17d2\u1a60\ua9c0\u1b44"
+_JOINED_LETTER = (
+    rf"(?:(?<=[{_STACKING_SIGNS}])[{_SPACELESS}]|[\u0e33\u0eb3]|(?<=\u0e4d)\u0e32"
+    r"|(?<=\u0ecd)\u0eb2|[\u1000-\u1021](?=\u1037?\u103a))"
+)
+_GRAPHEME = rf"[{_SPACELESS}]\p{{M}}*(?:{_JOINED_LETTER}\p{{M}}*)*"
 _FLAG = r"\p{Regional_Indicator}{2}"
 _PICTURE = rf"{_EMOJI}{_TAG_LETTERS}(?:\u200d{_EMOJI})*"
 _SIGN = rf"[^{WHITE_SPACE}]\p{{M}}*"
 
+# The order decides. It is also that of the speed: what a sign cannot start is skipped.
+_FROM_ASCII = "|".join((_URL, _MAIL, _NAME, _KEYCAP, _SHARP, _ELISION))
 WORD_PATTERN = "|".join(
     (
         _PLAIN_WORD,
-        _URL,
-        _NAME,
-        _KEYCAP,
+        _GRAPHEME,
+        rf"(?=[!-~])(?:{_FROM_ASCII})",
         _NUMBER,
         _ABBREVIATION,
         _WORD,
-        _GRAPHEME,
+        _KATAKANA,
+        _JAMO,
         _SHORT_FORM,
         _FLAG,
         _PICTURE,
@@ -122,7 +153,9 @@ _search_sign = regex.compile(
 ).search
 _find_letters = regex.compile(r"\p{L}").findall
 _find_hangul = regex.compile(r"\p{Hangul}").findall
-_find_spaceless = regex.compile(rf"[\p{{L}}&&[{_SPACELESS}]]", regex.VERSION1).findall
+_find_spaceless = regex.compile(
+    rf"[\p{{L}}&&[{_SPACELESS}\p{{Tibetan}}]]", regex.VERSION1
+).findall
 
 
 def build_word_splitter(
@@ -191,26 +224,6 @@ def build_character_splitter(
         return tokens
 
     return split
-
-
-def normalize(text: str, *, nfkc: bool, lowercase: bool) -> str:
-    """Return a text in which what looks the same is the same.
-
-    Invisible characters are removed and apostrophes get one form.
-
-    Args:
-        text: The text.
-        nfkc: Whether to apply Unicode's compatibility composition (UAX #15), which also
-            turns full-width letters and ligatures into plain ones.
-        lowercase: Whether to replace capitals; a final sigma becomes an ordinary one.
-    """
-    if not text.isascii():
-        text = text.translate(_TRANSLATION)
-        if nfkc:
-            text = unicodedata.normalize("NFKC", text)
-        if lowercase:
-            return text.lower().replace("ς", "σ")
-    return text.lower() if lowercase else text
 
 
 def measure_hangul_share(texts: Iterable[str]) -> float:

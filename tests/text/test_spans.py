@@ -12,11 +12,12 @@ from rnncls.config.sections import TextSection
 from rnncls.text import spans as spans_module
 from rnncls.text.cleaning import clean_text
 from rnncls.text.markup import remove_markup
+from rnncls.text.normalization import normalize
 from rnncls.text.spans import locate_tokens
 from rnncls.text.subwords import SubwordVocab, learn_subwords
 from rnncls.text.tokenizer import UNK, Settings, build_tokenizer
 from rnncls.text.traced_text import Span, TracedText
-from rnncls.text.unicode_words import WORD_START, normalize
+from rnncls.text.unicode_words import WORD_START
 
 PARTS = [
     *"aZİıßςΣé'’ʼ´.,:;-_/@#&1٣½¨ \"\\<>\n▁",
@@ -113,7 +114,9 @@ def written(text: str, options: str) -> list[str]:
         ("tokenizer: words", "❤️❤ 👩‍👩‍👧🇩🇪", ["❤️", "❤", "👩‍👩‍👧", "🇩🇪"]),
         ("tokenizer: words", "الْعَرَبِيَّة؟ צה\"ל", ["الْعَرَبِيَّة", "؟", 'צה"ל']),
         ("tokenizer: words", "cafe\u0301 ｶﾞ 東京", ["cafe\u0301", "ｶﾞ", "東", "京"]),
-        ("tokenizer: words", "한ㅏ ㅎㅏㄴ", ["한ㅏ", "ㅎㅏㄴ"]),
+        ("tokenizer: words", "한ㅏ ㅎㅏㄴ", ["한", "ㅏ", "ㅎㅏ", "ㄴ"]),
+        ("tokenizer: words", "جـــميل น้ำใจ", ["جـــميل", "น้ำ", "ใ", "จ"]),
+        ("tokenizer: words", "İyi അവന്\u200d", ["İyi", "അവന്\u200d"]),
         ("tokenizer: characters", "Ab ｶﾞ", ["", "A", "b", "", "ｶﾞ"]),
         ("tokenizer: characters", "ﬁx", ["", "ﬁ", "", "x"]),
         ("tokenizer: characters", "▁ a▁", ["", "▁", "", "a", "▁"]),
@@ -194,6 +197,11 @@ def test_only_markup_is_outside_the_spans(clean: str, text: str) -> None:
         end = span.end
 
 
+def simplify(text: str) -> str:
+    """Return a text without what its neighbours decide: final sigmas and joiners."""
+    return text.replace("ς", "σ").replace("\u200c", "")
+
+
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @given(text=ANY_TEXT)
 def test_a_span_has_the_tokens_that_it_is_the_place_of(
@@ -207,7 +215,7 @@ def test_a_span_has_the_tokens_that_it_is_the_place_of(
         again = "".join(tokenize(part))
         if tokenizer.startswith("characters"):
             again = again.removeprefix(WORD_START)
-        assert again.replace("ς", "σ") == "".join(tokens).replace("ς", "σ")
+        assert simplify(again) == simplify("".join(tokens))
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ from rnncls import ConfigError
 from rnncls.config.sections import TextSection
 from rnncls.text.encoded_texts import encode_text, encode_texts
 from rnncls.text.incremental import IncrementalTokenizer
+from rnncls.text.normalization import normalize
 from rnncls.text.spans import locate_tokens
 from rnncls.text.subwords import BYTES, RESERVED, SubwordVocab, learn_subwords
 from rnncls.text.tokenizer import UNK, Settings, build_tokenizer, tokenize_texts
 from rnncls.text.tokenizer_json import dump_tokenizer, parse_subwords
-from rnncls.text.unicode_words import WORD_START, normalize
+from rnncls.text.unicode_words import WORD_START
 from rnncls.text.vocab import UNK_ID, Vocab
 
 LINES = [

@@ -29,10 +29,20 @@ _ALPHABETS = (
     "😀👍🏽👩‍👧🇩🇪❤\ufe0f1\ufe0f\u20e3",
     "“”‘’…—«»¡¿\u00ad\u200b\u2060 \t\n\x1c\x85\u2028",
     "▁ <pad> <unk> \u0301\u0308",
+    "ន្ឋ ကျွန်တော် န္ဓ ꦏ꧀ꦏ ᩈ᩠ᨿ ນ້ຳ",
+    "അവന്\u200d ർ ി \u200c\u200c x",
+    "ի՞նչ շա՜տ՛ ։ col·l L·L",
+    "すげーアプリabcプリー ｱﾌﾟ ー",
+    "ㅋㅋㅠㅠ가ㅎ ᄒᆞᆫ각",
+    "الْعَرَبِيَّة جـــ ٣٫٤٬ ﷺ ﱞ ﹷ שָׁל״ם\u05f3 שּׁ",
+    "#话题#文字 @a.b-c@d.ef C++# f#",
+    "‐‑−ʼ՚ꞌ\u061c\u3164\uffa0\u180b\U000e0100",
 )
 _WORDS = (
     "https://t.co/Ab?x=2 www.a.org @Ann #great #東京 don't l'homme U.S. $5.30 12:30",
     "об'єкт state-of-the-art 3rd I'll ΟΔΟΣ İstanbul",
+    "ng'ombe c'hoar c'est Ankara'da y'all'd've rock'n'roll 1'000 a.b-c@mail.example.org"
+    " http://t.cn/x好吃 #话题#文字 col·legi C++ F# iPhoneケース 10ポイント",
 )
 
 

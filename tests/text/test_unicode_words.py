@@ -9,6 +9,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rnncls.text.normalization import normalize
 from rnncls.text.unicode_words import (
     CHARACTER_PATTERN,
     WHITE_SPACE,
@@ -16,7 +17,6 @@ from rnncls.text.unicode_words import (
     WORD_START,
     build_character_splitter,
     build_word_splitter,
-    normalize,
     split_words,
 )
 
@@ -69,14 +69,14 @@ ANY_TEXT = st.text(max_size=60) | st.lists(
         ("😀😀 👍🏽 👩‍👩‍👧 🇩🇪🇫🇷", "😀 😀 👍🏽 👩‍👩‍👧 🇩🇪 🇫🇷"),
         ("don't don’t donʼt don´t", "don 't " * 4),
         ("I'll we've it’s John's", "i 'll we 've it 's john 's"),
-        ("l'homme dell’arte O'Clock", "l' homme dell' arte o' clock"),
+        ("l'homme dell’arte O'Clock", "l' homme dell' arte o'clock"),
         ("об'єкт м’ята", "об'єкт м'ята"),
         ('צה"ל', 'צה"ל'),
         ("state-of-the-art", "state - of - the - art"),
         ("U.S. e.g. end.Next", "u.s. e.g. end . next"),
         ("$5.30 10,000 3.5mm 3rd 12:30", "$ 5.30 10,000 3.5 mm 3rd 12:30"),
         ("https://t.co/Ab?x=2. www.a.org, x", "https://t.co/ab?x=2 . www.a.org , x"),
-        ("@Ann #great #東京 a@b C# C++", "@ann #great #東京 a @ b c # c + +"),
+        ("@Ann #great #東京 a@b C# C++", "@ann #great #東京 a @ b c# c++"),
         ("太难吃。東京タワーへ", "太 难 吃 。 東 京 タワー へ"),
         ("ไม่อร่อย", "ไ ม่ อ ร่ อ ย"),
         ("हिन्दी में 한국어 문장", "हिन्दी में 한국어 문장"),
