@@ -28,6 +28,8 @@ from sklearn.utils import estimator_checks
 
 import rnncls
 from rnncls import ConfigError
+from rnncls.inference.predictor import Predictor
+from rnncls.runs.run import load_run
 from rnncls.sklearn import TextClassifier
 
 TEXTS = ["a good film", "what a fine film", "not good at all", "a dull film"] * 12
@@ -176,6 +178,30 @@ def test_a_config_needs_no_data(tmp_path: Path) -> None:
     saved = yaml.safe_load((tmp_path / "run/config.yaml").read_text("utf-8"))
     assert (saved["train"]["patience"], saved["data"]["split"]) == (None, "texts")
     assert (saved["train"]["label_smoothing"], saved["train"]["lr"]) == (0.0, 0.02)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"text": {"char_ngrams": [3, 5], "ngram_buckets": 50}},
+        pytest.param({"text": {"tokenizer": "subwords"}}, marks=pytest.mark.slow),
+        pytest.param({"text": {"tokenizer": "characters"}}, marks=pytest.mark.slow),
+        pytest.param({"model": {"cell": "grid_lstm"}}, marks=pytest.mark.slow),
+    ],
+    ids=["n-grams", "subwords", "characters", "grid_lstm"],
+)
+def test_every_kind_of_run_can_be_loaded(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    arguments = {**SMALL, "cell": None, "max_epochs": 1}
+    run = tmp_path / "run"
+    fitted = TextClassifier(config=config, **arguments, run_folder=run)
+    probs = fitted.fit(TEXTS, LABELS).predict_proba(TEXTS)
+    predictor = Predictor(load_run(run).classifier, torch.device("cpu"))
+    expected = [list(each.probs.values()) for each in predictor.predict(TEXTS)]
+    np.testing.assert_allclose(probs, expected, atol=1e-5)
+    copied = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - it was just made
+    np.testing.assert_array_equal(copied.predict_proba(TEXTS), probs)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def build_classifier(portable: PortableClassifier) -> Classifier:
     It is on the CPU, in evaluation mode, and divides its logits by the temperature.
     """
     vocab, label_names = portable.vocab, portable.label_names
-    model = TextClassifier(portable.model, len(vocab), len(label_names))
+    model = TextClassifier(portable.model, vocab.num_rows, len(label_names))
     tensors = {
         name: torch.from_numpy(array) for name, array in portable.weights.items()
     }
