@@ -23,7 +23,6 @@ from rnncls.inference.insight.invariance import check_invariance
 from rnncls.inference.insight.reading import describe_reading
 from rnncls.inference.insight.trajectory import Stream, trace_predictions
 from rnncls.inference.insight.word_order import evaluate_word_orders, is_right
-from rnncls.inference.light.support import find_unsupported
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.companions import load_run_config
@@ -215,10 +214,8 @@ def test_the_other_commands_read_unknown_words(run: Path, config: Config) -> Non
     assert "character n-grams" in describe_reading(classifier, "zzz yyy")
 
 
-def test_the_runtimes_without_torch_refuse_the_run(run: Path) -> None:
+def test_an_exported_file_cannot_have_ngrams(run: Path) -> None:
     classifier = load_portable(run)
-    found = find_unsupported(classifier.text, classifier.model)
-    assert found == "text.char_ngrams=[3, 5]"
     with pytest.raises(RunError, match=r"do not support text\.char_ngrams=\[3, 5\]"):
         check_exportable(classifier)
 

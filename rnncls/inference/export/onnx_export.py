@@ -26,7 +26,7 @@ OPSET, IR_VERSION = 17, 8
 KNOWN_KEYS = {
     *("text.tokenizer", "text.nfkc", "text.lowercase", "text.clean", "text.mark_case"),
     *("text.same_digits", "text.max_tokens", "text.subwords"),
-    *("text.min_freq", "text.max_vocab", "text.vectors"),
+    *("text.min_freq", "text.max_vocab", "text.vectors", "text.ngram_buckets"),
     *("model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers"),
     *("model.bidirectional", "model.pooling", "model.pretrained"),
     *("model.dropout", "model.word_dropout"),

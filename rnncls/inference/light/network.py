@@ -1,7 +1,7 @@
 """The network in NumPy: embedding → recurrent layers → pooling → linear layer.
 
 Shapes: N texts, B texts in a batch, T tokens in the longest of them, E embedding_dim,
-C classes, P poolings, S width of a state.
+C classes, P poolings, S width of a state, U unknown words of the texts.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rnncls.inference.light.cells import apply_linear
 from rnncls.inference.light.encoder import States, encode
 from rnncls.inference.light.pooling import attend, pool
+from rnncls.inference.light.word_vectors import embed, embed_unknown
 from rnncls.runs.portable import Array, PortableClassifier
 from rnncls.text.batch_plans import plan_in_order_of_length
 from rnncls.text.encoded_texts import EncodedTexts
@@ -45,9 +46,12 @@ def compute_outputs(classifier: PortableClassifier, texts: EncodedTexts) -> Outp
     num_classes = len(classifier.label_names)
     logits = np.empty((len(texts), num_classes), np.float32)  # [N, C]
     attention: list[list[float]] = [[]] * len(texts)
+    embedding = classifier.weights["embedding.weight"]
+    unknown_vectors = embed_unknown(embedding, texts.unknown)  # [U, E]
     for rows in plan_in_order_of_length(texts.lengths, BATCH_SIZE):
         batch = texts.select(rows)
-        logits[rows], weights = _run_batch(classifier, batch)
+        inputs = embed(embedding, unknown_vectors, _pad(batch))  # [T, B, E]
+        logits[rows], weights = _run_batch(classifier, inputs, batch.lengths)
         if weights is None:
             continue
         attended = zip(rows, batch.lengths, weights.T, strict=True)
@@ -70,25 +74,24 @@ def _pad(texts: EncodedTexts) -> npt.NDArray[np.int32]:
 
 
 def _run_batch(
-    classifier: PortableClassifier, texts: EncodedTexts
+    classifier: PortableClassifier, inputs: Array, lengths: npt.NDArray[np.int64]
 ) -> tuple[Array, Array | None]:
     """Run the network on one batch.
 
     Args:
         classifier: The network.
-        texts: B texts.
+        inputs: [T, B, E], the word vectors of B texts.
+        lengths: [B], tokens in each text.
 
     Returns:
         The logits [B, C], and the attention weights [T, B] or None.
     """
     weights = classifier.weights
-    token_ids = _pad(texts)  # [T, B]
-    inputs = weights["embedding.weight"][token_ids]  # [T, B, E]
     poolings: Sequence[str] = ["mean"]
-    states = States([inputs], texts.lengths)
+    states = States([inputs], lengths)
     if classifier.model.cell != "none":
         poolings = classifier.model.pooling
-        states = encode(classifier, inputs, texts.lengths)
+        states = encode(classifier, inputs, lengths)
     attention = None
     if classifier.has_attention:
         attention = attend(states, weights)  # [T, B]

@@ -20,6 +20,7 @@ KNOWN_KEYS = {
     *("text.nfkc", "text.lowercase", "text.clean", "text.mark_case"),
     *("text.same_digits", "text.max_tokens", "text.subwords"),
     *("text.min_freq", "text.max_vocab", "text.vectors"),
+    *("text.char_ngrams", "text.ngram_buckets"),
     *("model.embedding_dim", "model.hidden_size", "model.num_layers"),
     *("model.bidirectional", "model.pretrained"),
     *("model.dropout", "model.word_dropout"),

@@ -14,6 +14,7 @@ from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.portable import PortableClassifier
+from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
@@ -71,12 +72,12 @@ def build_networks(
     section = ModelSection(**{**small, **settings})
     text = text or TextSection(max_tokens=64)
     torch.manual_seed(seed)
-    model = TextClassifier(section, len(WORDS), len(LABELS)).eval()
+    vocab = Vocab(WORDS, choose_char_ngrams(text))
+    model = TextClassifier(section, vocab.num_rows, len(LABELS)).eval()
     with torch.no_grad():
         model.embedding.weight.mul_(gain)
         model.linear.weight.mul_(gain)
     model.temperature = temperature
-    vocab = Vocab(WORDS)
     arrays = {name: value.numpy() for name, value in model.state_dict().items()}
     data = DataSection(train="none.csv")
     return Networks(
