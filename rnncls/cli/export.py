@@ -5,23 +5,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import RunArgument, RunOption, choose_run
 from rnncls.cli.outputs import check_ending, check_output
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
+    from rnncls.inference.export.page.page_export import ExportedPage
     from rnncls.inference.export.quantization import EmbeddingType
     from rnncls.inference.export.run_export import ExportedFile
 
 ONNX = (".onnx",)
+PAGE = (".html", ".htm")
 
 
 def export_command(
     run_folder: RunArgument = None,
     run: RunOption = None,
     to: Annotated[
-        Literal["onnx"],
-        typer.Option(help="What to write: one ONNX file."),
+        Literal["onnx", "page"],
+        typer.Option(
+            help="What to write: one ONNX file, or one HTML file that classifies texts"
+            " in a browser, offline."
+        ),
     ] = "onnx",
     output: Annotated[
         Path | None,
@@ -31,9 +37,13 @@ def export_command(
         ),
     ] = None,
     embedding: Annotated[
-        Literal["float32", "float16", "int8"],
-        typer.Option(help="The type in which the word vectors are stored."),
-    ] = "float32",
+        Literal["float32", "float16", "int8"] | None,
+        typer.Option(
+            help="The type in which the word vectors are stored; default: float32 for"
+            " onnx, int8 for page.",
+            show_default=False,
+        ),
+    ] = None,
     single: Annotated[
         bool,
         typer.Option(
@@ -41,12 +51,77 @@ def export_command(
             help="Read one text at a time, for runtimes that know no lengths.",
         ),
     ] = False,
+    max_size_mb: Annotated[
+        float | None,
+        typer.Option(
+            "--max-size-mb",
+            help="For page: the largest file, in megabytes; the rarest words are left"
+            " out.",
+            min=0.001,
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            help="For page: a file with texts that it offers, one a line.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write a run as a file that needs no torch, and compare the file with the run."""
     path = choose_run(run_folder, run)
-    if to == "onnx":
-        target = output or Path(f"{path.resolve().name}.onnx")
-        _export_onnx(path, target, embedding, is_single=single)
+    name = path.resolve().name
+    if to == "page":
+        _refuse(to, {"--single": single})
+        target = output or Path(f"{name}.html")
+        _export_page(path, target, embedding or "int8", max_size_mb, examples)
+        return
+    _refuse(
+        to,
+        {"--max-size-mb": max_size_mb is not None, "--examples": examples is not None},
+    )
+    target = output or Path(f"{name}.onnx")
+    _export_onnx(path, target, embedding or "float32", is_single=single)
+
+
+def _refuse(to: str, options: dict[str, bool]) -> None:
+    """Reject options that this kind of file does not have, if they are given."""
+    for option, is_given in options.items():
+        if is_given:
+            raise ConfigError(f"{option}: not possible with --to {to}")
+
+
+def _export_page(
+    run: Path,
+    target: Path,
+    embedding: "EmbeddingType",
+    max_size_mb: float | None,
+    examples: Path | None,
+) -> None:
+    """Write the page and print its size and how many labels it changes."""
+    from rnncls.inference.export.page.page_export import (
+        PageOptions,
+        export_page,
+        read_examples,
+    )
+
+    check_ending("--output", target, PAGE)
+    check_output("--output", target, [] if examples is None else [examples])
+    texts = [] if examples is None else read_examples(examples)
+    options = PageOptions(embedding, max_size_mb, texts)
+    _show_page(export_page(run, target, options))
+
+
+def _show_page(page: "ExportedPage") -> None:
+    typer.echo(f"{page.path}: {page.size / 1e6:.2f} MB, {page.num_words:,} words")
+    if page.num_dropped:
+        typer.echo(f"  words left out  {page.num_dropped:,}")
+    changed = "not measured: the validation texts cannot be read"
+    if page.changes is not None:
+        changes = page.changes
+        changed = f"{changes.num_changed:,} of {changes.num_texts:,} validation texts"
+    typer.echo(f"  labels changed  {changed}")
 
 
 def _export_onnx(

@@ -28,15 +28,16 @@ _MAY_BE_CAPITAL = re.compile(r"(?<!\S)[^\w\s]*([^\W\d_a-z][^\W\d_]*)")
 _DIGIT = re.compile(r"\d")
 
 
-def _unescape(reference: re.Match[str]) -> str:
+def unescape_reference(reference: re.Match[str]) -> str:
+    """Return the characters that a character reference of HTML stands for."""
     return html.unescape(reference[0])
 
 
 CLEANING_RULES = (
     Rule(_BROKEN_ENTITY, r"&\1;"),
     Rule(_SPACED_APOSTROPHE, "'"),
-    Rule(_CHARACTER_REFERENCE, _unescape),
-    Rule(_CHARACTER_REFERENCE, _unescape),
+    Rule(_CHARACTER_REFERENCE, unescape_reference),
+    Rule(_CHARACTER_REFERENCE, unescape_reference),
     Rule(_TAG, " "),
     Rule(re.compile(r"\\"), " "),
 )
@@ -63,10 +64,11 @@ def mark_case(text: str) -> str:
     between two spaces; its first run of letters decides. A single letter is not a word
     in capitals.
     """
-    return _MAY_BE_CAPITAL.sub(_mark_word, text)
+    return _MAY_BE_CAPITAL.sub(mark_word, text)
 
 
-def _mark_word(word: re.Match[str]) -> str:
+def mark_word(word: re.Match[str]) -> str:
+    """Return what `_MAY_BE_CAPITAL` matched, after the mark of its capitals."""
     letters = word[1]
     if len(letters) > 1 and letters.isupper():
         return f"xxup {word[0]}"
@@ -75,7 +77,7 @@ def _mark_word(word: re.Match[str]) -> str:
     return word[0]
 
 
-CASE_RULES = (Rule(_MAY_BE_CAPITAL, _mark_word),)
+CASE_RULES = (Rule(_MAY_BE_CAPITAL, mark_word),)
 """What `mark_case` replaces."""
 
 

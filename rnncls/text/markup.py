@@ -54,17 +54,18 @@ def has_markup(text: str) -> bool:
         return False
     if any(_EVIDENCE.search(match[0]) for match in _TAG.finditer(text)):
         return True
-    return _ENTITY.sub(_decode_entity, text) != text
+    return _ENTITY.sub(decode_entity, text) != text
 
 
-def _decode_entity(match: re.Match[str]) -> str:
+def decode_entity(match: re.Match[str]) -> str:
+    """Return the characters of an entity, or the entity if it is none of HTML's."""
     name = match[1]
     if name is not None and f"{name};" not in html5:
         return match[0]
     return html.unescape(match[0])
 
 
-MARKUP_RULES = (Rule(_TAG, " "), Rule(_ENTITY, _decode_entity))
+MARKUP_RULES = (Rule(_TAG, " "), Rule(_ENTITY, decode_entity))
 """What `remove_markup` replaces, one after the other."""
 
 

@@ -48,3 +48,45 @@ def test_another_ending_is_an_error(cli: Cli, run_path: Path) -> None:
         2,
         "error: --output: a.csv: expected .onnx, found .csv\n",
     )
+
+
+def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
+    Path("examples.txt").write_text("rovers meet oslo\n", "utf-8")
+    exit_code, stdout, stderr = cli(
+        *("export", str(run_path), "--to", "page", "--examples", "examples.txt")
+    )
+    assert (exit_code, stderr) == (0, "")
+    page, changed = stdout.splitlines()
+    name = f"{run_path.resolve().name}.html"
+    assert page.startswith(f"{name}: 0.1")
+    assert changed.startswith("  labels changed  ")
+    assert "rovers meet oslo" in Path(name).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "page", "--single"], "--single: not possible with --to page"),
+        (["--max-size-mb", "1"], "--max-size-mb: not possible with --to onnx"),
+        (["--examples", "a.txt"], "--examples: not possible with --to onnx"),
+        (
+            ["--to", "page", "--max-size-mb", "0.01"],
+            "--max-size-mb 0.01: the page needs 0.1",
+        ),
+        (
+            ["--to", "page", "--output", "a.onnx"],
+            "--output: a.onnx: expected .html, .htm, found .onnx",
+        ),
+        (
+            ["--to", "page", "--examples", "a.html", "--output", "a.html"],
+            "--output: a.html is the same file as a.html, which is read",
+        ),
+    ],
+)
+def test_options_of_other_kinds_and_impossible_ones_are_errors(
+    arguments: list[str], message: str, cli: Cli, run_path: Path
+) -> None:
+    Path("a.html").write_text("a text", "utf-8")
+    exit_code, _, stderr = cli("export", str(run_path), *arguments)
+    assert exit_code == 2
+    assert stderr.startswith(f"error: {message}")

@@ -1,0 +1,161 @@
+// The network: token ids in, a logit of each class out.
+//
+// Shapes: T tokens, H hidden size, S width of a state, P poolings, C classes.
+
+const MIN_CAPACITY = 64;
+
+/** From states to one vector; the poolings of `rnncls.nn.pooling`, side by side. */
+class Pooling {
+  constructor(names, stateSize, arrays) {
+    this.names = names;
+    this.stateSize = stateSize;
+    this.pooled = new Float32Array(names.length * stateSize);
+    if (names.includes("attention")) {
+      const prefix = "pooling.attention.";
+      this.projection = new Linear(arrays[`${prefix}projection.weight`], arrays[`${prefix}projection.bias`]);
+      this.query = arrays[`${prefix}query.weight`];
+      this.joined = new Float32Array(stateSize);
+      this.hidden = new Float32Array(stateSize);
+    }
+  }
+
+  /** Pool the states of the first tokens. [T, H] of each direction -> [P * S]. */
+  apply(directions, length) {
+    const size = this.stateSize / directions.length;
+    this.names.forEach((name, index) => {
+      const offset = index * this.stateSize;
+      if (name === "attention") {
+        this.poolByAttention(directions, length, size, offset);
+        return;
+      }
+      directions.forEach((states, direction) => {
+        const output = this.pooled.subarray(offset + direction * size, offset + (direction + 1) * size);
+        if (name === "last") poolLast(states, direction === 0 ? length - 1 : 0, output);
+        else if (name === "max") poolMax(states, length, output);
+        else poolMean(states, length, output);
+      });
+    });
+    return this.pooled;
+  }
+
+  poolByAttention(directions, length, size, offset) {
+    const scores = new Float64Array(length);
+    for (let token = 0; token < length; token += 1) {
+      this.join(directions, token, size);
+      this.projection.apply(this.joined, 0, this.hidden, 0);
+      for (let unit = 0; unit < this.stateSize; unit += 1) {
+        scores[token] += this.query[unit] * Math.tanh(this.hidden[unit]);
+      }
+    }
+    const weights = softmax(scores);
+    const sums = new Float64Array(this.stateSize);
+    for (let token = 0; token < length; token += 1) {
+      this.join(directions, token, size);
+      for (let unit = 0; unit < this.stateSize; unit += 1) sums[unit] += weights[token] * this.joined[unit];
+    }
+    this.pooled.set(sums, offset);
+  }
+
+  join(directions, token, size) {
+    directions.forEach((states, direction) => {
+      this.joined.set(states.subarray(token * size, (token + 1) * size), direction * size);
+    });
+  }
+}
+
+function poolLast(states, token, output) {
+  const size = output.length;
+  output.set(states.subarray(token * size, (token + 1) * size));
+}
+
+function poolMax(states, length, output) {
+  const size = output.length;
+  output.set(states.subarray(0, size));
+  for (let index = size; index < length * size; index += 1) {
+    const unit = index % size;
+    if (states[index] > output[unit]) output[unit] = states[index];
+  }
+}
+
+function poolMean(states, length, output) {
+  const size = output.length;
+  for (let unit = 0; unit < size; unit += 1) {
+    let sum = 0;
+    for (let index = unit; index < length * size; index += size) sum += states[index];
+    output[unit] = sum / length;
+  }
+}
+
+/** Return probabilities. */
+function softmax(logits) {
+  const largest = logits.reduce((one, other) => Math.max(one, other), -Infinity);
+  const weights = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
+  const sum = weights.reduce((one, other) => one + other, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+/** A trained classifier. It keeps what it has computed of the last text. */
+class Network {
+  constructor(description, arrays) {
+    const { section } = description;
+    const poolings = section.cell === "none" ? ["mean"] : section.pooling;
+    this.embedding = new Embedding(arrays["embedding.rows"], arrays["embedding.scales"], section.embedding_dim);
+    this.encoder = buildEncoder(section, arrays);
+    this.pooling = new Pooling(poolings, this.encoder.stateSize, arrays);
+    this.linear = new Linear(arrays["linear.weight"], arrays["linear.bias"]);
+    this.temperature = description.temperature;
+    this.embeddingSize = section.embedding_dim;
+    this.capacity = 0;
+    this.length = 0;
+    this.reserve(MIN_CAPACITY);
+  }
+
+  /** Make room for so many tokens. */
+  reserve(length) {
+    if (length <= this.capacity) return;
+    this.capacity = Math.max(length, 2 * this.capacity);
+    this.tape = this.encoder.createTape(this.capacity);
+    this.changedTape = this.encoder.createTape(this.capacity);
+  }
+
+  /** Read a text; return its logits, [C]. */
+  read(tokenIds) {
+    this.length = tokenIds.length;
+    this.reserve(this.length);
+    tokenIds.forEach((tokenId, token) => this.readWord(this.tape, token, tokenId));
+    this.encoder.run(this.tape, this.length, readAll(this.length));
+    return this.classify(this.tape, this.length);
+  }
+
+  /** Yield the logits of the text that was read last with `<unk>` for each token in turn. */
+  *occlusions() {
+    for (let token = 0; token < this.length; token += 1) {
+      copyTape(this.tape, this.changedTape);
+      this.readWord(this.changedTape, token, UNKNOWN_ID);
+      const change = { inputFrom: token, inputTo: token + 1, forwardFrom: token, backwardFrom: token };
+      this.encoder.run(this.changedTape, this.length, change);
+      yield this.classify(this.changedTape, this.length);
+    }
+  }
+
+  /** Yield the logits of the first token, the first two, … of the text that was read last. */
+  *prefixes() {
+    copyTape(this.tape, this.changedTape);
+    for (let length = 1; length <= this.length; length += 1) {
+      const change = { inputFrom: length, inputTo: length, forwardFrom: length, backwardFrom: length - 1 };
+      this.encoder.run(this.changedTape, length, change);
+      yield this.classify(this.changedTape, length);
+    }
+  }
+
+  readWord(tape, token, tokenId) {
+    this.embedding.read(tokenId, tape.inputs, token * this.embeddingSize);
+  }
+
+  classify(tape, length) {
+    const pooled = this.pooling.apply(this.encoder.states(tape), length);
+    const logits = new Float32Array(this.linear.rows);
+    this.linear.apply(pooled, 0, logits, 0);
+    return logits.map((logit) => logit / this.temperature);
+  }
+}

@@ -1,0 +1,89 @@
+"""The model card of the page: what the classifier is, and how good it is."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rnncls import __version__
+from rnncls.config.sections import ModelSection
+from rnncls.inference.export.page.document import Fact
+from rnncls.machine.files import read_json
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.portable import PortableClassifier
+
+_MAX_NAMED = 30
+
+
+def describe_run(path: Path, classifier: PortableClassifier) -> list[Fact]:
+    """Return the facts about a run.
+
+    Raises:
+        RunError: A file of the run is damaged.
+    """
+    folder = RunFolder(path)
+    facts = [
+        ("Classes", _name_classes(classifier.label_names)),
+        ("Network", _describe_network(classifier.model)),
+        ("Parameters", f"{_count_parameters(classifier):,}"),
+        ("Vocabulary", f"{len(classifier.vocab):,} {_name_words(classifier)}"),
+    ]
+    if folder.summary.exists():
+        facts += _describe_training(read_json(folder.summary))
+    evaluation = folder.evaluation("test")
+    if evaluation.exists():
+        facts.append(
+            ("Accuracy on test texts", _describe_scores(read_json(evaluation)))
+        )
+    facts.append(("Calibration", _describe_calibration(classifier.temperature)))
+    facts.append(("Made by", f"rnncls {__version__}"))
+    return facts
+
+
+def _name_classes(label_names: list[str]) -> str:
+    names = ", ".join(label_names[:_MAX_NAMED])
+    num_more = len(label_names) - _MAX_NAMED
+    more = f" and {num_more} more" if num_more > 0 else ""
+    return f"{len(label_names)}: {names}{more}"
+
+
+def _describe_network(model: ModelSection) -> str:
+    if model.cell == "none":
+        return (
+            f"bag of words: the mean of word vectors of {model.embedding_dim} numbers"
+        )
+    directions = "both directions" if model.bidirectional else "one direction"
+    layers = f"{model.num_layers} layer{'s' if model.num_layers > 1 else ''}"
+    return (
+        f"{model.cell}, {layers}, {directions}, hidden size {model.hidden_size}, word"
+        f" vectors of {model.embedding_dim} numbers, pooling {', '.join(model.pooling)}"
+    )
+
+
+def _count_parameters(classifier: PortableClassifier) -> int:
+    return sum(values.size for values in classifier.weights.values())
+
+
+def _name_words(classifier: PortableClassifier) -> str:
+    names = {"subwords": "subwords", "characters": "characters"}
+    return names.get(classifier.text.tokenizer, "words")
+
+
+def _describe_training(summary: Mapping[str, Any]) -> Iterator[Fact]:
+    data = summary["data"]
+    names = sorted({Path(file["path"]).name for file in data["files"].values()})
+    yield "Trained on", f"{data['num_train_rows']:,} texts of {', '.join(names)}"
+    scores = _describe_scores(summary["valid"])
+    rows = f"{data['num_valid_rows']:,} texts, which selected the epoch"
+    yield "Accuracy on validation texts", f"{scores}; {rows}"
+
+
+def _describe_scores(scores: Mapping[str, Any]) -> str:
+    low, high = scores["accuracy_interval"]
+    interval = f"95% interval {low:.2%} to {high:.2%}"
+    return f"{scores['accuracy']:.2%} ({interval}), macro-F1 {scores['macro_f1']:.2%}"
+
+
+def _describe_calibration(temperature: float) -> str:
+    if temperature == 1:
+        return "the probabilities are not calibrated"
+    return f"the logits are divided by {temperature:.3f}, fitted on validation texts"

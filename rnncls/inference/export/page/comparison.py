@@ -1,0 +1,72 @@
+"""How often the classifier of the page and the run choose different classes.
+
+Shapes: N texts, C classes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls import DataError
+from rnncls.config.sections import DataSettings
+from rnncls.data.loading import load_labelled_split
+from rnncls.inference.light.network import compute_outputs
+from rnncls.runs.portable import PortableClassifier
+from rnncls.text.encoded_texts import EncodedTexts
+
+MAX_TEXTS = 1000
+"""The validation texts that are classified; more would take longer than the export."""
+
+
+@dataclass(frozen=True)
+class LabelChanges:
+    """The classes of the page and of the run for the same texts.
+
+    Attributes:
+        num_texts: N.
+        num_changed: The texts for which the page chooses another class.
+    """
+
+    num_texts: int
+    num_changed: int
+
+
+def count_label_changes(
+    run: PortableClassifier, page: PortableClassifier, settings: DataSettings
+) -> LabelChanges | None:
+    """Classify validation texts with a run and with the weights of its page.
+
+    Args:
+        run: The run.
+        page: The run with the words and the rounded word vectors of the page.
+        settings: The settings of the run's data.
+
+    Returns:
+        None if the data cannot be read any more.
+    """
+    try:
+        texts = _load_texts(run, settings)
+        has_all_words = len(page.vocab) == len(run.vocab)
+        page_texts = texts if has_all_words else _load_texts(page, settings)
+    except DataError:
+        return None
+    is_changed = _predict(run, texts) != _predict(page, page_texts)  # [N]
+    return LabelChanges(len(texts), int(is_changed.sum()))
+
+
+def _load_texts(classifier: PortableClassifier, settings: DataSettings) -> EncodedTexts:
+    """Return the first validation texts with the token ids of a classifier."""
+    split, _ = load_labelled_split(
+        settings, "valid", classifier.vocab, classifier.label_names, "skip"
+    )
+    return split.texts.select(np.arange(min(len(split.texts), MAX_TEXTS)))
+
+
+def _predict(
+    classifier: PortableClassifier, texts: EncodedTexts
+) -> npt.NDArray[np.int64]:
+    """Return the classes of texts. [N] int64."""
+    logits = compute_outputs(classifier, texts).logits  # [N, C]
+    classes: npt.NDArray[np.int64] = logits.argmax(axis=1)
+    return classes

@@ -1,0 +1,139 @@
+"""The export of a run folder as a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnncls import ConfigError
+from rnncls.inference.export.page.card import describe_run
+from rnncls.inference.export.page.comparison import LabelChanges, count_label_changes
+from rnncls.inference.export.page.document import Fact, write_page
+from rnncls.inference.export.page.size import BYTES_A_MEGABYTE, choose_num_words
+from rnncls.inference.export.page.support import check_support
+from rnncls.inference.export.page.weights import limit_words, round_embedding
+from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.runs.companions import load_run_config
+from rnncls.runs.portable import PortableClassifier, load_portable
+
+_MARGIN_BYTES = 1000
+"""For the lines of the card that are known only after the words are chosen."""
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """How a page is made.
+
+    Attributes:
+        embedding: The type of the word vectors.
+        max_size_mb: The largest page, in megabytes of 10^6 bytes; None: all words.
+        examples: Texts that the page offers.
+    """
+
+    embedding: EmbeddingType = "int8"
+    max_size_mb: float | None = None
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ExportedPage:
+    """A page that was written.
+
+    Attributes:
+        path: The file.
+        size: Its bytes.
+        num_words: The words that it has.
+        num_dropped: The words of the run that it lacks.
+        changes: The texts for which it chooses another class than the run; None if
+            the validation texts of the run cannot be read any more.
+    """
+
+    path: Path
+    size: int
+    num_words: int
+    num_dropped: int
+    changes: LabelChanges | None
+
+
+def export_page(
+    run_path: Path, output: Path, options: PageOptions | None = None
+) -> ExportedPage:
+    """Write a run as one HTML file that classifies texts in a browser, offline.
+
+    Args:
+        run_path: The run folder.
+        output: The HTML file.
+        options: The options; None: the defaults.
+
+    Raises:
+        ConfigError: The run has a setting that the page does not know, or does not fit
+            the size.
+        RunError: The run is damaged, or the file cannot be written.
+    """
+    options = options or PageOptions()
+    run = load_portable(run_path)
+    check_support(run.text, run.model)
+    facts = describe_run(run_path, run)
+    page = _limit_size(run, options, facts)
+    num_dropped = len(run.vocab) - len(page.vocab)
+    settings = load_run_config(run_path).data_settings
+    rounded = round_embedding(page, options.embedding)
+    changes = count_label_changes(run, rounded, settings)
+    facts += _describe_page(options.embedding, num_dropped, changes)
+    size = write_page(
+        page,
+        output,
+        name=run_path.resolve().name,
+        facts=facts,
+        examples=options.examples,
+        embedding=options.embedding,
+    )
+    return ExportedPage(output, size, len(page.vocab), num_dropped, changes)
+
+
+def _limit_size(
+    run: PortableClassifier, options: PageOptions, facts: Sequence[Fact]
+) -> PortableClassifier:
+    """Return the run with as many words as the page has room for."""
+    if options.max_size_mb is None:
+        return run
+    texts = [*options.examples, *(value for fact in facts for value in fact)]
+    num_other_bytes = _MARGIN_BYTES + sum(len(text.encode()) for text in texts)
+    max_bytes = int(options.max_size_mb * BYTES_A_MEGABYTE)
+    num_words = choose_num_words(run, max_bytes, num_other_bytes, options.embedding)
+    return limit_words(run, num_words)
+
+
+def _describe_page(
+    embedding: EmbeddingType, num_dropped: int, changes: LabelChanges | None
+) -> list[Fact]:
+    names = {
+        "int8": "8-bit integers with a scale a word",
+        "float16": "16-bit floats",
+        "float32": "32-bit floats",
+    }
+    words = f"word vectors as {names[embedding]}"
+    if num_dropped:
+        words += f"; the {num_dropped:,} rarest words of the vocabulary were left out"
+    facts = [("This page", words)]
+    if changes is not None:
+        share = f"{changes.num_changed:,} of {changes.num_texts:,} validation texts"
+        facts.append(("Other class than the run", share))
+    return facts
+
+
+def read_examples(path: Path) -> list[str]:
+    """Read the texts that a page offers, one a line.
+
+    Raises:
+        ConfigError: The file cannot be read or has no text.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--examples: {path}: not readable: {error}") from error
+    examples = [line.strip() for line in lines if line.strip()]
+    if not examples:
+        raise ConfigError(
+            f"--examples: {path}: expected one text a line, found no text"
+        )
+    return examples

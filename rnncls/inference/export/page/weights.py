@@ -1,0 +1,114 @@
+"""The weights of a classifier as one block of bytes, with a small embedding.
+
+Nearly all weights of a classifier are word vectors. They are stored as floats, or as
+8-bit integers with a scale for each word. All others stay 32-bit floats.
+
+Shapes: V words, E embedding_dim.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.inference.export.quantization import EmbeddingType, quantize_rows
+from rnncls.runs.portable import Array, PortableClassifier
+from rnncls.text.subwords import SubwordVocab
+from rnncls.text.vocab import Vocab
+
+EMBEDDING = "embedding.weight"
+_LARGEST_FLOAT16 = 65504.0
+
+
+class PackedWeights(NamedTuple):
+    """Arrays in one block of bytes.
+
+    Attributes:
+        arrays: For each array its name, its type, its offset in bytes and its size.
+        data: The bytes, little-endian.
+    """
+
+    arrays: list[dict[str, Any]]
+    data: bytes
+
+
+def round_float16(vectors: Array) -> npt.NDArray[np.float16]:
+    """Round word vectors to 16 bits. [V, E]."""
+    limited = np.clip(vectors, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)
+    return limited.astype(np.float16)
+
+
+def round_embedding(
+    classifier: PortableClassifier, embedding: EmbeddingType
+) -> PortableClassifier:
+    """Return the classifier with the word vectors that the page has, as float32."""
+    vectors = classifier.weights[EMBEDDING]
+    if embedding == "int8":
+        values, scales = quantize_rows(vectors)
+        vectors = values * scales
+    elif embedding == "float16":
+        vectors = round_float16(vectors).astype(np.float32)
+    return replace(classifier, weights={**classifier.weights, EMBEDDING: vectors})
+
+
+def limit_words(classifier: PortableClassifier, num_words: int) -> PortableClassifier:
+    """Return the classifier with the first words of its vocabulary only.
+
+    These are the most frequent ones. The others become `<unk>`; of subwords, they
+    become shorter pieces.
+    """
+    vectors = classifier.weights[EMBEDDING][:num_words]
+    vocab = _limit_vocab(classifier.vocab, num_words)
+    weights = {**classifier.weights, EMBEDDING: vectors}
+    return replace(classifier, vocab=vocab, weights=weights)
+
+
+def _limit_vocab(vocab: Vocab, num_words: int) -> Vocab:
+    words = vocab.words[:num_words]
+    if not isinstance(vocab, SubwordVocab):
+        return Vocab(words)
+    known = set(words)
+    merges = [
+        (left, right)
+        for left, right in vocab.merges
+        if {left, right, left + right} <= known
+    ]
+    return SubwordVocab(words, merges, vocab.max_tokens)
+
+
+def pack_weights(
+    weights: Mapping[str, Array], embedding: EmbeddingType
+) -> PackedWeights:
+    """Return all arrays in one block of bytes; the embedding last."""
+    descriptions = []
+    data = bytearray()
+    for name, values in _iter_arrays(weights, embedding):
+        description = {
+            "name": name,
+            "type": values.dtype.name,
+            "offset": len(data),
+            "size": values.size,
+        }
+        descriptions.append(description)
+        data += values.astype(values.dtype.newbyteorder("<")).tobytes()
+    return PackedWeights(descriptions, bytes(data))
+
+
+def _iter_arrays(
+    weights: Mapping[str, Array], embedding: EmbeddingType
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield each array and its name, the widest numbers first, so that all align."""
+    for name, values in weights.items():
+        if name != EMBEDDING:
+            yield name, values.astype(np.float32)
+    vectors = weights[EMBEDDING]
+    if embedding == "int8":
+        rows, scales = quantize_rows(vectors)
+        yield "embedding.scales", scales
+        yield "embedding.rows", rows
+    elif embedding == "float16":
+        yield "embedding.rows", round_float16(vectors)
+    else:
+        yield "embedding.rows", vectors

@@ -1,0 +1,68 @@
+"""The network in JavaScript computes what torch does."""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.export.page.weights import round_embedding
+from rnncls.inference.insight.explanation import occlude
+from rnncls.inference.insight.trajectory import beginnings
+from rnncls.inference.light.network import compute_outputs
+from tests.inference.export.page.scripts import Scripts
+from tests.inference.light.networks import TOLERANCE, build_networks
+
+ALL = ["attention", "last", "max", "mean"]
+TEXTS = ["rovers meet oslo again.", "a", "zanzibar", "oslo " * 70 + "meet rovers"]
+Cell = Literal["rnn", "lstm", "gru", "grid_lstm", "none"]
+
+
+def assert_close(found: Any, expected: npt.NDArray[np.float32]) -> None:
+    """Compare logits; `found` has them as lists."""
+    logits = np.array(found)
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_the_logits_are_those_of_torch(
+    cell: Cell, num_layers: int, *, bidirectional: bool, scripts: Scripts
+) -> None:
+    networks = build_networks(
+        cell=cell,
+        bidirectional=bidirectional,
+        num_layers=num_layers,
+        pooling=ALL if bidirectional else ALL[::-1],
+        temperature=1.7,
+    )
+    model = networks.torch.model
+    scripts.load(networks.numpy)
+    for text in TEXTS:
+        encoded = networks.encode([text])
+        logits = scripts.run("read", tokenIds=encoded.token_ids.tolist())
+        assert_close(logits, compute_logits(model, encoded)[0].numpy())
+        prefixes = compute_logits(model, beginnings(encoded)).numpy()
+        assert_close(scripts.run("prefixes"), prefixes)
+        assert_close(scripts.run("occlusions"), occlude(model, encoded).numpy())
+
+
+@pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])
+def test_the_word_vectors_are_the_rounded_ones(
+    embedding: Literal["float32", "float16", "int8"], scripts: Scripts
+) -> None:
+    networks = build_networks(cell="gru", bidirectional=True)
+    vectors = networks.numpy.weights["embedding.weight"].copy()
+    vectors[2] = 0.0  # a row without a largest value
+    vectors[3] *= 1e-7  # below the smallest normal number of 16 bits
+    weights = {**networks.numpy.weights, "embedding.weight": vectors}
+    classifier = replace(networks.numpy, weights=weights)
+    encoded = networks.encode(["oslo rovers meet again"])
+    expected = compute_outputs(round_embedding(classifier, embedding), encoded).logits
+    scripts.load(classifier, embedding)
+    token_ids = encoded.token_ids.tolist()
+    assert_close(scripts.run("read", tokenIds=token_ids), expected[0])

@@ -1,0 +1,102 @@
+"""The page in Chromium, from a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnncls.inference.export.page.document import write_page
+from rnncls.runs.portable import PortableClassifier
+from tests.browser import CHROMIUM, Browser
+from tests.inference.light.networks import LABELS, build_networks
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+TEXT = "Rovers meet zanzibar again"
+_WAIT = """new Promise((done) => {
+  const look = () => (%s) ? done() : setTimeout(look, 10);
+  look();
+})"""
+_ROWS = """[...document.querySelectorAll('%s tr')].map(
+  (row) => [...row.cells].map((cell) => cell.textContent))"""
+
+
+@pytest.fixture(scope="module")
+def classifier() -> PortableClassifier:
+    return build_networks(cell="lstm", bidirectional=True, temperature=0.7).numpy
+
+
+@pytest.fixture(scope="module")
+def browser(
+    classifier: PortableClassifier, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser in which the page is open."""
+    folder = tmp_path_factory.mktemp("browser")
+    page = folder / "page.html"
+    write_page(classifier, page, name="page", examples=["oslo", "again again"])
+    with Browser(folder / "profile") as browser:
+        browser.open(page)
+        yield browser
+
+
+def type_text(browser: Browser, text: str) -> None:
+    """Type a text into the empty page and wait until it is explained."""
+    browser.evaluate("document.getElementById('clear').click()")
+    browser.send("Input.insertText", text=text)
+    browser.evaluate("document.getElementById('effects').open = true")
+    browser.evaluate(_WAIT % "document.querySelector('#effects tbody tr')")
+
+
+def read_rows(browser: Browser, selector: str) -> Any:
+    return browser.evaluate(_ROWS % selector)
+
+
+def test_a_typed_text_is_classified_and_explained(
+    browser: Browser, classifier: PortableClassifier
+) -> None:
+    from rnncls.inference.light.predictor import LightPredictor
+
+    type_text(browser, TEXT)
+    (expected,) = LightPredictor(classifier).predict([TEXT])
+    rows = read_rows(browser, "#bars tbody")
+    assert [name for name, _, _ in rows] == LABELS
+    for name, _, shown in rows:
+        assert float(shown.rstrip("%")) == pytest.approx(
+            100 * expected.probs[name], abs=0.6
+        )
+    verdict = browser.evaluate("document.getElementById('verdict').textContent")
+    assert verdict.startswith(f"{expected.label}, ")
+    effects = read_rows(browser, "#effects tbody")
+    assert [token for token, _, _ in effects] == TEXT.lower().split()
+    assert [known for _, _, known in effects] == ["known", "known", "unknown", "known"]
+    assert effects[2][1] == "+0.00"
+    told = browser.evaluate("document.getElementById('position').ariaValueText")
+    assert told.startswith(f"After token 4, “again”: {expected.label} ")
+
+
+def test_the_result_is_spoken_once_typing_has_ended(browser: Browser) -> None:
+    type_text(browser, TEXT)
+    spoken = "document.getElementById('spoken').textContent"
+    browser.evaluate(_WAIT % spoken)
+    verdict = browser.evaluate("document.getElementById('verdict').textContent")
+    assert browser.evaluate(spoken) == verdict
+
+
+def test_an_example_is_read_at_a_click(browser: Browser) -> None:
+    browser.evaluate("document.querySelectorAll('.example')[1].click()")
+    assert browser.evaluate("document.getElementById('text').value") == "again again"
+    reading = browser.evaluate("document.getElementById('reading').textContent")
+    assert reading == "2 tokens."
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_is_wider_than_the_window(width: int, browser: Browser) -> None:
+    type_text(browser, "donaudampfschifffahrt" * 20)
+    browser.resize(width, 900)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_asks_for_nothing_but_itself(browser: Browser) -> None:
+    type_text(browser, TEXT)
+    assert [Path(address).name for address in browser.requests] == ["page.html"]
+    assert browser.evaluate("document.getElementById('failure').hidden")

@@ -1,0 +1,68 @@
+"""The words that fit into a page of limited size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnncls import ConfigError
+from rnncls.config.sections import TextSection
+from rnncls.inference.export.page.document import write_page
+from rnncls.inference.export.page.size import choose_num_words
+from rnncls.inference.export.page.weights import limit_words
+from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.runs.portable import PortableClassifier
+from rnncls.text.subwords import SubwordVocab, learn_subwords
+from rnncls.text.vocab import Vocab
+from tests.inference.light.networks import build_networks
+
+PAGE = Path("page.html")
+SIGNS = '<"é東'
+WORDS = [f"{SIGNS[number % 4]}{number}" for number in range(3000)]
+
+
+def build_classifier(vocab: Vocab) -> PortableClassifier:
+    text = TextSection(clean=False, tokenizer="whitespace")
+    networks = build_networks(text=text, embedding_dim=30)
+    vectors = np.random.default_rng(0).normal(size=(len(vocab), 30))
+    weights = {**networks.numpy.weights, "embedding.weight": vectors.astype(np.float32)}
+    return replace(networks.numpy, vocab=vocab, weights=weights)
+
+
+def measure(classifier: PortableClassifier, embedding: EmbeddingType) -> int:
+    return write_page(classifier, PAGE, name="page", embedding=embedding)
+
+
+@pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])
+def test_the_page_is_as_large_as_allowed(embedding: EmbeddingType) -> None:
+    classifier = build_classifier(Vocab(["<pad>", "<unk>", *WORDS]))
+    limit = measure(classifier, embedding) - 50_000
+    num_words = choose_num_words(classifier, limit, 0, embedding)
+    size = measure(limit_words(classifier, num_words), embedding)
+    assert limit - 300 < size <= limit + 100
+
+
+def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:
+    pytest.importorskip("tokenizers")
+    words = [f"{first}{last}" for first in WORDS[:40] for last in ("ing", "ed")]
+    counts = np.full(len(words), 5, np.int64)
+    vocab = learn_subwords(words, counts, size=420, max_tokens=50)
+    classifier = build_classifier(vocab)
+    limit = measure(classifier, "int8") - 2000
+    limited = limit_words(classifier, choose_num_words(classifier, limit, 0, "int8"))
+    assert isinstance(limited.vocab, SubwordVocab)
+    assert 0 < len(limited.vocab.merges) < len(vocab.merges)
+    assert limited.vocab.words == vocab.words[: len(limited.vocab)]
+    assert "".join(limited.vocab.divide_tokens(['"4ing'])) == '▁"4ing'
+
+
+def test_a_limit_without_room_for_words_is_an_error() -> None:
+    classifier = build_classifier(Vocab(["<pad>", "<unk>", "a"]))
+    with pytest.raises(ConfigError, match=r"0\.001: the page needs 0\.0\d MB without"):
+        choose_num_words(classifier, 1000, 0, "int8")
+
+
+def test_all_words_fit_into_a_large_page() -> None:
+    classifier = build_classifier(Vocab(["<pad>", "<unk>", *WORDS]))
+    assert choose_num_words(classifier, 10**9, 0, "int8") == 3002
