@@ -21,6 +21,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from rnncls import Interrupted
 from rnncls.config.loading import build_config, load_config, to_plain
 from rnncls.data.init_config import draft_config
 from rnncls.data.label_names import normalize_label
@@ -154,6 +155,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 name.
             ConfigError: An argument has a wrong value.
             DataError: There are too few rows.
+            KeyboardInterrupt: The user pressed Ctrl-C.
         """
         from rnncls.training.from_python import train_in_folder
 
@@ -168,7 +170,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             _write_rows(file, texts, [names[index] for index in indices])
             settings = self._choose_settings(file, names_by_class)
             run = Path(self.run_folder or Path(folder) / "run")
-            self.summary_ = train_in_folder(settings, run)
+            try:
+                self.summary_ = train_in_folder(settings, run)
+            except Interrupted as error:  # a grid search goes on after an Exception
+                raise KeyboardInterrupt from error
             self.classifier_ = load_classifier(run)
         columns = {name: i for i, name in enumerate(self.classifier_.classes_)}
         self._columns = [columns[name] for name in names]

@@ -43,12 +43,14 @@ def read_floors() -> list[list[str]]:
 
 
 def draw_room(room: str, left: float, top: float, width: float) -> list[str]:
-    lines = textwrap.wrap(summary_of(room), width=int(width / 5.8))[:2]
+    file = find_source(room)
+    name = f"{room}/" if file.name == "__init__.py" else file.name
+    lines = textwrap.wrap(summary_of(file), width=int(width / 5.8))[:2]
     parts = [
         f"<rect x='{left:.0f}' y='{top}' width='{width:.0f}' height='{HEIGHT}' rx='6'"
         " fill='#ffffff' stroke='#3f51b5'/>",
         f"<text x='{left + 12:.0f}' y='{top + 19}' {FONT} font-size='15'"
-        f" font-weight='bold' fill='#283593'>{room}/</text>",
+        f" font-weight='bold' fill='#283593'>{name}</text>",
     ]
     for number, line in enumerate(lines):
         parts.append(
@@ -58,9 +60,15 @@ def draw_room(room: str, left: float, top: float, width: float) -> list[str]:
     return parts
 
 
-def summary_of(room: str) -> str:
+def find_source(room: str) -> Path:
+    """Return the file with the docstring of a room, which may be a single module."""
+    module = ROOT / "rnncls" / f"{room}.py"
+    return module if module.exists() else ROOT / "rnncls" / room / "__init__.py"
+
+
+def summary_of(file: Path) -> str:
     """Return the first sentence of the docstring of a room."""
-    source = (ROOT / "rnncls" / room / "__init__.py").read_text(encoding="utf-8")
+    source = file.read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(source)) or ""
     paragraph = " ".join(docstring.split("\n\n")[0].split())
     return paragraph.replace("`", "").split(". ")[0].rstrip(".") + "."

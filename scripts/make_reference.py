@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import typer.main
 from draw_rooms import draw_rooms
+from python_reference import build_python_page
 
 import rnncls
 from rnncls.cli.app import build_app
@@ -58,6 +59,7 @@ def build_pages() -> dict[str, str]:
         "reference/commands.md": build_commands_page(),
         "reference/config.md": build_config_page(),
         "reference/exit-codes.md": build_exit_codes_page(),
+        "reference/python.md": build_python_page(GENERATED),
         "images/rooms.svg": draw_rooms(),
     }
 

@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 import rnncls
-from rnncls import ConfigError
+from rnncls import ConfigError, Interrupted
 from rnncls.inference.predictor import Predictor
 from rnncls.runs.run import load_run
 from rnncls.sklearn import TextClassifier
@@ -244,6 +244,18 @@ def test_wrong_rows_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         small().fit(texts, labels)
+
+
+def test_ctrl_c_ends_a_search_and_not_only_one_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr("rnncls.training.run.finish_run", interrupt)
+    search = GridSearchCV(small(max_epochs=1), {"cell": ["none", "rnn"]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(TEXTS, LABELS)
 
 
 def test_before_fit_there_is_no_prediction(fitted: TextClassifier) -> None:
