@@ -29,13 +29,14 @@ def test_json_has_the_promised_figures(
     )
 
 
-def test_startup_times_three_commands(
+def test_startup_times_short_commands(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(startup, "_run", lambda command: len(command) / 10)
     outcome = cli("benchmark", "startup", "--config", "toy.yaml")
     assert outcome.exit_code == 0
     assert "config_error_ratio" in outcome.stdout
+    assert "predict_light_ratio" in outcome.stdout
 
 
 @pytest.mark.parametrize(

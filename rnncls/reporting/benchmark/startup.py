@@ -1,4 +1,7 @@
-"""`rnncls benchmark startup`: short commands, compared with the imports they need."""
+"""`rnncls benchmark startup`: short commands, compared with the imports they need.
+
+The prediction of one text is also compared with the same through torch.
+"""
 
 import statistics
 import subprocess
@@ -16,6 +19,14 @@ from rnncls.reporting.benchmark.timing import describe_machine, seconds
 from rnncls.runs.run import create_run
 from rnncls.runs.weights import save_model
 from rnncls.training.initialization import build_model
+
+PREDICT_IN_TORCH = """
+from rnncls.inference import runtime
+runtime.load_light = lambda path, device: None
+from rnncls.cli.main import run
+run()
+"""
+"""The program `rnncls`, but without its light runtime."""
 
 
 def benchmark_startup(
@@ -60,7 +71,10 @@ def compare_commands(
 
 
 def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list[str]]]:
-    """Return the commands to time: a name, the command, and the import to compare with.
+    """Return the commands to time: a name, the command, and what to compare it with.
+
+    That is the import which the command needs; for `predict_light`, which predicts one
+    text without torch, the same command through torch.
 
     Args:
         config: A config file.
@@ -72,10 +86,13 @@ def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list
     import_torch = [python, "-c", "import torch"]
     validate = ["config", "validate", "--config", str(config)]
     predict = ["predict", "Wall St. rallies as oil falls", "--run", str(run)]
+    predict_on_cpu = [*predict, "--device", "cpu"]
+    predict_in_torch = [python, "-c", PREDICT_IN_TORCH, *predict_on_cpu]
     return [
         ("help", [*program, "--help"], import_typer),
         ("config_error", [*program, *validate, "--set", "train.lrr=1"], import_typer),
         ("predict", [*program, *predict], import_torch),
+        ("predict_light", [*program, *predict_on_cpu], predict_in_torch),
     ]
 
 
