@@ -15,7 +15,7 @@ from rnncls.cli.outputs import (
 )
 from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
-from rnncls.machine.imports import fast_imports
+from rnncls.machine.imports import fast_imports, one_blas_thread
 
 if TYPE_CHECKING:
     from rnncls.cli.input_rows import InputRows
@@ -130,7 +130,7 @@ def predict_command(
         top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
     )
 
-    with fast_imports():
+    with fast_imports(), one_blas_thread():
         from rnncls.cli.predict_runtime import predict_alone, predict_together
         from rnncls.inference.runtime import PredictOptions
         from rnncls.reporting.prediction_output import KeptColumns

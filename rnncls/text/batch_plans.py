@@ -54,7 +54,7 @@ def evenly_spaced(num_rows: int, limit: int) -> npt.NDArray[np.int64]:
 
 
 def _sample_balanced(
-    labels: npt.NDArray[np.int64], generator: np.random.Generator
+    labels: npt.NDArray[np.int64], generator: "np.random.Generator"
 ) -> npt.NDArray[np.int64]:
     """Return N row numbers, equally many of each class but for one.
 

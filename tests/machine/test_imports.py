@@ -1,7 +1,12 @@
-"""Fast imports: no garbage collection during them, and as usual afterwards."""
+"""Fast imports: what they leave out, and that it is as usual afterwards."""
 
+import os
 import subprocess
 import sys
+
+import pytest
+
+from rnncls.machine.imports import one_blas_thread
 
 
 def test_the_imports_of_the_program_are_not_garbage_collected_but_all_else_is() -> None:
@@ -22,3 +27,21 @@ def test_a_garbage_collector_that_was_disabled_stays_disabled() -> None:
         "assert not gc.isenabled()"
     )
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_one_thread_is_requested_during_the_import_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with one_blas_thread():
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_the_number_of_threads_that_the_user_has_set_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    with one_blas_thread():
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"

@@ -21,9 +21,11 @@ from rnncls.runs.weights import save_model
 from rnncls.training.initialization import build_model
 
 PREDICT_IN_TORCH = """
-from rnncls.inference import runtime
+from rnncls.machine.imports import fast_imports
+with fast_imports():
+    from rnncls.cli.main import run
+    from rnncls.inference import runtime
 runtime.load_light = lambda path, device: None
-from rnncls.cli.main import run
 run()
 """
 """The program `rnncls`, but without its light runtime."""
