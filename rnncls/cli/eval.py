@@ -175,6 +175,7 @@ def print_result(result: "EvaluationResult") -> None:
         class_tables,
         coverage_table,
         mistake_table,
+        part_tables,
         score_lines,
         slice_table,
         unknown_label_lines,
@@ -186,6 +187,7 @@ def print_result(result: "EvaluationResult") -> None:
     lines += calibration_lines(result.calibration, reason)
     lines += unknown_label_lines(result.origin)
     tables = [
+        *part_tables(result.parts),
         *class_tables(result.scores),
         slice_table("By number of tokens", result.by_length, "{:,.0f}"),
         slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}"),

@@ -147,6 +147,25 @@ class ModelSection(Section):
     """Run folder of `rnncls pretrain` to start from, with the same `text` settings,
     cell and sizes. Its vocabulary, embedding and recurrent weights are used, and
     `min_freq`, `max_vocab` and `vectors` are ignored."""
+    ngrams: Literal["auto", "alone"] | Annotated[int, Ge(1), Le(8)] | None = None
+    """A linear model of n-grams of tokens beside the network, whose logits are added
+    to those of the network: with `auto` of up to 2 words or 4 characters, with a
+    number of up to so many tokens. It adds at most 2 MB to the run. `alone`: the linear
+    model without a network; `cell` is then `none` and `embedding_dim` 1. null: only
+    the network."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_network(cls, values: Any) -> Any:
+        """Make the network, which nothing uses, as small as possible."""
+        if isinstance(values, dict) and values.get("ngrams") == "alone":
+            return {**values, "cell": "none", "embedding_dim": 1}
+        return values
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the network's logits are used."""
+        return self.ngrams != "alone"
 
     @model_validator(mode="after")
     def _check_poolings(self) -> Self:

@@ -4,11 +4,13 @@ Shapes: N texts, C classes.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.decisions import to_probs
@@ -18,6 +20,7 @@ NUM_BINS = 15
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 """Shares of the texts, the most confident first, whose accuracy is reported."""
 _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
+_NUM_NEWTON_STEPS, _MIN_STEP_SIZE = 50, 1e-6
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,64 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
         else:
             low = middle
     return math.exp(-(low + high) / 2)
+
+
+def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
+    """Return the factors of the parts' logits that minimise the cross-entropy.
+
+    The logits of the parts are multiplied by them and added up. Each factor has the
+    same prior as the inverse temperature of `fit_temperature`, which also keeps it
+    positive. The loss is convex, so Newton's method finds its minimum.
+
+    Args:
+        parts: [P, N, C] float32, the logits of P parts for rows that they were not
+            trained on.
+        labels: [N] int64.
+
+    Returns:
+        P factors.
+    """
+    logits = parts.double().permute(1, 2, 0)  # [N, C, P]
+    label_logits = logits[torch.arange(len(labels)), labels]  # [N, P]
+    num_parts = logits.shape[2]
+
+    def compute_loss(factors: torch.Tensor) -> torch.Tensor:
+        losses = F.cross_entropy(logits @ factors, labels, reduction="sum")
+        return losses + (factors - factors.log()).sum()
+
+    factors = torch.full((num_parts,), 1 / num_parts, dtype=torch.float64)  # [P]
+    for _ in range(_NUM_NEWTON_STEPS):
+        probs = to_probs(logits @ factors)[:, :, None]  # [N, C, 1]
+        expected = (probs * logits).sum(dim=1)  # [N, P]
+        centred = logits - expected[:, None]  # [N, C, P]
+        gradient = (expected - label_logits).sum(dim=0) + 1 - 1 / factors  # [P]
+        hessian = torch.einsum("nci,ncj->ij", probs * centred, centred)  # [P, P]
+        hessian = hessian + torch.diag(factors**-2)
+        step = torch.linalg.solve(hessian, gradient)  # [P]
+        size = 1.0
+        while not _is_improved(compute_loss, factors, factors - size * step):
+            size /= 2
+            if size < _MIN_STEP_SIZE:
+                return _limit(factors)
+        factors = factors - size * step
+    return _limit(factors)
+
+
+def _is_improved(
+    compute_loss: Callable[[torch.Tensor], torch.Tensor],
+    before: torch.Tensor,
+    after: torch.Tensor,
+) -> bool:
+    """Return whether new factors are positive and have a lower loss."""
+    if not (after > 0).all():
+        return False
+    return bool(compute_loss(after) < compute_loss(before))
+
+
+def _limit(factors: torch.Tensor) -> list[float]:
+    """Return factors in the range of the inverse temperatures."""
+    largest = math.exp(_MAX_LOG_TEMPERATURE)
+    return factors.clamp(1 / largest, largest).tolist()
 
 
 def reliability_bins(

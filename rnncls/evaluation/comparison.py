@@ -14,7 +14,12 @@ import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
 from rnncls.data.splits import Split
-from rnncls.evaluation.metrics import NUM_RESAMPLES, Scores, percentile_interval
+from rnncls.evaluation.metrics import (
+    NUM_RESAMPLES,
+    Scores,
+    mcnemar,
+    percentile_interval,
+)
 from rnncls.evaluation.run_evaluation import (
     Evaluation,
     evaluate_run,
@@ -211,26 +216,6 @@ def compare_with_baseline(
         interval=percentile_interval(differences),
         p=mcnemar(gained, lost),
     )
-
-
-def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (1947).
-
-    Args:
-        gained: Number of rows that only the first classifier gets right.
-        lost: Number of rows that only the second one gets right.
-    """
-    num_discordant = gained + lost
-    if num_discordant == 0:
-        return 1.0
-    # Each binomial coefficient is computed from the previous one: computing one alone
-    # costs as much as all the previous ones together.
-    binomial = tail = 1
-    for k in range(min(gained, lost)):
-        binomial = binomial * (num_discordant - k) // (k + 1)
-        tail += binomial
-    num_outcomes: int = 2**num_discordant
-    return min(1.0, 2 * tail / num_outcomes)
 
 
 def differing_settings(

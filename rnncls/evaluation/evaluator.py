@@ -4,6 +4,7 @@ Shapes: N texts, B texts in a batch, T tokens in the longest of them, C classes.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from rnncls.machine.processes import SINGLE, ProcessGroup
 from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batch_plans import plan_in_order_of_length
-from rnncls.text.batching import assemble
+from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
 
 BATCH_SIZE = 128
@@ -38,22 +39,86 @@ def compute_logits(
     Returns:
         [N, C] float32 on the CPU.
     """
+
+    def compute_batch(bound: TextClassifier, batch: Batch) -> torch.Tensor:
+        logits: torch.Tensor = bound(
+            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+        )
+        return logits
+
+    return _collect_logits(model, texts, compute_batch, workers)
+
+
+@dataclass(frozen=True)
+class PartLogits:
+    """The logits of the parts of a model for N texts, on the CPU.
+
+    Attributes:
+        network: [N, C] float32, of the network alone.
+        ngrams: [N, C] float32, of the n-gram part alone, without its scale.
+        together: [N, C] float32, what `compute_logits` returns.
+    """
+
+    network: torch.Tensor
+    ngrams: torch.Tensor
+    together: torch.Tensor
+
+
+def compute_part_logits(model: TextClassifier, texts: EncodedTexts) -> PartLogits:
+    """Return the logits of the network and of the n-gram part of a model that has one.
+
+    Args:
+        model: On its device.
+        texts: N of them.
+    """
+    ngrams = model.ngrams
+    assert ngrams is not None
+
+    def compute_network(bound: TextClassifier, batch: Batch) -> torch.Tensor:
+        return bound.compute_network_logits(
+            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+        )
+
+    def compute_ngrams(_: TextClassifier, batch: Batch) -> torch.Tensor:
+        logits: torch.Tensor = ngrams(batch.token_ids, batch.lengths)
+        return logits
+
+    network = _collect_logits(model, texts, compute_network)
+    ngram_logits = _collect_logits(model, texts, compute_ngrams)
+    return PartLogits(network, ngram_logits, model.join(network, ngram_logits))
+
+
+def _collect_logits(
+    model: TextClassifier,
+    texts: EncodedTexts,
+    compute_batch: Callable[[TextClassifier, Batch], torch.Tensor],
+    workers: Workers | None = None,
+) -> torch.Tensor:
+    """Return the logits that a function computes of all texts, in their order.
+
+    Args:
+        model: Gives the device and the number of classes.
+        texts: N of them.
+        compute_batch: From the model, bound to the texts, and B texts on its device to
+            logits [B, C].
+        workers: Threads that share the batches; None: those of the model's device.
+
+    Returns:
+        [N, C] float32 on the CPU.
+    """
     device = model.linear.weight.device
     num_classes = model.linear.out_features
     logits = torch.empty(len(texts), num_classes, device=device)  # [N, C]
     model = model.bind(texts.unknown)
 
     @torch.inference_mode()
-    def compute_batch(rows: Rows) -> None:
+    def fill_batch(rows: Rows) -> None:
         batch = assemble(texts, rows).to(device)
-        batch_logits = model(
-            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
-        )  # [B, C]
-        logits[batch.device_rows] = batch_logits.float()
+        logits[batch.device_rows] = compute_batch(model, batch).float()
 
     if workers is None:
         workers = start_workers(device)
-    _for_each_batch(texts, compute_batch, workers)
+    _for_each_batch(texts, fill_batch, workers)
     return logits.cpu()
 
 

@@ -125,6 +125,26 @@ def wilson_interval(num_correct: float, num_rows: int) -> tuple[float, float]:
     return max(centre - half_width, 0.0), min(centre + half_width, 1.0)
 
 
+def mcnemar(gained: int, lost: int) -> float:
+    """Return the two-sided p-value of McNemar's exact test (1947).
+
+    Args:
+        gained: Number of rows that only the first classifier gets right.
+        lost: Number of rows that only the second one gets right.
+    """
+    num_discordant = gained + lost
+    if num_discordant == 0:
+        return 1.0
+    # Each binomial coefficient is computed from the previous one: computing one alone
+    # costs as much as all the previous ones together.
+    binomial = tail = 1
+    for k in range(min(gained, lost)):
+        binomial = binomial * (num_discordant - k) // (k + 1)
+        tail += binomial
+    num_outcomes: int = 2**num_discordant
+    return min(1.0, 2 * tail / num_outcomes)
+
+
 def bootstrap(
     confusion: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

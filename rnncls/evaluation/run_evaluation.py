@@ -4,7 +4,7 @@ Shapes: N texts, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,13 @@ from rnncls.evaluation.error_slices import (
     most_confident_errors,
     unknown_shares,
 )
-from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.evaluator import (
+    PartLogits,
+    compute_logits,
+    compute_part_logits,
+)
 from rnncls.evaluation.metrics import Scores, count_confusion, score
+from rnncls.evaluation.parts import PartScore, score_parts
 from rnncls.machine.device import resolve_run_device
 from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.data_check import load_data_fingerprint
@@ -101,6 +106,8 @@ class EvaluationResult:
         mistakes: The most confident errors, the most confident first.
         origin: The file, its checksum, the split and the number of rows.
         run_path: The run folder.
+        parts: The accuracy of the network, of the n-grams and of both together; empty
+            if the run has only one of them.
     """
 
     scores: Scores
@@ -111,6 +118,7 @@ class EvaluationResult:
     mistakes: list[Mistake]
     origin: dict[str, Any]
     run_path: Path
+    parts: list[PartScore] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -124,6 +132,7 @@ class EvaluationResult:
         values["by_unknown_share"] = _as_dicts(self.by_unknown_share)
         values["coverage"] = _as_dicts(self.coverage)
         values["mistakes"] = _as_dicts(self.mistakes)
+        values["parts"] = _as_dicts(self.parts)
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         return values
@@ -138,12 +147,15 @@ class Evaluation:
         split: The texts and their labels.
         origin: The file, its checksum, the split and the number of rows.
         logits: [N, C] float32 on the CPU, calibrated.
+        parts: The logits of the network and of the n-grams; None: the run has no
+            n-grams, or only n-grams.
     """
 
     run: Run
     split: EncodedSplit
     origin: dict[str, Any]
     logits: torch.Tensor
+    parts: PartLogits | None = None
 
     @property
     def label_names(self) -> list[str]:
@@ -194,6 +206,15 @@ class Evaluation:
             raw_reliability=raw_bins,
         )
 
+    def part_scores(self) -> list[PartScore]:
+        """Compute the accuracy of the network and of the n-grams, if it has both."""
+        if self.parts is None:
+            return []
+        parts = self.parts
+        return score_parts(
+            parts.network, parts.ngrams, parts.together, self.split.labels
+        )
+
     def slices_by_length(self) -> list[Slice]:
         """Compute the accuracy by number of tokens."""
         lengths = self.split.texts.lengths.astype(np.float64)
@@ -230,6 +251,7 @@ class Evaluation:
             mistakes=mistakes,
             origin=self.origin,
             run_path=self.run.path,
+            parts=self.part_scores(),
         )
 
     def _loss(self, logits: torch.Tensor) -> float:
@@ -257,9 +279,11 @@ def evaluate_run(
         device=device,
         use_cache=use_cache,
     )
-    return Evaluation(
-        run, rows, origin, compute_logits(run.classifier.model, rows.texts)
-    )
+    model = run.classifier.model
+    if model.ngrams is None or model.ngrams.is_alone:
+        return Evaluation(run, rows, origin, compute_logits(model, rows.texts))
+    parts = compute_part_logits(model, rows.texts)
+    return Evaluation(run, rows, origin, parts.together, parts)
 
 
 def load_run_and_split(

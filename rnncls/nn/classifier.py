@@ -26,6 +26,7 @@ from rnncls.nn.encoder import Encoder, build_encoder
 from rnncls.nn.grid_lstm import GridLstm
 from rnncls.nn.initialization import build_embedding
 from rnncls.nn.ngram_vectors import mean_ngrams
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.nn.pooling import Pooling, padding_mask
 from rnncls.nn.states import States
 from rnncls.text.char_ngrams import WordNgrams
@@ -58,6 +59,8 @@ class TextClassifier(nn.Module):
         self.temperature = 1.0
         # [U, E], set by `bind`. Not a parameter: it depends on the texts to read.
         self.unknown_vectors: torch.Tensor | None = None
+        # It is fitted at the end of the training; `rnncls.runs.run.load_run` sets it.
+        self.ngrams: NgramClassifier | None = None
 
     def forward(  # noqa: PLR0913 - a batch is three of them
         self,
@@ -70,7 +73,7 @@ class TextClassifier(nn.Module):
         shift: torch.Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
-        """Return the logits.
+        """Return the logits, those of the n-gram part included, if there is one.
 
         Args:
             token_ids: [B, T] int64, rows of `word_vectors`. Padding may hold any id.
@@ -85,6 +88,45 @@ class TextClassifier(nn.Module):
         Returns:
             [B, C] float32.
         """
+        logits = self.compute_network_logits(
+            token_ids,
+            lengths,
+            is_ragged=is_ragged,
+            word_vectors=word_vectors,
+            dropout=dropout,
+            shift=shift,
+            dtype=dtype,
+        )  # [B, C]
+        if self.ngrams is None:
+            return logits
+        return self.join(logits, self.ngrams(token_ids, lengths))
+
+    def join(self, logits: torch.Tensor, ngram_logits: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the network and those of the n-gram part together.
+
+        Args:
+            logits: [..., C], what `compute_network_logits` returned.
+            ngram_logits: [..., C], what `ngrams` returned.
+
+        Returns:
+            [..., C].
+        """
+        assert self.ngrams is not None
+        scaled = ngram_logits * self.ngrams.scale
+        return scaled if self.ngrams.is_alone else logits + scaled
+
+    def compute_network_logits(  # noqa: PLR0913 - as `forward`
+        self,
+        token_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        *,
+        is_ragged: bool,
+        word_vectors: torch.Tensor | None = None,
+        dropout: Dropout | None = None,
+        shift: torch.Tensor | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Return the logits of the network alone; see `forward`. [B, C] float32."""
         ids_by_step = token_ids.t()  # [T, B]
         if word_vectors is None:
             inputs = self.embed(ids_by_step)  # [T, B, E]

@@ -16,12 +16,14 @@ from rnncls.evaluation.confusion import (
 )
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import ClassScores, Scores
+from rnncls.evaluation.parts import TOGETHER, PartScore
 from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
 from rnncls.reporting.display import INTERVAL, bar, percent, percent_range
 from rnncls.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
+PART_HEADER = ["part", "accuracy", INTERVAL, "together: rows", "McNemar's p"]
 PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
 MIN_BOOTSTRAP_ROWS = 20
 """Of fewer rows, a bootstrap interval of macro-F1 is not shown."""
@@ -79,6 +81,27 @@ def _absence_lines(scores: Scores) -> list[str]:
             f" {list_names(only_predicted)}"
         )
     return lines
+
+
+def part_rows(parts: list[PartScore]) -> list[list[str]]:
+    """Return a row for each part of a classifier, with the columns PART_HEADER."""
+    rows = []
+    for part in parts:
+        cells = [part.name, percent(part.accuracy), percent_range(part.interval)]
+        if part.name != TOGETHER:
+            cells += [f"+{part.gained:,} -{part.lost:,}", f"{part.p:.2g}"]
+        else:
+            cells += ["", ""]
+        rows.append(cells)
+    return rows
+
+
+def part_tables(parts: list[PartScore]) -> list[Table]:
+    """Return a table of what the network and the n-grams achieve, if there are both."""
+    if not parts:
+        return []
+    title = "The network, the n-grams, and both together"
+    return [grid_table(title, PART_HEADER, part_rows(parts))]
 
 
 def unknown_label_lines(origin: dict[str, Any]) -> list[str]:

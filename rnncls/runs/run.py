@@ -11,11 +11,18 @@ from rnncls.config.sections import Config, ModelSection
 from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.companions import load_labels, load_vocab
 from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
-from rnncls.runs.weights import load_verified, load_weights, pop_temperature
+from rnncls.runs.weights import (
+    load_verified,
+    load_weights,
+    pop_ngrams,
+    pop_temperature,
+)
+from rnncls.text.ngram_table import NgramTable
 from rnncls.text.tokenizer_json import dump_tokenizer
 from rnncls.text.vocab import Vocab
 
@@ -101,27 +108,43 @@ def load_run(path: Path) -> Run:
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
-    run = load_uncalibrated(path)
+    run, ngrams = _load_parts(path)
     run.classifier.model.temperature = run.classifier.temperature
+    if ngrams is not None:
+        run.classifier.model.ngrams = NgramClassifier(
+            ngrams, run.classifier.vocab.num_rows
+        )
     return run
 
 
 def load_uncalibrated(path: Path) -> Run:
-    """Load and verify a run as `load_run` does, without dividing by the temperature.
+    """Load and verify the network of a run, without temperature and n-gram part.
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
+    run, _ = _load_parts(path)
+    return run
+
+
+def _load_parts(path: Path) -> tuple[Run, NgramTable | None]:
+    """Load and verify the network of a run, and its n-gram part."""
     tensors, config, vocab = load_verified(path, MODEL)
     label_names = load_labels(path)
     temperature = pop_temperature(tensors, path)
+    ngrams = pop_ngrams(tensors, path)
+    if ngrams is not None and len(ngrams.bias) != len(label_names):
+        raise RunError(
+            f"{RunFolder(path).model}: the n-gram part has {len(ngrams.bias)} classes,"
+            f" the run {len(label_names)}"
+        )
     source = RunFolder(path).model
     num_rows, num_classes = vocab.num_rows, len(label_names)
     _check_size(tensors, config.model, num_rows, num_classes, source)
     model = TextClassifier(config.model, num_rows, num_classes)
     load_weights(model, tensors, source)
     classifier = Classifier(config.text, vocab, label_names, model.eval(), temperature)
-    return Run(path, config, classifier)
+    return Run(path, config, classifier), ngrams
 
 
 def _check_size(

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -13,6 +15,7 @@ from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.companions import load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.text.ngram_table import PREFIX, NgramTable, unpack_table
 from rnncls.text.vocab import Vocab
 
 TEMPERATURE = "temperature"
@@ -29,15 +32,27 @@ def save_model(path: Path, model: nn.Module, file: str = MODEL) -> None:
     save_tensors(path / file, model.state_dict(), {"files": manifest.to_metadata()})
 
 
-def save_temperature(path: Path, temperature: float) -> None:
+def save_temperature(
+    path: Path,
+    temperature: float,
+    ngrams: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> None:
     """Save the temperature beside the weights of a run, which do not change.
+
+    Args:
+        path: The run folder.
+        temperature: The number that calibrates the network's logits.
+        ngrams: The packed n-gram part; None: the run has none.
 
     Raises:
         RunError: The weights are missing or damaged, or cannot be written.
     """
     weights = RunFolder(path).model
     tensors, metadata = load_tensors(weights)
+    pop_ngrams(tensors, path)
     tensors[TEMPERATURE] = torch.tensor(temperature, dtype=torch.float64)
+    for name, array in (ngrams or {}).items():
+        tensors[name] = torch.from_numpy(array)
     save_tensors(weights, tensors, metadata)
 
 
@@ -68,6 +83,22 @@ def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:
             " number"
         )
     return temperature.item()
+
+
+def pop_ngrams(tensors: dict[str, torch.Tensor], path: Path) -> NgramTable | None:
+    """Remove the n-gram part from loaded tensors; return it, or None: there is none.
+
+    Raises:
+        RunError: The n-gram part is damaged.
+    """
+    names = [name for name in tensors if name.startswith(PREFIX)]
+    if not names:
+        return None
+    arrays = {name: tensors.pop(name).numpy() for name in names}
+    try:
+        return unpack_table(arrays)
+    except ValueError as error:
+        raise RunError(f"{RunFolder(path).model}: damaged: {error}") from error
 
 
 def load_weights(

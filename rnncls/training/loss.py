@@ -190,6 +190,29 @@ def compute_class_weights(
     return torch.from_numpy(weights / (weights @ shares)).float()
 
 
+def compute_text_weights(
+    section: TrainSection, labels: npt.NDArray[np.int64], label_names: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """Return how much each training text counts in an epoch, 1 on average. [N].
+
+    Args:
+        section: `class_weights` and `sampling`.
+        labels: [N] the labels of the training rows.
+        label_names: The C classes.
+
+    Raises:
+        ConfigError: The class weights do not fit the classes.
+    """
+    weights = np.ones(len(labels), np.float32)  # [N]
+    class_weights = compute_class_weights(section, labels, label_names)
+    if class_weights is not None:
+        weights *= class_weights.numpy()[labels]
+    if section.sampling == "balanced":
+        weights /= np.bincount(labels)[labels]
+    weights /= weights.mean()
+    return weights
+
+
 def smooth_labels(
     targets: torch.Tensor, logits: torch.Tensor, label_smoothing: float
 ) -> torch.Tensor:

@@ -105,13 +105,8 @@ def train(
         with record_training(trainer, path) as record:
             for step in trainer.steps():  # batch → gradients → update → validation
                 record(step)  # metric rows, best weights, state
-        calibrate = config.train.calibrate
         return finish_run(
-            trainer,
-            config.model,
-            path,
-            is_calibrated=calibrate,
-            becomes_latest=becomes_latest,
+            trainer, config.model, config.train, path, becomes_latest=becomes_latest
         )
 
 

@@ -14,17 +14,15 @@ import torch
 
 import rnncls
 from rnncls import RunError
-from rnncls.config.sections import ModelSection
+from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.checksums import checksum
-from rnncls.evaluation.calibration import fit_temperature
-from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import read_json, write_atomic, write_json
 from rnncls.runs.folder import RunFolder, point_latest_at
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.model_card import model_card
-from rnncls.runs.run import load_uncalibrated
 from rnncls.runs.weights import save_temperature
+from rnncls.training.calibration import Calibration, calibrate
 from rnncls.training.trainer import Trainer
 
 _LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
@@ -33,9 +31,9 @@ _LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
 def finish_run(
     trainer: Trainer[Any],
     section: ModelSection,
+    train: TrainSection,
     path: Path,
     *,
-    is_calibrated: bool,
     becomes_latest: bool = True,
 ) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest.
@@ -43,8 +41,8 @@ def finish_run(
     Args:
         trainer: A trainer at the end of its training.
         section: Its network.
+        train: How it was trained.
         path: The run folder.
-        is_calibrated: Whether to fit the temperature.
         becomes_latest: Whether `runs/latest` becomes a link to it.
 
     Returns:
@@ -60,9 +58,9 @@ def finish_run(
         if not folder.summary.exists():
             folder.delete_results()  # of commands that did not wait for the end
         # The summary has the checksum of the weights, which hold the temperature.
-        temperature = calibrate(trainer, path) if is_calibrated else 1.0
-        save_temperature(path, temperature)
-        summary = summarise_classifier(trainer, path, temperature)
+        calibration = calibrate(trainer, section, train, path)
+        save_temperature(path, calibration.temperature, calibration.ngrams)
+        summary = summarise_classifier(trainer, path, calibration)
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
         try:
@@ -74,17 +72,12 @@ def finish_run(
         return summary
 
 
-def calibrate(trainer: Trainer[Any], path: Path) -> float:
-    """Return the temperature that fits the best weights to the validation rows."""
-    model = load_uncalibrated(path).classifier.model.to(trainer.device)
-    logits = compute_logits(model, trainer.data.valid.texts)  # [N, C]
-    return fit_temperature(logits, torch.from_numpy(trainer.data.valid.labels))
-
-
 def summarise_classifier(
-    trainer: Trainer[Any], path: Path, temperature: float
+    trainer: Trainer[Any], path: Path, calibration: Calibration
 ) -> dict[str, Any]:
     """Return the summary of a classifier's training.
+
+    The validation scores are those of the network; `ngrams` has those of both parts.
 
     Raises:
         RunError: The metric row of the best epoch is damaged.
@@ -95,7 +88,12 @@ def summarise_classifier(
     num_right = round(valid["accuracy"] * num_rows)
     valid["accuracy_interval"] = wilson_interval(num_right, num_rows)
     label_names = trainer.data.label_names
-    return {**summary, "temperature": temperature, "label_names": label_names}
+    return {
+        **summary,
+        "temperature": calibration.temperature,
+        "ngrams": calibration.ngrams_summary,
+        "label_names": label_names,
+    }
 
 
 def summarise(

@@ -15,8 +15,8 @@ from rnncls.evaluation.comparison import (
     compare_runs,
     compare_with_baseline,
     differing_settings,
-    mcnemar,
 )
+from rnncls.evaluation.metrics import mcnemar
 from rnncls.machine.files import read_json
 from rnncls.training.run import train
 

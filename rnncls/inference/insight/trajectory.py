@@ -57,6 +57,7 @@ class PrefixReader:
         self._model = model
         self._hidden_state: HiddenState = ()
         self._pooling = model.pooling.running()
+        self._ngrams = None if model.ngrams is None else model.ngrams.running()
 
     @torch.inference_mode()
     def embed(self, token_ids: IntArray, unknown: UnknownWords | None) -> torch.Tensor:
@@ -73,7 +74,10 @@ class PrefixReader:
                 state[None], self._hidden_state
             )
             state = states[0]  # [S]
-        return self._model.classify(self._pooling.add(state))
+        logits = self._model.classify(self._pooling.add(state))  # [C]
+        if self._ngrams is None:
+            return logits
+        return self._model.join(logits, self._ngrams.add(token_id))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""Scores of the parts of a classifier: the network, the n-grams, and both together.
+
+Shapes: N texts, C classes.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnncls.evaluation.calibration import fit_scales
+from rnncls.evaluation.metrics import mcnemar, wilson_interval
+from rnncls.nn.decisions import decide
+
+NETWORK, NGRAMS, TOGETHER = "network", "n-grams", "together"
+_NUM_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class PartScore:
+    """The accuracy of one part of a classifier on N texts.
+
+    Attributes:
+        name: `NETWORK`, `NGRAMS` or `TOGETHER`.
+        accuracy: The share of the texts that it classifies correctly.
+        interval: Its 95% interval (Wilson 1927).
+        gained: How many texts both parts together classify correctly and this part does
+            not.
+        lost: How many texts only this part classifies correctly.
+        p: p-value of McNemar's exact test of `gained` against `lost`.
+    """
+
+    name: str
+    accuracy: float
+    interval: tuple[float, float]
+    gained: int
+    lost: int
+    p: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all values as plain lists and numbers."""
+        return asdict(self)
+
+
+def score_parts(
+    network: torch.Tensor,
+    ngrams: torch.Tensor,
+    together: torch.Tensor,
+    labels: npt.NDArray[np.int64],
+) -> list[PartScore]:
+    """Return the accuracy of the network, of the n-grams and of both together.
+
+    Args:
+        network: [N, C], the logits of the network.
+        ngrams: [N, C], the logits of the n-gram part.
+        together: [N, C], the logits of the classifier.
+        labels: [N].
+    """
+    both = _is_correct(together, labels)
+    return [
+        _score(NETWORK, _is_correct(network, labels), both),
+        _score(NGRAMS, _is_correct(ngrams, labels), both),
+        _score(TOGETHER, both, both),
+    ]
+
+
+def _is_correct(
+    logits: torch.Tensor, labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    is_correct: npt.NDArray[np.bool_] = decide(logits).numpy() == labels
+    return is_correct
+
+
+def _score(
+    name: str, is_correct: npt.NDArray[np.bool_], both: npt.NDArray[np.bool_]
+) -> PartScore:
+    num_correct = int(is_correct.sum())
+    gained = int((both & ~is_correct).sum())
+    lost = int((is_correct & ~both).sum())
+    return PartScore(
+        name,
+        accuracy=num_correct / len(is_correct),
+        interval=wilson_interval(num_correct, len(is_correct)),
+        gained=gained,
+        lost=lost,
+        p=mcnemar(gained, lost),
+    )
+
+
+def cross_fit(
+    network: torch.Tensor, ngrams: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Return the logits of both parts together, each row with factors of other rows.
+
+    The factors that join the parts are fitted on the validation rows. Scores of these
+    rows are not too optimistic if the factors of each fifth of the rows are fitted on
+    the others.
+
+    Args:
+        network: [N, C], the logits of the network.
+        ngrams: [N, C], the logits of the n-gram part.
+        labels: [N] int64.
+
+    Returns:
+        [N, C].
+    """
+    parts = torch.stack([network, ngrams])  # [2, N, C]
+    together = torch.empty_like(network)  # [N, C]
+    fold_of = torch.arange(len(labels)) % _NUM_FOLDS  # [N]
+    for fold in range(min(_NUM_FOLDS, len(labels))):
+        is_held_out = fold_of == fold
+        factors = fit_scales(parts[:, ~is_held_out], labels[~is_held_out])
+        weights = torch.tensor(factors)[:, None, None]  # [2, 1, 1]
+        together[is_held_out] = (weights * parts[:, is_held_out]).sum(dim=0)
+    return together

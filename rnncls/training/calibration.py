@@ -1,0 +1,122 @@
+"""The last step of a training: the temperature, and the n-gram part if there is one.
+
+Both are fitted beside the best weights, which do not change.
+
+Shapes: N validation texts, C classes.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from rnncls.config.sections import ModelSection, TrainSection
+from rnncls.evaluation.calibration import fit_scales, fit_temperature
+from rnncls.evaluation.evaluator import compute_logits, compute_part_logits
+from rnncls.evaluation.parts import PartScore, cross_fit, score_parts
+from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.run import load_uncalibrated
+from rnncls.training.loss import compute_text_weights
+from rnncls.training.ngram_fit import NgramFit, fit_ngrams, with_scale
+from rnncls.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is fitted on the validation rows at the end of a training.
+
+    Attributes:
+        temperature: The network's logits are divided by it.
+        ngrams: The packed n-gram part; None: there is none.
+        ngrams_summary: What the run's summary says of the n-gram part; None: there is
+            none.
+    """
+
+    temperature: float
+    ngrams: dict[str, npt.NDArray[Any]] | None = None
+    ngrams_summary: dict[str, Any] | None = None
+
+
+def calibrate(
+    trainer: Trainer[Any], section: ModelSection, train: TrainSection, path: Path
+) -> Calibration:
+    """Fit the n-gram part, and the numbers that join and calibrate the parts.
+
+    Args:
+        trainer: A trainer at the end of its training.
+        section: Its network.
+        train: Gives `calibrate`, and the weights of the classes.
+        path: The run folder with the best weights.
+
+    Raises:
+        RunError: The best weights are missing or damaged.
+    """
+    if section.ngrams is None and not train.calibrate:
+        return Calibration(1.0)
+    model = load_uncalibrated(path).classifier.model.to(trainer.device)
+    data = trainer.data
+    if section.ngrams is None:
+        logits = compute_logits(model, data.valid.texts)  # [N, C]
+        labels = torch.from_numpy(data.valid.labels)
+        return Calibration(fit_temperature(logits, labels))
+    max_size = section.ngrams if isinstance(section.ngrams, int) else None
+    text_weights = compute_text_weights(train, data.train.labels, data.label_names)
+    fit = fit_ngrams(data, max_size, text_weights)
+    return _join(
+        fit,
+        model,
+        trainer,
+        has_network=section.has_network,
+        is_calibrated=train.calibrate,
+    )
+
+
+def _join(
+    fit: NgramFit,
+    model: TextClassifier,
+    trainer: Trainer[Any],
+    *,
+    has_network: bool,
+    is_calibrated: bool,
+) -> Calibration:
+    """Return the n-gram part with the factor that joins it to the network."""
+    valid = trainer.data.valid
+    labels = torch.from_numpy(valid.labels)
+    model.ngrams = fit.build(trainer.data.vocab.num_rows).to(trainer.device)
+    parts = compute_part_logits(model, valid.texts)
+    if has_network:
+        inverse, scale = fit_scales(torch.stack([parts.network, parts.ngrams]), labels)
+        together = cross_fit(parts.network, parts.ngrams, labels)  # [N, C]
+    else:
+        inverse, scale = 1.0, fit_scales(parts.ngrams[None], labels)[0]
+        together = parts.ngrams
+    temperature = 1 / inverse
+    if not is_calibrated:  # the same sum, with a temperature of 1
+        temperature, scale = 1.0, scale / inverse if has_network else 1.0
+    arrays = with_scale(fit.arrays, scale, is_alone=not has_network)
+    scores = score_parts(parts.network, parts.ngrams, together, valid.labels)
+    _log_parts(scores, fit)
+    summary = {
+        "num_ngrams": len(fit.arrays["ngrams.keys"]),
+        "max_size": int(fit.arrays["ngrams.max_size"]),
+        "num_bytes": sum(array.nbytes for array in fit.arrays.values()),
+        "inverse_strength": fit.inverse_strength,
+        "scale": scale,
+        "fit_s": round(fit.seconds, 3),
+        "valid": [score.to_dict() for score in scores],
+    }
+    return Calibration(temperature, arrays, summary)
+
+
+def _log_parts(scores: list[PartScore], fit: NgramFit) -> None:
+    logger.info(
+        "n-grams: %s in the table, fitted in %.1f s; validation accuracy: %s",
+        f"{len(fit.arrays['ngrams.keys']):,}",
+        fit.seconds,
+        ", ".join(f"{score.name} {score.accuracy:.2%}" for score in scores),
+    )

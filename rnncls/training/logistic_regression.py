@@ -1,0 +1,109 @@
+"""Multinomial logistic regression on sparse features, fitted by L-BFGS.
+
+The weights of the columns are `expand @ parameters`: several columns may share
+parameters, as words share those of the characters they are made of. The loss is convex,
+so the result does not depend on the start, and each fit starts from the last one.
+
+Shapes: N texts, K columns, P rows of parameters, C classes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from rnncls.training.sparse_matrix import SparseMatrix
+
+_HISTORY_SIZE = 5
+_TOLERANCE = 1e-5
+"""The fit stops if a step changes the loss or the weights by less."""
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """What to fit.
+
+    Attributes:
+        texts: [N, K], the features of the training texts.
+        expand: [K, P].
+        targets: [N, C] float32, the probability of each class.
+        row_weights: [N] float32, the weight of each text in the loss, 1 on average.
+    """
+
+    texts: SparseMatrix
+    expand: SparseMatrix
+    targets: torch.Tensor
+    row_weights: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A fitted model; the logits are `features @ weights + bias`.
+
+    Attributes:
+        weights: [K, C] float32.
+        bias: [C] float32.
+    """
+
+    weights: torch.Tensor
+    bias: torch.Tensor
+
+    def compute_logits(self, texts: SparseMatrix) -> torch.Tensor:
+        """Return the logits of texts. [N, K] -> [N, C]."""
+        return texts.multiply(self.weights) + self.bias
+
+
+def fit_path(
+    problem: LinearProblem, penalties: Sequence[float], max_steps: int
+) -> Iterator[LinearModel]:
+    """Yield the model for each penalty, the largest first.
+
+    Args:
+        problem: What to fit.
+        penalties: Each is the factor of half the sum of the squared parameters, which
+            is added to the mean loss.
+        max_steps: The largest number of steps for each penalty.
+    """
+    targets = problem.targets
+    num_parameters, num_classes = problem.expand.num_columns, targets.shape[1]
+    parameters = targets.new_zeros(num_parameters, num_classes)  # [P, C]
+    bias = targets.new_zeros(num_classes)  # [C]
+    for penalty in penalties:
+        _minimize(problem, parameters, bias, penalty, max_steps)
+        yield LinearModel(problem.expand.multiply(parameters), bias.clone())
+
+
+def _minimize(
+    problem: LinearProblem,
+    parameters: torch.Tensor,
+    bias: torch.Tensor,
+    penalty: float,
+    max_steps: int,
+) -> None:
+    """Change the parameters, [P, C], and the bias, [C], to those of the least loss."""
+    optimizer = torch.optim.LBFGS(
+        [parameters, bias],
+        max_iter=max_steps,
+        history_size=_HISTORY_SIZE,
+        tolerance_grad=_TOLERANCE,
+        tolerance_change=_TOLERANCE,
+        line_search_fn="strong_wolfe",
+    )
+
+    def compute_loss() -> float:
+        weights = problem.expand.multiply(parameters)  # [K, C]
+        logits = problem.texts.multiply(weights) + bias  # [N, C]
+        losses = cross_entropy(logits, problem.targets, reduction="none")  # [N]
+        row_shares = problem.row_weights / len(losses)  # [N]
+        errors = (logits.softmax(dim=1) - problem.targets) * row_shares[:, None]
+        weight_gradient = problem.texts.transposed.multiply(errors)  # [K, C]
+        gradient = problem.expand.transposed.multiply(weight_gradient)  # [P, C]
+        parameters.grad = gradient + penalty * parameters
+        bias.grad = errors.sum(dim=0)
+        squares = parameters.square().sum()
+        return float((losses * row_shares).sum() + penalty / 2 * squares)
+
+    take_steps: Callable[[Callable[[], float]], Any] = optimizer.step
+    take_steps(compute_loss)

@@ -1,0 +1,164 @@
+"""Fit the n-gram part of a classifier: TF-IDF and logistic regression.
+
+The strength of the regularisation is the one with the lowest loss on the validation
+rows. The weights are then packed as on disk, so that whoever uses the table has the
+rounded ones.
+
+Shapes: N texts, K n-grams, C classes.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from rnncls.data.loading import EncodedSplit, TrainingData
+from rnncls.nn.ngrams import NgramClassifier
+from rnncls.text.batch_plans import evenly_spaced
+from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.ngram_table import (
+    NgramTable,
+    count_ngrams_that_fit,
+    pack_table,
+    unpack_table,
+)
+from rnncls.training.logistic_regression import LinearModel, LinearProblem, fit_path
+from rnncls.training.ngram_features import NgramFeatures, collect_features
+
+logger = logging.getLogger(__name__)
+
+INVERSE_STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
+"""The C of scikit-learn's LogisticRegression, from the strongest regularisation on."""
+_MAX_WORSE = 1.01
+"""Once the validation loss is so many times the lowest, no weaker one is tried."""
+_MAX_STEPS = 40
+_MAX_TEXTS = 200_000
+_MAX_PARAMETERS = 1_500_000
+"""The most n-grams times classes; it limits the memory and the time."""
+_SHORT_TOKEN = 1.5
+"""Up to this mean number of characters, tokens count as characters."""
+SIZE_OF_WORDS, SIZE_OF_CHARACTERS = 2, 4
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NgramFit:
+    """A fitted n-gram part.
+
+    Attributes:
+        arrays: The packed table, by the names in the weights file.
+        inverse_strength: The C that was chosen.
+        seconds: How long the fit took.
+    """
+
+    arrays: dict[str, npt.NDArray[np.generic]]
+    inverse_strength: float
+    seconds: float
+
+    def build(self, num_rows: int) -> NgramClassifier:
+        """Return the n-gram part as torch computes it.
+
+        Args:
+            num_rows: Token ids from here on are those of unknown words.
+        """
+        return NgramClassifier(unpack_table(self.arrays), num_rows)
+
+
+def fit_ngrams(
+    data: TrainingData, max_size: int | None, text_weights: Array
+) -> NgramFit:
+    """Fit the n-gram part to the training rows.
+
+    Args:
+        data: The training rows, and the validation rows that choose the regularisation.
+        max_size: The number of tokens of the longest n-grams; None: choose it.
+        text_weights: [N], the weight of each training text in the loss, 1 on average.
+    """
+    started = time.perf_counter()
+    rows = evenly_spaced(len(data.train.labels), _MAX_TEXTS)
+    train, targets = data.train.select(rows), _find_targets(data, rows)
+    words, num_classes = data.vocab.words, len(data.label_names)
+    if max_size is None:
+        max_size = choose_size(train.texts, words)
+    max_ngrams = min(count_ngrams_that_fit(num_classes), _MAX_PARAMETERS // num_classes)
+    features = collect_features(train.texts, words, max_size, max_ngrams)
+    problem = LinearProblem(
+        features.transform(train.texts),
+        features.expand,
+        targets,
+        torch.from_numpy(text_weights[rows]),
+    )
+    model, strength = select_model(problem, features, data.valid)
+    arrays = _pack(features, model)
+    return NgramFit(arrays, strength, time.perf_counter() - started)
+
+
+def choose_size(texts: EncodedTexts, words: Sequence[str]) -> int:
+    """Return the number of tokens of the longest n-grams for these texts.
+
+    Tokens that are characters need longer n-grams than words do.
+    """
+    num_characters = np.array([len(word) for word in words])
+    mean = num_characters[texts.flat_tokens()].mean()
+    return SIZE_OF_CHARACTERS if mean <= _SHORT_TOKEN else SIZE_OF_WORDS
+
+
+def _find_targets(data: TrainingData, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+    """Return the probability of each class for some training rows. [n, C]."""
+    if data.targets is not None:
+        return torch.from_numpy(data.targets[rows])
+    labels = torch.from_numpy(data.train.labels[rows])
+    return F.one_hot(labels, len(data.label_names)).float()
+
+
+def select_model(
+    problem: LinearProblem, features: NgramFeatures, valid: EncodedSplit
+) -> tuple[LinearModel, float]:
+    """Return the model with the lowest loss on the validation rows, and its C."""
+    texts = features.transform(valid.texts)
+    labels = torch.from_numpy(valid.labels)
+    num_texts = len(problem.targets)
+    penalties = [1 / (strength * num_texts) for strength in INVERSE_STRENGTHS]
+    best_loss = float("inf")
+    best: tuple[LinearModel, float] | None = None
+    models = fit_path(problem, penalties, _MAX_STEPS)
+    for strength, model in zip(INVERSE_STRENGTHS, models, strict=True):
+        loss = F.cross_entropy(model.compute_logits(texts), labels).item()
+        logger.debug("n-grams: C %g: validation loss %.4f", strength, loss)
+        if loss < best_loss:
+            best_loss, best = loss, (model, strength)
+        elif loss > _MAX_WORSE * best_loss:
+            break
+    assert best is not None
+    return best
+
+
+def _pack(
+    features: NgramFeatures, model: LinearModel
+) -> dict[str, npt.NDArray[np.generic]]:
+    table = NgramTable(
+        max_size=features.max_size,
+        keys=features.keys,
+        weights=model.weights.numpy(),
+        squares=features.squares,
+        bias=model.bias.numpy(),
+    )
+    importances = np.sqrt(features.counts).astype(np.float32)
+    return pack_table(table, importances)
+
+
+def with_scale(
+    arrays: dict[str, npt.NDArray[np.generic]], scale: float, *, is_alone: bool
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Return a packed table with another scale."""
+    return {
+        **arrays,
+        "ngrams.scale": np.array(scale),
+        "ngrams.is_alone": np.array(is_alone, dtype=np.uint8),
+    }
