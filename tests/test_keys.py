@@ -70,6 +70,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "model.word_dropout": ("0.5", []),
     "model.input_dropout": ("0.5", []),
     "model.recurrent_dropout": ("0.5", []),
+    "model.ngrams": ("auto", []),
     "train.max_epochs": ("3", []),
     "train.batch_size": ("8", []),
     "train.optimizer": ("sgd", []),

@@ -5,6 +5,7 @@ Modules that other rooms use:
     evaluator         the logits and the loss of encoded texts
     metrics           accuracy, F1 and their intervals, from predictions
     calibration       calibration error, temperature, accuracy of confident predictions
+    parts             the scores of the network, of the n-grams and of both together
     error_slices      accuracy by length and by share of unknown words
     run_evaluation    a run evaluated on one of its splits or on a file
     comparison        runs compared on the same rows, with significance tests

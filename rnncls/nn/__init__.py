@@ -3,5 +3,5 @@
 May import: `text`, `config`, `machine`.
 
 Modules that other rooms use: `classifier`, `language_model`, `encoder`, `states`,
-`dropout`, `unroll`, `initialization`.
+`dropout`, `unroll`, `initialization`, `ngrams`.
 """

@@ -35,10 +35,17 @@ class NgramClassifier(nn.Module):
     rows: torch.Tensor
     bias: torch.Tensor
 
-    def __init__(self, table: NgramTable) -> None:
-        """Take the fitted n-grams."""
+    def __init__(self, table: NgramTable, num_rows: int) -> None:
+        """Take the fitted n-grams.
+
+        Args:
+            table: The n-grams.
+            num_rows: The rows of the embedding. Token ids from here on are those of
+                unknown words (see `Vocab.encode_open`).
+        """
         super().__init__()
         self.max_size = table.max_size
+        self.num_rows = num_rows
         self.scale = table.scale
         self.is_alone = table.is_alone
         keys = torch.from_numpy(np.append(table.keys, _LAST_KEY))  # [K + 1]
@@ -85,8 +92,9 @@ class NgramClassifier(nn.Module):
         num_tokens = token_ids.shape[1]
         positions = torch.arange(num_tokens, device=token_ids.device)  # [T]
         is_padding = positions >= lengths[:, None]  # [B, T]
+        is_left_out = is_padding | (token_ids >= self.num_rows)  # [B, T]
         # An n-gram with an unknown token has no key, so padding is not read either.
-        ids = token_ids.masked_fill(is_padding, UNK_ID)  # [B, T]
+        ids = token_ids.masked_fill(is_left_out, UNK_ID)  # [B, T]
         ids = F.pad(ids, (1, 0), value=START)  # [B, T + 1]
         ids = F.pad(ids, (0, self.max_size), value=UNK_ID)  # [B, T + 1 + L]
         hashes = torch.zeros_like(ids[:, : num_tokens + 1])  # [B, T + 1]
@@ -158,7 +166,7 @@ class RunningNgrams:
         """Return the row of the n-gram from one of the last tokens to the last one."""
         hashed = 0
         for token_id in self._last_ids[start:]:
-            if token_id == UNK_ID:
+            if token_id == UNK_ID or token_id >= self._ngrams.num_rows:
                 return len(self._ngrams.keys) - 1
             hashed = (hashed * MULTIPLIER + token_id + 1) & MASK
         key = torch.tensor([[hashed]], device=self._ngrams.keys.device)  # [1, 1]

@@ -93,17 +93,37 @@ def _minimize(
     )
 
     def compute_loss() -> float:
-        weights = problem.expand.multiply(parameters)  # [K, C]
-        logits = problem.texts.multiply(weights) + bias  # [N, C]
-        losses = cross_entropy(logits, problem.targets, reduction="none")  # [N]
-        row_shares = problem.row_weights / len(losses)  # [N]
-        errors = (logits.softmax(dim=1) - problem.targets) * row_shares[:, None]
-        weight_gradient = problem.texts.transposed.multiply(errors)  # [K, C]
-        gradient = problem.expand.transposed.multiply(weight_gradient)  # [P, C]
+        """Set the gradients, and return the loss."""
+        loss, gradient, bias_gradient = _compute_gradients(problem, parameters, bias)
         parameters.grad = gradient + penalty * parameters
-        bias.grad = errors.sum(dim=0)
-        squares = parameters.square().sum()
-        return float((losses * row_shares).sum() + penalty / 2 * squares)
+        bias.grad = bias_gradient
+        sum_of_squares = parameters.square().sum().item()
+        return loss + penalty / 2 * sum_of_squares
 
     take_steps: Callable[[Callable[[], float]], Any] = optimizer.step
     take_steps(compute_loss)
+
+
+def _compute_gradients(
+    problem: LinearProblem, parameters: torch.Tensor, bias: torch.Tensor
+) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """Return the mean loss without the penalty, and its gradients.
+
+    Args:
+        problem: What to fit.
+        parameters: [P, C].
+        bias: [C].
+
+    Returns:
+        The loss, and gradients like the parameters and the bias.
+    """
+    weights = problem.expand.multiply(parameters)  # [K, C]
+    logits = problem.texts.multiply(weights) + bias  # [N, C]
+    losses = cross_entropy(logits, problem.targets, reduction="none")  # [N]
+    row_shares = problem.row_weights / len(losses)  # [N]
+    loss = losses @ row_shares  # []
+    errors = logits.softmax(dim=1) - problem.targets  # [N, C]
+    errors = errors * row_shares[:, None]
+    weight_gradient = problem.texts.transposed.multiply(errors)  # [K, C]
+    gradient = problem.expand.transposed.multiply(weight_gradient)  # [P, C]
+    return loss.item(), gradient, errors.sum(dim=0)

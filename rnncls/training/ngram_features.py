@@ -18,7 +18,6 @@ import torch
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.ngram_hash import NO_KEY, hash_ngrams
 from rnncls.text.tokenizer import number_by_appearance
-from rnncls.text.vocab import UNK_ID
 from rnncls.training.sparse_matrix import SparseMatrix, build_sparse
 
 _MIN_TEXTS = 2
@@ -89,12 +88,13 @@ def count_ngrams(texts: EncodedTexts, keys: Ints, max_size: int) -> SparseMatrix
     Args:
         texts: N texts.
         keys: [K], ascending.
-        max_size: The number of tokens of the longest n-grams.
+        max_size: L, the number of tokens of the longest n-grams.
 
     Returns:
         [N, K], all values are 1.
     """
-    found = hash_ngrams(texts.flat_tokens(), texts.lengths, max_size)  # [L, M + N]
+    token_ids = texts.close().flat_tokens()  # [M]
+    found = hash_ngrams(token_ids, texts.lengths, max_size)  # [L, M + N]
     indices = np.searchsorted(keys, found).clip(max=len(keys) - 1)  # [L, M + N]
     is_known = keys[indices] == found  # [L, M + N]
     text_of = np.repeat(np.arange(len(texts)), texts.lengths + 1)  # [M + N]
@@ -111,12 +111,12 @@ def count_ngrams(texts: EncodedTexts, keys: Ints, max_size: int) -> SparseMatrix
 
 def _select_keys(texts: EncodedTexts, max_size: int, max_ngrams: int) -> Ints:
     """Return the keys of the most frequent n-grams, in ascending order."""
-    found = hash_ngrams(texts.flat_tokens(), texts.lengths, max_size)  # [L, M + N]
+    token_ids = texts.close().flat_tokens()  # [M]
+    found = hash_ngrams(token_ids, texts.lengths, max_size)  # [L, M + N]
     all_keys, all_counts = [], []
     for size, keys_of_size in enumerate(found, start=1):
-        keys, counts = np.unique(
-            keys_of_size[keys_of_size != NO_KEY], return_counts=True
-        )
+        found_keys = keys_of_size[keys_of_size != NO_KEY]
+        keys, counts = np.unique(found_keys, return_counts=True)
         is_kept = counts >= (1 if size == 1 else _MIN_TEXTS)
         all_keys.append(keys[is_kept])
         all_counts.append(counts[is_kept])
@@ -175,14 +175,16 @@ def _select_columns(
     spellings: "Spellings", text_counts: Ints, max_columns: int
 ) -> Ints:
     """Return the new number of each character n-gram, -1 if it is not used. [G]."""
+    num_columns = spellings.num_columns
     num_rows = spellings.rows.max(initial=0) + 1
-    places = spellings.columns * num_rows + spellings.rows
-    columns = np.unique(places) // num_rows
-    num_words = np.bincount(columns, minlength=spellings.num_columns)  # [G]
+    # A word may have the same character n-gram several times.
+    places = np.unique(spellings.columns * num_rows + spellings.rows)
+    num_words = np.bincount(places // num_rows, minlength=num_columns)  # [G]
     most_frequent = np.argsort(-text_counts, kind="stable")  # [G]
-    is_shared = num_words[most_frequent] >= _MIN_WORDS
-    used = np.sort(most_frequent[is_shared][:max_columns])
-    new_columns = np.full(spellings.num_columns, -1)
+    is_shared = num_words[most_frequent] >= _MIN_WORDS  # [G]
+    used = most_frequent[is_shared][:max_columns]
+    used.sort()
+    new_columns = np.full(num_columns, -1)
     new_columns[used] = np.arange(len(used))
     return new_columns
 
@@ -211,11 +213,12 @@ def list_spellings(words: Sequence[str], keys: Ints) -> Spellings:
         keys: [K], ascending.
     """
     numbers = number_by_appearance()
+    first_keys = keys[keys <= len(words)].tolist()
+    row_of = {key: row for row, key in enumerate(first_keys)}
     rows, columns = array("q"), array("q")
     for token_id, word in enumerate(words):
-        row = int(np.searchsorted(keys, token_id + 1))
-        is_in_table = row < len(keys) and keys[row] == token_id + 1
-        if token_id <= UNK_ID or len(word) == 1 or not is_in_table:
+        row = row_of.get(token_id + 1)  # the key of the word
+        if row is None or len(word) == 1:
             continue
         for characters in _list_characters(word):
             rows.append(row)

@@ -105,7 +105,7 @@ def choose_size(texts: EncodedTexts, words: Sequence[str]) -> int:
     Tokens that are characters need longer n-grams than words do.
     """
     num_characters = np.array([len(word) for word in words])
-    mean = num_characters[texts.flat_tokens()].mean()
+    mean = num_characters[texts.close().flat_tokens()].mean()
     return SIZE_OF_CHARACTERS if mean <= _SHORT_TOKEN else SIZE_OF_WORDS
 
 

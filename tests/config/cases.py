@@ -57,6 +57,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "input_dropout": 0.0,
         "recurrent_dropout": 0.0,
         "pretrained": None,
+        "ngrams": None,
     },
     "train": {
         "max_epochs": 6,

@@ -1,0 +1,69 @@
+"""Scores of the parts, and the factors that join them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from rnncls.evaluation.calibration import fit_scales, fit_temperature
+from rnncls.evaluation.parts import cross_fit, score_parts
+
+
+def random_parts(num_texts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of two parts, [2, N, 3], and labels, [N]."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (num_texts,), generator=generator)
+    truth = torch.nn.functional.one_hot(labels, 3).float()
+    noise = torch.randn(2, num_texts, 3, generator=generator)
+    return torch.tensor([2.0, 4.0])[:, None, None] * (truth + noise), labels
+
+
+def test_the_factors_of_two_parts_have_the_lowest_loss() -> None:
+    parts, labels = random_parts(60)
+
+    def loss(factors: np.ndarray) -> float:
+        logits = torch.einsum("p,pnc->nc", torch.from_numpy(factors), parts.double())
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+        return losses.item() + float((factors - np.log(factors)).sum())
+
+    expected = minimize(loss, [0.5, 0.5], bounds=[(1e-3, 9)] * 2, tol=1e-12).x
+    assert fit_scales(parts, labels) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_factor_of_one_part_is_the_inverse_temperature() -> None:
+    parts, labels = random_parts(40)
+    (factor,) = fit_scales(parts[:1], labels)
+    assert factor == pytest.approx(1 / fit_temperature(parts[0], labels), rel=1e-6)
+
+
+@pytest.mark.parametrize("num_texts", [1, 2, 4])
+def test_few_validation_rows_lead_to_moderate_factors(num_texts: int) -> None:
+    parts, labels = random_parts(num_texts)
+    factors = fit_scales(100 * parts, labels)
+    assert all(1e-3 <= factor <= 10 for factor in factors)
+
+
+def test_cross_fitted_rows_do_not_depend_on_their_own_label() -> None:
+    parts, labels = random_parts(20)
+    before = cross_fit(parts[0], parts[1], labels)
+    changed = labels.clone()
+    changed[0] = (labels[0] + 1) % 3
+    after = cross_fit(parts[0], parts[1], changed)
+    assert torch.equal(before[0], after[0])
+    assert not torch.equal(before[1], after[1])
+
+
+def test_rows_gained_and_lost_are_counted() -> None:
+    labels = np.array([0, 0, 0, 1])
+    network = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    ngrams = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    together = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    first, second, both = score_parts(network, ngrams, together, labels)
+    assert (first.name, first.accuracy, first.gained, first.lost) == (
+        "network",
+        0.5,
+        2,
+        1,
+    )
+    assert (second.accuracy, second.gained, second.lost, second.p) == (0.5, 1, 0, 1.0)
+    assert (both.accuracy, both.gained, both.lost) == (0.75, 0, 0)

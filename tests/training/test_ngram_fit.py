@@ -1,0 +1,119 @@
+"""The n-gram part of a run: fitted at its end, saved with it, added to its logits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnncls import RunError
+from rnncls.config.sections import Config
+from rnncls.data.loading import load_training_data
+from rnncls.evaluation.evaluator import compute_part_logits
+from rnncls.evaluation.run_evaluation import evaluate_run
+from rnncls.machine.files import read_json
+from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import load_run, load_uncalibrated
+from rnncls.training.ngram_fit import fit_ngrams
+from rnncls.training.run import train
+
+MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture
+def run(make_config: MakeConfig, tmp_path: Path) -> Path:
+    path = tmp_path / "run"
+    train(make_config("model.ngrams=auto", "train.max_epochs=1"), path)
+    return path
+
+
+def test_the_logits_of_a_run_are_those_of_both_parts(run: Path) -> None:
+    evaluation = evaluate_run(run)
+    model = load_run(run).classifier.model
+    parts = compute_part_logits(model, evaluation.split.texts)
+    assert model.ngrams is not None
+    expected = parts.network + model.ngrams.scale * parts.ngrams
+    assert torch.equal(evaluation.logits, expected)
+    names = [part.name for part in evaluation.part_scores()]
+    assert names == ["network", "n-grams", "together"]
+
+
+def test_the_summary_says_what_each_part_brings(run: Path) -> None:
+    summary = read_json(RunFolder(run).summary)["ngrams"]
+    assert [part["name"] for part in summary["valid"]] == [
+        "network",
+        "n-grams",
+        "together",
+    ]
+    assert summary["num_ngrams"] > 0
+    assert 0 < summary["num_bytes"] < 2e6
+
+
+def test_the_network_is_that_of_a_run_without_ngrams(
+    make_config: MakeConfig, tmp_path: Path, run: Path
+) -> None:
+    train(make_config("train.max_epochs=1"), tmp_path / "plain")
+    own = load_uncalibrated(run).classifier.model.state_dict()
+    other = load_uncalibrated(tmp_path / "plain").classifier.model.state_dict()
+    assert all(torch.equal(own[name], other[name]) for name in other)
+
+
+def test_a_resumed_run_has_the_same_ngrams(make_config: MakeConfig, run: Path) -> None:
+    before, _ = load_tensors(RunFolder(run).model)
+    train(make_config("model.ngrams=auto", "train.max_epochs=1"), run, resume=True)
+    after, _ = load_tensors(RunFolder(run).model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_ngrams_alone_are_a_linear_classifier(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    train(make_config("model.ngrams=alone"), tmp_path / "linear")
+    loaded = load_run(tmp_path / "linear")
+    model = loaded.classifier.model
+    assert loaded.config.model.cell == "none"
+    assert model.ngrams is not None
+    evaluation = evaluate_run(tmp_path / "linear")
+    texts = evaluation.split.texts
+    expected = compute_part_logits(model, texts).ngrams * model.ngrams.scale
+    assert torch.equal(evaluation.logits, expected)
+    assert evaluation.part_scores() == []
+
+
+def test_damaged_ngrams_are_rejected(run: Path) -> None:
+    file = RunFolder(run).model
+    tensors, metadata = load_tensors(file)
+    del tensors["ngrams.keys"]
+    save_tensors(file, tensors, metadata)
+    with pytest.raises(RunError, match=r"ngrams\.keys is missing"):
+        load_run(run)
+
+
+def test_ngrams_of_other_classes_are_rejected(run: Path) -> None:
+    file = RunFolder(run).model
+    tensors, metadata = load_tensors(file)
+    tensors["ngrams.bias"] = torch.zeros(7)
+    save_tensors(file, tensors, metadata)
+    with pytest.raises(RunError, match="7 classes"):
+        load_run(run)
+
+
+def test_a_number_is_the_length_of_the_longest_ngrams(make_config: MakeConfig) -> None:
+    data = load_training_data(make_config().data_settings)
+    weights = np.ones(len(data.train.labels), np.float32)
+    sizes = [
+        len(fit_ngrams(data, size, weights).build(len(data.vocab)).keys)
+        for size in (1, 2, 3)
+    ]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert sizes[0] <= len(data.vocab) - 1
+
+
+def test_the_fit_is_repeatable(make_config: MakeConfig) -> None:
+    data = load_training_data(make_config().data_settings)
+    weights = np.ones(len(data.train.labels), np.float32)
+    first, second = (fit_ngrams(data, None, weights).arrays for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
