@@ -66,7 +66,7 @@ class PrefixReader:
         return self._model.bind(unknown).embed(ids)
 
     @torch.inference_mode()
-    def read(self, word_vector: torch.Tensor) -> torch.Tensor:
+    def read(self, word_vector: torch.Tensor, token_id: int) -> torch.Tensor:
         """Read one more token; return the logits of the text so far. [E] -> [C]."""
         state = word_vector  # [E]
         if self._model.encoder is not None:
@@ -154,7 +154,8 @@ def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
     else:
         reader = PrefixReader(model)
         word_vectors = reader.embed(encoded.token_ids, encoded.unknown)  # [T, E]
-        steps = [reader.read(vector) for vector in word_vectors]  # [C] each
+        token_ids = encoded.token_ids.tolist()
+        steps = list(map(reader.read, word_vectors, token_ids))  # [C] each
         logits = torch.stack(steps).cpu()  # [T, C]
     return Trajectory(
         text=text,
@@ -265,9 +266,10 @@ class Stream:
         token_ids, unknown = self._classifier.vocab.encode_open(tokens)  # [T]
         word_vectors = self._reader.embed(token_ids, unknown)  # [T, E]
         spans = self._line.spans[num_read:]
-        for token, word_vector, span in zip(tokens, word_vectors, spans, strict=True):
+        rows = zip(tokens, word_vectors, token_ids.tolist(), spans, strict=True)
+        for token, word_vector, token_id, span in rows:
             num_read += 1
-            logits = self._reader.read(word_vector)  # [C]
+            logits = self._reader.read(word_vector, token_id)  # [C]
             prediction = self._describe(token, num_read, logits)
             prediction = replace(prediction, start=span.start, end=span.end)
             self._prediction = prediction
