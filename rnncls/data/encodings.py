@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from rnncls.data.file_sets import open_binary
+from rnncls.data.legacy_encodings import guess_legacy_encoding
 
 _HEAD_BYTES = 4096
+_MIN_ZEROS = 0.02
+_SAMPLE_BYTES = 1 << 16
 _BLOCK_CHARACTERS = 1 << 20
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -23,30 +26,45 @@ _CP1252_IN_A_WORD = re.compile(
 
 
 def find_encoding(path: Path) -> str:
-    """Return `utf-8`, `utf-16`, `utf-16-le`, `utf-16-be`, `cp1252` or `latin-1`.
+    """Return `utf-8`, `utf-16`, `utf-16-le`, `utf-16-be`, or an encoding from before.
 
-    Without a byte order mark, a file with zeros in every second byte is UTF-16. A file
+    Without a byte order mark, a file with many zeros is UTF-16: they are the first or
+    the second byte of its spaces, commas and line ends. A file
     that is valid UTF-8 is UTF-8, and so is one with few invalid bytes among many valid
-    ones: the reader will name the first invalid one.
+    ones: the reader will name the first invalid one. Of the others, `cp1252` or
+    `latin-1` is returned if no encoding of another language clearly fits.
     """
     with open_binary(path) as stream:
         head = stream.read(_HEAD_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if _is_mostly_zero(head[1::2]):
-        return "utf-16-le"
-    if _is_mostly_zero(head[::2]):
-        return "utf-16-be"
+    num_even, num_odd = head[::2].count(0), head[1::2].count(0)
+    if max(num_even, num_odd) > _MIN_ZEROS * len(head):
+        return "utf-16-le" if num_odd > num_even else "utf-16-be"
     if _is_utf8(path) or _is_nearly_utf8(path):
         return "utf-8"
+    legacy = guess_legacy_encoding(_sample_lines(path))
+    if legacy is not None:
+        return legacy
     with open_binary(path) as stream:
         if any(_UNDEFINED_IN_CP1252.search(line) for line in stream):
             return "latin-1"
     return "cp1252"
 
 
-def _is_mostly_zero(values: bytes) -> bool:
-    return values.count(0) > len(values) // 2
+def _sample_lines(path: Path) -> bytes:
+    """Return lines from the start of a file that have bytes outside ASCII."""
+    lines: list[bytes] = []
+    num_bytes = 0
+    with open_binary(path) as stream:
+        for line in stream:
+            if line.isascii():
+                continue
+            lines.append(line)
+            num_bytes += len(line)
+            if num_bytes > _SAMPLE_BYTES:
+                break
+    return b"".join(lines)
 
 
 def _is_utf8(path: Path) -> bool:
