@@ -27,14 +27,15 @@ def start_from_vectors(
     """Copy pretrained vectors into the first columns of an embedding.
 
     Args:
-        embedding: V words, E columns.
+        embedding: V words or more rows, E columns.
         vectors: [V, at most E] float32.
         has_vector: [V] bool, which words have a pretrained vector.
     """
     device = embedding.weight.device
     with torch.no_grad():
         new_rows = vectors[has_vector].to(device)
-        embedding.weight[has_vector, : vectors.shape[1]] = new_rows
+        word_rows = embedding.weight[: len(vectors)]  # the others are of n-grams
+        word_rows[has_vector, : vectors.shape[1]] = new_rows
 
 
 def init_recurrent_weights(rnn: nn.RNNBase | nn.LSTMCell) -> None:

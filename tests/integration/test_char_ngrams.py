@@ -161,6 +161,15 @@ def test_a_training_goes_on_exactly_where_it_stopped(
         assert torch.equal(tensor, expected[name])
 
 
+def test_a_run_starts_from_word_vectors(make_config: MakeConfig) -> None:
+    Path("vectors.txt").write_text("meet 1 2 3\nagain 4 5 6\n", encoding="utf-8")
+    config = make_config(*NGRAMS, "text.vectors=vectors.txt", "train.max_epochs=1")
+    summary = train(config, RUN)
+    assert summary["valid"]["accuracy"] > 0.4
+    embedding = load_run(RUN).classifier.model.embedding
+    assert embedding.num_embeddings == 5 + 500
+
+
 def test_ngrams_cannot_be_added_to_a_trained_run(
     make_config: MakeConfig,
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnncls.nn.encoder import Encoder
-from rnncls.nn.initialization import start_from_vectors
+from rnncls.nn.initialization import build_embedding, start_from_vectors
 from tests.nn.builders import build
 
 
@@ -42,3 +42,14 @@ def test_pretrained_vectors_fill_the_first_columns_of_the_words_that_have_one() 
     assert (model.embedding.weight[found, :4] == 7).all()
     torch.testing.assert_close(model.embedding.weight[found, 4:], before[found, 4:])
     torch.testing.assert_close(model.embedding.weight[~found], before[~found])
+
+
+def test_vectors_leave_the_rows_of_ngrams_as_they_are() -> None:
+    embedding = build_embedding(10, 4)
+    before = embedding.weight.detach().clone()
+    has_vector = torch.tensor([False, False, True])
+    start_from_vectors(embedding, torch.full((3, 2), 7.0), has_vector)
+    after = embedding.weight.detach()
+    assert (after[2, :2] == 7).all()
+    assert torch.equal(after[3:], before[3:])
+    assert torch.equal(after[:2], before[:2])
