@@ -20,6 +20,7 @@ GUIDES = [
     "docs/guides/training.md",
     "docs/guides/evaluating.md",
     "docs/guides/predicting.md",
+    "docs/guides/exporting.md",
     "docs/guides/pretraining.md",
     "docs/guides/looking-inside.md",
     "docs/guides/other-languages.md",
@@ -68,6 +69,8 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / "data" / "quickstart" / f"{split}.csv").write_text(
             "\n".join(lines[:120]) + "\n", encoding="utf-8"
         )
+    examples = ROOT / "data" / "quickstart" / "examples.txt"
+    shutil.copy(examples, tmp_path / "data" / "quickstart")
     reviews = "label,text\n" + "good,a good film\nbad,not good at all\n" * 40
     (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
     other = "label,text\n" + "gut,很好吃 😀\nschlecht,太难吃了…\n" * 40
