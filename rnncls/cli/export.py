@@ -23,16 +23,18 @@ def export_command(
     run_folder: RunArgument = None,
     run: RunOption = None,
     to: Annotated[
-        Literal["onnx", "page"],
+        Literal["onnx", "folder", "page"],
         typer.Option(
-            help="What to write: one ONNX file, or one HTML file that classifies texts"
-            " in a browser, offline."
+            help="What to write: one ONNX file; a folder with the file and a program"
+            " that needs only NumPy and ONNX Runtime; or one HTML file that classifies"
+            " texts in a browser, offline."
         ),
     ] = "onnx",
     output: Annotated[
         Path | None,
         typer.Option(
-            help="The file to write; default: the name of the run, as in reviews.onnx.",
+            help="The file or folder to write; default: the name of the run, as in"
+            " reviews.onnx.",
             show_default=False,
         ),
     ] = None,
@@ -40,7 +42,7 @@ def export_command(
         Literal["float32", "float16", "int8"] | None,
         typer.Option(
             help="The type in which the word vectors are stored; default: float32 for"
-            " onnx, int8 for page.",
+            " onnx and folder, int8 for page.",
             show_default=False,
         ),
     ] = None,
@@ -81,6 +83,10 @@ def export_command(
         to,
         {"--max-size-mb": max_size_mb is not None, "--examples": examples is not None},
     )
+    if to == "folder":
+        target = output or Path(f"{name}-onnx")
+        _export_folder(path, target, embedding or "float32", is_single=single)
+        return
     target = output or Path(f"{name}.onnx")
     _export_onnx(path, target, embedding or "float32", is_single=single)
 
@@ -135,6 +141,19 @@ def _export_onnx(
     check_output("--output", target, [])
     exported = export_run(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)
+
+
+def _export_folder(
+    run: Path, target: Path, embedding: "EmbeddingType", *, is_single: bool
+) -> None:
+    """Write the folder and print the comparison with the run."""
+    with fast_imports():
+        from rnncls.inference.export.folder import export_folder
+
+    check_output("--output", target / "model.onnx", [])
+    exported = export_folder(run, target, embedding=embedding, is_single=is_single)
+    _show_export(run, exported, is_single=is_single)
+    typer.echo(f'{target}: python {target / "predict.py"} "a text"')
 
 
 def _show_export(run: Path, exported: "ExportedFile", *, is_single: bool) -> None:

@@ -125,6 +125,19 @@ TextRunOption = Annotated[
     ),
 ]
 """The run of a command whose arguments are texts."""
+PredictRunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        help=(
+            "The run folder, or an .onnx file that rnncls export wrote; default: the"
+            " newest finished run."
+        ),
+        show_default=False,
+        autocompletion=complete_runs,
+        metavar="FOLDER",
+    ),
+]
 RunsOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.options import DeviceOption, JsonOption, TextRunOption, split_run
+from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
     check_ending,
 )
@@ -42,7 +42,7 @@ def predict_command(
             show_default=False,
         ),
     ] = None,
-    run: TextRunOption = None,
+    run: PredictRunOption = None,
     top_k: Annotated[
         int,
         typer.Option(min=1, help="Number of labels to print, the most probable first."),

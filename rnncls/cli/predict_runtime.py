@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rnncls import ConfigError
 from rnncls.cli.input_rows import is_live
@@ -13,6 +14,10 @@ from rnncls.inference.runtime import PredictOptions, RunPredictor, load_full
 from rnncls.machine.imports import fast_imports
 from rnncls.runs.folder import find_run
 
+if TYPE_CHECKING:
+    from rnncls.inference.onnx_predictor import OnnxPredictor
+
+ONNX = ".onnx"
 ReadChunks = Callable[[DataSection], Iterator[list[str]]]
 """Returns the texts, given the data section of the run's config."""
 
@@ -27,13 +32,13 @@ def predict_alone(
     """Return the predictions of a run in this process, without torch for few texts.
 
     Args:
-        run: The run folder; None: the newest finished run.
+        run: The run folder or an ONNX file; None: the newest finished run.
         options: What the user asks of the predictions.
         source: The file that is read, or `-` for stdin; None: neither.
         output: The file to write; None: stdout.
         read_chunks: Returns the texts, given the data section of the run's config.
     """
-    predictor = RunPredictor(find_run(run), options)
+    predictor = _load_predictor(run, options)
     _check_outputs(output, source, predictor.data)
     chunks = read_chunks(predictor.data)
     if is_live(source):
@@ -67,6 +72,30 @@ def predict_together(
         return predictor.stream_together(chunks, processes)
     predictor.read_along(chunks, processes)
     return None
+
+
+def _load_predictor(
+    run: Path | None, options: PredictOptions
+) -> "RunPredictor | OnnxPredictor":
+    """Load a run, or an ONNX file, which computes on the CPU.
+
+    Raises:
+        ConfigError: The options need what an ONNX file lacks.
+    """
+    if run is None or run.suffix.lower() != ONNX or run.is_dir():
+        return RunPredictor(find_run(run), options)
+    if options.device not in {None, "auto", "cpu"}:
+        raise ConfigError(
+            f"--device: {run} computes on the CPU, found {options.device}: leave out"
+            " --device, or give the run folder"
+        )
+    if options.attention:
+        raise ConfigError(
+            f"--attention: {run} does not return the weights: give the run folder"
+        )
+    from rnncls.inference.onnx_predictor import load_onnx_predictor
+
+    return load_onnx_predictor(run, min_confidence=options.min_confidence)
 
 
 def check_sharing(source: str | None, *, attention: bool) -> None:

@@ -12,7 +12,7 @@ from tests.cli.conftest import Cli
 def test_a_run_is_exported_and_compared(cli: Cli, run_path: Path) -> None:
     exit_code, stdout, stderr = cli("export", str(run_path), "--output", "a.onnx")
     assert (exit_code, stderr) == (0, "")
-    first, second, difference, changed = stdout.splitlines()
+    first, second, difference, changed, tokenizer = stdout.splitlines()
     assert first.startswith("a.onnx: 0.0")
     assert second == (
         f"compared with {run_path} on 256 texts, in batches, alone and shuffled:"
@@ -20,6 +20,9 @@ def test_a_run_is_exported_and_compared(cli: Cli, run_path: Path) -> None:
     assert float(difference.split()[-1]) < 1e-5
     assert changed.split() == ["labels", "changed", "0"]
     assert Path("a.onnx").exists()
+    assert tokenizer.startswith("a.tokenizer.json: ")
+    expected = (run_path / "tokenizer.json").read_bytes()
+    assert Path("a.tokenizer.json").read_bytes() == expected
 
 
 def test_the_file_has_the_name_of_the_run(cli: Cli, run_path: Path) -> None:
@@ -90,3 +93,13 @@ def test_options_of_other_kinds_and_impossible_ones_are_errors(
     exit_code, _, stderr = cli("export", str(run_path), *arguments)
     assert exit_code == 2
     assert stderr.startswith(f"error: {message}")
+
+
+def test_a_folder_is_exported(cli: Cli, run_path: Path) -> None:
+    arguments = ("export", str(run_path), "--to", "folder", "--output", "out/a")
+    exit_code, stdout, stderr = cli(*arguments)
+    assert (exit_code, stderr) == (0, "")
+    assert stdout.startswith("out/a/model.onnx: 0.0")
+    assert stdout.endswith('out/a: python out/a/predict.py "a text"\n')
+    readme = Path("out/a/README.md").read_text(encoding="utf-8")
+    assert "Validation accuracy " in readme

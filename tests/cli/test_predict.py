@@ -755,3 +755,34 @@ def test_the_file_that_stdin_reads_is_not_replaced() -> None:
     assert done.returncode == 2
     assert "piped.txt is the file that stdin reads" in done.stderr
     assert path.read_text() == "rovers meet oslo\n"
+
+
+def test_an_exported_file_predicts_what_its_run_does(
+    cli: Cli, run_path: Path, tmp_path: Path
+) -> None:
+    cli("export", str(run_path), "--output", "a.onnx")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("title,description\nrovers meet oslo,x\nlima,y\n", encoding="utf-8")
+    for arguments in (["oslo meet"], ["--input", str(rows)]):
+        expected = cli("predict", "--run", str(run_path), *arguments)
+        assert cli("predict", "--run", "a.onnx", *arguments) == expected
+    (line,) = cli("predict", "--run", "a.onnx", "oslo", "--json").stdout.splitlines()
+    (same,) = cli("predict", "--run", str(run_path), "oslo", "--json").stdout.split(
+        "\n"
+    )[:-1]
+    found, expected_line = json.loads(line), json.loads(same)
+    assert found.pop("probs") == pytest.approx(expected_line.pop("probs"), abs=1e-5)
+    assert found.pop("prob") == pytest.approx(expected_line.pop("prob"), abs=1e-5)
+    assert found == expected_line
+    exit_code, _, stderr = cli("predict", "--run", "a.onnx", "oslo", "--attention")
+    assert (exit_code, stderr) == (
+        2,
+        "error: --attention: a.onnx does not return the weights: give the run folder\n",
+    )
+    exit_code, _, stderr = cli("predict", "--run", "a.onnx", "x y", "--device", "cuda")
+    assert exit_code == 2
+    assert "--device: a.onnx computes on the CPU, found cuda: " in stderr
+    Path("b.onnx").write_bytes(b"no model")
+    exit_code, _, stderr = cli("predict", "--run", "b.onnx", "oslo")
+    assert exit_code == 4
+    assert stderr.startswith("error: b.onnx: damaged, or not an ONNX file: ")

@@ -23,8 +23,6 @@ from rnncls import RunError, __version__
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.portable import PortableClassifier
-from rnncls.text.subwords import SubwordVocab
-from rnncls.text.tokenizer_steps import describe_tokenizer
 from rnncls.text.vocab import Vocab
 
 FORMAT = "1"
@@ -72,17 +70,14 @@ def describe_classifier(
     classifier: PortableClassifier, *, embedding: EmbeddingType, is_single: bool
 ) -> dict[str, str]:
     """Return the metadata without the test vectors."""
-    tokenizer = describe_tokenizer(classifier.text)
     vocab = classifier.vocab
-    if isinstance(vocab, SubwordVocab):
-        tokenizer["merges"] = [f"{left} {right}" for left, right in vocab.merges]
     columns = classifier.data.model_dump(include=_COLUMN_KEYS)
     return {
         "format": FORMAT,
         "producer": f"rnncls {__version__}",
         "labels": _dump(classifier.label_names),
         "words": "\n".join(vocab.words),
-        "tokenizer": _dump(tokenizer),
+        "tokenizer": _dump(describe_text(classifier.text, vocab)),
         "text": _dump(classifier.text.model_dump()),
         "model": _dump(classifier.model.model_dump()),
         "data": _dump(columns),
@@ -90,6 +85,17 @@ def describe_classifier(
         "embedding": embedding,
         "is_single": _dump(is_single),
     }
+
+
+def describe_text(section: TextSection, vocab: Vocab) -> dict[str, Any]:
+    """Return how a text becomes tokens, with the merges of subwords."""
+    from rnncls.text.subwords import SubwordVocab
+    from rnncls.text.tokenizer_steps import describe_tokenizer
+
+    tokenizer = describe_tokenizer(section)
+    if isinstance(vocab, SubwordVocab):
+        tokenizer["merges"] = [f"{left} {right}" for left, right in vocab.merges]
+    return tokenizer
 
 
 def describe_vectors(vectors: Sequence[ReferenceText]) -> str:
@@ -139,6 +145,9 @@ def _build_vocab(
 ) -> Vocab:
     if section.tokenizer != "subwords":
         return Vocab(words)
+    # Imported here: the other tokenizers do not need the package `regex`.
+    from rnncls.text.subwords import SubwordVocab
+
     merges = []
     for merge in tokenizer["merges"]:
         left, right = merge.split(" ")

@@ -1,0 +1,161 @@
+"""A folder with all that runs a classifier where neither torch nor rnncls is.
+
+It has `model.onnx`, `predict.py`, which needs NumPy and ONNX Runtime only,
+`requirements.txt`, a Dockerfile, a README and, if the run has one, `tokenizer.json`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnncls import RunError, __version__
+from rnncls.config.sections import ModelSection
+from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.machine.files import make_folder, read_bytes, read_json, write_atomic
+from rnncls.runs.companions import load_labels, load_run_config
+from rnncls.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from rnncls.inference.export.run_export import ExportedFile
+
+MODEL, SCRIPT, TOKENIZER = "model.onnx", "predict.py", "tokenizer.json"
+REQUIREMENTS = "numpy>=1.26\nonnxruntime>=1.20\n"
+DOCKERFILE = """FROM python:3.12-slim
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY model.onnx predict.py ./
+ENTRYPOINT ["python", "predict.py"]
+"""
+_README = """# {name}
+
+A text classifier: {network}. Exported by rnncls {version}.
+
+Classes: {classes}.
+
+## Use
+
+    pip install -r requirements.txt
+    python predict.py "a text" "another text"
+    python predict.py - < texts.txt     # one text a line
+    python predict.py --json "a text"   # the probability of every class
+    python predict.py --check           # the test vectors inside the model
+
+Python 3.11 or newer. In a container:
+
+    docker build -t {name} .
+    docker run --rm {name} "a text"
+
+In a program:
+
+    from predict import Classifier
+    Classifier("model.onnx").predict(["a text", "another text"])
+
+## Files
+
+| file | bytes |
+|---|---|
+{sizes}
+
+The word vectors are stored as {embedding}. `model.onnx` reads `token_ids`, int64
+[batch, tokens], 0 after the end of a text, and returns `logits` and `probs`. Words,
+labels, the steps of the tokenizer and 20 test vectors are in its metadata.
+
+## Figures
+
+{scores}
+- Compared with the run on {num_texts} texts: the largest difference of a probability is
+  {difference:.1e}, and {num_changed} labels changed.
+"""
+
+
+def export_folder(
+    run_path: Path,
+    output: Path,
+    *,
+    embedding: EmbeddingType = "float32",
+    is_single: bool = False,
+) -> "ExportedFile":
+    """Write a folder that classifies texts on its own, and compare it with the run.
+
+    Args:
+        run_path: The run folder.
+        output: The folder to write.
+        embedding: The type in which the word vectors are stored.
+        is_single: Whether the model reads one text at a time.
+
+    Raises:
+        ConfigError: A package is missing.
+        RunError: The run is damaged or cannot be exported, the folder has other files
+            or cannot be written, or its probabilities are not those of the run.
+    """
+    from rnncls.inference.export.run_export import export_run
+
+    _check_folder(output)
+    make_folder(output)
+    exported = export_run(
+        run_path, output / MODEL, embedding=embedding, is_single=is_single
+    )
+    if exported.tokenizer is not None:
+        tokenizer = exported.tokenizer.replace(output / TOKENIZER)
+        exported = exported._replace(tokenizer=tokenizer)
+    script = Path(__file__).with_name("predict_script.py")
+    write_atomic(output / SCRIPT, read_bytes(script))
+    write_atomic(output / "requirements.txt", REQUIREMENTS.encode())
+    write_atomic(output / "Dockerfile", DOCKERFILE.encode())
+    readme = _describe_folder(run_path, output, exported, embedding)
+    write_atomic(output / "README.md", readme.encode())
+    return exported
+
+
+def _check_folder(output: Path) -> None:
+    """Check that the folder is new, empty or an earlier export."""
+    if output.exists() and not output.is_dir():
+        raise RunError(f"{output}: is a file: choose the name of a folder")
+    is_used = output.exists() and any(output.iterdir())
+    if is_used and not (output / SCRIPT).exists():
+        raise RunError(f"{output}: has other files: choose a new folder")
+
+
+def _describe_folder(
+    run_path: Path, output: Path, exported: "ExportedFile", embedding: str
+) -> str:
+    """Return the README of the folder."""
+    comparison = exported.comparison
+    files = sorted(path for path in output.iterdir() if path.name != "README.md")
+    sizes = [f"| `{path.name}` | {path.stat().st_size:,} |" for path in files]
+    return _README.format(
+        name=run_path.resolve().name,
+        network=_describe_network(load_run_config(run_path).model),
+        version=__version__,
+        classes=", ".join(load_labels(run_path)),
+        sizes="\n".join(sizes),
+        embedding=embedding,
+        scores=_describe_scores(run_path),
+        num_texts=comparison.num_texts,
+        difference=comparison.largest_difference,
+        num_changed=comparison.num_changed_labels,
+    )
+
+
+def _describe_network(model: ModelSection) -> str:
+    if model.cell == "none":
+        return f"the mean of word vectors of size {model.embedding_dim}"
+    directions = "two directions" if model.bidirectional else "one direction"
+    return (
+        f"cell `{model.cell}`, embedding {model.embedding_dim}, hidden size"
+        f" {model.hidden_size}, {model.num_layers} layer(s), {directions}"
+    )
+
+
+def _describe_scores(run_path: Path) -> str:
+    """Return the validation scores of the run, or that there are none yet."""
+    summary = RunFolder(run_path).summary
+    if not summary.exists():
+        return "- The training has not finished: the model is its best epoch so far."
+    valid: dict[str, Any] = read_json(summary)["valid"]
+    low, high = valid["accuracy_interval"]
+    return (
+        f"- Validation accuracy {valid['accuracy']:.2%} (95% interval {low:.2%} to"
+        f" {high:.2%}),\n  macro-F1 {valid['macro_f1']:.2%}; these rows selected the"
+        " epoch."
+    )

@@ -1,0 +1,184 @@
+"""`predict.py` of an exported folder: the tokens and predictions of the run."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from rnncls.config.sections import TextSection
+from rnncls.inference.export import predict_script
+from rnncls.inference.export.onnx_export import export_onnx
+from rnncls.inference.export.onnx_metadata import describe_text
+from rnncls.inference.export.predict_script import Classifier, Tokenizer
+from rnncls.inference.export.test_vectors import HARD_TEXTS
+from rnncls.text.subwords import SubwordVocab, learn_subwords
+from rnncls.text.tokenizer import build_tokenizer
+from rnncls.text.vocab import Vocab
+from tests.fuzz.cases import ODD, fuzz, texts
+from tests.inference.light.networks import WORDS, build_networks
+
+TOKENIZERS = ["basic_english", "whitespace", "words", "characters", "subwords"]
+TEXTS = [
+    *HARD_TEXTS,
+    *ODD,
+    "AT&ampT &amp; a &hellip b; &bogus; &#X1F600; <int> a<b c>d <!-- x\ny --> \\n",
+    "HTML and The X and ÄRGER Über 'QUOTED' (UP)",
+    "١٢٣ ½ ² ① 1.000,5 12:30 3.14.15",
+    "sSſ'S ıİ 'ſ don'ſ ſt HTTPſ://a WWW.b.c",
+    "שלום\"ר ט״ו don't l'homme o'neill's rock'n'roll U.S.A. e.g. a.b",
+    "กำ ລາວຳ မြန်မာ བོད ខ្មែរ ᬅᬓ᭄ᬱᬭ ｶﾞ か\u3099 각\u1100\u1161",
+    "#1️⃣ 👩🏽‍🚀🏳️‍🌈 🇩🇪🇫🇷🇺 ‼️ ©️ \U000e0020 x\u200dy x\u200cy",
+    "<unk> ▁<unk> ▁ ▁▁a <pad> <0x41>",
+    "\u2028\u0085\u001cgap\u3000wide\u00a0nbsp",
+]
+
+
+def learn_vocab(max_tokens: int) -> SubwordVocab:
+    """Return subwords of the texts."""
+    words = sorted({word for text in TEXTS for word in text.split()} - {"<unk>"})
+    words = [word for word in words if word.isprintable()]
+    counts = np.arange(1, len(words) + 1) % 7 + 2
+    return learn_subwords(words, counts, size=700, max_tokens=max_tokens)
+
+
+SUBWORDS = learn_vocab(1 << 20)
+
+
+@cache
+def build_both(settings: str) -> tuple[Vocab, Tokenizer]:
+    """Return the vocabulary and the script's tokenizer for a text section as JSON."""
+    section = TextSection.model_validate_json(settings)
+    vocab = Vocab(WORDS)
+    if section.tokenizer == "subwords":
+        vocab = SUBWORDS.with_max_tokens(section.max_tokens)
+    description = json.loads(json.dumps(describe_text(section, vocab)))
+    return vocab, Tokenizer(description, set(vocab.words))
+
+
+def tokenize_both(section: TextSection, text: str) -> tuple[list[str], list[str]]:
+    """Return the tokens of a text by the run, and by the script."""
+    vocab, tokenize = build_both(section.model_dump_json())
+    expected = vocab.divide_tokens(build_tokenizer(section)(text))
+    return expected, tokenize(text)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"clean": True, "mark_case": True, "lowercase": False},
+        {"clean": False, "same_digits": True, "nfkc": False, "max_tokens": 3},
+    ],
+)
+def test_tokens_are_those_of_the_run(tokenizer: str, settings: dict[str, Any]) -> None:
+    section = TextSection(tokenizer=tokenizer, **settings)  # type: ignore[arg-type]
+    for text in TEXTS:
+        expected, found = tokenize_both(section, text)
+        assert found == expected, text
+
+
+sections = st.builds(
+    TextSection,
+    tokenizer=st.sampled_from(TOKENIZERS),
+    clean=st.sampled_from([False, True, "html"]),
+    mark_case=st.booleans(),
+    same_digits=st.booleans(),
+    nfkc=st.booleans(),
+    lowercase=st.booleans(),
+    max_tokens=st.integers(1, 500),
+)
+
+
+@fuzz(share=3.0, section=sections, text=texts())
+def test_any_text_has_the_tokens_of_the_run(section: TextSection, text: str) -> None:
+    expected, found = tokenize_both(section, text)
+    assert found == expected
+
+
+# The program
+
+PATH = Path("model.onnx")
+SECTION = TextSection(tokenizer="words", clean=True, max_tokens=20)
+NETWORKS = build_networks(text=SECTION)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of packages with nothing but NumPy and ONNX Runtime."""
+    folder = tmp_path_factory.mktemp("site")
+    packages = Path(np.__file__).parents[1]
+    for pattern in ("numpy", "numpy.libs", "onnxruntime"):
+        for source in packages.glob(pattern):
+            (folder / source.name).symlink_to(source)
+    return folder
+
+
+def run_script(site: Path, *arguments: str, stdin: str = "") -> str:
+    """Run the program without other packages and return what it prints."""
+    script = Path("predict.py")
+    script.write_bytes(Path(predict_script.__file__).read_bytes())
+    result = subprocess.run(
+        [sys.executable, "-S", str(script), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(site), "PYTHONIOENCODING": "utf-8"},
+    )
+    return result.stdout
+
+
+def test_the_program_needs_only_numpy_and_onnx_runtime(site: Path) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    lines = [" ".join(text.split()) for text in TEXTS]
+    stdin = "".join(f"{line}\n" for line in lines)
+    found = [
+        json.loads(line)
+        for line in run_script(site, "--json", "-", stdin=stdin).split("\n")[:-1]
+    ]
+    expected = NETWORKS.predictor().predict(lines)
+    for one, two in zip(found, expected, strict=True):
+        assert (one["text"], one["label"]) == (two.text, two.label)
+        assert one["probs"] == pytest.approx(two.probs, abs=1e-5)
+    assert run_script(site, "--check") == "all test vectors are right\n"
+
+
+def test_the_check_finds_other_tokens_and_probabilities() -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    classifier = Classifier(PATH)
+    assert list(predict_script.check(classifier)) == []
+    classifier.token_ids["'"] = 1
+    classifier.token_ids["oslo"] = 3
+    problems = list(predict_script.check(classifier))
+    assert any(problem.startswith("other token ids: ") for problem in problems)
+    assert any(problem.startswith("probabilities differ by ") for problem in problems)
+
+
+def test_a_line_has_label_probability_and_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    arguments = ["predict.py", "--model", str(PATH), "oslo", "rovers meet"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert predict_script.main() == 0
+    expected = NETWORKS.predictor().predict(["oslo", "rovers meet"])
+    lines = [f"{one.label}\t{one.prob:.4f}\t{one.text}" for one in expected]
+    assert capsys.readouterr().out.splitlines() == lines
+    assert Classifier(PATH).predict(["oslo"]) == [expected[0].label]
+
+
+def test_no_texts_are_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    monkeypatch.setattr(sys, "argv", ["predict.py", "--model", str(PATH)])
+    with pytest.raises(SystemExit):
+        predict_script.main()
+    assert "no texts: expected texts" in capsys.readouterr().err
