@@ -20,10 +20,10 @@ RnnclsError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Literal
 
-    from rnncls.inference.export.run_export import ExportedFile
+    from rnncls.inference.export.from_python import Exported
     from rnncls.inference.loaded_classifier import LoadedClassifier
     from rnncls.training.from_python import TrainedRun
 
@@ -200,32 +200,43 @@ def export(
     run: "AnyPath | None",
     output: "AnyPath",
     *,
-    embedding: "Literal['float32', 'float16', 'int8']" = "float32",
+    embedding: "Literal['float32', 'float16', 'int8'] | None" = None,
     single: bool = False,
-) -> "ExportedFile":
-    """Write a run as one ONNX file, as `rnncls export` does, and compare it.
+    max_size_mb: float | None = None,
+    examples: "Sequence[str]" = (),
+) -> "Exported":
+    """Write a run as one ONNX file, or as one HTML page, as `rnncls export` does.
 
     Args:
         run: The run folder or the result of `train`; None: the newest finished run.
-        output: The file, which is replaced if it exists.
-        embedding: The type in which the word vectors are stored.
-        single: Whether the file reads one text at a time, for runtimes that know no
-            lengths.
+        output: The file, which is replaced if it exists. Its ending, .onnx or .html,
+            decides what is written.
+        embedding: The type in which the word vectors are stored; None: float32 for
+            ONNX, int8 for a page.
+        single: For ONNX: whether the file reads one text at a time, for runtimes that
+            know no lengths.
+        max_size_mb: For a page: its largest size in megabytes; the rarest words are
+            left out.
+        examples: For a page: texts that it offers.
 
     Returns:
-        The file (`path`), its `size` in bytes, and how far its probabilities are from
-        those of the run (`comparison`).
+        The file (`path`), its `size` in bytes, and how far it agrees with the run: the
+        `comparison` of an ONNX file, the `changes` of a page.
 
     Raises:
-        ConfigError: The output does not end in .onnx, or a package is missing.
+        ConfigError: The output has another ending, this kind of file lacks an option or
+            a setting of the run, or a package is missing.
         RunError: The run is damaged, or the file cannot be written.
     """
     from pathlib import Path
 
-    from rnncls.inference.export.run_export import export_run
-    from rnncls.runs.folder import find_run
+    from rnncls.inference.export.from_python import export_from_python
 
-    path, target = None if run is None else Path(run), Path(output)
-    if target.suffix.lower() != ".onnx":
-        raise ConfigError(f"output: expected a file that ends in .onnx, found {target}")
-    return export_run(find_run(path), target, embedding=embedding, is_single=single)
+    return export_from_python(
+        None if run is None else Path(run),
+        Path(output),
+        embedding,
+        single=single,
+        max_size_mb=max_size_mb,
+        examples=examples,
+    )

@@ -363,8 +363,6 @@ def test_what_an_exported_file_cannot_do_is_said(run: Path, tmp_path: Path) -> N
         rnncls.load(file).explain("oslo")
     with pytest.raises(ConfigError, match="runs on the cpu, not on cuda"):
         rnncls.load(file, device="cuda")
-    with pytest.raises(ConfigError, match=r"ends in \.onnx, found rovers\.pt"):
-        rnncls.export(run, "rovers.pt")
 
 
 def test_to_import_the_package_imports_nothing_else() -> None:

@@ -1,0 +1,54 @@
+"""`rnncls.export`: the ending decides what is written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rnncls
+from rnncls import ConfigError, RunError
+from tests.builders import write_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run folder."""
+    path = tmp_path / "run"
+    write_run(path, labels=["sport", "world"], words=["oslo", "rovers"])
+    return path
+
+
+def test_an_onnx_file_is_written_and_compared(run: Path) -> None:
+    exported = rnncls.export(run, "rovers.onnx")
+    assert exported.path == Path("rovers.onnx")
+    assert exported.size == exported.path.stat().st_size
+    assert rnncls.load(exported.path)("oslo").label == rnncls.load(run)("oslo").label
+
+
+def test_a_page_is_written(run: Path) -> None:
+    page = rnncls.export(run, "rovers.html", max_size_mb=2.0, examples=["oslo again"])
+    text = page.path.read_text(encoding="utf-8")
+    assert page.size == page.path.stat().st_size
+    assert "oslo again" in text
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("a.pt", {}, r"expected a file that ends in \.onnx or \.html, found a\.pt"),
+        ("a.html", {"single": True}, r"single: not possible with a\.html"),
+        ("a.onnx", {"max_size_mb": 2.0}, r"max_size_mb: not possible with a\.onnx"),
+        ("a.onnx", {"examples": ["oslo"]}, r"examples: not possible with a\.onnx"),
+    ],
+)
+def test_what_a_kind_of_file_lacks_is_refused(
+    run: Path, output: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        rnncls.export(run, output, **options)
+    assert not Path(output).exists()
+
+
+def test_a_missing_run_is_reported() -> None:
+    with pytest.raises(RunError, match="no such run folder"):
+        rnncls.export("nothing", "a.onnx")
