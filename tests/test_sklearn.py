@@ -184,11 +184,12 @@ def test_a_config_needs_no_data(tmp_path: Path) -> None:
     "config",
     [
         {"text": {"char_ngrams": [3, 5], "ngram_buckets": 50}},
+        {"model": {"ngrams": 2}},
         pytest.param({"text": {"tokenizer": "subwords"}}, marks=pytest.mark.slow),
         pytest.param({"text": {"tokenizer": "characters"}}, marks=pytest.mark.slow),
         pytest.param({"model": {"cell": "grid_lstm"}}, marks=pytest.mark.slow),
     ],
-    ids=["n-grams", "subwords", "characters", "grid_lstm"],
+    ids=["character n-grams", "n-grams", "subwords", "characters", "grid_lstm"],
 )
 def test_every_kind_of_run_can_be_loaded(
     config: dict[str, Any], tmp_path: Path

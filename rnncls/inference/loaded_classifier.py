@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from rnncls import ConfigError
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
-from rnncls.inference.portable_predictor import PortablePredictor
+from rnncls.inference.picklable_predictor import PicklablePredictor, load_predictor
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.runs.folder import find_run
-from rnncls.runs.portable import load_portable
 
 if TYPE_CHECKING:
     from rnncls.inference.insight.explanation import Explanation
@@ -48,7 +47,7 @@ class LoadedClassifier:
         classes_: [C] str, the classes in the order of the probabilities.
     """
 
-    def __init__(self, predictor: PortablePredictor | OnnxPredictor) -> None:
+    def __init__(self, predictor: PicklablePredictor | OnnxPredictor) -> None:
         """Take what predicts: a run or an ONNX file."""
         self.classes_ = np.array(predictor.label_names)
         self._predictor = predictor
@@ -182,7 +181,6 @@ def load_classifier(
     if path is not None and path.suffix.lower() == ".onnx":
         if device not in {None, "auto", "cpu"}:
             raise ConfigError(f"device: {path} runs on the cpu, not on {device}")
-        predictor = load_onnx_predictor(path, min_confidence=min_confidence)
-        return LoadedClassifier(predictor)
-    portable = load_portable(find_run(path))
-    return LoadedClassifier(PortablePredictor(portable, device, min_confidence))
+        file = load_onnx_predictor(path, min_confidence=min_confidence)
+        return LoadedClassifier(file)
+    return LoadedClassifier(load_predictor(find_run(path), device, min_confidence))

@@ -6,7 +6,7 @@ Shapes: V words, E embedding_dim, H hidden_size, G gates times hidden_size, S wi
 state, P poolings, C classes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +54,6 @@ class PortableClassifier:
         weights: The float32 arrays of the network by their names in the weights file.
         temperature: The logits are divided by it.
         data: Where the texts of a file are found.
-        device: The device that the config names.
     """
 
     text: TextSection
@@ -64,7 +63,6 @@ class PortableClassifier:
     weights: dict[str, Array]
     temperature: float
     data: DataSection
-    device: str = "auto"
 
     @property
     def num_directions(self) -> int:
@@ -109,8 +107,7 @@ def load_portable(path: Path) -> PortableClassifier:
     """
     weights = load_verified_arrays(path)
     config = load_run_config(path)
-    portable = build_portable(path, weights, config.text, config.model, config.data)
-    return replace(portable, device=config.device)
+    return build_portable(path, weights, config.text, config.model, config.data)
 
 
 def load_verified_arrays(path: Path) -> dict[str, Array]:

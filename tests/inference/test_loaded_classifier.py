@@ -264,7 +264,7 @@ def test_a_copy_for_another_machine_does_not_insist_on_the_device(
     copied = copy_by(pickle)(classifier)
     state = vars(copied._predictor)
     assert state["_device"] is None
-    assert state["classifier"].device == "cuda"
+    assert state["_configured_device"] == "cuda"
     assert copied("oslo").label in LABELS
 
 
