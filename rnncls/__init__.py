@@ -205,15 +205,15 @@ def export(
     max_size_mb: float | None = None,
     examples: "Sequence[str]" = (),
 ) -> "Exported":
-    """Write a run as one ONNX file, or as one HTML page, as `rnncls export` does.
+    """Write a run as an ONNX file, a folder or a page, as `rnncls export` does.
 
     Args:
         run: The run folder or the result of `train`; None: the newest finished run.
-        output: The file, which is replaced if it exists. Its ending, .onnx or .html,
-            decides what is written.
-        embedding: The type in which the word vectors are stored; None: float32 for
-            ONNX, int8 for a page.
-        single: For ONNX: whether the file reads one text at a time, for runtimes that
+        output: What to write, by its ending: an ONNX file (.onnx), a page for a browser
+            (.html), or without an ending a folder that classifies texts on its own.
+        embedding: The type in which the word vectors are stored; None: int8 for a page,
+            else float32.
+        single: For ONNX: whether the model reads one text at a time, for runtimes that
             know no lengths.
         max_size_mb: For a page: its largest size in megabytes; the rarest words are
             left out.
@@ -221,7 +221,7 @@ def export(
 
     Returns:
         The file (`path`), its `size` in bytes, and how far it agrees with the run: the
-        `comparison` of an ONNX file, the `changes` of a page.
+        `comparison` of an ONNX model, the `changes` of a page.
 
     Raises:
         ConfigError: The output has another ending, this kind of file lacks an option or

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnncls import ConfigError
+from rnncls.inference.export.folder import export_folder
 from rnncls.inference.export.page.page_export import (
     ExportedPage,
     PageOptions,
@@ -14,7 +15,7 @@ from rnncls.inference.export.run_export import ExportedFile, export_run
 from rnncls.runs.folder import find_run
 
 Exported = ExportedFile | ExportedPage
-"""A file that was written."""
+"""What was written."""
 _ONNX, _PAGE = {".onnx"}, {".html", ".htm"}
 
 
@@ -27,7 +28,7 @@ def export_from_python(
     max_size_mb: float | None,
     examples: Sequence[str],
 ) -> Exported:
-    """Write a run as the kind of file that its ending names.
+    """Write a run as the ending of the output says.
 
     For the arguments see `rnncls.export`.
 
@@ -40,14 +41,16 @@ def export_from_python(
         _refuse(output, {"single": single})
         options = PageOptions(embedding or "int8", max_size_mb, examples)
         return export_page(find_run(run), output, options)
-    if ending not in _ONNX:
+    if ending and ending not in _ONNX:
         raise ConfigError(
-            f"output: expected a file that ends in .onnx or .html, found {output}"
+            "output: expected a file that ends in .onnx or .html, or a folder without"
+            f" an ending, found {output}"
         )
     _refuse(
         output, {"max_size_mb": max_size_mb is not None, "examples": bool(examples)}
     )
-    return export_run(
+    export = export_run if ending else export_folder
+    return export(
         find_run(run), output, embedding=embedding or "float32", is_single=single
     )
 

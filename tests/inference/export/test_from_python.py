@@ -32,10 +32,16 @@ def test_a_page_is_written(run: Path) -> None:
     assert "oslo again" in text
 
 
+def test_without_an_ending_a_folder_is_written(run: Path) -> None:
+    exported = rnncls.export(run, "rovers", embedding="int8")
+    assert exported.path == Path("rovers/model.onnx")
+    assert Path("rovers/predict.py").is_file()
+
+
 @pytest.mark.parametrize(
     ("output", "options", "message"),
     [
-        ("a.pt", {}, r"expected a file that ends in \.onnx or \.html, found a\.pt"),
+        ("a.pt", {}, r"ends in \.onnx or \.html, or a folder .* found a\.pt"),
         ("a.html", {"single": True}, r"single: not possible with a\.html"),
         ("a.onnx", {"max_size_mb": 2.0}, r"max_size_mb: not possible with a\.onnx"),
         ("a.onnx", {"examples": ["oslo"]}, r"examples: not possible with a\.onnx"),
