@@ -11,9 +11,10 @@ directions, S = D * H width of a state.
 import numpy as np
 
 from rnncls.inference.export.graph_builder import GraphBuilder
-from rnncls.inference.export.layouts import BACKWARD, FORWARD, Layout
+from rnncls.inference.export.layouts import Layout
 from rnncls.runs.portable import Array, CellArrays, PortableClassifier
 
+FORWARD, BACKWARD = 0, 1
 _OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 _GATE_ORDERS = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}
 
@@ -34,7 +35,7 @@ class EncoderGraph:
     def add_layers(self, inputs: str) -> list[str]:
         """Add all layers and return the states of the last one in each direction.
 
-        The backward states are in the order of `Layout.reverse`.
+        The backward states are in reading order, from the last token to the first.
 
         Args:
             inputs: [T, B, E].
@@ -62,21 +63,16 @@ class EncoderGraph:
             ordered = self._order(inputs, direction)
             weights = self._classifier.cell(layer, direction)
             cell = self._section.cell
-            states.append(self._add_cell(cell, weights, ordered, direction))
+            states.append(self._add_cell(cell, weights, ordered))
         return states
 
     def _order(self, inputs: str, direction: int) -> str:
         """Return the inputs in the reading order of a direction."""
         return self._layout.reverse(inputs) if direction == BACKWARD else inputs
 
-    def _add_cell(
-        self, cell: str, weights: CellArrays, inputs: str, direction: int
-    ) -> str:
+    def _add_cell(self, cell: str, weights: CellArrays, inputs: str) -> str:
         """Add one recurrent node. [T, B, E or S] -> [T, B, H]."""
-        attributes: dict[str, str | int] = {
-            "hidden_size": self._section.hidden_size,
-            "direction": self._layout.node_direction(direction),
-        }
+        attributes = {"hidden_size": self._section.hidden_size}
         if cell == "gru":
             attributes["linear_before_reset"] = 1
         order = _GATE_ORDERS[cell]
@@ -111,7 +107,7 @@ class EncoderGraph:
         state, cell = self._graph.add_outputs(2, "Split", projected, axis=2)
         for layer in range(self._section.num_layers):
             time = self._classifier.grid_time(layer, direction)
-            along_time = self._add_cell("lstm", time, state, direction)
+            along_time = self._add_cell("lstm", time, state)
             depth = self._classifier.grid_depth(layer, direction)
             state, cell = self._add_depth(depth, along_time, state, cell)
         return state

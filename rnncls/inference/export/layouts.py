@@ -1,32 +1,28 @@
 """How an ONNX graph reads a batch of texts: padded, or one text at a time.
 
-The padded layout gives the recurrent nodes no lengths, since several runtimes ignore or
-reject the input `sequence_lens`: the backward direction is a forward node over texts
-that are reversed within their lengths, and every pooling masks the padding. The layout
-of a single text needs no lengths at all.
+Recurrent nodes get neither lengths nor a direction, since several runtimes ignore or
+reject the input `sequence_lens`, and tract returns wrong states for the direction
+`reverse`: the backward direction is a forward node over texts that are reversed within
+their lengths, and every pooling masks the padding. A single text needs no lengths.
 
 Shapes: B texts, T tokens in the longest of them, H width of the states.
 """
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from rnncls.inference.export.graph_builder import GraphBuilder
 
-FORWARD, BACKWARD = 0, 1
-
 
 class Layout(Protocol):
     """What depends on whether texts are padded. Values are names in the graph."""
 
-    def node_direction(self, direction: int) -> str:
-        """Return the attribute `direction` of a recurrent node."""
-
     def reverse(self, states: str) -> str:
-        """Turn states between token order and a backward node's order. [T, B, H]."""
+        """Reverse the order of the tokens of each text. [T, B, H] -> [T, B, H]."""
 
-    def last(self, states: str, direction: int) -> str:
+    def last(self, states: str) -> str:
         """Return the last states in reading order. [T, B, H] -> [B, H]."""
 
     def mean(self, states: str) -> str:
@@ -46,7 +42,8 @@ class PaddedLayout:
         """Compute the lengths and the mask. token_ids: [T, B] int64."""
         self._graph = graph
         self._lengths = self._count_tokens(token_ids)  # [B]
-        steps = self._number_steps(token_ids)  # [T, 1]
+        steps = _number_steps(graph, _count_steps(graph, token_ids))  # [T]
+        steps = graph.add("Unsqueeze", steps, graph.integers(1))  # [T, 1]
         is_token = graph.add("Less", steps, self._lengths)  # [T, B]
         one = graph.constant(1, np.int64)
         last_steps = graph.add("Sub", self._lengths, one)  # [B]
@@ -68,27 +65,13 @@ class PaddedLayout:
         lengths = graph.add("ReduceSum", counted, first_axis, keepdims=0)
         return graph.add("Max", lengths, graph.integers(1))
 
-    def _number_steps(self, token_ids: str) -> str:
-        """Return 0, 1, ..., T - 1. [T, 1] int64."""
-        graph = self._graph
-        shape = graph.add("Shape", token_ids)
-        first = graph.constant(0, np.int64)
-        num_steps = graph.add("Gather", shape, first, axis=0)
-        step = graph.constant(1, np.int64)
-        steps = graph.add("Range", first, num_steps, step)
-        return graph.add("Unsqueeze", steps, graph.integers(1))
-
-    def node_direction(self, direction: int) -> str:  # noqa: ARG002 - see `reverse`
-        """Return `forward`: the texts are reversed instead."""
-        return "forward"
-
     def reverse(self, states: str) -> str:
         """Reverse each text within its length."""
         return self._graph.add(
             "ReverseSequence", states, self._lengths, batch_axis=1, time_axis=0
         )
 
-    def last(self, states: str, direction: int) -> str:  # noqa: ARG002 - both read ahead
+    def last(self, states: str) -> str:
         """Return the states at the last token in reading order."""
         chosen = self._graph.add("Where", self._is_last, states, self._zero)
         return self._sum(chosen)
@@ -116,23 +99,30 @@ class PaddedLayout:
 
 
 class SingleLayout:
-    """One text without padding; a backward node reads it from its end."""
+    """One text without padding."""
 
-    def __init__(self, graph: GraphBuilder) -> None:
-        """Take the graph."""
+    def __init__(self, graph: GraphBuilder, token_ids: str) -> None:
+        """Take the graph and the text. token_ids: [T, 1] int64."""
         self._graph = graph
+        self._token_ids = token_ids
 
-    def node_direction(self, direction: int) -> str:
-        """Return `forward` or `reverse`, whose states are in token order."""
-        return "reverse" if direction == BACKWARD else "forward"
+    @cached_property
+    def _backward_steps(self) -> str:
+        """The steps from the last to the first. [T] int64."""
+        graph = self._graph
+        num_steps = _count_steps(graph, self._token_ids)
+        steps = _number_steps(graph, num_steps)
+        one = graph.constant(1, np.int64)
+        last_step = graph.add("Sub", num_steps, one)
+        return graph.add("Sub", last_step, steps)
 
     def reverse(self, states: str) -> str:
-        """Return the states as they are: both directions are in token order."""
-        return states
+        """Reverse the order of the tokens."""
+        return self._graph.add("Gather", states, self._backward_steps, axis=0)
 
-    def last(self, states: str, direction: int) -> str:
-        """Return the states at the token that is read last."""
-        step = self._graph.constant(0 if direction == BACKWARD else -1, np.int64)
+    def last(self, states: str) -> str:
+        """Return the last states in reading order."""
+        step = self._graph.constant(-1, np.int64)
         return self._graph.add("Gather", states, step, axis=0)
 
     def mean(self, states: str) -> str:
@@ -146,6 +136,18 @@ class SingleLayout:
     def hide_padding(self, scores: str) -> str:
         """Return the scores as they are."""
         return scores
+
+
+def _count_steps(graph: GraphBuilder, token_ids: str) -> str:
+    """Return T, a scalar. token_ids: [T, B] int64."""
+    shape = graph.add("Shape", token_ids)
+    return graph.add("Gather", shape, graph.constant(0, np.int64), axis=0)
+
+
+def _number_steps(graph: GraphBuilder, num_steps: str) -> str:
+    """Return 0, 1, ..., T - 1. [T] int64."""
+    first, step = graph.constant(0, np.int64), graph.constant(1, np.int64)
+    return graph.add("Range", first, num_steps, step)
 
 
 _FLOAT, _INT64 = 1, 7  # TensorProto.FLOAT and INT64

@@ -31,7 +31,7 @@ def build_graph(
     """
     graph = GraphBuilder()
     token_ids = graph.add("Transpose", INPUT, perm=[1, 0])  # [T, B]
-    layout: Layout = SingleLayout(graph)
+    layout: Layout = SingleLayout(graph, token_ids)
     if not is_single:
         layout = PaddedLayout(graph, token_ids)
     weights = classifier.weights
@@ -84,15 +84,14 @@ def _add_pooled(
             joined = encoder.join(states)  # [T, B, S]
             pooled.append(_add_attention(graph, layout, classifier.weights, joined))
             continue
-        for direction, values in enumerate(states):
-            pooled.append(_add_pooling(layout, pooling, values, direction))
+        pooled += [_add_pooling(layout, pooling, values) for values in states]
     return graph.add("Concat", *pooled, axis=1)
 
 
-def _add_pooling(layout: Layout, pooling: str, states: str, direction: int) -> str:
+def _add_pooling(layout: Layout, pooling: str, states: str) -> str:
     """Add one pooling of one direction. [T, B, H] -> [B, H]."""
     if pooling == "last":
-        return layout.last(states, direction)
+        return layout.last(states)
     if pooling == "mean":
         return layout.mean(states)
     return layout.max(states)
