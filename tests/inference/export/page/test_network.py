@@ -6,12 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import strategies as st
 
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.page.weights import round_embedding
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
+from tests.fuzz.cases import fuzz
 from tests.inference.export.page.scripts import Scripts
 from tests.inference.light.networks import TOLERANCE, build_networks
 
@@ -49,6 +51,34 @@ def test_the_logits_are_those_of_torch(
         prefixes = compute_logits(model, beginnings(encoded)).numpy()
         assert_close(scripts.run("prefixes"), prefixes)
         assert_close(scripts.run("occlusions"), occlude(model, encoded).numpy())
+
+
+SETTINGS = st.fixed_dictionaries(
+    {
+        "cell": st.sampled_from(["rnn", "lstm", "gru", "grid_lstm", "none"]),
+        "pooling": st.lists(st.sampled_from(ALL), min_size=1, unique=True),
+        "embedding_dim": st.integers(1, 9),
+        "hidden_size": st.integers(1, 9),
+        "num_layers": st.integers(1, 3),
+        "bidirectional": st.booleans(),
+        "temperature": st.floats(0.2, 5),
+        "seed": st.integers(0, 999),
+    }
+)
+
+
+@fuzz(
+    settings=SETTINGS,
+    words=st.lists(st.sampled_from(["oslo", "meet", "'", "zanzibar"]), max_size=30),
+)
+def test_any_network_has_the_logits_of_the_package(
+    settings: dict[str, Any], words: list[str], scripts: Scripts
+) -> None:
+    networks = build_networks(**settings)
+    encoded = networks.encode([" ".join(words)])
+    scripts.load(networks.numpy)
+    logits = scripts.run("read", tokenIds=encoded.token_ids.tolist())
+    assert_close(logits, compute_outputs(networks.numpy, encoded).logits[0])
 
 
 @pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])

@@ -89,6 +89,11 @@ def test_an_example_is_read_at_a_click(browser: Browser) -> None:
     assert reading == "2 tokens."
 
 
+def test_names_do_not_reorder_a_sentence(browser: Browser) -> None:
+    assert browser.evaluate("isolate('sport')") == "sport"
+    assert browser.evaluate("isolate('كتب')") == "\u2068كتب\u2069"
+
+
 @pytest.mark.parametrize("width", [400, 1400])
 def test_nothing_is_wider_than_the_window(width: int, browser: Browser) -> None:
     type_text(browser, "donaudampfschifffahrt" * 20)

@@ -103,7 +103,10 @@ def section(request: pytest.FixtureRequest, scripts: Scripts) -> TextSection:
     return section
 
 
-@fuzz(case=st.lists(texts() | st.text(max_size=40), min_size=1, max_size=40))
+@fuzz(
+    share=0.4,
+    case=st.lists(texts() | st.text(max_size=40), min_size=1, max_size=20),
+)
 def test_any_text_has_the_tokens_of_the_package(
     case: list[str], section: TextSection, scripts: Scripts
 ) -> None:

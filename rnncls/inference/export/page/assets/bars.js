@@ -3,6 +3,7 @@
 const NUM_FIXED = 10; // So many classes keep their order; of more, the likeliest are shown.
 const NUM_COLORS = 8;
 const SPOKEN_AFTER_MS = 700;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 /** Return a new element. */
 function create(tag, className = "", text = "") {
@@ -19,6 +20,11 @@ function pickColor(index) {
 
 function percent(prob) {
   return `${(100 * prob).toFixed(1)}%`;
+}
+
+/** Return a name that does not reorder what stands beside it in a sentence. */
+function isolate(name) {
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /** Return the indices of all classes, the likeliest first; of equal ones, the first. */
@@ -57,7 +63,7 @@ class Bars {
 
   describe() {
     const [best] = rank(this.probs);
-    return `${this.labels[best]}, ${percent(this.probs[best])}`;
+    return `${isolate(this.labels[best])}, ${percent(this.probs[best])}`;
   }
 
   toggle() {

@@ -66,8 +66,8 @@ class Trajectory {
     while (index > 0 && this.verdicts[index - 1] === this.verdicts[last]) index -= 1;
     const numAfter = last - index;
     const rest = numAfter === 0 ? "it is the last one" : `the ${numAfter} after it ${numAfter > 1 ? "do" : "does"} not change the class`;
-    const label = this.labels[this.verdicts[last]];
-    return `Token ${index + 1} of ${last + 1}, “${this.tokens[index]}”, decides for ${label}: ${rest}.`;
+    const label = isolate(this.labels[this.verdicts[last]]);
+    return `Token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, decides for ${label}: ${rest}.`;
   }
 
   /** Tell the prediction at the slider's position. */
@@ -76,8 +76,8 @@ class Trajectory {
     let text = "";
     if (index < this.probs.length) {
       const probs = this.probs[index];
-      const parts = rank(probs).slice(0, NUM_TOLD).map((label) => `${this.labels[label]} ${percent(probs[label])}`);
-      text = `After token ${index + 1}, “${this.tokens[index]}”: ${parts.join(", ")}`;
+      const parts = rank(probs).slice(0, NUM_TOLD).map((label) => `${isolate(this.labels[label])} ${percent(probs[label])}`);
+      text = `After token ${index + 1}, “${isolate(this.tokens[index])}”: ${parts.join(", ")}`;
     }
     this.told.textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
