@@ -1,15 +1,21 @@
 """The network in NumPy: against torch, and against itself in other batches."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from rnncls.config.loading import load_config
 from rnncls.inference.light import network
 from rnncls.inference.light.cells import sigmoid
 from rnncls.inference.light.encoder import reverse
 from rnncls.inference.light.network import compute_outputs
+from rnncls.inference.light.support import find_unsupported
 from tests.inference.light.networks import build_networks
 
+ROOT = Path(__file__).parents[3]
+CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
 TEXTS = [
     "rovers meet oslo",
     "",
@@ -34,6 +40,17 @@ def test_the_logits_are_those_of_torch(
         pooling=["last", "attention", "max", "mean"],
     )
     networks.assert_equal(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "path", CONFIGS, ids=[str(path.relative_to(ROOT)) for path in CONFIGS]
+)
+def test_the_logits_of_a_network_of_each_config_are_those_of_torch(path: Path) -> None:
+    config = load_config(path)
+    if find_unsupported(config.text, config.model) is not None:
+        pytest.skip("torch predicts it")
+    settings = config.model.model_dump() | {"pretrained": None}
+    build_networks(text=config.text, gain=1.0, **settings).assert_equal(TEXTS)
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])

@@ -26,6 +26,11 @@ def test_a_new_key_is_unknown_unless_it_has_its_default_value() -> None:
     )
 
 
+def test_a_model_of_ngrams_beside_the_network_is_left_to_torch() -> None:
+    model = ModelSection().replace(ngrams="auto")
+    assert find_unsupported(TextSection(), model) == "model.ngrams=auto"
+
+
 def test_a_new_value_of_a_known_key_is_unknown() -> None:
     later = create_model("Later", __base__=ModelSection, pooling=(list[str], ["last"]))
     found = find_unsupported(
