@@ -3,7 +3,7 @@
 Shapes: N texts, C classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from rnncls.data.loading import load_labelled_split
 from rnncls.inference.light.network import compute_outputs
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.subwords import SubwordVocab
+from rnncls.text.vocab import UNK_ID
 
 MAX_TEXTS = 1000
 """The validation texts that are classified; more would take longer than the export."""
@@ -47,10 +49,12 @@ def count_label_changes(
     """
     try:
         texts = _load_texts(run, settings)
-        has_all_words = len(page.vocab) == len(run.vocab)
-        page_texts = texts if has_all_words else _load_texts(page, settings)
+        page_texts = texts
+        if isinstance(page.vocab, SubwordVocab):
+            page_texts = _load_texts(page, settings)
     except DataError:
         return None
+    page_texts = _replace_dropped(page_texts, len(page.vocab))
     is_changed = _predict(run, texts) != _predict(page, page_texts)  # [N]
     return LabelChanges(len(texts), int(is_changed.sum()))
 
@@ -61,6 +65,13 @@ def _load_texts(classifier: PortableClassifier, settings: DataSettings) -> Encod
         settings, "valid", classifier.vocab, classifier.label_names, "skip"
     )
     return split.texts.select(np.arange(min(len(split.texts), MAX_TEXTS)))
+
+
+def _replace_dropped(texts: EncodedTexts, num_words: int) -> EncodedTexts:
+    """Return the texts with `<unk>` for words that the page lacks."""
+    is_known = texts.token_ids < num_words
+    token_ids = np.where(is_known, texts.token_ids, UNK_ID).astype(np.int32)
+    return replace(texts, token_ids=token_ids)
 
 
 def _predict(

@@ -39,7 +39,7 @@ def check_support(text: TextSection, model: ModelSection) -> None:
     if unknown:
         raise ConfigError(
             f"--to page: the run has {', '.join(unknown)}, which the page cannot"
-            " compute: choose --to onnx"
+            " compute: train without it, or use rnncls predict"
         )
 
 
