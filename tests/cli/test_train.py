@@ -91,6 +91,7 @@ def test_a_run_folder_holds_what_is_promised_and_nothing_else(
         "metrics.jsonl",
         "model.safetensors",
         "summary.json",
+        "tokenizer.json",
         "vocab.txt",
     ]
 
