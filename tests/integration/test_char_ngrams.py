@@ -209,6 +209,18 @@ def test_a_trajectory_ends_with_the_prediction(
         assert list(last.probs.values()) == expected
 
 
+def test_ngrams_of_words_leave_unknown_words_out(make_config: MakeConfig) -> None:
+    train(make_config(*NGRAMS, "model.ngrams=2"), RUN)
+    predictor = open_predictor(RUN)
+    # The token ids of unknown words depend on the other texts.
+    alone = [predictor.predict(text)[0] for text in TEXTS]
+    for one, other in zip(predictor.predict(TEXTS[::-1]), alone[::-1], strict=True):
+        assert one.probs == pytest.approx(other.probs, abs=1e-6)
+    trajectory = trace_predictions(load_run(RUN).classifier, TEXT)
+    expected = pytest.approx(list(alone[0].probs.values()), abs=1e-5)
+    assert trajectory.probs[-1] == expected
+
+
 def test_the_other_commands_read_unknown_words(run: Path, config: Config) -> None:
     classifier = load_run(run).classifier
     model, vocab = classifier.model, classifier.vocab
