@@ -74,9 +74,20 @@ def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]
             header = file.metadata() or {}
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
+        _check_types(arrays)
     except READ_ERRORS as error:
         raise unreadable(path, error) from error
     return arrays, verify_header(path, header, _view_raw(arrays))
+
+
+def _check_types(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Raise a TypeError for a type that other packages have added to NumPy.
+
+    The same file is then refused whether or not such a package was imported.
+    """
+    for name, array in arrays.items():
+        if array.dtype.isbuiltin != 1:
+            raise TypeError(f"{name}: NumPy has no type {array.dtype.name}")
 
 
 def build_header(

@@ -52,6 +52,7 @@ KEYS = {
     "model.input_dropout",
     "model.recurrent_dropout",
     "model.pretrained",
+    "model.ngrams",
     "train.max_epochs",
     "train.batch_size",
     "train.optimizer",

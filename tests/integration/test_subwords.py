@@ -31,7 +31,7 @@ def run(make_config: MakeConfig) -> Path:
 
 
 def test_no_token_of_a_new_text_is_unknown(run: Path) -> None:
-    (prediction,) = load(run).predict(["zanzibar 很好吃 😀"])
+    (prediction,) = load(run)(["zanzibar 很好吃 😀"])
     assert prediction.num_unknown == 0
     assert (prediction.num_tokens or 0) > 3
 
@@ -81,8 +81,8 @@ def test_a_shorter_limit_cuts_more_pieces(make_config: MakeConfig, run: Path) ->
     path = Path("short")
     train(make_config(*SUBWORDS, "text.max_tokens=2"), path)
     text = "unheard words of another kind"
-    (long,) = load(run).predict([text])
-    (short,) = load(path).predict([text])
+    (long,) = load(run)([text])
+    (short,) = load(path)([text])
     assert short.num_tokens == 2
     assert short.num_cut == (long.num_tokens or 0) - 2
 
