@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli.main import run
-from rnncls.reporting.benchmark import training_step
+from rnncls.reporting.benchmark import formats, latency, training_step
 from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +92,8 @@ def test_every_command_runs(
     # fewer measurements than the command's own
     monkeypatch.setattr(training_step, "NUM_PAIRS", 2)
     monkeypatch.setattr(training_step, "STEPS_PER_PAIR", 2)
+    monkeypatch.setattr(formats, "_time_start", len)
+    monkeypatch.setattr(latency, "NUM_TIMED", 5)
     for page in pages:
         commands = read_commands(page)
         assert commands, f"{page} shows no command"

@@ -5,13 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
+from rnncls.cli.eval import DataOption, SplitOption, check_source
 from rnncls.cli.options import (
     ConfigArgument,
     ConfigOption,
     JsonOption,
+    RunArgument,
+    RunOption,
     SetOption,
     choose_config,
+    choose_run,
 )
+from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
 DeviceOption = Annotated[
@@ -97,6 +102,36 @@ def startup_command(
         config, dump_config(checked), checked.data_settings, checked.model
     )
     _show(result, json_=json_)
+
+
+@app.command("formats")
+def formats_command(
+    run_folder: RunArgument = None,
+    run: RunOption = None,
+    split: SplitOption = None,
+    data: DataOption = None,
+    texts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Classify that many rows only, the first ones.", metavar="N"
+        ),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Compare a run in torch and NumPy with its exports: size, speed and accuracy."""
+    with fast_imports():
+        from rnncls.reporting.benchmark.formats import (
+            benchmark_formats,
+            tabulate_formats,
+        )
+
+    check_source(split, data)
+    path = choose_run(run_folder, run)
+    result = benchmark_formats(path, split=split or "test", data=data, max_texts=texts)
+    if json_:
+        typer.echo(json.dumps(result))
+    else:
+        print_tables([], [tabulate_formats(result)])
 
 
 def _show(result: dict[str, Any], *, json_: bool) -> None:

@@ -13,7 +13,11 @@ from onnx import GraphProto, TensorProto, helper
 from rnncls.inference.export.encoder_graph import EncoderGraph
 from rnncls.inference.export.graph_builder import GraphBuilder
 from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
-from rnncls.inference.export.quantization import EmbeddingType, quantize_rows
+from rnncls.inference.export.quantization import (
+    EmbeddingType,
+    quantize_rows,
+    round_float16,
+)
 from rnncls.runs.portable import Array, PortableClassifier
 
 INPUT, LOGITS, PROBS = "token_ids", "logits", "probs"
@@ -58,7 +62,7 @@ def _add_embedding(
         rows = graph.constant(matrix, np.float32)
         return graph.add("Gather", rows, token_ids, axis=0)
     if kind == "float16":
-        rows = graph.constant(matrix, np.float16)
+        rows = graph.constant(round_float16(matrix), np.float16)
         vectors = graph.add("Gather", rows, token_ids, axis=0)
         return graph.add("Cast", vectors, to=TensorProto.FLOAT)
     quantized = quantize_rows(matrix)

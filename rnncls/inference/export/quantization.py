@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 EmbeddingType = Literal["float32", "float16", "int8"]
 _LARGEST = 127
+_LARGEST_FLOAT16 = 65504.0
 
 
 class QuantizedRows(NamedTuple):
@@ -33,3 +34,9 @@ def quantize_rows(matrix: npt.NDArray[np.float32]) -> QuantizedRows:
     scales = np.where(largest > 0, largest, 1.0) / _LARGEST
     values = np.rint(matrix / scales)
     return QuantizedRows(values.astype(np.int8), scales.astype(np.float32))
+
+
+def round_float16(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Round word vectors to 16 bits. [V, E]."""
+    limited = np.clip(vectors, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)
+    return limited.astype(np.float16)

@@ -4,6 +4,7 @@ Training and prediction are compared with the bare cell of torch.nn, pair by pai
 process, so that a machine that slows down affects both. A figure is the median over the
 pairs. Tokens are the words of texts; padding is never counted.
 
-The commands use `training`, `prediction` and `startup`. These use `training_step`,
-`saving`, `bare_cell`, `speed_ratio` (pairs and their medians) and `timing`.
+The commands use `training`, `prediction`, `startup` and `formats`. These use
+`training_step`, `saving`, `bare_cell`, `speed_ratio` (pairs and their medians),
+`latency` and `timing`.
 """

@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.inference.export.quantization import EmbeddingType, quantize_rows
+from rnncls.inference.export.quantization import (
+    EmbeddingType,
+    quantize_rows,
+    round_float16,
+)
 from rnncls.runs.portable import Array, PortableClassifier
 from rnncls.text.subwords import SubwordVocab
 from rnncls.text.vocab import Vocab
 
 EMBEDDING = "embedding.weight"
-_LARGEST_FLOAT16 = 65504.0
 
 
 class PackedWeights(NamedTuple):
@@ -32,12 +35,6 @@ class PackedWeights(NamedTuple):
 
     arrays: list[dict[str, Any]]
     data: bytes
-
-
-def round_float16(vectors: Array) -> npt.NDArray[np.float16]:
-    """Round word vectors to 16 bits. [V, E]."""
-    limited = np.clip(vectors, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)
-    return limited.astype(np.float16)
 
 
 def round_embedding(
