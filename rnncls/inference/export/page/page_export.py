@@ -70,14 +70,14 @@ def export_page(
         RunError: The run is damaged, or the file cannot be written.
     """
     options = options or PageOptions()
+    config = load_run_config(run_path)
+    check_support(config.text, config.model)
     run = load_portable(run_path)
-    check_support(run.text, run.model)
     facts = describe_run(run_path, run)
     page = _limit_size(run, options, facts)
     num_dropped = len(run.vocab) - len(page.vocab)
-    settings = load_run_config(run_path).data_settings
     rounded = round_embedding(page, options.embedding)
-    changes = count_label_changes(run, rounded, settings)
+    changes = count_label_changes(run, rounded, config.data_settings)
     facts += _describe_page(options.embedding, num_dropped, changes)
     size = write_page(
         page,

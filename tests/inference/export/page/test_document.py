@@ -4,11 +4,12 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rnncls import ConfigError
-from rnncls.config.sections import TextSection
+from rnncls.config.sections import ModelSection, TextSection
 from rnncls.inference.export.page import support
 from rnncls.inference.export.page.document import write_page
 from tests.inference.light.networks import build_networks
@@ -99,6 +100,23 @@ def test_a_setting_that_the_page_does_not_know_is_an_error(
     networks = build_networks(text=TextSection(same_digits=True))
     with pytest.raises(ConfigError, match=r"the run has text\.same_digits=True, which"):
         write_page(networks.numpy, PAGE, name="page")
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "settings"),
+    [
+        ({"char_ngrams": [3, 5]}, {}, r"text\.char_ngrams="),
+        ({}, {"ngrams": "auto"}, r"model\.ngrams=auto"),
+        ({"char_ngrams": [3, 5]}, {"ngrams": 2}, r"text\.char.*, model\.ngrams=2"),
+    ],
+)
+def test_a_run_with_ngrams_is_an_error(
+    text: dict[str, Any], model: dict[str, Any], settings: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"the run has {settings}.*, which the page"):
+        support.check_support(
+            TextSection.model_validate(text), ModelSection.model_validate(model)
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The network in JavaScript computes what torch does."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +9,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import strategies as st
 
+from rnncls import ConfigError
+from rnncls.config.loading import load_config
 from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.export.page.support import check_support
 from rnncls.inference.export.page.weights import round_embedding
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
@@ -17,6 +21,7 @@ from tests.fuzz.cases import fuzz
 from tests.inference.export.page.scripts import Scripts
 from tests.inference.light.networks import TOLERANCE, build_networks
 
+CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("**/*.yaml"))
 ALL = ["attention", "last", "max", "mean"]
 TEXTS = ["rovers meet oslo again.", "a", "zanzibar", "oslo " * 70 + "meet rovers"]
 Cell = Literal["rnn", "lstm", "gru", "grid_lstm", "none"]
@@ -79,6 +84,22 @@ def test_any_network_has_the_logits_of_the_package(
     scripts.load(networks.numpy)
     logits = scripts.run("read", tokenIds=encoded.token_ids.tolist())
     assert_close(logits, compute_outputs(networks.numpy, encoded).logits[0])
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_has_a_page_with_its_logits(path: Path, scripts: Scripts) -> None:
+    config = load_config(path)
+    settings = config.model.model_dump(exclude={"embedding_dim", "hidden_size"})
+    networks = build_networks(text=config.text, **settings)
+    try:
+        check_support(config.text, config.model)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    scripts.load(networks.numpy)
+    for text in TEXTS:
+        encoded = networks.encode([text])
+        logits = scripts.run("read", tokenIds=encoded.token_ids.tolist())
+        assert_close(logits, compute_outputs(networks.numpy, encoded).logits[0])
 
 
 @pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])
