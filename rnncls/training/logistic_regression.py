@@ -16,9 +16,11 @@ from torch.nn.functional import cross_entropy
 
 from rnncls.training.sparse_matrix import SparseMatrix
 
-_HISTORY_SIZE = 5
-_TOLERANCE = 1e-5
-"""The fit stops if a step changes the loss or the weights by less."""
+_HISTORY_SIZE = 10
+_MIN_CHANGE = 1e-6
+"""The fit stops if a step changes the loss or the parameters by less."""
+_MIN_GRADIENT = 1e-9
+"""The fit stops if no gradient is larger. Gradients of single parameters are tiny."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def _minimize(
         [parameters, bias],
         max_iter=max_steps,
         history_size=_HISTORY_SIZE,
-        tolerance_grad=_TOLERANCE,
-        tolerance_change=_TOLERANCE,
+        tolerance_grad=_MIN_GRADIENT,
+        tolerance_change=_MIN_CHANGE,
         line_search_fn="strong_wolfe",
     )
 

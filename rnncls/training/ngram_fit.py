@@ -9,7 +9,6 @@ Shapes: N texts, K n-grams, C classes.
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,22 +26,24 @@ from rnncls.text.ngram_table import (
     pack_table,
     unpack_table,
 )
+from rnncls.text.subwords import SubwordVocab
+from rnncls.text.vocab import Vocab
 from rnncls.training.logistic_regression import LinearModel, LinearProblem, fit_path
 from rnncls.training.ngram_features import NgramFeatures, collect_features
 
 logger = logging.getLogger(__name__)
 
-INVERSE_STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
+INVERSE_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """The C of scikit-learn's LogisticRegression, from the strongest regularisation on."""
 _MAX_WORSE = 1.01
 """Once the validation loss is so many times the lowest, no weaker one is tried."""
-_MAX_STEPS = 40
+_MAX_STEPS = 60
 _MAX_TEXTS = 200_000
 _MAX_PARAMETERS = 1_500_000
 """The most n-grams times classes; it limits the memory and the time."""
 _SHORT_TOKEN = 1.5
 """Up to this mean number of characters, tokens count as characters."""
-SIZE_OF_WORDS, SIZE_OF_CHARACTERS = 2, 4
+SIZE_OF_WORDS, SIZE_OF_SUBWORDS, SIZE_OF_CHARACTERS = 2, 3, 4
 
 Array = npt.NDArray[np.float32]
 
@@ -85,7 +86,7 @@ def fit_ngrams(
     train, targets = data.train.select(rows), _find_targets(data, rows)
     words, num_classes = data.vocab.words, len(data.label_names)
     if max_size is None:
-        max_size = choose_size(train.texts, words)
+        max_size = choose_size(train.texts, data.vocab)
     max_ngrams = min(count_ngrams_that_fit(num_classes), _MAX_PARAMETERS // num_classes)
     features = collect_features(train.texts, words, max_size, max_ngrams)
     problem = LinearProblem(
@@ -99,12 +100,14 @@ def fit_ngrams(
     return NgramFit(arrays, strength, time.perf_counter() - started)
 
 
-def choose_size(texts: EncodedTexts, words: Sequence[str]) -> int:
+def choose_size(texts: EncodedTexts, vocab: Vocab) -> int:
     """Return the number of tokens of the longest n-grams for these texts.
 
-    Tokens that are characters need longer n-grams than words do.
+    The shorter the tokens, the longer the n-grams.
     """
-    num_characters = np.array([len(word) for word in words])
+    if isinstance(vocab, SubwordVocab):
+        return SIZE_OF_SUBWORDS
+    num_characters = np.array([len(word) for word in vocab.words])
     mean = num_characters[texts.close().flat_tokens()].mean()
     return SIZE_OF_CHARACTERS if mean <= _SHORT_TOKEN else SIZE_OF_WORDS
 
