@@ -19,6 +19,8 @@ from rnncls.machine.arrays import load_arrays
 from rnncls.runs.companions import load_labels, load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.runs.ngram_arrays import take_ngrams
+from rnncls.text.ngram_table import NgramTable
 from rnncls.text.vocab import Vocab
 
 Array = npt.NDArray[np.float32]
@@ -54,6 +56,8 @@ class PortableClassifier:
         weights: The float32 arrays of the network by their names in the weights file.
         temperature: The logits are divided by it.
         data: Where the texts of a file are found.
+        ngrams: The n-gram part, whose logits are added to those of the network; None:
+            there is none.
     """
 
     text: TextSection
@@ -63,6 +67,7 @@ class PortableClassifier:
     weights: dict[str, Array]
     temperature: float
     data: DataSection
+    ngrams: NgramTable | None = None
 
     @property
     def num_directions(self) -> int:
@@ -144,9 +149,12 @@ def build_portable(
     vocab = read_vocab(path, text)
     labels = load_labels(path)
     temperature = _pop_temperature(weights, source)
+    ngrams = take_ngrams(weights, len(labels), source)
     expected = list_shapes(model, vocab.num_rows, len(labels))
     _check_shapes(weights, expected, source)
-    return PortableClassifier(text, model, vocab, labels, weights, temperature, data)
+    return PortableClassifier(
+        text, model, vocab, labels, weights, temperature, data, ngrams
+    )
 
 
 def _pop_temperature(weights: dict[str, Array], source: Path) -> float:

@@ -16,6 +16,7 @@ from rnncls.runs.classifier import Classifier
 from rnncls.runs.companions import load_labels, load_vocab
 from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
+from rnncls.runs.ngram_arrays import take_ngrams
 from rnncls.runs.weights import (
     load_verified,
     load_weights,
@@ -132,13 +133,8 @@ def _load_parts(path: Path) -> tuple[Run, NgramTable | None]:
     tensors, config, vocab = load_verified(path, MODEL)
     label_names = load_labels(path)
     temperature = pop_temperature(tensors, path)
-    ngrams = pop_ngrams(tensors, path)
-    if ngrams is not None and len(ngrams.bias) != len(label_names):
-        raise RunError(
-            f"{RunFolder(path).model}: the n-gram part has {len(ngrams.bias)} classes,"
-            f" the run {len(label_names)}"
-        )
     source = RunFolder(path).model
+    ngrams = take_ngrams(pop_ngrams(tensors), len(label_names), source)
     num_rows, num_classes = vocab.num_rows, len(label_names)
     _check_size(tensors, config.model, num_rows, num_classes, source)
     model = TextClassifier(config.model, num_rows, num_classes)

@@ -15,7 +15,7 @@ from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.companions import load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
-from rnncls.text.ngram_table import PREFIX, NgramTable, unpack_table
+from rnncls.text.ngram_table import PREFIX
 from rnncls.text.vocab import Vocab
 
 TEMPERATURE = "temperature"
@@ -49,7 +49,7 @@ def save_temperature(
     """
     weights = RunFolder(path).model
     tensors, metadata = load_tensors(weights)
-    pop_ngrams(tensors, path)
+    pop_ngrams(tensors)
     tensors[TEMPERATURE] = torch.tensor(temperature, dtype=torch.float64)
     for name, array in (ngrams or {}).items():
         tensors[name] = torch.from_numpy(array)
@@ -85,20 +85,13 @@ def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:
     return temperature.item()
 
 
-def pop_ngrams(tensors: dict[str, torch.Tensor], path: Path) -> NgramTable | None:
-    """Remove the n-gram part from loaded tensors; return it, or None: there is none.
+def pop_ngrams(tensors: dict[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Remove the n-gram part from loaded tensors; return its arrays, if there are any.
 
-    Raises:
-        RunError: The n-gram part is damaged.
+    See `rnncls.runs.ngram_arrays`.
     """
     names = [name for name in tensors if name.startswith(PREFIX)]
-    if not names:
-        return None
-    arrays = {name: tensors.pop(name).numpy() for name in names}
-    try:
-        return unpack_table(arrays)
-    except ValueError as error:
-        raise RunError(f"{RunFolder(path).model}: damaged: {error}") from error
+    return {name: tensors.pop(name).numpy() for name in names}
 
 
 def load_weights(

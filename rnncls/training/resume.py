@@ -200,7 +200,7 @@ def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:
     """Check that the best weights so far, which the state lacks, can be loaded."""
     tensors, *_ = load_verified(path, trainer.file)
     pop_temperature(tensors, path)
-    pop_ngrams(tensors, path)
+    pop_ngrams(tensors)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = trainer.model.state_dict()
     if shapes != {name: tensor.shape for name, tensor in weights.items()}:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rnncls.inference.light.cells import apply_linear
 from rnncls.inference.light.encoder import States, encode
+from rnncls.inference.light.ngrams import compute_ngram_logits
 from rnncls.inference.light.pooling import attend, pool
 from rnncls.inference.light.word_vectors import embed, embed_unknown
 from rnncls.runs.portable import Array, PortableClassifier
@@ -57,9 +58,21 @@ def compute_outputs(classifier: PortableClassifier, texts: EncodedTexts) -> Outp
         attended = zip(rows, batch.lengths, weights.T, strict=True)
         for row, num_tokens, text_weights in attended:
             attention[row] = text_weights[:num_tokens].tolist()
+    logits = _add_ngrams(classifier, logits, texts)
     if not classifier.has_attention:
         return Outputs(logits, None)
     return Outputs(logits, attention)
+
+
+def _add_ngrams(
+    classifier: PortableClassifier, logits: Array, texts: EncodedTexts
+) -> Array:
+    """Return the logits of the network and of the n-gram part together. [N, C]."""
+    table = classifier.ngrams
+    if table is None:
+        return logits
+    ngram_logits = compute_ngram_logits(table, texts)  # [N, C]
+    return ngram_logits if table.is_alone else logits + ngram_logits
 
 
 def _pad(texts: EncodedTexts) -> npt.NDArray[np.int32]:

@@ -1,6 +1,6 @@
 """The same network in torch and in NumPy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,13 @@ from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
+from rnncls.text.ngram_hash import hash_ngrams
+from rnncls.text.ngram_table import NgramTable
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
 
@@ -84,3 +87,23 @@ def build_networks(
         Classifier(text, vocab, LABELS, model, temperature),
         PortableClassifier(text, section, vocab, LABELS, arrays, temperature, data),
     )
+
+
+def add_ngrams(networks: Networks, *, is_alone: bool = False) -> Networks:
+    """Return the networks with an n-gram part of some n-grams of random texts."""
+    generator = np.random.default_rng(0)
+    num_words, num_classes = len(networks.torch.vocab), len(LABELS)
+    tokens = generator.integers(2, num_words, 100)
+    keys = np.unique(hash_ngrams(tokens, np.full(10, 10), max_size=3))[1:]
+    table = NgramTable(
+        3,
+        keys,
+        generator.normal(size=(len(keys), num_classes)).astype(np.float32),
+        generator.random(len(keys)).astype(np.float32),
+        generator.normal(size=num_classes).astype(np.float32),
+        scale=0.7,
+        is_alone=is_alone,
+    )
+    num_rows = networks.torch.vocab.num_rows
+    networks.torch.model.ngrams = NgramClassifier(table, num_rows)
+    return Networks(networks.torch, replace(networks.numpy, ngrams=table))
