@@ -4,6 +4,9 @@ Modules that other rooms use:
 
     evaluator         the logits and the loss of encoded texts
     metrics           accuracy, F1 and their intervals, from predictions
+    label_metrics     scores for several labels a text: F1, ranking, calibration
+    label_bootstrap   their intervals, and the paired test of two runs
+    thresholds        thresholds and temperature for several labels
     calibration       calibration error, temperature, accuracy of confident predictions
     parts             the scores of the network, of the n-grams and of both together
     error_slices      accuracy by length and by share of unknown words

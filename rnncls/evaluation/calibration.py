@@ -85,6 +85,15 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
         slope_of_loss = expected_logits - sum_of_label_logits
         return slope_of_loss.item() + 1 - 1 / inverse
 
+    return find_temperature(derivative)
+
+
+def find_temperature(derivative: Callable[[float], float]) -> float:
+    """Return the temperature at which the derivative of a convex loss is 0.
+
+    Args:
+        derivative: The derivative of the loss with respect to the inverse temperature.
+    """
     low = -_MAX_LOG_TEMPERATURE
     high = _MAX_LOG_TEMPERATURE
     for _ in range(_NUM_BISECTIONS):

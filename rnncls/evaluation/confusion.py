@@ -5,10 +5,12 @@ Shapes: C classes.
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from rnncls.evaluation.metrics import ClassScores, Scores
 from rnncls.machine.files import write_atomic
@@ -41,11 +43,29 @@ def find_confused_pairs(scores: Scores, limit: int = NUM_PAIRS) -> list[Confused
     errors = np.array(scores.confusion_matrix, dtype=np.int64)  # [C, C]
     supports = errors.sum(axis=1)  # [C]
     np.fill_diagonal(errors, 0)
+    names = [row.label for row in scores.per_class]
+    return rank_pairs(errors, supports, names, limit)
+
+
+def rank_pairs(
+    errors: npt.NDArray[np.int64],
+    supports: npt.NDArray[np.int64],
+    names: Sequence[str],
+    limit: int = NUM_PAIRS,
+) -> list[ConfusedPair]:
+    """Return the pairs of classes with the most errors, the most frequent first.
+
+    Args:
+        errors: [C, C] int64, a row for each true class, a column for each predicted
+            class.
+        supports: [C] int64, the number of texts of each class.
+        names: The C classes.
+        limit: The largest number of pairs.
+    """
     true, predicted = np.nonzero(errors)  # [pairs]
     counts = errors[true, predicted]  # [pairs]
     shares = counts / supports[true]  # [pairs]
     order = np.argsort(-counts, kind="stable")[:limit]
-    names = [row.label for row in scores.per_class]
     pairs = []
     for index in order.tolist():
         pair = ConfusedPair(

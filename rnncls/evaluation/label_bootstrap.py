@@ -1,0 +1,144 @@
+"""Bootstrap of F1 for texts with several labels, for one run and for two runs.
+
+Texts are drawn with replacement. The counts of all samples are products of two
+matrices: how often each sample has each text, and what each text adds to the counts of
+each label.
+
+Shapes: N texts, C labels, S bootstrap samples.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls.evaluation.metrics import percentile_interval
+
+NUM_LABEL_RESAMPLES = 1_000
+"""Number of bootstrap samples."""
+_SAMPLES_AT_ONCE = 100
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class F1Samples:
+    """Micro-, macro- and weighted F1 of each bootstrap sample.
+
+    Attributes:
+        micro: [S].
+        macro: [S].
+        weighted: [S].
+    """
+
+    micro: Floats
+    macro: Floats
+    weighted: Floats
+
+
+@dataclass(frozen=True)
+class F1Difference:
+    """The difference of an F1 between a run and the baseline, on the same texts.
+
+    Attributes:
+        difference: F1 of the run minus that of the baseline.
+        interval: Its 95% bootstrap interval.
+        p: Two-sided p-value: twice the share of the samples whose difference is not on
+            the side of the more frequent sign, at most 1 (Efron and Tibshirani 1993,
+            with one added to both counts, so that it is never 0).
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    p: float
+
+
+def divide_counts(numerators: Floats, denominators: Floats) -> Floats:
+    """Divide counts; 0 where the denominator is 0, as scikit-learn's zero_division."""
+    is_defined = denominators > 0
+    return np.divide(
+        numerators, denominators, out=np.zeros_like(numerators), where=is_defined
+    )
+
+
+def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
+    """Compute micro-, macro- and weighted F1 of bootstrap samples of the texts.
+
+    The samples depend on N only, so two runs on the same texts have the same samples.
+    As in scikit-learn with zero_division=0, all C labels count in macro-F1, and a label
+    without a true or predicted text in a sample counts as 0.
+
+    Args:
+        labels: [N, C] bool, the true labels.
+        predicted: [N, C] bool, the predicted labels.
+    """
+    from scipy.sparse import csr_array
+
+    # Few labels of a text are true or predicted: sparse products are much faster.
+    hits = csr_array((labels & predicted).T, dtype=np.float64)  # [C, N]
+    true = csr_array(labels.T, dtype=np.float64)  # [C, N]
+    positive = csr_array(predicted.T, dtype=np.float64)  # [C, N]
+    parts = []
+    for weights in _draw_weights(len(labels)):
+        supports = true @ weights  # [C, samples]
+        sums = supports + positive @ weights  # [C, samples]
+        part = _f1_of_counts(hits @ weights, supports, sums)
+        parts.append(part)
+    return F1Samples(
+        micro=np.concatenate([part.micro for part in parts]),
+        macro=np.concatenate([part.macro for part in parts]),
+        weighted=np.concatenate([part.weighted for part in parts]),
+    )
+
+
+def _f1_of_counts(hits: Floats, supports: Floats, sums: Floats) -> F1Samples:
+    """Compute F1 of samples from their counts.
+
+    Args:
+        hits: [C, S], number of true and predicted texts.
+        supports: [C, S], number of true texts.
+        sums: [C, S], number of true texts plus number of predicted texts.
+    """
+    f1s = divide_counts(2 * hits, sums)  # [C, S]
+    weighted_sums = (f1s * supports).sum(axis=0)  # [S]
+    return F1Samples(
+        micro=divide_counts(2 * hits.sum(axis=0), sums.sum(axis=0)),
+        macro=f1s.mean(axis=0),
+        weighted=divide_counts(weighted_sums, supports.sum(axis=0)),
+    )
+
+
+def _draw_weights(num_rows: int) -> Iterator[Floats]:
+    """Yield how often each text is in each sample. [N, `_SAMPLES_AT_ONCE`]."""
+    generator = np.random.default_rng(0)
+    for _ in range(NUM_LABEL_RESAMPLES // _SAMPLES_AT_ONCE):
+        shape = (_SAMPLES_AT_ONCE, num_rows)
+        rows = generator.integers(0, num_rows, shape, dtype=np.int32)
+        weights = np.empty((num_rows, _SAMPLES_AT_ONCE))
+        for index, sampled_rows in enumerate(rows):
+            weights[:, index] = np.bincount(sampled_rows, minlength=num_rows)
+        yield weights
+
+
+def compare_f1(
+    samples: Floats, baseline_samples: Floats, difference: float
+) -> F1Difference:
+    """Compare an F1 of a run with that of the baseline by a paired bootstrap.
+
+    Args:
+        samples: [S], the F1 of the run in each sample.
+        baseline_samples: [S], the F1 of the baseline in the same samples.
+        difference: F1 of the run minus that of the baseline, on all texts.
+    """
+    differences = samples - baseline_samples  # [S]
+    num_not_better = int((differences <= 0).sum())
+    num_not_worse = int((differences >= 0).sum())
+    tail = min(num_not_better, num_not_worse)
+    p = 2 * (tail + 1) / (len(differences) + 1)
+    return F1Difference(
+        difference=difference,
+        interval=percentile_interval(differences),
+        p=min(1.0, p),
+    )

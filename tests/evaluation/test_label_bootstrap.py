@@ -1,0 +1,102 @@
+"""Bootstrap samples of several labels are those of resampled rows."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.metrics import f1_score
+
+from rnncls.evaluation.label_bootstrap import (
+    NUM_LABEL_RESAMPLES,
+    bootstrap_f1,
+    compare_f1,
+)
+from rnncls.evaluation.metrics import percentile_interval
+
+Bools = npt.NDArray[np.bool_]
+
+
+def draw(num_rows: int, num_labels: int, seed: int) -> tuple[Bools, Bools]:
+    """Return labels, and predictions that are wrong in a fifth of the cells."""
+    generator = np.random.default_rng(seed)
+    labels = generator.random((num_rows, num_labels)) < 0.3
+    is_wrong = generator.random((num_rows, num_labels)) < 0.2
+    return labels, labels ^ is_wrong
+
+
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
+def test_each_sample_is_scored_as_by_scikit_learn(average: str) -> None:
+    labels, predicted = draw(12, 4, 0)
+    samples = getattr(bootstrap_f1(labels, predicted), average)
+    assert samples.shape == (NUM_LABEL_RESAMPLES,)
+    generator = np.random.default_rng(0)
+    # The first hundred samples are drawn together.
+    rows = generator.integers(0, 12, (100, 12), dtype=np.int32)
+    expected = [
+        f1_score(labels[row], predicted[row], average=average, zero_division=0.0)
+        for row in rows
+    ]
+    np.testing.assert_allclose(samples[:100], expected, rtol=1e-12)
+
+
+def test_the_samples_of_the_same_texts_are_the_same() -> None:
+    labels, predicted = draw(50, 4, 1)
+    first = bootstrap_f1(labels, predicted)
+    second = bootstrap_f1(labels, predicted)
+    np.testing.assert_array_equal(first.micro, second.micro)
+    np.testing.assert_array_equal(first.macro, second.macro)
+
+
+def test_the_interval_has_the_width_that_theory_expects() -> None:
+    # One label that all texts have: F1 = 2p / (1 + p) for the share p that is found,
+    # whose standard deviation is sqrt(p (1 - p) / N) * 2 / (1 + p)^2.
+    num_rows, share = 2_000, 0.8
+    labels = np.ones((num_rows, 1), dtype=bool)
+    predicted = (np.arange(num_rows) < share * num_rows)[:, None]
+    samples = bootstrap_f1(labels, predicted).micro
+    low, high = percentile_interval(samples)
+    deviation = np.sqrt(share * (1 - share) / num_rows) * 2 / (1 + share) ** 2
+    assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.08)
+
+
+def test_predictions_without_any_label_score_zero() -> None:
+    none = np.zeros((5, 3), dtype=bool)
+    samples = bootstrap_f1(none, none)
+    assert samples.micro.max() == samples.macro.max() == samples.weighted.max() == 0.0
+
+
+def test_a_run_does_not_differ_from_itself() -> None:
+    labels, predicted = draw(50, 4, 2)
+    samples = bootstrap_f1(labels, predicted).macro
+    difference = compare_f1(samples, samples, 0.0)
+    assert difference.interval == (0.0, 0.0)
+    assert difference.p == 1.0
+
+
+def test_a_run_that_is_always_better_has_a_small_p() -> None:
+    labels, predicted = draw(300, 4, 3)
+    better = bootstrap_f1(labels, labels).macro
+    worse = bootstrap_f1(labels, predicted).macro
+    difference = compare_f1(better, worse, 0.2)
+    assert difference.interval[0] > 0
+    assert difference.p == pytest.approx(2 / (NUM_LABEL_RESAMPLES + 1))
+    assert compare_f1(worse, better, -0.2).p == difference.p
+
+
+def test_p_is_twice_the_share_of_the_samples_on_the_other_side() -> None:
+    samples = np.array([1.0] * 95 + [-1.0] * 4)
+    baseline = np.zeros(99)
+    assert compare_f1(samples, baseline, 0.5).p == pytest.approx(2 * 5 / 100)
+
+
+def test_p_is_seldom_small_for_runs_that_are_equally_good() -> None:
+    generator = np.random.default_rng(5)
+    num_small = 0
+    for _ in range(60):
+        labels = generator.random((150, 3)) < 0.4
+        first = labels ^ (generator.random(labels.shape) < 0.2)
+        second = labels ^ (generator.random(labels.shape) < 0.2)
+        samples = bootstrap_f1(labels, first).micro
+        baseline = bootstrap_f1(labels, second).micro
+        num_small += compare_f1(samples, baseline, 0.0).p < 0.05
+    # Binomial(60, 0.05): more than 8 would be seen in one of a thousand experiments.
+    assert num_small <= 8
