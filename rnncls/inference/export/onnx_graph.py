@@ -65,6 +65,11 @@ def _add_embedding(
         rows = graph.constant(round_float16(matrix), np.float16)
         vectors = graph.add("Gather", rows, token_ids, axis=0)
         return graph.add("Cast", vectors, to=TensorProto.FLOAT)
+    return _add_int8_embedding(graph, token_ids, matrix)
+
+
+def _add_int8_embedding(graph: GraphBuilder, token_ids: str, matrix: Array) -> str:
+    """Add word vectors stored as int8. [T, B] -> [T, B, E] float32."""
     quantized = quantize_rows(matrix)
     rows = graph.constant(quantized.values, np.int8)
     scales = graph.constant(quantized.scales, np.float32)

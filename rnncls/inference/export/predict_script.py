@@ -57,11 +57,14 @@ def compute_probs(
     max_batch = 1 if shape[0] == 1 else MAX_BATCH
     num_classes = session.get_outputs()[1].shape[1]
     probs = np.zeros((len(texts), num_classes), np.float32)
-    by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    lengths = list(map(len, texts))
+    by_length = sorted(range(len(texts)), key=lengths.__getitem__)
     for first in range(0, len(texts), max_batch):
         rows = by_length[first : first + max_batch]
-        token_ids = pad([texts[row] for row in rows])
-        (probs[rows],) = session.run(["probs"], {"token_ids": token_ids})
+        batch = [texts[row] for row in rows]
+        inputs = {"token_ids": pad(batch)}
+        (batch_probs,) = session.run(["probs"], inputs)
+        probs[rows] = batch_probs
     return probs
 
 

@@ -62,13 +62,18 @@ def compare_with_run(path: Path, run_path: Path) -> Comparison:
     if session.get_inputs()[0].shape[0] != 1:
         results.append(_compute_file(session, texts, order, _BATCH_SIZE))
         results.append(_compute_file(session, texts, shuffled, _BATCH_SIZE))
-    labels = expected.argmax(axis=1)
-    is_changed = [result.argmax(axis=1) != labels for result in results]
+    return _compare(expected, alone, results)
+
+
+def _compare(expected: Probs, alone: Probs, results: Sequence[Probs]) -> Comparison:
+    """Compare several results of a file with those of the run. [N, C] each."""
+    all_probs = np.stack(results)  # [R, N, C]
+    is_changed = all_probs.argmax(axis=2) != expected.argmax(axis=1)  # [R, N]
     return Comparison(
-        num_texts=len(texts),
-        largest_difference=max(_difference(expected, result) for result in results),
-        batch_difference=max(_difference(alone, result) for result in results),
-        num_changed_labels=int(np.logical_or.reduce(is_changed).sum()),
+        num_texts=len(expected),
+        largest_difference=_difference(all_probs, expected),
+        batch_difference=_difference(all_probs, alone),
+        num_changed_labels=int(is_changed.any(axis=0).sum()),
     )
 
 
@@ -115,4 +120,5 @@ def _compute_file(
 
 
 def _difference(first: Probs, second: Probs) -> float:
+    """Return the largest difference; NaN if there is one, which is no match."""
     return float(np.abs(first - second).max())

@@ -15,6 +15,7 @@ from rnncls.inference.export import onnx_export
 from rnncls.inference.export.onnx_export import encode_texts, export_onnx
 from rnncls.inference.export.onnx_file import load_onnx
 from rnncls.inference.export.predict_script import compute_probs, open_session, pad
+from rnncls.inference.export.verification import _compare
 from tests.inference.light.networks import LABELS, Networks, build_networks
 
 ALL = ["attention", "last", "max", "mean"]
@@ -134,3 +135,12 @@ def test_a_setting_that_files_lack_is_refused(monkeypatch: pytest.MonkeyPatch) -
     networks = build_networks(text=TextSection(mark_case=True))
     with pytest.raises(RunError, match=r"do not support text\.mark_case=True"):
         export_onnx(networks.numpy, PATH)
+
+
+def test_not_a_number_is_no_match() -> None:
+    right = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    wrong = np.array([[0.25, 0.75], [np.nan, 0.5]], np.float32)
+    comparison = _compare(right, right, [right, wrong])
+    assert np.isnan(comparison.largest_difference)
+    assert np.isnan(comparison.batch_difference)
+    assert comparison.num_changed_labels == 0
