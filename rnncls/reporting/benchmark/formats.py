@@ -24,7 +24,7 @@ from rnncls.evaluation.run_evaluation import evaluate_run, read_texts
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.page.page_export import export_page
-from rnncls.inference.export.page.weights import round_embedding
+from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.onnx_predictor import load_onnx_predictor
@@ -157,7 +157,7 @@ def _iter_formats(
     for embedding in get_args(EmbeddingType):
         yield _write_onnx(classifier, folder / f"{embedding}.onnx", embedding)
     page = export_page(run_path, folder / "page.html")
-    rounded = LightPredictor(round_embedding(classifier, "int8"))
+    rounded = LightPredictor(round_weights(classifier, "int8"))
     yield Format("page int8", page.size, rounded.predict, None)
 
 

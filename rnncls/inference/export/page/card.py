@@ -23,8 +23,7 @@ def describe_run(path: Path, classifier: PortableClassifier) -> list[Fact]:
     folder = RunFolder(path)
     facts = [
         ("Classes", _name_classes(classifier.label_names)),
-        ("Network", _describe_network(classifier.model)),
-        ("Parameters", f"{_count_parameters(classifier):,}"),
+        *_describe_parts(classifier),
         ("Vocabulary", f"{len(classifier.vocab):,} {_name_words(classifier)}"),
     ]
     if folder.summary.exists():
@@ -44,6 +43,20 @@ def _name_classes(label_names: list[str]) -> str:
     num_more = len(label_names) - _MAX_NAMED
     more = f" and {num_more} more" if num_more > 0 else ""
     return f"{len(label_names)}: {names}{more}"
+
+
+def _describe_parts(classifier: PortableClassifier) -> Iterator[Fact]:
+    """Yield what is computed: by a network, by n-grams, or by both."""
+    table = classifier.ngrams
+    is_network_used = table is None or not table.is_alone
+    if is_network_used:
+        yield "Network", _describe_network(classifier.model)
+        yield "Parameters", f"{_count_parameters(classifier):,}"
+    if table is not None:
+        size = f"{len(table.keys):,} n-grams of up to {table.max_size} tokens"
+        model = f"a linear model of {size}"
+        added = ", added to the logits of the network" if is_network_used else ""
+        yield "N-grams", model + added
 
 
 def _describe_network(model: ModelSection) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from rnncls.inference.export.page.ngrams import pack_ngrams
 from rnncls.inference.export.page.support import check_support
 from rnncls.inference.export.page.tokenizer import describe_tokenizer
 from rnncls.inference.export.page.weights import pack_weights
@@ -31,6 +32,7 @@ MODEL_SCRIPTS = (
     "arrays",
     "cells",
     "encoders",
+    "ngrams",
     "network",
 )
 """The scripts that classify a text; they need no page."""
@@ -106,13 +108,17 @@ def describe_model(
     classifier: PortableClassifier, embedding: EmbeddingType
 ) -> tuple[dict[str, Any], str]:
     """Return the model as the scripts read it: a JSON object, and the weights."""
-    packed = pack_weights(classifier.weights, embedding)
+    table = classifier.ngrams
+    ngrams = pack_ngrams(table, embedding) if table is not None else None
+    ngram_arrays = ngrams.arrays if ngrams is not None else {}
+    packed = pack_weights(classifier.weights, embedding, ngram_arrays)
     model = {
         "section": classifier.model.model_dump(),
         "tokenizer": describe_tokenizer(classifier.text, classifier.vocab),
         "words": classifier.vocab.words,
         "labels": classifier.label_names,
         "temperature": classifier.temperature,
+        "ngrams": ngrams.description if ngrams is not None else None,
         "arrays": packed.arrays,
     }
     return model, b64encode(packed.data).decode()

@@ -10,7 +10,7 @@ from rnncls.inference.export.page.comparison import LabelChanges, count_label_ch
 from rnncls.inference.export.page.document import Fact, write_page
 from rnncls.inference.export.page.size import BYTES_A_MEGABYTE, choose_num_words
 from rnncls.inference.export.page.support import check_support
-from rnncls.inference.export.page.weights import limit_words, round_embedding
+from rnncls.inference.export.page.weights import limit_words, round_weights
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.companions import load_run_config
 from rnncls.runs.portable import PortableClassifier, load_portable
@@ -76,7 +76,7 @@ def export_page(
     facts = describe_run(run_path, run)
     page = _limit_size(run, options, facts)
     num_dropped = len(run.vocab) - len(page.vocab)
-    rounded = round_embedding(page, options.embedding)
+    rounded = round_weights(page, options.embedding)
     changes = count_label_changes(run, rounded, config.data_settings)
     facts += _describe_page(options.embedding, num_dropped, changes)
     size = write_page(

@@ -47,10 +47,11 @@ def choose_num_words(
     num_more = int(np.searchsorted(num_fixed + costs.cumsum(), max_bytes, "right"))
     if num_fixed > max_bytes:
         needed = num_fixed / BYTES_A_MEGABYTE
+        hint = " or without model.ngrams" if classifier.ngrams is not None else ""
         raise ConfigError(
             f"--max-size-mb {max_bytes / BYTES_A_MEGABYTE:g}: the page needs"
             f" {needed:.2f} MB without any word: choose a larger limit, or train a"
-            " smaller model.hidden_size"
+            f" smaller model.hidden_size{hint}"
         )
     return num_least + num_more
 

@@ -1,7 +1,8 @@
 """The weights of a classifier as one block of bytes, with a small embedding.
 
 Nearly all weights of a classifier are word vectors. They are stored as floats, or as
-8-bit integers with a scale for each word. All others stay 32-bit floats.
+8-bit integers with a scale for each word. The others of the network stay 32-bit floats;
+for those of n-grams see `rnncls.inference.export.page.ngrams`.
 
 Shapes: V words, E embedding_dim.
 """
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rnncls.inference.export.page.ngrams import round_ngrams
 from rnncls.inference.export.quantization import (
     EmbeddingType,
     quantize_rows,
@@ -37,17 +39,21 @@ class PackedWeights(NamedTuple):
     data: bytes
 
 
-def round_embedding(
+def round_weights(
     classifier: PortableClassifier, embedding: EmbeddingType
 ) -> PortableClassifier:
-    """Return the classifier with the word vectors that the page has, as float32."""
+    """Return the classifier with the rounded weights of the page, as float32."""
     vectors = classifier.weights[EMBEDDING]
     if embedding == "int8":
         values, scales = quantize_rows(vectors)
         vectors = values * scales
     elif embedding == "float16":
         vectors = round_float16(vectors).astype(np.float32)
-    return replace(classifier, weights={**classifier.weights, EMBEDDING: vectors})
+    weights = {**classifier.weights, EMBEDDING: vectors}
+    ngrams = classifier.ngrams
+    if ngrams is not None:
+        ngrams = round_ngrams(ngrams, embedding)
+    return replace(classifier, weights=weights, ngrams=ngrams)
 
 
 def limit_words(classifier: PortableClassifier, num_words: int) -> PortableClassifier:
@@ -76,12 +82,17 @@ def _limit_vocab(vocab: Vocab, num_words: int) -> Vocab:
 
 
 def pack_weights(
-    weights: Mapping[str, Array], embedding: EmbeddingType
+    weights: Mapping[str, Array],
+    embedding: EmbeddingType,
+    ngram_arrays: Mapping[str, npt.NDArray[Any]],
 ) -> PackedWeights:
-    """Return all arrays in one block of bytes; the embedding last."""
+    """Return all arrays in one block of bytes, the widest numbers first."""
+    arrays = [*_iter_arrays(weights, embedding), *ngram_arrays.items()]
+    # Each array starts at a multiple of the size of its numbers.
+    arrays.sort(key=lambda named: -named[1].itemsize)
     descriptions = []
     data = bytearray()
-    for name, values in _iter_arrays(weights, embedding):
+    for name, values in arrays:
         description = {
             "name": name,
             "type": values.dtype.name,
@@ -96,7 +107,7 @@ def pack_weights(
 def _iter_arrays(
     weights: Mapping[str, Array], embedding: EmbeddingType
 ) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """Yield each array and its name, the widest numbers first, so that all align."""
+    """Yield each array of the network and its name."""
     for name, values in weights.items():
         if name != EMBEDDING:
             yield name, values.astype(np.float32)

@@ -28,6 +28,11 @@ const actions = {
   },
   tokenize: ({ texts }) => texts.map((text) => actions.tokenizer.tokenize(text)),
   read: ({ tokenIds }) => [...actions.network.read(Int32Array.from(tokenIds))],
+  classify: ({ texts }) => texts.map((text) => {
+    const { tokenIds } = actions.tokenizer.tokenize(text);
+    return [...actions.network.read(tokenIds)];
+  }),
+  decode: ({ bytes, code }) => [...decodeAscending(Uint8Array.from(bytes), code)],
   occlusions: () => [...actions.network.occlusions()].map((logits) => [...logits]),
   prefixes: () => [...actions.network.prefixes()].map((logits) => [...logits]),
   find: ({ pattern, sets, texts }) => {

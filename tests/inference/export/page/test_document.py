@@ -106,8 +106,6 @@ def test_a_setting_that_the_page_does_not_know_is_an_error(
     ("text", "model", "settings"),
     [
         ({"char_ngrams": [3, 5]}, {}, r"text\.char_ngrams="),
-        ({}, {"ngrams": "auto"}, r"model\.ngrams=auto"),
-        ({"char_ngrams": [3, 5]}, {"ngrams": 2}, r"text\.char.*, model\.ngrams=2"),
     ],
 )
 def test_a_run_with_ngrams_is_an_error(

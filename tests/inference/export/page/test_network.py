@@ -13,7 +13,7 @@ from rnncls import ConfigError
 from rnncls.config.loading import load_config
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.page.support import check_support
-from rnncls.inference.export.page.weights import round_embedding
+from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
@@ -113,7 +113,7 @@ def test_the_word_vectors_are_the_rounded_ones(
     weights = {**networks.numpy.weights, "embedding.weight": vectors}
     classifier = replace(networks.numpy, weights=weights)
     encoded = networks.encode(["oslo rovers meet again"])
-    expected = compute_outputs(round_embedding(classifier, embedding), encoded).logits
+    expected = compute_outputs(round_weights(classifier, embedding), encoded).logits
     scripts.load(classifier, embedding)
     token_ids = encoded.token_ids.tolist()
     assert_close(scripts.run("read", tokenIds=token_ids), expected[0])

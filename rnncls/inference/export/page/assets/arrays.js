@@ -8,7 +8,7 @@ function decodeBase64(text) {
   return bytes;
 }
 
-const ARRAY_TYPES = { float32: Float32Array, float16: Uint16Array, int8: Int8Array };
+const ARRAY_TYPES = { float32: Float32Array, float16: Uint16Array, int8: Int8Array, uint8: Uint8Array };
 
 /** Return the arrays of a block of bytes by their names. */
 function readArrays(descriptions, bytes) {

@@ -104,6 +104,7 @@ class Network {
     this.pooling = new Pooling(poolings, this.encoder.stateSize, arrays);
     this.linear = new Linear(arrays["linear.weight"], arrays["linear.bias"]);
     this.temperature = description.temperature;
+    this.ngrams = buildNgrams(description, arrays);
     this.embeddingSize = section.embedding_dim;
     this.capacity = 0;
     this.length = 0;
@@ -121,10 +122,11 @@ class Network {
   /** Read a text; return its logits, [C]. */
   read(tokenIds) {
     this.length = tokenIds.length;
+    this.tokenIds = Int32Array.from(tokenIds);
     this.reserve(this.length);
     tokenIds.forEach((tokenId, token) => this.readWord(this.tape, token, tokenId));
     this.encoder.run(this.tape, this.length, readAll(this.length));
-    return this.classify(this.tape, this.length);
+    return this.classify(this.tape, this.tokenIds, this.length);
   }
 
   /** Yield the logits of the text that was read last with `<unk>` for each token in turn. */
@@ -134,7 +136,9 @@ class Network {
       this.readWord(this.changedTape, token, UNKNOWN_ID);
       const change = { inputFrom: token, inputTo: token + 1, forwardFrom: token, backwardFrom: token };
       this.encoder.run(this.changedTape, this.length, change);
-      yield this.classify(this.changedTape, this.length);
+      const changedIds = this.tokenIds.slice();
+      changedIds[token] = UNKNOWN_ID;
+      yield this.classify(this.changedTape, changedIds, this.length);
     }
   }
 
@@ -144,7 +148,7 @@ class Network {
     for (let length = 1; length <= this.length; length += 1) {
       const change = { inputFrom: length, inputTo: length, forwardFrom: length, backwardFrom: length - 1 };
       this.encoder.run(this.changedTape, length, change);
-      yield this.classify(this.changedTape, length);
+      yield this.classify(this.changedTape, this.tokenIds, length);
     }
   }
 
@@ -152,7 +156,16 @@ class Network {
     this.embedding.read(tokenId, tape.inputs, token * this.embeddingSize);
   }
 
-  classify(tape, length) {
+  /** Return the logits of the first tokens of a text: those of the network and of the n-grams together. */
+  classify(tape, tokenIds, length) {
+    if (this.ngrams?.isAlone) return Float32Array.from(this.ngrams.read(tokenIds, length));
+    const logits = this.classifyStates(tape, length);
+    if (!this.ngrams) return logits;
+    const added = this.ngrams.read(tokenIds, length);
+    return logits.map((logit, label) => logit + added[label]);
+  }
+
+  classifyStates(tape, length) {
     const pooled = this.pooling.apply(this.encoder.states(tape), length);
     const logits = new Float32Array(this.linear.rows);
     this.linear.apply(pooled, 0, logits, 0);
