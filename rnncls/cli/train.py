@@ -1,5 +1,8 @@
 """`rnncls train`: from a config to a run folder."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
 from rnncls.cli.options import (
@@ -63,3 +66,27 @@ def train_command(
         f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"
     )
+    for line in describe_parts(summary):
+        typer.echo(line)
+
+
+def describe_parts(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for the network, the n-grams and both together, if there are both.
+
+    Args:
+        summary: The summary of a run.
+    """
+    lines = []
+    for part in (summary.get("ngrams") or {}).get("valid", []):
+        low, high = part["interval"]
+        line = (
+            f"  {part['name']:<9} {part['accuracy']:.2%} of the validation rows (95%"
+            f" interval {low:.2%} to {high:.2%})"
+        )
+        if part["gained"] or part["lost"]:
+            line += (
+                f"; together {part['gained']:,} rows more and {part['lost']:,} fewer"
+                f" are right (McNemar's test: p = {part['p']:.2g})"
+            )
+        lines.append(line)
+    return lines

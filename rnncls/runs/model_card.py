@@ -167,7 +167,8 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
         f"accuracy {valid['accuracy']:.2%}\n(95% interval {low:.2%} to {high:.2%})"
     )
     macro_f1, loss = f"macro-F1 {valid['macro_f1']:.2%}", f"loss {valid['loss']:.4f}"
-    return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} before"
+    when = "after" if summary.get("ngrams") else "before"
+    return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} {when}"
 
 
 def _describe_calibration(temperature: float) -> str:

@@ -59,6 +59,7 @@ def bag_config(run: Run, overrides: list[str]) -> Config:
     changes = [
         "model.cell=none",
         "model.pretrained=null",
+        "model.ngrams=null",
         "train.teachers=[]",
         "train.precision=float32",
         "train.monitor=loss",

@@ -5,25 +5,25 @@ Both are fitted beside the best weights, which do not change.
 Shapes: N validation texts, C classes.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.evaluation.calibration import fit_scales, fit_temperature
 from rnncls.evaluation.evaluator import compute_logits, compute_part_logits
-from rnncls.evaluation.parts import PartScore, cross_fit, score_parts
+from rnncls.evaluation.metrics import accuracy_of, count_confusion, macro_f1_of
+from rnncls.evaluation.parts import cross_fit, score_parts
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import decide
 from rnncls.runs.run import load_uncalibrated
 from rnncls.training.loss import compute_text_weights
 from rnncls.training.ngram_fit import NgramFit, fit_ngrams, with_scale
 from rnncls.training.trainer import Trainer
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,14 @@ class Calibration:
         ngrams: The packed n-gram part; None: there is none.
         ngrams_summary: What the run's summary says of the n-gram part; None: there is
             none.
+        valid: The validation scores of the classifier with the n-gram part, joined by
+            factors of other rows; None: there is none.
     """
 
     temperature: float
     ngrams: dict[str, npt.NDArray[Any]] | None = None
     ngrams_summary: dict[str, Any] | None = None
+    valid: dict[str, float] | None = None
 
 
 def calibrate(
@@ -94,13 +97,12 @@ def _join(
         together = cross_fit(parts.network, parts.ngrams, labels)  # [N, C]
     else:
         inverse, scale = 1.0, fit_scales(parts.ngrams[None], labels)[0]
-        together = parts.ngrams
+        together = scale * parts.ngrams
     temperature = 1 / inverse
     if not is_calibrated:  # the same sum, with a temperature of 1
         temperature, scale = 1.0, scale / inverse if has_network else 1.0
     arrays = with_scale(fit.arrays, scale, is_alone=not has_network)
     scores = score_parts(parts.network, parts.ngrams, together, valid.labels)
-    _log_parts(scores, fit)
     summary = {
         "num_ngrams": len(fit.arrays["ngrams.keys"]),
         "max_size": int(fit.arrays["ngrams.max_size"]),
@@ -108,15 +110,22 @@ def _join(
         "inverse_strength": fit.inverse_strength,
         "scale": scale,
         "fit_s": round(fit.seconds, 3),
-        "valid": [score.to_dict() for score in scores],
+        "valid": [score.to_dict() for score in scores] if has_network else [],
     }
-    return Calibration(temperature, arrays, summary)
-
-
-def _log_parts(scores: list[PartScore], fit: NgramFit) -> None:
-    logger.info(
-        "n-grams: %s in the table, fitted in %.1f s; validation accuracy: %s",
-        f"{len(fit.arrays['ngrams.keys']):,}",
-        fit.seconds,
-        ", ".join(f"{score.name} {score.accuracy:.2%}" for score in scores),
+    return Calibration(
+        temperature, arrays, summary, _score(together, labels, trainer.label_names)
     )
+
+
+def _score(
+    logits: torch.Tensor, labels: torch.Tensor, label_names: list[str] | None
+) -> dict[str, float]:
+    """Return the scores that `train.monitor` may name, of logits [N, C]."""
+    num_classes = len(label_names or [])
+    predictions = decide(logits).numpy()
+    confusion = count_confusion(labels.numpy(), predictions, num_classes)  # [C, C]
+    return {
+        "accuracy": accuracy_of(confusion),
+        "macro_f1": macro_f1_of(confusion),
+        "loss": F.cross_entropy(logits.double(), labels).item(),
+    }

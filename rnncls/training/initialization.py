@@ -86,7 +86,7 @@ def build_model(
         model = TextClassifier(section, data.vocab.num_rows, len(data.label_names))
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
-    elif vectors is not None and is_fresh:
+    elif vectors is not None and is_fresh and section.has_network:
         copy_vectors(model.embedding, vectors, data.vocab)
     return model
 
@@ -153,7 +153,7 @@ def initial_model(
     model = TextClassifier(section, vocab.num_rows, len(label_names)).eval()
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
-    elif text.vectors is not None:
+    elif text.vectors is not None and section.has_network:
         copy_vectors(model.embedding, text.vectors, vocab)
     return add_ngrams(model, vocab.word_ngrams)
 

@@ -100,7 +100,10 @@ def train(
                 is_fresh=not run.is_resumed,
             )
             model = model.to(device)
-            trainer = build_classifier_trainer(config.train, model, data, config.seed)
+            section = config.train
+            if not config.model.has_network:  # nothing uses what it would learn
+                section = section.replace(max_epochs=1)
+            trainer = build_classifier_trainer(section, model, data, config.seed)
         run.begin(trainer)
         with record_training(trainer, path) as record:
             for step in trainer.steps():  # batch → gradients → update → validation
@@ -172,7 +175,7 @@ def log_unvalidated(data: TrainingData) -> None:
 
 def log_unused_keys(section: ModelSection) -> None:
     """Log the keys that have no effect without a recurrent cell."""
-    if section.cell == "none":
+    if section.cell == "none" and section.has_network:
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
             " bidirectional and pooling have no effect"

@@ -77,19 +77,20 @@ def summarise_classifier(
 ) -> dict[str, Any]:
     """Return the summary of a classifier's training.
 
-    The validation scores are those of the network; `ngrams` has those of both parts.
+    The validation scores include the n-gram part; `ngrams` has those of each part.
 
     Raises:
         RunError: The metric row of the best epoch is damaged.
     """
     summary = summarise(trainer, path, ("accuracy", "macro_f1", "loss"))
-    valid = summary["valid"]
+    valid: dict[str, Any] = {**(calibration.valid or summary["valid"])}
     num_rows = len(trainer.data.valid.labels)
     num_right = round(valid["accuracy"] * num_rows)
     valid["accuracy_interval"] = wilson_interval(num_right, num_rows)
     label_names = trainer.data.label_names
     return {
         **summary,
+        "valid": valid,
         "temperature": calibration.temperature,
         "ngrams": calibration.ngrams_summary,
         "label_names": label_names,

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from rnncls import RunError
+from rnncls.cli.train import describe_parts
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_part_logits
 from rnncls.evaluation.run_evaluation import evaluate_run
+from rnncls.inference.insight.explanation import explain
 from rnncls.machine.files import read_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import RunFolder
@@ -117,3 +119,32 @@ def test_the_fit_is_repeatable(make_config: MakeConfig) -> None:
     weights = np.ones(len(data.train.labels), np.float32)
     first, second = (fit_ngrams(data, None, weights).arrays for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_the_contributions_of_a_token_include_its_ngrams(run: Path) -> None:
+    classifier = load_run(run).classifier
+    explanation = explain(classifier, "the crowd will meet in oslo")
+    ngrams = [token.ngrams for token in explanation.tokens]
+    assert any(ngrams)
+    contributions = sum(token.contribution for token in explanation.tokens)
+    assert contributions == pytest.approx(explanation.difference, abs=0.02)
+    assert explanation.is_complete
+
+
+def test_an_explanation_of_ngrams_alone_is_exact(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    train(make_config("model.ngrams=alone"), tmp_path / "linear")
+    classifier = load_run(tmp_path / "linear").classifier
+    explanation = explain(classifier, "the crowd will meet in oslo")
+    assert explanation.residual == pytest.approx(0, abs=1e-5)
+    shares = [token.ngrams for token in explanation.tokens]
+    assert [token.contribution for token in explanation.tokens] == shares
+
+
+def test_the_validation_scores_are_those_of_the_classifier(run: Path) -> None:
+    summary = read_json(RunFolder(run).summary)
+    together = summary["ngrams"]["valid"][2]
+    assert summary["valid"]["accuracy"] == together["accuracy"]
+    lines = describe_parts(summary)
+    assert [line.split()[0] for line in lines] == ["network", "n-grams", "together"]

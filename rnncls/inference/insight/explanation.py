@@ -14,16 +14,19 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from rnncls import ConfigError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.inference.insight.integrated_gradients import (
     MAX_RESIDUAL,
+    Integral,
     integrate_gradients,
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.display import name_token
 from rnncls.text.encoded_texts import EncodedTexts, encode_text
@@ -45,9 +48,12 @@ class TokenOpinion:
         end: Where it ends; equal to `start` if it has no character of its own.
         is_known: Whether it is in the vocabulary; the model reads others as `<unk>`,
             and by their n-grams if it has any (`text.char_ngrams`).
-        contribution: What it adds to the logit, by Integrated Gradients.
+        contribution: What it adds to the logit: by Integrated Gradients what it adds to
+            that of the network, and exactly what it adds to that of the n-gram part.
         occlusion: How much the logit drops if `<unk>` replaces it.
         attention: Its attention weight; None for a model without attention pooling.
+        ngrams: The part of the contribution that is from the n-grams it belongs to;
+            None for a model without an n-gram part.
     """
 
     token: str
@@ -57,6 +63,7 @@ class TokenOpinion:
     contribution: float
     occlusion: float
     attention: float | None
+    ngrams: float | None = None
 
 
 @dataclass(frozen=True)
@@ -180,8 +187,11 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
     baseline_logits = compute_logits(classifier.model, baseline)[0]  # [C]
     logit, baseline_logit = float(logits[target]), float(baseline_logits[target])
     baseline_prob = float(baseline_logits.softmax(dim=0)[target])
-    bound_model = classifier.model.bind(encoded.unknown)
-    integral = integrate_gradients(bound_model, torch.from_numpy(ids), target)
+    integral = _explain_network(classifier.model, encoded, target)
+    contributions, ngrams = integral.contributions, [None] * len(tokens)
+    if classifier.model.ngrams is not None:
+        shares = _explain_ngrams(classifier.model.ngrams, ids, target)  # [T]
+        contributions, ngrams = contributions + shares, shares.tolist()
     losses = logit - occlude(classifier.model, encoded)[:, target]  # [T]
     attention = (
         compute_attention(classifier.model, encoded)[0]
@@ -195,16 +205,17 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         starts,
         ends,
         known,
-        integral.contributions.tolist(),
+        contributions.tolist(),
         losses.tolist(),
         attention,
+        ngrams,
     )
     opinions = [TokenOpinion(*row) for row in zip(*columns, strict=True)]
     probs = dict(
         zip(classifier.label_names, logits.softmax(dim=0).tolist(), strict=True)
     )
     name = classifier.label_names[target]
-    residual = integral.contributions.sum().item() - (logit - baseline_logit)
+    residual = contributions.sum().item() - (logit - baseline_logit)
     return Explanation(
         text,
         probs,
@@ -216,6 +227,29 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         integral.num_points,
         residual,
     )
+
+
+def _explain_network(
+    model: TextClassifier, text: EncodedTexts, target: int
+) -> Integral:
+    """Return what each token of one text adds to a logit of the network."""
+    if model.ngrams is not None and model.ngrams.is_alone:
+        nothing = torch.zeros(len(text.token_ids), dtype=torch.float64)  # [T]
+        return Integral(nothing, num_points=0, residual=0.0)
+    bound_model = model.bind(text.unknown)
+    return integrate_gradients(bound_model, torch.from_numpy(text.token_ids), target)
+
+
+def _explain_ngrams(
+    ngrams: NgramClassifier, token_ids: npt.NDArray[np.int32], target: int
+) -> torch.Tensor:
+    """Return what each token of one text adds to a logit by its n-grams. [T] float64.
+
+    The baseline has no n-gram, so these are exactly the differences to it.
+    """
+    ids = torch.from_numpy(token_ids).long().to(ngrams.keys.device)  # [T]
+    shares = ngrams.share_out(ids)[:, target] * ngrams.scale  # [T]
+    return shares.cpu()
 
 
 def find_label(label: str, label_names: Sequence[str]) -> int:
