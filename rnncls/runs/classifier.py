@@ -6,6 +6,7 @@ import torch
 
 from rnncls.config.sections import TextSection
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.vocab import Vocab
 
@@ -42,6 +43,8 @@ def build_classifier(portable: PortableClassifier) -> Classifier:
     }
     model.load_state_dict(tensors)
     model.temperature = portable.temperature
+    if portable.ngrams is not None:
+        model.ngrams = NgramClassifier(portable.ngrams, vocab.num_rows)
     return Classifier(
         portable.text, vocab, label_names, model.eval(), portable.temperature
     )
