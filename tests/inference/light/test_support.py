@@ -26,9 +26,10 @@ def test_a_new_key_is_unknown_unless_it_has_its_default_value() -> None:
     )
 
 
-def test_a_model_of_ngrams_beside_the_network_is_left_to_torch() -> None:
-    model = ModelSection().replace(ngrams="auto")
-    assert find_unsupported(TextSection(), model) == "model.ngrams=auto"
+@pytest.mark.parametrize("ngrams", ["auto", "alone"])
+def test_a_model_of_ngrams_is_known(ngrams: str) -> None:
+    model = ModelSection().replace(ngrams=ngrams)
+    assert find_unsupported(TextSection(), model) is None
 
 
 def test_a_new_value_of_a_known_key_is_unknown() -> None:
