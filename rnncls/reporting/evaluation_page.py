@@ -37,8 +37,11 @@ from rnncls.reporting.evaluation_plots import (
 from rnncls.reporting.evaluation_summary import summary_sentences
 from rnncls.reporting.evaluation_tables import (
     PAIR_HEADER,
+    PART_HEADER,
+    PART_TITLE,
     describe_macro_f1_interval,
     pair_rows,
+    part_rows,
 )
 from rnncls.reporting.plotting import to_png
 from rnncls.reporting.tables import with_ids
@@ -233,6 +236,8 @@ def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
         f" {origin['sha256']}."
     )
     yield _score_table(result.scores, result.calibration)
+    if result.parts:
+        yield html.table(PART_TITLE, PART_HEADER, part_rows(result.parts))
 
 
 def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:

@@ -23,6 +23,7 @@ from rnncls.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
+PART_TITLE = "The network, the n-grams, and both together"
 PART_HEADER = ["part", "accuracy", INTERVAL, "together: rows", "McNemar's p"]
 PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
 MIN_BOOTSTRAP_ROWS = 20
@@ -100,8 +101,7 @@ def part_tables(parts: list[PartScore]) -> list[Table]:
     """Return a table of what the network and the n-grams achieve, if there are both."""
     if not parts:
         return []
-    title = "The network, the n-grams, and both together"
-    return [grid_table(title, PART_HEADER, part_rows(parts))]
+    return [grid_table(PART_TITLE, PART_HEADER, part_rows(parts))]
 
 
 def unknown_label_lines(origin: dict[str, Any]) -> list[str]:

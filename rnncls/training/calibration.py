@@ -14,13 +14,16 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.config.sections import ModelSection, TrainSection
+from rnncls.data.loading import TrainingData
 from rnncls.evaluation.calibration import fit_scales, fit_temperature
 from rnncls.evaluation.evaluator import compute_logits, compute_part_logits
 from rnncls.evaluation.metrics import accuracy_of, count_confusion, macro_f1_of
 from rnncls.evaluation.parts import cross_fit, score_parts
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide
+from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.run import load_uncalibrated
+from rnncls.text.ngram_table import unpack_table
 from rnncls.training.loss import compute_text_weights
 from rnncls.training.ngram_fit import NgramFit, fit_ngrams, with_scale
 from rnncls.training.trainer import Trainer
@@ -67,30 +70,47 @@ def calibrate(
         logits = compute_logits(model, data.valid.texts)  # [N, C]
         labels = torch.from_numpy(data.valid.labels)
         return Calibration(fit_temperature(logits, labels))
-    max_size = section.ngrams if isinstance(section.ngrams, int) else None
+    return _fit_and_join(model, train, data)
+
+
+def add_ngram_part(
+    model: TextClassifier, train: TrainSection, data: TrainingData
+) -> TextClassifier:
+    """Return a trained network with an n-gram part, if its section has one.
+
+    Args:
+        model: The network with its best weights, on its device; it is changed.
+        train: Gives `calibrate`, and the weights of the classes.
+        data: What it was trained on.
+    """
+    if model.section.ngrams is None:
+        return model
+    calibration = _fit_and_join(model, train, data)
+    table = unpack_table(calibration.ngrams or {})
+    ngrams = NgramClassifier(table, data.vocab.num_rows)
+    model.ngrams = ngrams.to(model.linear.weight.device)
+    model.temperature = calibration.temperature
+    return model
+
+
+def _fit_and_join(
+    model: TextClassifier, train: TrainSection, data: TrainingData
+) -> Calibration:
+    """Fit the n-gram part of a trained network, and join it to the network."""
+    max_size = model.section.ngrams if isinstance(model.section.ngrams, int) else None
     text_weights = compute_text_weights(train, data.train.labels, data.label_names)
     fit = fit_ngrams(data, max_size, text_weights)
-    return _join(
-        fit,
-        model,
-        trainer,
-        has_network=section.has_network,
-        is_calibrated=train.calibrate,
-    )
+    return _join(fit, model, data, is_calibrated=train.calibrate)
 
 
 def _join(
-    fit: NgramFit,
-    model: TextClassifier,
-    trainer: Trainer[Any],
-    *,
-    has_network: bool,
-    is_calibrated: bool,
+    fit: NgramFit, model: TextClassifier, data: TrainingData, *, is_calibrated: bool
 ) -> Calibration:
     """Return the n-gram part with the factor that joins it to the network."""
-    valid = trainer.data.valid
+    valid, has_network = data.valid, model.section.has_network
     labels = torch.from_numpy(valid.labels)
-    model.ngrams = fit.build(trainer.data.vocab.num_rows).to(trainer.device)
+    ngrams = fit.build(data.vocab.num_rows)
+    model.ngrams = ngrams.to(model.linear.weight.device)
     parts = compute_part_logits(model, valid.texts)
     if has_network:
         inverse, scale = fit_scales(torch.stack([parts.network, parts.ngrams]), labels)
@@ -113,15 +133,14 @@ def _join(
         "valid": [score.to_dict() for score in scores] if has_network else [],
     }
     return Calibration(
-        temperature, arrays, summary, _score(together, labels, trainer.label_names)
+        temperature, arrays, summary, _score(together, labels, len(data.label_names))
     )
 
 
 def _score(
-    logits: torch.Tensor, labels: torch.Tensor, label_names: list[str] | None
+    logits: torch.Tensor, labels: torch.Tensor, num_classes: int
 ) -> dict[str, float]:
     """Return the scores that `train.monitor` may name, of logits [N, C]."""
-    num_classes = len(label_names or [])
     predictions = decide(logits).numpy()
     confusion = count_confusion(labels.numpy(), predictions, num_classes)  # [C, C]
     return {

@@ -37,6 +37,7 @@ from rnncls.evaluation.metrics import (
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
+from rnncls.training.calibration import add_ngram_part
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.folds import draw_folds, hold_out, log_single_rows, scored_rows
 from rnncls.training.initialization import prepare_torch
@@ -166,9 +167,15 @@ def cross_validate(
                     f"stopped in fold {len(folds) + 1} of {num_folds}; nothing is saved"
                 )
 
-        for fold in run_folds(
-            config.data_settings, sources, num_folds, build_trainer, on_step
-        ):
+        all_folds = run_folds(
+            config.data_settings,
+            sources,
+            num_folds,
+            build_trainer,
+            on_step,
+            config.train,
+        )
+        for fold in all_folds:
             folds.append(fold)
             log_fold(fold, num_folds)
     return join_folds(sources, folds)
@@ -208,6 +215,7 @@ def run_folds(
     num_folds: int,
     build_trainer: BuildTrainer,
     on_step: Callable[[Step], None],
+    section: TrainSection,
 ) -> Iterator[Fold]:
     """Train a model for each fold, and yield its predictions.
 
@@ -218,6 +226,7 @@ def run_folds(
         build_trainer: Called for each fold; must not use weights that were trained on
             its rows (see `check_no_leakage`).
         on_step: Called after each training step; may raise to stop.
+        section: How each model is trained.
 
     Raises:
         DataError: There are too few rows for the folds.
@@ -227,7 +236,7 @@ def run_folds(
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(settings, sources, rows)
         trainer = build_trainer(data)
-        model = fit(trainer, on_step)
+        model = add_ngram_part(fit(trainer, on_step), section, data)
         logits = compute_logits(model, held_out.texts).numpy()
         yield Fold(
             number=number,

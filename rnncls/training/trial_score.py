@@ -77,7 +77,14 @@ class TrialScorer:
         )
         num_folds = self.goal.num_folds
         if num_folds is not None:
-            folds = run_folds(settings, self.sources, num_folds, build_trainer, on_step)
+            folds = run_folds(
+                settings,
+                self.sources,
+                num_folds,
+                build_trainer,
+                on_step,
+                config.train,
+            )
             return score_by_folds(trial, self.goal, folds)
         data = encode_training_data(
             self.sources, settings.data, settings.text, settings.seed, vocab

@@ -18,6 +18,7 @@ from rnncls.machine.files import read_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run, load_uncalibrated
+from rnncls.training.cross_validation import cross_validate
 from rnncls.training.ngram_fit import fit_ngrams
 from rnncls.training.run import train
 
@@ -148,3 +149,15 @@ def test_the_validation_scores_are_those_of_the_classifier(run: Path) -> None:
     assert summary["valid"]["accuracy"] == together["accuracy"]
     lines = describe_parts(summary)
     assert [line.split()[0] for line in lines] == ["network", "n-grams", "together"]
+
+
+def test_cross_validation_scores_the_classifier_with_its_ngrams(
+    make_config: MakeConfig,
+) -> None:
+    overrides = ["train.max_epochs=1", "train.lr=1e-9"]
+    plain = cross_validate(make_config(*overrides), 2)
+    both = cross_validate(make_config(*overrides, "model.ngrams=auto"), 2)
+    accuracies = [
+        (found.logits.argmax(1) == found.labels).mean() for found in (plain, both)
+    ]
+    assert accuracies[1] > accuracies[0]
