@@ -49,14 +49,26 @@ def count_label_changes(
     """
     try:
         texts = _load_texts(run, settings)
-        page_texts = texts
-        if isinstance(page.vocab, SubwordVocab):
-            page_texts = _load_texts(page, settings)
+        page_texts = _load_page_texts(run, page, settings, texts)
     except DataError:
         return None
-    page_texts = _replace_dropped(page_texts, len(page.vocab))
     is_changed = _predict(run, texts) != _predict(page, page_texts)  # [N]
     return LabelChanges(len(texts), int(is_changed.sum()))
+
+
+def _load_page_texts(
+    run: PortableClassifier,
+    page: PortableClassifier,
+    settings: DataSettings,
+    texts: EncodedTexts,
+) -> EncodedTexts:
+    """Return the texts of the run with the token ids of the page."""
+    has_all_words = len(page.vocab) == len(run.vocab)
+    if has_all_words:
+        return texts
+    if isinstance(page.vocab, SubwordVocab) or page.vocab.char_ngrams is not None:
+        return _load_texts(page, settings)
+    return _replace_dropped(texts, len(page.vocab))
 
 
 def _load_texts(classifier: PortableClassifier, settings: DataSettings) -> EncodedTexts:

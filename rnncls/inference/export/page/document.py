@@ -21,6 +21,7 @@ from rnncls.inference.export.page.weights import pack_weights
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.machine.files import write_atomic
 from rnncls.runs.portable import PortableClassifier
+from rnncls.text.vocab import Vocab
 
 _ASSETS = Path(__file__).with_name("assets")
 MODEL_SCRIPTS = (
@@ -33,6 +34,7 @@ MODEL_SCRIPTS = (
     "cells",
     "encoders",
     "ngrams",
+    "char_ngrams",
     "network",
 )
 """The scripts that classify a text; they need no page."""
@@ -119,9 +121,23 @@ def describe_model(
         "labels": classifier.label_names,
         "temperature": classifier.temperature,
         "ngrams": ngrams.description if ngrams is not None else None,
+        "charNgrams": _describe_char_ngrams(classifier.vocab),
         "arrays": packed.arrays,
     }
     return model, b64encode(packed.data).decode()
+
+
+def _describe_char_ngrams(vocab: Vocab) -> dict[str, int] | None:
+    """Return how unknown words are hashed; None if they have no vectors."""
+    char_ngrams = vocab.char_ngrams
+    if char_ngrams is None:
+        return None
+    return {
+        "minLength": char_ngrams.min_length,
+        "maxLength": char_ngrams.max_length,
+        "numBuckets": char_ngrams.num_buckets,
+        "firstRow": len(vocab),
+    }
 
 
 def _dump_json(value: object) -> str:

@@ -59,10 +59,12 @@ def round_weights(
 def limit_words(classifier: PortableClassifier, num_words: int) -> PortableClassifier:
     """Return the classifier with the first words of its vocabulary only.
 
-    These are the most frequent ones. The others become `<unk>`; of subwords, they
-    become shorter pieces.
+    These are the most frequent ones. The others become unknown words; of subwords, they
+    become shorter pieces. The buckets of character n-grams stay.
     """
-    vectors = classifier.weights[EMBEDDING][:num_words]
+    all_vectors = classifier.weights[EMBEDDING]
+    buckets = all_vectors[len(classifier.vocab) :]
+    vectors = np.concatenate([all_vectors[:num_words], buckets])
     vocab = _limit_vocab(classifier.vocab, num_words)
     weights = {**classifier.weights, EMBEDDING: vectors}
     return replace(classifier, vocab=vocab, weights=weights)
@@ -71,7 +73,7 @@ def limit_words(classifier: PortableClassifier, num_words: int) -> PortableClass
 def _limit_vocab(vocab: Vocab, num_words: int) -> Vocab:
     words = vocab.words[:num_words]
     if not isinstance(vocab, SubwordVocab):
-        return Vocab(words)
+        return Vocab(words, vocab.char_ngrams)
     known = set(words)
     merges = [
         (left, right)

@@ -29,9 +29,13 @@ const actions = {
   tokenize: ({ texts }) => texts.map((text) => actions.tokenizer.tokenize(text)),
   read: ({ tokenIds }) => [...actions.network.read(Int32Array.from(tokenIds))],
   classify: ({ texts }) => texts.map((text) => {
-    const { tokenIds } = actions.tokenizer.tokenize(text);
-    return [...actions.network.read(tokenIds)];
+    const { tokens, tokenIds } = actions.tokenizer.tokenize(text);
+    return [...actions.network.read(tokenIds, tokens)];
   }),
+  hash: ({ words, charNgrams }) => {
+    const ngrams = new CharNgrams(charNgrams);
+    return words.map((word) => ngrams.hash(word));
+  },
   decode: ({ bytes, code }) => [...decodeAscending(Uint8Array.from(bytes), code)],
   occlusions: () => [...actions.network.occlusions()].map((logits) => [...logits]),
   prefixes: () => [...actions.network.prefixes()].map((logits) => [...logits]),

@@ -4,7 +4,6 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -102,19 +101,9 @@ def test_a_setting_that_the_page_does_not_know_is_an_error(
         write_page(networks.numpy, PAGE, name="page")
 
 
-@pytest.mark.parametrize(
-    ("text", "model", "settings"),
-    [
-        ({"char_ngrams": [3, 5]}, {}, r"text\.char_ngrams="),
-    ],
-)
-def test_a_run_with_ngrams_is_an_error(
-    text: dict[str, Any], model: dict[str, Any], settings: str
-) -> None:
-    with pytest.raises(ConfigError, match=f"the run has {settings}.*, which the page"):
-        support.check_support(
-            TextSection.model_validate(text), ModelSection.model_validate(model)
-        )
+def test_ngrams_of_words_and_of_characters_are_known() -> None:
+    text = TextSection(char_ngrams=[3, 5], ngram_buckets=7)
+    support.check_support(text, ModelSection(ngrams="auto"))
 
 
 @pytest.mark.parametrize(

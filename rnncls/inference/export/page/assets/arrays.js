@@ -39,11 +39,17 @@ class Embedding {
 
   /** Write the vector of a word into an array. */
   read(tokenId, output, offset) {
-    const start = tokenId * this.size;
-    const scale = this.scales ? this.scales[tokenId] : 1;
+    output.fill(0, offset, offset + this.size);
+    this.add(tokenId, 1, output, offset);
+  }
+
+  /** Add a multiple of a row to what an array has. */
+  add(row, factor, output, offset) {
+    const start = row * this.size;
+    const scale = this.scales ? this.scales[row] : 1;
     for (let index = 0; index < this.size; index += 1) {
       const value = this.rows[start + index];
-      output[offset + index] = this.isHalf ? decodeFloat16(value) : value * scale;
+      output[offset + index] += factor * (this.isHalf ? decodeFloat16(value) : value * scale);
     }
   }
 }

@@ -15,13 +15,13 @@ function loadModel() {
   };
 }
 
-/** Say how many tokens were read. */
-function describeReading({ tokens, tokenIds, isEmpty, numCut }) {
+/** Say how many tokens were read; some models read unknown words by their parts. */
+function describeReading({ tokens, tokenIds, isEmpty, numCut }, readsUnknown) {
   if (isEmpty) return "The text has no token, so the prediction says nothing about it.";
   const numUnknown = tokenIds.filter((tokenId) => tokenId === UNKNOWN_ID).length;
   const count = `${tokens.length} token${tokens.length > 1 ? "s" : ""}`;
   const cut = numCut > 0 ? ` Only the first ${tokens.length} of ${tokens.length + numCut} tokens were read.` : "";
-  if (numUnknown === tokens.length) return `${count}, none of them known: the prediction says nothing about the words.${cut}`;
+  if (numUnknown === tokens.length && !readsUnknown) return `${count}, none of them known: the prediction says nothing about the words.${cut}`;
   return `${count}${numUnknown > 0 ? `, ${numUnknown} unknown` : ""}.${cut}`;
 }
 
@@ -67,8 +67,8 @@ class Page {
       return;
     }
     const reading = this.tokenizer.tokenize(text);
-    const logits = this.network.read(reading.tokenIds);
-    this.reading.textContent = describeReading(reading);
+    const logits = this.network.read(reading.tokenIds, reading.tokens);
+    this.reading.textContent = describeReading(reading, this.network.charNgrams !== null);
     this.bars.show(softmax(logits));
     const { direction } = getComputedStyle(this.text);
     this.tokenView.show(reading.tokens, reading.tokenIds, logits, direction);

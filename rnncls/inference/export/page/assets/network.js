@@ -105,6 +105,7 @@ class Network {
     this.linear = new Linear(arrays["linear.weight"], arrays["linear.bias"]);
     this.temperature = description.temperature;
     this.ngrams = buildNgrams(description, arrays);
+    this.charNgrams = description.charNgrams && new CharNgrams(description.charNgrams);
     this.embeddingSize = section.embedding_dim;
     this.capacity = 0;
     this.length = 0;
@@ -119,12 +120,12 @@ class Network {
     this.changedTape = this.encoder.createTape(this.capacity);
   }
 
-  /** Read a text; return its logits, [C]. */
-  read(tokenIds) {
+  /** Read a text; return its logits, [C]. Unknown words are read by their n-grams if the words are given. */
+  read(tokenIds, words = []) {
     this.length = tokenIds.length;
     this.tokenIds = Int32Array.from(tokenIds);
     this.reserve(this.length);
-    tokenIds.forEach((tokenId, token) => this.readWord(this.tape, token, tokenId));
+    tokenIds.forEach((tokenId, token) => this.readWord(this.tape, token, tokenId, words[token]));
     this.encoder.run(this.tape, this.length, readAll(this.length));
     return this.classify(this.tape, this.tokenIds, this.length);
   }
@@ -152,8 +153,13 @@ class Network {
     }
   }
 
-  readWord(tape, token, tokenId) {
-    this.embedding.read(tokenId, tape.inputs, token * this.embeddingSize);
+  /** Write the vector of a word: if it is unknown, that of `<unk>` and the mean of its n-grams. */
+  readWord(tape, token, tokenId, word = UNKNOWN) {
+    const offset = token * this.embeddingSize;
+    this.embedding.read(tokenId, tape.inputs, offset);
+    if (!this.charNgrams || tokenId !== UNKNOWN_ID || word === UNKNOWN) return;
+    const rows = this.charNgrams.hash(word);
+    for (const row of rows) this.embedding.add(row, 1 / rows.length, tape.inputs, offset);
   }
 
   /** Return the logits of the first tokens of a text: those of the network and of the n-grams together. */
