@@ -28,7 +28,7 @@ KNOWN_KEYS = {
     *("text.same_digits", "text.max_tokens", "text.subwords"),
     *("text.min_freq", "text.max_vocab", "text.vectors", "text.ngram_buckets"),
     *("model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers"),
-    *("model.bidirectional", "model.pooling", "model.pretrained"),
+    *("model.bidirectional", "model.pooling", "model.pretrained", "model.ngrams"),
     *("model.dropout", "model.word_dropout"),
     *("model.input_dropout", "model.recurrent_dropout"),
 }

@@ -13,6 +13,7 @@ from onnx import GraphProto, TensorProto, helper
 from rnncls.inference.export.encoder_graph import EncoderGraph
 from rnncls.inference.export.graph_builder import GraphBuilder
 from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
+from rnncls.inference.export.ngram_graph import add_ngrams
 from rnncls.inference.export.quantization import (
     EmbeddingType,
     quantize_rows,
@@ -124,12 +125,19 @@ def _add_attention(
 def _add_outputs(
     graph: GraphBuilder, pooled: str, classifier: PortableClassifier
 ) -> None:
-    """Add the linear layer, divided by the temperature, and the softmax."""
+    """Add the linear layer, divided by the temperature, n-grams and the softmax."""
     # In float64, so that each weight is rounded once.
     weight = classifier.weights["linear.weight"].astype(np.float64)
     bias = classifier.weights["linear.bias"].astype(np.float64)
     scaled_weight = graph.constant(weight.T / classifier.temperature, np.float32)
     scaled_bias = graph.constant(bias / classifier.temperature, np.float32)
     product = graph.add("MatMul", pooled, scaled_weight)
-    graph.add_named(LOGITS, "Add", product, scaled_bias)
+    table = classifier.ngrams
+    if table is None:
+        graph.add_named(LOGITS, "Add", product, scaled_bias)
+    elif table.is_alone:
+        graph.add_named(LOGITS, "Identity", add_ngrams(graph, INPUT, table))
+    else:
+        network = graph.add("Add", product, scaled_bias)
+        graph.add_named(LOGITS, "Add", network, add_ngrams(graph, INPUT, table))
     graph.add_named(PROBS, "Softmax", LOGITS)

@@ -16,7 +16,12 @@ from rnncls.inference.export.onnx_export import encode_texts, export_onnx
 from rnncls.inference.export.onnx_file import load_onnx
 from rnncls.inference.export.predict_script import compute_probs, open_session, pad
 from rnncls.inference.export.verification import _compare
-from tests.inference.light.networks import LABELS, Networks, build_networks
+from tests.inference.light.networks import (
+    LABELS,
+    Networks,
+    add_ngrams,
+    build_networks,
+)
 
 ALL = ["attention", "last", "max", "mean"]
 PATH = Path("model.onnx")
@@ -106,6 +111,21 @@ def test_the_metadata_are_all_that_a_port_needs() -> None:
     np.testing.assert_allclose(probs, expected, atol=1e-5)
     labels = [LABELS[row.argmax()] for row in expected]
     assert [vector["label"] for vector in vectors] == labels
+
+
+@pytest.mark.parametrize("is_single", [True, False])
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_the_ngrams_are_part_of_the_file(*, is_single: bool, is_alone: bool) -> None:
+    networks = add_ngrams(build_networks(temperature=1.7), is_alone=is_alone)
+    export_onnx(networks.numpy, PATH, is_single=is_single)
+    compare(networks, TEXTS, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("num_ngrams", [0, 1, 2, 3, 5, 8])
+def test_a_table_of_any_size_is_searched(num_ngrams: int) -> None:
+    networks = add_ngrams(build_networks(), num_ngrams=num_ngrams)
+    export_onnx(networks.numpy, PATH)
+    compare(networks, TEXTS, tolerance=1e-5)
 
 
 def test_the_same_run_gives_the_same_file() -> None:

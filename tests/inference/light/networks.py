@@ -89,12 +89,14 @@ def build_networks(
     )
 
 
-def add_ngrams(networks: Networks, *, is_alone: bool = False) -> Networks:
+def add_ngrams(
+    networks: Networks, *, is_alone: bool = False, num_ngrams: int | None = None
+) -> Networks:
     """Return the networks with an n-gram part of some n-grams of random texts."""
     generator = np.random.default_rng(0)
     num_words, num_classes = len(networks.torch.vocab), len(LABELS)
     tokens = generator.integers(2, num_words, 100)
-    keys = np.unique(hash_ngrams(tokens, np.full(10, 10), max_size=3))[1:]
+    keys = np.unique(hash_ngrams(tokens, np.full(10, 10), max_size=3))[1:][:num_ngrams]
     table = NgramTable(
         3,
         keys,
