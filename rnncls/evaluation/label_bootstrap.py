@@ -55,12 +55,39 @@ class F1Difference:
     p: float
 
 
+@dataclass(frozen=True)
+class LabelComparison:
+    """The differences between a run and the baseline, on the same texts.
+
+    Attributes:
+        micro_f1: The difference of micro-F1.
+        macro_f1: The difference of macro-F1.
+    """
+
+    micro_f1: F1Difference
+    macro_f1: F1Difference
+
+
 def divide_counts(numerators: Floats, denominators: Floats) -> Floats:
     """Divide counts; 0 where the denominator is 0, as scikit-learn's zero_division."""
     is_defined = denominators > 0
     return np.divide(
         numerators, denominators, out=np.zeros_like(numerators), where=is_defined
     )
+
+
+def compute_f1(labels: Bools, predicted: Bools) -> tuple[float, float]:
+    """Return micro-F1 and macro-F1 of the decisions, as in scikit-learn.
+
+    Args:
+        labels: [N, C] bool, the true labels.
+        predicted: [N, C] bool, the predicted labels.
+    """
+    hits = (labels & predicted).sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
+    supports = labels.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
+    num_predicted = predicted.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
+    f1 = _f1_of_counts(hits, supports, supports + num_predicted)
+    return float(f1.micro[0]), float(f1.macro[0])
 
 
 def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
@@ -122,17 +149,37 @@ def _draw_weights(num_rows: int) -> Iterator[Floats]:
         yield weights
 
 
-def compare_f1(
-    samples: Floats, baseline_samples: Floats, difference: float
-) -> F1Difference:
-    """Compare an F1 of a run with that of the baseline by a paired bootstrap.
+def compare_labels(
+    labels: Bools, predicted: Bools, baseline_predicted: Bools
+) -> LabelComparison:
+    """Compare the predictions of a run and of the baseline by a paired bootstrap.
 
     Args:
-        samples: [S], the F1 of the run in each sample.
-        baseline_samples: [S], the F1 of the baseline in the same samples.
-        difference: F1 of the run minus that of the baseline, on all texts.
+        labels: [N, C] bool, the true labels.
+        predicted: [N, C] bool, what the run predicts.
+        baseline_predicted: [N, C] bool, what the baseline predicts.
     """
-    differences = samples - baseline_samples  # [S]
+    micro_f1, macro_f1 = compute_f1(labels, predicted)
+    baseline_micro_f1, baseline_macro_f1 = compute_f1(labels, baseline_predicted)
+    samples = bootstrap_f1(labels, predicted)
+    baseline_samples = bootstrap_f1(labels, baseline_predicted)
+    return LabelComparison(
+        micro_f1=_compare_f1(
+            micro_f1 - baseline_micro_f1, samples.micro - baseline_samples.micro
+        ),
+        macro_f1=_compare_f1(
+            macro_f1 - baseline_macro_f1, samples.macro - baseline_samples.macro
+        ),
+    )
+
+
+def _compare_f1(difference: float, differences: Floats) -> F1Difference:
+    """Return the interval and the p-value of a difference of F1.
+
+    Args:
+        difference: F1 of the run minus that of the baseline, on all texts.
+        differences: [S], the same in each bootstrap sample.
+    """
     num_not_better = int((differences <= 0).sum())
     num_not_worse = int((differences >= 0).sum())
     tail = min(num_not_better, num_not_worse)

@@ -165,17 +165,6 @@ def score_labels(
     )
 
 
-def compute_f1(labels: Bools, predicted: Bools) -> tuple[float, float]:
-    """Return micro-F1 and macro-F1 of the decisions, as in scikit-learn.
-
-    Args:
-        labels: [N, C] bool, the true labels.
-        predicted: [N, C] bool, the predicted labels.
-    """
-    micro = _average_f1(labels, predicted, "micro")
-    return micro, _average_f1(labels, predicted, "macro")
-
-
 def _average_f1(labels: Bools, predicted: Bools, average: str) -> float:
     from sklearn.metrics import f1_score
 

@@ -8,7 +8,8 @@ from sklearn.metrics import f1_score
 from rnncls.evaluation.label_bootstrap import (
     NUM_LABEL_RESAMPLES,
     bootstrap_f1,
-    compare_f1,
+    compare_labels,
+    compute_f1,
 )
 from rnncls.evaluation.metrics import percentile_interval
 
@@ -64,28 +65,52 @@ def test_predictions_without_any_label_score_zero() -> None:
     assert samples.micro.max() == samples.macro.max() == samples.weighted.max() == 0.0
 
 
+@pytest.mark.parametrize("num_labels", [2, 7])
+def test_f1_is_that_of_scikit_learn(num_labels: int) -> None:
+    labels, predicted = draw(9, num_labels, 4)
+    labels[:, 0] = predicted[:, 0] = False
+    expected = [
+        f1_score(labels, predicted, average=average, zero_division=0.0)
+        for average in ("micro", "macro")
+    ]
+    assert compute_f1(labels, predicted) == pytest.approx(expected, abs=1e-12)
+
+
+def test_f1_of_one_label_is_that_of_the_label_alone() -> None:
+    labels, predicted = draw(20, 1, 5)
+    expected = f1_score(labels[:, 0], predicted[:, 0])
+    assert compute_f1(labels, predicted) == pytest.approx((expected, expected))
+
+
 def test_a_run_does_not_differ_from_itself() -> None:
     labels, predicted = draw(50, 4, 2)
-    samples = bootstrap_f1(labels, predicted).macro
-    difference = compare_f1(samples, samples, 0.0)
-    assert difference.interval == (0.0, 0.0)
-    assert difference.p == 1.0
+    comparison = compare_labels(labels, predicted, predicted)
+    for difference in (comparison.micro_f1, comparison.macro_f1):
+        assert difference.difference == 0.0
+        assert difference.interval == (0.0, 0.0)
+        assert difference.p == 1.0
 
 
 def test_a_run_that_is_always_better_has_a_small_p() -> None:
     labels, predicted = draw(300, 4, 3)
-    better = bootstrap_f1(labels, labels).macro
-    worse = bootstrap_f1(labels, predicted).macro
-    difference = compare_f1(better, worse, 0.2)
-    assert difference.interval[0] > 0
-    assert difference.p == pytest.approx(2 / (NUM_LABEL_RESAMPLES + 1))
-    assert compare_f1(worse, better, -0.2).p == difference.p
+    better = compare_labels(labels, labels, predicted).macro_f1
+    worse = compare_labels(labels, predicted, labels).macro_f1
+    assert better.interval[0] > 0
+    assert better.p == worse.p == pytest.approx(2 / (NUM_LABEL_RESAMPLES + 1))
+    assert better.difference == pytest.approx(1 - compute_f1(labels, predicted)[1])
+    assert worse.difference == -better.difference
 
 
-def test_p_is_twice_the_share_of_the_samples_on_the_other_side() -> None:
-    samples = np.array([1.0] * 95 + [-1.0] * 4)
-    baseline = np.zeros(99)
-    assert compare_f1(samples, baseline, 0.5).p == pytest.approx(2 * 5 / 100)
+def test_the_difference_is_that_of_the_same_samples() -> None:
+    labels, predicted = draw(40, 3, 6)
+    other = predicted ^ draw(40, 3, 7)[0]
+    differences = (
+        bootstrap_f1(labels, predicted).micro - bootstrap_f1(labels, other).micro
+    )
+    found = compare_labels(labels, predicted, other).micro_f1
+    assert found.interval == percentile_interval(differences)
+    tail = min((differences <= 0).sum(), (differences >= 0).sum())
+    assert found.p == pytest.approx(min(1, 2 * (tail + 1) / 1001))
 
 
 def test_p_is_seldom_small_for_runs_that_are_equally_good() -> None:
@@ -95,8 +120,6 @@ def test_p_is_seldom_small_for_runs_that_are_equally_good() -> None:
         labels = generator.random((150, 3)) < 0.4
         first = labels ^ (generator.random(labels.shape) < 0.2)
         second = labels ^ (generator.random(labels.shape) < 0.2)
-        samples = bootstrap_f1(labels, first).micro
-        baseline = bootstrap_f1(labels, second).micro
-        num_small += compare_f1(samples, baseline, 0.0).p < 0.05
-    # Binomial(60, 0.05): more than 8 would be seen in one of a thousand experiments.
+        num_small += compare_labels(labels, first, second).micro_f1.p < 0.05
+    # Binomial(60, 0.05): more than 8 would be seen in one of a hundred experiments.
     assert num_small <= 8
