@@ -9,7 +9,7 @@ import pytest
 from rnncls.inference.export.page.document import write_page
 from rnncls.runs.portable import PortableClassifier
 from tests.browser import CHROMIUM, Browser
-from tests.inference.light.networks import LABELS, build_networks
+from tests.inference.light.networks import LABELS, add_ngrams, build_networks
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 TEXT = "Rovers meet zanzibar again"
@@ -23,7 +23,8 @@ _ROWS = """[...document.querySelectorAll('%s tr')].map(
 
 @pytest.fixture(scope="module")
 def classifier() -> PortableClassifier:
-    return build_networks(cell="lstm", bidirectional=True, temperature=0.7).numpy
+    networks = build_networks(cell="lstm", bidirectional=True, temperature=0.7)
+    return add_ngrams(networks).numpy
 
 
 @pytest.fixture(scope="module")
