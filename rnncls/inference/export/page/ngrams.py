@@ -112,17 +112,35 @@ def _round(values: Floats, embedding: EmbeddingType) -> _Rounded:
 def _subtract_commonest(weights: Floats) -> Floats:
     """Subtract from the weights of each n-gram the one that most classes have.
 
-    It is not stored then. If no two classes have the same weight, the one in the middle
-    is subtracted, as in `rnncls.text.ngram_table`. [K, C] -> [K, C].
+    It is not stored then. [K, C] -> [K, C].
     """
-    num_ngrams, num_classes = weights.shape
     ordered = np.sort(weights, axis=1)  # [K, C]
-    columns = np.arange(num_classes)  # [C]
-    is_start = np.ones((num_ngrams, num_classes), np.bool_)  # [K, C]
-    is_start[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.maximum.accumulate(np.where(is_start, columns, 0), axis=1)  # [K, C]
-    run_lengths = columns - starts  # [K, C]
-    commonest = run_lengths.argmax(axis=1)  # [K]
-    commonest[run_lengths.max(axis=1, initial=0) == 0] = (num_classes - 1) // 2
-    subtracted: Floats = weights - ordered[np.arange(num_ngrams), commonest][:, None]
+    columns = _find_commonest(ordered)  # [K]
+    commonest = np.take_along_axis(ordered, columns[:, None], axis=1)  # [K, 1]
+    subtracted: Floats = weights - commonest
     return subtracted
+
+
+def _find_commonest(ordered: Floats) -> npt.NDArray[np.int64]:
+    """Return a column of the number that each row has most often.
+
+    For a row without equal numbers, it is the column in the middle, as in
+    `rnncls.text.ngram_table`.
+
+    Args:
+        ordered: [K, C], each row ascending.
+
+    Returns:
+        [K] int64.
+    """
+    num_classes = ordered.shape[1]
+    columns = np.arange(num_classes)  # [C]
+    is_repeated = ordered[:, 1:] == ordered[:, :-1]  # [K, C - 1]
+    is_new = np.pad(~is_repeated, ((0, 0), (1, 0)), constant_values=True)  # [K, C]
+    new_columns = np.where(is_new, columns, 0)  # [K, C]
+    starts = np.maximum.accumulate(new_columns, axis=1)  # [K, C]
+    num_before = columns - starts  # [K, C], equal numbers to the left
+    commonest: npt.NDArray[np.int64] = num_before.argmax(axis=1)  # [K]
+    has_equal = is_repeated.any(axis=1)  # [K]
+    commonest[~has_equal] = (num_classes - 1) // 2
+    return commonest

@@ -34,20 +34,24 @@ def encode_ascending(numbers: Ints) -> RiceCode:
     """
     distances = np.diff(numbers, prepend=-1) - 1  # [N]
     num_low_bits = _choose_num_low_bits(distances)
-    high = distances >> num_low_bits  # [N]
-    lengths = high + 1 + num_low_bits  # [N]
+    num_ones = distances >> num_low_bits  # [N]
+    lengths = num_ones + 1 + num_low_bits  # [N]
     ends = np.cumsum(lengths)  # [N]
     low_starts = ends - num_low_bits  # [N]
-    bits = np.ones(int(lengths.sum()), np.uint8)  # [X]
+    num_bits = int(lengths.sum())
+    bits = np.ones(num_bits, np.uint8)  # [X]
     bits[low_starts - 1] = 0
     for bit in range(num_low_bits):
-        bits[low_starts + bit] = (distances >> bit) & 1
-    return RiceCode(np.packbits(bits, bitorder="little"), num_low_bits)
+        low_bits = distances >> bit & 1  # [N]
+        bits[low_starts + bit] = low_bits
+    data = np.packbits(bits, bitorder="little")
+    return RiceCode(data, num_low_bits)
 
 
 def _choose_num_low_bits(distances: Ints) -> int:
     """Return the number of low bits that makes the code of random numbers short."""
     if not len(distances):
         return 0
-    typical = distances.mean() * np.log(2)
-    return max(0, int(np.log2(max(typical, 1)).round()))
+    typical = max(1.0, distances.mean() * np.log(2))
+    num_low_bits = np.log2(typical).round()
+    return int(num_low_bits)

@@ -47,13 +47,22 @@ def choose_num_words(
     num_more = int(np.searchsorted(num_fixed + costs.cumsum(), max_bytes, "right"))
     if num_fixed > max_bytes:
         needed = num_fixed / BYTES_A_MEGABYTE
-        hint = " or without model.ngrams" if classifier.ngrams is not None else ""
         raise ConfigError(
             f"--max-size-mb {max_bytes / BYTES_A_MEGABYTE:g}: the page needs"
-            f" {needed:.2f} MB without any word: choose a larger limit, or train a"
-            f" smaller model.hidden_size{hint}"
+            f" {needed:.2f} MB without any word: choose a larger limit, or train with"
+            f" {_suggest_smaller(classifier)}"
         )
     return num_least + num_more
+
+
+def _suggest_smaller(classifier: PortableClassifier) -> str:
+    """Return the settings that make the parts of a page without words smaller."""
+    settings = ["a smaller model.hidden_size"]
+    if classifier.vocab.char_ngrams is not None:
+        settings.append("fewer text.ngram_buckets")
+    if classifier.ngrams is not None:
+        settings.append("model.ngrams=null")
+    return " or ".join(settings)
 
 
 def _measure_words(

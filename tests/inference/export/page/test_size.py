@@ -15,7 +15,7 @@ from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.subwords import SubwordVocab, learn_subwords
 from rnncls.text.vocab import Vocab
-from tests.inference.light.networks import build_networks
+from tests.inference.light.networks import add_ngrams, build_networks
 
 PAGE = Path("page.html")
 SIGNS = '<"é東'
@@ -61,6 +61,14 @@ def test_a_limit_without_room_for_words_is_an_error() -> None:
     classifier = build_classifier(Vocab(["<pad>", "<unk>", "a"]))
     with pytest.raises(ConfigError, match=r"0\.001: the page needs 0\.0\d MB without"):
         choose_num_words(classifier, 1000, 0, "int8")
+
+
+def test_the_error_names_what_makes_the_page_smaller() -> None:
+    text = TextSection(char_ngrams=[3, 5], ngram_buckets=500)
+    networks = add_ngrams(build_networks(text=text))
+    advice = "hidden_size or fewer text.ngram_buckets or model.ngrams=null"
+    with pytest.raises(ConfigError, match=advice):
+        choose_num_words(networks.numpy, 1000, 0, "int8")
 
 
 def test_all_words_fit_into_a_large_page() -> None:
