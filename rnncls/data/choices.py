@@ -245,6 +245,11 @@ def _choose_model(rule: _SizeRule) -> list[Choice]:
             rule.word_dropout,
             "replaces words with <unk> at random; helps small data sets most",
         ),
+        Choice(
+            "model.ngrams",
+            "auto",
+            "a linear model of n-grams beside the network: both together are better",
+        ),
     ]
 
 
