@@ -33,7 +33,7 @@ def describe_run(path: Path, classifier: PortableClassifier) -> list[Fact]:
         facts.append(
             ("Accuracy on test texts", _describe_scores(read_json(evaluation)))
         )
-    facts.append(("Calibration", _describe_calibration(classifier.temperature)))
+    facts.append(("Calibration", _describe_calibration(classifier)))
     facts.append(("Made by", f"rnncls {__version__}"))
     return facts
 
@@ -96,7 +96,15 @@ def _describe_scores(scores: Mapping[str, Any]) -> str:
     return f"{scores['accuracy']:.2%} ({interval}), macro-F1 {scores['macro_f1']:.2%}"
 
 
-def _describe_calibration(temperature: float) -> str:
-    if temperature == 1:
+def _describe_calibration(classifier: PortableClassifier) -> str:
+    """Return by what the logits are divided or multiplied."""
+    table, temperature = classifier.ngrams, classifier.temperature
+    factors = []
+    if temperature != 1:
+        owner = "" if table is None else " of the network"
+        factors.append(f"the logits{owner} are divided by {temperature:.3f}")
+    if table is not None and table.scale != 1:
+        factors.append(f"the logits of the n-grams are multiplied by {table.scale:.3f}")
+    if not factors:
         return "the probabilities are not calibrated"
-    return f"the logits are divided by {temperature:.3f}, fitted on validation texts"
+    return f"{', '.join(factors)}, fitted on validation texts"
