@@ -21,12 +21,13 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from rnncls import Interrupted
+from rnncls import ConfigError, Interrupted
 from rnncls.config.loading import build_config, load_config, to_plain
 from rnncls.data.init_config import draft_config
 from rnncls.data.label_names import normalize_label
 from rnncls.inference.loaded_classifier import load_classifier
 from rnncls.inference.texts import check_texts
+from rnncls.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -104,8 +105,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         device: auto, cpu, cuda, cuda:N or mps.
         class_weight: "balanced", or a mapping from a class to its weight in the loss; a
             class that is not named has 1.
-        run_folder: Where to keep the run, for `rnncls eval` and `rnncls explain`; it
-            must not exist. None: the run is kept in memory only.
+        run_folder: Where to keep the run, for `rnncls explain`, and for `rnncls eval`
+            and `rnncls report` with `--split valid` or `--data FILE`; it must not
+            exist. The rows of `fit` are saved beside it, in RUN_FOLDER-rows.jsonl.
+            None: the run is kept in memory only.
 
     Attributes:
         classes_: [C], the classes, sorted, as they were given.
@@ -166,14 +169,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         names = _name_classes(classes)
         names_by_class = dict(zip(classes.tolist(), names, strict=True))
         with tempfile.TemporaryDirectory(prefix="rnncls-") as folder:
-            file = Path(folder) / "train.jsonl"
+            run = Path(self.run_folder or Path(folder) / "run")
+            RunFolder(run).check_is_free()
+            file = _choose_row_file(run)
             _write_rows(file, texts, [names[index] for index in indices])
             settings = self._choose_settings(file, names_by_class)
-            run = Path(self.run_folder or Path(folder) / "run")
             try:
                 self.summary_ = train_in_folder(settings, run)
             except Interrupted as error:  # a grid search goes on after an Exception
                 raise KeyboardInterrupt from error
+            finally:
+                if not run.exists():
+                    file.unlink(missing_ok=True)
             self.classifier_ = load_classifier(run)
         columns = {name: i for i, name in enumerate(self.classifier_.classes_)}
         self._columns = [columns[name] for name in names]
@@ -321,6 +328,21 @@ def _name_classes(classes: npt.NDArray[Any]) -> list[str]:
                 " white space around it and the form of its characters"
             )
     return names
+
+
+def _choose_row_file(run: Path) -> Path:
+    """Return the file for the training rows, beside the run folder.
+
+    Raises:
+        ConfigError: It exists.
+    """
+    file = run.absolute().with_name(f"{run.name}-rows.jsonl")
+    if file.exists():
+        raise ConfigError(
+            f"{file}: already exists; choose another run_folder, or delete the file"
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def _write_rows(file: Path, texts: list[str], names: list[str]) -> None:

@@ -140,6 +140,19 @@ def test_the_run_can_be_kept(tmp_path: Path) -> None:
         fitted.fit(TEXTS, LABELS)
 
 
+def test_a_run_that_is_kept_can_be_evaluated(tmp_path: Path) -> None:
+    small(run_folder=tmp_path / "run").fit(TEXTS, LABELS)
+    assert rnncls.evaluate(tmp_path / "run", split="valid")["accuracy"] > 0.5
+    rows = (tmp_path / "run-rows.jsonl").read_text("utf-8").splitlines()
+    assert len(rows) == len(TEXTS)
+
+
+def test_a_training_that_fails_leaves_no_rows(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        small(run_folder=tmp_path / "run", lr=-1.0).fit(TEXTS, LABELS)
+    assert not list(tmp_path.glob("run*"))
+
+
 def test_odd_texts_are_trained_on() -> None:
     odd = ["", " \n", 'a "quoted"\nline\r\nend', "NUL \0", "\u2028 \x85 😀"]
     fitted = small(max_epochs=1).fit(odd * 10, ["x", "y", "x", "y", "x"] * 10)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnncls import ConfigError
+from rnncls import ConfigError, RunError
 
 YAML_ENDINGS = (".yaml", ".yml")
 
@@ -72,7 +72,10 @@ ResumeOption = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Continue exactly where the run at --out, or the newest run, stopped.",
+        help=(
+            "Continue exactly where the run at --out stopped, by default with its own"
+            " config; without --out, where the newest run of CONFIG stopped."
+        ),
     ),
 ]
 WithChangesOption = Annotated[
@@ -194,6 +197,36 @@ def choose_config(argument: Path | None, option: Path | None) -> Path:
             "no config: expected a YAML file, as an argument or as --config;"
             " 'rnncls init YOUR_DATA' writes one"
         )
+    return config
+
+
+def choose_resumed_config(
+    argument: Path | None, option: Path | None, out: Path | None, *, resume: bool
+) -> Path:
+    """Return the config of a training; a run that is resumed has its own.
+
+    Args:
+        argument: The config, as an argument.
+        option: The config, as --config.
+        out: The run folder.
+        resume: Whether the run in it is to be resumed.
+
+    Raises:
+        ConfigError: Two configs are given; or no config, and no run that has one.
+        RunError: No config is given, and the run has none.
+    """
+    if not resume or argument is not None or option is not None:
+        return choose_config(argument, option)
+    from rnncls.runs.folder import RunFolder
+
+    if out is None:
+        raise ConfigError(
+            "--resume: no run: expected its folder, as in rnncls train --resume --out"
+            " RUN, or its config, as an argument or as --config"
+        )
+    config = RunFolder(out).config
+    if not config.is_file():
+        raise RunError(f"{out}: nothing to resume: has no {config.name}")
     return config
 
 

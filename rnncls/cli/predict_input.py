@@ -7,6 +7,7 @@ ahead, so that a batch holds the rows that are waiting and no row waits for late
 import codecs
 import csv
 import json
+import logging
 import queue
 import sys
 import threading
@@ -32,6 +33,8 @@ from rnncls.data.rows import (
     missing_column,
     missing_kept,
 )
+
+logger = logging.getLogger(__name__)
 
 _MAX_ROWS = 16_384
 _BLOCK_BYTES = 1 << 16
@@ -71,11 +74,15 @@ def _read_file(
     path: Path, columns: Columns, keep: Sequence[str]
 ) -> Iterator[InputRows]:
     """Yield the rows of a file."""
+    is_empty = True
     for rows in read_rows(path, replace(columns, kept=tuple(keep))):
+        is_empty = is_empty and not rows.texts
         kept = list(map(list, rows.kept))
         if keep and not kept:  # lines of text, which only have the number of the row
             kept = [["" for _ in keep] for _ in rows.texts]
         yield InputRows(rows.texts, kept)
+    if is_empty:
+        logger.info("%s: has no rows: there is nothing to predict", path)
 
 
 class _WaitingLines:

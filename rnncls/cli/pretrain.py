@@ -14,7 +14,7 @@ from rnncls.cli.options import (
     SetOption,
     WithChangesOption,
     check_changes,
-    choose_config,
+    choose_resumed_config,
 )
 from rnncls.machine.imports import fast_imports
 
@@ -33,7 +33,8 @@ def pretrain_command(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Continue the run at --out exactly where it stopped."
+            "--resume",
+            help="Continue the run at --out exactly where it stopped; CONFIG: its own.",
         ),
     ] = False,
     with_changes: WithChangesOption = False,
@@ -42,7 +43,7 @@ def pretrain_command(
     """Train a language model on the training texts and on data.unlabelled."""
     from rnncls.config.loading import load_config
 
-    config = choose_config(config_file, config)
+    config = choose_resumed_config(config_file, config, out, resume=resume)
     check_changes(resume=resume, with_changes=with_changes)
     checked = load_config(
         config, [*(set_ or []), *([f"device={device}"] if device else [])]

@@ -15,7 +15,7 @@ from rnncls.cli.options import (
     SetOption,
     WithChangesOption,
     check_changes,
-    choose_config,
+    choose_resumed_config,
 )
 from rnncls.machine.imports import fast_imports
 
@@ -33,7 +33,7 @@ def train_command(
     """Train a classifier; Ctrl-C saves, --resume continues."""
     from rnncls.config.loading import load_config
 
-    config = choose_config(config_file, config)
+    config = choose_resumed_config(config_file, config, out, resume=resume)
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     checked = load_config(config, overrides)

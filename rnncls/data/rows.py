@@ -164,7 +164,10 @@ def missing_column(
     if hint is None:
         hint = _suggest_column(name, names)
     if not hint:
-        hint = "set data.text and data.label to its columns"
+        hint = (
+            "set data.text and data.label, or rename the columns; without labels, use"
+            " rnncls predict"
+        )
     return DataError(f"{place}: {_describe_missing(name, names)}; {hint}")
 
 

@@ -87,11 +87,14 @@ def tune(
         with stop_on_signal() as stop:
             tuner.run(budget, deadline, stop)
         result = save_result(tuner, sources, path)
-    how_to_resume = f"resume with --resume --out {path}"
+    how_to_resume = f"repeat the command with --resume --out {path}"
     if stop.requested:
+        cut_off = ""
+        if tuner.num_cut_off:
+            cut_off = " (one more had begun and does not count)"
         raise Interrupted(
-            f"stopped after {len(tuner.finished())} trials; everything is saved:"
-            f" {how_to_resume}"
+            f"stopped after {len(tuner.finished())} trials{cut_off}; everything is"
+            f" saved: {how_to_resume}"
         )
     if result["best"] is None:
         raise RunError(

@@ -786,3 +786,11 @@ def test_an_exported_file_predicts_what_its_run_does(
     exit_code, _, stderr = cli("predict", "--run", "b.onnx", "oslo")
     assert exit_code == 4
     assert stderr.startswith("error: b.onnx: damaged, or not an ONNX file: ")
+
+
+def test_a_file_without_rows_is_noted(cli: Cli, run_path: Path) -> None:
+    Path("no_rows.csv").write_text("title,description\n", encoding="utf-8")
+    arguments = ["predict", "--run", str(run_path), "--input", "no_rows.csv"]
+    exit_code, stdout, stderr = cli(*arguments)
+    assert (exit_code, stdout) == (0, "")
+    assert stderr == "no_rows.csv: has no rows: there is nothing to predict\n"

@@ -441,3 +441,19 @@ def test_texts_that_fill_max_tokens_exactly_are_not_cut(
     assert done.exit_code == 0
     assert ("more than 3 tokens" in done.stderr) == (note is not None)
     assert (note or "") in done.stderr
+
+
+def test_a_run_is_resumed_with_its_folder_alone(
+    cli: Cli, train: Callable[..., Outcome]
+) -> None:
+    train("--out", "runs/a", "--set", "seed=3")
+    exit_code, stdout, stderr = cli("train", "--resume", "--out", "runs/a")
+    assert (exit_code, stdout.split(":")[0]) == (0, "runs/a"), stderr
+    assert "already finished" in stderr
+
+
+def test_a_run_without_a_config_names_what_is_missing(cli: Cli) -> None:
+    assert cli("train", "--resume", "--out", "runs/a").stderr == (
+        "error: runs/a: nothing to resume: has no config.yaml\n"
+    )
+    assert "as in rnncls train --resume --out RUN" in cli("train", "--resume").stderr

@@ -389,8 +389,8 @@ def test_a_missing_column_like_no_other_is_named_with_the_keys_to_set(
     path = writer([{"a": "1", "b": "2"}])
     assert (
         error_of(path)
-        == "no column 'text', found 'a', 'b'; set data.text and data.label to its"
-        " columns"
+        == "no column 'text', found 'a', 'b'; set data.text and data.label, or"
+        " rename the columns; without labels, use rnncls predict"
     )
 
 

@@ -378,7 +378,7 @@ def test_a_stopped_pretraining_resumes_exactly(
 
     monkeypatch.setattr(Trainer, "train_step", stop_after)
     with pytest.raises(
-        Interrupted, match="everything is saved: continue with --resume"
+        Interrupted, match="everything is saved: continue with rnncls pretrain --resume"
     ):
         pretrain(config, path)
     pretrain(config, path, resume=True)
