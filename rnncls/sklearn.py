@@ -173,8 +173,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             RunFolder(run).check_is_free()
             file = _choose_row_file(run)
             _write_rows(file, texts, [names[index] for index in indices])
-            settings = self._choose_settings(file, names_by_class)
             try:
+                settings = self._choose_settings(file, names_by_class)
                 self.summary_ = train_in_folder(settings, run)
             except Interrupted as error:  # a grid search goes on after an Exception
                 raise KeyboardInterrupt from error
