@@ -4,7 +4,7 @@ Shapes: N texts, R runs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -20,6 +20,7 @@ from rnncls.evaluation.metrics import (
     mcnemar,
     percentile_interval,
 )
+from rnncls.evaluation.parts import PartScore
 from rnncls.evaluation.run_evaluation import (
     Evaluation,
     evaluate_run,
@@ -44,6 +45,7 @@ class ComparedRun:
         size_mib: Size on disk of the four files that prediction needs.
         train_s: Training time in seconds.
         tokens_per_s: Mean number of training tokens per second.
+        parts: What its network and its n-grams achieve; empty without n-grams.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ComparedRun:
     size_mib: float
     train_s: float
     tokens_per_s: float
+    parts: list[PartScore] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,7 @@ def compare_runs(
         _check_comparable(path, evaluations[0], evaluation)
     runs = []
     for path, evaluation, summary in zip(paths, evaluations, summaries, strict=True):
-        scores = evaluation.scores()
-        runs.append(_describe_run(path, scores, summary))
+        runs.append(_describe_run(path, evaluation, summary))
     accuracies = [run.scores.accuracy for run in runs[1:]]
     configs = [evaluation.run.config for evaluation in evaluations]
 
@@ -278,7 +280,9 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
         )
 
 
-def _describe_run(path: Path, scores: Scores, summary: dict[str, Any]) -> ComparedRun:
+def _describe_run(
+    path: Path, evaluation: Evaluation, summary: dict[str, Any]
+) -> ComparedRun:
     folder = RunFolder(path)
     num_bytes = 0
     for file in (folder.config, folder.vocab, folder.labels, folder.model):
@@ -288,11 +292,12 @@ def _describe_run(path: Path, scores: Scores, summary: dict[str, Any]) -> Compar
     num_tokens = summary["data"]["num_train_tokens"] * num_epochs
     return ComparedRun(
         name=str(path),
-        scores=scores,
+        scores=evaluation.scores(),
         num_parameters=summary["num_parameters"],
         size_mib=num_bytes / 2**20,
         train_s=train_s,
         tokens_per_s=num_tokens / max(train_s, 1e-9),
+        parts=evaluation.part_scores(),
     )
 
 

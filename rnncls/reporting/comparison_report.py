@@ -17,6 +17,7 @@ from rnncls.reporting.display import (
     percent_range,
     short_names,
 )
+from rnncls.reporting.evaluation_tables import PART_HEADER, PART_TITLE, part_rows
 from rnncls.reporting.tables import cut_table, plain_table, with_ids
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -67,6 +68,16 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
             _DIFFERENCE_HEADER,
             _difference_rows(comparison, names[1:]),
         ),
+        *_part_tables(comparison, names),
+    ]
+
+
+def _part_tables(comparison: Comparison, names: Sequence[str]) -> list[Table]:
+    """Return a table of the network and the n-grams of each run that has both."""
+    return [
+        plain_table(f"{name}: {PART_TITLE}", PART_HEADER, part_rows(run.parts))
+        for name, run in zip(names, comparison.contenders, strict=True)
+        if run.parts
     ]
 
 

@@ -11,11 +11,13 @@ from rnncls import RunError
 from rnncls.cli.train import describe_parts
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
+from rnncls.evaluation.comparison import compare_runs
 from rnncls.evaluation.evaluator import compute_part_logits
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.insight.explanation import explain
 from rnncls.machine.files import read_json
 from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.reporting.comparison_report import comparison_tables
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.training.cross_validation import cross_validate
@@ -161,3 +163,16 @@ def test_cross_validation_scores_the_classifier_with_its_ngrams(
         (found.logits.argmax(1) == found.labels).mean() for found in (plain, both)
     ]
     assert accuracies[1] > accuracies[0]
+
+
+def test_a_comparison_has_the_parts_of_each_run(
+    make_config: MakeConfig, tmp_path: Path, run: Path
+) -> None:
+    train(make_config("train.max_epochs=1"), tmp_path / "plain")
+    comparison = compare_runs([tmp_path / "plain", run])
+    plain, both = comparison.contenders
+    assert plain.parts == []
+    assert [part.name for part in both.parts] == ["network", "n-grams", "together"]
+    assert both.parts[2].accuracy == both.scores.accuracy
+    titles = [str(table.title) for table in comparison_tables(comparison)]
+    assert titles[-1] == "run: The network, the n-grams, and both together"
