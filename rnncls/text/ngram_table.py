@@ -71,9 +71,7 @@ def pack_table(table: NgramTable, importances: Floats) -> dict[str, Array]:
     """
     num_ngrams, num_classes = table.weights.shape
     index_type = np.uint8 if num_classes <= np.iinfo(np.uint8).max else np.int16
-    # One of the weights becomes zero, that of the class in the middle.
-    middle = np.sort(table.weights, axis=1)[:, (num_classes - 1) // 2]  # [K]
-    weights = table.weights - middle[:, None]  # [K, C]
+    weights = subtract_middle(table.weights)  # [K, C]
     room = (MAX_BYTES - _BYTES_PER_NGRAM * num_ngrams) // _BYTES_PER_WEIGHT
     ranks = np.abs(weights) * importances[:, None]  # [K, C]
     if np.count_nonzero(ranks) > room:
@@ -92,6 +90,18 @@ def pack_table(table: NgramTable, importances: Floats) -> dict[str, Array]:
         "is_alone": np.array(table.is_alone, dtype=np.uint8),
     }
     return {PREFIX + name: array for name, array in arrays.items()}
+
+
+def subtract_middle(weights: Floats) -> Floats:
+    """Make one weight of each n-gram zero, that of the class in the middle.
+
+    For the weights of a table that `unpack_table` returned, these are the 16-bit
+    numbers that are stored. [K, C] -> [K, C].
+    """
+    num_classes = weights.shape[1]
+    middle = np.sort(weights, axis=1)[:, (num_classes - 1) // 2]  # [K]
+    differences: Floats = weights - middle[:, None]  # [K, C]
+    return differences
 
 
 def unpack_table(arrays: Mapping[str, Array]) -> NgramTable:

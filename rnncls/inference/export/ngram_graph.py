@@ -1,124 +1,144 @@
-"""The n-gram part of a run as nodes of an ONNX graph; see `rnncls.nn.ngrams`.
+"""The n-gram part of a classifier as ONNX nodes; see `rnncls.nn.ngrams`.
 
-Only operators that every runtime has are used. A key is found in the sorted keys by
-bisection, in as many steps as the number of keys has binary digits.
+The n-grams are sorted by their keys, in 1,024 buckets by the highest 10 bits. Each
+bucket begins with an empty entry, which has the weight 0 and stands for the n-grams
+that are not in the table. A binary search finds the other 22 bits in a bucket.
 
 Shapes: B texts, T tokens in the longest of them, L sizes of n-grams, K n-grams in the
-table, C classes.
+table, R = K + 1,024 entries, G = L * (T + 1) n-grams of a text, C classes.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from rnncls.inference.export.graph_builder import GraphBuilder
-from rnncls.text.ngram_hash import MASK, MULTIPLIER, START
-from rnncls.text.ngram_table import NgramTable
-from rnncls.text.vocab import PAD_ID, UNK_ID
+from rnncls.inference.export.integer_graph import IntegerGraph
+from rnncls.inference.export.key_graph import NUM_TOPS, PART_SIZE, KeyGraph, KeyParts
+from rnncls.text.ngram_table import NgramTable, subtract_middle
 
+_EMPTY = -1
+"""In place of the low bits of an empty entry's key, below all of them."""
 _MIN_SQUARE = 1e-12
+_FLOAT = 1  # TensorProto.FLOAT
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 
-def add_ngrams(graph: GraphBuilder, token_ids: str, table: NgramTable) -> str:
-    """Add the logits of the n-gram part, multiplied by its scale. [B, T] -> [B, C].
+class Buckets(NamedTuple):
+    """The entries of a table, bucket by bucket.
 
-    Args:
-        graph: The graph.
-        token_ids: The input of the graph, `PAD_ID` after the end of a text.
-        table: The n-grams.
+    Attributes:
+        starts: [1,024] the empty entry of each bucket.
+        ends: [1,024] the last entry of each bucket.
+        low_keys: [R] the lowest 22 bits of each key, -1 for an empty entry.
+        entries: [K] the entry of each n-gram.
     """
-    ids = _add_borders(graph, token_ids, table.max_size)  # [B, 1 + T + L]
-    keys, is_ngram = _add_keys(graph, ids, table.max_size)  # [B, T + 1, L]
-    rows = _find_rows(graph, keys, is_ngram, table)  # [B, T + 1, L]
-    columns = np.column_stack([table.weights, table.squares])  # [K, C + 1]
-    # The last row is zero: it stands for all n-grams that are not in the table.
-    values = graph.constant(np.pad(columns, ((0, 1), (0, 0))), np.float32)
-    vectors = graph.add("Gather", values, rows, axis=0)  # [B, T + 1, L, C + 1]
-    axes = graph.integers(1, 2)
-    sums = graph.add("ReduceSum", vectors, axes, keepdims=0)  # [B, C + 1]
-    return _normalize(graph, sums, table)
+
+    starts: Ints
+    ends: Ints
+    low_keys: Ints
+    entries: Ints
 
 
-def _normalize(graph: GraphBuilder, sums: str, table: NgramTable) -> str:
-    """Add the division by the norm, the bias and the scale. [B, C + 1] -> [B, C]."""
-    num_classes = len(table.bias)
-    last_axis = graph.integers(1)
-    end = graph.integers(num_classes)
-    weights = graph.add("Slice", sums, graph.integers(0), end, last_axis)  # [B, C]
-    next_end = graph.integers(num_classes + 1)
-    squares = graph.add("Slice", sums, end, next_end, last_axis)  # [B, 1]
-    smallest = graph.constant(_MIN_SQUARE, np.float32)
-    norms = graph.add("Sqrt", graph.add("Max", squares, smallest))  # [B, 1]
-    quotients = graph.add("Div", weights, norms)
-    bias = graph.constant(table.bias, np.float32)
-    logits = graph.add("Add", quotients, bias)
-    return graph.add("Mul", logits, graph.constant(table.scale, np.float32))
+class NgramGraph:
+    """Adds the n-gram part of a classifier to a graph."""
+
+    def __init__(self, graph: GraphBuilder, table: NgramTable) -> None:
+        """Take the graph and the table."""
+        self._graph = graph
+        self._integers = IntegerGraph(graph)
+        self._table = table
+        self._buckets = arrange_buckets(table.keys)
+
+    def add_logits(self, token_ids: str) -> list[str]:
+        """Add the logits, multiplied by the scale.
+
+        Args:
+            token_ids: [T, B] int64, 0 after the end of a text.
+
+        Returns:
+            The terms whose sum they are, [B, C] and [C] float32.
+        """
+        table = self._table
+        entries = self._add_entries(token_ids)  # [G, B]
+        weights = subtract_middle(table.weights)  # [K, C]
+        sums = self._add_sums(entries, weights)  # [B, C]
+        squares = self._add_sums(entries, table.squares[:, None])  # [B, 1]
+        normalized = self._normalize(self._center(sums), squares)  # [B, C]
+        scale = self._graph.constant(table.scale, np.float32)
+        scaled = self._graph.add("Mul", normalized, scale)
+        bias = self._graph.constant(table.bias * table.scale, np.float32)
+        return [scaled, bias]
+
+    def _center(self, sums: str) -> str:
+        """Make the weights of a text add up to zero, as in the run. [B, C]."""
+        means = self._graph.add("ReduceMean", sums, axes=[1], keepdims=1)  # [B, 1]
+        return self._graph.add("Sub", sums, means)
+
+    def _normalize(self, sums: str, squares: str) -> str:
+        """Divide by the norm. [B, C] and [B, 1] -> [B, C]."""
+        smallest = self._graph.constant(_MIN_SQUARE, np.float32)
+        limited = self._graph.add("Max", squares, smallest)
+        norms = self._graph.add("Sqrt", limited)
+        return self._graph.add("Div", sums, norms)
+
+    def _add_sums(self, entries: str, rows: Floats) -> str:
+        """Add the sums of the rows of a text's n-grams. [G, B] -> [B, columns]."""
+        graph = self._graph
+        num_entries = len(self._buckets.low_keys)
+        values = np.zeros((num_entries, rows.shape[1]), np.float32)  # [R, columns]
+        values[self._buckets.entries] = rows
+        stored = graph.constant(values, np.float16)
+        gathered = graph.add("Gather", stored, entries, axis=0)  # [G, B, columns]
+        gathered = graph.add("Cast", gathered, to=_FLOAT)
+        return graph.add("ReduceSum", gathered, graph.integers(0), keepdims=0)
+
+    def _add_entries(self, token_ids: str) -> str:
+        """Add the entry of each n-gram. [T, B] int64 -> [G, B] int32."""
+        keys = KeyGraph(self._graph, self._table.max_size).add_keys(token_ids)
+        entries = self._search(keys.parts)  # [G, B]
+        return self._integers.choose(keys.is_left_out, 0, entries)
+
+    def _search(self, key: KeyParts) -> str:
+        """Add the entries of keys, 0 where a key is not in the table. [G, B]."""
+        integers = self._integers
+        low_keys = self._graph.constant(self._buckets.low_keys, np.int32)
+        high = integers.multiply(key.middle, PART_SIZE)
+        wanted = integers.add(high, key.low)  # [G, B]
+        entries = self._take_edges(self._buckets.starts, key.top)  # [G, B]
+        ends = self._take_edges(self._buckets.ends, key.top)  # [G, B]
+        # The key of `entries` is never above the wanted one.
+        for step in self._list_steps():
+            later = integers.add(entries, step)
+            later = integers.minimum(later, ends)
+            later_keys = integers.take(low_keys, later)
+            is_above = integers.is_less(wanted, later_keys)
+            entries = integers.choose(is_above, entries, later)
+        found_keys = integers.take(low_keys, entries)
+        is_found = integers.is_equal(found_keys, wanted)
+        return integers.choose(is_found, entries, 0)
+
+    def _take_edges(self, edges: Ints, tops: str) -> str:
+        """Add the first or last entries of the keys' buckets. [G, B] -> [G, B]."""
+        constant = self._graph.constant(edges, np.int32)
+        return self._integers.take(constant, tops)
+
+    def _list_steps(self) -> list[int]:
+        """Return powers of two, which lead to every entry of the longest bucket."""
+        longest = int((self._buckets.ends - self._buckets.starts).max())
+        return [1 << bit for bit in reversed(range(longest.bit_length()))]
 
 
-def _add_borders(graph: GraphBuilder, token_ids: str, max_size: int) -> str:
-    """Add `START` before each text, and unknown tokens after it.
-
-    [B, T] -> [B, 1 + T + L] int64.
-    """
-    unknown = graph.constant(UNK_ID, np.int64)
-    is_padding = graph.add("Equal", token_ids, graph.constant(PAD_ID, np.int64))
-    ids = graph.add("Where", is_padding, unknown, token_ids)  # [B, T]
-    axes = graph.integers(1)
-    column = graph.add("Slice", ids, graph.integers(0), graph.integers(1), axes)
-    zeros = graph.add("Mul", column, graph.constant(0, np.int64))  # [B, 1]
-    start = graph.add("Add", zeros, graph.constant(START, np.int64))
-    after = graph.add("Add", zeros, unknown)
-    return graph.add("Concat", start, ids, *[after] * max_size, axis=1)
-
-
-def _add_keys(graph: GraphBuilder, ids: str, max_size: int) -> tuple[str, str]:
-    """Add the keys of the n-grams of each size, and whether there is one.
-
-    [B, 1 + T + L] -> [B, T + 1, L] int64, and bool.
-    """
-    unknown = graph.constant(UNK_ID, np.int64)
-    multiplier = graph.constant(MULTIPLIER, np.int64)
-    modulus = graph.constant(MASK + 1, np.int64)
-    one, axes, last = graph.constant(1, np.int64), graph.integers(1), graph.integers(2)
-    keys: list[str] = []
-    all_known: list[str] = []
-    for offset in range(max_size):
-        start, end = graph.integers(offset), graph.integers(offset - max_size)
-        following = graph.add("Slice", ids, start, end, axes)  # [B, T + 1]
-        is_known = graph.add("Not", graph.add("Equal", following, unknown))
-        key = graph.add("Add", following, one)
-        if offset:
-            key = graph.add("Add", graph.add("Mul", keys[-1], multiplier), key)
-            is_known = graph.add("And", all_known[-1], is_known)
-        quotient = graph.add("Div", key, modulus)
-        key = graph.add("Sub", key, graph.add("Mul", quotient, modulus))
-        keys.append(key)
-        all_known.append(is_known)
-    stacked = [graph.add("Unsqueeze", key, last) for key in keys]
-    stacked_known = [graph.add("Unsqueeze", value, last) for value in all_known]
-    return (
-        graph.add("Concat", *stacked, axis=2),
-        graph.add("Concat", *stacked_known, axis=2),
-    )
-
-
-def _find_rows(graph: GraphBuilder, keys: str, is_ngram: str, table: NgramTable) -> str:
-    """Add the row of each n-gram in the table; K if it is not there.
-
-    The search keeps a position whose key is at most the wanted one, or 0.
-    """
-    num_ngrams = len(table.keys)
-    num_steps = max(num_ngrams - 1, 1).bit_length()
-    filled = np.full(2**num_steps, MASK + 1)  # larger than every key
-    filled[:num_ngrams] = table.keys
-    sorted_keys = graph.constant(filled, np.int64)
-    position = graph.add("Mul", keys, graph.constant(0, np.int64))
-    for step in reversed(range(num_steps)):
-        size = graph.constant(2**step, np.int64)
-        candidate = graph.add("Add", position, size)
-        candidate_keys = graph.add("Gather", sorted_keys, candidate, axis=0)
-        is_beyond = graph.add("Less", keys, candidate_keys)
-        position = graph.add("Where", is_beyond, position, candidate)
-    found_keys = graph.add("Gather", sorted_keys, position, axis=0)
-    is_equal = graph.add("Equal", found_keys, keys)
-    is_found = graph.add("And", is_equal, is_ngram)
-    missing = graph.constant(num_ngrams, np.int64)
-    return graph.add("Where", is_found, position, missing)
+def arrange_buckets(keys: Ints) -> Buckets:
+    """Return the buckets of keys. keys: [K] int64, ascending."""
+    low_size = PART_SIZE**2
+    buckets = keys // low_size  # [K]
+    sizes = np.bincount(buckets, minlength=NUM_TOPS)  # [1,024]
+    ends = np.cumsum(sizes + 1) - 1  # [1,024]
+    entries = np.arange(len(keys)) + buckets + 1  # [K]
+    low_keys = np.full(len(keys) + NUM_TOPS, _EMPTY)  # [R]
+    low_keys[entries] = keys % low_size
+    return Buckets(ends - sizes, ends, low_keys, entries)

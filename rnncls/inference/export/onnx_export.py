@@ -72,10 +72,15 @@ def check_exportable(classifier: PortableClassifier) -> None:
         RunError: It has one.
     """
     setting = find_unsupported(classifier.text, classifier.model, KNOWN_KEYS)
-    if setting is not None:
-        raise RunError(
-            f"the run cannot be exported: exported files do not support {setting}"
-        )
+    if setting is None:
+        return
+    advice = "train without it, or use rnncls predict"
+    if setting.startswith("text.char_ngrams="):
+        # A graph of token ids does not see the characters of unknown words.
+        advice = "export it with --to page, train without it, or use rnncls predict"
+    raise RunError(
+        f"the run cannot be exported: ONNX files do not support {setting}: {advice}"
+    )
 
 
 def compute_vectors(

@@ -23,9 +23,9 @@ from rnncls.inference.export.protobuf import (
 from rnncls.machine.files import read_bytes
 
 _OPERATORS = (
-    "Add And Cast Concat Div Equal GRU Gather Identity LSTM Less MatMul Max Mul Not"
-    " RNN Range ReduceMax ReduceMean ReduceSum ReverseSequence Shape Sigmoid Slice"
-    " Softmax Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
+    "Add Cast Concat Div Equal GRU Gather LSTM Less MatMul Max Min Mul Not Or RNN Range"
+    " ReduceMax ReduceMean ReduceSum ReverseSequence Shape Sigmoid Slice Softmax Split"
+    " Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
 )
 OPERATORS = frozenset(_OPERATORS.split())
 """All operators of `rnncls.inference.export.onnx_graph`."""

@@ -7,13 +7,15 @@ Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H
 hidden_size, D directions, S = D * H width of a state, P poolings, C classes.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
 from rnncls.inference.export.encoder_graph import EncoderGraph
 from rnncls.inference.export.graph_builder import GraphBuilder
 from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
-from rnncls.inference.export.ngram_graph import add_ngrams
+from rnncls.inference.export.ngram_graph import NgramGraph
 from rnncls.inference.export.quantization import (
     EmbeddingType,
     quantize_rows,
@@ -36,13 +38,16 @@ def build_graph(
     """
     graph = GraphBuilder()
     token_ids = graph.add("Transpose", INPUT, perm=[1, 0])  # [T, B]
-    layout: Layout = SingleLayout(graph, token_ids)
-    if not is_single:
-        layout = PaddedLayout(graph, token_ids)
-    weights = classifier.weights
-    vectors = _add_embedding(graph, token_ids, weights["embedding.weight"], embedding)
-    pooled = _add_pooled(graph, layout, classifier, vectors)  # [B, P * S]
-    _add_outputs(graph, pooled, classifier)
+    terms: list[str] = []  # what is added to the logits
+    ngrams = classifier.ngrams
+    if ngrams is None or not ngrams.is_alone:
+        layout: Layout = SingleLayout(graph, token_ids)
+        if not is_single:
+            layout = PaddedLayout(graph, token_ids)
+        terms += _add_network(graph, layout, classifier, token_ids, embedding)
+    if ngrams is not None:
+        terms += NgramGraph(graph, ngrams).add_logits(token_ids)
+    _add_outputs(graph, terms)
     num_texts: int | str = 1 if is_single else "batch"
     inputs = [
         helper.make_tensor_value_info(INPUT, TensorProto.INT64, [num_texts, "tokens"])
@@ -53,6 +58,20 @@ def build_graph(
         for name in (LOGITS, PROBS)
     ]
     return graph.build(inputs, outputs)
+
+
+def _add_network(
+    graph: GraphBuilder,
+    layout: Layout,
+    classifier: PortableClassifier,
+    token_ids: str,
+    embedding: EmbeddingType,
+) -> list[str]:
+    """Add the network; return the terms of its logits, [B, C] and [C]."""
+    matrix = classifier.weights["embedding.weight"]
+    vectors = _add_embedding(graph, token_ids, matrix, embedding)  # [T, B, E]
+    pooled = _add_pooled(graph, layout, classifier, vectors)  # [B, P * S]
+    return _add_linear(graph, pooled, classifier)
 
 
 def _add_embedding(
@@ -122,22 +141,22 @@ def _add_attention(
     return graph.add("ReduceSum", weighted, graph.integers(0), keepdims=0)
 
 
-def _add_outputs(
+def _add_linear(
     graph: GraphBuilder, pooled: str, classifier: PortableClassifier
-) -> None:
-    """Add the linear layer, divided by the temperature, n-grams and the softmax."""
+) -> list[str]:
+    """Add the linear layer, divided by the temperature; return product and bias."""
     # In float64, so that each weight is rounded once.
     weight = classifier.weights["linear.weight"].astype(np.float64)
     bias = classifier.weights["linear.bias"].astype(np.float64)
     scaled_weight = graph.constant(weight.T / classifier.temperature, np.float32)
     scaled_bias = graph.constant(bias / classifier.temperature, np.float32)
-    product = graph.add("MatMul", pooled, scaled_weight)
-    table = classifier.ngrams
-    if table is None:
-        graph.add_named(LOGITS, "Add", product, scaled_bias)
-    elif table.is_alone:
-        graph.add_named(LOGITS, "Identity", add_ngrams(graph, INPUT, table))
-    else:
-        network = graph.add("Add", product, scaled_bias)
-        graph.add_named(LOGITS, "Add", network, add_ngrams(graph, INPUT, table))
+    return [graph.add("MatMul", pooled, scaled_weight), scaled_bias]
+
+
+def _add_outputs(graph: GraphBuilder, terms: Sequence[str]) -> None:
+    """Add the logits, the sum of at least two terms, and their softmax."""
+    total, *others, last = terms
+    for term in others:
+        total = graph.add("Add", total, term)
+    graph.add_named(LOGITS, "Add", total, last)
     graph.add_named(PROBS, "Softmax", LOGITS)

@@ -33,6 +33,8 @@ TEXTS = [
     "meet " * 500,
 ]
 
+NGRAM_TEXTS = [*TEXTS, "again . a", "oslo", "zanzibar oslo zanzibar meet again '"]
+
 
 def compare(networks: Networks, texts: list[str], *, tolerance: float) -> None:
     """Compare the probabilities of a file with those of torch: ragged and alone."""
@@ -118,7 +120,7 @@ def test_the_metadata_are_all_that_a_port_needs() -> None:
 def test_the_ngrams_are_part_of_the_file(*, is_single: bool, is_alone: bool) -> None:
     networks = add_ngrams(build_networks(temperature=1.7), is_alone=is_alone)
     export_onnx(networks.numpy, PATH, is_single=is_single)
-    compare(networks, TEXTS, tolerance=1e-5)
+    compare(networks, NGRAM_TEXTS, tolerance=1e-5)
 
 
 @pytest.mark.parametrize("num_ngrams", [0, 1, 2, 3, 5, 8])
@@ -155,6 +157,12 @@ def test_a_setting_that_files_lack_is_refused(monkeypatch: pytest.MonkeyPatch) -
     networks = build_networks(text=TextSection(mark_case=True))
     with pytest.raises(RunError, match=r"do not support text\.mark_case=True"):
         export_onnx(networks.numpy, PATH)
+
+
+def test_character_ngrams_are_refused_with_advice() -> None:
+    text = TextSection(tokenizer="words", char_ngrams=[3, 5], ngram_buckets=64)
+    with pytest.raises(RunError, match=r"text\.char_ngrams=\[3, 5\]: .* --to page"):
+        export_onnx(build_networks(text=text).numpy, PATH)
 
 
 def test_not_a_number_is_no_match() -> None:

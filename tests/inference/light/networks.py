@@ -18,7 +18,7 @@ from rnncls.runs.portable import PortableClassifier
 from rnncls.text.char_ngrams import choose_char_ngrams
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.ngram_hash import hash_ngrams
-from rnncls.text.ngram_table import NgramTable
+from rnncls.text.ngram_table import NgramTable, pack_table, unpack_table
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
 
@@ -106,6 +106,7 @@ def add_ngrams(
         scale=0.7,
         is_alone=is_alone,
     )
+    table = unpack_table(pack_table(table, np.ones(len(keys), np.float32)))
     num_rows = networks.torch.vocab.num_rows
     networks.torch.model.ngrams = NgramClassifier(table, num_rows)
     return Networks(networks.torch, replace(networks.numpy, ngrams=table))
