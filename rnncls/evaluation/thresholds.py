@@ -1,24 +1,30 @@
 """Thresholds and temperature of a classifier that assigns several labels to a text.
 
-Both are fitted on validation rows. Thresholds maximise F1. A few texts of a label say
-little about its best threshold, so the threshold of a label is the mean of the best
-ones in bootstrap samples, drawn towards the threshold that is best for all labels.
+Both are fitted on validation rows. Thresholds maximise the sum of macro-F1 and
+micro-F1: macro-F1 alone favours many false alarms of rare labels, which cost micro-F1
+more than they gain. A few texts of a label say little about its best threshold, so the
+threshold of a label is the mean of the best ones in bootstrap samples, drawn towards
+the threshold that is best for all labels.
 
 Shapes: N texts, C labels, S bootstrap samples, T candidates.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from rnncls.evaluation.calibration import find_temperature
-from rnncls.evaluation.label_bootstrap import divide_counts
+from rnncls.evaluation.label_bootstrap import compute_f1, divide_counts
 
 PRIOR_TEXTS = 20
 """The common threshold weighs as much as this number of texts that have the label."""
 NUM_THRESHOLD_SAMPLES = 20
 """Number of bootstrap samples for the threshold of a label."""
 _NUM_CANDIDATES = 200
+_NUM_ROUNDS = 2
+"""How often all thresholds are chosen; each round starts from the micro-F1 so far."""
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -49,8 +55,8 @@ def fit_label_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
 def choose_common_threshold(labels: Bools, logits: Logits) -> float:
     """Return the probability that, as the threshold of all labels, is best.
 
-    The best one has the highest macro-F1 of 200 candidates: quantiles of the logits of
-    true labels.
+    The best one has the highest sum of macro-F1 and micro-F1 of 200 candidates:
+    quantiles of the logits of true labels.
 
     Args:
         labels: [N, C] bool, of rows that were not trained on.
@@ -66,9 +72,9 @@ def choose_label_thresholds(labels: Bools, logits: Logits) -> Floats:
     """Return the threshold of each label.
 
     The threshold of a label is the mean over `NUM_THRESHOLD_SAMPLES` bootstrap samples
-    of the threshold with the highest F1, and of the common threshold, which counts as
-    `PRIOR_TEXTS` texts with the label. The mean is that of the logits. A label that no
-    text has gets the common threshold.
+    of the best threshold, and of the common threshold, which counts as `PRIOR_TEXTS`
+    texts with the label. The mean is that of the logits. A label that no text has gets
+    the common threshold.
 
     Args:
         labels: [N, C] bool, of rows that were not trained on.
@@ -80,18 +86,77 @@ def choose_label_thresholds(labels: Bools, logits: Logits) -> Floats:
     logits = logits.astype(np.float64)
     common_cut = _find_common_cut(labels, logits)
     weights = _draw_weights(len(labels))  # [S, N]
-    num_labels = labels.shape[1]
-    thresholds = np.empty(num_labels)  # [C]
-    for index in range(num_labels):
+    cuts = np.full(labels.shape[1], common_cut)  # [C]
+    for _ in range(_NUM_ROUNDS):
+        objective = _build_objective(labels, logits >= cuts)
+        cuts = _improve_cuts(labels, logits, weights, objective, common_cut)
+    return np.array([_to_prob(cut) for cut in cuts.tolist()])
+
+
+@dataclass(frozen=True)
+class _Objective:
+    """What the decisions about one label add to the sum of macro-F1 and micro-F1.
+
+    Micro-F1 is 2 * hits / sum for the counts of all labels. The gain from one label is
+    linear in its counts if the micro-F1 of all labels is given (Dinkelbach 1967).
+
+    Attributes:
+        num_labels: C.
+        micro_f1: The micro-F1 of all labels so far.
+        total: Number of true labels plus number of predicted labels so far.
+    """
+
+    num_labels: int
+    micro_f1: float
+    total: float
+
+    def compute(self, hits: Floats, sums: Floats) -> Floats:
+        """Return the gain for the counts of a label.
+
+        Args:
+            hits: Number of true and predicted texts, of any shape.
+            sums: Number of true texts plus number of predicted texts.
+        """
+        macro_gain = divide_counts(2 * hits, sums) / self.num_labels
+        micro_gain = (2 * hits - self.micro_f1 * sums) / self.total
+        return macro_gain + micro_gain
+
+
+def _build_objective(labels: Bools, predicted: Bools) -> _Objective:
+    """Return the objective for the micro-F1 of predictions. [N, C] and [N, C]."""
+    micro_f1, _ = compute_f1(labels, predicted)
+    total = float(labels.sum() + predicted.sum())
+    return _Objective(labels.shape[1], micro_f1, max(total, 1.0))
+
+
+def _improve_cuts(
+    labels: Bools,
+    logits: Floats,
+    weights: Floats,
+    objective: _Objective,
+    common_cut: float,
+) -> Floats:
+    """Return the logit that is the threshold of each label. [C].
+
+    Args:
+        labels: [N, C] bool.
+        logits: [N, C].
+        weights: [S, N], how often each text is in each bootstrap sample.
+        objective: What to maximise.
+        common_cut: The logit that is best for all labels.
+    """
+    cuts = np.empty(labels.shape[1])  # [C]
+    for index in range(len(cuts)):
         is_true = labels[:, index]  # [N]
         support = int(is_true.sum())
-        cuts = _find_best_cuts(is_true, logits[:, index], weights)  # [S]
-        cuts[np.isnan(cuts)] = common_cut
-        own_cut = float(cuts.mean())
+        sample_cuts = _find_best_cuts(
+            is_true, logits[:, index], weights, objective
+        )  # [S]
+        sample_cuts[np.isnan(sample_cuts)] = common_cut
         share = support / (support + PRIOR_TEXTS)
-        cut = share * own_cut + (1 - share) * common_cut
-        thresholds[index] = _to_prob(cut)
-    return thresholds
+        own_cut = float(sample_cuts.mean())
+        cuts[index] = share * own_cut + (1 - share) * common_cut
+    return cuts
 
 
 def _to_prob(cut: float) -> float:
@@ -105,16 +170,8 @@ def _find_common_cut(labels: Bools, logits: Floats) -> float:
         return 0.0
     quantiles = np.linspace(0, 1, _NUM_CANDIDATES)
     candidates = np.unique(np.quantile(true_logits, quantiles))  # [T]
-    supports = labels.sum(axis=0, dtype=np.float64)  # [C]
-    macro_f1s = []
-    for cut in candidates:
-        predicted = logits >= cut  # [N, C]
-        hits = predicted & labels  # [N, C]
-        num_hits = hits.sum(axis=0, dtype=np.float64)  # [C]
-        num_predicted = predicted.sum(axis=0)  # [C]
-        f1s = divide_counts(2 * num_hits, num_predicted + supports)
-        macro_f1s.append(f1s.mean())
-    best = int(np.argmax(macro_f1s))
+    f1_sums = [sum(compute_f1(labels, logits >= cut)) for cut in candidates]
+    best = int(np.argmax(f1_sums))
     return float(candidates[best])
 
 
@@ -128,13 +185,16 @@ def _draw_weights(num_rows: int) -> Floats:
     return np.array(samples, dtype=np.float64)
 
 
-def _find_best_cuts(is_true: Bools, logits: Floats, weights: Floats) -> Floats:
-    """Return the logit with the highest F1 in each sample; NaN: no text has the label.
+def _find_best_cuts(
+    is_true: Bools, logits: Floats, weights: Floats, objective: _Objective
+) -> Floats:
+    """Return the logit that is best in each sample; NaN: no text has the label.
 
     Args:
         is_true: [N] bool, which texts have the label.
         logits: [N], those of the label.
         weights: [S, N], how often each text is in each sample.
+        objective: What to maximise.
 
     Returns:
         [S], halfway between the last logit that is predicted and the next one.
@@ -145,11 +205,11 @@ def _find_best_cuts(is_true: Bools, logits: Floats, weights: Floats) -> Floats:
     num_predicted = sorted_weights.cumsum(axis=1)  # [S, N]
     hits = (sorted_weights * is_true[order]).cumsum(axis=1)  # [S, N]
     supports = hits[:, -1:]  # [S, 1]
-    f1s = divide_counts(2 * hits, num_predicted + supports)  # [S, N]
+    gains = objective.compute(hits, num_predicted + supports)  # [S, N]
     # Texts with equal logits are predicted together.
     is_tied = sorted_logits[:-1] == sorted_logits[1:]  # [N - 1]
-    f1s[:, :-1][:, is_tied] = -1.0
-    last = f1s.argmax(axis=1)  # [S]
+    gains[:, :-1][:, is_tied] = -np.inf
+    last = gains.argmax(axis=1)  # [S]
     # No text comes after the last one: its logit itself is the threshold.
     next_logits = np.append(sorted_logits[1:], sorted_logits[-1])  # [N]
     middles = (sorted_logits + next_logits) / 2  # [N]

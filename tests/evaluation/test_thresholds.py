@@ -33,18 +33,20 @@ def to_logit(prob: float) -> float:
     return math.log(prob / (1 - prob))
 
 
-def macro_f1(labels: Bools, predicted: Bools) -> float:
+def sum_f1s(labels: Bools, predicted: Bools) -> float:
+    """Return macro-F1 plus micro-F1."""
     num_hits = (labels & predicted).sum(axis=0)
     sums = labels.sum(axis=0) + predicted.sum(axis=0)
-    return float(np.mean(2 * num_hits / np.maximum(sums, 1)))
+    macro_f1 = float(np.mean(2 * num_hits / np.maximum(sums, 1)))
+    return macro_f1 + float(2 * num_hits.sum() / sums.sum())
 
 
-def test_the_common_threshold_has_nearly_the_best_macro_f1() -> None:
+def test_the_common_threshold_has_nearly_the_highest_sum_of_f1s() -> None:
     labels, logits = draw(400, [0.4, 0.1, 0.05], 0)
     threshold = choose_common_threshold(labels, logits)
-    chosen = macro_f1(labels, logits >= to_logit(threshold) - 1e-9)
-    best = max(macro_f1(labels, logits >= cut) for cut in np.unique(logits))
-    assert best - 0.003 <= chosen <= best
+    chosen = sum_f1s(labels, logits >= to_logit(threshold) - 1e-9)
+    best = max(sum_f1s(labels, logits >= cut) for cut in np.unique(logits))
+    assert best - 0.006 <= chosen <= best
 
 
 def test_the_common_threshold_separates_what_can_be_separated() -> None:
@@ -54,16 +56,15 @@ def test_the_common_threshold_separates_what_can_be_separated() -> None:
     np.testing.assert_array_equal(logits >= to_logit(threshold) - 1e-9, labels)
 
 
-def test_a_common_label_gets_nearly_its_own_best_threshold() -> None:
-    labels, logits = draw(20_000, [0.5, 0.1], 1)
+def test_frequent_labels_have_nearly_the_best_thresholds() -> None:
+    labels, logits = draw(6_000, [0.5, 0.1], 1)
     thresholds = choose_label_thresholds(labels, logits)
-    for index, threshold in enumerate(thresholds):
-        columns = [index]
-        own_labels, own_logits = labels[:, columns], logits[:, columns]
-        cuts = np.linspace(-4, 2, 300)
-        f1s = [macro_f1(own_labels, own_logits >= cut) for cut in cuts]
-        chosen = macro_f1(own_labels, own_logits >= to_logit(threshold))
-        assert chosen >= max(f1s) - 0.002
+    chosen = sum_f1s(labels, logits >= list(map(to_logit, thresholds)))
+    grid = np.linspace(-2.5, 0.5, 20)
+    best = max(
+        sum_f1s(labels, logits >= [first, second]) for first in grid for second in grid
+    )
+    assert chosen >= best - 0.003
     # The rarer a label, the higher its threshold.
     assert thresholds[1] > thresholds[0]
 
