@@ -84,6 +84,20 @@ def test_tokens_are_those_of_the_run(tokenizer: str, settings: dict[str, Any]) -
         assert found == expected, text
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_every_character_has_the_tokens_of_the_run(tokenizer: str) -> None:
+    name: Any = tokenizer
+    section = TextSection(tokenizer=name, max_tokens=1 << 20)
+    surrogates = range(0xD800, 0xE000)
+    codes = [code for code in range(sys.maxunicode + 1) if code not in surrogates]
+    for first in range(0, len(codes), 1024):
+        block = codes[first : first + 1024]
+        text = " ".join(f"{chr(code)} a{chr(code)}b" for code in block)
+        expected, found = tokenize_both(section, text)
+        assert found == expected, f"U+{block[0]:04X} to U+{block[-1]:04X}"
+
+
 sections = st.builds(
     TextSection,
     tokenizer=st.sampled_from(TOKENIZERS),
