@@ -44,15 +44,20 @@ class PaddedLayout:
         self._lengths = self._count_tokens(token_ids)  # [B]
         steps = _number_steps(graph, _count_steps(graph, token_ids))  # [T]
         steps = graph.add("Unsqueeze", steps, graph.integers(1))  # [T, 1]
+        self._mark_steps(steps)
+        self._zero = graph.constant(0.0, np.float32)
+        self._lowest = graph.constant(-np.inf, np.float32)
+
+    def _mark_steps(self, steps: str) -> None:
+        """Mark the tokens and the last token of each text. steps: [T, 1] int64."""
+        graph = self._graph
         is_token = graph.add("Less", steps, self._lengths)  # [T, B]
         one = graph.constant(1, np.int64)
         last_steps = graph.add("Sub", self._lengths, one)  # [B]
         is_last = graph.add("Equal", steps, last_steps)  # [T, B]
-        self._features = graph.integers(2)
-        self._is_token = graph.add("Unsqueeze", is_token, self._features)  # [T, B, 1]
-        self._is_last = graph.add("Unsqueeze", is_last, self._features)  # [T, B, 1]
-        self._zero = graph.constant(0.0, np.float32)
-        self._lowest = graph.constant(-np.inf, np.float32)
+        features = graph.integers(2)
+        self._is_token = graph.add("Unsqueeze", is_token, features)  # [T, B, 1]
+        self._is_last = graph.add("Unsqueeze", is_last, features)  # [T, B, 1]
 
     def _count_tokens(self, token_ids: str) -> str:
         """Return the lengths, at least 1. [T, B] -> [B] int64."""

@@ -62,16 +62,22 @@ class NgramGraph:
         Returns:
             The terms whose sum they are, [B, C] and [C] float32.
         """
-        table = self._table
-        entries = self._add_entries(token_ids)  # [G, B]
-        weights = subtract_middle(table.weights)  # [K, C]
-        sums = self._add_sums(entries, weights)  # [B, C]
-        squares = self._add_sums(entries, table.squares[:, None])  # [B, 1]
-        normalized = self._normalize(self._center(sums), squares)  # [B, C]
-        scale = self._graph.constant(table.scale, np.float32)
-        scaled = self._graph.add("Mul", normalized, scale)
-        bias = self._graph.constant(table.bias * table.scale, np.float32)
+        normalized = self._add_normalized(token_ids)  # [B, C]
+        scale = self._table.scale
+        factor = self._graph.constant(scale, np.float32)
+        scaled = self._graph.add("Mul", normalized, factor)
+        bias = self._graph.constant(self._table.bias * scale, np.float32)
         return [scaled, bias]
+
+    def _add_normalized(self, token_ids: str) -> str:
+        """Add the logits without scale and bias. [T, B] int64 -> [B, C] float32."""
+        entries = self._add_entries(token_ids)  # [G, B]
+        weights = subtract_middle(self._table.weights)  # [K, C]
+        squares = self._table.squares[:, None]  # [K, 1]
+        weight_sums = self._add_sums(entries, weights)  # [B, C]
+        square_sums = self._add_sums(entries, squares)  # [B, 1]
+        centered = self._center(weight_sums)
+        return self._normalize(centered, square_sums)
 
     def _center(self, sums: str) -> str:
         """Make the weights of a text add up to zero, as in the run. [B, C]."""
@@ -114,12 +120,18 @@ class NgramGraph:
         for step in self._list_steps():
             later = integers.add(entries, step)
             later = integers.minimum(later, ends)
-            later_keys = integers.take(low_keys, later)
-            is_above = integers.is_less(wanted, later_keys)
-            entries = integers.choose(is_above, entries, later)
+            entries = self._choose_later(low_keys, wanted, entries, later)
         found_keys = integers.take(low_keys, entries)
         is_found = integers.is_equal(found_keys, wanted)
         return integers.choose(is_found, entries, 0)
+
+    def _choose_later(
+        self, low_keys: str, wanted: str, entries: str, later: str
+    ) -> str:
+        """Return the later entries where their keys are not above the wanted ones."""
+        later_keys = self._integers.take(low_keys, later)
+        is_above = self._integers.is_less(wanted, later_keys)
+        return self._integers.choose(is_above, entries, later)
 
     def _take_edges(self, edges: Ints, tops: str) -> str:
         """Add the first or last entries of the keys' buckets. [G, B] -> [G, B]."""

@@ -48,11 +48,19 @@ def build_graph(
     if ngrams is not None:
         terms += NgramGraph(graph, ngrams).add_logits(token_ids)
     _add_outputs(graph, terms)
+    num_classes = len(classifier.label_names)
+    return _build_with_shapes(graph, num_classes, is_single=is_single)
+
+
+def _build_with_shapes(
+    graph: GraphBuilder, num_classes: int, *, is_single: bool
+) -> GraphProto:
+    """Return the graph with its input and its outputs."""
     num_texts: int | str = 1 if is_single else "batch"
     inputs = [
         helper.make_tensor_value_info(INPUT, TensorProto.INT64, [num_texts, "tokens"])
     ]
-    shape = [num_texts, len(classifier.label_names)]
+    shape = [num_texts, num_classes]
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name in (LOGITS, PROBS)
