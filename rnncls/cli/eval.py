@@ -72,8 +72,9 @@ def eval_command(
         typer.Option(
             "--label-issues",
             help=(
-                "Also find training rows that are probably mislabelled. This trains as"
-                " many models as --folds says and needs the extra 'clean'."
+                "Also find training and validation rows that are probably mislabelled;"
+                " test rows are not checked. This trains as many models as --folds"
+                " says and needs the extra 'clean'."
             ),
         ),
     ] = False,
@@ -216,7 +217,8 @@ def print_issues(issues: "list[LabelIssue]") -> None:
     from rnncls.reporting.evaluation_tables import label_issue_table
 
     title = (
-        f"Training rows that are probably mislabelled ({len(issues):,} found; all are"
-        " in label-issues.csv in the run folder)"
+        "Training and validation rows that are probably mislabelled"
+        f" ({len(issues):,} found; test rows were not checked; all are in"
+        " label-issues.csv in the run folder)"
     )
     print_tables([title], [label_issue_table(issues[:NUM_PRINTED_ISSUES])], fit=True)

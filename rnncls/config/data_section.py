@@ -87,7 +87,8 @@ class DataSection(Section):
             )
         if self.test_fraction is not None and (self.name or self.test):
             raise ValueError(
-                "data.test_fraction: the data already has a test file: remove one"
+                "data.test_fraction: the data already has a test file: to use the file,"
+                " set data.test_fraction=null"
             )
         return self
 

@@ -250,11 +250,11 @@ def explain_difference(difference: Difference) -> str:
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"
-    rows = f"right in one run only: {num_disputed:,} rows, {difference.gained:,}"
+    rows = f"{num_disputed:,} rows are right in one run only: {difference.gained:,} in"
     if difference.p >= SIGNIFICANCE_LEVEL:
-        return f"{rows} here; chance alone could explain it"
+        return f"{rows} this run; chance alone could explain it"
     low, high = difference.interval
-    return f"{rows} here; expect {100 * low:+.2f} to {100 * high:+.2f} points"
+    return f"{rows} this run; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 
 
 def _setting_rows(
@@ -300,7 +300,7 @@ def _interval_table(comparison: Comparison, names: Sequence[str]) -> Table:
             width=_SCALE_WIDTH,
         )
         rows.append([name, percent(run.macro_f1), line])
-    title = f"Macro-F1; dot: accuracy, line: its {INTERVAL}"
+    title = f"Macro-F1. The dot is the accuracy, the line its {INTERVAL}"
     table = plain_table(title, ["run", "macro-F1", low_label + high_label], rows)
     table.columns[2].justify = "left"
     return table

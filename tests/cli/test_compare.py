@@ -119,13 +119,15 @@ def test_a_difference_is_significant_below_5_percent(
             3,
             2,
             1.0,
-            "right in one run only: 5 rows, 3 here; chance alone could explain it",
+            "5 rows are right in one run only: 3 in this run; chance alone could"
+            " explain it",
         ),
         (
             30,
             2,
             0.001,
-            "right in one run only: 32 rows, 30 here; expect +1.00 to +3.00 points",
+            "32 rows are right in one run only: 30 in this run; expect +1.00 to +3.00"
+            " points",
         ),
     ],
 )

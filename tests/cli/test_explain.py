@@ -23,7 +23,7 @@ def test_a_text_is_explained_with_its_figures_and_what_they_mean(cli: Cli) -> No
     assert "Why sport? Tokens with [+] to [+++] support this label" in stdout
     assert "rovers[+++]" in stdout
     assert "Strongest contributions of 3 tokens" in stdout
-    assert "If the model knew none of the words, the" in " ".join(stdout.split())
+    assert "Words that support sport: 'rovers' (+" in " ".join(stdout.split())
     assert max(map(len, stdout.splitlines())) <= 80
 
 

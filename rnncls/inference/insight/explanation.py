@@ -140,7 +140,8 @@ class Explanation:
             f"Words that support {self.label}: {supporting}; words that oppose it:"
             f" {opposing}."
         )
-        return f"{probability} {evidence} {self._describe_baseline()}"
+        warning = self._warn_of_residual()
+        return " ".join(filter(None, (probability, evidence, warning)))
 
     def _quote_strongest(self, sign: int) -> str:
         """Name up to three tokens with the largest contributions of one sign."""
@@ -152,16 +153,12 @@ class Explanation:
                 quoted.append(f"'{written}' ({token.contribution:+.2f})")
         return ", ".join(quoted[:3]) or "none"
 
-    def _describe_baseline(self) -> str:
-        """Return what the words change, and whether their numbers can be trusted."""
-        sentence = (
-            f"If the model knew none of the words, the probability of {self.label}"
-            f" would be {self.baseline_prob:.1%}."
-        )
+    def _warn_of_residual(self) -> str:
+        """Return why the numbers of the words cannot be trusted; empty if they can."""
         if self.is_complete:
-            return sentence
+            return ""
         return (
-            f"{sentence} Do not trust the numbers in brackets: they should add up to"
+            "Do not trust the numbers in brackets: they should add up to"
             f" {self.difference:+.2f}, but add up to"
             f" {self.difference + self.residual:+.2f}."
         )
