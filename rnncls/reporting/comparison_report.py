@@ -250,11 +250,11 @@ def explain_difference(difference: Difference) -> str:
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"
-    rows = f"{num_disputed:,} rows are right in one run only: {difference.gained:,} in"
+    rows = f"of {num_disputed:,} rows that differ, {difference.gained:,} are right"
     if difference.p >= SIGNIFICANCE_LEVEL:
-        return f"{rows} this run; chance alone could explain it"
+        return f"{rows}; chance alone could explain it"
     low, high = difference.interval
-    return f"{rows} this run; expect {100 * low:+.2f} to {100 * high:+.2f} points"
+    return f"{rows}; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 
 
 def _setting_rows(

@@ -119,15 +119,13 @@ def test_a_difference_is_significant_below_5_percent(
             3,
             2,
             1.0,
-            "5 rows are right in one run only: 3 in this run; chance alone could"
-            " explain it",
+            "of 5 rows that differ, 3 are right; chance alone could explain it",
         ),
         (
             30,
             2,
             0.001,
-            "32 rows are right in one run only: 30 in this run; expect +1.00 to +3.00"
-            " points",
+            "of 32 rows that differ, 30 are right; expect +1.00 to +3.00 points",
         ),
     ],
 )
