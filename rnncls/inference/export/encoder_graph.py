@@ -117,17 +117,19 @@ class EncoderGraph:
     ) -> tuple[str, str]:
         """Add one step of an LSTM along depth, at all tokens. Each [T, B, H]."""
         add = self._graph.add
-        from_time = self._add_linear(along_time, weights.weight_ih, weights.bias_ih)
-        from_state = self._add_linear(state, weights.weight_hh, weights.bias_hh)
-        gates = add("Add", from_time, from_state)  # [T, B, 4 * H]
-        input_, forget, candidate, output = self._graph.add_outputs(
-            4, "Split", gates, axis=2
-        )
+        input_, forget, candidate, output = self._add_gates(weights, along_time, state)
         kept = add("Mul", add("Sigmoid", forget), cell)
         added = add("Mul", add("Sigmoid", input_), add("Tanh", candidate))
         cell = add("Add", kept, added)
         state = add("Mul", add("Sigmoid", output), add("Tanh", cell))
         return state, cell
+
+    def _add_gates(self, weights: CellArrays, along_time: str, state: str) -> list[str]:
+        """Add the four gates along depth, before their functions. [T, B, H] each."""
+        from_time = self._add_linear(along_time, weights.weight_ih, weights.bias_ih)
+        from_state = self._add_linear(state, weights.weight_hh, weights.bias_hh)
+        gates = self._graph.add("Add", from_time, from_state)  # [T, B, 4 * H]
+        return self._graph.add_outputs(4, "Split", gates, axis=2)
 
     def _add_linear(self, inputs: str, weight: Array, bias: Array) -> str:
         """Add a linear layer over the last axis."""

@@ -55,14 +55,24 @@ def compare_with_run(path: Path, run_path: Path) -> Comparison:
     texts = [vector.token_ids for vector in file.metadata.test_vectors]
     texts += _sample_texts(len(file.metadata.vocab), file.metadata.text.max_tokens)
     expected = _compute_run(run_path, texts)
+    alone, *batched = _compute_batches(session, texts)
+    return _compare(expected, alone, [alone, *batched])
+
+
+def _compute_batches(
+    session: InferenceSession, texts: Sequence[Sequence[int]]
+) -> list[Probs]:
+    """Return the probabilities of the texts alone, batched and shuffled. [N, C] each.
+
+    A file that reads one text at a time only has those alone.
+    """
     order = list(range(len(texts)))
-    shuffled = random.Random(1).sample(order, len(order))
     alone = _compute_file(session, texts, order, 1)
-    results = [alone]
-    if session.get_inputs()[0].shape[0] != 1:
-        results.append(_compute_file(session, texts, order, _BATCH_SIZE))
-        results.append(_compute_file(session, texts, shuffled, _BATCH_SIZE))
-    return _compare(expected, alone, results)
+    if session.get_inputs()[0].shape[0] == 1:
+        return [alone]
+    shuffled = random.Random(1).sample(order, len(order))
+    batched = _compute_file(session, texts, order, _BATCH_SIZE)
+    return [alone, batched, _compute_file(session, texts, shuffled, _BATCH_SIZE)]
 
 
 def _compare(expected: Probs, alone: Probs, results: Sequence[Probs]) -> Comparison:
