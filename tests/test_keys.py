@@ -38,6 +38,8 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "data.test": ("other.csv", []),
     "data.text": ("[title]", []),
     "data.label": ("title", []),
+    "data.label_separator": ("r", ["model.task=several_labels"]),
+    "model.task": ("several_labels", []),
     "data.valid_fraction": ("0.4", []),
     "data.split": ("texts", []),
     "data.split_seed": ("5", []),
@@ -168,7 +170,7 @@ def describe(path: Path) -> Any:
     from rnncls.runs.metric_rows import read_rows
     from rnncls.runs.run import load_run
 
-    loaded = load_run(path)
+    loaded = load_run(path, may_have_several_labels=True)
     split, _ = load_split(
         loaded.config.data_settings,
         "test",

@@ -41,6 +41,7 @@ def train_command(
 ) -> None:
     """Compare training steps with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
+    from rnncls.config.several_labels import refuse_several_labels
     from rnncls.config.yaml_format import dump_config
 
     config = choose_config(config_file, config)
@@ -49,6 +50,7 @@ def train_command(
         from rnncls.reporting.benchmark.training import benchmark_training
 
     checked = load_config(config, set_ or [])
+    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_training(
         checked.data_settings,
         checked.model,
@@ -69,6 +71,7 @@ def predict_command(
 ) -> None:
     """Compare prediction with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
+    from rnncls.config.several_labels import refuse_several_labels
 
     config = choose_config(config_file, config)
     with fast_imports():
@@ -76,6 +79,7 @@ def predict_command(
         from rnncls.reporting.benchmark.prediction import benchmark_prediction
 
     checked = load_config(config, set_ or [])
+    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_prediction(
         checked.data_settings, checked.model, resolve_device(device)
     )
@@ -91,6 +95,7 @@ def startup_command(
 ) -> None:
     """Compare the time of short commands with that of the imports they need."""
     from rnncls.config.loading import load_config
+    from rnncls.config.several_labels import refuse_several_labels
     from rnncls.config.yaml_format import dump_config
 
     config = choose_config(config_file, config)
@@ -98,6 +103,7 @@ def startup_command(
         from rnncls.reporting.benchmark.startup import benchmark_startup
 
     checked = load_config(config, set_ or [])
+    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_startup(
         config, dump_config(checked), checked.data_settings, checked.model
     )

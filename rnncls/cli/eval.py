@@ -91,10 +91,26 @@ def eval_command(
         from rnncls.evaluation.confusion import save_confusion
         from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.machine.files import read_json, write_json
+        from rnncls.runs.companions import load_run_config
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
     path = choose_run(run_folder, run)
+    if load_run_config(path).model.has_several_labels:
+        from rnncls.cli.label_eval import eval_label_sets
+
+        options = {"--label-issues": label_issues, "--id": id_ is not None}
+        eval_label_sets(
+            path,
+            split,
+            data,
+            [name for name, is_given in options.items() if is_given],
+            unknown_labels,
+            as_json=json_,
+            device=device,
+            use_cache=not no_cache,
+        )
+        return
     evaluation = evaluate_run(
         path,
         split=split or "test",

@@ -123,10 +123,13 @@ def measure_fresh(
     Raises:
         RnnclsError: The data or a config is wrong.
     """
+    from rnncls.config.several_labels import TASK, refuse_several_labels
     from rnncls.data.loading import load_split, load_training_data
     from rnncls.inference.insight.gradients import choose_rows, measure_network
     from rnncls.training.initialization import initial_model
 
+    if settings.data.has_several_labels:
+        refuse_several_labels(TASK, "the config")
     data = load_training_data(settings, use_cache=use_cache)
     rows, origin = load_split(
         settings, split, data.vocab, data.label_names, use_cache=use_cache

@@ -44,9 +44,28 @@ def predict_command(
     ] = None,
     run: PredictRunOption = None,
     top_k: Annotated[
-        int,
-        typer.Option(min=1, help="Number of labels to print, the most probable first."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help=(
+                "Number of labels to print, the most probable first. Default: 1; for a"
+                " run with several labels a text, all that reach their threshold."
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help=(
+                "The probability from which on a text has a label, for a run with"
+                " several labels a text. Default: that of each label in the run."
+            ),
+            show_default=False,
+        ),
+    ] = None,
     json_: JsonOption = False,
     input_: Annotated[
         str | None,
@@ -127,7 +146,11 @@ def predict_command(
         texts or [], context, advice="to classify its texts, use --input {file}"
     )
     _check_form(
-        top_k, output, json_=json_, attention=attention, min_confidence=min_confidence
+        top_k or 1,
+        output,
+        json_=json_,
+        attention=attention,
+        min_confidence=min_confidence,
     )
 
     with fast_imports(), one_blas_thread():
@@ -145,7 +168,7 @@ def predict_command(
         return iter_texts(rows, kept)
 
     predict = predict_alone if torchrun_int("WORLD_SIZE") < 2 else predict_together
-    options = PredictOptions(device, attention, min_confidence)
+    options = PredictOptions(device, attention, min_confidence, threshold)
     windows = predict(run, options, source, output, read_chunks)
     if windows is not None:
         write_predictions(
@@ -232,7 +255,7 @@ def iter_texts(
 def write_predictions(
     windows: "Iterator[list[Prediction]]",
     output: Path | None,
-    top_k: int,
+    top_k: int | None,
     kept: "KeptColumns",
     *,
     as_json: bool,

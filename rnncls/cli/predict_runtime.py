@@ -89,6 +89,10 @@ def _load_predictor(
             f"--device: {run} computes on the CPU, found {options.device}: leave out"
             " --device, or give the run folder"
         )
+    if options.threshold is not None:
+        raise ConfigError(
+            f"--threshold: {run} has one label a text: use --min-confidence"
+        )
     if options.attention:
         raise ConfigError(
             f"--attention: {run} does not return the weights: give the run folder"

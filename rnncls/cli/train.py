@@ -59,9 +59,12 @@ def train_command(
         raise
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
+    accuracy = "accuracy"
+    if "micro_f1" in valid:
+        accuracy = f"micro-F1 {valid['micro_f1']:.2%}, all labels right"
     typer.echo(
         f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
-        f" accuracy {valid['accuracy']:.2%} on {summary['data']['num_valid_rows']:,}"
+        f" {accuracy} {valid['accuracy']:.2%} on {summary['data']['num_valid_rows']:,}"
         f" validation rows (95% interval {low:.2%} to {high:.2%}), macro-F1"
         f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"

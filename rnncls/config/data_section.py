@@ -1,7 +1,8 @@
 """The section `data` of the config, and the base class of all sections."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from rnncls.config.field_types import Fraction, Seed, Text, Texts
@@ -53,8 +54,13 @@ class DataSection(Section):
     with one text per line."""
     text: Texts = ["title", "description"]
     """Columns of the text. Several columns are joined with a space."""
-    label: Text = "label"
-    """Column of the label."""
+    label: Text | Texts = "label"
+    """Column of the label. For `model.task: several_labels`: a column of lists, a
+    column of labels with `label_separator` between them, or a list of columns, one for
+    each label, with 1 for yes and 0 for no."""
+    label_separator: Annotated[Text, MinLen(1)] | None = None
+    """What separates several labels in the column of the label, such as `;`. null: the
+    column has one label a row, or lists as in JSON lines and Parquet."""
     delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
     """Delimiter between the columns of your files, whatever their file extension. null:
     a comma in .csv, a tab in .tsv."""
@@ -75,6 +81,16 @@ class DataSection(Section):
     test file, stratified by class. The choice of rows does not depend on any seed.
     null: no test set."""
 
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that the labels are read from."""
+        return (self.label,) if isinstance(self.label, str) else tuple(self.label)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row has a set of labels instead of one label."""
+        return self.label_separator is not None or not isinstance(self.label, str)
+
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         has_files = bool(self.train or self.valid or self.test)
@@ -94,16 +110,22 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
-        if self.label in self.text or len(set(self.text)) < len(self.text):
+        names = [*self.text, *self.label_columns]
+        if len(set(names)) < len(names):
             raise ValueError(
                 "data.text and data.label must name different columns, each once"
+            )
+        if len(self.label_columns) > 1 and self.label_separator is not None:
+            raise ValueError(
+                "data.label_separator: data.label has a column for each label, whose"
+                " values are 1 and 0: set it to null"
             )
         if self.name is not None and (self.delimiter or self.columns):
             raise ValueError(
                 f"data.name: {self.name} has its own file format: remove"
                 " data.delimiter and data.columns"
             )
-        columns_needed = {*(self.columns or []), *self.text, self.label}
+        columns_needed = {*(self.columns or []), *names}
         if self.columns is not None and sorted(columns_needed) != sorted(self.columns):
             raise ValueError(
                 "data.columns must list every column once, including those of"

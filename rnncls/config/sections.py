@@ -24,6 +24,7 @@ from rnncls.config.field_types import (
     Seed,
     Text,
 )
+from rnncls.config.several_labels import check_task, read_label_as_lists
 
 Pooling = Literal["last", "max", "mean", "attention"]
 __all__ = [
@@ -115,6 +116,9 @@ class TextSection(Section):
 class ModelSection(Section):
     """The network: embedding → recurrent layers → pooling → dropout → linear layer."""
 
+    task: Literal["one_label", "several_labels"] = "one_label"
+    """`one_label`: each text has one of the classes. `several_labels`: each text has
+    any number of labels, also none; each label is decided on its own."""
     cell: Literal["rnn", "lstm", "gru", "grid_lstm", "none"] = "lstm"
     """Type of recurrent cell. `grid_lstm` also has gates along the depth (Kalchbrenner,
     Danihelka and Graves 2016). `none` is the bag-of-words baseline: the mean of the
@@ -166,6 +170,11 @@ class ModelSection(Section):
     def has_network(self) -> bool:
         """Whether the network's logits are used."""
         return self.ngrams != "alone"
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.task == "several_labels"
 
     @model_validator(mode="after")
     def _check_poolings(self) -> Self:
@@ -250,8 +259,10 @@ class TrainSection(Section):
     patience: Count | None = 3
     """Early stopping: number of epochs without a better validation score after which
     training stops. null: never."""
-    monitor: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
-    """Validation score that selects the best epoch; of equal scores, the earliest."""
+    monitor: Literal["accuracy", "micro_f1", "macro_f1", "loss"] = "accuracy"
+    """Validation score that selects the best epoch; of equal scores, the earliest. For
+    several labels, `accuracy` is the share of the texts whose labels are all right, and
+    F1 has the threshold that is best for all labels. `micro_f1` is only for them."""
     calibrate: bool = True
     """Temperature scaling on the validation rows (Guo et al. 2017), so that the
     predicted probabilities match the observed frequencies. It does not change the
@@ -325,6 +336,16 @@ class Config(Section):
     model: ModelSection = ModelSection()
     train: TrainSection = TrainSection()
     pretrain: PretrainSection = PretrainSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_lists(cls, values: Any) -> Any:
+        return read_label_as_lists(values)
+
+    @model_validator(mode="after")
+    def _check_task(self) -> Self:
+        check_task(self.model_dump())
+        return self
 
     @model_validator(mode="before")
     @classmethod

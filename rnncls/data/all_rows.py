@@ -3,6 +3,7 @@
 Shapes: N rows of all splits, P pairs of texts.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,8 @@ class SplitRows:
         labels: The classes.
         tokens: The tokenised texts, not cut.
         ids: The values of the column that the user chose; None: none was chosen.
+        label_sets: The labels of each row, if it may have several; `labels` has them
+            separated by commas.
     """
 
     split: Split
@@ -58,6 +61,7 @@ class SplitRows:
     labels: list[str]
     tokens: TokenizedTexts
     ids: list[str] | None = None
+    label_sets: list[list[str]] | None = None
 
     def row(self, index: int) -> Row:
         """Return one row."""
@@ -141,3 +145,23 @@ def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
     unknown = texts.words.index(UNK) if UNK in texts.words else -1
     is_wordless = (texts.lengths == 1) & (first_tokens == unknown)
     return np.asarray(is_wordless, dtype=np.bool_)
+
+
+def count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
+    """Return the rows of each class; classes that training lacks come last."""
+    labels_of = {split.split: _list_labels(split) for split in splits}
+    order = [label for label, _ in Counter(labels_of["train"]).most_common()]
+    labels = {label for split in splits for label in labels_of[split.split]}
+    order += sorted(labels - set(order))
+    classes: dict[Split, dict[str, int]] = {}
+    for split in splits:
+        counts = Counter(labels_of[split.split])
+        classes[split.split] = {label: counts[label] for label in order}
+    return classes
+
+
+def _list_labels(split: SplitRows) -> list[str]:
+    """Return the label of each row, or all labels of all rows."""
+    if split.label_sets is None:
+        return split.labels
+    return [label for labels in split.label_sets for label in labels]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rnncls import DataError
 from rnncls.config.document import shorten
+from rnncls.data.label_sets import join_labels
 from rnncls.data.rows import Columns, Rows, decode
 
 if TYPE_CHECKING:
@@ -73,18 +74,58 @@ def rows_of_batches(
     """
     start = 0
     for batch in batches:
-        values = {
-            name: _strings(
-                batch.column(name), f"{source}: row {{row:,}}: '{name}'", start
-            )
-            for name in batch.schema.names
-        }
-        labels = [] if columns.label is None else values[columns.label]
+        values = {}
+        for name in batch.schema.names:
+            column = batch.column(name)
+            is_set = columns.has_several_labels and name in columns.label_columns
+            if is_set and is_list_type(column.type):
+                values[name] = _join_lists(column)
+            else:
+                place = f"{source}: row {{row:,}}: '{name}'"
+                values[name] = _strings(column, place, start)
+        labels = _read_labels(values, columns, f"{source}: row {{row:,}}", start)
         row_numbers = [""] * len(batch)
         kept = [values.get(name, row_numbers) for name in columns.kept]
         texts = [values[name] for name in columns.text]
         yield Rows(_join(texts), labels, list(zip(*kept, strict=True)))
         start += len(batch)
+
+
+def _read_labels(
+    values: dict[str, list[str]], columns: Columns, place: str, start: int
+) -> list[str]:
+    """Return the label of each row, or its labels as one text; [] if none is wanted.
+
+    Args:
+        values: The values of each column.
+        columns: The columns of the label.
+        place: The start of an error message, with `{row}` for the row.
+        start: The number of rows before these.
+    """
+    names = columns.label_columns
+    if len(names) < 2:
+        return values[names[0]] if names else []
+    rows = zip(*(values[name] for name in names), strict=True)
+    return [
+        columns.read_label(row, place.format(row=number)) or ""
+        for number, row in enumerate(rows, start + 1)
+    ]
+
+
+def is_list_type(kind: "pa.DataType") -> bool:
+    """Return whether a column has lists of texts or of numbers."""
+    import pyarrow as pa
+
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool(is_list and not pa.types.is_nested(kind.value_type))
+
+
+def _join_lists(column: "pa.Array") -> list[str]:
+    """Return lists of labels as `join_labels` writes them."""
+    return [
+        join_labels(str(item) for item in items or [] if item is not None)
+        for items in column.to_pylist()
+    ]
 
 
 def _join(texts: list[list[str]]) -> list[str]:

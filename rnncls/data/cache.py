@@ -134,10 +134,13 @@ def _is_cleaned_alike(path: Path) -> bool:
 
 def compute_key(path: Path, sha256: str, data: DataSection, text: TextSection) -> str:
     """Return the name of the entry of a file with this checksum."""
+    columns = [data.name, data.text, data.label, data.delimiter, data.columns]
+    if data.label_separator is not None:
+        columns.append(data.label_separator)
     depends_on = {
         "sha256": sha256,
         "form": path.suffix.lower(),
-        "columns": [data.name, data.text, data.label, data.delimiter, data.columns],
+        "columns": columns,
         "text": Settings.of(text),
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
         "code": READING_VERSION,
@@ -185,19 +188,23 @@ def _is_consistent(labelled: LabelledTexts) -> bool:
     """Return whether all arrays have the right type, length and range."""
     word_ids, lengths = labelled.texts.word_ids, labelled.texts.lengths
     labels = labelled.labels
-    dtypes = [array.dtype.name for array in (word_ids, lengths, labels)]
-    if dtypes != ["int32", "int64", "int64"]:
+    dtypes = [array.dtype.name for array in (word_ids, lengths)]
+    if dtypes != ["int32", "int64"] or not _are_labels(labels, labelled.label_names):
         return False
     if len(lengths) != len(labels) or lengths.sum() != len(word_ids):
         return False
     text_ids = labelled.text_ids
     if text_ids is not None and not _are_text_ids(text_ids, len(labels)):
         return False
-    return bool(
-        lengths.min() >= 1
-        and _is_index(word_ids, labelled.texts.words)
-        and _is_index(labels, labelled.label_names)
-    )
+    return bool(lengths.min() >= 1 and _is_index(word_ids, labelled.texts.words))
+
+
+def _are_labels(labels: npt.NDArray[Any], label_names: list[str]) -> bool:
+    """Return whether an array has a label, or a set of labels, for each row."""
+    if labels.dtype == np.bool_:
+        return labels.ndim == 2 and labels.shape[1] == len(label_names)
+    is_flat = labels.ndim == 1 and labels.dtype.name == "int64"
+    return is_flat and _is_index(labels, label_names)
 
 
 def _are_text_ids(text_ids: npt.NDArray[Any], num_rows: int) -> bool:

@@ -81,21 +81,31 @@ class Choice:
     is_commented_out: bool = False
 
 
-def choose(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
+def choose(
+    data: dict[str, Any], stats: DatasetStats, several_labels: str = ""
+) -> list[Choice]:
     """Return all settings for a data set.
 
     Args:
         data: The keys of the data section that are known: files, columns, format.
         stats: Statistics of the training file.
+        several_labels: Why a text has several labels; empty: it has one.
     """
     rule = _find_size_rule(stats.num_rows)
     return [
         *_choose_data(data, stats.num_rows),
         *_choose_split(data, stats),
         *_choose_text(stats, rule),
-        *_choose_model(rule),
+        *_choose_task(several_labels),
+        *_choose_model(rule, has_ngrams=not several_labels),
         *_choose_training(stats, rule),
     ]
+
+
+def _choose_task(several_labels: str) -> list[Choice]:
+    if not several_labels:
+        return []
+    return [Choice("model.task", "several_labels", several_labels)]
 
 
 def _find_size_rule(num_rows: int) -> _SizeRule:
@@ -120,7 +130,8 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
         "delimiter": "",
         "columns": "the file has no header: these names are made up",
         "text": "columns of the text, joined with one space",
-        "label": "column of the class",
+        "label": _explain_label(data),
+        "label_separator": "between the labels of a text",
         "test_fraction": _explain_test_fraction(num_rows),
         "valid_fraction": "of the training rows; they select the best epoch",
     }
@@ -133,6 +144,16 @@ def _choose_data(data: dict[str, Any], num_rows: int) -> list[Choice]:
         reason = "to use a test file of your own, instead of data.test_fraction"
         choices.append(Choice("data.test", "FILE", reason, is_commented_out=True))
     return choices
+
+
+def _explain_label(data: dict[str, Any]) -> str:
+    if "label_separator" in data:
+        return "column of the labels"
+    if isinstance(data["label"], str):
+        return "column of the class"
+    if len(data["label"]) == 1:
+        return "column of the lists of labels"
+    return "columns of the labels, 1 for yes and 0 for no"
 
 
 def _explain_test_fraction(num_rows: int) -> str:
@@ -232,8 +253,8 @@ def _explain_max_tokens(max_tokens: int, longest: int) -> str:
     return "the rest is room for longer texts"
 
 
-def _choose_model(rule: _SizeRule) -> list[Choice]:
-    return [
+def _choose_model(rule: _SizeRule, *, has_ngrams: bool) -> list[Choice]:
+    choices = [
         Choice(
             "model.hidden_size",
             rule.hidden_size,
@@ -245,12 +266,13 @@ def _choose_model(rule: _SizeRule) -> list[Choice]:
             rule.word_dropout,
             "replaces words with <unk> at random; helps small data sets most",
         ),
-        Choice(
-            "model.ngrams",
-            "auto",
-            "a linear model of n-grams beside the network: both together are better",
-        ),
     ]
+    if has_ngrams:
+        reason = (
+            "a linear model of n-grams beside the network: both together are better"
+        )
+        choices.append(Choice("model.ngrams", "auto", reason))
+    return choices
 
 
 def _choose_training(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:

@@ -116,14 +116,14 @@ def guess_columns(
 
 def is_common_name(name: str) -> bool:
     """Return whether a column of texts or classes is often called so."""
-    return _rank(name, LABEL_NAMES) < len(LABEL_NAMES) or _is_text_name(name)
+    return rank(name, LABEL_NAMES) < len(LABEL_NAMES) or _is_text_name(name)
 
 
 def _is_text_name(name: str) -> bool:
-    return _rank(name, TEXT_NAMES) < len(TEXT_NAMES)
+    return rank(name, TEXT_NAMES) < len(TEXT_NAMES)
 
 
-def _rank(name: str, common_names: Sequence[str]) -> int:
+def rank(name: str, common_names: Sequence[str]) -> int:
     """Return the position of a name among common names, or their number."""
     name = name.strip().lower()
     if name in common_names:
@@ -165,9 +165,9 @@ def _guess_label(
 ) -> str:
     candidates = []
     for name, values in columns.items():
-        if name not in text and _may_be_label(name, values):
+        if name not in text and may_be_label(name, values):
             candidate = _LabelCandidate(
-                _rank(name, LABEL_NAMES),
+                rank(name, LABEL_NAMES),
                 all(map(is_number, values)),
                 len(set(values)),
                 sum(map(len, values)),
@@ -182,13 +182,13 @@ def _guess_label(
     return min(candidates).name
 
 
-def _may_be_label(name: str, values: Sequence[str]) -> bool:
+def may_be_label(name: str, values: Sequence[str]) -> bool:
     """Return whether values are short, few of them distinct, and none missing.
 
     In a column with a common name, missing values are accepted here: the reader will
     name the row.
     """
-    is_named = _rank(name, LABEL_NAMES) < len(LABEL_NAMES)
+    is_named = rank(name, LABEL_NAMES) < len(LABEL_NAMES)
     if "" in values and not is_named:
         return False
     num_distinct = len(set(values))

@@ -12,6 +12,7 @@ from rnncls import ConfigError, DataError
 from rnncls.data.encodings import find_encoding
 from rnncls.data.file_sets import data_ending, list_files
 from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
+from rnncls.data.label_sets import is_label_set, split_labels
 from rnncls.data.readers import read_records
 from rnncls.data.rows import Columns, Record
 from rnncls.data.source_files import SPLIT_NAMES, Files
@@ -89,6 +90,7 @@ def convert_files(
     out: Path,
     columns: Columns,
     options: "ConversionOptions",
+    separator: str | None = None,
 ) -> tuple[Files, list[str]]:
     """Write each file as CSV, with all its columns, beside the config at `out`.
 
@@ -106,8 +108,14 @@ def convert_files(
     for split, path in files.items():
         selection = _RowSelection(columns, skip_unlabelled=options.skip_unlabelled)
         names = _list_columns(path, formats[split], columns)
-        records = selection.select(read_records(path, formats[split]))
-        rows = ([record.get(name, "") for name in names] for record in records)
+        all_records = read_records(
+            path, formats[split], with_sets=columns.has_several_labels
+        )
+        records = selection.select(all_records)
+        rows = (
+            [_write_labels(record.get(name, ""), separator) for name in names]
+            for record in records
+        )
         new_path = _csv_path(out, split)
         _save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
@@ -115,11 +123,19 @@ def convert_files(
     return converted, notes
 
 
+def _write_labels(value: str, separator: str | None) -> str:
+    """Return a value as it is written; a set of labels with a separator."""
+    if separator is None or not is_label_set(value):
+        return value
+    return separator.join(split_labels(value, None))
+
+
 def _list_columns(path: Path, file_format: FileFormat, columns: Columns) -> list[str]:
     """Return the columns that have a name, those of the text and the class included."""
     names: Iterable[str] = file_format.names
     if not names:
-        names = next(iter(read_records(path, file_format)), {})
+        with_sets = columns.has_several_labels
+        names = next(iter(read_records(path, file_format, with_sets=with_sets)), {})
     named = [name for name in names if name.strip()]
     return list(dict.fromkeys([*named, *columns.wanted]))
 

@@ -7,7 +7,7 @@ import importlib.util
 import random
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,9 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.copies import CopyFinder
 from rnncls.data.datasets import columns_of
 from rnncls.data.label_names import normalize_label
+from rnncls.data.label_sets import LabelMatrix, split_labels
 from rnncls.data.readers import read_rows
+from rnncls.data.splits import Labels
 from rnncls.text.markup import is_html_column
 from rnncls.text.subwords import learn_subwords
 from rnncls.text.tokenizer import (
@@ -58,7 +60,8 @@ class DatasetStats:
         num_sampled: The number of sampled texts.
         num_with_markup: How many of them have HTML.
         is_html: Whether these are enough for a column of HTML.
-        labels: The class of each row, as an index of `classes`; None: not known.
+        labels: The class of each row, as an index of `classes`; for several labels a
+            text [num_rows, C] bool; None: not known.
         text_ids: For each row the first row with the same text; None: not known.
         spaceless_share: The share of the letters of the sampled texts whose script is
             written without spaces.
@@ -66,6 +69,7 @@ class DatasetStats:
         hangul_share: The share of these letters that are Korean.
         tokenizer: The tokenizer that fits the texts; `lengths` and `coverage` are those
             of its tokens.
+        num_without_labels: The number of rows without a label.
     """
 
     num_rows: int
@@ -75,12 +79,13 @@ class DatasetStats:
     num_sampled: int = 0
     num_with_markup: int = 0
     is_html: bool = False
-    labels: npt.NDArray[np.int64] | None = None
+    labels: Labels | None = None
     text_ids: npt.NDArray[np.int64] | None = None
     spaceless_share: float = 0.0
     hangul_share: float = 0.0
     tokenizer: str = "words"
     tokens: TokenizedTexts | None = None
+    num_without_labels: int = 0
 
 
 def measure_dataset(section: DataSection) -> DatasetStats:
@@ -89,23 +94,21 @@ def measure_dataset(section: DataSection) -> DatasetStats:
     Raises:
         DataError: The file or one of its rows is wrong, or there is only one class.
     """
-    classes: Counter[str] = Counter()
-    label_numbers = number_by_appearance()
-    labels = array("q")
+    counter = _SetCounter(section) if section.has_several_labels else _LabelCounter()
     copies = CopyFinder()
 
     def iter_texts() -> Iterator[str]:
         for rows in read_rows(Path(str(section.train)), columns_of(section)):
-            names = [normalize_label(label) for label in rows.labels]
-            classes.update(names)
-            labels.extend(label_numbers[name] for name in names)
+            counter.add(rows.labels)
             copies.add(rows.texts)
             yield from rows.texts
 
     sample = reservoir_sample(iter_texts(), _TEXTS_SAMPLED)
+    classes = counter.classes
     if len(classes) < 2:
+        columns = ", ".join(f"'{name}'" for name in section.label_columns)
         raise DataError(
-            f"{section.train}: has {len(classes)} classes in column '{section.label}':"
+            f"{section.train}: has {len(classes)} classes in column {columns}:"
             " expected two or more"
         )
     num_with_markup, is_html = is_html_column(sample)
@@ -120,20 +123,74 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         text = text.model_copy(update={"tokenizer": tokenizer})
         tokenized = _divide(tokenize_texts(sample, text), tokenizer)
     return DatasetStats(
-        classes.total(),
+        counter.num_rows,
         dict(classes.most_common()),
         tokenized.lengths,
         _measure_coverage(tokenized),
         len(sample),
         num_with_markup,
         is_html,
-        _renumber(labels, label_numbers, classes),
+        counter.build_labels(),
         copies.text_ids(),
         measure_spaceless_share(sample),
         hangul_share,
         tokenizer,
         tokenized,
+        counter.num_without_labels,
     )
+
+
+class _LabelCounter:
+    """The labels of rows that have one each."""
+
+    num_without_labels = 0
+
+    def __init__(self) -> None:
+        self.classes: Counter[str] = Counter()
+        self._numbers = number_by_appearance()
+        self._labels = array("q")
+
+    def add(self, labels: Sequence[str]) -> None:
+        """Count the labels of some rows."""
+        names = [normalize_label(label) for label in labels]
+        self.classes.update(names)
+        self._labels.extend(self._numbers[name] for name in names)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows so far."""
+        return len(self._labels)
+
+    def build_labels(self) -> Labels:
+        """Return the label of each row. [N] int64."""
+        return _renumber(self._labels, self._numbers, self.classes)
+
+
+class _SetCounter:
+    """The label sets of rows."""
+
+    def __init__(self, section: DataSection) -> None:
+        self.classes: Counter[str] = Counter()
+        self.num_without_labels = 0
+        self._separator = section.label_separator
+        self._matrix = LabelMatrix()
+
+    def add(self, labels: Sequence[str]) -> None:
+        """Count the labels of some rows."""
+        for value in labels:
+            names = split_labels(value, self._separator)
+            self.classes.update(names)
+            self.num_without_labels += not names
+            self._matrix.add(names)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows so far."""
+        return self._matrix.num_rows
+
+    def build_labels(self) -> Labels:
+        """Return which row has which label. [N, C] bool."""
+        return self._matrix.build([name for name, _ in self.classes.most_common()])
 
 
 def _measure_rare_share(texts: TokenizedTexts) -> float:

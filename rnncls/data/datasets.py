@@ -6,7 +6,7 @@ Shapes: N rows.
 import contextlib
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from rnncls.data.builtin import BUILT_IN_COLUMNS, BUILT_INS, download_missing
 from rnncls.data.checksums import checksum
 from rnncls.data.copies import CopyFinder
 from rnncls.data.label_names import normalize_label
+from rnncls.data.label_sets import LabelMatrix, split_labels
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns, Rows
-from rnncls.data.splits import Split
+from rnncls.data.splits import Labels, Split
 from rnncls.data.unknown_labels import describe_unknown_labels, find_unknown_labels
 from rnncls.text.tokenizer import (
     TokenizedTexts,
@@ -43,7 +44,8 @@ class LabelledTexts:
         path: The file.
         sha256: The file's checksum.
         texts: N tokenised texts.
-        labels: [N] int64, indices into `label_names`.
+        labels: [N] int64, indices into `label_names`; for several labels a text [N, C]
+            bool, which row has which label.
         label_names: The distinct labels, sorted; numbers by their value, before texts.
         text_ids: [N] int64, for each row the first row with the same text; None if
             `data.split` is `rows`.
@@ -52,7 +54,7 @@ class LabelledTexts:
     path: Path
     sha256: str
     texts: TokenizedTexts
-    labels: npt.NDArray[np.int64]
+    labels: Labels
     label_names: list[str]
     text_ids: npt.NDArray[np.int64] | None = None
 
@@ -62,8 +64,10 @@ class LabelledTexts:
 
     def labels_as(
         self, label_names: Sequence[str], rows: npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.int64]:
-        """Return the labels of rows as indices into another list of names. [n] int64.
+    ) -> Labels:
+        """Return the labels of rows as indices into another list of names.
+
+        [n] int64; for several labels a text as columns for these names, [n, C] bool.
 
         Args:
             label_names: The names.
@@ -77,6 +81,8 @@ class LabelledTexts:
         index_of = {normalize_label(name): i for i, name in enumerate(label_names)}
         # A run of an earlier version keeps its names as they are stored.
         index_of |= {name: index for index, name in enumerate(label_names)}
+        if self.labels.ndim > 1:
+            return self._select_columns(index_of, len(label_names), rows)
         new_labels = [index_of.get(name, -1) for name in self.label_names]
         labels = np.array(new_labels, dtype=np.int64)[self.labels[rows]]  # [n]
         if (labels < 0).any():
@@ -87,6 +93,29 @@ class LabelledTexts:
             raise DataError(f"{self.path}: {found}; correct the file")
         return labels
 
+    def _select_columns(
+        self, index_of: Mapping[str, int], num_labels: int, rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Return the label sets of rows, with a column for each known label.
+
+        Raises:
+            DataError: A row has an unknown label.
+        """
+        own_labels = self.labels[rows]  # [n, C of this file]
+        labels = np.zeros((len(rows), num_labels), dtype=np.bool_)  # [n, C]
+        for column, name in enumerate(self.label_names):
+            has_label = own_labels[:, column]  # [n]
+            if name in index_of:
+                labels[:, index_of[name]] |= has_label
+            elif has_label.any():
+                row = int(rows[has_label.argmax()]) + 1
+                known = ", ".join(f"'{known}'" for known in list(index_of)[:20])
+                raise DataError(
+                    f"{self.path}: row {row:,}: unknown label '{name}': expected labels"
+                    f" of {known}; correct the file"
+                )
+        return labels
+
 
 def columns_of(section: DataSection) -> Columns:
     """Return the columns that a data section names."""
@@ -94,14 +123,19 @@ def columns_of(section: DataSection) -> Columns:
     if section.name is None:
         return Columns(
             text,
-            section.label,
+            _label_of(section),
             tuple(section.columns or ()),
             delimiter=section.delimiter and DELIMITERS[section.delimiter],
         )
     names = BUILT_INS[section.name].labels
     return Columns(
-        text, section.label, BUILT_IN_COLUMNS, (*_class_numbers(names), *names)
+        text, _label_of(section), BUILT_IN_COLUMNS, (*_class_numbers(names), *names)
     )
+
+
+def _label_of(section: DataSection) -> str | tuple[str, ...]:
+    names = section.label_columns
+    return names if section.has_several_labels else names[0]
 
 
 def _class_numbers(names: Sequence[str]) -> dict[str, str]:
@@ -176,6 +210,8 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     Raises:
         DataError: The file or one of its rows is wrong, or it has no rows.
     """
+    if section.has_several_labels:
+        return _load_label_sets(path, section, text)
     label_numbers = number_by_appearance()
     labels = array("q")
     copies = CopyFinder()
@@ -205,6 +241,36 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     if section.name:
         labelled.labels_as(classes)
     return labelled
+
+
+def _load_label_sets(
+    path: Path, section: DataSection, text: TextSection
+) -> LabelledTexts:
+    """Read and tokenise a file with several labels a text, as `load_labelled` does."""
+    is_known = len(section.label_columns) > 1
+    matrix = LabelMatrix(section.label_columns if is_known else ())
+    copies = CopyFinder()
+
+    def iter_texts() -> Iterator[list[str]]:
+        for rows in read_rows(path, columns_of(section)):
+            if section.split == "texts":
+                copies.add(rows.texts)
+            for value in rows.labels:
+                matrix.add(split_labels(value, section.label_separator))
+            yield rows.texts
+
+    texts = _tokenize_file(path, iter_texts(), text)
+    if not matrix.num_rows:
+        raise DataError(f"{path}: has no rows: expected a text and its labels a row")
+    label_names = sorted(matrix.numbers, key=_label_order)
+    return LabelledTexts(
+        path,
+        checksum(path, "sha256"),
+        texts,
+        matrix.build(label_names),
+        label_names,
+        copies.text_ids() if section.split == "texts" else None,
+    )
 
 
 def _sort_labels(labels: Iterable[str], classes: Sequence[str]) -> list[str]:

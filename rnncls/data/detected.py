@@ -184,7 +184,9 @@ def read_detected_rows(
     file = (path.resolve(), stat.st_mtime_ns, stat.st_size)
     _note_format(str(path), describe_format(file_format), file)
     if file_format.kind in _KINDS_WITHOUT_COLUMNS:
-        label = None if columns.label is None else LABEL
+        label: str | tuple[str, ...] | None = None
+        if columns.label is not None:
+            label = (LABEL,) if columns.has_several_labels else LABEL
         columns = Columns((TEXT,), label, kept=columns.kept)
     yield from batch_rows(_iter_rows(records, path, columns))
 
@@ -202,9 +204,8 @@ def _iter_rows(
         if number == 1:
             _check_names(record, path, columns)
         text = " ".join(record.get(name, "") for name in columns.text)
-        label = None
-        if columns.label is not None:
-            label = record.get(columns.label, "")
+        label_values = [record.get(name, "") for name in columns.label_columns]
+        label = columns.read_label(label_values, f"{path}: row {number:,}")
         kept = tuple(record.get(name, "") for name in columns.kept)
         yield Row(text, label, kept)
 

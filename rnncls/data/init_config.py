@@ -13,6 +13,7 @@ from rnncls.data.column_guess import guess_columns
 from rnncls.data.conversion import (
     HUB,
     ConversionOptions,
+    Formats,
     are_readable,
     convert_files,
     describe_repairs,
@@ -24,7 +25,9 @@ from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_s
 from rnncls.data.datasets import columns_of
 from rnncls.data.file_sets import data_ending
 from rnncls.data.formats import FileFormat
+from rnncls.data.label_forms import LabelForm, choose_separator, find_label_form
 from rnncls.data.label_names import describe_look_alikes, find_look_alikes
+from rnncls.data.label_sets import MARK
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.small_data import advise_cross_validation, describe_missing_rows
@@ -86,26 +89,143 @@ def draft_config(
         ConfigError: A column that was given does not exist, or a file that would be
             written does.
     """
-    is_from_hub = source.startswith(HUB)
-    if is_from_hub:
+    if source.startswith(HUB):
         files = fetch_from_hub(source, out, overwrite=options.overwrite)
     else:
         files = find_files(Path(source))
     names = [*text, label] if label else list(text)
     formats = detect_formats(files, names)
     train, train_format = files["train"], formats["train"]
-    sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
     if train_format.kind in {"fasttext", "folder"}:  # these name text and class
         text, label = text or [TEXT], label or LABEL
+    records = read_records(train, train_format, with_sets=True)
+    sample = reservoir_sample(records, _RECORDS_SAMPLED)
+    form = _find_form(sample, train_format, text, label)
+    if form is not None:
+        return _draft_several(
+            source, out, files, formats, sample, list(text), form, options
+        )
+    sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
     texts, label = _find_columns(sample, train, text, label)
+    columns = Columns(tuple(texts), label)
+    return _draft(source, out, files, formats, columns, None, options)
+
+
+@dataclass(frozen=True)
+class _Several:
+    """What a config says of several labels a text.
+
+    Attributes:
+        separator: What separates the labels in the column; None: there is none.
+        reason: Why a text has several labels.
+    """
+
+    separator: str | None
+    reason: str
+
+
+def _label_keys(labels: list[str], several: _Several | None) -> dict[str, Any]:
+    """Return the keys of the data section for the columns of the labels."""
+    if several is None:
+        return {"label": labels[0]}
+    if several.separator is None:
+        return {"label": labels}
+    return {"label": labels[0], "label_separator": several.separator}
+
+
+def _find_form(
+    sample: Sequence[Record],
+    file_format: FileFormat,
+    text: Sequence[str],
+    label: str | None,
+) -> LabelForm | None:
+    """Return the form of several labels a text; None: a text has one label."""
+    if file_format.kind == "folder":
+        return None
+    if file_format.kind == "fasttext":
+        num_several = sum(row[LABEL].count(MARK) != 1 for row in sample)
+        reason = f"{num_several:,} of {len(sample):,} rows have several labels or none"
+        return LabelForm((LABEL,), None, reason) if num_several else None
+    return find_label_form(sample, text, label)
+
+
+def _draft_several(  # noqa: PLR0913 - as `_draft`
+    source: str,
+    out: Path,
+    files: Files,
+    formats: Formats,
+    sample: Sequence[Record],
+    text: list[str],
+    form: LabelForm,
+    options: ConversionOptions,
+) -> Draft:
+    """Return a config for data with several labels a text.
+
+    Args:
+        source: Where the data is.
+        out: The path of the config.
+        files: The file of each split.
+        formats: Their formats.
+        sample: Rows of the training file.
+        text: The columns of the text that the user names; empty: guess them.
+        form: Where the labels are.
+        options: What a conversion may do.
+    """
+    texts = text
+    if not texts:
+        # The labels are left out: a column of one label stands for them.
+        plain = [
+            {
+                **{k: v for k, v in row.items() if k not in form.columns},
+                form.columns[0]: "",
+            }
+            for row in sample
+        ]
+        texts, _ = guess_columns(plain, str(files["train"]), [], form.columns[0])
+    columns = Columns(tuple(texts), form.columns)
+    separator = form.separator
+    has_lists = separator is None and len(form.columns) == 1
+    needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
+    if needs_conversion and has_lists:
+        separator = choose_separator(sample, form.columns[0])
+    several = _Several(separator, form.reason)
+    return _draft(source, out, files, formats, columns, several, options)
+
+
+def _draft(  # noqa: PLR0913 - what `draft_config` has found
+    source: str,
+    out: Path,
+    files: Files,
+    formats: Formats,
+    columns: Columns,
+    several: _Several | None,
+    options: ConversionOptions,
+) -> Draft:
+    """Return a config for files whose columns are known.
+
+    Args:
+        source: Where the data is.
+        out: The path of the config.
+        files: The file of each split.
+        formats: Their formats.
+        columns: The columns of the text and of the label.
+        several: What to say of several labels a text; None: a text has one label.
+        options: What a conversion may do.
+    """
+    train, train_format = files["train"], formats["train"]
+    is_from_hub = source.startswith(HUB)
+    texts, labels = list(columns.text), list(columns.label_columns)
+    kind = "class" if several is None else "labels"
     notes = [
-        f"text: {quote_names(texts)}; class: {quote_names([label])} (to choose others:"
+        f"text: {quote_names(texts)}; {kind}: {quote_names(labels)} (to choose others:"
         " --text, --label)"
     ]
     needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
     if needs_conversion:
-        columns = Columns(tuple(texts), label)
-        files, left_out = convert_files(files, formats, out, columns, options)
+        separator = None if several is None else several.separator
+        files, left_out = convert_files(
+            files, formats, out, columns, options, separator
+        )
         notes += left_out
     if needs_conversion or is_from_hub:
         repairs = describe_repairs(train, train_format)
@@ -113,19 +233,21 @@ def draft_config(
     if needs_conversion:
         train_format = FileFormat("delimited", names=columns.wanted)
     # The ending of the original file decides whether the delimiter is written.
-    keys = {"text": texts, "label": label, **format_keys(train, train_format)}
+    keys = {"text": texts, **_label_keys(labels, several)}
+    keys |= format_keys(train, train_format)
     siblings = _check_siblings(files, keys, notes)
     data = {"train": str(files["train"]), **keys, **siblings}
     stats = measure_dataset(DataSection(**data))
     look_alikes = find_look_alikes(stats.classes)
     if look_alikes:
         notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
-    notes += _note_single_rows(stats.classes)
+    notes += _note_labels(stats, several)
     fraction = find_fraction(stats.num_rows)
     missing_rows = describe_missing_rows(data, stats, fraction)
     advice = missing_rows or advise_cross_validation(data, stats, fraction, out)
     document = _preamble(source, out, stats, has_test_file="test" in data)
-    document += render(choose(data, stats))
+    reason = "" if several is None else several.reason
+    document += render(choose(data, stats, reason))
     config = parse_config(document, str(out))
     if stats.tokens is not None:
         misfit = describe_draft_misfit(stats.tokens, config.text)
@@ -162,6 +284,16 @@ def _find_columns(
             " class in each row; to classify its texts with a trained run, use rnncls"
             f" predict --input {train}"
         ) from error
+
+
+def _note_labels(stats: DatasetStats, several: _Several | None) -> list[str]:
+    """Return the notes on rare classes, or on several labels a text."""
+    if several is None:
+        return _note_single_rows(stats.classes)
+    return [
+        f"several labels a text: {several.reason}; {stats.num_without_labels:,} rows"
+        " have none"
+    ]
 
 
 def _note_single_rows(classes: Mapping[str, int]) -> list[str]:

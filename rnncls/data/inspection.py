@@ -7,7 +7,6 @@ Shapes: N texts, V words in the vocabulary.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,9 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.config.sections import DataSection, TextSection
-from rnncls.data.all_rows import AllRows, SplitRows, select_texts
+from rnncls.data.all_rows import AllRows, SplitRows, count_classes, select_texts
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
+from rnncls.data.label_set_stats import (
+    LabelSetStats,
+    list_label_sets,
+    measure_label_sets,
+)
 from rnncls.data.quality import Finding, find_all, find_cleaned
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
@@ -96,7 +100,9 @@ class Inspection:
             `<unk>`.
         max_tokens: The value of `text.max_tokens`.
         findings: Possible problems.
-        notes: What of the texts the settings leave unread, and what to change.
+        notes: What of the texts the settings leave unread, and what to change; and what
+            there is to know of several labels a text.
+        label_sets: How many labels the training texts have; None: one each.
     """
 
     paths: dict[Split, str]
@@ -107,6 +113,7 @@ class Inspection:
     max_tokens: int
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
+    label_sets: LabelSetStats | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -116,6 +123,9 @@ class Inspection:
             "coverage": {split: asdict(each) for split, each in self.coverage.items()},
             "findings": [finding.to_dict() for finding in self.findings],
         }
+        del values["label_sets"]
+        if self.label_sets is not None:
+            values["label_sets"] = asdict(self.label_sets)
         return {**values, "method": METHOD}
 
 
@@ -159,15 +169,24 @@ def inspect_data(
         split: describe_lengths(texts.lengths, max_tokens)
         for split, texts in tokens.items()
     }
+    label_stats, label_notes = None, list[str]()
+    if splits[0].label_sets is not None:
+        label_stats = measure_label_sets(splits[0].label_sets)
+        label_notes = label_stats.describe(len(splits[0].texts))
     return Inspection(
         paths={split.split: str(split.path) for split in splits},
-        classes=_count_classes(splits),
+        classes=count_classes(splits),
         lengths=lengths,
         coverage=coverage,
         vocab_size=len(vocab),
         max_tokens=max_tokens,
         findings=_find_problems(AllRows(splits), data, text, monitor),
-        notes=_note_cut(lengths["train"], max_tokens) + _note_misfit(cut, vocab, text),
+        notes=[
+            *_note_cut(lengths["train"], max_tokens),
+            *_note_misfit(cut, vocab, text),
+            *label_notes,
+        ],
+        label_sets=label_stats,
     )
 
 
@@ -251,13 +270,21 @@ def load_splits(
         if source.path not in texts_of:
             texts_of[source.path] = _read_texts(source.path, data)
         texts = texts_of[source.path]
+        label_sets = None
+        if source.labels.ndim > 1:
+            label_sets = list_label_sets(source.labels[rows], source.label_names)
+            labels = [", ".join(names) for names in label_sets]
+        else:
+            numbers = source.labels[rows].tolist()
+            labels = [source.label_names[number] for number in numbers]
         split_rows = SplitRows(
             split,
             source.path,
             rows,
             [texts[row] for row in rows.tolist()],
-            [source.label_names[label] for label in source.labels[rows].tolist()],
+            labels,
             select_texts(source.texts, rows),
+            label_sets=label_sets,
         )
         splits.append(split_rows)
     return splits
@@ -290,18 +317,6 @@ def _read_texts(path: Path, section: DataSection) -> list[str]:
     for rows in read_rows(path, columns_of(section)):
         texts += rows.texts
     return texts
-
-
-def _count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
-    """Return the rows of each class; classes that training lacks come last."""
-    order = [label for label, _ in Counter(splits[0].labels).most_common()]
-    labels = {label for split in splits for label in split.labels}
-    order += sorted(labels - set(order))
-    classes: dict[Split, dict[str, int]] = {}
-    for split in splits:
-        counts = Counter(split.labels)
-        classes[split.split] = {label: counts[label] for label in order}
-    return classes
 
 
 def describe_lengths(lengths: Ints, max_tokens: int) -> Lengths:

@@ -10,6 +10,7 @@ from rnncls.config.document import shorten
 from rnncls.data.encodings import open_text
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import FileFormat
+from rnncls.data.label_sets import join_labels
 from rnncls.data.rows import (
     ROW_NUMBER,
     Columns,
@@ -44,11 +45,27 @@ def _iter_rows(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Row]
         place = f"{source}: row {number:,}"
         row = _parse_object(line, place, columns)
         text = " ".join(_text_of(row, name, place) for name in columns.text)
-        label = None
-        if columns.label is not None:
-            label = _text_of(row, columns.label, place)
+        label_values = [
+            _label_of(row, name, place, columns) for name in columns.label_columns
+        ]
+        label = columns.read_label(label_values, place)
         kept = tuple(_kept_value(row, name, place) for name in columns.kept)
         yield Row(text, label, kept)
+
+
+def _label_of(row: dict[str, Any], name: str, place: str, columns: Columns) -> str:
+    """Return the value of a label column; a list of labels as `join_labels` does."""
+    value = row[name]
+    if columns.has_several_labels and is_text_list(value):
+        return join_labels(map(_to_text, value))
+    return _text_of(row, name, place)
+
+
+def is_text_list(value: object) -> bool:
+    """Return whether a value of JSON or Parquet is a list of texts or numbers."""
+    if not isinstance(value, list):
+        return False
+    return all(isinstance(item, str | int | float) for item in value)
 
 
 def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
@@ -111,8 +128,12 @@ def _dump(value: object) -> str:
         return "a deep " + type(value).__name__
 
 
-def read_jsonl_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+def read_jsonl_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool = False
+) -> Iterator[Record]:
     """Yield the rows of a file of JSON lines; lists and objects are left out.
+
+    With `with_sets`, a list of texts is kept, as `join_labels` writes it.
 
     Raises:
         DataError: A row is wrong.
@@ -125,11 +146,15 @@ def read_jsonl_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
             except (ValueError, RecursionError) as error:
                 shown = line.strip()[:_SHOWN_CHARACTERS] or "an empty line"
                 raise DataError(f"{place}: not valid JSON: {shown}") from error
-            yield _to_record(row, place)
+            yield _to_record(row, place, with_sets=with_sets)
 
 
-def read_json_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+def read_json_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool = False
+) -> Iterator[Record]:
     """Yield the objects of a file that holds a list; nested values are left out.
+
+    With `with_sets`, a list of texts is kept, as `join_labels` writes it.
 
     Raises:
         DataError: The file is not a list of objects.
@@ -145,14 +170,16 @@ def read_json_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
             " one object per line"
         )
     for number, row in enumerate(document, start=1):
-        yield _to_record(row, f"{path}: row {number:,}")
+        yield _to_record(row, f"{path}: row {number:,}", with_sets=with_sets)
 
 
-def _to_record(row: object, place: str) -> Record:
+def _to_record(row: object, place: str, *, with_sets: bool) -> Record:
     if not isinstance(row, dict):
         raise DataError(f"{place}: expected an object with a text and its class")
-    return {
-        name: _to_text(value)
-        for name, value in row.items()
-        if not isinstance(value, dict | list)
-    }
+    record = {}
+    for name, value in row.items():
+        if with_sets and is_text_list(value):
+            record[name] = join_labels(map(_to_text, value))
+        elif not isinstance(value, dict | list):
+            record[name] = _to_text(value)
+    return record

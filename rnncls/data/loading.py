@@ -23,8 +23,9 @@ from rnncls.data.label_names import (
     find_look_alikes,
     normalize_label,
 )
+from rnncls.data.label_sets import count_labels
 from rnncls.data.sources import Sources, load_sources, load_test_source
-from rnncls.data.splits import Ints, Split
+from rnncls.data.splits import Ints, Labels, Split
 from rnncls.data.tokenizer_check import note_misfit, note_unread_signs
 from rnncls.data.unknown_labels import (
     UnknownLabel,
@@ -46,13 +47,14 @@ class EncodedSplit:
 
     Attributes:
         texts: The N texts.
-        labels: [N] int64, indices into the run's label names.
+        labels: [N] int64, indices into the run's label names; for several labels a text
+            [N, C] bool, which text has which label.
         rows: [N] int64, the numbers of the rows in the file, from 0; rows of unlabelled
             files continue the numbers of the labelled one.
     """
 
     texts: EncodedTexts
-    labels: Ints
+    labels: Labels
     rows: Ints
 
     def select(self, rows: Ints) -> "EncodedSplit":
@@ -109,7 +111,7 @@ def load_training_data(
 
 
 def _note_look_alikes(source: LabelledTexts) -> None:
-    counts = np.bincount(source.labels, minlength=len(source.label_names)).tolist()
+    counts = count_labels(source.labels, len(source.label_names)).tolist()
     found = find_look_alikes(dict(zip(source.label_names, counts, strict=True)))
     if found:
         logger.info("%s: %s", source.path, describe_look_alikes(found))
@@ -136,6 +138,11 @@ def encode_training_data(
             training row has.
     """
     source = sources.train
+    if len(source.label_names) < 2 and source.labels.ndim > 1:
+        raise DataError(
+            f"{source.path}: has {len(source.label_names)} labels: expected two or"
+            " more: is data.label the right column?"
+        )
     if len(source.label_names) < 2:
         raise DataError(
             f"{source.path}: all {len(source.labels):,} rows have the label"
@@ -288,6 +295,12 @@ def _treat_unknown_labels(
     Raises:
         DataError: There are unknown labels and they are errors, or no label is known.
     """
+    if source.labels.ndim > 1:
+        if treatment != "error":
+            raise ConfigError(
+                f"--unknown-labels: {treatment} is for one label a text: leave it out"
+            )
+        return rows, []
     unknown = find_unknown_labels(source.labels, source.label_names, known, rows)
     if not unknown:
         return rows, []

@@ -6,7 +6,8 @@ from pathlib import Path
 from rnncls import DataError
 from rnncls.config.document import shorten
 from rnncls.data import rows as row_limits
-from rnncls.data.arrow import rows_of_batches
+from rnncls.data.arrow import is_list_type, rows_of_batches
+from rnncls.data.label_sets import join_labels
 from rnncls.data.rows import Columns, Record, Rows, check_columns
 
 
@@ -35,8 +36,10 @@ def read_parquet_rows(path: Path, columns: Columns) -> Iterator[Rows]:
         ) from error
 
 
-def read_parquet_records(path: Path) -> Iterator[Record]:
+def read_parquet_records(path: Path, *, with_sets: bool = False) -> Iterator[Record]:
     """Yield the rows of a file; nested columns are left out.
+
+    With `with_sets`, columns of lists are kept, as `join_labels` writes them.
 
     Raises:
         DataError: The file cannot be read.
@@ -50,6 +53,7 @@ def read_parquet_records(path: Path) -> Iterator[Record]:
                 field.name
                 for field in file.schema_arrow
                 if not pa.types.is_nested(field.type)
+                or (with_sets and is_list_type(field.type))
             ]
             for batch in file.iter_batches(
                 batch_size=row_limits.ROWS_AT_ONCE, columns=names
@@ -68,4 +72,6 @@ def count_parquet_rows(path: Path) -> int:
 
 
 def _to_text(value: object) -> str:
+    if isinstance(value, list):
+        return join_labels(str(item) for item in value if item is not None)
     return "" if value is None else str(value)

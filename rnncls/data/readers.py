@@ -47,6 +47,7 @@ from rnncls.data.parquet import (
 from rnncls.data.rows import ROW_NUMBER, Columns, Record, Rows
 from rnncls.data.text_files import (
     read_fasttext_records,
+    read_fasttext_sets,
     read_fasttext_texts,
     read_folder_records,
     read_line_records,
@@ -69,7 +70,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     """
     for file in list_files(path):
         rows = _read_file(file, columns)
-        if columns.label is not None:
+        if isinstance(columns.label, str):
             rows = check_labels(rows, str(file), columns.label)
         yield from rows
 
@@ -80,7 +81,7 @@ def _read_file(path: Path, columns: Columns) -> Iterator[Rows]:
         if file_format is None:
             yield from _read_by_ending(path, columns)
             return
-        records = read_records(path, file_format)
+        records = read_records(path, file_format, with_sets=columns.has_several_labels)
         if file_format.kind == "fasttext" and columns.label is None:
             records = read_fasttext_texts(path, file_format)
         yield from read_detected_rows(path, columns, file_format, records)
@@ -127,10 +128,18 @@ def _refuse_columns(path: Path, columns: Columns) -> None:
             )
 
 
-def read_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+def read_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool = False
+) -> Iterator[Record]:
     """Yield the rows of a file of any format, all values as texts.
 
     The files of a folder or a pattern have one format, but perhaps several encodings.
+
+    Args:
+        path: The file, folder or pattern.
+        file_format: Its format.
+        with_sets: Whether a list of texts is a value too, as `join_labels` writes it,
+            and a fastText line may have several labels or none.
 
     Raises:
         DataError: The file or one of its rows is wrong.
@@ -139,26 +148,32 @@ def read_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     for file in files:
         if len(files) > 1 and file_format.kind != "parquet":
             file_format = replace(file_format, encoding=find_encoding(file))
-        yield from _read_file_records(file, file_format)
+        yield from _read_file_records(file, file_format, with_sets=with_sets)
 
 
-def _read_file_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+def _read_file_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool
+) -> Iterator[Record]:
     match file_format.kind:
         case "folder":
             return read_folder_records(path)
         case "parquet":
-            return read_parquet_records(path)
+            return read_parquet_records(path, with_sets=with_sets)
         case "excel":
             return read_excel_records(path)
-    return _read_text_records(path, file_format)
+    return _read_text_records(path, file_format, with_sets=with_sets)
 
 
-def _read_text_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
+def _read_text_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool
+) -> Iterator[Record]:
     match file_format.kind:
         case "json":
-            return read_json_records(path, file_format)
+            return read_json_records(path, file_format, with_sets=with_sets)
         case "jsonl":
-            return read_jsonl_records(path, file_format)
+            return read_jsonl_records(path, file_format, with_sets=with_sets)
+        case "fasttext" if with_sets:
+            return read_fasttext_sets(path, file_format)
         case "fasttext":
             return read_fasttext_records(path, file_format)
         case "lines":

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rnncls import DataError
 from rnncls.config.document import shorten
+from rnncls.data.label_sets import read_flags
 
 Record = dict[str, str]
 """A row of a file of any format: a value for each column."""
@@ -27,7 +28,9 @@ class Columns:
 
     Attributes:
         text: The columns that make up the text; joined with one space.
-        label: The column of the class, or None if no label is wanted.
+        label: The column of the class, or None if no label is wanted. Several columns:
+            one for each label, with 1 or 0. One column in a tuple: it has several
+            labels a row (see `rnncls.data.label_sets`).
         positions: The columns of a file without a header, in order; empty if files must
             have a header.
         classes: The possible values of the first of `positions`, by which a file to
@@ -42,7 +45,7 @@ class Columns:
     """
 
     text: tuple[str, ...]
-    label: str | None
+    label: str | tuple[str, ...] | None
     positions: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     delimiter: str | None = None
@@ -53,7 +56,37 @@ class Columns:
     @property
     def wanted(self) -> tuple[str, ...]:
         """The columns that a file must have to be read, the label last."""
-        return self.text if self.label is None else (*self.text, self.label)
+        return (*self.text, *self.label_columns)
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that the labels are read from; none if no label is wanted."""
+        if self.label is None:
+            return ()
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row has a set of labels instead of one label."""
+        return isinstance(self.label, tuple)
+
+    def read_label(self, values: Sequence[str], place: str) -> str | None:
+        """Return the label of a row, or its labels as `join_labels` writes them.
+
+        Args:
+            values: The values of `label_columns`.
+            place: The start of an error message.
+
+        Raises:
+            DataError: A value of a column for one label is neither 1 nor 0.
+        """
+        if not values:
+            return None
+        return (
+            values[0]
+            if len(values) == 1
+            else read_flags(self.label_columns, values, place)
+        )
 
     def names_to_read(self, names: Sequence[str], place: str) -> list[str]:
         """Return each column to read once: the wanted and the kept ones.
@@ -80,7 +113,8 @@ class Rows:
 
     Attributes:
         texts: One text per row.
-        labels: One label per row; an empty list if no label was wanted.
+        labels: One label per row, or one set of labels as a text (see
+            `rnncls.data.label_sets`); an empty list if no label was wanted.
         kept: The values of the kept columns of each row, an empty text for the number
             of a row; an empty list if no columns are kept.
     """

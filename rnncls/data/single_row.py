@@ -41,7 +41,8 @@ def read_row(path: Path, number: int, section: DataSection) -> SingleRow:
     """
     columns = columns_of(section)
     text_only = replace(columns, label=None)
-    for columns_tried in (replace(text_only, kept=(section.label,)), columns):
+    kept_label = replace(text_only, kept=section.label_columns)
+    for columns_tried in (kept_label, columns):
         try:
             text, label = _find_row(path, columns_tried, number)
         except DataError:

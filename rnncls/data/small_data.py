@@ -79,7 +79,7 @@ def advise_cross_validation(
         fraction: The share of the test rows, and of the validation rows.
         config: The config of the data set.
     """
-    if stats.num_rows >= FEW_ROWS or stats.labels is None:
+    if stats.num_rows >= FEW_ROWS or stats.labels is None or stats.labels.ndim > 1:
         return ""
     num_folds = count_folds(stats.labels, stats.text_ids, fraction)
     if not num_folds:

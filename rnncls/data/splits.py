@@ -8,15 +8,18 @@ Shapes: N rows, T texts.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls import DataError
+from rnncls.data.iterative_stratification import sample_label_sets
 
 Split = Literal["train", "valid", "test"]
 Ints = npt.NDArray[np.int64]
+Labels = npt.NDArray[Any]
+"""[N] int64, the class of each row; or [N, C] bool, which row has which label."""
 
 TEST_SEED = 20_151_121
 """The seed of the rows of `data.test_fraction`. No seed of a config changes it, so that
@@ -25,7 +28,7 @@ labels of the file (see `rnncls.data.fingerprint`)."""
 
 
 def split_rows(
-    labels: Ints, fraction: float, seed: int, text_ids: Ints | None = None
+    labels: Labels, fraction: float, seed: int, text_ids: Ints | None = None
 ) -> tuple[Ints, Ints]:
     """Return the row numbers of the training and of the validation rows, each sorted.
 
@@ -34,7 +37,7 @@ def split_rows(
     than are wanted is not drawn.
 
     Args:
-        labels: [N] int64.
+        labels: [N] int64; or [N, C] bool, which are stratified iteratively.
         fraction: The share of validation rows.
         seed: Draws the rows.
         text_ids: [N] int64, the same number for copies of a text.
@@ -53,7 +56,7 @@ def split_rows(
 
 
 def split_test_rows(
-    labels: Ints, fraction: float | None, text_ids: Ints | None = None
+    labels: Labels, fraction: float | None, text_ids: Ints | None = None
 ) -> tuple[Ints, Ints]:
     """Return the row numbers of the other rows and of the test rows, each sorted.
 
@@ -84,10 +87,13 @@ def _advise_rows(text_ids: Ints | None) -> str:
 
 
 def _sample_stratified(
-    labels: Ints, fraction: float, seed: int, text_ids: Ints | None
+    labels: Labels, fraction: float, seed: int, text_ids: Ints | None
 ) -> Ints:
     """Return about `fraction` of the rows of each class, never all, sorted."""
     generator = np.random.default_rng(seed)
+    if labels.dtype == np.bool_:
+        return sample_label_sets(labels.astype(np.bool_), fraction, generator, text_ids)
+    labels = labels.astype(np.int64, copy=False)
     if text_ids is not None:
         return _sample_texts(labels, fraction, generator, text_ids)
     samples = []

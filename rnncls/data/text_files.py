@@ -11,8 +11,10 @@ from rnncls import DataError
 from rnncls.data.encodings import find_encoding, open_text
 from rnncls.data.file_sets import class_folders
 from rnncls.data.formats import FileFormat
+from rnncls.data.label_sets import join_labels
 from rnncls.data.rows import Record, Row, Rows, batch_rows, decode
 
+PREFIX = "__label__"
 TEXT, LABEL = "text", "label"
 """The column names of formats without columns."""
 _BYTES_AT_ONCE = 1 << 16
@@ -87,6 +89,17 @@ def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Recor
                     " class per text: keep one"
                 )
             yield {LABEL: label, TEXT: text}
+
+
+def read_fasttext_sets(path: Path, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the lines of a fastText file with any number of labels each, also none."""
+    with open_text(path, file_format.encoding) as stream:
+        for line in stream:
+            stripped = line.strip()
+            labels = _FASTTEXT_LABELS.match(stripped)
+            end = labels.end() if labels else 0
+            names = [word.removeprefix(PREFIX) for word in stripped[:end].split()]
+            yield {LABEL: join_labels(names), TEXT: stripped[end:]}
 
 
 def read_fasttext_texts(path: Path, file_format: FileFormat) -> Iterator[Record]:

@@ -169,7 +169,7 @@ def evaluate(
     Returns:
         [C, C] int64, rows for labels and columns for predictions; and nats.
     """
-    share = _select_share(split, processes)
+    share = select_share(split, processes)
     labels = share.labels
     logits = compute_logits(model, share.texts, workers)  # [N of the share, C]
     targets = torch.from_numpy(labels)  # [N of the share]
@@ -187,7 +187,7 @@ def evaluate(
     return confusion.numpy(), mean_loss
 
 
-def _select_share(split: EncodedSplit, processes: ProcessGroup) -> EncodedSplit:
+def select_share(split: EncodedSplit, processes: ProcessGroup) -> EncodedSplit:
     """Return the texts of this process; each process gets texts of all lengths."""
     by_length = np.argsort(split.texts.lengths, kind="stable")
     return split.select(by_length[processes.rank :: processes.world_size])

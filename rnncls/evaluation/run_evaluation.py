@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from rnncls import DataError
 from rnncls.data.datasets import columns_of
 from rnncls.data.loading import EncodedSplit, load_labelled_split
 from rnncls.data.readers import find_texts
@@ -43,8 +42,7 @@ from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, score_parts
 from rnncls.machine.device import resolve_run_device
 from rnncls.nn.decisions import decide, to_probs
-from rnncls.runs.data_check import load_data_fingerprint
-from rnncls.runs.folder import RunFolder
+from rnncls.runs.data_check import check_file_is_unchanged
 from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
@@ -325,7 +323,7 @@ def load_run_and_split(
     )
     is_drawn = split != "test" or run.config.data.test_fraction is not None
     if data is None and is_drawn:
-        _check_file_is_unchanged(path, origin)
+        check_file_is_unchanged(path, origin)
     return run, rows, origin
 
 
@@ -372,18 +370,6 @@ def summarize(evaluation: Evaluation, id_column: str | None = None) -> Evaluatio
     ids = read_ids(evaluation, indices, id_column)
     mistakes = list(map(evaluation.mistake, indices.tolist(), texts, ids))
     return evaluation.result(mistakes)
-
-
-def _check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
-    """Raise if a file that splits are drawn from has changed since the training."""
-    if not RunFolder(path).summary.exists():
-        return
-    checksums = load_data_fingerprint(path)[0].values()
-    if origin["sha256"] not in checksums:
-        raise DataError(
-            f"{origin['path']}: the file has changed since {path} was trained, so its"
-            " splits cannot be reproduced: restore the file, or name a file with --data"
-        )
 
 
 def _as_dicts(rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 Shapes: N texts, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -32,6 +32,7 @@ def label_texts(
     counts: Sequence[Sequence[int]],
     label_names: Sequence[str],
     min_confidence: float,
+    thresholds: Mapping[str, float] | None = None,
 ) -> list[Prediction]:
     """Return one prediction per text.
 
@@ -41,7 +42,9 @@ def label_texts(
         counts: [N, 3], what `count_tokens` returned.
         label_names: The C classes.
         min_confidence: Below this probability there is no answer.
+        thresholds: From which probability on a text has a label; None: it has one.
     """
+    shared_thresholds = None if thresholds is None else dict(thresholds)
     predictions = []
     for text, text_probs, text_counts in zip(texts, probs, counts, strict=True):
         num_tokens, num_unknown, num_cut = text_counts
@@ -52,6 +55,7 @@ def label_texts(
             num_tokens=num_tokens,
             num_unknown=num_unknown,
             num_cut=num_cut,
+            thresholds=shared_thresholds,
         )
         predictions.append(prediction)
     return predictions

@@ -57,6 +57,13 @@ class LoadedClassifier:
         classes = ", ".join(self.classes_)
         return f"<rnncls classifier of {len(self.classes_)} classes: {classes}>"
 
+    @property
+    def _has_several_labels(self) -> bool:
+        predictor = self._predictor
+        if isinstance(predictor, OnnxPredictor):
+            return False
+        return predictor.has_several_labels
+
     @overload
     def __call__(self, texts: str) -> Prediction: ...
 
@@ -90,6 +97,11 @@ class LoadedClassifier:
         Raises:
             TypeError: An item is not a string. The message has its position.
         """
+        if self._has_several_labels:
+            raise ConfigError(
+                "predict: the run has several labels a text: call the classifier, and"
+                " read the `labels` of its predictions"
+            )
         labels = self.predict_proba(texts).argmax(axis=1)  # [N]
         predicted: npt.NDArray[np.str_] = self.classes_[labels]
         return predicted
@@ -158,6 +170,10 @@ class LoadedClassifier:
         if isinstance(self._predictor, OnnxPredictor):
             raise ConfigError(
                 "an ONNX file cannot explain: load the run folder that it was made of"
+            )
+        if self._has_several_labels:
+            raise ConfigError(
+                "explain: the run has several labels a text, which is not supported yet"
             )
         predictor = self._predictor.full
         with borrow_thread(predictor.device):

@@ -64,6 +64,14 @@ class PicklablePredictor:
         """The classes, in the order of the probabilities."""
         return self._classifier.label_names
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        classifier = self._classifier
+        if isinstance(classifier, PortableClassifier):
+            return False
+        return classifier.has_several_labels
+
     def predict(self, texts: list[str], num_before: int = 0) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.
 
@@ -144,5 +152,5 @@ def load_predictor(
     else:
         from rnncls.runs.run import load_run
 
-        classifier = load_run(path).classifier
+        classifier = load_run(path, may_have_several_labels=True).classifier
     return PicklablePredictor(classifier, config.device, device, min_confidence)

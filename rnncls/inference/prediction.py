@@ -15,13 +15,17 @@ class Prediction:
 
     Attributes:
         text: The text.
-        probs: Label → probability, in the order of the run's labels; they sum to 1.
+        probs: Label → probability, in the order of the run's labels; they sum to 1 if a
+            text has one label.
         attention: Each token and its attention weight; None if not requested.
         min_confidence: Below this probability there is no answer.
         num_tokens: The number of tokens that the model read; None if not counted.
         num_unknown: How many of these the vocabulary lacks.
         num_cut: How many further tokens were cut off, because of `max_tokens`.
         attention_spans: Where each token of `attention` is in the text.
+        thresholds: Label → from which probability on the text has it, for a run with
+            several labels a text, whose `probs` do not sum to 1; None: a text has one
+            label.
     """
 
     text: str
@@ -32,21 +36,39 @@ class Prediction:
     num_unknown: int | None = None
     num_cut: int | None = None
     attention_spans: list[Span] | None = None
+    thresholds: dict[str, float] | None = None
 
     def __repr__(self) -> str:
         """Return the label, its probability and the start of the text."""
         text = shorten(self.text, _SHOWN_CHARACTERS)
+        if self.thresholds is not None:
+            return f"Prediction(labels={self.labels!r}, text={text!r})"
         return f"Prediction(label={self.label!r}, prob={self.prob:.4f}, text={text!r})"
 
     def __str__(self) -> str:
         """Return the label, its probability and the start of the text, for people."""
         text = shorten(self.text, _SHOWN_CHARACTERS)
+        if self.thresholds is not None:
+            names = [f"{name} ({self.probs[name]:.1%})" for name in self.labels]
+            return f"{', '.join(names) or 'no label'}: {text}"
         return f"{self.label} ({self.prob:.1%}): {text}"
 
     @property
     def label(self) -> str:
         """The most probable label."""
         return decide_label(self.probs)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the text, the most probable first; perhaps none.
+
+        For a run with one label a text, it is the answer, or none.
+        """
+        if self.thresholds is None:
+            return [] if self.answer is None else [self.answer]
+        thresholds = self.thresholds
+        ranked = self.top(len(self.probs))
+        return [label for label, prob in ranked if prob >= thresholds[label]]
 
     @property
     def prob(self) -> float:

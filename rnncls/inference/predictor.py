@@ -8,7 +8,7 @@ from itertools import islice, tee
 
 import torch
 
-from rnncls import DataError, RnnclsError
+from rnncls import ConfigError, DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.inference.labelling import add_attention, check_attention, label_texts
 from rnncls.inference.prediction import Prediction
@@ -16,9 +16,39 @@ from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import split_windows, tokenize_windows
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
+from rnncls.nn.decisions import to_label_probs
 from rnncls.runs.classifier import Classifier
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
+
+
+def find_thresholds(
+    classifier: Classifier, threshold: float | None, min_confidence: float
+) -> dict[str, float] | None:
+    """Return the threshold of each label; None if a text has one label.
+
+    Args:
+        classifier: The classifier.
+        threshold: The threshold of all labels that the user asks for, if any.
+        min_confidence: Below this probability there is no answer.
+
+    Raises:
+        ConfigError: One of them is not for this classifier.
+    """
+    if classifier.thresholds is None:
+        if threshold is not None:
+            raise ConfigError(
+                "--threshold: the run has one label a text: use --min-confidence"
+            )
+        return None
+    if min_confidence:
+        raise ConfigError(
+            "--min-confidence: the run has several labels a text: use --threshold"
+        )
+    thresholds = classifier.thresholds
+    if threshold is not None:
+        thresholds = [threshold] * len(thresholds)
+    return dict(zip(classifier.label_names, thresholds, strict=True))
 
 
 class Predictor:
@@ -31,6 +61,7 @@ class Predictor:
         *,
         attention: bool = False,
         min_confidence: float = 0.0,
+        threshold: float | None = None,
     ) -> None:
         """Move the model to a device.
 
@@ -39,9 +70,12 @@ class Predictor:
             device: The device to compute on.
             attention: Whether to return attention weights.
             min_confidence: Below this probability there is no answer.
+            threshold: The threshold of all labels; None: those of the run.
 
         Raises:
-            ConfigError: Attention weights were requested of a model without attention.
+            ConfigError: Attention weights were requested of a model without attention;
+                or a threshold for a run with one label a text, or a `min_confidence`
+                for one with several.
         """
         has_attention = classifier.model.has_attention
         check_attention(is_requested=attention, has_attention=has_attention)
@@ -50,6 +84,7 @@ class Predictor:
         self.device = device
         self.attention = attention
         self.min_confidence = min_confidence
+        self.thresholds = find_thresholds(classifier, threshold, min_confidence)
 
     def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.
@@ -123,7 +158,11 @@ class Predictor:
         """
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
-            probs = compute_logits(self.model, encoded).softmax(dim=1)  # [N, C]
+            logits = compute_logits(self.model, encoded)  # [N, C]
+        if self.classifier.has_several_labels:
+            probs = to_label_probs(logits)  # [N, C]
+        else:
+            probs = logits.softmax(dim=1)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
         return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
 
@@ -137,7 +176,9 @@ class Predictor:
         labels = self.classifier.label_names
         all_probs = rows[:, : len(labels)].tolist()
         all_counts = rows[:, len(labels) :].long().tolist()
-        return label_texts(texts, all_probs, all_counts, labels, self.min_confidence)
+        return label_texts(
+            texts, all_probs, all_counts, labels, self.min_confidence, self.thresholds
+        )
 
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         """Return the predictions for texts and their tokens."""

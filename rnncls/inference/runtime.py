@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnncls import ConfigError
 from rnncls.config.sections import DataSection
 from rnncls.inference.light.loading import load_light
 from rnncls.inference.light.predictor import LightPredictor
@@ -30,11 +31,13 @@ class PredictOptions:
         device: The device to compute on; None: the one in the run's config.
         attention: Whether to return attention weights.
         min_confidence: Below this probability there is no answer.
+        threshold: The threshold of all labels; None: those of the run.
     """
 
     device: str | None = None
     attention: bool = False
     min_confidence: float = 0.0
+    threshold: float | None = None
 
 
 class RunPredictor:
@@ -61,6 +64,10 @@ class RunPredictor:
         if classifier is None:
             self._full, self.data = load_full(path, options)
             return
+        if options.threshold is not None:
+            raise ConfigError(
+                "--threshold: the run has one label a text: use --min-confidence"
+            )
         self.data = classifier.data
         self._light = LightPredictor(
             classifier,
@@ -138,12 +145,13 @@ def load_full(path: Path, options: PredictOptions) -> "tuple[Predictor, DataSect
         from rnncls.machine.processes import init_process_group
         from rnncls.runs.run import load_run
 
-    run = load_run(path)
+    run = load_run(path, may_have_several_labels=True)
     device = resolve_run_device(options.device, run.config.device)
     predictor = Predictor(
         run.classifier,
         init_process_group().local_device(device),
         attention=options.attention,
         min_confidence=options.min_confidence,
+        threshold=options.threshold,
     )
     return predictor, run.config.data

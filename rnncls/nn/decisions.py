@@ -18,6 +18,11 @@ def to_probs(logits: "torch.Tensor") -> "torch.Tensor":
     return logits.softmax(dim=-1)
 
 
+def to_label_probs(logits: "torch.Tensor") -> "torch.Tensor":
+    """Return the probability of each label, if a text may have several. [..., C]."""
+    return logits.sigmoid()
+
+
 def decide(logits: "torch.Tensor") -> "torch.Tensor":
     """Return the index of the most probable class. [..., C] -> [...] int64."""
     return logits.argmax(dim=-1)

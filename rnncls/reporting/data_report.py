@@ -136,7 +136,7 @@ def split_rows(inspection: Inspection) -> Iterator[list[str]]:
     for split, lengths in inspection.lengths.items():
         coverage = inspection.coverage[split]
         counts = [
-            sum(inspection.classes[split].values()),
+            sum(inspection.lengths[split].counts),
             lengths.median,
             lengths.p99,
             lengths.longest,

@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +13,8 @@ from rnncls import DataError
 from rnncls.inference.prediction import Prediction
 from rnncls.text.display import name_token
 
+LABEL_SEPARATOR = "|"
+"""Between several labels of a text, in lines and tables."""
 _ROWS_PER_WRITE = 8192
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUM_ATTENDED_TOKENS = 5
@@ -24,6 +26,7 @@ _OWN_NAMES = {
     "row",
     "text",
     "label",
+    "labels",
     "prob",
     "probs",
     *_COUNTS,
@@ -65,7 +68,7 @@ class KeptColumns:
 
 
 def prediction_line(
-    prediction: Prediction, top_k: int, kept: Mapping[str, str] | None = None
+    prediction: Prediction, top_k: int | None, kept: Mapping[str, str] | None = None
 ) -> str:
     """Return label, probability and text, separated by tabs.
 
@@ -77,13 +80,19 @@ def prediction_line(
 
     Args:
         prediction: The prediction.
-        top_k: The number of labels, the most probable first.
+        top_k: The number of labels, the most probable first; None: one, or of several
+            labels a text all that reach their threshold.
         kept: The values of kept columns.
     """
     fields = []
-    for label, prob in prediction.top(top_k):
-        fields += [label, f"{prob:.4f}"]
-    fields[0] = prediction.answer or ""
+    if prediction.thresholds is not None and top_k is None:
+        names = prediction.labels
+        probs = [f"{prediction.probs[name]:.4f}" for name in names]
+        fields += [join_names(names), LABEL_SEPARATOR.join(probs)]
+    else:
+        for label, prob in prediction.top(top_k or 1):
+            fields += [label, f"{prob:.4f}"]
+        fields[0] = prediction.answer or ""
     if prediction.attention is not None:
         fields.append(_attended_tokens(prediction))
     fields.extend((kept or {}).values())
@@ -92,6 +101,11 @@ def prediction_line(
     if note:
         fields.append(f"({note})")
     return "\t".join(_valid_utf8(" ".join(field.split())) for field in fields)
+
+
+def join_names(labels: Sequence[str]) -> str:
+    """Return the labels of a text as one field of a line or table."""
+    return LABEL_SEPARATOR.join(labels)
 
 
 def reading_note(prediction: Prediction) -> str:
@@ -151,6 +165,8 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         "probs": prediction.probs,
         **_counts(prediction),
     }
+    if prediction.thresholds is not None:
+        row["labels"] = prediction.labels
     if prediction.attention is not None:
         row["attention"] = prediction.attention
         row["attention_spans"] = prediction.attention_spans
@@ -160,7 +176,7 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
 def save_predictions(
     path: Path,
     predictions: Iterable[Prediction],
-    top_k: int,
+    top_k: int | None,
     kept: KeptColumns | None = None,
 ) -> int:
     """Write predictions to a file as they arrive, and return how many there were.
@@ -193,7 +209,7 @@ def _write(
     path: Path,
     suffix: str,
     predictions: Iterable[Prediction],
-    top_k: int,
+    top_k: int | None,
     kept: KeptColumns,
 ) -> int:
     if suffix == ".parquet":
@@ -224,7 +240,10 @@ def _write_delimited(
         stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
     further_names = kept.further_names
+    predictions, several = _peek(predictions)
     own_names = ["label", "prob", "text", "row", *_COUNTS]
+    if several:
+        own_names.append("labels")
     minimal.writerow([*own_names, *further_names])
     num_rows = 0
     for num_rows, prediction in enumerate(predictions, start=1):
@@ -234,12 +253,23 @@ def _write_delimited(
         fields.append(columns.get("row", str(num_rows)))
         counts = _counts(prediction).values()
         fields += ["" if count is None else str(count) for count in counts]
+        if several:
+            fields.append(_valid_utf8(join_names(prediction.labels)))
         fields += [_valid_utf8(columns[name]) for name in further_names]
         # Python 3.11 and 3.12 do not quote a lone carriage return, although they must.
         has_return = any("\r" in field for field in fields)
         writer = full if has_return else minimal
         writer.writerow(fields)
     return num_rows
+
+
+def _peek(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], bool]:
+    """Return the same predictions, and whether they have several labels a text."""
+    iterator = iter(predictions)
+    first = next(iterator, None)
+    if first is None:
+        return iterator, False
+    return chain([first], iterator), first.thresholds is not None
 
 
 def _counts(prediction: Prediction) -> dict[str, int | None]:
@@ -265,6 +295,9 @@ def _write_parquet(
         ("row", pa.int64()),
         *((name, pa.int64()) for name in _COUNTS),
     ]
+    predictions, several = _peek(predictions)
+    if several:
+        fields.append(("labels", pa.list_(pa.string())))
     fields += [(name, pa.string()) for name in kept.further_names]
     schema = pa.schema(fields)
     num_rows = 0
@@ -273,8 +306,10 @@ def _write_parquet(
             rows = []
             for prediction in chunk:
                 num_rows += 1
-                columns: dict[str, str | int] = dict(kept.next_row(num_rows))
+                columns: dict[str, Any] = dict(kept.next_row(num_rows))
                 columns["row"] = num_rows
+                if several:
+                    columns["labels"] = prediction.labels
                 rows.append(
                     {
                         **columns,

@@ -22,6 +22,8 @@ class Classifier:
         model: The network. That of `load_run` divides its logits by the temperature.
         temperature: The number that calibrates the logits
             (rnncls.evaluation.calibration); 1 if none was fitted.
+        thresholds: From which probability on a text has a label, for each label; None:
+            a text has one label.
     """
 
     text: TextSection
@@ -29,6 +31,12 @@ class Classifier:
     label_names: list[str]
     model: TextClassifier
     temperature: float = 1.0
+    thresholds: list[float] | None = None
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.model.section.has_several_labels
 
 
 def build_classifier(portable: PortableClassifier) -> Classifier:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnncls import ConfigError, RunError
+from rnncls import ConfigError, DataError, RunError
 from rnncls.machine.files import read_bytes, read_json, sha256_of
 from rnncls.runs.folder import RunFolder
 
@@ -115,3 +115,15 @@ def _check_unlabelled(
                 f"{path} was trained on {file} (data.unlabelled), which is the {role}"
                 " file of this config: pretrain without it"
             )
+
+
+def check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
+    """Raise if a file that splits are drawn from has changed since the training."""
+    if not RunFolder(path).summary.exists():
+        return
+    checksums = load_data_fingerprint(path)[0].values()
+    if origin["sha256"] not in checksums:
+        raise DataError(
+            f"{origin['path']}: the file has changed since {path} was trained, so its"
+            " splits cannot be reproduced: restore the file, or name a file with --data"
+        )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rnncls import RunError
 from rnncls.config.sections import DataSection, ModelSection, TextSection
+from rnncls.config.several_labels import refuse_several_labels
 from rnncls.machine.arrays import load_arrays
 from rnncls.runs.companions import load_labels, load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
@@ -109,9 +110,11 @@ def load_portable(path: Path) -> PortableClassifier:
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
+        ConfigError: The run has several labels a text.
     """
     weights = load_verified_arrays(path)
     config = load_run_config(path)
+    refuse_several_labels(config.model.task, str(path))
     return build_portable(path, weights, config.text, config.model, config.data)
 
 

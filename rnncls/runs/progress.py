@@ -99,6 +99,9 @@ class TrainingBar:
             train += f" accuracy {100 * row['train_accuracy']:.2f}%"
             valid += f" accuracy {100 * row['valid_accuracy']:.2f}%"
             self.score = f"valid accuracy {100 * row['valid_accuracy']:.1f}%"
+            if "valid_micro_f1" in row:
+                valid += f" micro-F1 {100 * row['valid_micro_f1']:.2f}%"
+                self.score = f"valid micro-F1 {100 * row['valid_micro_f1']:.1f}%"
             if self.monitor == "macro_f1":
                 valid += f" macro-F1 {100 * row['valid_macro_f1']:.2f}%"
                 self.score = f"valid macro-F1 {100 * row['valid_macro_f1']:.1f}%"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
@@ -18,6 +19,8 @@ from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.text.ngram_table import PREFIX
 from rnncls.text.vocab import Vocab
 
+THRESHOLDS = "thresholds"
+"""The name of a tensor beside the weights: the threshold of each label."""
 TEMPERATURE = "temperature"
 """The name of a scalar tensor beside the weights: the logits are divided by it."""
 
@@ -36,6 +39,7 @@ def save_temperature(
     path: Path,
     temperature: float,
     ngrams: Mapping[str, npt.NDArray[Any]] | None = None,
+    thresholds: npt.NDArray[np.float64] | None = None,
 ) -> None:
     """Save the temperature beside the weights of a run, which do not change.
 
@@ -43,6 +47,8 @@ def save_temperature(
         path: The run folder.
         temperature: The number that calibrates the network's logits.
         ngrams: The packed n-gram part; None: the run has none.
+        thresholds: [C], from which probability on a text has a label; None: the run has
+            one label a text.
 
     Raises:
         RunError: The weights are missing or damaged, or cannot be written.
@@ -53,6 +59,8 @@ def save_temperature(
     tensors[TEMPERATURE] = torch.tensor(temperature, dtype=torch.float64)
     for name, array in (ngrams or {}).items():
         tensors[name] = torch.from_numpy(array)
+    if thresholds is not None:
+        tensors[THRESHOLDS] = torch.from_numpy(thresholds)
     save_tensors(weights, tensors, metadata)
 
 
@@ -83,6 +91,26 @@ def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:
             " number"
         )
     return temperature.item()
+
+
+def pop_thresholds(
+    tensors: dict[str, torch.Tensor], num_labels: int, path: Path
+) -> list[float]:
+    """Remove the thresholds from loaded tensors; return them, or 0.5 for each label.
+
+    Raises:
+        RunError: There is not one probability for each label.
+    """
+    default = torch.full((num_labels,), 0.5, dtype=torch.float64)
+    thresholds = tensors.pop(THRESHOLDS, default)
+    is_prob = (thresholds >= 0) & (thresholds <= 1)
+    if thresholds.shape != (num_labels,) or not is_prob.all():
+        raise RunError(
+            f"{RunFolder(path).model}: damaged: expected a threshold from 0 to 1 for"
+            f" each of {num_labels} labels"
+        )
+    values: list[float] = thresholds.tolist()
+    return values
 
 
 def pop_ngrams(tensors: dict[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:

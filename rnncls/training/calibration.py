@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from rnncls.evaluation.calibration import fit_scales, fit_temperature
 from rnncls.evaluation.evaluator import compute_logits, compute_part_logits
 from rnncls.evaluation.metrics import accuracy_of, count_confusion, macro_f1_of
 from rnncls.evaluation.parts import cross_fit, score_parts
+from rnncls.evaluation.thresholds import choose_label_thresholds, fit_label_temperature
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide
 from rnncls.nn.ngrams import NgramClassifier
@@ -40,12 +42,15 @@ class Calibration:
             none.
         valid: The validation scores of the classifier with the n-gram part, joined by
             factors of other rows; None: there is none.
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
     """
 
     temperature: float
     ngrams: dict[str, npt.NDArray[Any]] | None = None
     ngrams_summary: dict[str, Any] | None = None
     valid: dict[str, float] | None = None
+    thresholds: npt.NDArray[np.float64] | None = None
 
 
 def calibrate(
@@ -62,6 +67,8 @@ def calibrate(
     Raises:
         RunError: The best weights are missing or damaged.
     """
+    if section.has_several_labels:
+        return _choose_thresholds(trainer, path, is_calibrated=train.calibrate)
     if section.ngrams is None and not train.calibrate:
         return Calibration(1.0)
     model = load_uncalibrated(path).classifier.model.to(trainer.device)
@@ -101,6 +108,21 @@ def _fit_and_join(
     text_weights = compute_text_weights(train, data.train.labels, data.label_names)
     fit = fit_ngrams(data, max_size, text_weights)
     return _join(fit, model, data, is_calibrated=train.calibrate)
+
+
+def _choose_thresholds(
+    trainer: Trainer[Any], path: Path, *, is_calibrated: bool
+) -> Calibration:
+    """Fit the temperature for several labels a text, and choose their thresholds."""
+    model = load_uncalibrated(path).classifier.model.to(trainer.device)
+    valid = trainer.data.valid
+    logits = compute_logits(model, valid.texts)  # [N, C]
+    temperature = 1.0
+    if is_calibrated:
+        temperature = fit_label_temperature(logits, torch.from_numpy(valid.labels))
+    calibrated = (logits / temperature).numpy()  # [N, C]
+    thresholds = choose_label_thresholds(valid.labels, calibrated)  # [C]
+    return Calibration(temperature, thresholds=thresholds)
 
 
 def _join(

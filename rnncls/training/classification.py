@@ -13,6 +13,7 @@ import torch
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.evaluator import evaluate
+from rnncls.evaluation.label_sets import evaluate_label_sets
 from rnncls.evaluation.metrics import accuracy_of, macro_f1_of
 from rnncls.machine.device import resolve_precision
 from rnncls.machine.processes import ProcessGroup, init_process_group
@@ -55,8 +56,8 @@ class ClassificationTask:
         device = model.embedding.weight.device
         cell = model.section.cell
         self.dtype = resolve_precision(section.precision, device, cell)
-        self.labels = torch.from_numpy(data.train.labels).to(device)  # [N]
-        self.targets = self.labels  # [N]
+        self.labels = torch.from_numpy(data.train.labels).to(device)  # [N] or [N, C]
+        self.targets = self.labels  # [N] or [N, C]
         if data.targets is not None:
             self.targets = torch.from_numpy(data.targets).to(device)  # [N, C]
 
@@ -66,7 +67,15 @@ class ClassificationTask:
         )  # [C]
         if class_weights is not None:
             class_weights = class_weights.to(device)
-            self.row_weights = class_weights[self.labels]  # [N]
+            if self.has_several_labels:
+                self.row_weights = class_weights.expand(len(self.labels), -1)  # [N, C]
+            else:
+                self.row_weights = class_weights[self.labels]  # [N]
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text has a set of labels instead of one label."""
+        return self.model.section.has_several_labels
 
     def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
         """Draw the dropout masks, and the start of the virtual adversarial search."""
@@ -108,7 +117,11 @@ class ClassificationTask:
             self._vectors_shape(inputs),
             None if self.row_weights is None else self.row_weights[rows],
         )
-        is_correct = logits.argmax(dim=1) == self.labels[rows]  # [B]
+        labels = self.labels[rows]  # [B], or [B, C]
+        if self.has_several_labels:
+            is_correct = ((logits > 0) == labels).all(dim=1)  # [B]
+        else:
+            is_correct = logits.argmax(dim=1) == labels  # [B]
         return LossSums(loss, is_correct.sum())
 
     def _vectors_shape(self, inputs: StepInputs) -> torch.Size:
@@ -126,6 +139,10 @@ class ClassificationTask:
 
     def evaluate(self, model: TextClassifier) -> dict[str, float]:
         """Return the validation loss and the scores that `train.monitor` may name."""
+        if self.has_several_labels:
+            return evaluate_label_sets(
+                model, self.data.valid, self.processes, self.workers
+            )
         confusion, loss = evaluate(
             model, self.data.valid, self.processes, self.workers
         )  # [C, C]

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError, Interrupted
 from rnncls.config.sections import Config, DataSettings, ModelSection, TrainSection
+from rnncls.config.several_labels import refuse_several_labels
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import TrainingData
 from rnncls.data.sources import Sources, load_sources, split_seed
@@ -136,6 +137,7 @@ def cross_validate(
         Interrupted: The user stopped it; nothing is saved.
     """
     check_no_leakage(config.model, config.train)
+    refuse_several_labels(config.model.task, "the config")
     device = prepare_torch(
         config.device,
         config.seed,

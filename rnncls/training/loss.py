@@ -28,8 +28,11 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
+from rnncls.data.label_sets import count_labels
+from rnncls.data.splits import Labels
 from rnncls.nn.dropout import Dropout
 from rnncls.text.display import list_names
+from rnncls.training.binary_loss import BinaryCrossEntropy
 from rnncls.training.step_data import StepNoise
 
 
@@ -93,15 +96,18 @@ def compute_loss(
     Args:
         section: Which terms the loss has.
         forward: The network on these texts.
-        targets: [B] int64 labels, or [B, C] float32 probabilities.
+        targets: [B] int64 labels, or [B, C] float32 probabilities; [B, C] bool sets of
+            labels.
         noise: The random numbers of these texts.
         vectors_shape: T, B, E.
-        row_weights: [B] float32, the weight of each text; None: 1.
+        row_weights: [B] float32, the weight of each text; for sets of labels [B, C],
+            that of each label of the text; None: 1.
 
     Returns:
         The loss [] and the logits [B, C].
     """
-    cross_entropy = CrossEntropy(
+    kind = BinaryCrossEntropy if targets.dtype == torch.bool else CrossEntropy
+    cross_entropy = kind(
         targets, row_weights, section.label_smoothing, section.focal_gamma
     )
     shift: torch.Tensor | None = None
@@ -145,7 +151,7 @@ def _weights_by_name(
 
 
 def compute_class_weights(
-    section: TrainSection, labels: npt.NDArray[np.int64], label_names: Sequence[str]
+    section: TrainSection, labels: Labels, label_names: Sequence[str]
 ) -> torch.Tensor | None:
     """Return the weight of each class, or None if all weights are 1.
 
@@ -155,7 +161,7 @@ def compute_class_weights(
 
     Args:
         section: `class_weights` and `sampling`.
-        labels: [N] the labels of the training rows.
+        labels: [N] the labels of the training rows; or [N, C] bool, their label sets.
         label_names: The C classes.
 
     Returns:
@@ -169,7 +175,7 @@ def compute_class_weights(
     if class_weights is None:
         return None
     num_classes = len(label_names)
-    counts = np.bincount(labels, minlength=num_classes).astype(np.float64)  # [C]
+    counts = count_labels(labels, num_classes).astype(np.float64)  # [C]
     if class_weights == "balanced":
         weights = 1 / np.maximum(counts, 1)
     elif isinstance(class_weights, dict):

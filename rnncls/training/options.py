@@ -59,7 +59,7 @@ class TrainOptions:
     optimizer: OptimizerOptions
     save_every: float
     tensorboard: bool
-    monitor: Literal["accuracy", "macro_f1", "loss"] = "loss"
+    monitor: Literal["accuracy", "micro_f1", "macro_f1", "loss"] = "loss"
     patience: int | None = None
     ema_decay: float = 0.0
 

@@ -14,7 +14,7 @@ from rnncls import ConfigError, RunError
 from rnncls.runs.companions import load_labels, load_run_config, load_vocab
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
-from rnncls.runs.weights import load_verified, pop_ngrams, pop_temperature
+from rnncls.runs.weights import THRESHOLDS, load_verified, pop_ngrams, pop_temperature
 from rnncls.training.saved_state import SavedState, without_paths
 from rnncls.training.trainer import Trainer
 
@@ -201,6 +201,7 @@ def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:
     tensors, *_ = load_verified(path, trainer.file)
     pop_temperature(tensors, path)
     pop_ngrams(tensors)
+    tensors.pop(THRESHOLDS, None)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = trainer.model.state_dict()
     if shapes != {name: tensor.shape for name, tensor in weights.items()}:

@@ -18,6 +18,7 @@ from rnncls.config.sections import (
     TextSection,
 )
 from rnncls.data.datasets import columns_of, find_test_file
+from rnncls.data.label_sets import count_labels
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.data.readers import find_texts
 from rnncls.machine.processes import init_process_group
@@ -164,7 +165,7 @@ def log_notes(
 
 def log_unvalidated(data: TrainingData) -> None:
     """Log which classes have no validation row, so that no score is about them."""
-    counts = np.bincount(data.valid.labels, minlength=len(data.label_names))
+    counts = count_labels(data.valid.labels, len(data.label_names))
     names = [data.label_names[index] for index in np.flatnonzero(counts == 0)]
     if names:
         logger.info(

@@ -59,7 +59,9 @@ def finish_run(
             folder.delete_results()  # of commands that did not wait for the end
         # The summary has the checksum of the weights, which hold the temperature.
         calibration = calibrate(trainer, section, train, path)
-        save_temperature(path, calibration.temperature, calibration.ngrams)
+        save_temperature(
+            path, calibration.temperature, calibration.ngrams, calibration.thresholds
+        )
         summary = summarise_classifier(trainer, path, calibration)
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
@@ -82,19 +84,26 @@ def summarise_classifier(
     Raises:
         RunError: The metric row of the best epoch is damaged.
     """
-    summary = summarise(trainer, path, ("accuracy", "macro_f1", "loss"))
+    scores: tuple[str, ...] = ("accuracy", "macro_f1", "loss")
+    if calibration.thresholds is not None:
+        scores = ("accuracy", "micro_f1", "macro_f1", "loss")
+    summary = summarise(trainer, path, scores)
     valid: dict[str, Any] = {**(calibration.valid or summary["valid"])}
     num_rows = len(trainer.data.valid.labels)
     num_right = round(valid["accuracy"] * num_rows)
     valid["accuracy_interval"] = wilson_interval(num_right, num_rows)
     label_names = trainer.data.label_names
-    return {
+    values = {
         **summary,
         "valid": valid,
         "temperature": calibration.temperature,
         "ngrams": calibration.ngrams_summary,
         "label_names": label_names,
     }
+    if calibration.thresholds is not None:
+        thresholds = calibration.thresholds.tolist()
+        values["thresholds"] = dict(zip(label_names, thresholds, strict=True))
+    return values
 
 
 def summarise(

@@ -16,6 +16,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from rnncls import ConfigError, Interrupted, RunError
 from rnncls.config.sections import Config, ModelSection, TrainSection
+from rnncls.config.several_labels import refuse_several_labels
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import Sources, load_sources
@@ -69,6 +70,7 @@ def tune(
     monitored = config.train.model_copy(update={"monitor": goal.metric})
     config = config.model_copy(update={"train": monitored})
     check_config(config.model, config.train)
+    refuse_several_labels(config.model.task, "the config")
     device = prepare_torch(
         config.device,
         config.seed,

@@ -23,6 +23,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "unlabelled": [],
         "text": ["title", "description"],
         "label": "label",
+        "label_separator": None,
         "delimiter": None,
         "columns": None,
         "valid_fraction": 0.05,
@@ -46,6 +47,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "vectors": None,
     },
     "model": {
+        "task": "one_label",
         "cell": "lstm",
         "embedding_dim": 100,
         "hidden_size": 128,

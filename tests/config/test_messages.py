@@ -105,7 +105,7 @@ def test_a_wrong_value_at_top_level_is_named(
         ("train.clip_norm", "0", "number (> 0) | null", "0"),
         ("train.clip_norm", "abc", "number (> 0) | null", "abc"),
         ("train.patience", "0", "whole number (>= 1) | null", "0"),
-        ("train.monitor", "acc", "accuracy | macro_f1 | loss", "acc"),
+        ("train.monitor", "acc", "accuracy | micro_f1 | macro_f1 | loss", "acc"),
         ("train.precision", "float16", "float32 | bfloat16 | auto", "float16"),
     ],
 )
