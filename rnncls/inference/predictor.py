@@ -159,10 +159,10 @@ class Predictor:
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
             logits = compute_logits(self.model, encoded)  # [N, C]
-        if self.classifier.has_several_labels:
-            probs = to_label_probs(logits)  # [N, C]
-        else:
-            probs = logits.softmax(dim=1)  # [N, C]
+            if self.classifier.has_several_labels:
+                probs = to_label_probs(logits)  # [N, C]
+            else:
+                probs = logits.softmax(dim=1)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
         return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
 

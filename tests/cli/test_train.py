@@ -380,7 +380,7 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
     )
     assert re.fullmatch(
         r"interrupted: stopped in epoch \d+; everything is saved: continue with"
-        r" --resume --out runs/stopped",
+        r" rnncls train --resume --out runs/stopped",
         message,
     )
     assert 1 <= len(rows_without_times(Path("runs/stopped"))) < 12

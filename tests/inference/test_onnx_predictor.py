@@ -16,7 +16,7 @@ from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.onnx_file import OPERATORS, load_onnx, seal_model
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.prediction import Prediction
-from tests.inference.light.networks import build_networks
+from tests.inference.light.networks import add_ngrams, build_networks
 
 PATH = Path("model.onnx")
 TEXTS = [
@@ -210,6 +210,13 @@ def test_every_allowed_operator_is_used() -> None:
             embedding="int8" if embedding == "int8" else "float32",
             is_single=bool(is_single),
         )
-        model = onnx.load_model_from_string(PATH.read_bytes())
-        used |= {node.op_type for node in model.graph.node}
+        used |= list_operators()
+    networks = add_ngrams(build_networks(cell="lstm", pooling=["max"]))
+    export_onnx(networks.numpy, PATH, embedding="float32", is_single=False)
+    used |= list_operators()
     assert used == OPERATORS
+
+
+def list_operators() -> set[str]:
+    model = onnx.load_model_from_string(PATH.read_bytes())
+    return {node.op_type for node in model.graph.node}
