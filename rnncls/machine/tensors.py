@@ -51,7 +51,15 @@ def _view_raw(tensors: Mapping[str, torch.Tensor]) -> dict[str, RawArray]:
         name: RawArray(
             str(tensor.dtype),
             tuple(tensor.shape),
-            tensor.reshape(-1).view(torch.uint8).numpy().data,
+            _view_bytes(tensor),
         )
         for name, tensor in tensors.items()
     }
+
+
+def _view_bytes(tensor: torch.Tensor) -> memoryview:
+    # The stride of an empty tensor may be 0, which torch cannot view as bytes.
+    if tensor.numel() == 0:
+        return memoryview(b"")
+    data: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return data

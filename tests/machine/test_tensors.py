@@ -23,6 +23,14 @@ def test_sealed_metadata_that_is_no_object_is_refused(
         load_tensors(tmp_path / "x")
 
 
+def test_an_empty_tensor_is_saved_whatever_its_strides(tmp_path: Path) -> None:
+    # As torch.from_numpy gives it for an empty array of NumPy.
+    empty = torch.zeros(0).as_strided((0,), (0,))
+    save_tensors(tmp_path / "x", {"empty": empty}, {})
+    assert load_tensors(tmp_path / "x")[0]["empty"].shape == (0,)
+    assert arrays.load_arrays(tmp_path / "x")[0]["empty"].shape == (0,)
+
+
 def test_a_shape_too_large_for_torch_is_refused(tmp_path: Path) -> None:
     header = json.dumps(
         {"a": {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]}}
