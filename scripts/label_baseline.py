@@ -26,13 +26,13 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.svm import LinearSVC
 
+from rnncls.cli.reporting.display import percent, percent_range
 from rnncls.evaluation.label_bootstrap import F1Difference, compare_labels, compute_f1
 from rnncls.evaluation.label_metrics import MultilabelScores, score_labels
 from rnncls.evaluation.thresholds import (
     choose_label_thresholds,
     fit_label_temperature,
 )
-from rnncls.reporting.display import percent, percent_range
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

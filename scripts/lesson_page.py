@@ -20,6 +20,12 @@ from lesson_runs import LESSON, SEEDS, SHAPES, Result, list_epochs
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
+from rnncls.cli.reporting.plotting import (
+    COLORS,
+    new_figure,
+    save_picture,
+    use_log_scale,
+)
 from rnncls.data.builtin import BUILT_INS
 from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.evaluation.metrics import wilson_interval
@@ -33,7 +39,6 @@ from rnncls.inference.insight.word_order import (
     resample_mean,
 )
 from rnncls.machine.files import write_atomic
-from rnncls.reporting.plotting import COLORS, new_figure, save_picture, use_log_scale
 from rnncls.runs.run import load_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.initialization import initial_model_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli.main import run
-from rnncls.reporting.benchmark import formats, latency, training_step
+from rnncls.cli.reporting.benchmark import formats, latency, training_step
 from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[1]

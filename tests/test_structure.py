@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parents[1] / "rnncls"
-MAX_ENTRIES = 15
+MAX_ENTRIES = 14
 MAX_MODULE_LINES = 400
 MEDIAN_BODY, MOST_BODIES, MAX_BODY = 10, 30, 60
 MAX_NODES_PER_LINE = 8.5

@@ -34,12 +34,12 @@ def anytime_command(
     from rich.console import Console
 
     with fast_imports():
+        from rnncls.cli.reporting.insight_tables import anytime_table, print_sentence
         from rnncls.evaluation.run_evaluation import load_run_and_split
         from rnncls.inference.insight.trajectory import (
             describe_anytime,
             measure_anytime,
         )
-        from rnncls.reporting.insight_tables import anytime_table, print_sentence
 
     loaded, rows, origin = load_run_and_split(
         choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
@@ -50,7 +50,7 @@ def anytime_command(
         " rows"
     )
     if plot is not None:
-        from rnncls.reporting.insight_plots import plot_anytime
+        from rnncls.cli.reporting.insight_plots import plot_anytime
 
         save_plot(plot, plot_anytime(points, title))
     if json_:

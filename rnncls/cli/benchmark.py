@@ -46,8 +46,8 @@ def train_command(
 
     config = choose_config(config_file, config)
     with fast_imports():
+        from rnncls.cli.reporting.benchmark.training import benchmark_training
         from rnncls.machine.device import resolve_device
-        from rnncls.reporting.benchmark.training import benchmark_training
 
     checked = load_config(config, set_ or [])
     refuse_several_labels(checked.model.task, str(config))
@@ -75,8 +75,8 @@ def predict_command(
 
     config = choose_config(config_file, config)
     with fast_imports():
+        from rnncls.cli.reporting.benchmark.prediction import benchmark_prediction
         from rnncls.machine.device import resolve_device
-        from rnncls.reporting.benchmark.prediction import benchmark_prediction
 
     checked = load_config(config, set_ or [])
     refuse_several_labels(checked.model.task, str(config))
@@ -100,7 +100,7 @@ def startup_command(
 
     config = choose_config(config_file, config)
     with fast_imports():
-        from rnncls.reporting.benchmark.startup import benchmark_startup
+        from rnncls.cli.reporting.benchmark.startup import benchmark_startup
 
     checked = load_config(config, set_ or [])
     refuse_several_labels(checked.model.task, str(config))
@@ -126,7 +126,7 @@ def formats_command(
 ) -> None:
     """Compare a run in torch and NumPy with its exports: size, speed and accuracy."""
     with fast_imports():
-        from rnncls.reporting.benchmark.formats import (
+        from rnncls.cli.reporting.benchmark.formats import (
             benchmark_formats,
             tabulate_formats,
         )

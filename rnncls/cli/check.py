@@ -51,11 +51,11 @@ def check_command(
     from rich.console import Console
 
     with fast_imports():
+        from rnncls.cli.reporting.insight_tables import check_table, print_sentence
         from rnncls.inference.insight.invariance import (
             check_invariance,
             describe_checks,
         )
-        from rnncls.reporting.insight_tables import check_table, print_sentence
         from rnncls.text.batch_plans import evenly_spaced
 
     loaded, texts, source = open_texts(

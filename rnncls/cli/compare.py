@@ -62,8 +62,8 @@ def compare_command(
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 
     with fast_imports():
+        from rnncls.cli.reporting.comparison_report import save_comparison
         from rnncls.evaluation.comparison import compare_runs
-        from rnncls.reporting.comparison_report import save_comparison
         from rnncls.runs.folder import find_run
 
     paths = [find_run(run) for run in runs]
@@ -85,7 +85,7 @@ def compare_command(
 
 def print_comparison(comparison: "Comparison") -> None:
     """Print scores, differences, differing config keys and some disagreements."""
-    from rnncls.reporting.comparison_report import (
+    from rnncls.cli.reporting.comparison_report import (
         DIFFERENCE_NOTES,
         comparison_tables,
         disagreement_table,

@@ -52,7 +52,7 @@ def crossval_command(
     checked = load_config(config, [*(set_ or []), *device_override])
 
     with fast_imports():
-        from rnncls.reporting.evaluation_tables import (
+        from rnncls.cli.reporting.evaluation_tables import (
             class_tables,
             score_lines,
         )

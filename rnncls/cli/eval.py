@@ -187,7 +187,7 @@ def _find_label_issues(
 
 def print_result(result: "EvaluationResult") -> None:
     """Print all scores, tables of the classes and slices, and some errors."""
-    from rnncls.reporting.evaluation_tables import (
+    from rnncls.cli.reporting.evaluation_tables import (
         calibration_lines,
         class_tables,
         coverage_table,
@@ -230,7 +230,7 @@ def explain_no_calibration(run_path: Path) -> str:
 
 def print_issues(issues: "list[LabelIssue]") -> None:
     """Print the training rows whose label is least probable."""
-    from rnncls.reporting.evaluation_tables import label_issue_table
+    from rnncls.cli.reporting.evaluation_tables import label_issue_table
 
     title = (
         "Training and validation rows that are probably mislabelled"

@@ -126,11 +126,11 @@ def show_explanations(
     """Print why each text gets a label, and write an HTML page if requested."""
     from rich.console import Console
 
+    from rnncls.cli.reporting.html import paragraph, save_page
+    from rnncls.cli.reporting.insight_page import explanation_parts
+    from rnncls.cli.reporting.insight_tables import print_explanation
     from rnncls.inference.insight.explanation import explain
     from rnncls.inference.insight.reading import describe_reading
-    from rnncls.reporting.html import paragraph, save_page
-    from rnncls.reporting.insight_page import explanation_parts
-    from rnncls.reporting.insight_tables import print_explanation
 
     console, parts = Console(highlight=False), []
     for source in sources:
@@ -151,7 +151,7 @@ def show_explanations(
 
 def print_note(console: "Console", note: str) -> None:
     """Print what the model could not read of a text, if there is anything."""
-    from rnncls.reporting.insight_tables import print_sentence
+    from rnncls.cli.reporting.insight_tables import print_sentence
 
     if note:
         print_sentence(console, note)
@@ -168,19 +168,19 @@ def show_trajectories(
     """Print the prediction after each token; plot it and write a page if requested."""
     from rich.console import Console
 
+    from rnncls.cli.reporting.insight_page import trajectory_parts
+    from rnncls.cli.reporting.insight_tables import print_sentence, trajectory_table
     from rnncls.inference.insight.reading import describe_reading
     from rnncls.inference.insight.trajectory import trace_predictions
-    from rnncls.reporting.insight_page import trajectory_parts
-    from rnncls.reporting.insight_tables import print_sentence, trajectory_table
 
     console, parts = Console(highlight=False), []
     for source in sources:
         trajectory = trace_predictions(run.classifier, source.text)
         note = describe_reading(run.classifier, source.text)
         if plot is not None or html is not None:
-            from rnncls.reporting.html import paragraph
-            from rnncls.reporting.insight_plots import plot_trajectory
-            from rnncls.reporting.plotting import to_png
+            from rnncls.cli.reporting.html import paragraph
+            from rnncls.cli.reporting.insight_plots import plot_trajectory
+            from rnncls.cli.reporting.plotting import to_png
 
             figure = plot_trajectory(trajectory)
             parts += trajectory_parts(trajectory, to_png(figure))
@@ -195,7 +195,7 @@ def show_trajectories(
             print_sentence(console, trajectory.meaning())
             print_note(console, note)
     if html is not None:
-        from rnncls.reporting.html import save_page
+        from rnncls.cli.reporting.html import save_page
 
         save_page(html, f"Predictions of {run.path.name} after each token", parts)
         typer.echo(f"{html}: written", err=True)

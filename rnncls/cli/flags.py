@@ -38,13 +38,13 @@ def flags_command(
     from rich.console import Console
 
     with fast_imports():
-        from rnncls.evaluation.run_evaluation import load_run_and_split
-        from rnncls.inference.insight.flags import describe_flags, find_flags
-        from rnncls.reporting.insight_tables import (
+        from rnncls.cli.reporting.insight_tables import (
             FLAG_LEGEND,
             flag_table,
             print_sentence,
         )
+        from rnncls.evaluation.run_evaluation import load_run_and_split
+        from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.text.batch_plans import evenly_spaced
 
     loaded, rows, origin = load_run_and_split(

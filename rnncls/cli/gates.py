@@ -55,9 +55,9 @@ def gates_command(
     check_texts(texts, context, advice=ROW_ADVICE)
 
     with fast_imports():
+        from rnncls.cli.reporting.insight_tables import print_sentence, trace_tables
         from rnncls.inference.insight.gates import trace_gates
         from rnncls.machine.device import resolve_run_device
-        from rnncls.reporting.insight_tables import print_sentence, trace_tables
         from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
@@ -66,7 +66,7 @@ def gates_command(
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     trace = trace_gates(loaded.classifier, source.text, layer)
     if plot is not None:
-        from rnncls.reporting.insight_plots import plot_trace
+        from rnncls.cli.reporting.insight_plots import plot_trace
 
         save_plot(plot, plot_trace(trace))
     if json_:

@@ -84,7 +84,7 @@ def gradient_command(
         paths = [find_run(path) for path in runs] if runs else [find_run(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
     if plot is not None:
-        from rnncls.reporting.insight_plots import plot_gradients
+        from rnncls.cli.reporting.insight_plots import plot_gradients
 
         save_plot(plot, plot_gradients(measured))
     if json_:

@@ -78,11 +78,11 @@ def inspect_command(
     _check_outputs(outputs, source, overrides)
     inspection = inspect_source(source, overrides, id_, use_cache=not no_cache)
     if csv is not None:
-        from rnncls.reporting.findings_table import save_findings
+        from rnncls.cli.reporting.findings_table import save_findings
 
         save_findings(csv, inspection.findings, id_)
     if html is not None:
-        from rnncls.reporting.data_report import save_data_report
+        from rnncls.cli.reporting.data_report import save_data_report
 
         save_data_report(html, inspection, f"The data of {source}")
     if json_:
@@ -191,7 +191,7 @@ def print_inspection(inspection: "Inspection") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from rnncls.reporting.data_report import (
+    from rnncls.cli.reporting.data_report import (
         CSV_NOTE,
         SPLIT_NOTE,
         class_table,

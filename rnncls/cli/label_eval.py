@@ -42,9 +42,9 @@ def eval_label_sets(
             supported.
     """
     with fast_imports():
+        from rnncls.cli.reporting.label_tables import label_table, score_lines
         from rnncls.evaluation.label_evaluation import evaluate_label_sets_of_run
         from rnncls.machine.files import write_json
-        from rnncls.reporting.label_tables import label_table, score_lines
         from rnncls.runs.folder import RunFolder
 
     if unsupported:

@@ -82,7 +82,7 @@ def order_command(
         loaded, bag, split, draws=draws, seed=seed, use_cache=not no_cache
     )
     if plot is not None:
-        from rnncls.reporting.insight_plots import plot_word_order
+        from rnncls.cli.reporting.insight_plots import plot_word_order
 
         save_plot(plot, plot_word_order(readings))
     if json_:

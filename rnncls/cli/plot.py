@@ -11,7 +11,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.reporting.terminal_chart import LearningCurve
+    from rnncls.cli.reporting.terminal_chart import LearningCurve
 
 
 def plot_command(
@@ -37,14 +37,14 @@ def plot_command(
     ] = None,
 ) -> None:
     """Plot loss and score by epoch, of one or several runs, finished or not."""
-    from rnncls.reporting.terminal_chart import chart_lines
+    from rnncls.cli.reporting.terminal_chart import chart_lines
 
     check_ending("--output", output, (*PNG, ""))
     curves = load_curves(choose_runs(runs, run))
     for line in chart_lines(curves):
         typer.echo(line)
     if output is not None:
-        from rnncls.reporting.evaluation_plots import plot_learning_curves
+        from rnncls.cli.reporting.evaluation_plots import plot_learning_curves
 
         save_plot(output, plot_learning_curves(curves))
 
@@ -58,8 +58,8 @@ def load_curves(runs: list[Path]) -> "list[LearningCurve]":
     from rnncls import RunError
 
     with fast_imports():
-        from rnncls.reporting.display import short_names
-        from rnncls.reporting.terminal_chart import LearningCurve
+        from rnncls.cli.reporting.display import short_names
+        from rnncls.cli.reporting.terminal_chart import LearningCurve
         from rnncls.runs.folder import RunFolder, find_run
         from rnncls.runs.metric_rows import read_rows
 

@@ -19,10 +19,10 @@ from rnncls.machine.imports import fast_imports, one_blas_thread
 
 if TYPE_CHECKING:
     from rnncls.cli.input_rows import InputRows
+    from rnncls.cli.reporting.prediction_output import KeptColumns
     from rnncls.config.sections import DataSection
     from rnncls.data.rows import Columns
     from rnncls.inference.prediction import Prediction
-    from rnncls.reporting.prediction_output import KeptColumns
 
 
 FORMS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
@@ -155,8 +155,8 @@ def predict_command(
 
     with fast_imports(), one_blas_thread():
         from rnncls.cli.predict_runtime import predict_alone, predict_together
+        from rnncls.cli.reporting.prediction_output import KeptColumns
         from rnncls.inference.runtime import PredictOptions
-        from rnncls.reporting.prediction_output import KeptColumns
 
     check_ending("--output", output, PREDICTION_ENDINGS)
     source = STDIN if texts == [STDIN] else input_
@@ -261,7 +261,7 @@ def write_predictions(
     as_json: bool,
 ) -> None:
     """Write predictions to a file, or to stdout as soon as they are known."""
-    from rnncls.reporting.prediction_output import (
+    from rnncls.cli.reporting.prediction_output import (
         prediction_json,
         prediction_line,
         save_predictions,

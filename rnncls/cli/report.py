@@ -52,14 +52,14 @@ def report_command(
 ) -> None:
     """Write a self-contained page on a run: scores, calibration, errors and plots."""
     with fast_imports():
-        from rnncls.evaluation.confusion import save_confusion
-        from rnncls.evaluation.run_evaluation import evaluate_run, summarize
-        from rnncls.reporting.evaluation_page import (
+        from rnncls.cli.reporting.evaluation_page import (
             load_history,
             plot_pictures,
             save_pictures,
             save_report,
         )
+        from rnncls.evaluation.confusion import save_confusion
+        from rnncls.evaluation.run_evaluation import evaluate_run, summarize
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)

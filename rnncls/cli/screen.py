@@ -20,7 +20,7 @@ def save_plot(path: Path, figure: "Figure") -> None:
         ConfigError: The name has an ending of another format.
         RunError: The file cannot be written.
     """
-    from rnncls.reporting.plotting import save_picture
+    from rnncls.cli.reporting.plotting import save_picture
 
     check_ending("--plot", path, (*PNG, ""))
     save_picture(path, figure)

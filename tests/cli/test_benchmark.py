@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnncls.cli.benchmark import format_figure
-from rnncls.reporting.benchmark import (
+from rnncls.cli.reporting.benchmark import (
     formats,
     latency,
     prediction,

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from rnncls.cli.reporting.comparison_report import (
+    describe_significance,
+    explain_difference,
+)
 from rnncls.config.loading import load_config
 from rnncls.evaluation.comparison import Difference
-from rnncls.reporting.comparison_report import describe_significance, explain_difference
 from rnncls.training.run import train
 from tests.cli.conftest import Cli
-from tests.reporting.test_html import Reader
+from tests.cli.reporting.test_html import Reader
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.reporting.test_html import Reader
+from tests.cli.reporting.test_html import Reader
 
 pytestmark = pytest.mark.usefixtures("run_path")
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
+from rnncls.cli.reporting.prediction_output import prediction_line, save_predictions
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.config.yaml_format import dump_config
@@ -18,7 +19,6 @@ from rnncls.data.rows import Columns
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
-from rnncls.reporting.prediction_output import prediction_line, save_predictions
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.companions import load_vocab
 from rnncls.text.cleaning import clean_text

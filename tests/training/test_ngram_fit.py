@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rnncls import RunError
+from rnncls.cli.reporting.comparison_report import comparison_tables
 from rnncls.cli.train import describe_parts
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_training_data
@@ -17,7 +18,6 @@ from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.insight.explanation import explain
 from rnncls.machine.files import read_json
 from rnncls.machine.tensors import load_tensors, save_tensors
-from rnncls.reporting.comparison_report import comparison_tables
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.training.cross_validation import cross_validate

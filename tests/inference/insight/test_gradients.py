@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls import ConfigError
+from rnncls.cli.reporting.insight_plots import plot_gradients
 from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gradients import (
@@ -21,7 +22,6 @@ from rnncls.inference.insight.gradients import (
 )
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.encoder import CELLS, Encoder
-from rnncls.reporting.insight_plots import plot_gradients
 from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
 

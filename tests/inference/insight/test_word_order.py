@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rnncls.cli.reporting.insight_plots import plot_word_order
 from rnncls.config.sections import ModelSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import wilson_interval
@@ -24,7 +25,6 @@ from rnncls.inference.insight.word_order import (
     sort_words,
 )
 from rnncls.nn.classifier import TextClassifier
-from rnncls.reporting.insight_plots import plot_word_order
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 

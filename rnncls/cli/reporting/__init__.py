@@ -1,0 +1,17 @@
+"""Results for people and programs: tables, pages, plots, prediction files, benchmarks.
+
+Modules that the commands use:
+
+    evaluation_tables, evaluation_page, evaluation_plots    one evaluation
+    comparison_report                                       runs side by side
+    data_report                                             a data set
+    insight_tables, insight_page, insight_plots             inside a network
+    prediction_output                                       predictions, line by line
+    terminal_chart                                          curves in the terminal
+    benchmark.training, .prediction, .startup               measured speed
+    html, plotting, display                                 pages, images, numbers
+
+`tables`, `data_plots`, `written_text` and `fonts` are for this room only.
+
+May import: every other room, and of `cli` nothing but `reporting` itself.
+"""

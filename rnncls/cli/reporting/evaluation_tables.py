@@ -1,0 +1,289 @@
+"""Evaluation results as lines and tables for the terminal."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from rnncls.cli.reporting.display import INTERVAL, bar, percent, percent_range
+from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
+from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
+from rnncls.evaluation.calibration import SelectiveAccuracy
+from rnncls.evaluation.confusion import (
+    ConfusedPair,
+    find_confused_pairs,
+    rank_classes,
+)
+from rnncls.evaluation.error_slices import Slice
+from rnncls.evaluation.metrics import ClassScores, Scores
+from rnncls.evaluation.parts import TOGETHER, PartScore
+from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
+from rnncls.text.display import list_names, printable
+from rnncls.training.label_issues import LabelIssue
+
+PART_TITLE = "The network, the n-grams, and both together"
+PART_HEADER = ["part", "accuracy", INTERVAL, "together: rows", "McNemar's p"]
+PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
+MIN_BOOTSTRAP_ROWS = 20
+"""Of fewer rows, a bootstrap interval of macro-F1 is not shown."""
+MAX_SHOWN_CLASSES = 30
+"""With more classes, the screen has only the best, worst and most confused ones."""
+_NUM_EXTREMES = 10
+_BAR_WIDTH = 10
+
+
+def score_lines(scores: Scores, origin: str) -> list[str]:
+    """Return a line for each score over all classes, with its interval.
+
+    Args:
+        scores: The scores.
+        origin: What was evaluated on which data.
+    """
+    accuracy_interval = percent_range(scores.accuracy_interval)
+    return [
+        f"{origin}: {scores.num_rows:,} rows",
+        f"accuracy  {percent(scores.accuracy)}  ({INTERVAL} {accuracy_interval})",
+        f"macro-F1  {percent(scores.macro_f1)}  ({describe_macro_f1_interval(scores)})",
+        f"loss      {scores.loss:.4f}  (cross-entropy: the lower, the better)",
+        *_absence_lines(scores),
+    ]
+
+
+def describe_macro_f1_interval(scores: Scores) -> str:
+    """Return the interval of macro-F1, or why it has none.
+
+    Bootstrap samples of rows that are all right, or all wrong, do not differ, and those
+    of a few rows take too few values: neither says anything of other texts.
+    """
+    low, high = scores.macro_f1_interval
+    if scores.num_rows < MIN_BOOTSTRAP_ROWS:
+        return (
+            f"no interval: {scores.num_rows} rows are too few, at least"
+            f" {MIN_BOOTSTRAP_ROWS} are needed"
+        )
+    if low == high:
+        return "no interval: all samples of these rows have the same value"
+    return f"{INTERVAL} {percent_range(scores.macro_f1_interval)}, bootstrap"
+
+
+def _absence_lines(scores: Scores) -> list[str]:
+    """Return a line on the classes without a row here, if there are any."""
+    without_rows = [row.label for row in scores.per_class if row.support == 0]
+    absent = scores.absent_classes
+    lines = []
+    if absent:
+        lines.append(f"no row here, so not counted in macro-F1: {list_names(absent)}")
+    only_predicted = [name for name in without_rows if name not in set(absent)]
+    if only_predicted:
+        lines.append(
+            "no row here but predicted, so counted as 0 in macro-F1:"
+            f" {list_names(only_predicted)}"
+        )
+    return lines
+
+
+def part_rows(parts: list[PartScore]) -> list[list[str]]:
+    """Return a row for each part of a classifier, with the columns PART_HEADER."""
+    rows = []
+    for part in parts:
+        cells = [part.name, percent(part.accuracy), percent_range(part.interval)]
+        if part.name != TOGETHER:
+            cells += [f"+{part.gained:,} -{part.lost:,}", f"{part.p:.2g}"]
+        else:
+            cells += ["", ""]
+        rows.append(cells)
+    return rows
+
+
+def part_tables(parts: list[PartScore]) -> list[Table]:
+    """Return a table of what the network and the n-grams achieve, if there are both."""
+    if not parts:
+        return []
+    return [grid_table(PART_TITLE, PART_HEADER, part_rows(parts))]
+
+
+def unknown_label_lines(origin: dict[str, Any]) -> list[str]:
+    """Return a line on the rows with unknown labels, if there are any.
+
+    Args:
+        origin: Where the rows of the evaluation are from.
+    """
+    unknown = [UnknownLabel(**values) for values in origin.get("unknown_labels", [])]
+    if not unknown:
+        return []
+    is_skipped = origin["unknown_labels_are"] == "skip"
+    treatment = "skipped" if is_skipped else "counted as wrong, and not in the loss"
+    return [f"unknown labels, {treatment}: {list_unknown_labels(unknown)}"]
+
+
+def calibration_lines(calibration: CalibrationReport, reason: str = "") -> list[str]:
+    """Return lines with the calibration error before and after calibration.
+
+    Args:
+        calibration: The errors and the temperature.
+        reason: Why the run is not calibrated; empty: it is, or the reason is unknown.
+    """
+    ece_line = (
+        f"ECE       {calibration.ece:.4f}  (expected calibration error, 15 bins of"
+        " equal width)"
+    )
+    if calibration.temperature == 1:
+        shown = f" ({reason})" if reason else ""
+        return [ece_line, f"          not calibrated: the temperature is 1{shown}"]
+    return [
+        ece_line,
+        (
+            f"          before calibration: ECE {calibration.raw_ece:.4f}, loss"
+            f" {calibration.raw_loss:.4f};"
+            f" probabilities = softmax(logits / {calibration.temperature:.3f})"
+        ),
+    ]
+
+
+def class_tables(scores: Scores) -> list[Table]:
+    """Return the scores of each class and the confusion matrix.
+
+    With many classes, return the best and worst classes and the most confused pairs
+    instead.
+    """
+    num_classes = len(scores.per_class)
+    if num_classes <= MAX_SHOWN_CLASSES:
+        return [class_table(scores.per_class), confusion_table(scores)]
+    ranked = rank_classes(scores)
+    best, worst = ranked[:_NUM_EXTREMES], ranked[-_NUM_EXTREMES:][::-1]
+    return [
+        class_table(best, f"Best of {num_classes:,} classes"),
+        class_table(worst, f"Worst of {num_classes:,} classes"),
+        _pair_table(find_confused_pairs(scores, _NUM_EXTREMES)),
+    ]
+
+
+def pair_rows(pairs: list[ConfusedPair]) -> list[list[str]]:
+    """Return a row for each pair of confused classes, with the columns PAIR_HEADER."""
+    return [
+        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
+        for pair in pairs
+    ]
+
+
+def _pair_table(pairs: list[ConfusedPair]) -> Table:
+    rows = pair_rows(pairs)
+    return grid_table("Most confused classes", PAIR_HEADER, rows, num_texts=2)
+
+
+def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table:
+    """Return precision, recall, F1 and support of classes."""
+    header = ["class", "precision", "recall", "F1", "support"]
+    rows = [
+        [
+            row.label,
+            percent(row.precision),
+            percent(row.recall),
+            percent(row.f1),
+            f"{row.support:,}",
+        ]
+        for row in per_class
+    ]
+    return grid_table(title, header, rows)
+
+
+def confusion_table(scores: Scores) -> Table:
+    """Return the confusion matrix, the correct predictions in bold.
+
+    The larger a cell's share of its row, the darker the cell.
+    """
+    table = Table("true \\ predicted", title="Confusion matrix", title_justify="left")
+    for row in scores.per_class:
+        table.add_column(escape(printable(row.label)), justify="right")
+    for index, row in enumerate(scores.per_class):
+        counts = scores.confusion_matrix[index]
+        cells = [
+            _confusion_cell(count, row.support, is_correct=column == index)
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(escape(printable(row.label)), *cells)
+    return table
+
+
+def _confusion_cell(count: int, num_rows: int, *, is_correct: bool) -> Text:
+    style = _heat_style(count / max(1, num_rows), bold=is_correct)
+    return Text(f"{count:,}", style)
+
+
+def _heat_style(share: float, *, bold: bool) -> Style:
+    """Return black on white for a share of 0, up to white on blue for a share of 1."""
+    strength = share**0.5
+    red, green, blue = (round(255 + strength * (end - 255)) for end in (0, 114, 178))
+    return Style(
+        color="#ffffff" if share > 0.85 else "#000000",
+        bgcolor=f"rgb({red},{green},{blue})",
+        bold=bold,
+    )
+
+
+def slice_table(title: str, slices: list[Slice], form: str) -> Table:
+    """Return the accuracy of each slice, with a bar.
+
+    Args:
+        title: The title.
+        slices: The slices.
+        form: How to format their ends, such as `{:.1%}`.
+    """
+    header = ["from", "to", "rows", "accuracy", INTERVAL, ""]
+    rows = [
+        [
+            form.format(row.low),
+            form.format(row.high),
+            f"{row.num_rows:,}",
+            percent(row.accuracy),
+            percent_range(row.interval),
+            bar(row.accuracy, _BAR_WIDTH),
+        ]
+        for row in slices
+    ]
+    table = grid_table(title, header, rows, num_texts=0)
+    table.columns[-1].justify = "left"
+    return table
+
+
+def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
+    """Return the accuracy of the predictions that `--min-confidence` would keep.
+
+    Several shares of few texts can have the same threshold: it is listed once.
+    """
+    header = ["--min-confidence", "kept", "rows", "accuracy", INTERVAL]
+    rows = [
+        [
+            f"{row.min_confidence:.4f}",
+            percent(row.share, 1),
+            f"{row.num_rows:,}",
+            percent(row.accuracy),
+            percent_range(row.interval),
+        ]
+        for row in dict.fromkeys(coverage)
+    ]
+    title = "Accuracy if less certain predictions are rejected"
+    return grid_table(title, header, rows, num_texts=0)
+
+
+def mistake_table(mistakes: list[Mistake]) -> Table:
+    """Return the most confident errors, one per line, cut at the edge of the screen."""
+    header = ["row", "label", "predicted", "prob", "text"]
+    rows = [
+        [f"{row.row:,}", row.label, row.predicted, f"{row.prob:.4f}", row.text]
+        for row in mistakes
+    ]
+    table = with_ids(header, rows, [row.id for row in mistakes])
+    return cut_table("Most confident errors", *table)
+
+
+def label_issue_table(issues: list[LabelIssue]) -> Table:
+    """Return training rows that are probably mislabelled, cut at the screen's edge."""
+    header = ["row", "label", "prob", "suggested", "text"]
+    rows = [
+        [f"{row.row:,}", row.label, f"{row.prob:.4f}", row.suggested, row.text]
+        for row in issues
+    ]
+    return cut_table("", *with_ids(header, rows, [row.id for row in issues]))
