@@ -103,7 +103,7 @@ def open_texts(
     from rnncls.text.tokenizer import tokenize_texts
 
     if input_ is None:
-        from rnncls.evaluation.run_evaluation import load_run_and_split
+        from rnncls.evaluation.loading import load_run_and_split
 
         run, rows, origin = load_run_and_split(
             path, split=split, device="cpu", use_cache=use_cache

@@ -43,7 +43,7 @@ def flags_command(
             flag_table,
             print_sentence,
         )
-        from rnncls.evaluation.run_evaluation import load_run_and_split
+        from rnncls.evaluation.loading import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.text.batch_plans import evenly_spaced
 

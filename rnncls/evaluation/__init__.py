@@ -10,6 +10,7 @@ Modules that other rooms use:
     calibration       calibration error, temperature, accuracy of confident predictions
     parts             the scores of the network, of the n-grams and of both together
     error_slices      accuracy by length and by share of unknown words
+    loading           a run with the rows that it is evaluated on
     run_evaluation    a run evaluated on one of its splits or on a file
     comparison        runs compared on the same rows, with significance tests
 

@@ -11,14 +11,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rnncls.data.loading import load_labelled_split
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.label_metrics import MultilabelScores, score_labels
-from rnncls.machine.device import resolve_run_device
+from rnncls.evaluation.loading import load_rows
 from rnncls.nn.decisions import to_label_probs
-from rnncls.runs.data_check import check_file_is_unchanged
 from rnncls.runs.run import load_run
 
 
@@ -70,19 +68,15 @@ def evaluate_label_sets_of_run(
         RnnclsError: The run, the data or the device is wrong.
     """
     run = load_run(path, may_have_several_labels=True)
-    classifier = run.classifier
-    classifier.model.to(resolve_run_device(device, run.config.device))
-    rows, origin = load_labelled_split(
-        run.config.data_settings,
-        data or split,
-        classifier.vocab,
-        classifier.label_names,
-        unknown_labels,
+    rows, origin = load_rows(
+        run,
+        split=split,
+        data=data,
+        unknown_labels=unknown_labels,
+        device=device,
         use_cache=use_cache,
     )
-    is_drawn = split != "test" or run.config.data.test_fraction is not None
-    if data is None and is_drawn:
-        check_file_is_unchanged(path, origin)
+    classifier = run.classifier
     logits = compute_logits(classifier.model, rows.texts).double()  # [N, C]
     targets = torch.from_numpy(rows.labels).double()  # [N, C]
     loss = F.binary_cross_entropy_with_logits(logits, targets).item()

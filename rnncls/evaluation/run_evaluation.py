@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.data.datasets import columns_of
-from rnncls.data.loading import EncodedSplit, load_labelled_split
+from rnncls.data.loading import EncodedSplit
 from rnncls.data.readers import find_texts
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
@@ -38,12 +38,11 @@ from rnncls.evaluation.evaluator import (
     compute_logits,
     compute_part_logits,
 )
+from rnncls.evaluation.loading import load_run_and_split
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, score_parts
-from rnncls.machine.device import resolve_run_device
 from rnncls.nn.decisions import decide, to_probs
-from rnncls.runs.data_check import check_file_is_unchanged
-from rnncls.runs.run import Run, load_run
+from rnncls.runs.run import Run
 
 NUM_MISTAKES = 20
 """Number of errors to keep, the most confident ones first."""
@@ -282,49 +281,6 @@ def evaluate_run(
         return Evaluation(run, rows, origin, compute_logits(model, rows.texts))
     parts = compute_part_logits(model, rows.texts)
     return Evaluation(run, rows, origin, parts.together, parts)
-
-
-def load_run_and_split(
-    path: Path,
-    *,
-    split: Split = "test",
-    data: Path | None = None,
-    unknown_labels: UnknownLabels = "error",
-    device: str | None = None,
-    use_cache: bool = True,
-) -> tuple[Run, EncodedSplit, dict[str, Any]]:
-    """Load a run and labelled rows that are encoded for it.
-
-    Args:
-        path: The run folder.
-        split: Which split of the run's own data to load.
-        data: A labelled file to load instead.
-        unknown_labels: What to do with rows whose label is not a class of the run.
-        device: The device of the model; default: the config's.
-        use_cache: Whether to read and write the cache of tokenised files.
-
-    Returns:
-        The run with its model on the device, the rows, and where the rows come from:
-        the file, its checksum, the split and the number of rows.
-
-    Raises:
-        RnnclsError: The run, the data or the device is wrong.
-    """
-    run = load_run(path)
-    classifier = run.classifier
-    classifier.model.to(resolve_run_device(device, run.config.device))
-    rows, origin = load_labelled_split(
-        run.config.data_settings,
-        data or split,
-        classifier.vocab,
-        classifier.label_names,
-        unknown_labels,
-        use_cache=use_cache,
-    )
-    is_drawn = split != "test" or run.config.data.test_fraction is not None
-    if data is None and is_drawn:
-        check_file_is_unchanged(path, origin)
-    return run, rows, origin
 
 
 def read_texts(evaluation: Evaluation, indices: npt.NDArray[np.int64]) -> list[str]:
