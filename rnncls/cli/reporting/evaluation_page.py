@@ -24,6 +24,7 @@ from rnncls.cli.reporting.evaluation_tables import (
     PAIR_HEADER,
     PART_HEADER,
     PART_TITLE,
+    class_rows,
     describe_macro_f1_interval,
     pair_rows,
     part_rows,
@@ -263,16 +264,7 @@ def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:
 
 
 def _class_parts(scores: Scores, picture: Picture) -> Iterator[Markup]:
-    rows = [
-        [
-            row.label,
-            percent(row.precision),
-            percent(row.recall),
-            percent(row.f1),
-            f"{row.support:,}",
-        ]
-        for row in scores.per_class
-    ]
+    rows = class_rows(scores.per_class)
     yield html.heading("Classes")
     yield html.table("Per class", ["class", "precision", "recall", "F1", "rows"], rows)
     yield picture.as_part()

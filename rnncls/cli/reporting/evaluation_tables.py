@@ -176,7 +176,12 @@ def _pair_table(pairs: list[ConfusedPair]) -> Table:
 def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table:
     """Return precision, recall, F1 and support of classes."""
     header = ["class", "precision", "recall", "F1", "support"]
-    rows = [
+    return grid_table(title, header, class_rows(per_class))
+
+
+def class_rows(per_class: list[ClassScores]) -> list[list[str]]:
+    """Return the label, precision, recall, F1 and support of each class as texts."""
+    return [
         [
             row.label,
             percent(row.precision),
@@ -186,7 +191,6 @@ def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table
         ]
         for row in per_class
     ]
-    return grid_table(title, header, rows)
 
 
 def confusion_table(scores: Scores) -> Table:
