@@ -70,7 +70,7 @@ def _needs_class(part: str) -> bool:
 def _find_end(pattern: str, start: int) -> int:
     """Return where the set, the escape or the character at a position ends."""
     if pattern[start] == "[":
-        return _find_set_end(pattern, start)
+        return find_set_end(pattern, start)
     if pattern[start] != "\\":
         return start + 1
     if pattern[start + 1] in "pP":
@@ -78,18 +78,28 @@ def _find_end(pattern: str, start: int) -> int:
     return start + 2
 
 
-def _find_set_end(pattern: str, start: int) -> int:
-    """Return where the set that begins at a position ends, with the sets inside it."""
+def find_set_end(pattern: str, start: int, *, has_nested_sets: bool = True) -> int:
+    """Return the position after the `]` of the set that begins at `start`.
+
+    Args:
+        pattern: The pattern.
+        start: The position of the `[`.
+        has_nested_sets: Whether a set may have sets inside, as in version 1 of `regex`.
+
+    Raises:
+        ValueError: The set has no end.
+    """
     depth = 0
     position = start
-    while True:
+    while position < len(pattern):
         character = pattern[position]
         if character == "\\":
             position += 1
-        elif character == "[":
+        elif character == "[" and (depth == 0 or has_nested_sets):
             depth += 1
         elif character == "]":
             depth -= 1
         position += 1
         if depth == 0:
             return position
+    raise ValueError(f"a set without its end in {pattern!r}")

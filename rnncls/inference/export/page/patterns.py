@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import regex
 
+from rnncls.text.character_classes import find_set_end
+
 MAX_CODE_POINT = 0x10FFFF
 Ranges = list[tuple[int, int]]
 """The first and the last code point of each range, in ascending order."""
@@ -158,7 +160,9 @@ class _Translation:
         if character == "\\":
             return self._translate_escape(position)
         if character == "[":
-            end = self._find_set_end(position)
+            end = find_set_end(
+                self._source, position, has_nested_sets=self._engine.is_regex
+            )
             self._add_set(self._source[position:end])
             return end
         if character == "(":
@@ -245,26 +249,6 @@ class _Translation:
             raise ValueError(f"not translated: a brace of {self._source!r}")
         self._parts.append(match[0])
         return match.end()
-
-    def _find_set_end(self, start: int) -> int:
-        """Return the position after the `]` of the set that begins at `start`.
-
-        In version 1 of `regex` a set may have sets inside.
-        """
-        depth = 0
-        position = start
-        while position < len(self._source):
-            character = self._source[position]
-            if character == "\\":
-                position += 1
-            elif character == "[" and (depth == 0 or self._engine.is_regex):
-                depth += 1
-            elif character == "]":
-                depth -= 1
-            position += 1
-            if depth == 0:
-                return position
-        raise ValueError(f"a set without its end in {self._source!r}")
 
 
 def _join_sources(parts: JsonPattern) -> Iterator[str | int]:
