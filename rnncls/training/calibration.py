@@ -100,6 +100,24 @@ def add_ngram_part(
     return model
 
 
+def score_with_ngrams(
+    model: TextClassifier, train: TrainSection, data: TrainingData
+) -> dict[str, float]:
+    """Return the validation scores of a trained network with its n-gram part.
+
+    They are those in the summary of a run.
+
+    Args:
+        model: The network with its best weights, on its device; its section has an
+            n-gram part, and the fitted one is added to it.
+        train: Gives `calibrate`, and the weights of the classes.
+        data: What it was trained on.
+    """
+    scores = _fit_and_join(model, train, data).valid
+    assert scores is not None
+    return scores
+
+
 def _fit_and_join(
     model: TextClassifier, train: TrainSection, data: TrainingData
 ) -> Calibration:

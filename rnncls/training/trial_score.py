@@ -5,17 +5,19 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import optuna
 import torch
 
-from rnncls.config.sections import ModelSection
+from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import encode_training_data
 from rnncls.data.sources import Sources
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.vocab_collection import collect_vocab
+from rnncls.training.calibration import score_with_ngrams
 from rnncls.training.classification import build_fresh_trainer
-from rnncls.training.cross_validation import Fold, run_folds
+from rnncls.training.cross_validation import Fold, fit, run_folds
 from rnncls.training.search_space import Settings, Value, change
 from rnncls.training.step_data import Step
 from rnncls.training.study import Goal
@@ -89,7 +91,10 @@ class TrialScorer:
         data = encode_training_data(
             self.sources, settings.data, settings.text, settings.seed, vocab
         )
-        return score_by_validation(trial, self.goal, build_trainer(data), on_step)
+        trainer = build_trainer(data)
+        if config.model.ngrams is None:
+            return score_by_validation(trial, self.goal, trainer, on_step)
+        return score_both_parts(trial, self.goal, trainer, config.train, on_step)
 
 
 def score_by_validation(
@@ -102,17 +107,65 @@ def score_by_validation(
     best_score = math.nan
     for step in trainer.steps():
         if step.validation is not None:
-            scores = {
-                name: step.validation[f"valid_{name}"]
-                for name in ("accuracy", "macro_f1", "loss")
-            }
-            score = scores[goal.metric]
+            score = report_epoch(trial, goal, step, step.validation)
             if step.validation["is_best"]:
                 best_score = score
-                trial.set_user_attr("scores", {**scores, "best_epoch": step.epoch})
-            report_score(trial, score, step.epoch)
         on_step(step)
     return best_score
+
+
+def score_both_parts(
+    trial: optuna.Trial,
+    goal: Goal,
+    trainer: Trainer[TextClassifier],
+    section: TrainSection,
+    on_step: OnStep,
+) -> float:
+    """Return the validation score of the best network together with its n-gram part.
+
+    The scores of the epochs, which may end the trial, are those of the network alone.
+
+    Args:
+        trial: The trial.
+        goal: What to optimise.
+        trainer: The trainer of the network.
+        section: How the network is trained.
+        on_step: Called after each step.
+    """
+
+    def report(step: Step) -> None:
+        if step.validation is not None:
+            report_epoch(trial, goal, step, step.validation)
+        on_step(step)
+
+    model = fit(trainer, report)
+    scores = score_with_ngrams(model, section, trainer.data)
+    trial.set_user_attr("scores", {**scores, "best_epoch": trainer.best_epoch})
+    return scores[goal.metric]
+
+
+def report_epoch(
+    trial: optuna.Trial, goal: Goal, step: Step, validation: Mapping[str, Any]
+) -> float:
+    """Report the score of an epoch, and return it.
+
+    Args:
+        trial: The trial, which keeps the scores of its best epoch.
+        goal: What to optimise.
+        step: The last step of the epoch.
+        validation: The validation scores after it.
+
+    Raises:
+        TrialEnd: The trial is pruned.
+    """
+    scores = {
+        name: validation[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")
+    }
+    score: float = scores[goal.metric]
+    if validation["is_best"]:
+        trial.set_user_attr("scores", {**scores, "best_epoch": step.epoch})
+    report_score(trial, score, step.epoch)
+    return score
 
 
 def score_by_folds(trial: optuna.Trial, goal: Goal, folds: Iterator[Fold]) -> float:

@@ -110,8 +110,13 @@ def check_config(model: ModelSection, train: TrainSection) -> None:
     """Check that the sections do not fix shapes or words that the search would change.
 
     Raises:
-        ConfigError: A key fixes them.
+        ConfigError: A key fixes them, or there is no network.
     """
+    if not model.has_network:
+        raise ConfigError(
+            "model.ngrams: alone: has no network whose settings could be searched: set"
+            " it to auto"
+        )
     fixed_by = {
         "train.teachers": train.teachers,
         "model.pretrained": model.pretrained,

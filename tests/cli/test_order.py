@@ -111,6 +111,24 @@ def test_a_wrong_baseline_leaves_with_2(
     assert message in stderr
 
 
+def test_a_run_with_ngrams_is_read_in_each_order(cli: Cli) -> None:
+    config = load_config("toy.yaml", ["model.ngrams=auto", "train.max_epochs=1"])
+    train(config, Path("runs/both"))
+    result = audit(cli, "runs/both", "--draws", "1")
+    as_written = result["readings"][0]["accuracy"]
+    evaluation = json.loads(cli("eval", "runs/both", "--json").stdout)
+    assert as_written == evaluation["accuracy"]
+    assert load_config("runs/both/bag-of-words/config.yaml").model.ngrams is None
+
+
+def test_a_bag_of_words_with_ngrams_is_refused(cli: Cli) -> None:
+    changes = ["model.cell=none", "model.ngrams=auto", "train.max_epochs=1"]
+    train(load_config("toy.yaml", changes), Path("runs/bag"))
+    exit_code, _, stderr = cli("order", "runs/toy", "--baseline", "runs/bag")
+    assert exit_code == 2
+    assert "runs/bag: has model.ngrams: auto, so it depends on word order" in stderr
+
+
 @pytest.mark.parametrize("of_run", [True, False], ids=["run", "rows"])
 def test_bags_of_words_and_runs_do_not_mix(cli: Cli, *, of_run: bool) -> None:
     text = Path("toy.csv").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
 from rnncls.data.checksums import checksum
 from rnncls.data.loading import load_training_data
+from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.files import read_json, write_json
 from rnncls.machine.seeds import seed_everything
@@ -247,3 +248,16 @@ def test_one_split_seed_is_one_split_for_all_seeds(make_config: MakeConfig) -> N
         for overrides in ([SPLIT, "seed=1"], [SPLIT, "seed=2"], ["seed=3"], ["seed=2"])
     ]
     assert splits[0] == splits[1] == splits[2] != splits[3]
+
+
+def test_a_teacher_and_its_student_can_have_ngrams(make_config: MakeConfig) -> None:
+    changes = [SPLIT, "model.ngrams=auto", "train.max_epochs=1"]
+    train(make_config(*changes), Path("both"))
+    student = make_config(*changes, "train.teachers=[both]", "train.teacher_weight=1")
+    data = load_training_data(student.data_settings)
+    taught = add_distillation_targets(student.train, student.data_settings, data, CPU)
+    model = load_run(Path("both")).classifier.model
+    expected = compute_logits(model, data.train.texts).softmax(dim=1)
+    assert model.ngrams is not None
+    assert torch.equal(torch.from_numpy(np.asarray(taught.targets)), expected)
+    assert train(student, Path("student"))["ngrams"]["num_ngrams"] > 0

@@ -88,6 +88,33 @@ def test_the_first_trial_is_the_config_itself(config: Config) -> None:
     assert load_config("found/best.yaml") == config
 
 
+def test_a_trial_with_ngrams_has_the_score_of_both_parts(config: Config) -> None:
+    config = config.replace(model=config.model.replace(ngrams="auto"))
+    result = tune(config, Path("found"), ACCURACY, Budget(num_trials=1))
+    summary = train(config, Path("run"))
+    (row,) = result["trials"]
+    names = ("accuracy", "macro_f1", "loss")
+    assert {name: row["scores"][name] for name in names} == {
+        name: summary["valid"][name] for name in names
+    }
+    assert row["scores"]["best_epoch"] == summary["best_epoch"]
+    network = summary["ngrams"]["valid"][0]
+    assert network["name"] == "network"
+    assert max(row["so_far"]) == network["accuracy"]
+
+
+def test_ngrams_without_a_network_have_nothing_to_search(
+    make_config: MakeConfig,
+) -> None:
+    with pytest.raises(ConfigError, match=r"model\.ngrams: alone: has no network"):
+        tune(
+            make_config("model.ngrams=alone"),
+            Path("found"),
+            ACCURACY,
+            Budget(num_trials=1),
+        )
+
+
 def test_the_best_config_is_one_that_trains_to_the_score_that_was_found(
     config: Config,
 ) -> None:

@@ -128,6 +128,11 @@ def compare_with_bag(
             f"{bag.path}: has model.cell: {cell}; expected a bag of words"
             " (model.cell: none)"
         )
+    if bag.config.model.ngrams is not None:
+        raise ConfigError(
+            f"{bag.path}: has model.ngrams: {bag.config.model.ngrams}, so it depends on"
+            " word order; expected a bag of words (model.ngrams: null)"
+        )
     rows, origin = _load_rows(run, split, use_cache=use_cache)
     bag_rows, bag_origin = _load_rows(bag, split, use_cache=use_cache)
     classifier = run.classifier
