@@ -191,6 +191,7 @@ def print_result(result: "EvaluationResult") -> None:
         calibration_lines,
         class_tables,
         coverage_table,
+        describe_errors,
         mistake_table,
         part_tables,
         score_lines,
@@ -213,7 +214,8 @@ def print_result(result: "EvaluationResult") -> None:
     print_tables(lines, tables)
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]
-        print_tables([], [mistake_table(shown)], fit=True)
+        line = describe_errors(result, len(shown))
+        print_tables([line], [mistake_table(shown)], fit=True)
 
 
 def explain_no_calibration(run_path: Path) -> str:

@@ -17,8 +17,8 @@ from rnncls.nn.decisions import to_probs
 
 NUM_BINS = 15
 """Bins of equal width over the probabilities from 0 to 1, as in Guo et al. (2017)."""
-COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
-"""Shares of the texts, the most confident first, whose accuracy is reported."""
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Probabilities from which on a label is kept; the accuracy of these is reported."""
 _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
 _NUM_NEWTON_STEPS, _MIN_STEP_SIZE = 50, 1e-6
 
@@ -196,22 +196,19 @@ def expected_calibration_error(bins: list[Bin]) -> float:
 def compute_selective_accuracies(
     confidences: npt.NDArray[np.float64], is_correct: npt.NDArray[np.bool_]
 ) -> list[SelectiveAccuracy]:
-    """Return the accuracy of the most confident texts for each share in `COVERAGES`.
+    """Return the accuracy of the texts that reach each threshold in `THRESHOLDS`.
 
-    Texts with the same confidence as the last one of a share are included.
+    A threshold that no text reaches is left out.
 
     Args:
         confidences: [N], the probability of each predicted label.
         is_correct: [N], whether it is the true label.
     """
-    sorted_confidences = np.sort(confidences)[::-1]
+    highest = float(confidences.max())
     return [
-        _selective_accuracy(
-            float(sorted_confidences[math.ceil(share * len(confidences)) - 1]),
-            confidences,
-            is_correct,
-        )
-        for share in COVERAGES
+        _selective_accuracy(threshold, confidences, is_correct)
+        for threshold in THRESHOLDS
+        if threshold <= highest
     ]
 
 

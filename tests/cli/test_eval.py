@@ -271,6 +271,9 @@ def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
         assert (row["label"], row["text"]) == (label, f"{title} {description}")
     probs = [row["prob"] for row in found.values()]
     assert probs == sorted(probs, reverse=True)
+    stdout = cli("eval", "--data", "noisy.csv").stdout
+    assert f"{len(found)} of {len(found)} errors, those with the highest" in stdout
+    assert "rnncls predict --input noisy.csv --keep LABEL_COLUMN" in stdout
 
 
 def test_slices_and_coverage_add_up_to_all_rows(cli: Cli) -> None:

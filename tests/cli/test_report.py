@@ -32,7 +32,7 @@ def test_the_page_has_the_figures_of_eval(cli: Cli) -> None:
     ]
     assert result["macro_f1_interval"] == [1.0, 1.0]
     expected.append("no interval: all samples of these rows have the same value")
-    expected += [f"{row['min_confidence']:.4f}" for row in result["coverage"]]
+    expected += [f"{row['min_confidence']:.2f}" for row in result["coverage"]]
     expected += [row["text"] for row in result["mistakes"]]
     assert [figure for figure in expected if figure not in text] == []
 

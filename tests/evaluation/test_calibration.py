@@ -132,36 +132,23 @@ def test_a_probability_of_one_is_in_the_last_bin() -> None:
     assert (only.low, only.high, only.num_rows, only.accuracy) == (14 / 15, 1.0, 2, 0.5)
 
 
-def test_coverage_keeps_the_most_confident_texts() -> None:
-    confidences = np.array([0.6, 0.9, 0.7, 0.8, 0.5, 0.95, 0.99, 0.65, 0.55, 0.4])
+def test_texts_at_or_above_each_round_threshold_are_kept() -> None:
+    confidences = np.array([0.6, 0.9, 0.7, 0.8, 0.5, 0.94, 0.9, 0.65, 0.55, 0.4])
     is_right = np.array(
         [False, True, True, False, True, True, True, True, False, False]
     )
-    found = {
-        round(each.share, 2): each
-        for each in compute_selective_accuracies(confidences, is_right)
-    }
-    assert found[1.0].accuracy == 0.6
-    assert (found[0.9].min_confidence, found[0.9].num_rows, found[0.9].accuracy) == (
-        0.5,
-        9,
-        6 / 9,
-    )
-    assert (found[0.5].min_confidence, found[0.5].num_rows, found[0.5].accuracy) == (
-        0.7,
-        5,
-        0.8,
-    )
-
-
-def test_texts_of_one_confidence_are_kept_together() -> None:
-    confidences, is_right = (
-        np.array([0.9, 0.5, 0.5, 0.5]),
-        np.array([True, True, False, False]),
-    )
-    assert (
-        compute_selective_accuracies(confidences, is_right)[-2].share == 1.0
-    )  # 70% would part them
+    found = compute_selective_accuracies(confidences, is_right)
+    assert [
+        (each.min_confidence, each.num_rows, each.share, each.accuracy)
+        for each in found
+    ] == [
+        (0.0, 10, 1.0, 0.6),
+        (0.5, 9, 0.9, 6 / 9),
+        (0.6, 7, 0.7, 5 / 7),
+        (0.7, 5, 0.5, 0.8),
+        (0.8, 4, 0.4, 0.75),
+        (0.9, 3, 0.3, 1.0),
+    ]  # no text reaches 0.95
 
 
 def test_the_curve_ends_at_the_accuracy_of_all() -> None:

@@ -25,6 +25,7 @@ from rnncls.cli.reporting.evaluation_tables import (
     PART_HEADER,
     PART_TITLE,
     class_rows,
+    describe_errors,
     describe_macro_f1_interval,
     pair_rows,
     part_rows,
@@ -321,8 +322,8 @@ def _coverage_parts(
     )
     header = ["min. confidence", "kept", "rows", "accuracy", INTERVAL]
     rows = [
-        [f"{row.min_confidence:.4f}", percent(row.share, 1), *_accuracy_cells(row)]
-        for row in dict.fromkeys(coverage)
+        [f"{row.min_confidence:.2f}", percent(row.share, 1), *_accuracy_cells(row)]
+        for row in coverage
     ]
     yield html.table("Accuracy of the kept predictions", header, rows)
 
@@ -333,6 +334,7 @@ def _error_parts(result: EvaluationResult, picture: Picture) -> Iterator[Markup]
     yield _slice_table("By number of tokens", result.by_length, "{:,.0f}")
     yield _slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}")
     if result.mistakes:
+        yield html.paragraph(describe_errors(result, len(result.mistakes)))
         yield _mistake_table(result.mistakes)
     else:
         yield html.paragraph("All texts are classified correctly.")

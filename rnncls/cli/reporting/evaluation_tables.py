@@ -19,7 +19,12 @@ from rnncls.evaluation.confusion import (
 from rnncls.evaluation.error_slices import Slice
 from rnncls.evaluation.metrics import ClassScores, Scores
 from rnncls.evaluation.parts import TOGETHER, PartScore
-from rnncls.evaluation.run_evaluation import CalibrationReport, Mistake
+from rnncls.evaluation.run_evaluation import (
+    NUM_MISTAKES,
+    CalibrationReport,
+    EvaluationResult,
+    Mistake,
+)
 from rnncls.text.display import list_names, printable
 from rnncls.training.label_issues import LabelIssue
 
@@ -253,23 +258,33 @@ def slice_table(title: str, slices: list[Slice], form: str) -> Table:
 
 
 def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
-    """Return the accuracy of the predictions that `--min-confidence` would keep.
-
-    Several shares of few texts can have the same threshold: it is listed once.
-    """
+    """Return the accuracy of the predictions that `--min-confidence` would keep."""
     header = ["--min-confidence", "kept", "rows", "accuracy", INTERVAL]
     rows = [
         [
-            f"{row.min_confidence:.4f}",
+            f"{row.min_confidence:.2f}",
             percent(row.share, 1),
             f"{row.num_rows:,}",
             percent(row.accuracy),
             percent_range(row.interval),
         ]
-        for row in dict.fromkeys(coverage)
+        for row in coverage
     ]
     title = "Accuracy if less certain predictions are rejected"
     return grid_table(title, header, rows, num_texts=0)
+
+
+def describe_errors(result: EvaluationResult, num_shown: int) -> str:
+    """Return which of the errors are listed, and how to see all predictions."""
+    matrix = result.scores.confusion_matrix
+    num_correct = sum(counts[index] for index, counts in enumerate(matrix))
+    num_errors = result.scores.num_rows - num_correct
+    return (
+        f"{num_shown:,} of {num_errors:,} errors, those with the highest probability"
+        f" first (eval-*.json in the run folder has up to {NUM_MISTAKES}); to see the"
+        f" prediction of every row: rnncls predict --input {result.origin['path']}"
+        " --keep LABEL_COLUMN --output predictions.csv"
+    )
 
 
 def mistake_table(mistakes: list[Mistake]) -> Table:

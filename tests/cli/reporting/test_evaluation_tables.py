@@ -113,11 +113,11 @@ def test_skipped_labels_are_named_with_their_rows() -> None:
     assert unknown_label_lines({}) == []
 
 
-def test_a_threshold_of_several_shares_is_listed_once() -> None:
-    both = SelectiveAccuracy(0.4, 1.0, 4, 0.75, (0.3, 0.95))
+def test_a_threshold_has_a_row_with_two_digits() -> None:
+    both = SelectiveAccuracy(0.5, 1.0, 4, 0.75, (0.3, 0.95))
     half = SelectiveAccuracy(0.9, 0.5, 2, 1.0, (0.34, 1.0))
-    table = coverage_table([both, both, half])
-    assert list(map(str, table.columns[0].cells)) == ["0.4000", "0.9000"]
+    table = coverage_table([both, half])
+    assert list(map(str, table.columns[0].cells)) == ["0.50", "0.90"]
 
 
 @pytest.mark.parametrize(
