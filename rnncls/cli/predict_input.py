@@ -253,7 +253,7 @@ def _parse_csv(
             return
         for name in columns.text:
             if name not in names:
-                raise missing_column(source, name, names, columns.hint)
+                raise missing_column(source, name, names, columns)
         indices = [names.index(name) for name in columns.text]
         kept = [_index(name, names, source) for name in keep]
         for number, row in enumerate(filter(None, rows), start=1):
@@ -291,7 +291,7 @@ def _parse_jsonl(
             raise DataError(f"{place}: expected an object: {shorten(line)}")
         for name in columns.text:
             if name not in row:
-                raise missing_column(place, name, list(row), columns.hint)
+                raise missing_column(place, name, list(row), columns)
         text = " ".join(_value(row, name, place) for name in columns.text)
         kept = [_kept_value(row, name, place) for name in keep]
         yield text, kept

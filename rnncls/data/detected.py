@@ -213,5 +213,5 @@ def _iter_rows(
 def _check_names(record: Record, path: Path, columns: Columns) -> None:
     for name in columns.wanted:
         if name not in record:
-            raise missing_column(str(path), name, list(record), columns.hint)
+            raise missing_column(str(path), name, list(record), columns)
     columns.names_to_read(list(record), str(path))

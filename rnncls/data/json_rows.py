@@ -92,7 +92,7 @@ def _parse_object(line: str, place: str, columns: Columns) -> dict[str, Any]:
         )
     for name in columns.wanted:
         if name not in row:
-            raise missing_column(place, name, list(row), columns.hint)
+            raise missing_column(place, name, list(row), columns)
     return row
 
 

@@ -172,7 +172,7 @@ def check_columns(path: Path, columns: Columns, names: Sequence[str]) -> None:
     """
     for name in columns.wanted:
         if name not in names:
-            raise missing_column(str(path), name, names, columns.hint)
+            raise missing_column(str(path), name, names, columns)
         _refuse_duplicate(str(path), name, names)
 
 
@@ -185,7 +185,7 @@ def _refuse_duplicate(place: str, name: str, names: Sequence[str]) -> None:
 
 
 def missing_column(
-    place: str, name: str, names: Sequence[str], hint: str | None
+    place: str, name: str, names: Sequence[str], columns: Columns
 ) -> DataError:
     """Return the error for a column of the text or the class that a file lacks.
 
@@ -193,16 +193,26 @@ def missing_column(
         place: The start of the message.
         name: The column.
         names: The columns of the file.
-        hint: What to do; None: take the column with a similar name or set the keys.
+        columns: The columns to read, and the hint, if there is one.
     """
+    hint = columns.hint
     if hint is None:
-        hint = _suggest_column(name, names)
-    if not hint:
-        hint = (
-            "set data.text and data.label, or rename the columns; without labels, use"
-            " rnncls predict"
-        )
+        suggestion = _suggest_column(name, names)
+        hint = f"{suggestion} {_explain_key(name, columns)}".strip()
     return DataError(f"{place}: {_describe_missing(name, names)}; {hint}")
+
+
+def _explain_key(name: str, columns: Columns) -> str:
+    """Return which key of the config names a column, and what to set it to."""
+    if name not in columns.label_columns:
+        return (
+            f"data.text is {quote_names(columns.text)}: set it to columns of the file,"
+            " or rename the columns"
+        )
+    return (
+        f"data.label is {quote_names(columns.label_columns)}: set it to a column of the"
+        " file, or rename the column; without labels, use rnncls predict"
+    )
 
 
 def missing_kept(place: str, name: str, names: Sequence[str]) -> DataError:

@@ -109,3 +109,15 @@ def test_a_thread_can_train(settings: dict[str, Any]) -> None:
     thread.start()
     thread.join()
     assert rnncls.load(runs[0])("rovers meet oslo").label in {"sport", "world"}
+
+
+def test_a_missing_column_is_named_with_those_of_the_file_and_the_key(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("body,label\ngood,pos\nbad,neg\n", encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        rnncls.train({"data": {"train": file}})
+    message = str(raised.value)
+    assert "own.csv: no column 'title', found 'body', 'label'" in message
+    assert "data.text is 'title', 'description': set it to columns of" in message
