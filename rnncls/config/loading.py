@@ -4,6 +4,7 @@ One `ConfigError` lists every error, each on a line with its file and line.
 """
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,10 @@ from rnncls.config.sections import Config
 
 DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm"}
 """Endings of data files, which are sometimes given instead of a config."""
+CONFIG_ENDINGS = {".yaml", ".yml"}
 _COMPRESSED_ENDINGS = {".gz", ".bz2", ".zst"}
+_FIRST_LINE = re.compile(r"---|%|\{|[\"']?[a-z_]+[\"']?\s*:(\s|$)")
+"""How the first line of a config begins that is neither empty nor a comment."""
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -35,7 +39,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
 def _read_text(path: Path) -> str:
     _refuse_data(path)
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file: 'rnncls init YOUR_DATA' creates a config"
@@ -44,6 +48,8 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+    _refuse_text(path, text)
+    return text
 
 
 def _refuse_data(path: Path) -> None:
@@ -58,13 +64,40 @@ def _refuse_data(path: Path) -> None:
             raise ConfigError(
                 f"{path}: is a run folder, not a config: its config is {own_config}"
             )
-    ending = path.suffix.lower()
-    if ending in _COMPRESSED_ENDINGS:
-        ending = path.with_suffix("").suffix.lower()
-    if path.is_file() and ending in DATA_ENDINGS:
+        raise ConfigError(
+            f"{path}: is a folder, expected a config (YAML); if it holds data, 'rnncls"
+            f" init {shlex.quote(str(path))}' writes one for it"
+        )
+    if path.is_file() and has_data_ending(path):
         raise ConfigError(
             f"{path}: is a data file, expected a config (YAML): 'rnncls init"
             f" {shlex.quote(str(path))}' writes one for it"
+        )
+
+
+def has_data_ending(path: Path) -> bool:
+    """Return whether a name ends as that of a data file, compressed or not."""
+    ending = path.suffix.lower()
+    if ending in _COMPRESSED_ENDINGS:
+        ending = path.with_suffix("").suffix.lower()
+    return ending in DATA_ENDINGS
+
+
+def _refuse_text(path: Path, text: str) -> None:
+    """Check that a file without the ending of a config does not begin like data.
+
+    Raises:
+        ConfigError: Its first line has no key.
+    """
+    if path.suffix.lower() in CONFIG_ENDINGS:
+        return
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    if first and not _FIRST_LINE.match(first):
+        raise ConfigError(
+            f"{path}: looks like data, expected a config (YAML), which begins with a"
+            f" key such as 'data:': 'rnncls init {shlex.quote(str(path))}' writes a"
+            " config for data"
         )
 
 

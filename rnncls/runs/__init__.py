@@ -10,6 +10,7 @@ Modules that other rooms use:
     pretrained     the language model that a classifier starts from
     data_check     check that a run was not trained on held-out rows
     metric_rows    metrics.jsonl
+    wrong_paths    why a path is no run
     progress       the progress bar
     tensorboard    the event files
     model_card     README.md

@@ -355,10 +355,9 @@ def find_run(path: Path | None) -> Path:
             " name its folder"
         )
     if not chosen.is_dir():
-        found = "is a file, not a run" if chosen.is_file() else "no such run"
-        raise RunError(
-            f"{chosen}: {found} folder: name an existing one, or none for the newest"
-        )
+        from rnncls.runs.wrong_paths import explain_no_run  # it imports pydantic
+
+        raise RunError(f"{chosen}: {explain_no_run(chosen)}")
     if folder.language_model.is_file():
         raise RunError(
             f"{chosen}: a language model, not a classifier: use it with 'rnncls train"

@@ -56,7 +56,7 @@ def test_a_missing_config_file_is_named() -> None:
 def test_a_folder_in_the_place_of_a_config_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError,
-        match=rf"^{re.escape(str(tmp_path))}: cannot be read: Is a directory$",
+        match=rf"^{re.escape(str(tmp_path))}: is a folder, expected a config \(YAML\)",
     ):
         load_config(tmp_path)
 
@@ -89,6 +89,35 @@ def test_a_data_file_is_no_config(name: str, tmp_path: Path) -> None:
         load_config(path)
     assert f"{path}: is a data file, expected a config (YAML)" in str(raised.value)
     assert "rnncls init" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fasttext.txt", "__label__pos good: very good\n__label__neg bad\n"),
+        ("data.json", '[{"text": "good", "label": "pos"}]'),
+        ("data", "text,label\ngood,pos\n"),
+    ],
+)
+def test_a_file_that_looks_like_data_is_no_config(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(
+        ConfigError, match="looks like data, expected a config"
+    ) as raised:
+        load_config(path)
+    assert f"rnncls init {path}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text", [f"# mine\n\n{DATA}", f"---\n{DATA}", "{data: {train: a.csv}}"]
+)
+def test_a_config_may_have_any_ending(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.txt"
+    path.write_text(f"{text}\n")
+    assert load_config(path).data.train
 
 
 def test_a_run_folder_is_no_config(tmp_path: Path) -> None:

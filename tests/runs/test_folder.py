@@ -72,10 +72,17 @@ def test_a_latest_run_that_was_deleted_is_none(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("missing", "no such run folder"), ("file", "is a file, not a run folder")],
+    [
+        ("missing", "no such run folder: name an existing one, or none for the newest"),
+        ("file", "is a file, not a run folder"),
+        ("my.yaml", "is a config, not a run folder: 'rnncls train .*my.yaml' trains"),
+        ("my.csv.gz", "is a data file, not a run folder: .* --data .* or --input"),
+        ("my.txt", "is a data file, not a run folder: .* --data .* or --input"),
+    ],
 )
 def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str, found: str) -> None:
-    (tmp_path / "file").write_text("")
+    if name != "missing":
+        (tmp_path / name).write_text("")
     with pytest.raises(RunError, match=rf"{name}: {found}"):
         find_run(tmp_path / name)
 
