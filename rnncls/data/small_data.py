@@ -98,8 +98,13 @@ def advise_cross_validation(
     )
 
 
-def count_folds(labels: Ints, text_ids: Ints | None, fraction: float) -> int:
-    """Return a number of folds that works, at most 5; 0 if none does.
+def count_folds(
+    labels: Ints,
+    text_ids: Ints | None,
+    fraction: float | None,
+    max_folds: int = _MAX_FOLDS,
+) -> int:
+    """Return the largest number of folds that works; 0 if none does.
 
     All copies of a text count as one row, so that the number works however the rows are
     split.
@@ -107,25 +112,31 @@ def count_folds(labels: Ints, text_ids: Ints | None, fraction: float) -> int:
     Args:
         labels: [N] int64, the class of each row.
         text_ids: [N] int64, the text of each row; None: each row is a text of its own.
-        fraction: The share of the validation rows of each fold.
+        fraction: The share of the validation rows of each fold; None: they come from
+            another file.
+        max_folds: The largest number to return.
     """
     if text_ids is None:
         text_ids = np.arange(len(labels))
-    for num_folds in range(_MAX_FOLDS, 1, -1):
+    for num_folds in range(max_folds, 1, -1):
         if _has_folds(labels, text_ids, fraction, num_folds):
             return num_folds
     return 0
 
 
-def _has_folds(labels: Ints, text_ids: Ints, fraction: float, num_folds: int) -> bool:
+def _has_folds(
+    labels: Ints, text_ids: Ints, fraction: float | None, num_folds: int
+) -> bool:
     """Return whether each class with several texts has one in each fold.
 
     The rows of the other folds must be enough for training and validation.
     """
-    folds = assign_folds(labels, text_ids, num_folds, seed=0)
-    smallest = _count_smallest_class(labels, text_ids)
+    smallest = count_smallest_class(labels, text_ids)
     if smallest < num_folds:
         return False
+    if fraction is None:
+        return True
+    folds = assign_folds(labels, text_ids, num_folds, seed=0)
     for fold in range(1, num_folds + 1):
         others = np.flatnonzero(folds != fold)
         try:
@@ -135,7 +146,7 @@ def _has_folds(labels: Ints, text_ids: Ints, fraction: float, num_folds: int) ->
     return True
 
 
-def _count_smallest_class(labels: Ints, text_ids: Ints) -> int:
+def count_smallest_class(labels: Ints, text_ids: Ints) -> int:
     """Return the number of texts of the smallest class that has several; 0: none."""
     counts = [len(np.unique(text_ids[labels == label])) for label in np.unique(labels)]
     return min((count for count in counts if count > 1), default=0)

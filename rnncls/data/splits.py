@@ -25,6 +25,7 @@ TEST_SEED = 20_151_121
 """The seed of the rows of `data.test_fraction`. No seed of a config changes it, so that
 a test row of one run is never a training row of another. The rows also depend on the
 labels of the file (see `rnncls.data.fingerprint`)."""
+_FRACTIONS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 
 
 def split_rows(
@@ -47,10 +48,10 @@ def split_rows(
     """
     valid = _sample_stratified(labels, fraction, seed, text_ids)
     if not len(valid):
+        advice = _advise_fraction("valid", labels, seed, text_ids)
         raise DataError(
             f"{len(labels)} training rows are too few to keep {fraction:.0%} of each"
-            " class for validation: raise data.valid_fraction or set data.valid"
-            f"{_advise_rows(text_ids)}"
+            f" class for validation: {advice}"
         )
     return np.setdiff1d(np.arange(len(labels)), valid), valid
 
@@ -70,20 +71,38 @@ def split_test_rows(
         return np.arange(len(labels)), np.empty(0, dtype=np.int64)
     test = _sample_stratified(labels, fraction, TEST_SEED, text_ids)
     if not len(test):
+        advice = _advise_fraction("test", labels, TEST_SEED, text_ids)
         raise DataError(
             f"{len(labels)} rows are too few to keep {fraction:.0%} of each class for"
-            " the test: raise data.test_fraction or set data.test"
-            f"{_advise_rows(text_ids)}"
+            f" the test: {advice}"
         )
     return np.setdiff1d(np.arange(len(labels)), test), test
 
 
-def _advise_rows(text_ids: Ints | None) -> str:
-    """Return what else to do if there are only a few texts, with many copies."""
+def _advise_fraction(
+    split: Split, labels: Labels, seed: int, text_ids: Ints | None
+) -> str:
+    """Return which fraction is large enough, or that there must be more rows."""
+    key = f"data.{split}_fraction"
+    working = _find_fraction(labels, seed, text_ids)
+    if working is None:
+        advice = (
+            f"add rows (no value of {key} is enough), or set data.{split} to a file"
+        )
+    else:
+        advice = f"set {key} to {working}, or data.{split} to a file"
     if text_ids is None:
-        return ""
+        return advice
     num_texts = len(np.unique(text_ids))
-    return f", or data.split to rows: only {num_texts:,} texts are different"
+    return f"{advice}, or data.split to rows: only {num_texts:,} texts are different"
+
+
+def _find_fraction(labels: Labels, seed: int, text_ids: Ints | None) -> float | None:
+    """Return the smallest fraction that draws a row; None if half of them does not."""
+    for fraction in _FRACTIONS:
+        if len(_sample_stratified(labels, fraction, seed, text_ids)):
+            return fraction
+    return None
 
 
 def _sample_stratified(

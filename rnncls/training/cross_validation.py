@@ -40,8 +40,14 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.progress import TrainingBar
 from rnncls.training.calibration import add_ngram_part
 from rnncls.training.classification import build_fresh_trainer
-from rnncls.training.folds import draw_folds, hold_out, log_single_rows, scored_rows
-from rnncls.training.initialization import prepare_torch
+from rnncls.training.folds import (
+    draw_folds,
+    hold_out,
+    log_single_rows,
+    log_small_classes,
+    scored_rows,
+)
+from rnncls.training.initialization import log_vectors_once, prepare_torch
 from rnncls.training.step_data import Step
 from rnncls.training.trainer import Trainer
 
@@ -147,6 +153,7 @@ def cross_validate(
     )
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     log_single_rows(sources)
+    log_small_classes(sources, num_folds)
     build_trainer = partial(
         build_fresh_trainer,
         config.model,
@@ -160,6 +167,7 @@ def cross_validate(
     with (
         stop_on_signal() as stop,
         TrainingBar(num_texts, config.train.max_epochs) as bar,
+        log_vectors_once(),
     ):
 
         def on_step(step: Step) -> None:
@@ -233,7 +241,9 @@ def run_folds(
     Raises:
         DataError: There are too few rows for the folds.
     """
-    parts = draw_folds(sources, num_folds, split_seed(settings.data, settings.seed))
+    seed = split_seed(settings.data, settings.seed)
+    fraction = settings.data.valid_fraction if settings.data.valid is None else None
+    parts = draw_folds(sources, num_folds, seed, fraction)
     for number in range(1, num_folds + 1):
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(settings, sources, rows)

@@ -17,6 +17,7 @@ from rnncls.data.loading import (
     encode_rows,
     encode_training_data,
 )
+from rnncls.data.small_data import count_folds, count_smallest_class
 from rnncls.data.sources import Sources, split_seed
 from rnncls.data.splits import assign_folds, count_texts, split_rows
 from rnncls.text.display import list_names
@@ -24,11 +25,20 @@ from rnncls.text.display import list_names
 logger = logging.getLogger(__name__)
 
 
-def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.int64]:
+def draw_folds(
+    sources: Sources, num_folds: int, seed: int, fraction: float | None = None
+) -> npt.NDArray[np.int64]:
     """Return the fold of each training or validation row, from 1. [N] int64.
 
     The only row of a class is in no fold: its number is 0, so it is always trained on.
     So is the only text of a class, with all its copies, if `data.split` is `texts`.
+
+    Args:
+        sources: The files.
+        num_folds: At least 2.
+        seed: Draws the rows.
+        fraction: The share of the validation rows of each fold, for the advice in the
+            error; None: they come from another file.
 
     Raises:
         DataError: There are too few rows for the folds.
@@ -39,9 +49,13 @@ def draw_folds(sources: Sources, num_folds: int, seed: int) -> npt.NDArray[np.in
     largest = int(count_texts(labels, text_ids, num_classes=1).max())
     noun = "rows" if sources.train.text_ids is None else "different texts"
     if largest < num_folds:
+        working = count_folds(labels, text_ids, fraction, largest)
+        if not working:  # the validation rows are checked later
+            working = count_folds(labels, text_ids, None, largest)
+        advice = f"use --folds {working}, or add rows" if working else "add rows"
         raise DataError(
             f"{sources.train.path}: no class has as many {noun} as there are folds,"
-            f" {num_folds}: the largest has {largest}: use fewer folds, or add rows"
+            f" {num_folds}: the largest has {largest}: {advice}"
         )
     parts = np.zeros(len(sources.own_rows), dtype=np.int64)
     if sources.train.text_ids is None:
@@ -108,6 +122,29 @@ def log_single_rows(sources: Sources) -> None:
             "row" if sources.train.text_ids is None else "text",
             list_names(names),
         )
+
+
+def log_small_classes(sources: Sources, num_folds: int) -> None:
+    """Log if a class has fewer rows or texts than there are folds."""
+    is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
+    labels = sources.train.labels[sources.own_rows[is_scored]]
+    smallest = count_smallest_class(labels, _text_ids(sources)[is_scored])
+    if not 1 < smallest < num_folds:
+        return
+    counts = _count_texts_by_class(sources)
+    names = [
+        name
+        for name, count in zip(sources.train.label_names, counts, strict=True)
+        if 1 < count < num_folds
+    ]
+    logger.info(
+        "%s: fewer %s than folds, so some folds have none to score: %s; --folds %d"
+        " puts at least one of each class into each fold",
+        sources.train.path,
+        "rows" if sources.train.text_ids is None else "different texts",
+        list_names(names),
+        smallest,
+    )
 
 
 def hold_out(

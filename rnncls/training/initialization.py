@@ -26,6 +26,7 @@ from rnncls.text.vectors import load_vectors
 from rnncls.text.vocab import Vocab
 
 logger = logging.getLogger(__name__)
+_VECTORS_FOUND = "vectors: %s of %s different words of the vocabulary found in %s"
 
 
 def prepare_torch(
@@ -127,11 +128,30 @@ def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> No
         )
     start_from_vectors(embedding, vectors, has_vector)
     logger.info(
-        "vectors: %s of %s different words of the vocabulary found in %s",
+        _VECTORS_FOUND,
         f"{has_vector.sum():,}",
         f"{len(has_vector):,}",
         vectors_name,
     )
+
+
+@contextlib.contextmanager
+def log_vectors_once() -> Iterator[None]:
+    """Log for one network only how many words have vectors, not for each fold."""
+    was_logged = False
+
+    def is_new(record: logging.LogRecord) -> bool:
+        nonlocal was_logged
+        if record.msg != _VECTORS_FOUND:
+            return True
+        is_first, was_logged = not was_logged, True
+        return is_first
+
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
 
 
 def initial_model(

@@ -24,8 +24,8 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.machine.signals import stop_on_signal
 from rnncls.runs.folder import RunFolder, lock_run
-from rnncls.training.folds import log_single_rows, scored_rows
-from rnncls.training.initialization import prepare_torch
+from rnncls.training.folds import log_single_rows, log_small_classes, scored_rows
+from rnncls.training.initialization import log_vectors_once, prepare_torch
 from rnncls.training.search_space import change, read_value
 from rnncls.training.study import Goal, check_journal, open_study
 from rnncls.training.trial_score import TrialScorer
@@ -81,12 +81,13 @@ def tune(
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     if goal.num_folds:
         log_single_rows(sources)
+        log_small_classes(sources, goal.num_folds)
     with lock_run(path):
         study = open_study(path, dump_config(config), goal, sources)
         settings = config.model_dump()
         scorer = TrialScorer(settings, goal, sources, device)
         tuner = Tuner(settings, goal, study, scorer.score)
-        with stop_on_signal() as stop:
+        with stop_on_signal() as stop, log_vectors_once():
             tuner.run(budget, deadline, stop)
         result = save_result(tuner, sources, path)
     how_to_resume = f"repeat the command with --resume --out {path}"

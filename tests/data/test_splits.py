@@ -61,14 +61,35 @@ def test_a_split_leaves_each_class_a_training_row(fraction: float) -> None:
     assert set(labels[train].tolist()) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 2], [0] * 9])
-def test_too_few_rows_to_split_are_named_with_what_to_do(labels: list[int]) -> None:
+NO_FRACTION = (
+    "add rows (no value of data.valid_fraction is enough), or set data.valid to a file"
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (
+            [0, 1],
+            NO_FRACTION,
+        ),
+        (
+            [0, 1, 2],
+            NO_FRACTION,
+        ),
+        ([0] * 9, "set data.valid_fraction to 0.1, or data.valid to a file"),
+        ([0, 0, 1, 1], "set data.valid_fraction to 0.3, or data.valid to a file"),
+    ],
+)
+def test_too_few_rows_to_split_are_named_with_what_to_do(
+    labels: list[int], advice: str
+) -> None:
     with pytest.raises(DataError) as caught:
         split_rows(np.array(labels), 0.05, seed=0)
     assert (
         str(caught.value)
         == f"{len(labels)} training rows are too few to keep 5% of each class for"
-        " validation: raise data.valid_fraction or set data.valid"
+        f" validation: {advice}"
     )
 
 
@@ -107,8 +128,8 @@ def test_too_few_rows_for_a_test_are_refused() -> None:
     with pytest.raises(
         DataError,
         match=(
-            r"^2 rows are too few to keep 10% of each class for the test: raise"
-            r" data\.test_"
+            r"^2 rows are too few to keep 10% of each class for the test: add rows"
+            r" \(no value of data\.test_fraction"
         ),
     ):
         split_test_rows(np.array([0, 1]), 0.1)

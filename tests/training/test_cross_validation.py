@@ -21,7 +21,7 @@ from rnncls.runs.run import load_uncalibrated
 from rnncls.text.vocab import Vocab
 from rnncls.training import cross_validation as folds
 from rnncls.training.cross_validation import cross_validate
-from rnncls.training.folds import draw_folds, hold_out
+from rnncls.training.folds import draw_folds, hold_out, log_small_classes
 from rnncls.training.run import train
 
 MakeConfig = Callable[..., Config]
@@ -119,9 +119,31 @@ def test_more_folds_than_rows_of_any_class_is_an_error(
 ) -> None:
     toy_csv.write_text("label,title,description\n" + "a,x,y\nb,z,y\n" * 3)
     with pytest.raises(
-        DataError, match=r"toy\.csv: no class has as many rows as there are folds, 4"
+        DataError,
+        match=(
+            r"toy\.csv: no class has as many rows as there are folds, 4: the largest"
+            r" has 3: use --folds 3, or add rows"
+        ),
     ):
         cross_validate(make_config(), 4)
+
+
+@pytest.mark.parametrize("num_folds", [3, 4])
+def test_a_class_with_fewer_rows_than_folds_is_noted_with_the_folds_that_work(
+    make_config: MakeConfig,
+    toy_csv: Path,
+    caplog: pytest.LogCaptureFixture,
+    num_folds: int,
+) -> None:
+    write_unequal(toy_csv, num_rare=3)
+    with caplog.at_level("INFO", "rnncls"):
+        log_small_classes(sources_of(make_config()), num_folds)
+    notes = [line for line in caplog.messages if "fewer rows than folds" in line]
+    assert len(notes) == (num_folds > 3)
+    assert all(
+        ": 'rare'; --folds 3 puts at least one of each class into each fold" in line
+        for line in notes
+    )
 
 
 def test_rows_kept_for_testing_are_in_no_fold_and_are_learnt_by_none(
@@ -238,6 +260,17 @@ def test_what_has_seen_all_rows_is_refused(
         match=r"(teachers|pretrained): was trained on the rows of every fold",
     ):
         cross_validate(make_config(override), 2)
+
+
+def test_the_vectors_are_counted_once_not_for_each_fold(
+    make_config: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("the 1.5 2.5 3.5\n", encoding="utf-8")
+    with caplog.at_level("INFO", "rnncls"):
+        cross_validate(make_config(f"text.vectors={vectors}", "train.max_epochs=1"), 2)
+    assert sum(line.startswith("vectors: ") for line in caplog.messages) == 1
+    assert sum(line.startswith("fold ") for line in caplog.messages) == 2
 
 
 def test_the_user_can_stop_it(
