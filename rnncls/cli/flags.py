@@ -1,7 +1,8 @@
 """`rnncls flags`: flag units, which a word switches on and which stay on."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,19 +44,24 @@ def flags_command(
             flag_table,
             print_sentence,
         )
+        from rnncls.data.datasets import columns_of
+        from rnncls.data.readers import find_texts
         from rnncls.evaluation.loading import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
+        from rnncls.inference.insight.written_words import add_written_forms
         from rnncls.text.batch_plans import evenly_spaced
 
     loaded, rows, origin = load_run_and_split(
         choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
     )
     chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))
-    flags = find_flags(loaded.classifier, chosen)
+    flags = find_flags(loaded.classifier, chosen)[:top]
+    columns = replace(columns_of(loaded.config.data), label=None)
+    texts = find_texts(Path(origin["path"]), columns, chosen.rows.tolist())
+    flags = add_written_forms(flags, texts, loaded.classifier)
     if json_:
-        shown = [asdict(flag) for flag in flags[:top]]
         found = {
-            "flags": shown,
+            "flags": [asdict(flag) for flag in flags],
             "data": origin,
             "num_texts": len(chosen.labels),
             "meaning": describe_flags(flags),
@@ -67,6 +73,6 @@ def flags_command(
         f"{loaded.path.name} on {len(chosen.labels):,} of {origin['num_rows']:,} rows"
         f" of {origin['path']}"
     )
-    console.print(flag_table(flags[:top], title))
+    console.print(flag_table(flags, title))
     print_sentence(console, FLAG_LEGEND)
     print_sentence(console, describe_flags(flags))

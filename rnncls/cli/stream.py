@@ -28,14 +28,26 @@ def stream_command(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Stop reading a text once a label reaches this probability.",
+            help=(
+                "Stop reading a text once a label reaches this probability. The rest of"
+                " the text could change the label."
+            ),
             show_default=False,
         ),
     ] = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Read texts from stdin, one per line, and update the prediction at every token."""
+    """Read texts from stdin, one per line, and update the prediction at every token.
+
+    Each line of the output is about the text so far: the number of tokens, the label,
+    its probability and the last token. A line with "= prediction" ends each text and
+    gives its line number in the input.
+
+    The run must be trained with model.bidirectional=false. A bidirectional network
+    reads each token together with the tokens after it, so each new token could change
+    everything it has read before.
+    """
     with fast_imports():
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
@@ -68,11 +80,15 @@ def prediction_json(prediction: "PrefixPrediction") -> str:
 
 
 def prediction_line(prediction: "PrefixPrediction", width: int) -> str:
-    """Format a prediction as text: number of tokens, label, probability, last token."""
+    """Format a prediction as text: number of tokens, label, probability, last token.
+
+    The line that ends a text has its line number instead of the token.
+    """
     from rnncls.text.display import printable
 
     label = printable(prediction.label)
     line = f"{prediction.num_tokens:>5}  {label:<{width}}  {prediction.prob:7.2%}"
     if not prediction.is_final:
-        return f"{line}  {printable(prediction.token)}"
-    return f"{line}  = prediction{', before the end' if prediction.is_early else ''}\n"
+        return f"{line}  {printable(prediction.written)}"
+    early = ", before the end" if prediction.is_early else ""
+    return f"{line}  = prediction for line {prediction.row}{early}\n"

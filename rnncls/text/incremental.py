@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rnncls.text.cleaning import EDITS_EARLIER_WORDS
+from rnncls.text.display import name_token
 from rnncls.text.spans import locate_tokens
 from rnncls.text.tokenizer import UNK, build_tokenizer
 from rnncls.text.traced_text import Span
@@ -21,6 +22,8 @@ class IncrementalTokenizer:
     Attributes:
         tokens: The tokens so far.
         spans: Where each of them is in the text.
+        written: Each of them as written in the text; those that the tokenizer inserted,
+            as they are.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class IncrementalTokenizer:
         self._may_append = True
         self.tokens: list[str] = []
         self.spans: list[Span] = []
+        self.written: list[str] = []
 
     @property
     def has_begun(self) -> bool:
@@ -73,13 +77,16 @@ class IncrementalTokenizer:
             new_tokens = self._tokenize_more(words)
         else:
             num_kept, new_tokens = self._tokenize_again(is_last=is_last)
-        spans = self._locate(num_kept, new_tokens, words)
+        spans, written = self._locate(num_kept, new_tokens, words)
         self.spans = self.spans[:num_kept] + spans
+        self.written = self.written[:num_kept] + written
         self.tokens = self.tokens[:num_kept] + new_tokens
         return num_kept, new_tokens
 
-    def _locate(self, num_kept: int, new_tokens: list[str], words: str) -> list[Span]:
-        """Return the places of new tokens in the text.
+    def _locate(
+        self, num_kept: int, new_tokens: list[str], words: str
+    ) -> tuple[list[Span], list[str]]:
+        """Return the places of new tokens in the text, and the tokens as written.
 
         Args:
             num_kept: How many of the earlier tokens remain valid.
@@ -87,15 +94,17 @@ class IncrementalTokenizer:
             words: The complete words of the text after those of the earlier tokens.
         """
         if not new_tokens:
-            return []
+            return [], []
         num_characters = self._num_characters - len(self._unfinished_word)
         if num_kept == 0 or num_kept < len(self.tokens) or not self._may_append:
             text = "".join(self._pieces)[:num_characters]
             tokens = self.tokens[:num_kept] + new_tokens
-            return locate_tokens(text, tokens, self._section)[num_kept:]
+            spans = locate_tokens(text, tokens, self._section)[num_kept:]
+            return spans, _name_tokens(text, new_tokens, spans)
         offset = num_characters - len(words)
         spans = locate_tokens(words, new_tokens, self._section)
-        return [Span(offset + start, offset + end) for start, end in spans]
+        names = _name_tokens(words, new_tokens, spans)
+        return [Span(offset + start, offset + end) for start, end in spans], names
 
     def _tokenize(self, text: str) -> list[str]:
         return self._divide(self._split(text))
@@ -117,6 +126,13 @@ class IncrementalTokenizer:
         if tokens == [UNK] and not is_last:
             return num_kept, []
         return num_kept, tokens[num_kept:]
+
+
+def _name_tokens(text: str, tokens: list[str], spans: list[Span]) -> list[str]:
+    """Return tokens as written in the text."""
+    return [
+        name_token(text, token, span) for token, span in zip(tokens, spans, strict=True)
+    ]
 
 
 def _split_off_last_word(text: str) -> tuple[str, str]:

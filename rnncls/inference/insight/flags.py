@@ -40,14 +40,21 @@ class FlagWord:
     """A word that switches a flag on.
 
     Attributes:
-        word: The word.
+        word: The word, as it is in the vocabulary.
         num_switches: How often it switched the flag on.
         num_seen: How often it occurs in the same texts.
+        written: How it is most often written in them; empty if that is not known.
     """
 
     word: str
     num_switches: int
     num_seen: int
+    written: str = ""
+
+    @property
+    def name(self) -> str:
+        """The word as written, or else as it is in the vocabulary."""
+        return self.written or self.word
 
 
 @dataclass(frozen=True)
@@ -227,7 +234,7 @@ def describe_flags(flags: Sequence[Flag]) -> str:
 
 
 def _list_words(words: Sequence[FlagWord]) -> str:
-    quoted = [f"'{word.word}'" for word in words]
+    quoted = [f"'{word.name}'" for word in words]
     return ", ".join(quoted) or "no particular word"
 
 

@@ -116,13 +116,14 @@ class Trajectory:
         return 0
 
     def meaning(self) -> str:
-        """Summarise which token decides."""
+        """Summarise from which token on the label stays the same."""
         index, last = self.decided_at, len(self.tokens) - 1
         num_after = last - index
-        rest = "it is the last one"
-        if num_after:
-            verb = "do" if num_after > 1 else "does"
-            rest = f"the {num_after} after it {verb} not change the label"
+        rest = "it is the last token"
+        if num_after == 1:
+            rest = "the token after it does not change it"
+        elif num_after:
+            rest = f"the {num_after} tokens after it do not change it"
         token = name_token(self.text, self.tokens[index], self.spans[index])
         note = ""
         if self.is_reread:
@@ -130,7 +131,7 @@ class Trajectory:
                 " The model is bidirectional, so each prefix was classified separately."
             )
         return (
-            f"Token {index + 1} of {last + 1}, '{token}', decides for"
+            f"From token {index + 1} of {last + 1}, '{token}', on, the label is"
             f" {self.predictions[-1]}: {rest}.{note}"
         )
 
@@ -186,6 +187,8 @@ class PrefixPrediction:
         is_early: Whether it became final before the end of the text.
         start: Where the token starts in its line; see `locate_tokens`.
         end: Where it ends.
+        written: The token as written in its line.
+        row: The number of its line in the input, from 1.
     """
 
     token: str
@@ -195,6 +198,8 @@ class PrefixPrediction:
     is_early: bool = False
     start: int = 0
     end: int = 0
+    written: str = ""
+    row: int = 1
 
     @property
     def label(self) -> str:
@@ -224,6 +229,7 @@ class Stream:
             ConfigError: The model is bidirectional.
         """
         self._classifier, self._min_confidence = classifier, min_confidence
+        self._row = 0
         self._start_line()
 
     def feed(self, piece: str) -> Iterator[PrefixPrediction]:
@@ -237,6 +243,7 @@ class Stream:
             yield from self._read("", is_last=True)
 
     def _start_line(self) -> None:
+        self._row += 1
         section, vocab = self._classifier.text, self._classifier.vocab
         self._line = IncrementalTokenizer(section, vocab.divide_tokens)
         self._reader = PrefixReader(self._classifier.model)
@@ -265,13 +272,11 @@ class Stream:
         threshold = self._min_confidence
         token_ids, unknown = self._classifier.vocab.encode_open(tokens)  # [T]
         word_vectors = self._reader.embed(token_ids, unknown)  # [T, E]
-        spans = self._line.spans[num_read:]
-        rows = zip(tokens, word_vectors, token_ids.tolist(), spans, strict=True)
-        for token, word_vector, token_id, span in rows:
-            num_read += 1
+        rows = zip(tokens, word_vectors, token_ids.tolist(), strict=True)
+        for token, word_vector, token_id in rows:
             logits = self._reader.read(word_vector, token_id)  # [C]
             prediction = self._describe(token, num_read, logits)
-            prediction = replace(prediction, start=span.start, end=span.end)
+            num_read += 1
             self._prediction = prediction
             yield prediction
             if threshold is not None and prediction.prob >= threshold:
@@ -280,13 +285,20 @@ class Stream:
                 return
 
     def _describe(
-        self, token: str, num_tokens: int, logits: torch.Tensor
+        self, token: str, index: int, logits: torch.Tensor
     ) -> PrefixPrediction:
-        """Return the prediction after a token, from logits [C]."""
+        """Return the prediction after the token at an index, from logits [C]."""
         probs = logits.softmax(dim=0).tolist()
         labels = self._classifier.label_names
+        span = self._line.spans[index]
         return PrefixPrediction(
-            token, num_tokens, dict(zip(labels, probs, strict=True))
+            token,
+            index + 1,
+            dict(zip(labels, probs, strict=True)),
+            start=span.start,
+            end=span.end,
+            written=self._line.written[index],
+            row=self._row,
         )
 
 

@@ -119,16 +119,15 @@ def test_the_token_that_decides_is_the_last_that_changes_the_label(
     [
         (
             "abb",
-            (
-                "Token 2 of 3, 'b', decides for b: the 1 after it does not change the"
-                " label."
-            ),
+            "From token 2 of 3, 'b', on, the label is b: the token after it does not"
+            " change it.",
         ),
         (
             "abbb",
-            "Token 2 of 4, 'b', decides for b: the 2 after it do not change the label.",
+            "From token 2 of 4, 'b', on, the label is b: the 2 tokens after it do not"
+            " change it.",
         ),
-        ("ab", "Token 2 of 2, 'b', decides for b: it is the last one."),
+        ("ab", "From token 2 of 2, 'b', on, the label is b: it is the last token."),
     ],
 )
 def test_what_it_means_is_a_sentence(predictions: str, meaning: str) -> None:
@@ -211,12 +210,14 @@ def test_the_end_of_a_tag_takes_back_what_was_read_of_it() -> None:
 @pytest.mark.parametrize("size", [1, 4, 1000])
 def test_each_prediction_has_the_place_of_its_token_in_its_line(size: int) -> None:
     found = stream(build(), "Oslo, \u201cmeet\nRovers", size)
-    places = {(each.token, each.start, each.end) for each in found}
+    places = {
+        (each.row, each.token, each.written, each.start, each.end) for each in found
+    }
     assert places == {
-        ("oslo", 0, 4),
-        (",", 4, 5),
-        ("\u201cmeet", 6, 11),
-        ("rovers", 0, 6),
+        (1, "oslo", "Oslo", 0, 4),
+        (1, ",", ",", 4, 5),
+        (1, "\u201cmeet", "\u201cmeet", 6, 11),
+        (2, "rovers", "Rovers", 0, 6),
     }
 
 

@@ -59,15 +59,17 @@ class Trajectory {
     return [...new Set([last[0], ...leading, ...last])].slice(0, MAX_LINES);
   }
 
-  /** Say which token decides, as `rnncls explain --trajectory` does. */
+  /** Say from which token on the class stays the same, as `rnncls explain --trajectory` does. */
   describeDecision() {
     const last = this.verdicts.length - 1;
     let index = last;
     while (index > 0 && this.verdicts[index - 1] === this.verdicts[last]) index -= 1;
     const numAfter = last - index;
-    const rest = numAfter === 0 ? "it is the last one" : `the ${numAfter} after it ${numAfter > 1 ? "do" : "does"} not change the class`;
+    let rest = "it is the last token";
+    if (numAfter === 1) rest = "the token after it does not change it";
+    if (numAfter > 1) rest = `the ${numAfter} tokens after it do not change it`;
     const label = isolate(this.labels[this.verdicts[last]]);
-    return `Token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, decides for ${label}: ${rest}.`;
+    return `From token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, on, the class is ${label}: ${rest}.`;
   }
 
   /** Tell the prediction at the slider's position. */
