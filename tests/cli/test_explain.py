@@ -23,7 +23,7 @@ def test_a_text_is_explained_with_its_figures_and_what_they_mean(cli: Cli) -> No
     assert "Why sport? Tokens with [+] to [+++] support this label" in stdout
     assert "rovers[+++]" in stdout
     assert "Strongest contributions of 3 tokens" in stdout
-    assert "Words that support sport: 'rovers' (+" in " ".join(stdout.split())
+    assert "Words that support sport most: 'rovers'" in " ".join(stdout.split())
     assert max(map(len, stdout.splitlines())) <= 80
 
 
@@ -182,7 +182,7 @@ def test_a_trajectory_has_a_row_a_token_and_says_which_decided(cli: Cli) -> None
     assert exit_code == 0
     assert [row[0] for row in rows] == TEXT.split()
     assert sum(row[-1] == "decided" for row in rows) == 1
-    assert "decides for sport" in stdout
+    assert "on, the label is sport" in " ".join(stdout.split())
 
 
 def test_each_prediction_is_that_of_predict_for_the_prefix(cli: Cli) -> None:
@@ -242,11 +242,12 @@ def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(
         "meet",
         "oslo",
     ]
-    assert [(row["start"], row["end"]) for row in rows[:3]] == [
-        (0, 6),
-        (7, 11),
-        (12, 16),
+    assert [(row["row"], row["start"], row["end"]) for row in rows[:3]] == [
+        (1, 0, 6),
+        (1, 7, 11),
+        (1, 12, 16),
     ]
+    assert [row["row"] for row in rows if row["is_final"]] == [1, 2]
     assert set(rows[0]) <= read_documented_keys("stream")
     finals = [row["probs"] for row in rows if row["is_final"]]
     predicted = cli(
@@ -260,14 +261,15 @@ def test_a_stream_says_as_it_reads_and_ends_with_what_predict_says(
 def test_a_stream_for_people_has_a_line_per_token_and_a_final_one(
     cli: Cli, one_way: str
 ) -> None:
-    lines = cli(
-        "stream", "--run", one_way, stdin=b"rovers meet oslo\n"
-    ).stdout.splitlines()
-    assert [line.split()[-1] for line in lines if line] == [
-        "rovers",
+    stdin = b"Rovers meet OSLO\n\n"
+    lines = cli("stream", "--run", one_way, stdin=stdin).stdout.splitlines()
+    assert [line.split("%")[1].strip() for line in lines if line] == [
+        "Rovers",
         "meet",
-        "oslo",
-        "prediction",
+        "OSLO",
+        "= prediction for line 1",
+        "<unk>",
+        "= prediction for line 2",
     ]
 
 
@@ -282,7 +284,7 @@ def test_a_stream_can_leave_a_text_early(cli: Cli, one_way: str) -> None:
     )
     lines = [line for line in done.stdout.splitlines() if line]
     assert [line.split()[0] for line in lines] == ["1"] * 4
-    assert lines[1].endswith("= prediction, before the end")
+    assert lines[1].endswith("= prediction for line 1, before the end")
 
 
 def test_a_stream_refuses_a_run_that_reads_from_both_ends(cli: Cli) -> None:

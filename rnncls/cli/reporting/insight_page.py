@@ -30,14 +30,14 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
     heading = _title(label, explanation.text)
     question = f"Why {label}?"
     agreement = occlusion_agreement(explanation)
-    summary = f"{explanation.meaning()} {agreement}".strip()
     return [
         html.heading(heading),
         html.paragraph(probs_line(explanation.probs)),
         html.paragraph(f"{question} {legend(has_colors=True)}"),
         _coloured_text(explanation),
-        html.paragraph(printable(summary)),
-        html.table(f"Contributions to the logit of {label}", header, rows),
+        html.paragraph(printable(explanation.meaning())),
+        *map(html.paragraph, filter(None, [agreement])),
+        html.table(f"Contributions to the score (logit) of {label}", header, rows),
     ]
 
 

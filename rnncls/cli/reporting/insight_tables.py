@@ -102,7 +102,6 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
     mark_text = coloured_text if has_colors else marked_text
     question = f"Why {explanation.label}?"
-    summary = explanation.meaning()
     console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
     console.print()
     print_sentence(console, f"{question} {legend(has_colors=has_colors)}")
@@ -110,7 +109,10 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     console.print(mark_text(explanation))
     console.print()
     console.print(contribution_table(explanation))
-    print_sentence(console, f"{summary} {occlusion_agreement(explanation)}".strip())
+    print_sentence(console, explanation.meaning())
+    agreement = occlusion_agreement(explanation)
+    if agreement:
+        print_sentence(console, agreement)
 
 
 def probs_line(probs: dict[str, float]) -> str:
@@ -259,7 +261,7 @@ def flag_table(flags: Sequence[Flag], title: str) -> Table:
 
 def _flag_row(flag: Flag) -> list[str]:
     sign = "+" if flag.side > 0 else "-"
-    words = [word.word for word in flag.words]
+    words = [word.name for word in flag.words]
     return [
         f"{flag.direction} {flag.unit} {sign}",
         f"{flag.score:.2f}",

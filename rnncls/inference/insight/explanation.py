@@ -35,7 +35,7 @@ from rnncls.text.traced_text import Span
 from rnncls.text.vocab import UNK_ID
 
 SMALLEST_NAMED = 0.005
-"""A summary names no token whose contribution would print as 0.00."""
+"""A summary names no token whose contribution would be shown as 0.00."""
 
 
 @dataclass(frozen=True)
@@ -130,35 +130,36 @@ class Explanation:
         }
 
     def meaning(self) -> str:
-        """Summarise the explanation in a few plain sentences."""
+        """Summarise the explanation in a few plain sentences, without its numbers."""
         supporting = self._quote_strongest(sign=1)
         opposing = self._quote_strongest(sign=-1)
         probability = (
             f"The probability of {self.label} is {self.probs[self.label]:.1%}."
         )
         evidence = (
-            f"Words that support {self.label}: {supporting}; words that oppose it:"
-            f" {opposing}."
+            f"Words that support {self.label} most: {supporting}; words that oppose it"
+            f" most: {opposing}."
         )
         warning = self._warn_of_residual()
         return " ".join(filter(None, (probability, evidence, warning)))
 
     def _quote_strongest(self, sign: int) -> str:
-        """Name up to three tokens with the largest contributions of one sign."""
-        quoted = []
+        """Name up to three words with the largest contributions of one sign."""
+        quoted: list[str] = []
         for index in self.strongest(len(self.tokens)):
             token = self.tokens[index]
             if sign * token.contribution >= SMALLEST_NAMED:
                 written = name_token(self.text, token.token, self.spans[index])
-                quoted.append(f"'{written}' ({token.contribution:+.2f})")
-        return ", ".join(quoted[:3]) or "none"
+                quoted.append(f"'{written}'")
+        distinct = list(dict.fromkeys(quoted))
+        return ", ".join(distinct[:3]) or "none"
 
     def _warn_of_residual(self) -> str:
-        """Return why the numbers of the words cannot be trusted; empty if they can."""
+        """Return why the contributions cannot be trusted; empty if they can."""
         if self.is_complete:
             return ""
         return (
-            "Do not trust the numbers in brackets: they should add up to"
+            "Do not trust the contributions of the words: they should add up to"
             f" {self.difference:+.2f}, but add up to"
             f" {self.difference + self.residual:+.2f}."
         )

@@ -161,8 +161,8 @@ def test_a_sum_that_misses_the_difference_is_said_to() -> None:
         residual=0.25,
     )
     assert not found.is_complete
-    warning = "Do not trust the numbers in brackets: they should add up to +1.00, but"
-    assert f"{warning} add up to +1.25." in found.meaning()
+    warning = "Do not trust the contributions of the words: they should add up to +1.00"
+    assert f"{warning}, but add up to +1.25." in found.meaning()
     exact = replace(found, residual=0.01)
     assert exact.is_complete
     assert "trust" not in exact.meaning()
