@@ -15,7 +15,7 @@ from rnncls.cli.options import (
     RunsOption,
     choose_runs,
 )
-from rnncls.cli.outputs import HTML, check_ending
+from rnncls.cli.outputs import HTML, check_target
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
@@ -56,7 +56,7 @@ def compare_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Compare runs, with significance tests: scores, sizes, speeds and configs."""
-    check_ending("--html", html, (*HTML, ""))
+    check_target("--html", html, (*HTML, ""))
     runs = choose_runs(runs, run)
     if len(runs) < 2:
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")

@@ -1,4 +1,4 @@
-"""`rnncls explain`: which words support a label, and which token decides it."""
+"""`rnncls explain`: which words support a label, and after which token it is final."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from rnncls.cli.options import (
     TextRunOption,
     split_run,
 )
-from rnncls.cli.outputs import HTML, PNG, check_ending, check_output
+from rnncls.cli.outputs import HTML, PNG, check_output, check_target
 from rnncls.cli.predict import read_texts
 from rnncls.cli.screen import save_plot
 from rnncls.cli.text_arguments import STDIN, check_texts
@@ -90,8 +90,8 @@ def explain_command(
             " --trajectory --plot FILE TEXT"
         )
     inputs = [] if data is None else [data]
-    check_ending("--html", html, HTML)
-    check_ending("--plot", plot, PNG)
+    check_target("--html", html, HTML)
+    check_target("--plot", plot, PNG)
     if html is not None:
         check_output("--html", html, inputs)
     if plot is not None:

@@ -7,7 +7,7 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import RunArgument, RunOption, choose_run
-from rnncls.cli.outputs import check_ending, check_output
+from rnncls.cli.outputs import check_output, check_target
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _export_page(
         read_examples,
     )
 
-    check_ending("--output", target, PAGE)
+    check_target("--output", target, PAGE)
     check_output("--output", target, [] if examples is None else [examples])
     texts = [] if examples is None else read_examples(examples)
     options = PageOptions(embedding, max_size_mb, texts)
@@ -137,7 +137,7 @@ def _export_onnx(
     with fast_imports():
         from rnncls.inference.export.run_export import export_run
 
-    check_ending("--output", target, ONNX)
+    check_target("--output", target, ONNX)
     check_output("--output", target, [])
     exported = export_run(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)

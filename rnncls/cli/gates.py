@@ -13,6 +13,7 @@ from rnncls.cli.options import (
     TextRunOption,
     split_run,
 )
+from rnncls.cli.outputs import PNG, check_target
 from rnncls.cli.screen import save_plot
 from rnncls.cli.text_arguments import check_texts
 from rnncls.cli.text_source import (
@@ -53,6 +54,7 @@ def gates_command(
         texts, run = split_run(texts, run)
     check_row_options(texts, data, row, "gates")
     check_texts(texts, context, advice=ROW_ADVICE)
+    check_target("--plot", plot, (*PNG, ""))
 
     with fast_imports():
         from rnncls.cli.reporting.insight_tables import print_sentence, trace_tables

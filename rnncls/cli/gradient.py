@@ -18,6 +18,7 @@ from rnncls.cli.options import (
     choose_runs,
     split_arguments,
 )
+from rnncls.cli.outputs import PNG, check_target
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -69,6 +70,7 @@ def gradient_command(
         raise ConfigError(
             "--set changes the config of --cells: leave it out with run folders"
         )
+    check_target("--plot", plot, (*PNG, ""))
 
     with fast_imports():
         from rnncls.runs.folder import find_run

@@ -14,7 +14,7 @@ from rnncls.cli.options import (
     SetOption,
     choose_config,
 )
-from rnncls.cli.outputs import check_ending, check_output, find_inputs
+from rnncls.cli.outputs import check_output, check_target, find_inputs
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _check_outputs(
 
     paths = {option: path for option, path in outputs.items() if path is not None}
     for option, path in paths.items():
-        check_ending(option, path, _ENDINGS[option])
+        check_target(option, path, _ENDINGS[option])
     if not paths:
         return
     inputs = [source]

@@ -18,6 +18,7 @@ from rnncls.cli.options import (
     SetOption,
     choose_run,
 )
+from rnncls.cli.outputs import PNG, check_target
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -60,6 +61,7 @@ def order_command(
             "--set changes the config of the bag of words that is trained: leave it out"
             " with --baseline"
         )
+    check_target("--plot", plot, (*PNG, ""))
 
     with fast_imports():
         from rnncls.inference.insight.word_order import compare_with_bag

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 HTML, PNG = (".html", ".htm"), (".png",)
 
 
-def check_ending(option: str, path: Path | None, endings: Sequence[str]) -> None:
-    """Check that the name of a file to write does not promise another format.
+def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None:
+    """Check that a file can be written: its name fits the format, its folder exists.
 
-    A pipe or a device promises none.
+    A pipe or a device has any name.
 
     Args:
         option: The name of the option, for the message.
@@ -34,13 +34,32 @@ def check_ending(option: str, path: Path | None, endings: Sequence[str]) -> None
             for a name without an ending.
 
     Raises:
-        ConfigError: It has another ending.
+        ConfigError: It has another ending, or its folder does not exist.
     """
-    if path is None or path.suffix.lower() in endings or is_special(path):
+    if path is None or is_special(path):
         return
-    known = ", ".join(ending or "no ending" for ending in endings)
-    found = path.suffix or "no ending"
-    raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
+    if path.suffix.lower() not in endings:
+        known = ", ".join(ending or "no ending" for ending in endings)
+        found = path.suffix or "no ending"
+        raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
+    check_folder(option, path)
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Check that the folder of a file to write exists.
+
+    Raises:
+        ConfigError: It does not exist, or is a file.
+    """
+    folder = path.parent
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise ConfigError(f"{option}: {path}: {folder} is a file, not a folder")
+    raise ConfigError(
+        f"{option}: {path}: the folder {folder} does not exist: create it first, or"
+        " choose another one"
+    )
 
 
 def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:

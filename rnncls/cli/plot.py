@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.options import RunsOption, choose_runs
-from rnncls.cli.outputs import PNG, check_ending
+from rnncls.cli.outputs import PNG, check_target
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -39,7 +39,7 @@ def plot_command(
     """Plot loss and score by epoch, of one or several runs, finished or not."""
     from rnncls.cli.reporting.terminal_chart import chart_lines
 
-    check_ending("--output", output, (*PNG, ""))
+    check_target("--output", output, (*PNG, ""))
     curves = load_curves(choose_runs(runs, run))
     for line in chart_lines(curves):
         typer.echo(line)
@@ -62,11 +62,14 @@ def load_curves(runs: list[Path]) -> "list[LearningCurve]":
         from rnncls.cli.reporting.terminal_chart import LearningCurve
         from rnncls.runs.folder import RunFolder, find_run
         from rnncls.runs.metric_rows import read_rows
+        from rnncls.runs.wrong_paths import explain_no_run
 
     paths = runs or [find_run(None)]
     names = short_names([str(path) for path in paths])
     curves = []
     for path, name in zip(paths, names, strict=True):
+        if not path.is_dir():
+            raise RunError(f"{path}: {explain_no_run(path)}")
         rows = read_rows(RunFolder(path).metrics)
         if not rows:
             raise RunError(

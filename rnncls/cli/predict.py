@@ -11,7 +11,7 @@ import typer
 from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
-    check_ending,
+    check_target,
 )
 from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
@@ -158,7 +158,7 @@ def predict_command(
         from rnncls.cli.reporting.prediction_output import KeptColumns
         from rnncls.inference.runtime import PredictOptions
 
-    check_ending("--output", output, PREDICTION_ENDINGS)
+    check_target("--output", output, PREDICTION_ENDINGS)
     source = STDIN if texts == [STDIN] else input_
     keep = keep or []
     kept: deque[list[str]] = deque()

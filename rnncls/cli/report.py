@@ -20,7 +20,7 @@ from rnncls.cli.options import (
     RunOption,
     choose_run,
 )
-from rnncls.cli.outputs import HTML, check_ending
+from rnncls.cli.outputs import HTML, check_target
 from rnncls.machine.imports import fast_imports
 
 
@@ -63,7 +63,7 @@ def report_command(
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
-    check_ending("--output", output, (*HTML, ""))
+    check_target("--output", output, (*HTML, ""))
     path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         path,

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rnncls.cli.outputs import PNG, check_ending
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
@@ -17,12 +15,10 @@ def save_plot(path: Path, figure: "Figure") -> None:
     """Save a figure as PNG and report it on stderr; stdout may be a table or JSON.
 
     Raises:
-        ConfigError: The name has an ending of another format.
         RunError: The file cannot be written.
     """
     from rnncls.cli.reporting.plotting import save_picture
 
-    check_ending("--plot", path, (*PNG, ""))
     save_picture(path, figure)
     typer.echo(f"{path}: written", err=True)
 
