@@ -8,11 +8,14 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import YAML_ENDINGS, JsonOption
+from rnncls.cli.outputs import check_folder
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.data.conversion import ConversionOptions
+    from rnncls.data.given_files import GivenFiles
     from rnncls.data.init_config import Draft
+    from rnncls.data.splits import Split
 
 
 def init_command(
@@ -59,6 +62,22 @@ def init_command(
             help="Write a file without the rows that have no label, and use it.",
         ),
     ] = False,
+    valid: Annotated[
+        Path | None,
+        typer.Option(
+            help="A validation file. Default: rows of the data.",
+            show_default=False,
+            metavar="FILE",
+        ),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            help="A test file, for rnncls eval. Default: rows of the data.",
+            show_default=False,
+            metavar="FILE",
+        ),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Write a config for your data that trains without edits, with reasons in comments.
@@ -71,14 +90,23 @@ def init_command(
     with fast_imports():
         from rnncls.data.conversion import ConversionOptions
 
+    if out is not None:
+        check_folder("--out", out)
     path = out or default_path(source)
     options = ConversionOptions(overwrite=overwrite, skip_unlabelled=skip_unlabelled)
-    draft = init_config(source, path, text or [], label, options)
+    given: dict[Split, Path] = {}
+    if valid is not None:
+        given["valid"] = valid
+    if test is not None:
+        given["test"] = test
+    draft = init_config(source, path, text or [], label, options, given)
     if json_:
         typer.echo(json.dumps(describe(draft, path)))
         return
     for note in (*draft.notes, *draft.advice):
         typer.echo(note, err=True)
+    if draft.guess:
+        typer.echo(draft.guess)
     typer.echo(describe_next(draft, path))
 
 
@@ -88,6 +116,7 @@ def init_config(
     text: list[str],
     label: str | None,
     options: "ConversionOptions",
+    given: "GivenFiles | None" = None,
 ) -> "Draft":
     """Write a config for a data set, and converted files; return the draft.
 
@@ -96,6 +125,7 @@ def init_config(
     """
     with fast_imports():
         from rnncls.data.conversion import check_absent
+        from rnncls.data.given_files import check_given_rows
         from rnncls.data.init_config import draft_config, save_draft
         from rnncls.data.source_files import find_files
 
@@ -103,7 +133,9 @@ def init_config(
         refuse_config(source)
         find_files(Path(source))  # a missing file is reported before an existing config
     check_absent(out, overwrite=options.overwrite)
-    draft = draft_config(source, out, text, label, options)
+    given = given or {}
+    draft = draft_config(source, out, text, label, options, given)
+    draft.notes.extend(check_given_rows(draft.config.data, given, draft.stats.classes))
     save_draft(draft, out)
     return draft
 
@@ -143,7 +175,7 @@ def describe(draft: "Draft", path: Path) -> dict[str, Any]:
         "num_rows": draft.stats.num_rows,
         "classes": draft.stats.classes,
         "data": draft.config.data.model_dump(),
-        "notes": [*draft.notes, *draft.advice],
+        "notes": [*draft.notes, *filter(None, [draft.guess]), *draft.advice],
         "can_train": draft.can_train,
     }
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from rnncls import ConfigError, DataError
 from rnncls.data.rows import Record, quote_names
+from rnncls.text.display import list_names
 
 LABEL_NAMES = (
     "label",
@@ -160,9 +161,22 @@ class _LabelCandidate(NamedTuple):
     name: str
 
 
-def _guess_label(
-    columns: Mapping[str, list[str]], source: str, text: Sequence[str]
-) -> str:
+def describe_guess(records: Sequence[Record], text: Sequence[str], label: str) -> str:
+    """Return which other columns may be the class; empty if there are none."""
+    candidates = _list_candidates(_collect_columns(records), [*text, label])
+    if not candidates:
+        return ""
+    others = list_names([candidate.name for candidate in sorted(candidates)])
+    return (
+        f"class: guessed '{label}'; it could also be {others}: choose with --label"
+        " COLUMN"
+    )
+
+
+def _list_candidates(
+    columns: Mapping[str, list[str]], text: Sequence[str]
+) -> list[_LabelCandidate]:
+    """Return the columns that may be the class, without those of the text."""
     candidates = []
     for name, values in columns.items():
         if name not in text and may_be_label(name, values):
@@ -174,6 +188,13 @@ def _guess_label(
                 name,
             )
             candidates.append(candidate)
+    return candidates
+
+
+def _guess_label(
+    columns: Mapping[str, list[str]], source: str, text: Sequence[str]
+) -> str:
+    candidates = _list_candidates(columns, text)
     if not candidates:
         raise DataError(
             f"{source}: no column looks like a class, with few distinct values:"

@@ -1,15 +1,16 @@
 """Draft a config for an unknown data set, with a reason for each setting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rnncls import DataError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config, DataSection
 from rnncls.data.choices import choose, find_fraction, render
-from rnncls.data.column_guess import guess_columns
+from rnncls.data.column_guess import describe_guess, guess_columns
 from rnncls.data.conversion import (
     HUB,
     ConversionOptions,
@@ -25,6 +26,12 @@ from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_s
 from rnncls.data.datasets import columns_of
 from rnncls.data.file_sets import data_ending
 from rnncls.data.formats import FileFormat
+from rnncls.data.given_files import (
+    GivenFiles,
+    add_given_files,
+    check_given_columns,
+    detect_given_formats,
+)
 from rnncls.data.label_forms import LabelForm, choose_separator, find_label_form
 from rnncls.data.label_names import describe_look_alikes, find_look_alikes
 from rnncls.data.label_sets import MARK
@@ -55,6 +62,7 @@ class Draft:
             were converted, and those that are not used.
         advice: What to do about too few rows.
         can_train: Whether there are enough rows for the splits.
+        guess: The other columns that could be the class, if it was guessed.
     """
 
     text: str
@@ -63,6 +71,7 @@ class Draft:
     notes: list[str]
     advice: list[str]
     can_train: bool
+    guess: str = ""
 
 
 def draft_config(
@@ -71,6 +80,7 @@ def draft_config(
     text: Sequence[str] = (),
     label: str | None = None,
     options: ConversionOptions = ConversionOptions(),  # noqa: B008 - it is frozen
+    given: GivenFiles = MappingProxyType({}),
 ) -> Draft:
     """Return a config for a file, a folder or a `hf:` data set.
 
@@ -83,6 +93,7 @@ def draft_config(
         text: The columns of the text; empty: guess them.
         label: The column of the class; None: guess it.
         options: What a conversion may do.
+        given: The validation and test files that the user names.
 
     Raises:
         DataError: The data cannot be read, or is wrong.
@@ -93,8 +104,10 @@ def draft_config(
         files = fetch_from_hub(source, out, overwrite=options.overwrite)
     else:
         files = find_files(Path(source))
+    files = add_given_files(files, given)
     names = [*text, label] if label else list(text)
     formats = detect_formats(files, names)
+    formats |= detect_given_formats(files, given, names, formats["train"])
     train, train_format = files["train"], formats["train"]
     if train_format.kind in {"fasttext", "folder"}:  # these name text and class
         text, label = text or [TEXT], label or LABEL
@@ -106,9 +119,13 @@ def draft_config(
             source, out, files, formats, sample, list(text), form, options
         )
     sample = reservoir_sample(read_records(train, train_format), _RECORDS_SAMPLED)
-    texts, label = _find_columns(sample, train, text, label)
-    columns = Columns(tuple(texts), label)
-    return _draft(source, out, files, formats, columns, None, options)
+    texts, chosen = _find_columns(sample, train, text, label)
+    columns = Columns(tuple(texts), chosen)
+    check_given_columns(files, given, formats, columns)
+    draft = _draft(source, out, files, formats, columns, None, options)
+    if label is not None:
+        return draft
+    return replace(draft, guess=describe_guess(sample, texts, chosen))
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,92 @@ def test_the_advised_cross_validation_of_a_few_rows_works(cli: Cli) -> None:
     quick = ["--set", "train.max_epochs=1", "--out", "scored"]
     assert cli(*shlex.split(command), *quick).exit_code == 0
     assert "see `rnncls crossval`" in Path("few.yaml").read_text()
+
+
+# Files for validation and testing, and the guess of the class
+
+
+def write_tickets(name: str, separator: str = ",", labels: str = "ab") -> str:
+    rows = [
+        f"{label} word{n} of it{separator}{label}" for n in range(8) for label in labels
+    ]
+    Path(name).write_text("\n".join([f"body{separator}team", *rows]) + "\n")
+    return name
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_validation_and_a_test_file_can_be_named(cli: Cli, separator: str) -> None:
+    train = write_tickets("mine.csv")
+    valid, test = write_tickets("v.csv", separator), write_tickets("t.csv", separator)
+    done = cli("init", train, "--valid", valid, "--test", test, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    data = json.loads(done.stdout)["data"]
+    expected = {",": ("mine.csv", "v.csv", "t.csv")}.get(
+        separator, ("mine-train.csv", "mine-valid.csv", "mine-test.csv")
+    )
+    assert (data["train"], data["valid"], data["test"]) == expected
+    assert data["test_fraction"] is None
+    trained = cli("train", "mine.yaml", "--set", "train.max_epochs=1", "--out", "run")
+    assert trained.exit_code == 0
+    assert json.loads(cli("eval", "run", "--json").stdout)["num_rows"] == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code", "message"),
+    [
+        (
+            "text,team\nx,a\n",
+            2,
+            "--test: t.csv: no column 'body', found 'text', 'team': expected the"
+            " columns of mine.csv",
+        ),
+        ("body,team\n", 3, "--test: t.csv: has no rows"),
+        ("body,team\nx,a\ny,\n", 3, "t.csv: row 2: the label (column 'team') is missing"),
+        (None, 3, "t.csv: no such file"),
+    ],
+    ids=["column", "rows", "label", "file"],
+)
+def test_a_named_file_is_checked_like_the_training_file(
+    cli: Cli, text: str | None, exit_code: int, message: str
+) -> None:
+    train = write_tickets("mine.csv")
+    if text is not None:
+        Path("t.csv").write_text(text)
+    done = cli("init", train, "--test", "t.csv")
+    assert (done.exit_code, done.stdout) == (exit_code, "")
+    assert done.stderr.startswith(f"error: {message}")
+    assert not Path("mine.yaml").exists()
+
+
+def test_a_named_file_is_another_than_the_training_file(cli: Cli) -> None:
+    train = write_tickets("mine.csv")
+    done = cli("init", train, "--valid", "./mine.csv")
+    assert done.exit_code == 2
+    assert "--valid: mine.csv is the train file too" in done.stderr
+
+
+def test_labels_of_a_named_file_that_no_training_row_has_are_noted(cli: Cli) -> None:
+    train, test = write_tickets("mine.csv"), write_tickets("t.csv", labels="abc")
+    done = cli("init", train, "--test", test)
+    assert done.exit_code == 0
+    assert (
+        "test: t.csv: 8 rows have a label that no row of the training file has: 'c'"
+        in done.stderr
+    )
+
+
+def test_a_guess_among_several_columns_is_on_stdout(cli: Cli) -> None:
+    rows = [f"t{n},{'ab'[n % 2]},{'xyz'[n % 3]},some words of {n}" for n in range(40)]
+    Path("mine.csv").write_text("\n".join(["id,queue,status,body", *rows]) + "\n")
+    lines = cli("init", "mine.csv").stdout.splitlines()
+    assert lines[0] == (
+        "class: guessed 'queue'; it could also be 'status': choose with --label COLUMN"
+    )
+    assert (
+        len(
+            cli(
+                "init", "mine.csv", "--label", "queue", "--overwrite"
+            ).stdout.splitlines()
+        )
+        == 1
+    )
