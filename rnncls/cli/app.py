@@ -107,7 +107,7 @@ def _load_command(name: str, panel: str) -> typer.Typer:
 
 
 def _join_help_lines(commands: Iterable[Any]) -> None:
-    """Join the lines of each paragraph of help texts, which the terminal wraps anew.
+    """Join the lines of each paragraph of help texts, which the terminal wraps again.
 
     Args:
         commands: Commands and groups of commands; their types are private to typer.

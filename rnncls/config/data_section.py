@@ -71,8 +71,8 @@ class DataSection(Section):
     class."""
     split: Literal["rows", "texts"] = "rows"
     """What is drawn for validation, testing and the folds of cross-validation. `rows`:
-    single rows. `texts`: all copies of a text together, so that no text is learnt and
-    tested; case, white space and HTML do not matter. `rnncls init` writes `texts`."""
+    single rows. `texts`: all copies of a text together, so that no text is in two
+    splits; case, white space and HTML do not matter. `rnncls init` writes `texts`."""
     split_seed: Seed | None = None
     """Random seed for the choice of validation rows. Set it to keep them the same for
     runs with different seeds. null: use `seed`."""

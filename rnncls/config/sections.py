@@ -154,7 +154,7 @@ class ModelSection(Section):
     ngrams: Literal["auto", "alone"] | Annotated[int, Ge(1), Le(8)] | None = None
     """A linear model of n-grams of tokens beside the network, whose logits are added
     to those of the network: with `auto` of up to 2 words, 3 subwords or 4 characters,
-    with a number of up to so many tokens. It adds at most 2 MB to the run. `alone`: the
+    with a number N of up to N tokens. It adds at most 2 MB to the run. `alone`: the
     linear model without a network; `cell` is then `none` and `embedding_dim` 1. null:
     only the network."""
 

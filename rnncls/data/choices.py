@@ -37,7 +37,7 @@ _SIZE_RULES = (
 
 
 class _SplitRule(NamedTuple):
-    """The share of validation or test rows below so many rows."""
+    """The share of validation or test rows below this many rows."""
 
     below_rows: float
     fraction: float
@@ -169,7 +169,7 @@ def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
         return []
     fraction = find_fraction(stats.num_rows)
     if not can_split(data, stats.labels, fraction, stats.text_ids):
-        reason = "too few different texts: copies of one may be learnt and tested"
+        reason = "too few different texts to keep all copies of a text in one split"
         return [Choice("data.split", "rows", reason)]
     num_copies = stats.num_rows - len(np.unique(stats.text_ids))
     reason = "all copies of a text go to the same split"
@@ -290,7 +290,7 @@ def _choose_training(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
         Choice(
             "train.patience",
             rule.patience,
-            "stop after so many epochs without a better validation score",
+            "stop after this many epochs without a better validation score",
         ),
     ]
     largest, smallest = max(stats.classes.values()), min(stats.classes.values())

@@ -174,7 +174,7 @@ def load_language_data(
     Raises:
         DataError: A file or one of its rows is wrong.
         ConfigError: An unlabelled file is one of the labelled ones, so that its
-            validation or test rows would be learnt.
+            validation or test rows would be trained on.
     """
     data, text, seed = settings.data, settings.text, settings.seed
     sources = load_sources(data, text, seed, use_cache=use_cache)

@@ -296,7 +296,7 @@ def _find_same_within(rows: AllRows, split_index: int) -> Finding:
         found.append([first, split.row(index)])
     return Finding(
         f"same_{split.split}",
-        f"{_SPLIT_NAMES[split.split]} rows repeat an earlier row",
+        f"{_SPLIT_NAMES[split.split]} rows have the same text as an earlier row",
         len(repeats),
         len(groups),
         found,

@@ -191,7 +191,7 @@ def describe_draft_misfit(texts: TokenizedTexts, section: TextSection) -> str | 
     """Return why the tokenizer of a drafted config does not fit; None: it fits.
 
     There is no vocabulary yet. A word that occurs `min_freq` times or less would
-    be unknown if the text that holds it were not learnt, so that the share of such
+    be unknown if the text that holds it were not a training text, so the share of such
     tokens is an estimate of the unknown ones of new texts.
 
     Args:

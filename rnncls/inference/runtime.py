@@ -41,7 +41,7 @@ class PredictOptions:
 
 
 class RunPredictor:
-    """The predictions of a run, by whichever runtime is faster for them.
+    """The predictions of a run, by the runtime that is faster for them.
 
     Both runtimes give the same probabilities up to rounding.
 

@@ -163,7 +163,7 @@ def learn_subwords(
     max_learned = size - len(RESERVED)
     trainer = trainers.BpeTrainer(
         vocab_size=max_learned,
-        min_frequency=2,  # of a piece seen once nothing can be learnt but its text
+        min_frequency=2,  # of a piece seen once nothing can be learned but its text
         initial_alphabet=[WORD_START, *_ASCII],
         limit_alphabet=max(max_learned // 2, len(_ASCII) + 1),
         show_progress=False,

@@ -140,7 +140,7 @@ def _name_splitter(section: "TextSection") -> str:
 def _find_max_words(section: "TextSection") -> int:
     """Return after how many tokens a text is cut before its words are divided."""
     if section.tokenizer == "subwords":
-        return UNLIMITED  # `SubwordVocab` cuts it after so many pieces
+        return UNLIMITED  # `SubwordVocab` cuts it after this many pieces
     return section.max_tokens
 
 

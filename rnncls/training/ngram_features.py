@@ -24,7 +24,7 @@ _MIN_TEXTS = 2
 """An n-gram of several tokens must occur at least so often in the training texts."""
 _CHARACTER_SIZES = (2, 3, 4, 5)
 _MIN_WORDS = 2
-"""A character n-gram must occur in at least so many words."""
+"""A character n-gram must occur in at least this many words."""
 _CHARACTER_WEIGHT = 0.3
 """The weight of a character n-gram, compared with that of a token."""
 
@@ -68,7 +68,7 @@ def collect_features(
         texts: N training texts.
         words: The V words of the vocabulary.
         max_size: The number of tokens of the longest n-grams.
-        max_ngrams: At most so many n-grams, and as many character n-grams, are used:
+        max_ngrams: At most this many n-grams, and as many character n-grams, are used:
             the most frequent ones.
     """
     keys = _select_keys(texts, max_size, max_ngrams)
@@ -148,7 +148,7 @@ def _build_expansion(
         spellings: The character n-grams of the tokens in the table.
         counts: [K], in how many texts each n-gram is.
         num_texts: N.
-        max_columns: At most so many character n-grams are used.
+        max_columns: At most this many character n-grams are used.
     """
     num_ngrams = len(idf)
     text_counts = np.zeros(spellings.num_columns, np.int64)  # [G before selection]

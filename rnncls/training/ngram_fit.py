@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 INVERSE_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """The C of scikit-learn's LogisticRegression, from the strongest regularisation on."""
 _MAX_WORSE = 1.01
-"""Once the validation loss is so many times the lowest, no weaker one is tried."""
+"""Once the validation loss is this many times the lowest, no weaker one is tried."""
 _MAX_STEPS = 60
 _MAX_TEXTS = 200_000
 _MAX_PARAMETERS = 1_500_000

@@ -204,7 +204,11 @@ def test_a_validation_and_a_test_file_can_be_named(cli: Cli, separator: str) -> 
             " columns of mine.csv",
         ),
         ("body,team\n", 3, "--test: t.csv: has no rows"),
-        ("body,team\nx,a\ny,\n", 3, "t.csv: row 2: the label (column 'team') is missing"),
+        (
+            "body,team\nx,a\ny,\n",
+            3,
+            "t.csv: row 2: the label (column 'team') is missing",
+        ),
         (None, 3, "t.csv: no such file"),
     ],
     ids=["column", "rows", "label", "file"],

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("run_path")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // The prediction: a sentence, and a bar for each class.
 
-const NUM_FIXED = 10; // So many classes keep their order; of more, the likeliest are shown.
+const NUM_FIXED = 10; // Up to this many classes keep their order; of more, the most probable are shown.
 const NUM_COLORS = 8;
 const SPOKEN_AFTER_MS = 700;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;

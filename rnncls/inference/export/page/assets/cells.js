@@ -40,7 +40,7 @@ class Cell {
     this.gateInputs = new Float32Array(this.gates);
   }
 
-  /** Return arrays for so many tokens: the inputs of the gates [T, G], states and cells [T, H]. */
+  /** Return arrays for this many tokens: the inputs of the gates [T, G], states and cells [T, H]. */
   createTape(capacity) {
     return {
       projected: new Float32Array(capacity * this.gates),

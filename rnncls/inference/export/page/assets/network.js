@@ -112,7 +112,7 @@ class Network {
     this.reserve(MIN_CAPACITY);
   }
 
-  /** Make room for so many tokens. */
+  /** Make room for this many tokens. */
   reserve(length) {
     if (length <= this.capacity) return;
     this.capacity = Math.max(length, 2 * this.capacity);
