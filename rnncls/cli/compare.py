@@ -21,6 +21,8 @@ from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.evaluation.comparison import Comparison
+    from rnncls.evaluation.label_comparison import LabelRunComparison
+    from rnncls.evaluation.run_evaluation import Evaluation
 
 NUM_PRINTED_DISAGREEMENTS = 5
 """Rows in the terminal; --json and --html have more."""
@@ -62,25 +64,96 @@ def compare_command(
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 
     with fast_imports():
-        from rnncls.cli.reporting.comparison_report import save_comparison
-        from rnncls.evaluation.comparison import compare_runs
+        from rnncls.evaluation.compared_runs import evaluate_runs
         from rnncls.runs.folder import find_run
 
     paths = [find_run(run) for run in runs]
-    comparison = compare_runs(
+    evaluations = evaluate_runs(
         paths,
         split=split,
         data=data,
-        id_column=id_,
         device=device,
         use_cache=not no_cache,
+        may_have_several_labels=True,
     )
+    if evaluations[0].run.classifier.has_several_labels:
+        show_label_comparison(paths, evaluations, id_, html, as_json=json_)
+    else:
+        show_comparison(paths, evaluations, id_, html, as_json=json_)
+
+
+def show_comparison(
+    paths: list[Path],
+    evaluations: "list[Evaluation]",
+    id_column: str | None,
+    html: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compare evaluations of runs on the same rows, and print the comparison.
+
+    Args:
+        paths: The run folders.
+        evaluations: Their evaluations, the baseline first.
+        id_column: A column of the file that names the rows of disagreements.
+        html: A page to write too; None: none.
+        as_json: Whether to print JSON.
+
+    Raises:
+        RnnclsError: A file of a run is damaged, a text cannot be read, or the page
+            cannot be written.
+    """
+    with fast_imports():
+        from rnncls.cli.reporting.comparison_report import save_comparison
+        from rnncls.evaluation.comparison import compare_evaluations
+
+    comparison = compare_evaluations(paths, evaluations, id_column)
     if html is not None:
         save_comparison(html, comparison)
-    if json_:
+    if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
         print_comparison(comparison)
+
+
+def show_label_comparison(
+    paths: list[Path],
+    evaluations: "list[Evaluation]",
+    id_column: str | None,
+    html: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compare runs with several labels a text; see `show_comparison`."""
+    with fast_imports():
+        from rnncls.cli.reporting.label_comparison_report import save_label_comparison
+        from rnncls.evaluation.label_comparison import compare_label_runs
+
+    comparison = compare_label_runs(paths, evaluations, id_column)
+    if html is not None:
+        save_label_comparison(html, comparison)
+    if as_json:
+        typer.echo(json.dumps(comparison.to_dict()))
+    else:
+        print_label_comparison(comparison)
+
+
+def print_label_comparison(comparison: "LabelRunComparison") -> None:
+    """Print scores, differences, differing config keys and some disagreements."""
+    from rnncls.cli.reporting.label_comparison_report import (
+        LABEL_DIFFERENCE_NOTES,
+        label_comparison_tables,
+        label_disagreement_table,
+        label_setting_table,
+        label_summary_lines,
+    )
+
+    print_tables([], label_comparison_tables(comparison))
+    tables = [label_disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS)]
+    if comparison.settings:
+        tables.insert(0, label_setting_table(comparison))
+    lines = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
+    print_tables(lines, tables, fit=True)
 
 
 def print_comparison(comparison: "Comparison") -> None:

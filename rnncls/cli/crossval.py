@@ -21,6 +21,13 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.training.cross_validation import CrossValidation
 
+SCORE_TITLES = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "loss": "loss",
+}
+
 
 def crossval_command(
     config_file: ConfigArgument = None,
@@ -56,6 +63,7 @@ def crossval_command(
             class_tables,
             score_lines,
         )
+        from rnncls.cli.reporting.label_tables import label_score_lines, label_tables
         from rnncls.runs.folder import RunFolder, claim_new_folder, release_if_empty
         from rnncls.training.cross_validation import cross_validate
         from rnncls.training.cross_validation_files import save_cross_validation
@@ -73,9 +81,14 @@ def crossval_command(
     if json_:
         typer.echo(json.dumps(result))
         return
-    scores = validation.scores()
     title = f"{path}: {folds} folds of {validation.source['path']}"
-    print_tables(score_lines(scores, title), class_tables(scores))
+    if validation.has_several_labels:
+        label_scores = validation.label_scores()
+        lines = label_score_lines(label_scores, title)
+        print_tables(lines, label_tables(label_scores))
+    else:
+        scores = validation.scores()
+        print_tables(score_lines(scores, title), class_tables(scores))
     print_folds(validation)
 
 
@@ -85,7 +98,12 @@ def print_folds(validation: "CrossValidation") -> None:
     from rich.table import Table
 
     table = Table("fold", title="Folds", title_justify="left")
-    for name in ("rows", "accuracy", "macro-F1", "loss", "best epoch", "seconds"):
+    score_names = [
+        title
+        for name, title in SCORE_TITLES.items()
+        if name in validation.folds[0].scores
+    ]
+    for name in ("rows", *score_names, "best epoch", "seconds"):
         table.add_column(name, justify="right")
     for fold in validation.folds:
         number, num_rows = str(fold.number), f"{len(fold.rows):,}"
@@ -102,10 +120,10 @@ def print_folds(validation: "CrossValidation") -> None:
     Console().print(table)
 
 
-def score_cells(scores: dict[str, float]) -> tuple[str, str, str]:
-    """Return accuracy, macro-F1 and loss as the cells of a table row."""
-    return (
-        f"{scores['accuracy']:.2%}",
-        f"{scores['macro_f1']:.2%}",
-        f"{scores['loss']:.4f}",
-    )
+def score_cells(scores: dict[str, float]) -> list[str]:
+    """Return the scores of a fold, those of them that it has, as cells of a row."""
+    return [
+        f"{scores[name]:.4f}" if name == "loss" else f"{scores[name]:.2%}"
+        for name in SCORE_TITLES
+        if name in scores
+    ]

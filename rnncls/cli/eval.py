@@ -88,38 +88,36 @@ def eval_command(
 ) -> None:
     """Evaluate a run: scores, calibration and errors. Saves the results in the run."""
     with fast_imports():
+        from rnncls.cli.label_eval import print_label_result
         from rnncls.evaluation.confusion import save_confusion
-        from rnncls.evaluation.run_evaluation import evaluate_run, summarize
+        from rnncls.evaluation.label_evaluation import (
+            LabelEvaluationResult,
+            summarize_labels,
+        )
+        from rnncls.evaluation.run_evaluation import (
+            EvaluationResult,
+            evaluate_loaded_run,
+            summarize,
+        )
         from rnncls.machine.files import read_json, write_json
-        from rnncls.runs.companions import load_run_config
         from rnncls.runs.folder import RunFolder
+        from rnncls.runs.run import load_run
 
     check_source(split, data)
     path = choose_run(run_folder, run)
-    if load_run_config(path).model.has_several_labels:
-        from rnncls.cli.label_eval import eval_label_sets
-
-        options = {"--label-issues": label_issues, "--id": id_ is not None}
-        eval_label_sets(
-            path,
-            split,
-            data,
-            [name for name, is_given in options.items() if is_given],
-            unknown_labels,
-            as_json=json_,
-            device=device,
-            use_cache=not no_cache,
-        )
-        return
-    evaluation = evaluate_run(
-        path,
+    evaluation = evaluate_loaded_run(
+        load_run(path, may_have_several_labels=True),
         split=split or "test",
         data=data,
         unknown_labels=unknown_labels,
         device=device,
         use_cache=not no_cache,
     )
-    result = summarize(evaluation, id_)
+    result: EvaluationResult | LabelEvaluationResult
+    if evaluation.run.classifier.has_several_labels:
+        result = summarize_labels(evaluation, id_)
+    else:
+        result = summarize(evaluation, id_)
     values = result.to_dict()
     issues = None
     if label_issues:
@@ -129,11 +127,15 @@ def eval_command(
     # Before anything is printed: a closed pipe ends the command.
     folder = RunFolder(path)
     write_json(folder.evaluation(source), values)
-    save_confusion(folder.confusion(source), result.scores)
+    if isinstance(result, EvaluationResult):
+        save_confusion(folder.confusion(source), result.scores)
     if json_:
         typer.echo(json.dumps(values))
         return
-    print_result(result)
+    if isinstance(result, EvaluationResult):
+        print_result(result)
+    else:
+        print_label_result(result)
     if issues is not None:
         print_issues(issues)
 

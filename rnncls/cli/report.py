@@ -1,7 +1,7 @@
 """`rnncls report`: write an evaluation of a run as a page with plots."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,10 @@ from rnncls.cli.options import (
 )
 from rnncls.cli.outputs import HTML, check_target
 from rnncls.machine.imports import fast_imports
+
+if TYPE_CHECKING:
+    from rnncls.cli.reporting.evaluation_page import Picture
+    from rnncls.evaluation.run_evaluation import Evaluation
 
 
 def report_command(
@@ -52,33 +56,74 @@ def report_command(
 ) -> None:
     """Write a self-contained page on a run: scores, calibration, errors and plots."""
     with fast_imports():
-        from rnncls.cli.reporting.evaluation_page import (
-            load_history,
-            plot_pictures,
-            save_pictures,
-            save_report,
-        )
-        from rnncls.evaluation.confusion import save_confusion
-        from rnncls.evaluation.run_evaluation import evaluate_run, summarize
+        from rnncls.cli.reporting.evaluation_page import save_pictures
+        from rnncls.evaluation.run_evaluation import evaluate_loaded_run
         from rnncls.runs.folder import RunFolder
+        from rnncls.runs.run import load_run
 
     check_source(split, data)
     check_target("--output", output, (*HTML, ""))
     path = choose_run(run_folder, run)
-    evaluation = evaluate_run(
-        path,
+    evaluation = evaluate_loaded_run(
+        load_run(path, may_have_several_labels=True),
         split=split or "test",
         data=data,
         unknown_labels=unknown_labels,
         device=device,
         use_cache=not no_cache,
     )
-    result, history = summarize(evaluation, id_), load_history(path)
-    drawn = plot_pictures(evaluation, result, history)
-    folder, source = RunFolder(path), source_name(split, data)
-    target = output or folder.report(source)
-    save_confusion(folder.confusion(source), result.scores)
-    save_report(target, result, history, evaluation.run.config.model_dump(), drawn)
+    source = source_name(split, data)
+    target = output or RunFolder(path).report(source)
+    if evaluation.run.classifier.has_several_labels:
+        drawn = write_label_report(evaluation, target, id_)
+    else:
+        drawn = write_report(evaluation, target, source, id_)
     if pictures is not None:
         save_pictures(pictures, drawn)
     typer.echo(str(target))
+
+
+def write_report(
+    evaluation: "Evaluation", target: Path, source: str, id_column: str | None
+) -> "dict[str, Picture]":
+    """Write the report of a run, and return its pictures by name.
+
+    Args:
+        evaluation: The evaluation of the run.
+        target: The page to write.
+        source: What the file of the confusion matrix is named after: split or file.
+        id_column: A column of the file that names the rows of the errors.
+
+    Raises:
+        RnnclsError: A text or an id cannot be read, or a file not be written.
+    """
+    from rnncls.cli.reporting.evaluation_page import (
+        load_history,
+        plot_pictures,
+        save_report,
+    )
+    from rnncls.evaluation.confusion import save_confusion
+    from rnncls.evaluation.run_evaluation import summarize
+    from rnncls.runs.folder import RunFolder
+
+    run = evaluation.run
+    result, history = summarize(evaluation, id_column), load_history(run.path)
+    pictures = plot_pictures(evaluation, result, history)
+    save_confusion(RunFolder(run.path).confusion(source), result.scores)
+    save_report(target, result, history, run.config.model_dump(), pictures)
+    return pictures
+
+
+def write_label_report(
+    evaluation: "Evaluation", target: Path, id_column: str | None
+) -> "dict[str, Picture]":
+    """Write the report of a run with several labels a text; see `write_report`."""
+    from rnncls.cli.reporting.evaluation_page import load_history
+    from rnncls.cli.reporting.label_page import plot_label_pictures, save_label_report
+    from rnncls.evaluation.label_evaluation import summarize_labels
+
+    run = evaluation.run
+    result, history = summarize_labels(evaluation, id_column), load_history(run.path)
+    pictures = plot_label_pictures(result, history)
+    save_label_report(target, result, history, run.config.model_dump(), pictures)
+    return pictures

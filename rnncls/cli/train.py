@@ -81,6 +81,12 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
     """
     lines = []
     for part in (summary.get("ngrams") or {}).get("valid", []):
+        if "micro_f1" in part:
+            lines.append(
+                f"  {part['name']:<9} micro-F1 {part['micro_f1']:.2%}, macro-F1"
+                f" {part['macro_f1']:.2%} on the validation rows"
+            )
+            continue
         low, high = part["interval"]
         line = (
             f"  {part['name']:<9} {part['accuracy']:.2%} of the validation rows (95%"

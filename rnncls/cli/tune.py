@@ -58,7 +58,7 @@ def tune_command(
         ),
     ] = None,
     metric: Annotated[
-        Literal["accuracy", "macro_f1", "loss"] | None,
+        Literal["accuracy", "micro_f1", "macro_f1", "loss"] | None,
         typer.Option(
             help="The score to optimise; default: the config's train.monitor.",
             show_default=False,
@@ -86,7 +86,6 @@ def tune_command(
     The first trial is the config as it is. The test file is not read.
     """
     from rnncls.config.loading import load_config
-    from rnncls.config.several_labels import refuse_several_labels
 
     config = choose_config(config_file, config)
     device_override = [f"device={device}"] if device else []
@@ -107,10 +106,7 @@ def tune_command(
     if minutes is None and trials is None:
         minutes = DEFAULT_MINUTES
     started = time.monotonic()
-    refuse_several_labels(checked.model.task, str(config))
-    monitor = checked.train.monitor
-    assert monitor != "micro_f1"  # it is only for several labels
-    goal = Goal(metric or monitor, max_size_mb, folds)
+    goal = Goal(metric or checked.train.monitor, max_size_mb, folds)
     result = tune(
         checked,
         out,

@@ -97,7 +97,7 @@ def choose(
         *_choose_split(data, stats),
         *_choose_text(stats, rule),
         *_choose_task(several_labels),
-        *_choose_model(rule, has_ngrams=not several_labels),
+        *_choose_model(rule),
         *_choose_training(stats, rule),
     ]
 
@@ -253,8 +253,8 @@ def _explain_max_tokens(max_tokens: int, longest: int) -> str:
     return "the rest is room for longer texts"
 
 
-def _choose_model(rule: _SizeRule, *, has_ngrams: bool) -> list[Choice]:
-    choices = [
+def _choose_model(rule: _SizeRule) -> list[Choice]:
+    return [
         Choice(
             "model.hidden_size",
             rule.hidden_size,
@@ -266,13 +266,12 @@ def _choose_model(rule: _SizeRule, *, has_ngrams: bool) -> list[Choice]:
             rule.word_dropout,
             "replaces words with <unk> at random; helps small data sets most",
         ),
+        Choice(
+            "model.ngrams",
+            "auto",
+            "a linear model of n-grams beside the network: both together are better",
+        ),
     ]
-    if has_ngrams:
-        reason = (
-            "a linear model of n-grams beside the network: both together are better"
-        )
-        choices.append(Choice("model.ngrams", "auto", reason))
-    return choices
 
 
 def _choose_training(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:

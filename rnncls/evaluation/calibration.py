@@ -6,6 +6,7 @@ Shapes: N texts, C classes.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.nn.decisions import to_probs
+from rnncls.nn.decisions import to_label_probs, to_probs
 
 NUM_BINS = 15
 """Bins of equal width over the probabilities from 0 to 1, as in Guo et al. (2017)."""
@@ -107,6 +108,68 @@ def find_temperature(derivative: Callable[[float], float]) -> float:
     return math.exp(-(low + high) / 2)
 
 
+class _ScaleLoss(Protocol):
+    """The loss of the sum of the parts' logits, each multiplied by a factor."""
+
+    def compute(self, factors: torch.Tensor) -> torch.Tensor:
+        """Return the summed loss. [P] -> []."""
+
+    def derive(self, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the gradient [P] and the Hessian [P, P]."""
+
+
+@dataclass(frozen=True)
+class _ClassLoss:
+    """The cross-entropy of one class for each text.
+
+    Attributes:
+        logits: [N, C, P] float64.
+        labels: [N] int64.
+    """
+
+    logits: torch.Tensor
+    labels: torch.Tensor
+
+    def compute(self, factors: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(self.logits @ factors, self.labels, reduction="sum")
+
+    def derive(self, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.logits
+        label_logits = logits[torch.arange(len(self.labels)), self.labels]  # [N, P]
+        probs = to_probs(logits @ factors)[:, :, None]  # [N, C, 1]
+        expected = (probs * logits).sum(dim=1)  # [N, P]
+        centred = logits - expected[:, None]  # [N, C, P]
+        gradient = (expected - label_logits).sum(dim=0)  # [P]
+        hessian = torch.einsum("nci,ncj->ij", probs * centred, centred)  # [P, P]
+        return gradient, hessian
+
+
+@dataclass(frozen=True)
+class _LabelLoss:
+    """The binary cross-entropy of a set of labels for each text.
+
+    Attributes:
+        logits: [N, C, P] float64.
+        labels: [N, C] float64, 1 for the labels of a text and 0 for the others.
+    """
+
+    logits: torch.Tensor
+    labels: torch.Tensor
+
+    def compute(self, factors: torch.Tensor) -> torch.Tensor:
+        return F.binary_cross_entropy_with_logits(
+            self.logits @ factors, self.labels, reduction="sum"
+        )
+
+    def derive(self, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.logits
+        probs = to_label_probs(logits @ factors)  # [N, C]
+        gradient = torch.einsum("nc,nci->i", probs - self.labels, logits)  # [P]
+        weighted = (probs * (1 - probs))[:, :, None] * logits  # [N, C, P]
+        hessian = torch.einsum("nci,ncj->ij", weighted, logits)  # [P, P]
+        return gradient, hessian
+
+
 def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
     """Return the factors of the parts' logits that minimise the cross-entropy.
 
@@ -117,27 +180,26 @@ def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
     Args:
         parts: [P, N, C] float32, the logits of P parts for rows that they were not
             trained on.
-        labels: [N] int64.
+        labels: [N] int64; for several labels a text [N, C] bool, and the loss is the
+            binary cross-entropy.
 
     Returns:
         P factors.
     """
     logits = parts.double().permute(1, 2, 0)  # [N, C, P]
-    label_logits = logits[torch.arange(len(labels)), labels]  # [N, P]
     num_parts = logits.shape[2]
+    loss: _ScaleLoss = _ClassLoss(logits, labels)
+    if labels.ndim > 1:
+        loss = _LabelLoss(logits, labels.double())
 
     def compute_loss(factors: torch.Tensor) -> torch.Tensor:
-        losses = F.cross_entropy(logits @ factors, labels, reduction="sum")
-        return losses + (factors - factors.log()).sum()
+        return loss.compute(factors) + (factors - factors.log()).sum()
 
     factors = torch.full((num_parts,), 1 / num_parts, dtype=torch.float64)  # [P]
     for _ in range(_NUM_NEWTON_STEPS):
-        probs = to_probs(logits @ factors)[:, :, None]  # [N, C, 1]
-        expected = (probs * logits).sum(dim=1)  # [N, P]
-        centred = logits - expected[:, None]  # [N, C, P]
-        gradient = (expected - label_logits).sum(dim=0) + 1 - 1 / factors  # [P]
-        hessian = torch.einsum("nci,ncj->ij", probs * centred, centred)  # [P, P]
-        hessian = hessian + torch.diag(factors**-2)
+        gradient, hessian = loss.derive(factors)  # [P], [P, P]
+        gradient = gradient + 1 - 1 / factors  # [P]
+        hessian = hessian + torch.diag(factors**-2)  # [P, P]
         step = torch.linalg.solve(hessian, gradient)  # [P]
         size = 1.0
         while not _is_improved(compute_loss, factors, factors - size * step):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls import ConfigError, RunError
 from rnncls.data.splits import Split
+from rnncls.evaluation.compared_runs import evaluate_runs, measure_costs
 from rnncls.evaluation.metrics import (
     NUM_RESAMPLES,
     Scores,
@@ -23,12 +23,9 @@ from rnncls.evaluation.metrics import (
 from rnncls.evaluation.parts import PartScore
 from rnncls.evaluation.run_evaluation import (
     Evaluation,
-    evaluate_run,
     read_ids,
     read_texts,
 )
-from rnncls.machine.files import read_json
-from rnncls.runs.folder import RunFolder
 
 NUM_DISAGREEMENTS = 20
 """Number of texts to keep among those on which the runs disagree."""
@@ -150,16 +147,28 @@ def compare_runs(
         ConfigError: The runs do not have the same rows or classes.
         RnnclsError: A run, the data or the device is wrong.
     """
-    summaries = [_load_summary(path) for path in paths]
-    evaluations = [
-        evaluate_run(path, split=split, data=data, device=device, use_cache=use_cache)
-        for path in paths
-    ]
-    for path, evaluation in zip(paths, evaluations, strict=True):
-        _check_comparable(path, evaluations[0], evaluation)
+    evaluations = evaluate_runs(
+        paths, split=split, data=data, device=device, use_cache=use_cache
+    )
+    return compare_evaluations(paths, evaluations, id_column)
+
+
+def compare_evaluations(
+    paths: Sequence[Path], evaluations: Sequence[Evaluation], id_column: str | None
+) -> Comparison:
+    """Compare evaluations of runs on the same rows, each text with one label.
+
+    Args:
+        paths: The R run folders, as given by the user.
+        evaluations: The R evaluations, the baseline first.
+        id_column: A column of the file that names the rows of disagreements.
+
+    Raises:
+        RnnclsError: A file of a run is damaged, or a text cannot be read.
+    """
     runs = []
-    for path, evaluation, summary in zip(paths, evaluations, summaries, strict=True):
-        runs.append(_describe_run(path, evaluation, summary))
+    for path, evaluation in zip(paths, evaluations, strict=True):
+        runs.append(_describe_run(path, evaluation))
     accuracies = [run.scores.accuracy for run in runs[1:]]
     configs = [evaluation.run.config for evaluation in evaluations]
 
@@ -244,59 +253,15 @@ def _list_keys(sections: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _load_summary(path: Path) -> dict[str, Any]:
-    summary_path = RunFolder(path).summary
-    if not summary_path.is_file():
-        raise RunError(
-            f"{path}: not finished: finish it with 'rnncls train --resume --out {path}'"
-        )
-    return read_json(summary_path)
-
-
-def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None:
-    """Raise unless two runs were evaluated on the same rows and have the same classes.
-
-    Args:
-        path: The folder of the second run, for the message.
-        first: The baseline.
-        second: The other run.
-    """
-    expected = first.run.classifier.label_names
-    label_names = second.run.classifier.label_names
-    if label_names != expected:
-        raise ConfigError(
-            f"{path}: expected the classes {expected}, found {label_names}"
-        )
-    origin = second.origin
-    is_same_file = origin["sha256"] == first.origin["sha256"]
-    has_same_rows = np.array_equal(first.split.rows, second.split.rows)
-    if not (is_same_file and has_same_rows):
-        split_name = origin["split"]
-        data_path = origin["path"]
-        raise ConfigError(
-            f"{path}: its {split_name} rows of {data_path} are"
-            f" not those of {first.run.path}: compare runs with the same files, and"
-            " with the same data.split_seed if the splits are drawn"
-        )
-
-
-def _describe_run(
-    path: Path, evaluation: Evaluation, summary: dict[str, Any]
-) -> ComparedRun:
-    folder = RunFolder(path)
-    num_bytes = 0
-    for file in (folder.config, folder.vocab, folder.labels, folder.model):
-        num_bytes += file.stat().st_size
-    train_s = summary["train_s"]
-    num_epochs = summary["num_epochs"]
-    num_tokens = summary["data"]["num_train_tokens"] * num_epochs
+def _describe_run(path: Path, evaluation: Evaluation) -> ComparedRun:
+    costs = measure_costs(path)
     return ComparedRun(
         name=str(path),
         scores=evaluation.scores(),
-        num_parameters=summary["num_parameters"],
-        size_mib=num_bytes / 2**20,
-        train_s=train_s,
-        tokens_per_s=num_tokens / max(train_s, 1e-9),
+        num_parameters=costs.num_parameters,
+        size_mib=costs.size_mib,
+        train_s=costs.train_s,
+        tokens_per_s=costs.tokens_per_s,
         parts=evaluation.part_scores(),
     )
 

@@ -1,90 +1,276 @@
-"""Evaluation of a run with several labels a text.
+"""Evaluation of decisions about several labels a text: scores, calibration, errors.
 
 Shapes: N texts, C labels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
-from rnncls.data.splits import Split
-from rnncls.data.unknown_labels import UnknownLabels
-from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.calibration import (
+    Bin,
+    expected_calibration_error,
+    reliability_bins,
+)
 from rnncls.evaluation.label_metrics import MultilabelScores, score_labels
-from rnncls.evaluation.loading import load_rows
-from rnncls.nn.decisions import to_label_probs
-from rnncls.runs.run import load_run
+from rnncls.evaluation.parts import LabelPartScore, score_label_parts
+from rnncls.evaluation.run_evaluation import (
+    NUM_MISTAKES,
+    CalibrationReport,
+    Evaluation,
+    read_ids,
+    read_texts,
+)
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LabelEvaluation:
-    """The scores of a run with several labels a text.
+class LabelMistake:
+    """A wrong decision about one label of a text.
 
     Attributes:
-        scores: All scores.
+        row: The row of the text in its file, counted from 1.
+        label: The label.
+        is_missed: Whether the text has the label, so that it is missed; otherwise it is
+            predicted wrongly.
+        prob: Its probability.
+        labels: All labels of the text in the file.
+        predicted: All labels that the run predicted.
+        text: The text.
+        id: The value of the column that the user chose; None: none was chosen.
+    """
+
+    row: int
+    label: str
+    is_missed: bool
+    prob: float
+    labels: list[str]
+    predicted: list[str]
+    text: str
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelEvaluationResult:
+    """Everything that `rnncls eval` prints and saves for several labels a text.
+
+    Attributes:
+        scores: F1, ranking scores and the scores of each label.
+        calibration: How well the probabilities of all labels match how often texts have
+            them.
+        mistakes: The most confident wrong decisions, the most confident first.
         origin: The file, its checksum, the split and the number of rows.
         run_path: The run folder.
-        temperature: The logits are divided by this number; 1 means no calibration.
+        parts: The F1 of the network, of the n-grams and of both together; empty if the
+            run has only one of them.
     """
 
     scores: MultilabelScores
+    calibration: CalibrationReport
+    mistakes: list[LabelMistake]
     origin: dict[str, Any]
     run_path: Path
-    temperature: float
+    parts: list[LabelPartScore] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
         values = self.scores.to_dict()
-        values["temperature"] = self.temperature
+        values |= asdict(self.calibration)
+        values["mistakes"] = [asdict(mistake) for mistake in self.mistakes]
+        values["parts"] = [part.to_dict() for part in self.parts]
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         return values
 
 
-def evaluate_label_sets_of_run(
-    path: Path,
-    *,
-    split: Split = "test",
-    data: Path | None = None,
-    unknown_labels: UnknownLabels = "error",
-    device: str | None = None,
-    use_cache: bool = True,
-) -> LabelEvaluation:
-    """Evaluate a run with several labels a text.
+@dataclass(frozen=True)
+class LabelDecisions:
+    """What a classifier decides about C labels of N texts.
+
+    Attributes:
+        labels: [N, C] bool, the true labels.
+        logits: [N, C] float32, not calibrated.
+        temperature: The probabilities are sigmoid(logits / temperature).
+        thresholds: [C] float64; a label is predicted if its probability reaches its
+            threshold.
+        label_names: The C labels.
+    """
+
+    labels: npt.NDArray[np.bool_]
+    logits: npt.NDArray[np.float32]
+    temperature: float
+    thresholds: Floats
+    label_names: Sequence[str]
+
+    @cached_property
+    def probs(self) -> Floats:
+        """The calibrated probabilities. [N, C]."""
+        return _to_probs(self._calibrated_logits)
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.bool_]:
+        """Which labels are predicted. [N, C]."""
+        return self.probs >= self.thresholds
+
+    @property
+    def _calibrated_logits(self) -> Floats:
+        logits = self.logits.astype(np.float64)
+        return logits / self.temperature
+
+    def scores(self) -> MultilabelScores:
+        """Compute the scores, with their intervals."""
+        loss = _mean_loss(self._calibrated_logits, self.labels)
+        return score_labels(
+            self.labels, self.probs, self.thresholds, loss, self.label_names
+        )
+
+    def calibration(self) -> CalibrationReport:
+        """Compute the calibration of all labels before and after temperature scaling.
+
+        The "accuracy" of a bin is the share of its probabilities whose text has the
+        label.
+        """
+        raw_logits = self.logits.astype(np.float64)
+        bins = self._bins(self.probs)
+        raw_bins = self._bins(_to_probs(raw_logits))
+        return CalibrationReport(
+            temperature=self.temperature,
+            ece=expected_calibration_error(bins),
+            raw_ece=expected_calibration_error(raw_bins),
+            raw_loss=_mean_loss(raw_logits, self.labels),
+            reliability=bins,
+            raw_reliability=raw_bins,
+        )
+
+    def _bins(self, probs: Floats) -> list[Bin]:
+        return reliability_bins(probs.ravel(), self.labels.ravel())
+
+    def find_confident_errors(self, limit: int) -> list[tuple[int, int]]:
+        """Return the text and the label of the most confident wrong decisions.
+
+        The confidence of a decision is the distance of its probability from the
+        threshold, divided by the largest possible distance on that side.
+        """
+        above = (self.probs - self.thresholds) / np.maximum(1 - self.thresholds, 1e-12)
+        below = (self.thresholds - self.probs) / np.maximum(self.thresholds, 1e-12)
+        confidences = np.where(self.predicted, above, below)  # [N, C]
+        errors = np.flatnonzero(self.predicted != self.labels)  # [errors]
+        order = np.argsort(-confidences.ravel()[errors], kind="stable")
+        first = errors[order[:limit]]
+        rows, columns = np.unravel_index(first, self.labels.shape)
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def describe_error(
+        self, cell: tuple[int, int], row: int, text: str, row_id: str | None = None
+    ) -> LabelMistake:
+        """Describe a wrong decision, whose text and id the caller has read.
+
+        Args:
+            cell: The index of the text and of the label.
+            row: The row of the text in its file, counted from 1.
+            text: The text.
+            row_id: Its id.
+        """
+        index, label = cell
+        return LabelMistake(
+            row=row,
+            label=self.label_names[label],
+            is_missed=bool(self.labels[cell]),
+            prob=float(self.probs[cell]),
+            labels=self.name_true(index),
+            predicted=self.name_predicted(index),
+            text=text,
+            id=row_id,
+        )
+
+    def name_true(self, index: int) -> list[str]:
+        """Return the labels of a text in the file."""
+        return self._name_labels(self.labels[index])
+
+    def name_predicted(self, index: int) -> list[str]:
+        """Return the labels that are predicted for a text."""
+        return self._name_labels(self.predicted[index])
+
+    def _name_labels(self, is_chosen: npt.NDArray[np.bool_]) -> list[str]:
+        chosen = np.flatnonzero(is_chosen).tolist()
+        return [self.label_names[index] for index in chosen]
+
+
+def summarize_labels(
+    evaluation: Evaluation, id_column: str | None = None
+) -> LabelEvaluationResult:
+    """Compute all results of an evaluation of several labels a text.
 
     Args:
-        path: The run folder.
-        split: Which split of the run's own data to evaluate.
-        data: A labelled file to evaluate instead.
-        unknown_labels: What to do with unknown labels; only `error` is supported.
-        device: The device of the model; default: the config's.
-        use_cache: Whether to read and write the cache of tokenised files.
+        evaluation: The evaluation; the labels of its rows are [N, C] bool.
+        id_column: A column of the file that names the rows of the errors.
 
     Raises:
-        RnnclsError: The run, the data or the device is wrong.
+        DataError: The texts cannot be read again, or the file has no such column.
     """
-    run = load_run(path, may_have_several_labels=True)
-    rows, origin = load_rows(
-        run,
-        split=split,
-        data=data,
-        unknown_labels=unknown_labels,
-        device=device,
-        use_cache=use_cache,
+    decisions = decide_labels(evaluation)
+    return LabelEvaluationResult(
+        scores=decisions.scores(),
+        calibration=decisions.calibration(),
+        mistakes=_describe_errors(evaluation, decisions, id_column),
+        origin=evaluation.origin,
+        run_path=evaluation.run.path,
+        parts=score_run_parts(evaluation),
     )
-    classifier = run.classifier
-    logits = compute_logits(classifier.model, rows.texts).double()  # [N, C]
-    targets = torch.from_numpy(rows.labels).double()  # [N, C]
-    loss = F.binary_cross_entropy_with_logits(logits, targets).item()
-    scores = score_labels(
-        rows.labels,
-        to_label_probs(logits).numpy(),
-        np.array(classifier.thresholds),
-        loss,
-        classifier.label_names,
+
+
+def decide_labels(evaluation: Evaluation) -> LabelDecisions:
+    """Return what a run decides about the texts of an evaluation.
+
+    Args:
+        evaluation: The evaluation; the labels of its rows are [N, C] bool.
+    """
+    classifier = evaluation.run.classifier
+    calibrated_logits: npt.NDArray[np.float32] = evaluation.logits.numpy()
+    return LabelDecisions(
+        labels=evaluation.split.labels.astype(np.bool_),
+        logits=calibrated_logits * np.float32(classifier.temperature),
+        temperature=classifier.temperature,
+        thresholds=np.array(classifier.thresholds),
+        label_names=classifier.label_names,
     )
-    return LabelEvaluation(scores, origin, path, classifier.temperature)
+
+
+def score_run_parts(evaluation: Evaluation) -> list[LabelPartScore]:
+    """Return the F1 of the network, the n-grams and both, if the run has both."""
+    parts = evaluation.parts
+    if parts is None:
+        return []
+    labels = torch.from_numpy(evaluation.split.labels)
+    return score_label_parts(parts.network, parts.ngrams, parts.together, labels)
+
+
+def _describe_errors(
+    evaluation: Evaluation, decisions: LabelDecisions, id_column: str | None
+) -> list[LabelMistake]:
+    """Read the texts of the most confident errors, and describe them."""
+    cells = decisions.find_confident_errors(NUM_MISTAKES)
+    indices = np.array([index for index, _ in cells], dtype=np.int64)
+    texts = read_texts(evaluation, indices)
+    ids = read_ids(evaluation, indices, id_column)
+    rows = (evaluation.split.rows[indices] + 1).tolist()
+    return list(map(decisions.describe_error, cells, rows, texts, ids))
+
+
+def _to_probs(logits: Floats) -> Floats:
+    """Return the logistic sigmoid of logits of any shape, without overflow."""
+    probs: Floats = np.exp(-np.logaddexp(0, -logits))
+    return probs
+
+
+def _mean_loss(logits: Floats, labels: npt.NDArray[np.bool_]) -> float:
+    """Return the mean binary cross-entropy in nats."""
+    losses = np.logaddexp(0, logits) - logits * labels  # [N, C]
+    return float(losses.mean())

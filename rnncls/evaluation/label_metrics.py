@@ -39,7 +39,8 @@ class LabelScores:
             None: no text has the label.
         auroc: Area under the ROC curve; None: no text, or every text, has the label.
         ece: Expected calibration error of its probability (15 bins of equal width).
-        threshold: The label is predicted from this probability on.
+        threshold: The label is predicted from this probability on; if it differs
+            between texts, the mean.
     """
 
     label: str
@@ -124,7 +125,8 @@ def score_labels(
     Args:
         labels: [N, C] bool, the true labels, N at least 1.
         probs: [N, C], the calibrated probability of each label.
-        thresholds: [C]; a label is predicted if its probability reaches its threshold.
+        thresholds: [C], or [N, C] if they differ between texts; a label is predicted if
+            its probability reaches its threshold.
         loss: Mean binary cross-entropy in nats.
         label_names: The C labels.
     """
@@ -197,7 +199,7 @@ def _score_each_label(
             average_precision=average_precision,
             auroc=auroc,
             ece=compute_ece(label_probs, is_true),
-            threshold=float(thresholds[index]),
+            threshold=float(thresholds[..., index].mean()),
         )
         scores.append(label_scores)
     return scores

@@ -42,26 +42,40 @@ def evaluate_label_sets(
     """
     share = select_share(split, processes)
     labels = torch.from_numpy(share.labels)  # [N of the share, C]
-    logits = compute_logits(model, share.texts, workers).double()
+    logits = compute_logits(model, share.texts, workers)  # [N of the share, C]
+    return score_label_sets(logits, labels, processes)
+
+
+def score_label_sets(
+    logits: torch.Tensor, labels: torch.Tensor, processes: ProcessGroup = SINGLE
+) -> dict[str, float]:
+    """Return the scores of `evaluate_label_sets` from logits.
+
+    Args:
+        logits: [N, C], of the share of this process.
+        labels: [N, C] bool.
+        processes: The processes that share the texts.
+    """
+    logits = logits.double()
     loss = F.binary_cross_entropy_with_logits(logits, labels.double(), reduction="sum")
     counts = [_count(logits, labels, threshold) for threshold in THRESHOLDS.tolist()]
     label_counts = torch.stack([label_count for label_count, _ in counts])  # [T, 2, C]
     num_exact = torch.stack([exact for _, exact in counts])  # [T]
     num_true = labels.sum(dim=0).double()  # [C]
+    num_rows = torch.tensor(float(len(labels)), dtype=torch.float64)  # []
     # In place: these are now the sums over all processes.
-    sums = [label_counts, num_exact, num_true, loss]
+    sums = [label_counts, num_exact, num_true, loss, num_rows]
     processes.all_reduce_sum(sums, torch.float64)
     hits, num_predicted = label_counts.unbind(dim=1)  # [T, C]
     both = num_predicted + num_true  # [T, C]
     f1s = 2 * hits / both.clamp_min(1)  # [T, C]
     micro_f1s = 2 * hits.sum(dim=1) / both.sum(dim=1).clamp_min(1)  # [T]
-    num_rows = len(split.labels)
-    num_decisions = max(1, split.labels.size)
+    num_texts = max(1.0, num_rows.item())
     return {
-        "accuracy": num_exact.max().item() / num_rows,
+        "accuracy": num_exact.max().item() / num_texts,
         "micro_f1": micro_f1s.max().item(),
         "macro_f1": f1s.mean(dim=1).max().item(),
-        "loss": loss.item() / num_decisions,
+        "loss": loss.item() / (num_texts * labels.shape[1]),
     }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from rnncls.evaluation.calibration import fit_scales
+from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import mcnemar, wilson_interval
 from rnncls.nn.decisions import decide
 
@@ -89,6 +90,47 @@ def _score(
     )
 
 
+@dataclass(frozen=True)
+class LabelPartScore:
+    """F1 of one part of a classifier that assigns several labels to a text.
+
+    Attributes:
+        name: `NETWORK`, `NGRAMS` or `TOGETHER`.
+        micro_f1: Micro-F1 with the threshold, one for all labels, that is best for it.
+        macro_f1: Macro-F1 with the threshold that is best for it.
+    """
+
+    name: str
+    micro_f1: float
+    macro_f1: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all values as plain numbers."""
+        return asdict(self)
+
+
+def score_label_parts(
+    network: torch.Tensor,
+    ngrams: torch.Tensor,
+    together: torch.Tensor,
+    labels: torch.Tensor,
+) -> list[LabelPartScore]:
+    """Return the F1 of the network, of the n-grams and of both together.
+
+    Args:
+        network: [N, C], the logits of the network.
+        ngrams: [N, C], the logits of the n-gram part.
+        together: [N, C], the logits of the classifier.
+        labels: [N, C] bool.
+    """
+    part_scores = []
+    parts = {NETWORK: network, NGRAMS: ngrams, TOGETHER: together}
+    for name, logits in parts.items():
+        scores = score_label_sets(logits, labels)
+        part_scores.append(LabelPartScore(name, scores["micro_f1"], scores["macro_f1"]))
+    return part_scores
+
+
 def cross_fit(
     network: torch.Tensor, ngrams: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
@@ -101,7 +143,7 @@ def cross_fit(
     Args:
         network: [N, C], the logits of the network.
         ngrams: [N, C], the logits of the n-gram part.
-        labels: [N] int64.
+        labels: [N] int64; for several labels a text [N, C] bool.
 
     Returns:
         [N, C].

@@ -38,11 +38,11 @@ from rnncls.evaluation.evaluator import (
     compute_logits,
     compute_part_logits,
 )
-from rnncls.evaluation.loading import load_run_and_split
+from rnncls.evaluation.loading import load_rows
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, score_parts
 from rnncls.nn.decisions import decide, to_probs
-from rnncls.runs.run import Run
+from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
 """Number of errors to keep, the most confident ones first."""
@@ -267,9 +267,35 @@ def evaluate_run(
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
-    """Evaluate a run; for arguments and errors see `load_run_and_split`."""
-    run, rows, origin = load_run_and_split(
-        path,
+    """Evaluate a run with one label a text.
+
+    For arguments and errors see `load_run_and_split`.
+    """
+    return evaluate_loaded_run(
+        load_run(path),
+        split=split,
+        data=data,
+        unknown_labels=unknown_labels,
+        device=device,
+        use_cache=use_cache,
+    )
+
+
+def evaluate_loaded_run(
+    run: Run,
+    *,
+    split: Split = "test",
+    data: Path | None = None,
+    unknown_labels: UnknownLabels = "error",
+    device: str | None = None,
+    use_cache: bool = True,
+) -> Evaluation:
+    """Evaluate a run, also one with several labels a text.
+
+    For arguments and errors see `load_run_and_split`.
+    """
+    rows, origin = load_rows(
+        run,
         split=split,
         data=data,
         unknown_labels=unknown_labels,

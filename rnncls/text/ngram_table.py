@@ -1,8 +1,9 @@
 """The table of the n-gram part of a classifier, and its compact form on disk.
 
 On disk each n-gram has a few 16-bit weights, of the classes for which it says most.
-The others are equal, and the weights of an n-gram add up to zero: adding a number to
-all logits of a text does not change a probability.
+If a text has one class, the others are equal, and the weights of an n-gram add up to
+zero: adding a number to all logits of a text does not change a probability. If it may
+have several labels, each decided on its own, the others are 0.
 
 Shapes: K n-grams, C classes, Z stored weights.
 """
@@ -18,6 +19,7 @@ from rnncls.text.ngram_hash import MASK
 
 PREFIX = "ngrams."
 """What the names of the arrays begin with."""
+_IS_CENTRED = "is_centred"
 MAX_BYTES = 2_000_000
 """The size of the arrays on disk is at most this, if the classes are at most 255."""
 _BYTES_PER_NGRAM = 7
@@ -42,6 +44,8 @@ class NgramTable:
         scale: The n-gram part's logits are multiplied by it before they are added to
             those of the network.
         is_alone: Whether the network's logits are left out.
+        is_centred: Whether the weights of each n-gram add up to zero; false for
+            several labels a text.
     """
 
     max_size: int
@@ -51,6 +55,7 @@ class NgramTable:
     bias: Floats
     scale: float = 1.0
     is_alone: bool = False
+    is_centred: bool = True
 
 
 def count_ngrams_that_fit(num_classes: int) -> int:
@@ -71,7 +76,9 @@ def pack_table(table: NgramTable, importances: Floats) -> dict[str, Array]:
     """
     num_ngrams, num_classes = table.weights.shape
     index_type = np.uint8 if num_classes <= np.iinfo(np.uint8).max else np.int16
-    weights = subtract_middle(table.weights)  # [K, C]
+    weights = table.weights  # [K, C]
+    if table.is_centred:
+        weights = subtract_middle(weights)
     room = (MAX_BYTES - _BYTES_PER_NGRAM * num_ngrams) // _BYTES_PER_WEIGHT
     ranks = np.abs(weights) * importances[:, None]  # [K, C]
     if np.count_nonzero(ranks) > room:
@@ -89,6 +96,8 @@ def pack_table(table: NgramTable, importances: Floats) -> dict[str, Array]:
         "scale": np.array(table.scale, dtype=np.float64),
         "is_alone": np.array(table.is_alone, dtype=np.uint8),
     }
+    if not table.is_centred:  # runs of earlier versions do not have it
+        arrays[_IS_CENTRED] = np.array(0, dtype=np.uint8)
     return {PREFIX + name: array for name, array in arrays.items()}
 
 
@@ -120,6 +129,7 @@ def unpack_table(arrays: Mapping[str, Array]) -> NgramTable:
         )
     except KeyError as error:
         raise ValueError(f"the array {error.args[0]} is missing") from error
+    is_centred = bool(arrays.get(PREFIX + _IS_CENTRED, np.array(1)).item())
     num_stored = counts.astype(np.int64)
     has_sizes = len(keys) == len(squares) == len(counts)
     if not has_sizes or not num_stored.sum() == len(classes) == len(values):
@@ -129,12 +139,15 @@ def unpack_table(arrays: Mapping[str, Array]) -> NgramTable:
     rows = np.repeat(np.arange(len(keys)), num_stored)  # [Z]
     weights = np.zeros((len(keys), len(bias)), np.float32)  # [K, C]
     weights[rows, classes.astype(np.int64)] = values
+    if is_centred:
+        weights = weights - weights.mean(axis=1, keepdims=True)
     return NgramTable(
         max_size=int(max_size),
         keys=keys.astype(np.int64) & MASK,
-        weights=weights - weights.mean(axis=1, keepdims=True),
+        weights=weights,
         squares=squares.astype(np.float32),
         bias=bias.astype(np.float32),
         scale=float(scale),
         is_alone=bool(is_alone),
+        is_centred=is_centred,
     )

@@ -5,6 +5,7 @@ Both are fitted beside the best weights, which do not change.
 Shapes: N validation texts, C classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,26 @@ import torch.nn.functional as F
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
 from rnncls.evaluation.calibration import fit_scales, fit_temperature
-from rnncls.evaluation.evaluator import compute_logits, compute_part_logits
+from rnncls.evaluation.evaluator import (
+    PartLogits,
+    compute_logits,
+    compute_part_logits,
+)
+from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import accuracy_of, count_confusion, macro_f1_of
-from rnncls.evaluation.parts import cross_fit, score_parts
+from rnncls.evaluation.parts import (
+    LabelPartScore,
+    PartScore,
+    cross_fit,
+    score_label_parts,
+    score_parts,
+)
 from rnncls.evaluation.thresholds import choose_label_thresholds, fit_label_temperature
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide
 from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.run import load_uncalibrated
 from rnncls.text.ngram_table import unpack_table
-from rnncls.training.loss import compute_text_weights
 from rnncls.training.ngram_fit import NgramFit, fit_ngrams, with_scale
 from rnncls.training.trainer import Trainer
 
@@ -67,12 +78,13 @@ def calibrate(
     Raises:
         RunError: The best weights are missing or damaged.
     """
-    if section.has_several_labels:
-        return _choose_thresholds(trainer, path, is_calibrated=train.calibrate)
-    if section.ngrams is None and not train.calibrate:
+    needs_thresholds = section.has_several_labels
+    if section.ngrams is None and not train.calibrate and not needs_thresholds:
         return Calibration(1.0)
     model = load_uncalibrated(path).classifier.model.to(trainer.device)
     data = trainer.data
+    if section.ngrams is None and needs_thresholds:
+        return _choose_thresholds(model, data, is_calibrated=train.calibrate)
     if section.ngrams is None:
         logits = compute_logits(model, data.valid.texts)  # [N, C]
         labels = torch.from_numpy(data.valid.labels)
@@ -93,11 +105,41 @@ def add_ngram_part(
     if model.section.ngrams is None:
         return model
     calibration = _fit_and_join(model, train, data)
+    _set_ngrams(model, calibration, data)
+    model.temperature = calibration.temperature
+    return model
+
+
+def calibrate_label_sets(
+    model: TextClassifier, train: TrainSection, data: TrainingData
+) -> npt.NDArray[np.float64]:
+    """Add the temperature and the n-gram part to a trained network.
+
+    Args:
+        model: The network with its best weights, on its device; it is changed.
+        train: Gives `calibrate`, and the weights of the labels.
+        data: What it was trained on.
+
+    Returns:
+        The threshold of each label. [C].
+    """
+    if model.section.ngrams is None:
+        calibration = _choose_thresholds(model, data, is_calibrated=train.calibrate)
+    else:
+        calibration = _fit_and_join(model, train, data)
+        _set_ngrams(model, calibration, data)
+    model.temperature = calibration.temperature
+    assert calibration.thresholds is not None
+    return calibration.thresholds
+
+
+def _set_ngrams(
+    model: TextClassifier, calibration: Calibration, data: TrainingData
+) -> None:
+    """Give a network the fitted n-gram part."""
     table = unpack_table(calibration.ngrams or {})
     ngrams = NgramClassifier(table, data.vocab.num_rows)
     model.ngrams = ngrams.to(model.linear.weight.device)
-    model.temperature = calibration.temperature
-    return model
 
 
 def score_with_ngrams(
@@ -123,17 +165,15 @@ def _fit_and_join(
 ) -> Calibration:
     """Fit the n-gram part of a trained network, and join it to the network."""
     max_size = model.section.ngrams if isinstance(model.section.ngrams, int) else None
-    text_weights = compute_text_weights(train, data.train.labels, data.label_names)
-    fit = fit_ngrams(data, max_size, text_weights)
+    fit = fit_ngrams(data, max_size, train)
     return _join(fit, model, data, is_calibrated=train.calibrate)
 
 
 def _choose_thresholds(
-    trainer: Trainer[Any], path: Path, *, is_calibrated: bool
+    model: TextClassifier, data: TrainingData, *, is_calibrated: bool
 ) -> Calibration:
     """Fit the temperature for several labels a text, and choose their thresholds."""
-    model = load_uncalibrated(path).classifier.model.to(trainer.device)
-    valid = trainer.data.valid
+    valid = data.valid
     logits = compute_logits(model, valid.texts)  # [N, C]
     temperature = 1.0
     if is_calibrated:
@@ -148,7 +188,7 @@ def _join(
 ) -> Calibration:
     """Return the n-gram part with the factor that joins it to the network."""
     valid, has_network = data.valid, model.section.has_network
-    labels = torch.from_numpy(valid.labels)
+    labels = torch.from_numpy(valid.labels)  # [N], or [N, C]
     ngrams = fit.build(data.vocab.num_rows)
     model.ngrams = ngrams.to(model.linear.weight.device)
     parts = compute_part_logits(model, valid.texts)
@@ -161,8 +201,12 @@ def _join(
     temperature = 1 / inverse
     if not is_calibrated:  # the same sum, with a temperature of 1
         temperature, scale = 1.0, scale / inverse if has_network else 1.0
-    arrays = with_scale(fit.arrays, scale, is_alone=not has_network)
-    scores = score_parts(parts.network, parts.ngrams, together, valid.labels)
+    thresholds = None
+    if labels.ndim > 1:
+        joined = parts.ngrams * scale  # [N, C]
+        if has_network:
+            joined = joined + parts.network / temperature
+        thresholds = choose_label_thresholds(valid.labels, joined.numpy())  # [C]
     summary = {
         "num_ngrams": len(fit.arrays["ngrams.keys"]),
         "max_size": int(fit.arrays["ngrams.max_size"]),
@@ -170,17 +214,41 @@ def _join(
         "inverse_strength": fit.inverse_strength,
         "scale": scale,
         "fit_s": round(fit.seconds, 3),
-        "valid": [score.to_dict() for score in scores] if has_network else [],
+        "valid": _score_parts(parts, together, labels) if has_network else [],
     }
     return Calibration(
-        temperature, arrays, summary, _score(together, labels, len(data.label_names))
+        temperature,
+        with_scale(fit.arrays, scale, is_alone=not has_network),
+        summary,
+        _score(together, labels, len(data.label_names)),
+        thresholds,
     )
+
+
+def _score_parts(
+    parts: PartLogits, together: torch.Tensor, labels: torch.Tensor
+) -> list[dict[str, Any]]:
+    """Return the scores of the network, of the n-grams, and of both together.
+
+    Args:
+        parts: The logits of the parts.
+        together: [N, C], the logits of both together.
+        labels: [N] int64, or [N, C] bool.
+    """
+    scores: Sequence[PartScore | LabelPartScore]
+    if labels.ndim > 1:
+        scores = score_label_parts(parts.network, parts.ngrams, together, labels)
+    else:
+        scores = score_parts(parts.network, parts.ngrams, together, labels.numpy())
+    return [score.to_dict() for score in scores]
 
 
 def _score(
     logits: torch.Tensor, labels: torch.Tensor, num_classes: int
 ) -> dict[str, float]:
     """Return the scores that `train.monitor` may name, of logits [N, C]."""
+    if labels.ndim > 1:
+        return score_label_sets(logits, labels)
     predictions = decide(logits).numpy()
     confusion = count_confusion(labels.numpy(), predictions, num_classes)  # [C, C]
     return {

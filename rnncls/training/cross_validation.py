@@ -23,11 +23,13 @@ import torch.nn.functional as F
 
 from rnncls import ConfigError, Interrupted
 from rnncls.config.sections import Config, DataSettings, ModelSection, TrainSection
-from rnncls.config.several_labels import refuse_several_labels
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.loading import TrainingData
 from rnncls.data.sources import Sources, load_sources, split_seed
+from rnncls.data.splits import Labels
 from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.label_bootstrap import compute_f1
+from rnncls.evaluation.label_metrics import MultilabelScores, score_labels
 from rnncls.evaluation.metrics import (
     Scores,
     accuracy_of,
@@ -37,8 +39,9 @@ from rnncls.evaluation.metrics import (
 )
 from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import to_label_probs, to_probs
 from rnncls.runs.progress import TrainingBar
-from rnncls.training.calibration import add_ngram_part
+from rnncls.training.calibration import add_ngram_part, calibrate_label_sets
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.folds import (
     draw_folds,
@@ -65,9 +68,12 @@ class Fold:
         number: From 1.
         rows: [n] int64, row numbers in the training file, from 0.
         logits: [n, C] float32.
-        scores: `accuracy`, `macro_f1` and `loss`, in nats, of these rows.
+        scores: `accuracy`, `macro_f1` and `loss`, in nats, of these rows; for several
+            labels a text `micro_f1` too.
         best_epoch: The epoch whose weights were used; other rows selected it.
         train_s: Seconds of training.
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
     """
 
     number: int
@@ -76,6 +82,7 @@ class Fold:
     scores: dict[str, float]
     best_epoch: int
     train_s: float
+    thresholds: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class CrossValidation:
         label_names: The C classes.
         rows: [N] int64, row numbers in the file, from 0: all but the test rows and
             the only rows of a class.
-        labels: [N] int64.
+        labels: [N] int64; for several labels a text [N, C] bool.
         logits: [N, C] float32.
         folds: The predictions by fold.
         source: The training file: path, checksum and row count.
@@ -96,7 +103,7 @@ class CrossValidation:
 
     label_names: list[str]
     rows: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    labels: Labels
     logits: npt.NDArray[np.float32]
     folds: list[Fold]
     source: dict[str, Any]
@@ -111,12 +118,40 @@ class CrossValidation:
             self.label_names,
         )
 
+    def label_scores(self) -> MultilabelScores:
+        """Return the scores of the predictions of all rows, for several labels a text.
+
+        Each row is decided with the thresholds of its fold; the table of the labels has
+        their mean.
+        """
+        loss = score_label_logits(self.logits, self.labels, self.thresholds())["loss"]
+        return score_labels(
+            self.labels,
+            self.probs(),
+            self.thresholds(),
+            loss,
+            self.label_names,
+        )
+
+    def thresholds(self) -> npt.NDArray[np.float64]:
+        """Return the thresholds that decided each row. [N, C]."""
+        thresholds = np.empty(self.logits.shape)  # [N, C]
+        for fold in self.folds:
+            assert fold.thresholds is not None
+            thresholds[np.searchsorted(self.rows, fold.rows)] = fold.thresholds
+        return thresholds
+
     def probs(self) -> npt.NDArray[np.float64]:
         """Return the out-of-fold class probabilities. [N, C] float64."""
-        probs: npt.NDArray[np.float64] = (
-            torch.from_numpy(self.logits).double().softmax(dim=1).numpy()
-        )
+        logits = torch.from_numpy(self.logits).double()
+        to_probs_of_task = to_label_probs if self.has_several_labels else to_probs
+        probs: npt.NDArray[np.float64] = to_probs_of_task(logits).numpy()
         return probs
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.labels.ndim > 1
 
     def mean_and_std(self) -> dict[str, tuple[float, float]]:
         """Return the mean and standard deviation of each score over the folds."""
@@ -143,7 +178,6 @@ def cross_validate(
         Interrupted: The user stopped it; nothing is saved.
     """
     check_no_leakage(config.model, config.train)
-    refuse_several_labels(config.model.task, "the config")
     device = prepare_torch(
         config.device,
         config.seed,
@@ -193,11 +227,14 @@ def cross_validate(
 
 def log_fold(fold: Fold, num_folds: int) -> None:
     """Log the scores and the time of a fold."""
+    name = "micro-F1" if "micro_f1" in fold.scores else "accuracy"
+    first_score = fold.scores.get("micro_f1", fold.scores["accuracy"])
     logger.info(
-        "fold %d/%d  accuracy %s  macro-F1 %s  in %.0f s",
+        "fold %d/%d  %s %s  macro-F1 %s  in %.0f s",
         fold.number,
         num_folds,
-        f"{fold.scores['accuracy']:.2%}",
+        name,
+        f"{first_score:.2%}",
         f"{fold.scores['macro_f1']:.2%}",
         fold.train_s,
     )
@@ -248,16 +285,32 @@ def run_folds(
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(settings, sources, rows)
         trainer = build_trainer(data)
-        model = add_ngram_part(fit(trainer, on_step), section, data)
+        model = fit(trainer, on_step)
+        thresholds = None
+        if model.section.has_several_labels:
+            thresholds = calibrate_label_sets(model, section, data)
+        else:
+            model = add_ngram_part(model, section, data)
         logits = compute_logits(model, held_out.texts).numpy()
         yield Fold(
             number=number,
             rows=rows,
             logits=logits,
-            scores=score_logits(logits, held_out.labels),
+            scores=_score_fold(logits, held_out.labels, thresholds),
             best_epoch=trainer.best_epoch,
             train_s=round(trainer.elapsed_s, 3),
+            thresholds=thresholds,
         )
+
+
+def _score_fold(
+    logits: npt.NDArray[np.float32],
+    labels: Labels,
+    thresholds: npt.NDArray[np.float64] | None,
+) -> dict[str, float]:
+    if thresholds is None:
+        return score_logits(logits, labels)
+    return score_label_logits(logits, labels, thresholds)
 
 
 def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
@@ -306,4 +359,32 @@ def score_logits(
         "accuracy": accuracy_of(confusion),
         "macro_f1": macro_f1_of(confusion),
         "loss": loss,
+    }
+
+
+def score_label_logits(
+    logits: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.bool_],
+    thresholds: npt.NDArray[np.float64],
+) -> dict[str, float]:
+    """Return the scores of logits for several labels a text.
+
+    Args:
+        logits: [n, C], calibrated.
+        labels: [n, C].
+        thresholds: [C], or [n, C].
+
+    Returns:
+        `accuracy`, the share of the texts whose labels are all right, `micro_f1`,
+        `macro_f1`, and `loss`, the mean binary cross-entropy in nats.
+    """
+    exact_logits = torch.from_numpy(logits).double()
+    predicted = to_label_probs(exact_logits).numpy() >= thresholds  # [n, C]
+    targets = torch.from_numpy(labels).double()
+    micro_f1, macro_f1 = compute_f1(labels, predicted)
+    return {
+        "accuracy": float((predicted == labels).all(axis=1).mean()),
+        "micro_f1": micro_f1,
+        "macro_f1": macro_f1,
+        "loss": F.binary_cross_entropy_with_logits(exact_logits, targets).item(),
     }

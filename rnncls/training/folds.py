@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rnncls import DataError
 from rnncls.config.sections import DataSettings
+from rnncls.data.iterative_stratification import sample_label_sets
 from rnncls.data.loading import (
     EncodedSplit,
     TrainingData,
@@ -43,6 +44,9 @@ def draw_folds(
     Raises:
         DataError: There are too few rows for the folds.
     """
+    if sources.train.labels.ndim > 1:
+        labels = sources.train.labels[sources.own_rows]
+        return _deal_label_sets(sources, labels, num_folds, seed)
     is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
     labels = sources.train.labels[sources.own_rows[is_scored]]
     text_ids = _text_ids(sources)[is_scored]
@@ -62,6 +66,36 @@ def draw_folds(
         parts[is_scored] = _deal_rows(labels, num_folds, seed)
     else:
         parts[is_scored] = assign_folds(labels, text_ids, num_folds, seed)
+    return parts
+
+
+def _deal_label_sets(
+    sources: Sources, labels: npt.NDArray[np.bool_], num_folds: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Return a fold for each row, from 1, stratified iteratively. [N] int64.
+
+    Args:
+        sources: For the copies of a text, which stay together.
+        labels: [N, C], the label set of each row.
+        num_folds: At least 2.
+        seed: Draws the folds.
+
+    Raises:
+        DataError: There are too few rows for the folds.
+    """
+    generator = np.random.default_rng(seed)
+    text_ids = _text_ids(sources)
+    parts = np.full(len(labels), num_folds, dtype=np.int64)
+    for number in range(1, num_folds):
+        left = np.flatnonzero(parts == num_folds)
+        fraction = 1 / (num_folds - number + 1)
+        drawn = sample_label_sets(labels[left], fraction, generator, text_ids[left])
+        parts[left[drawn]] = number
+    if len(np.unique(parts)) < num_folds:
+        raise DataError(
+            f"{sources.train.path}: {len(labels):,} rows are too few for {num_folds}"
+            " folds: use fewer folds, or add rows"
+        )
     return parts
 
 
@@ -101,8 +135,11 @@ def _count_texts_by_class(sources: Sources) -> npt.NDArray[np.int64]:
 def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
     """Return the rows that cross-validation scores: not the only row of a class.
 
-    If `data.split` is `texts`, neither the only text of a class with all its copies.
+    If `data.split` is `texts`, neither the only text of a class with all its copies. If
+    a text may have several labels, all rows are scored.
     """
+    if sources.train.labels.ndim > 1:
+        return sources.own_rows
     labels = sources.train.labels[sources.own_rows]
     text_ids = _text_ids(sources)
     is_single = _count_texts_by_class(sources)[labels] == 1  # [N]
@@ -112,6 +149,8 @@ def scored_rows(sources: Sources) -> npt.NDArray[np.int64]:
 
 def log_single_rows(sources: Sources) -> None:
     """Log which classes have a single row or text, which cannot be scored."""
+    if sources.train.labels.ndim > 1:
+        return
     is_single = _count_texts_by_class(sources) == 1  # [C]
     names = [sources.train.label_names[index] for index in np.flatnonzero(is_single)]
     if names:

@@ -10,6 +10,7 @@ from torch import nn
 from rnncls import ConfigError
 from rnncls.config.sections import ModelSection, TextSection, TrainSection
 from rnncls.data.loading import TrainingData
+from rnncls.data.splits import Labels
 from rnncls.machine.device import (
     resolve_device,
     resolve_precision,
@@ -24,6 +25,7 @@ from rnncls.runs.pretrained import Pretrained, load_pretrained
 from rnncls.runs.run import Run
 from rnncls.text.vectors import load_vectors
 from rnncls.text.vocab import Vocab
+from rnncls.training.linear_targets import compute_log_odds
 
 logger = logging.getLogger(__name__)
 _VECTORS_FOUND = "vectors: %s of %s different words of the vocabulary found in %s"
@@ -89,7 +91,22 @@ def build_model(
         model.load_state_dict(pretrained.weights, strict=False)
     elif vectors is not None and is_fresh and section.has_network:
         copy_vectors(model.embedding, vectors, data.vocab)
+    if section.has_several_labels and is_fresh:
+        start_from_frequencies(model, data.train.labels)
     return model
+
+
+def start_from_frequencies(model: TextClassifier, labels: Labels) -> None:
+    """Set the output bias to the log odds of each label (Lin et al. 2017).
+
+    Otherwise the first steps would learn mostly that labels are rare.
+
+    Args:
+        model: A network with its first weights.
+        labels: [N, C] bool, the label sets of the training rows.
+    """
+    with torch.no_grad():
+        model.linear.bias.copy_(compute_log_odds(torch.from_numpy(labels)))
 
 
 @contextlib.contextmanager

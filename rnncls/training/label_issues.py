@@ -10,9 +10,11 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from rnncls import ConfigError
 from rnncls.config.sections import DataSection
@@ -20,7 +22,8 @@ from rnncls.data.datasets import columns_of, locate
 from rnncls.data.readers import find_texts, read_rows
 from rnncls.machine.files import write_atomic
 from rnncls.runs.run import Run
-from rnncls.training.cross_validation import cross_validate
+from rnncls.training.cross_validation import CrossValidation, cross_validate
+from rnncls.training.cross_validation_files import join_names
 
 NUM_ISSUES = 100
 """Number of rows in JSON and on pages, the most suspicious first; the CSV has all."""
@@ -28,7 +31,7 @@ NUM_ISSUES = 100
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """A training row whose label is probably wrong.
+    """A training row whose label, or set of labels, is probably wrong.
 
     Attributes:
         row: Its row in its file, from 1.
@@ -65,7 +68,7 @@ def find_label_issues(
         DataError: The data is wrong, or has too few rows for the folds.
     """
     try:
-        from cleanlab.filter import find_label_issues as rank_issues
+        import cleanlab  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             "--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'"
@@ -76,35 +79,83 @@ def find_label_issues(
     )
     ids = _read_ids(config.data, id_column) if id_column is not None else None
     validation = cross_validate(config, num_folds, use_cache=use_cache)
-    probs, labels, names = validation.probs(), validation.labels, validation.label_names
-    present, dense_labels = np.unique(labels, return_inverse=True)
-    present_probs = probs[:, present]  # a class with a single row is not scored
-    present_probs = present_probs / present_probs.sum(axis=1, keepdims=True)
-    ranked = rank_issues(
-        dense_labels,
-        probs if len(present) == len(names) else present_probs,
-        return_indices_ranked_by="self_confidence",
-        n_jobs=1,
-    )
+    if validation.has_several_labels:
+        ranked = _rank_label_sets(validation)
+        describe = partial(_describe_label_set, validation, validation.probs())
+    else:
+        ranked = _rank_labels(validation)
+        describe = partial(_describe_label, validation, validation.probs())
     rows = validation.rows[ranked].tolist()
     texts = find_texts(
         Path(validation.source["path"]),
         replace(columns_of(config.data), label=None),
         rows,
     )
-    return [
-        LabelIssue(
-            row + 1,
-            names[labels[number]],
-            float(probs[number, labels[number]]),
-            names[best],
-            text,
-            None if ids is None else ids[row],
-        )
-        for number, row, best, text in zip(
-            ranked, rows, probs[ranked].argmax(axis=1), texts, strict=True
-        )
-    ]
+    issues = []
+    for number, row, text in zip(ranked.tolist(), rows, texts, strict=True):
+        label, prob, suggested = describe(number)
+        row_id = None if ids is None else ids[row]
+        issues.append(LabelIssue(row + 1, label, prob, suggested, text, row_id))
+    return issues
+
+
+def _rank_labels(validation: CrossValidation) -> npt.NDArray[np.int64]:
+    """Return the rows that are probably mislabelled, the least probable label first."""
+    from cleanlab.filter import find_label_issues as rank_issues
+
+    probs, labels, names = validation.probs(), validation.labels, validation.label_names
+    present, dense_labels = np.unique(labels, return_inverse=True)
+    present_probs = probs[:, present]  # a class with a single row is not scored
+    present_probs = present_probs / present_probs.sum(axis=1, keepdims=True)
+    ranked: npt.NDArray[np.int64] = rank_issues(
+        dense_labels,
+        probs if len(present) == len(names) else present_probs,
+        return_indices_ranked_by="self_confidence",
+        n_jobs=1,
+    )
+    return ranked
+
+
+def _rank_label_sets(validation: CrossValidation) -> npt.NDArray[np.int64]:
+    """Return the rows with a probably wrong label set, as `_rank_labels` does."""
+    from cleanlab.multilabel_classification.filter import (
+        find_label_issues as rank_issues,
+    )
+
+    label_lists = [np.flatnonzero(row).tolist() for row in validation.labels]
+    ranked: npt.NDArray[np.int64] = rank_issues(
+        label_lists,
+        validation.probs(),
+        return_indices_ranked_by="self_confidence",
+        n_jobs=1,
+    )
+    return ranked
+
+
+def _describe_label(
+    validation: CrossValidation, probs: npt.NDArray[np.float64], number: int
+) -> tuple[str, float, str]:
+    """Return the label of a row, its probability, and the suggested label."""
+    names, label = validation.label_names, validation.labels[number]
+    suggested = names[probs[number].argmax()]
+    return names[label], float(probs[number, label]), suggested
+
+
+def _describe_label_set(
+    validation: CrossValidation, probs: npt.NDArray[np.float64], number: int
+) -> tuple[str, float, str]:
+    """Return the labels of a row, and those that are suggested, each joined by `|`.
+
+    The probability is that of the least probable decision: that the row has one of its
+    labels, or does not have one of the others.
+    """
+    is_true, row_probs = validation.labels[number], probs[number]  # [C], [C]
+    is_predicted = row_probs >= validation.thresholds()[number]  # [C]
+    prob = np.where(is_true, row_probs, 1 - row_probs).min()
+    label, suggested = join_names(
+        np.stack([is_true, is_predicted]), validation.label_names
+    )
+    return label, float(prob), suggested
 
 
 def _read_ids(section: DataSection, id_column: str) -> list[str]:

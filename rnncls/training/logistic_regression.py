@@ -1,4 +1,7 @@
-"""Multinomial logistic regression on sparse features, fitted by L-BFGS.
+"""Logistic regression on sparse features, fitted by L-BFGS.
+
+It is multinomial if each text has one class, and binary for each label if a text may
+have several.
 
 The weights of the columns are `expand @ parameters`: several columns may share
 parameters, as words share those of the characters they are made of. The loss is convex,
@@ -12,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
+from rnncls.training.linear_targets import Targets
 from rnncls.training.sparse_matrix import SparseMatrix
 
 _HISTORY_SIZE = 10
@@ -30,14 +33,12 @@ class LinearProblem:
     Attributes:
         texts: [N, K], the features of the training texts.
         expand: [K, P].
-        targets: [N, C] float32, the probability of each class.
-        row_weights: [N] float32, the weight of each text in the loss, 1 on average.
+        targets: The N classes or sets of labels, and the loss.
     """
 
     texts: SparseMatrix
     expand: SparseMatrix
-    targets: torch.Tensor
-    row_weights: torch.Tensor
+    targets: Targets
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,8 @@ def fit_path(
             is added to the mean loss.
         max_steps: The largest number of steps for each penalty.
     """
-    targets = problem.targets
-    num_parameters, num_classes = problem.expand.num_columns, targets.shape[1]
-    parameters = targets.new_zeros(num_parameters, num_classes)  # [P, C]
-    bias = targets.new_zeros(num_classes)  # [C]
+    bias = problem.targets.start_bias()  # [C]
+    parameters = bias.new_zeros(problem.expand.num_columns, len(bias))  # [P, C]
     for penalty in penalties:
         _minimize(problem, parameters, bias, penalty, max_steps)
         yield LinearModel(problem.expand.multiply(parameters), bias.clone())
@@ -121,11 +120,7 @@ def _compute_gradients(
     """
     weights = problem.expand.multiply(parameters)  # [K, C]
     logits = problem.texts.multiply(weights) + bias  # [N, C]
-    losses = cross_entropy(logits, problem.targets, reduction="none")  # [N]
-    row_shares = problem.row_weights / len(losses)  # [N]
-    loss = losses @ row_shares  # []
-    errors = logits.softmax(dim=1) - problem.targets  # [N, C]
-    errors = errors * row_shares[:, None]
+    loss, errors = problem.targets.compute_loss(logits)  # [], [N, C]
     weight_gradient = problem.texts.transposed.multiply(errors)  # [K, C]
     gradient = problem.expand.transposed.multiply(weight_gradient)  # [P, C]
     return loss.item(), gradient, errors.sum(dim=0)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from rnncls.config.sections import TrainSection
 from rnncls.data.loading import EncodedSplit, TrainingData
 from rnncls.nn.ngrams import NgramClassifier
 from rnncls.text.batch_plans import evenly_spaced
@@ -28,6 +29,7 @@ from rnncls.text.ngram_table import (
 )
 from rnncls.text.subwords import SubwordVocab
 from rnncls.text.vocab import Vocab
+from rnncls.training.linear_targets import build_targets
 from rnncls.training.logistic_regression import LinearModel, LinearProblem, fit_path
 from rnncls.training.ngram_features import NgramFeatures, collect_features
 
@@ -44,8 +46,6 @@ _MAX_PARAMETERS = 1_500_000
 _SHORT_TOKEN = 1.5
 """Up to this mean number of characters, tokens count as characters."""
 SIZE_OF_WORDS, SIZE_OF_SUBWORDS, SIZE_OF_CHARACTERS = 2, 3, 4
-
-Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,21 @@ class NgramFit:
 
 
 def fit_ngrams(
-    data: TrainingData, max_size: int | None, text_weights: Array
+    data: TrainingData, max_size: int | None, section: TrainSection
 ) -> NgramFit:
     """Fit the n-gram part to the training rows.
 
     Args:
         data: The training rows, and the validation rows that choose the regularisation.
         max_size: The number of tokens of the longest n-grams; None: choose it.
-        text_weights: [N], the weight of each training text in the loss, 1 on average.
+        section: Gives the weights of the classes.
+
+    Raises:
+        ConfigError: The class weights do not fit the classes.
     """
     started = time.perf_counter()
     rows = evenly_spaced(len(data.train.labels), _MAX_TEXTS)
-    train, targets = data.train.select(rows), _find_targets(data, rows)
+    train = data.train.select(rows)
     words, num_classes = data.vocab.words, len(data.label_names)
     if max_size is None:
         max_size = choose_size(train.texts, data.vocab)
@@ -92,11 +95,11 @@ def fit_ngrams(
     problem = LinearProblem(
         features.transform(train.texts),
         features.expand,
-        targets,
-        torch.from_numpy(text_weights[rows]),
+        build_targets(section, data, rows),
     )
     model, strength = select_model(problem, features, data.valid)
-    arrays = _pack(features, model)
+    has_several_labels = data.train.labels.ndim > 1
+    arrays = _pack(features, model, is_centred=not has_several_labels)
     return NgramFit(arrays, strength, time.perf_counter() - started)
 
 
@@ -112,27 +115,19 @@ def choose_size(texts: EncodedTexts, vocab: Vocab) -> int:
     return SIZE_OF_CHARACTERS if mean <= _SHORT_TOKEN else SIZE_OF_WORDS
 
 
-def _find_targets(data: TrainingData, rows: npt.NDArray[np.int64]) -> torch.Tensor:
-    """Return the probability of each class for some training rows. [n, C]."""
-    if data.targets is not None:
-        return torch.from_numpy(data.targets[rows])
-    labels = torch.from_numpy(data.train.labels[rows])
-    return F.one_hot(labels, len(data.label_names)).float()
-
-
 def select_model(
     problem: LinearProblem, features: NgramFeatures, valid: EncodedSplit
 ) -> tuple[LinearModel, float]:
     """Return the model with the lowest loss on the validation rows, and its C."""
     texts = features.transform(valid.texts)
     labels = torch.from_numpy(valid.labels)
-    num_texts = len(problem.targets)
+    num_texts = problem.texts.num_rows
     penalties = [1 / (strength * num_texts) for strength in INVERSE_STRENGTHS]
     best_loss = float("inf")
     best: tuple[LinearModel, float] | None = None
     models = fit_path(problem, penalties, _MAX_STEPS)
     for strength, model in zip(INVERSE_STRENGTHS, models, strict=True):
-        loss = F.cross_entropy(model.compute_logits(texts), labels).item()
+        loss = _compute_loss(model.compute_logits(texts), labels)
         logger.debug("n-grams: C %g: validation loss %.4f", strength, loss)
         if loss < best_loss:
             best_loss, best = loss, (model, strength)
@@ -142,8 +137,15 @@ def select_model(
     return best
 
 
+def _compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the mean loss of logits [N, C] for classes [N] or label sets [N, C]."""
+    if labels.ndim > 1:
+        return F.binary_cross_entropy_with_logits(logits, labels.float()).item()
+    return F.cross_entropy(logits, labels).item()
+
+
 def _pack(
-    features: NgramFeatures, model: LinearModel
+    features: NgramFeatures, model: LinearModel, *, is_centred: bool
 ) -> dict[str, npt.NDArray[np.generic]]:
     table = NgramTable(
         max_size=features.max_size,
@@ -151,6 +153,7 @@ def _pack(
         weights=model.weights.numpy(),
         squares=features.squares,
         bias=model.bias.numpy(),
+        is_centred=is_centred,
     )
     importances = np.sqrt(features.counts).astype(np.float32)
     return pack_table(table, importances)

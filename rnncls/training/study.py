@@ -14,7 +14,7 @@ from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import Sources
 from rnncls.machine.files import read_bytes, write_atomic
 
-Metric = Literal["accuracy", "macro_f1", "loss"]
+Metric = Literal["accuracy", "micro_f1", "macro_f1", "loss"]
 JOURNAL = "last/journal.log"
 NUM_UNPRUNED = 4
 """Trials that are completed before the first one can be pruned."""

@@ -159,7 +159,9 @@ def report_epoch(
         TrialEnd: The trial is pruned.
     """
     scores = {
-        name: validation[f"valid_{name}"] for name in ("accuracy", "macro_f1", "loss")
+        name: validation[f"valid_{name}"]
+        for name in ("accuracy", "micro_f1", "macro_f1", "loss")
+        if f"valid_{name}" in validation
     }
     score: float = scores[goal.metric]
     if validation["is_best"]:

@@ -16,7 +16,6 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from rnncls import ConfigError, Interrupted, RunError
 from rnncls.config.sections import Config, ModelSection, TrainSection
-from rnncls.config.several_labels import refuse_several_labels
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import Sources, load_sources
@@ -70,7 +69,7 @@ def tune(
     monitored = config.train.model_copy(update={"monitor": goal.metric})
     config = config.model_copy(update={"train": monitored})
     check_config(config.model, config.train)
-    refuse_several_labels(config.model.task, "the config")
+    check_metric(goal, config.model)
     device = prepare_torch(
         config.device,
         config.seed,
@@ -128,6 +127,19 @@ def check_config(model: ModelSection, train: TrainSection) -> None:
                 f"{key}: cannot be used in a search: leave it out, and add it to the"
                 " best config"
             )
+
+
+def check_metric(goal: Goal, model: ModelSection) -> None:
+    """Check that the score to optimise exists for the number of labels of a text.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if goal.metric == "micro_f1" and not model.has_several_labels:
+        raise ConfigError(
+            "--metric: micro_f1 is for model.task: several_labels; for one label a text"
+            " it equals the accuracy: set it to accuracy"
+        )
 
 
 def save_result(tuner: Tuner, sources: Sources, path: Path) -> dict[str, Any]:

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+from sklearn.metrics import f1_score, log_loss
 
 from rnncls.evaluation.calibration import fit_scales, fit_temperature
-from rnncls.evaluation.parts import cross_fit, score_parts
+from rnncls.evaluation.label_sets import THRESHOLDS
+from rnncls.evaluation.parts import cross_fit, score_label_parts, score_parts
+from rnncls.evaluation.thresholds import fit_label_temperature
 
 
 def random_parts(num_texts: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,3 +70,45 @@ def test_rows_gained_and_lost_are_counted() -> None:
     )
     assert (second.accuracy, second.gained, second.lost, second.p) == (0.5, 1, 0, 1.0)
     assert (both.accuracy, both.gained, both.lost) == (0.75, 0, 0)
+
+
+def random_label_parts(num_texts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of two parts, [2, N, 3], and label sets, [N, 3]."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.rand(num_texts, 3, generator=generator) < 0.3
+    noise = torch.randn(2, num_texts, 3, generator=generator)
+    sizes = torch.tensor([2.0, 4.0])[:, None, None]
+    return sizes * (labels.float() - 0.5 + noise), labels
+
+
+def test_the_factors_for_label_sets_have_the_lowest_binary_loss() -> None:
+    parts, labels = random_label_parts(60)
+
+    def loss(factors: np.ndarray) -> float:
+        logits = torch.einsum("p,pnc->nc", torch.from_numpy(factors), parts.double())
+        probs = logits.sigmoid().numpy().ravel()
+        losses = log_loss(labels.numpy().ravel(), probs, normalize=False)
+        return float(losses + (factors - np.log(factors)).sum())
+
+    expected = minimize(loss, [0.5, 0.5], bounds=[(1e-3, 9)] * 2, tol=1e-12).x
+    assert fit_scales(parts, labels) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_factor_for_label_sets_of_one_part_is_the_inverse_temperature() -> None:
+    parts, labels = random_label_parts(40)
+    (factor,) = fit_scales(parts[:1], labels)
+    expected = 1 / fit_label_temperature(parts[0], labels)
+    assert factor == pytest.approx(expected, rel=1e-6)
+
+
+def test_parts_of_label_sets_have_the_f1_of_their_best_threshold() -> None:
+    parts, labels = random_label_parts(50)
+    together = parts.sum(dim=0)
+    scores = score_label_parts(parts[0], parts[1], together, labels)
+    assert [score.name for score in scores] == ["network", "n-grams", "together"]
+    for score, logits in zip(scores, [*parts, together], strict=True):
+        f1s = []
+        for threshold in THRESHOLDS:
+            predicted = logits.double().sigmoid() >= threshold
+            f1s.append(f1_score(labels, predicted, average="macro", zero_division=0))
+        assert score.macro_f1 == pytest.approx(max(f1s))

@@ -1,9 +1,11 @@
 """The fit is scikit-learn's."""
 
 import numpy as np
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from rnncls.training.linear_targets import ClassTargets, LabelTargets
 from rnncls.training.logistic_regression import LinearProblem, fit_path
 from rnncls.training.sparse_matrix import SparseMatrix, build_sparse
 
@@ -22,8 +24,7 @@ def test_the_weights_are_those_of_scikit_learn() -> None:
     problem = LinearProblem(
         sparse(features),
         sparse(torch.eye(6)),
-        torch.nn.functional.one_hot(labels, 3).float(),
-        weights,
+        ClassTargets(torch.nn.functional.one_hot(labels, 3).float(), weights),
     )
     models = list(fit_path(problem, [1.0, 1 / (2.0 * 200)], max_steps=100))
     expected = LogisticRegression(C=2.0, tol=1e-8, max_iter=1000)
@@ -37,7 +38,39 @@ def test_columns_can_share_parameters() -> None:
     features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     targets = torch.tensor([[1.0, 0.0]] * 4)
     shared = torch.tensor([[1.0], [1.0]])
-    problem = LinearProblem(sparse(features), sparse(shared), targets, torch.ones(4))
+    problem = LinearProblem(
+        sparse(features), sparse(shared), ClassTargets(targets, torch.ones(4))
+    )
     (model,) = fit_path(problem, [0.1], max_steps=50)
     assert torch.equal(model.weights[0], model.weights[1])
     assert model.weights[0, 0] > model.weights[0, 1]
+
+
+@pytest.mark.parametrize("label_weight", [None, 3.0])
+def test_the_weights_of_each_label_are_those_of_scikit_learn(
+    label_weight: float | None,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(300, 5, generator=generator)
+    noise = torch.randn(300, 3, generator=generator)
+    labels = features[:, :3] + noise > torch.tensor([0.0, 1.0, 2.0])
+    weights = None if label_weight is None else torch.full((3,), label_weight)
+    problem = LinearProblem(
+        sparse(features), sparse(torch.eye(5)), LabelTargets(labels, weights)
+    )
+    (model,) = fit_path(problem, [1 / (2.0 * 300)], max_steps=200)
+    probs = model.compute_logits(problem.texts).sigmoid().numpy()
+    for index, is_true in enumerate(labels.T.numpy()):
+        expected = LogisticRegression(
+            C=2.0, tol=1e-8, max_iter=1000, class_weight={1: label_weight or 1.0}
+        )
+        expected.fit(features.numpy(), is_true)
+        found = expected.predict_proba(features.numpy())[:, 1]
+        assert np.abs(probs[:, index] - found).max() < 0.01
+
+
+def test_without_features_each_label_has_its_share_of_the_texts() -> None:
+    labels = torch.tensor([[True, False]] * 9 + [[False, False]])
+    bias = LabelTargets(labels).start_bias()
+    # (9 + 1) texts with the first label and (1 + 1) without.
+    assert bias.exp().tolist() == pytest.approx([10 / 2, 1 / 11])

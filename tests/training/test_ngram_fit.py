@@ -10,7 +10,7 @@ import torch
 from rnncls import RunError
 from rnncls.cli.reporting.comparison_report import comparison_tables
 from rnncls.cli.train import describe_parts
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, TrainSection
 from rnncls.data.loading import load_training_data
 from rnncls.evaluation.comparison import compare_runs
 from rnncls.evaluation.evaluator import compute_part_logits
@@ -108,9 +108,8 @@ def test_ngrams_of_other_classes_are_rejected(run: Path) -> None:
 
 def test_a_number_is_the_length_of_the_longest_ngrams(make_config: MakeConfig) -> None:
     data = load_training_data(make_config().data_settings)
-    weights = np.ones(len(data.train.labels), np.float32)
     sizes = [
-        len(fit_ngrams(data, size, weights).build(len(data.vocab)).keys)
+        len(fit_ngrams(data, size, TrainSection()).build(len(data.vocab)).keys)
         for size in (1, 2, 3)
     ]
     assert sizes[0] < sizes[1] < sizes[2]
@@ -119,8 +118,7 @@ def test_a_number_is_the_length_of_the_longest_ngrams(make_config: MakeConfig) -
 
 def test_the_fit_is_repeatable(make_config: MakeConfig) -> None:
     data = load_training_data(make_config().data_settings)
-    weights = np.ones(len(data.train.labels), np.float32)
-    first, second = (fit_ngrams(data, None, weights).arrays for _ in range(2))
+    first, second = (fit_ngrams(data, None, TrainSection()).arrays for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 

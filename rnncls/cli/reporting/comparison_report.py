@@ -1,7 +1,7 @@
 """A comparison of runs, as tables for the terminal and as a page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ _SCORE_HEADER = [
     "tokens/s",
 ]
 _DIFFERENCE_HEADER = ["run", "points", INTERVAL, "gained", "lost", "p"]
-_SETTING_HEADER = ["key", "value", "runs"]
-_SETTING_TITLE = "Config keys that differ"
+SETTING_HEADER = ["key", "value", "runs"]
+SETTING_TITLE = "Config keys that differ"
 DIFFERENCE_NOTES = (
     "macro-F1: mean F1 of the classes; rare classes count as much as frequent ones",
     f"{INTERVAL}: what to expect for other texts of the same kind",
@@ -61,7 +61,7 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
         for name, run in zip(names, comparison.contenders, strict=True)
     ]
     return [
-        plain_table(_title(comparison), header, rows),
+        plain_table(describe_origin(comparison.origin), header, rows),
         _interval_table(comparison, names),
         plain_table(
             "Compared with the first run",
@@ -87,14 +87,14 @@ def summary_lines(comparison: Comparison) -> list[str]:
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
         difference = describe_significance(run.difference, run.p)
-        lines.append(f"{name}: {difference} {names[0]} (p = {_format_p(run.p)})")
+        lines.append(f"{name}: {difference} {names[0]} (p = {format_p(run.p)})")
         lines.append(f"  {explain_difference(run)}")
     if len(comparison.differences) > 1:
         lines.append(_mean_line(comparison))
     return lines
 
 
-def _format_p(p: float) -> str:
+def format_p(p: float) -> str:
     """Return a p-value with two decimals, or with two digits if it is small."""
     return f"{p:.2f}" if p >= _SMALL_P else f"{p:.2g}"
 
@@ -109,8 +109,8 @@ def _mean_line(comparison: Comparison) -> str:
 
 def setting_table(comparison: Comparison) -> Table:
     """Return the config keys that differ, with a row for each value."""
-    rows = _setting_rows(comparison.settings, _names(comparison))
-    return plain_table(_SETTING_TITLE, _SETTING_HEADER, rows, num_texts=3)
+    rows = setting_rows(comparison.settings, _names(comparison))
+    return plain_table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)
 
 
 def disagreement_table(comparison: Comparison, limit: int) -> Table:
@@ -141,7 +141,7 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
     names = _names(comparison)
     origin = comparison.origin
     parts = [
-        html.paragraph(f"{_title(comparison)}. SHA-256 {origin['sha256']}."),
+        html.paragraph(f"{describe_origin(origin)}. SHA-256 {origin['sha256']}."),
         html.table("Runs", _SCORE_HEADER, _score_rows(comparison, names)),
         _accuracy_picture(comparison, names),
         html.table(
@@ -156,8 +156,8 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
         ),
     ]
     if comparison.settings:
-        rows = _setting_rows(comparison.settings, names)
-        parts.append(html.table(_SETTING_TITLE, _SETTING_HEADER, rows, num_texts=3))
+        rows = setting_rows(comparison.settings, names)
+        parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
     parts.append(html.heading(_disagreement_title(comparison)))
     parts.append(_disagreement_part(comparison, names))
     html.save_page(path, "Comparison of runs", parts)
@@ -190,8 +190,8 @@ def _names(comparison: Comparison) -> list[str]:
     return short_names([run.name for run in comparison.contenders])
 
 
-def _title(comparison: Comparison) -> str:
-    origin = comparison.origin
+def describe_origin(origin: Mapping[str, Any]) -> str:
+    """Return the file, the number of rows and the split of an evaluation."""
     split = origin["split"] or "a separate file"
     return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
 
@@ -232,7 +232,7 @@ def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[
             f"{100 * low:+.2f} to {100 * high:+.2f}",
             f"{run.gained:,}",
             f"{run.lost:,}",
-            _format_p(run.p),
+            format_p(run.p),
         ]
         rows.append(row)
     return rows
@@ -257,7 +257,7 @@ def explain_difference(difference: Difference) -> str:
     return f"{rows}; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 
 
-def _setting_rows(
+def setting_rows(
     settings: dict[str, list[Any]], names: Sequence[str]
 ) -> list[list[str]]:
     """Return key, value and the runs that have it, with a row for each value."""

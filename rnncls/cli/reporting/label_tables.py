@@ -1,49 +1,214 @@
-"""Scores of a run with several labels a text, as lines and as a table."""
+"""Evaluation of several labels a text, as lines and tables for the terminal."""
+
+from collections.abc import Sequence
 
 from rich.table import Table
 
-from rnncls.cli.reporting.tables import grid_table
-from rnncls.evaluation.label_evaluation import LabelEvaluation
+from rnncls.cli.reporting.display import INTERVAL, percent, percent_range
+from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
+from rnncls.evaluation.confusion import ConfusedPair
+from rnncls.evaluation.label_evaluation import LabelMistake
+from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
+from rnncls.evaluation.parts import LabelPartScore
+from rnncls.evaluation.run_evaluation import CalibrationReport
+from rnncls.text.display import list_names
+
+LABEL_HEADER = [
+    "label",
+    "support",
+    "F1",
+    "precision",
+    "recall",
+    "AP",
+    "threshold",
+]
+"""AP: average precision."""
+LABEL_PART_TITLE = "The network, the n-grams, and both together (common threshold)"
+LABEL_PART_HEADER = ["part", "micro-F1", "macro-F1"]
+LABEL_PAIR_HEADER = ["missed", "predicted instead", "rows", "of its label"]
+LABEL_MISTAKE_HEADER = ["row", "label", "error", "prob", "labels", "predicted", "text"]
+MIN_BOOTSTRAP_ROWS = 20
+"""Of fewer rows, a bootstrap interval is not shown."""
+MAX_SHOWN_LABELS = 40
+"""With more labels, the screen has only the most frequent and the worst ones."""
+_NUM_EXTREMES = 10
 
 
-def score_lines(evaluation: LabelEvaluation) -> list[str]:
-    """Return the scores of all labels together, one idea a line."""
-    scores = evaluation.scores
-    title = f"{evaluation.run_path.name} on {evaluation.origin['path']}"
-    micro = _describe("micro-F1", scores.micro_f1, scores.micro_f1_interval)
-    macro = _describe("macro-F1", scores.macro_f1, scores.macro_f1_interval)
-    exact = _describe(
-        "all labels right", scores.subset_accuracy, scores.subset_accuracy_interval
-    )
+def label_score_lines(scores: MultilabelScores, origin: str) -> list[str]:
+    """Return a line for each score over all labels, with its interval if it has one.
+
+    Args:
+        scores: The scores.
+        origin: What was evaluated on which data.
+    """
+    lines = [f"{origin}: {scores.num_rows:,} rows"]
+    for name, value, interval in label_score_rows(scores):
+        shown = f"  ({interval})" if interval else ""
+        lines.append(f"{name:<16}  {value}{shown}")
+    lines += _count_lines(scores)
+    if scores.absent_labels:
+        names = list_names(scores.absent_labels)
+        lines.append(f"no row here, so counted as 0 in macro-F1: {names}")
+    return lines
+
+
+def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
+    """Return name, value, and interval or explanation of each score over all labels."""
     return [
-        f"{title}: {scores.num_rows:,} rows, {scores.num_rows_without_labels:,} without"
-        " labels",
-        f"{micro}, {macro}",
-        f"weighted F1 {scores.weighted_f1:.2%}, {exact}, Hamming loss"
-        f" {scores.hamming_loss:.2%}, LRAP {scores.lrap:.2%}",
-        f"loss {scores.loss:.4f}, calibration error {scores.ece:.2%}, labels a text:"
-        f" {scores.mean_labels:.2f} true, {scores.mean_predictions:.2f} predicted",
+        ("micro-F1", percent(scores.micro_f1), _interval(scores, "micro")),
+        ("macro-F1", percent(scores.macro_f1), _interval(scores, "macro")),
+        ("weighted F1", percent(scores.weighted_f1), _interval(scores, "weighted")),
+        (
+            "subset accuracy",
+            percent(scores.subset_accuracy),
+            f"{INTERVAL} {percent_range(scores.subset_accuracy_interval)}; all labels"
+            " of a text are right",
+        ),
+        ("Hamming loss", f"{scores.hamming_loss:.4f}", "share of wrong decisions"),
+        ("LRAP", f"{scores.lrap:.4f}", "label ranking average precision"),
+        (
+            "loss",
+            f"{scores.loss:.4f}",
+            "binary cross-entropy: the lower, the better",
+        ),
     ]
 
 
-def _describe(name: str, value: float, interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{name} {value:.2%} (95% interval {low:.2%} to {high:.2%})"
+def _interval(scores: MultilabelScores, average: str) -> str:
+    """Return the bootstrap interval of an F1, or why it has none."""
+    interval: tuple[float, float] = getattr(scores, f"{average}_f1_interval")
+    if scores.num_rows < MIN_BOOTSTRAP_ROWS:
+        return (
+            f"no interval: {scores.num_rows} rows are too few, at least"
+            f" {MIN_BOOTSTRAP_ROWS} are needed"
+        )
+    return f"{INTERVAL} {percent_range(interval)}, bootstrap"
 
 
-def label_table(evaluation: LabelEvaluation) -> Table:
-    """Return the scores of each label, the most frequent label first."""
-    per_label = sorted(evaluation.scores.per_label, key=lambda row: -row.support)
-    rows = [
+def _count_lines(scores: MultilabelScores) -> list[str]:
+    """Return lines on the number of labels a text, and on texts without any."""
+    lines = [
+        f"labels a text: {scores.mean_labels:.2f} in the file,"
+        f" {scores.mean_predictions:.2f} predicted"
+    ]
+    if scores.num_rows_without_labels or scores.num_rows_without_predictions:
+        lines.append(
+            f"texts without a label: {scores.num_rows_without_labels:,} in the file,"
+            f" {scores.num_rows_without_predictions:,} predicted"
+        )
+    return lines
+
+
+def label_calibration_lines(calibration: CalibrationReport) -> list[str]:
+    """Return lines with the calibration error of all labels, before and after."""
+    ece_line = (
+        f"ECE       {calibration.ece:.4f}  (expected calibration error of all labels,"
+        " 15 bins of equal width)"
+    )
+    if calibration.temperature == 1:
+        return [ece_line, "          not calibrated: the temperature is 1"]
+    return [
+        ece_line,
+        (
+            f"          before calibration: ECE {calibration.raw_ece:.4f}, loss"
+            f" {calibration.raw_loss:.4f};"
+            f" probabilities = sigmoid(logits / {calibration.temperature:.3f})"
+        ),
+    ]
+
+
+def label_tables(scores: MultilabelScores) -> list[Table]:
+    """Return the scores of each label, and the labels that are confused.
+
+    With many labels, return the most frequent and the worst ones instead of all.
+    """
+    pairs = scores.confused_pairs[:_NUM_EXTREMES]
+    pair_table = grid_table(
+        "Most confused labels", LABEL_PAIR_HEADER, label_pair_rows(pairs), num_texts=2
+    )
+    ranked = sort_by_support(scores.per_label)
+    if len(ranked) <= MAX_SHOWN_LABELS:
+        return [_label_table(ranked, "Per label"), pair_table]
+    with_rows = [row for row in ranked if row.support > 0]
+    worst = sorted(with_rows, key=lambda row: row.f1)[:_NUM_EXTREMES]
+    frequent = ranked[:_NUM_EXTREMES]
+    return [
+        _label_table(frequent, f"Most frequent of {len(ranked):,} labels"),
+        _label_table(worst, f"Worst of {len(ranked):,} labels"),
+        pair_table,
+    ]
+
+
+def sort_by_support(per_label: Sequence[LabelScores]) -> list[LabelScores]:
+    """Return the labels, the most frequent first."""
+    return sorted(per_label, key=lambda row: -row.support)
+
+
+def _label_table(per_label: Sequence[LabelScores], title: str) -> Table:
+    return grid_table(title, LABEL_HEADER, label_rows(per_label))
+
+
+def label_rows(per_label: Sequence[LabelScores]) -> list[list[str]]:
+    """Return a row for each label, with the columns LABEL_HEADER."""
+    return [
         [
             row.label,
             f"{row.support:,}",
-            f"{row.precision:.1%}",
-            f"{row.recall:.1%}",
-            f"{row.f1:.1%}",
-            f"{row.threshold:.2f}",
+            percent(row.f1),
+            percent(row.precision),
+            percent(row.recall),
+            show_score(row.average_precision),
+            f"{row.threshold:.3f}",
         ]
         for row in per_label
     ]
-    header = ["label", "rows", "precision", "recall", "F1", "threshold"]
-    return grid_table("Labels", header, rows)
+
+
+def show_score(score: float | None) -> str:
+    """Format a score with 4 decimals; "-": it is undefined."""
+    return "-" if score is None else f"{score:.4f}"
+
+
+def label_pair_rows(pairs: Sequence[ConfusedPair]) -> list[list[str]]:
+    """Return a row for each pair of labels, with the columns LABEL_PAIR_HEADER."""
+    return [
+        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
+        for pair in pairs
+    ]
+
+
+def label_mistake_table(mistakes: Sequence[LabelMistake]) -> Table:
+    """Return the most confident wrong decisions, one per line, cut at the edge."""
+    rows = label_mistake_rows(mistakes)
+    table = with_ids(LABEL_MISTAKE_HEADER, rows, [row.id for row in mistakes])
+    return cut_table("Most confident errors", *table)
+
+
+def label_mistake_rows(mistakes: Sequence[LabelMistake]) -> list[list[str]]:
+    """Return a row for each wrong decision, with the columns LABEL_MISTAKE_HEADER."""
+    return [
+        [
+            f"{row.row:,}",
+            row.label,
+            "missed" if row.is_missed else "false alarm",
+            f"{row.prob:.4f}",
+            ", ".join(row.labels),
+            ", ".join(row.predicted),
+            row.text,
+        ]
+        for row in mistakes
+    ]
+
+
+def label_part_rows(parts: Sequence[LabelPartScore]) -> list[list[str]]:
+    """Return a row for each part of a run, with the columns LABEL_PART_HEADER."""
+    return [
+        [part.name, percent(part.micro_f1), percent(part.macro_f1)] for part in parts
+    ]
+
+
+def label_part_tables(parts: Sequence[LabelPartScore]) -> list[Table]:
+    """Return a table of what the network and the n-grams achieve, if there are both."""
+    if not parts:
+        return []
+    return [grid_table(LABEL_PART_TITLE, LABEL_PART_HEADER, label_part_rows(parts))]

@@ -14,11 +14,13 @@ _EPOCH_COLUMNS = {
     "valid_loss": "{:.4f}",
     "train_accuracy": "{:.2%}",
     "valid_accuracy": "{:.2%}",
+    "valid_micro_f1": "{:.2%}",
     "valid_macro_f1": "{:.2%}",
     "elapsed_s": "{:,.0f}",
     "tokens_per_s": "{:,}",
 }
-"""The columns of the table of epochs: a key of the metric rows and its format."""
+"""The columns of the table of epochs: a key of the metric rows and its format. Only
+rows for several labels a text have micro-F1."""
 
 
 def label_issue_table(label_issues: Sequence[dict[str, Any]]) -> Markup:
@@ -53,15 +55,18 @@ def training_parts(
     """
     if curves is not None:
         yield curves
-        header = [name.replace("_", " ") for name in _EPOCH_COLUMNS]
-        yield html.table("Epochs", header, _epoch_rows(metric_rows))
+        columns = [name for name in _EPOCH_COLUMNS if name in metric_rows[0]]
+        header = [name.replace("_", " ") for name in columns]
+        yield html.table("Epochs", header, _epoch_rows(metric_rows, columns))
     if summary:
         yield _summary_table(summary)
 
 
-def _epoch_rows(metric_rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+def _epoch_rows(
+    metric_rows: Sequence[dict[str, Any]], columns: Sequence[str]
+) -> list[list[str]]:
     return [
-        [form.format(row[name]) for name, form in _EPOCH_COLUMNS.items()]
+        [_EPOCH_COLUMNS[name].format(row[name]) for name in columns]
         for row in metric_rows
     ]
 

@@ -72,12 +72,15 @@ class NgramGraph:
     def _add_normalized(self, token_ids: str) -> str:
         """Add the logits without scale and bias. [T, B] int64 -> [B, C] float32."""
         entries = self._add_entries(token_ids)  # [G, B]
-        weights = subtract_middle(self._table.weights)  # [K, C]
+        weights = self._table.weights  # [K, C]
+        if self._table.is_centred:
+            weights = subtract_middle(weights)
         squares = self._table.squares[:, None]  # [K, 1]
         weight_sums = self._add_sums(entries, weights)  # [B, C]
         square_sums = self._add_sums(entries, squares)  # [B, 1]
-        centered = self._center(weight_sums)
-        return self._normalize(centered, square_sums)
+        if self._table.is_centred:
+            weight_sums = self._center(weight_sums)
+        return self._normalize(weight_sums, square_sums)
 
     def _center(self, sums: str) -> str:
         """Make the weights of a text add up to zero, as in the run. [B, C]."""

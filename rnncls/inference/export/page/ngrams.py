@@ -58,19 +58,21 @@ class PackedNgrams:
 
 def round_ngrams(table: NgramTable, embedding: EmbeddingType) -> NgramTable:
     """Return the n-grams with the weights that a page has, as float32."""
-    weights = _subtract_commonest(table.weights)  # [K, C]
+    weights = _choose_stored(table)  # [K, C]
     is_stored = weights != 0  # [K, C]
     weights[is_stored] = _round(weights[is_stored], embedding).to_float32()
+    if table.is_centred:
+        weights = weights - weights.mean(axis=1, keepdims=True)
     return replace(
         table,
-        weights=weights - weights.mean(axis=1, keepdims=True),
+        weights=weights,
         squares=_round(table.squares, embedding).to_float32(),
     )
 
 
 def pack_ngrams(table: NgramTable, embedding: EmbeddingType) -> PackedNgrams:
     """Return the n-grams as the scripts read them."""
-    weights = _subtract_commonest(table.weights)  # [K, C]
+    weights = _choose_stored(table)  # [K, C]
     positions = np.flatnonzero(weights)  # [Z]
     values = _round(weights.ravel()[positions], embedding)
     squares = _round(table.squares, embedding)
@@ -80,6 +82,7 @@ def pack_ngrams(table: NgramTable, embedding: EmbeddingType) -> PackedNgrams:
         "maxSize": table.max_size,
         "scale": table.scale,
         "isAlone": table.is_alone,
+        "isCentred": table.is_centred,
         "bias": table.bias.tolist(),
         "keys": _describe_code(key_code, len(table.keys)),
         "positions": _describe_code(position_code, len(positions)),
@@ -107,6 +110,13 @@ def _round(values: Floats, embedding: EmbeddingType) -> _Rounded:
     shares = np.abs(values) / max(largest, np.finfo(np.float32).tiny)
     rounded = np.rint(np.sqrt(shares) * _LARGEST) * np.sign(values)
     return _Rounded(rounded.astype(np.int8), largest / _LARGEST**2)
+
+
+def _choose_stored(table: NgramTable) -> Floats:
+    """Return a new array of weights, most of which are 0 and are not stored. [K, C]."""
+    if table.is_centred:
+        return _subtract_commonest(table.weights)
+    return table.weights.copy()
 
 
 def _subtract_commonest(weights: Floats) -> Floats:

@@ -42,6 +42,7 @@ class NgramTable {
     this.maxSize = description.maxSize;
     this.scale = description.scale;
     this.isAlone = description.isAlone;
+    this.isCentred = description.isCentred;
     this.bias = description.bias;
     this.keys = Uint32Array.from(decodeAscending(arrays["ngrams.keys"], description.keys));
     this.values = restoreRounded(arrays["ngrams.values"], description.valueScale);
@@ -91,13 +92,14 @@ class NgramTable {
     return -1;
   }
 
-  /** Add the weights of an n-gram, which have a mean of zero; return its square. */
+  /** Add the weights of an n-gram, which may have a mean of zero; return its square. */
   add(row, sums) {
     let total = 0;
     for (let index = this.starts[row]; index < this.starts[row + 1]; index += 1) {
       sums[this.classes[index]] += this.values[index];
       total += this.values[index];
     }
+    if (!this.isCentred) return this.squares[row];
     const mean = total / sums.length;
     for (let label = 0; label < sums.length; label += 1) sums[label] -= mean;
     return this.squares[row];

@@ -1,0 +1,200 @@
+"""A comparison of runs with several labels a text, as tables and as a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from rnncls.cli.reporting import html
+from rnncls.cli.reporting.comparison_report import (
+    SETTING_HEADER,
+    SETTING_TITLE,
+    SIGNIFICANCE_LEVEL,
+    describe_origin,
+    describe_significance,
+    format_p,
+    setting_rows,
+)
+from rnncls.cli.reporting.display import INTERVAL, percent, percent_range, short_names
+from rnncls.cli.reporting.label_tables import (
+    LABEL_PART_HEADER,
+    LABEL_PART_TITLE,
+    label_part_rows,
+)
+from rnncls.cli.reporting.tables import cut_table, plain_table, with_ids
+from rnncls.evaluation.label_bootstrap import F1Difference
+from rnncls.evaluation.label_comparison import LabelRunComparison
+
+_MAX_PREDICTION_COLUMNS = 2
+"""With more runs, there is no room for their predictions beside the texts."""
+_F1_HEADER = ["run", "micro-F1", INTERVAL, "macro-F1", INTERVAL]
+_COST_HEADER = ["run", "all right", "parameters", "MiB", "train s", "tokens/s"]
+_DIFFERENCE_HEADER = ["run", "score", "points", INTERVAL, "p"]
+_DIFFERENCE_TITLE = "Compared with the first run"
+LABEL_DIFFERENCE_NOTES = (
+    f"{INTERVAL}: what to expect for other texts of the same kind (bootstrap)",
+    "all right: rows whose labels are all predicted, and no others",
+    "points: F1 minus that of the first run, in percentage points",
+    f"p: paired bootstrap; significant below {SIGNIFICANCE_LEVEL}",
+    "MiB: the files that predict; train s, tokens/s: time and speed of the training",
+)
+
+
+def label_comparison_tables(comparison: LabelRunComparison) -> list[Table]:
+    """Return tables of the scores, the sizes and the differences."""
+    names = _names(comparison)
+    title = describe_origin(comparison.origin)
+    differences = _difference_rows(comparison, names[1:])
+    tables = [
+        plain_table(title, _F1_HEADER, _f1_rows(comparison, names)),
+        plain_table("Sizes and speeds", _COST_HEADER, _cost_rows(comparison, names)),
+        plain_table(_DIFFERENCE_TITLE, _DIFFERENCE_HEADER, differences),
+    ]
+    for name, run in zip(names, comparison.contenders, strict=True):
+        if run.parts:
+            rows = label_part_rows(run.parts)
+            part_title = f"{name}: {LABEL_PART_TITLE}"
+            tables.append(plain_table(part_title, LABEL_PART_HEADER, rows))
+    return tables
+
+
+def label_summary_lines(comparison: LabelRunComparison) -> list[str]:
+    """Return a sentence on each run except the first."""
+    names = _names(comparison)
+    lines = []
+    for name, run in zip(names[1:], comparison.differences, strict=True):
+        for score, f1 in (("micro-F1", run.micro_f1), ("macro-F1", run.macro_f1)):
+            significance = describe_significance(f1.difference, f1.p)
+            lines.append(
+                f"{name}: {score}: {significance} {names[0]} (p = {format_p(f1.p)})"
+            )
+        lines.append(
+            f"  only this run gets all labels of {run.gained:,} rows right, only the"
+            f" first one those of {run.lost:,}"
+        )
+    return lines
+
+
+def label_setting_table(comparison: LabelRunComparison) -> Table:
+    """Return the config keys that differ, with a row for each value."""
+    rows = setting_rows(comparison.settings, _names(comparison))
+    return plain_table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)
+
+
+def label_disagreement_table(comparison: LabelRunComparison, limit: int) -> Table:
+    """Return examples of rows that only some runs get right, cut to fit.
+
+    Args:
+        comparison: The comparison.
+        limit: The largest number of rows.
+    """
+    names = _names(comparison)
+    num_shown = len(names) if len(names) <= _MAX_PREDICTION_COLUMNS else 0
+    header, rows = _disagreements(comparison, names[:num_shown])
+    ids = [row.id for row in comparison.disagreements[:limit]]
+    table = with_ids(header, rows[:limit], ids)
+    return cut_table(_disagreement_title(comparison), *table)
+
+
+def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
+    """Write the comparison as a page.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    names = _names(comparison)
+    origin = comparison.origin
+    f1_rows, cost_rows = _f1_rows(comparison, names), _cost_rows(comparison, names)
+    differences = _difference_rows(comparison, names[1:])
+    parts = [
+        html.paragraph(f"{describe_origin(origin)}. SHA-256 {origin['sha256']}."),
+        html.table("Runs", _F1_HEADER, f1_rows),
+        html.table("Sizes and speeds", _COST_HEADER, cost_rows),
+        html.table(_DIFFERENCE_TITLE, _DIFFERENCE_HEADER, differences),
+    ]
+    notes = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
+    parts += map(html.paragraph, notes)
+    if comparison.settings:
+        rows = setting_rows(comparison.settings, names)
+        parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
+    header, rows = _disagreements(comparison, names)
+    header, rows = with_ids(header, rows, [row.id for row in comparison.disagreements])
+    parts.append(html.heading(_disagreement_title(comparison)))
+    num_texts = len(header)
+    parts.append(
+        html.table("Examples of these rows", header, rows, num_texts=num_texts)
+    )
+    html.save_page(path, "Comparison of runs", parts)
+
+
+def _names(comparison: LabelRunComparison) -> list[str]:
+    return short_names([run.name for run in comparison.contenders])
+
+
+def _f1_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[list[str]]:
+    rows = []
+    for name, run in zip(names, comparison.contenders, strict=True):
+        scores = run.scores
+        row = [
+            name,
+            percent(scores.micro_f1),
+            percent_range(scores.micro_f1_interval),
+            percent(scores.macro_f1),
+            percent_range(scores.macro_f1_interval),
+        ]
+        rows.append(row)
+    return rows
+
+
+def _cost_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[list[str]]:
+    return [
+        [
+            name,
+            percent(run.scores.subset_accuracy),
+            f"{run.num_parameters:,}",
+            f"{run.size_mib:.1f}",
+            f"{run.train_s:,.0f}",
+            f"{run.tokens_per_s:,.0f}",
+        ]
+        for name, run in zip(names, comparison.contenders, strict=True)
+    ]
+
+
+def _difference_rows(
+    comparison: LabelRunComparison, names: Sequence[str]
+) -> list[list[str]]:
+    """Return two rows for each run, for micro-F1 and for macro-F1."""
+    rows = []
+    for name, run in zip(names, comparison.differences, strict=True):
+        rows.append([name, "micro-F1", *_difference_cells(run.micro_f1)])
+        rows.append(["", "macro-F1", *_difference_cells(run.macro_f1)])
+    return rows
+
+
+def _difference_cells(f1: F1Difference) -> list[str]:
+    low, high = f1.interval
+    return [
+        f"{100 * f1.difference:+.2f}",
+        f"{100 * low:+.2f} to {100 * high:+.2f}",
+        format_p(f1.p),
+    ]
+
+
+def _disagreement_title(comparison: LabelRunComparison) -> str:
+    return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
+
+
+def _disagreements(
+    comparison: LabelRunComparison, names: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the disagreements, with the predictions of some runs.
+
+    Args:
+        comparison: The comparison.
+        names: The first runs, whose predictions are shown.
+    """
+    rows = []
+    for row in comparison.disagreements:
+        predicted = [", ".join(labels) for labels in row.predicted[: len(names)]]
+        rows.append([f"{row.row:,}", ", ".join(row.labels), *predicted, row.text])
+    return ["row", "labels", *names, "text"], rows

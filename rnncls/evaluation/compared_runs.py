@@ -1,0 +1,134 @@
+"""The runs of a comparison: evaluated on the same rows, with their sizes and speeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rnncls import ConfigError, RunError
+from rnncls.data.splits import Split
+from rnncls.evaluation.run_evaluation import Evaluation, evaluate_loaded_run
+from rnncls.machine.files import read_json
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.run import load_run
+
+
+class RunCosts(NamedTuple):
+    """What a run costs.
+
+    Attributes:
+        num_parameters: Number of weights of the model.
+        size_mib: Size on disk of the four files that prediction needs.
+        train_s: Training time in seconds.
+        tokens_per_s: Mean number of training tokens per second.
+    """
+
+    num_parameters: int
+    size_mib: float
+    train_s: float
+    tokens_per_s: float
+
+
+def evaluate_runs(
+    paths: Sequence[Path],
+    *,
+    split: Split = "test",
+    data: Path | None = None,
+    device: str | None = None,
+    use_cache: bool = True,
+    may_have_several_labels: bool = False,
+) -> list[Evaluation]:
+    """Evaluate finished runs on the same rows.
+
+    Args:
+        paths: The run folders, the baseline first.
+        split: Which split of their data.
+        data: A labelled file to use instead.
+        device: The device of the models; default: the configs'.
+        use_cache: Whether to read and write the cache of tokenised files.
+        may_have_several_labels: Whether the caller supports several labels a text.
+
+    Raises:
+        ConfigError: The runs do not have the same rows, classes or task.
+        RnnclsError: A run, the data or the device is wrong.
+    """
+    for path in paths:
+        _check_is_finished(path)
+    runs = [
+        load_run(path, may_have_several_labels=may_have_several_labels)
+        for path in paths
+    ]
+    evaluations = [
+        evaluate_loaded_run(
+            run, split=split, data=data, device=device, use_cache=use_cache
+        )
+        for run in runs
+    ]
+    for path, evaluation in zip(paths, evaluations, strict=True):
+        _check_comparable(path, evaluations[0], evaluation)
+    return evaluations
+
+
+def _check_is_finished(path: Path) -> None:
+    summary_path = RunFolder(path).summary
+    if not summary_path.is_file():
+        raise RunError(
+            f"{path}: not finished: finish it with 'rnncls train --resume --out {path}'"
+        )
+
+
+def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None:
+    """Raise unless two runs were evaluated on the same rows and have the same classes.
+
+    Args:
+        path: The folder of the second run, for the message.
+        first: The baseline.
+        second: The other run.
+    """
+    has_several_labels = first.run.classifier.has_several_labels
+    if second.run.classifier.has_several_labels != has_several_labels:
+        task = second.run.config.model.task
+        raise ConfigError(
+            f"{path}: its model.task is {task}, that of {first.run.path} is"
+            f" {first.run.config.model.task}: compare runs of the same task"
+        )
+    expected = first.run.classifier.label_names
+    label_names = second.run.classifier.label_names
+    if label_names != expected:
+        raise ConfigError(
+            f"{path}: expected the classes {expected}, found {label_names}"
+        )
+    origin = second.origin
+    is_same_file = origin["sha256"] == first.origin["sha256"]
+    has_same_rows = np.array_equal(first.split.rows, second.split.rows)
+    if not (is_same_file and has_same_rows):
+        split_name = origin["split"]
+        data_path = origin["path"]
+        raise ConfigError(
+            f"{path}: its {split_name} rows of {data_path} are"
+            f" not those of {first.run.path}: compare runs with the same files, and"
+            " with the same data.split_seed if the splits are drawn"
+        )
+
+
+def measure_costs(path: Path) -> RunCosts:
+    """Return the size of a finished run and the speed of its training.
+
+    Raises:
+        RunError: Its summary is damaged.
+    """
+    folder = RunFolder(path)
+    summary = read_json(folder.summary)
+    num_bytes = 0
+    for file in (folder.config, folder.vocab, folder.labels, folder.model):
+        num_bytes += file.stat().st_size
+    train_s = summary["train_s"]
+    num_epochs = summary["num_epochs"]
+    num_tokens = summary["data"]["num_train_tokens"] * num_epochs
+    return RunCosts(
+        num_parameters=summary["num_parameters"],
+        size_mib=num_bytes / 2**20,
+        train_s=train_s,
+        tokens_per_s=num_tokens / max(train_s, 1e-9),
+    )

@@ -1,0 +1,126 @@
+"""What a linear model learns: the class, or the set of labels, of each text.
+
+Shapes: N texts, C classes or labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from rnncls.config.sections import TrainSection
+from rnncls.data.loading import TrainingData
+from rnncls.training.loss import compute_class_weights, compute_text_weights
+
+_ADDED_COUNT = 1.0
+"""Added to the numbers of texts with and without a label, so that none is 0."""
+
+
+@dataclass(frozen=True)
+class ClassTargets:
+    """One class for each text; the loss is the cross-entropy.
+
+    Attributes:
+        probs: [N, C] float32, the probability of each class.
+        row_weights: [N] float32, the weight of each text in the loss, 1 on average.
+    """
+
+    probs: torch.Tensor
+    row_weights: torch.Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """N, C."""
+        return self.probs.shape
+
+    def start_bias(self) -> torch.Tensor:
+        """Return the bias to start from, 0. [C]."""
+        return self.probs.new_zeros(self.probs.shape[1])
+
+    def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss, [], and its gradient at the logits. [N, C]."""
+        losses = F.cross_entropy(logits, self.probs, reduction="none")  # [N]
+        row_shares = self.row_weights / len(losses)  # [N]
+        errors = logits.softmax(dim=1) - self.probs  # [N, C]
+        return losses @ row_shares, errors * row_shares[:, None]
+
+
+@dataclass(frozen=True)
+class LabelTargets:
+    """A set of labels for each text; the loss is the binary cross-entropy.
+
+    Attributes:
+        labels: [N, C] bool.
+        label_weights: [C] float32, the weight of each label that a text has; None: 1.
+    """
+
+    labels: torch.Tensor
+    label_weights: torch.Tensor | None = None
+
+    @property
+    def shape(self) -> torch.Size:
+        """N, C."""
+        return self.labels.shape
+
+    def start_bias(self) -> torch.Tensor:
+        """Return the bias to start from, the log odds of each label. [C]."""
+        return compute_log_odds(self.labels)
+
+    def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss, [], and its gradient at the logits. [N, C]."""
+        targets = self.labels.float()  # [N, C]
+        loss = F.binary_cross_entropy_with_logits(
+            logits, targets, pos_weight=self.label_weights, reduction="sum"
+        )  # []
+        errors = logits.sigmoid() - targets  # [N, C]
+        if self.label_weights is not None:
+            errors = torch.where(self.labels, errors * self.label_weights, errors)
+        num_texts = len(targets)
+        return loss / num_texts, errors / num_texts
+
+
+Targets = ClassTargets | LabelTargets
+
+
+def compute_log_odds(labels: torch.Tensor) -> torch.Tensor:
+    """Return the log odds of the share of texts that have each label.
+
+    It is the bias of a model that predicts these shares for every text.
+
+    Args:
+        labels: [N, C] bool.
+
+    Returns:
+        [C] float32, finite.
+    """
+    counts = labels.sum(dim=0).float()  # [C]
+    num_with = counts + _ADDED_COUNT  # [C]
+    num_without = len(labels) - counts + _ADDED_COUNT  # [C]
+    return num_with.log() - num_without.log()
+
+
+def build_targets(
+    section: TrainSection, data: TrainingData, rows: npt.NDArray[np.int64]
+) -> Targets:
+    """Return the targets of some training rows, weighted as the section says.
+
+    Args:
+        section: Gives `class_weights` and `sampling`.
+        data: The training rows, and their soft targets, if there are any.
+        rows: [n], the indices of the rows.
+
+    Raises:
+        ConfigError: The class weights do not fit the classes.
+    """
+    all_labels, label_names = data.train.labels, data.label_names
+    labels = torch.from_numpy(all_labels[rows])  # [n] or [n, C]
+    if labels.ndim > 1:
+        weights = compute_class_weights(section, all_labels, label_names)  # [C]
+        return LabelTargets(labels, weights)
+    text_weights = compute_text_weights(section, all_labels, label_names)  # [N]
+    row_weights = torch.from_numpy(text_weights[rows])  # [n]
+    if data.targets is not None:
+        return ClassTargets(torch.from_numpy(data.targets[rows]), row_weights)
+    return ClassTargets(F.one_hot(labels, len(label_names)).float(), row_weights)
