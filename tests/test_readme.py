@@ -1,6 +1,7 @@
 """The README and the guides: every command runs, and every link leads somewhere."""
 
 import itertools
+import json
 import re
 import runpy
 import shlex
@@ -32,6 +33,7 @@ GROUPS = [
     ["docs/first-classifier.md"],
     GUIDES,
     ["docs/results/accuracy.md"],
+    ["docs/guides/several-labels.md"],
 ]
 """Pages whose commands run in one folder."""
 
@@ -76,9 +78,22 @@ def checkout(tmp_path: Path) -> Path:
     other = "label,text\n" + "gut,很好吃 😀\nschlecht,太难吃了…\n" * 40
     (tmp_path / "kritiken.csv").write_text(other, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
+    (tmp_path / "comments.jsonl").write_text(write_comments(), encoding="utf-8")
     (yaml,) = read_blocks("docs/guides/your-data.md", "yaml")
     (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")
     return tmp_path
+
+
+def write_comments() -> str:
+    """Return JSON lines of comments with several labels each."""
+    lines = []
+    for number in range(120):
+        labels = [
+            name for bit, name in enumerate(("thanks", "praise")) if number >> bit & 1
+        ]
+        text = " ".join(["comment", str(number % 5), *labels])
+        lines.append(json.dumps({"text": text, "labels": labels}))
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("pages", GROUPS, ids=lambda pages: Path(pages[0]).stem)

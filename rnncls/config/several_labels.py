@@ -93,6 +93,5 @@ def refuse_several_labels(task: str, source: str) -> None:
     if task == TASK:
         raise ConfigError(
             f"{source}: has several labels a text (model.task: several_labels), which"
-            " this command does not support yet: init, inspect, train, eval and predict"
-            " do"
+            " this command does not support yet"
         )

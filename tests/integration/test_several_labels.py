@@ -177,6 +177,7 @@ def test_cross_validation_scores_each_row(config: Config) -> None:
     assert [len(row) for row in names] == found.labels.sum(axis=1).tolist()
 
 
+@pytest.mark.slow
 def test_wrong_label_sets_are_found(tmp_path: Path) -> None:
     pytest.importorskip("cleanlab")
     train(draft(tmp_path, num_wrong=6), tmp_path / "run", becomes_latest=False)
