@@ -164,7 +164,12 @@ def log_single_rows(sources: Sources) -> None:
 
 
 def log_small_classes(sources: Sources, num_folds: int) -> None:
-    """Log if a class has fewer rows or texts than there are folds."""
+    """Log if a class has fewer rows or texts than there are folds.
+
+    Nothing is logged if a text may have several labels.
+    """
+    if sources.train.labels.ndim > 1:
+        return
     is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
     labels = sources.train.labels[sources.own_rows[is_scored]]
     smallest = count_smallest_class(labels, _text_ids(sources)[is_scored])
