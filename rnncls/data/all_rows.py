@@ -63,6 +63,13 @@ class SplitRows:
     ids: list[str] | None = None
     label_sets: list[list[str]] | None = None
 
+    @property
+    def labels_of_rows(self) -> list[list[str]]:
+        """The labels of each row; a list of one if a row has one label."""
+        if self.label_sets is None:
+            return [[label] for label in self.labels]
+        return self.label_sets
+
     def row(self, index: int) -> Row:
         """Return one row."""
         number = int(self.rows[index]) + 1
@@ -149,7 +156,10 @@ def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
 
 def count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
     """Return the rows of each class; classes that training lacks come last."""
-    labels_of = {split.split: _list_labels(split) for split in splits}
+    labels_of = {
+        split.split: [label for labels in split.labels_of_rows for label in labels]
+        for split in splits
+    }
     order = [label for label, _ in Counter(labels_of["train"]).most_common()]
     labels = {label for split in splits for label in labels_of[split.split]}
     order += sorted(labels - set(order))
@@ -158,10 +168,3 @@ def count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
         counts = Counter(labels_of[split.split])
         classes[split.split] = {label: counts[label] for label in order}
     return classes
-
-
-def _list_labels(split: SplitRows) -> list[str]:
-    """Return the label of each row, or all labels of all rows."""
-    if split.label_sets is None:
-        return split.labels
-    return [label for labels in split.label_sets for label in labels]

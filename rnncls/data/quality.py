@@ -190,19 +190,25 @@ def _find_conflicts(rows: AllRows) -> Finding:
 
 
 def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
-    """Find classes whose names differ in case, form or one letter."""
-    labels = [label for split in rows.splits for label in split.labels]
-    counts = Counter(labels)
+    """Find classes whose names differ in case, form or one letter, in any split."""
+    labels_of_rows = [
+        labels for split in rows.splits for labels in split.labels_of_rows
+    ]
+    counts = Counter(label for labels in labels_of_rows for label in labels)
+    first_rows: dict[str, int] = {}
+    for index, labels in enumerate(labels_of_rows):
+        for label in labels:
+            first_rows.setdefault(label, index)
     for group in find_look_alikes(counts):
-        names = describe_look_alikes([group])
-        num_rows = sum(counts[name] for name in group.names)
-        first_rows = [rows.row(labels.index(name)) for name in group.names]
+        described = describe_look_alikes([group])
+        names = set(group.names)
+        num_rows = sum(not names.isdisjoint(labels) for labels in labels_of_rows)
         yield Finding(
             "similar_classes",
-            f"rows are of classes that look alike: {names}",
+            f"rows are of classes that look alike: {described}",
             num_rows,
-            len(labels),
-            [[row] for row in first_rows],
+            len(labels_of_rows),
+            [[rows.row(first_rows[name])] for name in group.names],
             "give them one name, if they are one class: each is learnt for itself",
         )
 
@@ -247,15 +253,16 @@ def _find_imbalance(rows: AllRows, monitor: str) -> Finding:
     advice = "compare macro-F1: accuracy hides a class that is never predicted"
     if monitor != "macro_f1":
         advice = f"set train.monitor: macro_f1, and {advice}"
-    labels = rows.splits[0].labels
-    counts = Counter(labels).most_common()
+    labels_of_rows = rows.splits[0].labels_of_rows
+    labels = [label for labels in labels_of_rows for label in labels]
+    counts = Counter(labels).most_common() or [("", 1)]
     (largest, most), (smallest, fewest) = counts[0], counts[-1]
     return Finding(
         "imbalance",
         f"training rows have the class '{largest}', {most / fewest:.1f} times as many"
         f" as '{smallest}' ({fewest:,})",
         most if most >= _IMBALANCE * fewest else 0,
-        len(labels),
+        len(labels_of_rows),
         [],
         advice,
     )
@@ -263,16 +270,18 @@ def _find_imbalance(rows: AllRows, monitor: str) -> Finding:
 
 def _find_unknown_classes(rows: AllRows) -> Iterator[Finding]:
     """Find rows with a class that no training row has."""
-    known = set(rows.splits[0].labels)
+    known: set[str] = set().union(*rows.splits[0].labels_of_rows)
     for split in rows.splits[1:]:
         unknown = [
-            index for index, label in enumerate(split.labels) if label not in known
+            index
+            for index, labels in enumerate(split.labels_of_rows)
+            if not known.issuperset(labels)
         ]
         yield Finding(
             f"unknown_class_{split.split}",
             f"{_SPLIT_NAMES[split.split]} rows have a class that no training row has",
             len(unknown),
-            len(split.labels),
+            len(split.texts),
             [[split.row(index)] for index in unknown],
             "correct the label, or add training rows of that class: rnncls eval rejects"
             " the file as it is",

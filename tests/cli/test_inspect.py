@@ -160,3 +160,25 @@ def test_no_temporary_file_is_named(cli: Cli, content: str) -> None:
     assert tempfile.gettempdir() not in shown.replace(str(Path.cwd()), "")
     assert "config.yaml" not in shown
     assert "few.csv" in done.stdout
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_classes_that_look_alike_are_named_on_the_screen_and_in_json(
+    cli: Cli, split: str
+) -> None:
+    lines = [f"{'ab'[row % 2] * 5},words {row} here" for row in range(20)]
+    for name in ("train", "valid", "test"):
+        rows = [*lines, "AAAAA,other words here"] if name == split else lines
+        Path(f"{name}.csv").write_text("\n".join(["label,text", *rows]) + "\n")
+    Path("own.yaml").write_text(
+        "data: {train: train.csv, valid: valid.csv, test: test.csv, text: [text]}\n"
+    )
+    screen = " ".join(cli("inspect", "own.yaml").stdout.split())
+    expected = "rows are of classes that look alike: 'aaaaa', 'AAAAA' differ in case"
+    assert f"31 of 61 (50.82%): {expected}" in screen
+    assert f"{split} row 21 [AAAAA]: other words here" in screen
+    found = json.loads(cli("inspect", "own.yaml", "--json").stdout)["findings"]
+    [finding] = [item for item in found if item["kind"] == "similar_classes"]
+    assert finding["what"] == expected
+    place = {"split": split, "row": 21, "label": "AAAAA"}
+    assert finding["rows"][1] == [place]

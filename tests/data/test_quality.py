@@ -266,3 +266,57 @@ def test_joiners_are_found_only_where_they_split_words(
 ) -> None:
     found = findings(part("train", [("a", text), ("b", "three four")]))
     assert ("odd_invisible" in found) == is_found
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+@pytest.mark.parametrize(
+    ("name", "difference"),
+    [
+        ("Billing", "case"),
+        ("bill\u200bing", "an invisible character"),
+        ("\uff42illing", "the form of a character"),
+        ("biling", "one letter"),
+    ],
+)
+def test_classes_that_look_alike_are_found_in_every_split(
+    split: Split, name: str, difference: str
+) -> None:
+    rows = {
+        "train": [("billing", f"a{row} b{row} c{row}") for row in range(5)],
+        "valid": [("billing", "d e f")],
+        "test": [("login", "g h i")],
+    }
+    rows["train"].append(("login", "j k l"))
+    rows[split].append((name, "m n o"))
+    parts = [part(each, rows[each]) for each in ("train", "valid", "test")]
+    found = findings(*parts)["similar_classes"]
+    assert (found.count, found.total) == (7, 9)
+    assert found.what.endswith(f"differ in {difference}")
+    first, second = found.groups
+    assert first == [Row("train", 1, "billing", "a0 b0 c0")]
+    assert second == [Row(split, len(rows[split]), name, "m n o")]
+
+
+def several(split: Split, rows: list[tuple[list[str], str]]) -> SplitRows:
+    """Return the rows of a split with several labels a text."""
+    joined = [(", ".join(labels), text) for labels, text in rows]
+    return dataclasses.replace(part(split, joined), label_sets=[row[0] for row in rows])
+
+
+def test_labels_of_which_a_text_has_several_are_compared_one_by_one() -> None:
+    train: list[tuple[list[str], str]] = [
+        (["billing", "login"], "a b c"),
+        (["billing"], "d e f"),
+        (["login"], "g h i"),
+        ([], "j k l"),
+    ]
+    test = [(["login", "billing"], "m n o"), (["Billing", "login"], "p q r")]
+    found = findings(several("train", train), several("test", test))
+    assert found["similar_classes"].count == 4
+    assert "'billing', 'Billing' differ in case" in found["similar_classes"].what
+    assert found["similar_classes"].groups == [
+        [Row("train", 1, "billing, login", "a b c")],
+        [Row("test", 2, "Billing, login", "p q r")],
+    ]
+    assert found["unknown_class_test"].count == 1
+    assert "imbalance" not in found
