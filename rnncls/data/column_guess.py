@@ -110,7 +110,7 @@ def guess_columns(
     if not texts:
         raise DataError(
             f"{source}: no column looks like a text beside the class '{label}':"
-            f" name it with --text; it has {quote_names(columns)}"
+            f" name it with rnncls init --text; it has {quote_names(columns)}"
         )
     return texts, label
 
@@ -198,7 +198,7 @@ def _guess_label(
     if not candidates:
         raise DataError(
             f"{source}: no column looks like a class, with few distinct values:"
-            f" name it with --label; it has {quote_names(columns)}"
+            f" name it with rnncls init --label; it has {quote_names(columns)}"
         )
     return min(candidates).name
 

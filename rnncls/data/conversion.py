@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rnncls import ConfigError, DataError
+from rnncls.data.detected import describe_format
 from rnncls.data.encodings import find_encoding
 from rnncls.data.file_sets import data_ending, list_files
 from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
 from rnncls.data.label_sets import is_label_set, split_labels
 from rnncls.data.readers import read_records
-from rnncls.data.rows import Columns, Record
+from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.source_files import SPLIT_NAMES, Files
 from rnncls.data.splits import Split
 from rnncls.machine.files import write_atomic
@@ -195,25 +196,67 @@ class _RowSelection:
 
 def _list_rows(numbers: Sequence[int]) -> str:
     """Return a count of rows and the numbers of the first ones."""
-    listed = ", ".join(str(number) for number in numbers[:_ROWS_LISTED])
+    listed = ", ".join(f"{number:,}" for number in numbers[:_ROWS_LISTED])
     more = ", …" if len(numbers) > _ROWS_LISTED else ""
     word = "row" if len(numbers) == 1 else "rows"
     return f"{len(numbers):,} {word} ({listed}{more})"
 
 
-def describe_repairs(path: Path, file_format: FileFormat) -> list[str]:
-    """Return why a file had to be converted, for a note."""
-    repairs = []
+def note_conversion(
+    source: str, originals: Files, formats: Formats, files: Files
+) -> list[str]:
+    """Return a note on each file that was written: what it is made of, what changed.
+
+    Args:
+        source: What the user has named.
+        originals: The file of each split that was converted.
+        formats: Their formats.
+        files: The file of each split that was written.
+    """
+    notes = []
+    for split, path in files.items():
+        changes = "; ".join(_describe_changes(originals[split], formats[split]))
+        reason = f" ({changes})" if changes else ""
+        notes.append(f"{path}: written from {originals[split]}{reason}")
+    these = "this file" if len(notes) == 1 else "these files"
+    notes[-1] += f": the config uses {these}, not {source}"
+    return notes
+
+
+def _describe_changes(path: Path, file_format: FileFormat) -> list[str]:
+    """Return what was converted, as the new file is UTF-8 CSV with a header."""
+    changes = []
+    if file_format.kind != "delimited":
+        changes.append(f"{describe_format(FileFormat(file_format.kind))}, now CSV")
+    elif file_format.delimiter != ",":
+        changes.append(f"delimiter {DELIMITERS[file_format.delimiter]}, now comma")
+    if not file_format.has_header:
+        changes.append(f"no header, now {quote_names(file_format.names)}")
     if file_format.encoding != "utf-8":
-        repairs.append(f"its encoding is {file_format.encoding}")
+        changes.append(f"encoding {file_format.encoding}, now UTF-8")
+    return changes + _describe_repairs(path, file_format)
+
+
+def describe_reading(path: Path, file_format: FileFormat) -> list[str]:
+    """Return what is unusual in the format of a file, for a note."""
+    unusual = []
+    if file_format.encoding != "utf-8":
+        unusual.append(f"its encoding is {file_format.encoding}")
+    return unusual + _describe_repairs(path, file_format)
+
+
+def _describe_repairs(path: Path, file_format: FileFormat) -> list[str]:
+    """Return what of a file was not read as it is written."""
+    repairs = []
     if file_format.num_skipped:
         repairs.append(f"its first line, 'sep={file_format.delimiter}', is no row")
     if not file_format.is_quoted:
         row = _find_open_quote(path, file_format)
-        reason = (
-            f"row {row} has a quotation mark that is never closed, so " if row else ""
-        )
-        repairs.append(f"{reason}all quotation marks were read as ordinary characters")
+        repair = "all quotation marks were read as ordinary characters"
+        if row is not None:
+            place = f"row {row:,} has a quotation mark that is never closed"
+            repair = f"{place}, so {repair}"
+        repairs.append(repair)
     return repairs
 
 

@@ -155,6 +155,7 @@ def describe_format(file_format: FileFormat) -> str:
         "jsonl": "JSON lines",
         "json": "a JSON list",
         "lines": "one text per line",
+        "parquet": "a Parquet file",
     }
     words = kinds.get(file_format.kind, "")
     if file_format.kind == "delimited":

@@ -17,10 +17,11 @@ from rnncls.data.conversion import (
     Formats,
     are_readable,
     convert_files,
-    describe_repairs,
+    describe_reading,
     detect_formats,
     fetch_from_hub,
     format_keys,
+    note_conversion,
 )
 from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_sample
 from rnncls.data.datasets import columns_of
@@ -234,19 +235,21 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     texts, labels = list(columns.text), list(columns.label_columns)
     kind = "class" if several is None else "labels"
     notes = [
-        f"text: {quote_names(texts)}; {kind}: {quote_names(labels)} (to choose others:"
-        " --text, --label)"
+        f"text: {quote_names(texts)}; {kind}: {quote_names(labels)} (to choose"
+        " others: rnncls init --text, --label)"
     ]
     needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
     if needs_conversion:
         separator = None if several is None else several.separator
+        originals = files
         files, left_out = convert_files(
-            files, formats, out, columns, options, separator
+            originals, formats, out, columns, options, separator
         )
         notes += left_out
-    if needs_conversion or is_from_hub:
-        repairs = describe_repairs(train, train_format)
-        notes += _note_conversion(source, files, repairs, options)
+        notes += _note_conversion(source, originals, formats, files, options)
+    elif is_from_hub and not options.is_temporary:
+        written = ", ".join(map(str, files.values()))
+        notes.append(f"{written}: written from {source}: the config uses them")
     if needs_conversion:
         train_format = FileFormat("delimited", names=columns.wanted)
     # The ending of the original file decides whether the delimiter is written.
@@ -330,19 +333,17 @@ def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
 
 
 def _note_conversion(
-    source: str, files: Files, repairs: Sequence[str], options: ConversionOptions
+    source: str,
+    originals: Files,
+    formats: Formats,
+    files: Files,
+    options: ConversionOptions,
 ) -> list[str]:
-    """Return the note on the files that were written, and what was repaired.
-
-    Temporary files are not named.
-    """
-    repaired = f"{source}: {', '.join(repairs)}"
-    if options.is_temporary:
-        return [repaired] if repairs else []
-    note = f"converted to UTF-8 CSV: {', '.join(map(str, files.values()))}"
-    if repairs:
-        note += f" ({repaired})"
-    return [f"{note}: the config uses these files, not {source}"]
+    """Return the notes on the files that were written. Temporary ones are not named."""
+    if not options.is_temporary:
+        return note_conversion(source, originals, formats, files)
+    unusual = describe_reading(originals["train"], formats["train"])
+    return [f"{source}: {', '.join(unusual)}"] if unusual else []
 
 
 def _check_siblings(

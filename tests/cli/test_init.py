@@ -33,7 +33,8 @@ def test_a_config_is_written_that_trains_with_no_edit_and_can_be_evaluated(
         ),
     )
     assert stderr.startswith(
-        "text: 'film'; class: 'meinung' (to choose others: --text, --label)\n"
+        "text: 'film'; class: 'meinung' (to choose others: rnncls init --text,"
+        " --label)\n"
     )
     assert (
         cli(

@@ -71,7 +71,10 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
 def test_without_anything_like_a_class_it_is_asked_for() -> None:
     with pytest.raises(
         DataError,
-        match=r"no column looks like a class.*name it with --label; it has 'b', 'c'$",
+        match=(
+            r"no column looks like a class.*name it with rnncls init --label; it has"
+            r" 'b', 'c'$"
+        ),
     ):
         guess_columns(
             [{"b": record["b"], "c": record["c"]} for record in RECORDS], "a.csv"

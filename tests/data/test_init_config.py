@@ -131,10 +131,49 @@ def test_the_text_is_the_config(form: str) -> None:
     )
 
 
-def test_a_conversion_is_told() -> None:
-    notes = draft_config(SOURCES["fastText"](), OUT).notes
-    assert any(
-        note.startswith("converted to UTF-8 CSV: config-train.csv") for note in notes
+CHANGES = {
+    "utf-16": "a.csv (delimiter semicolon, now comma; encoding utf-16, now UTF-8)",
+    "cp1252": "a.csv (delimiter semicolon, now comma; encoding cp1252, now UTF-8)",
+    "stray quotation marks": "a.tsv (delimiter tab, now comma; row 1 has a quotation"
+    " mark that is never closed, so all quotation marks were read as ordinary"
+    " characters)",
+    "JSON": "a.json (a JSON list, now CSV)",
+    "fastText": "a.txt (fastText lines, now CSV)",
+    "folder": "films (a folder per class, now CSV)",
+}
+
+
+@pytest.mark.parametrize("form", CHANGES)
+def test_what_was_converted_is_told(form: str) -> None:
+    source = SOURCES[form]()
+    [note] = [note for note in draft_config(source, OUT).notes if "written" in note]
+    assert note == (
+        f"config-train.csv: written from {CHANGES[form]}: the config uses this file,"
+        f" not {source}"
+    )
+
+
+def test_a_file_that_is_already_utf8_csv_is_not_called_converted() -> None:
+    rows = [f"text {row},{'ab'[row % 2] if row else ''}" for row in range(20)]
+    write("a.csv", "\n".join(["text,label", *rows]) + "\n")
+    options = ConversionOptions(skip_unlabelled=True)
+    notes = draft_config("a.csv", OUT, options=options).notes
+    assert "a.csv: left out 1 row (1): no label" in notes
+    assert (
+        "config-train.csv: written from a.csv: the config uses this file, not a.csv"
+    ) in notes
+
+
+def test_the_conversion_of_each_file_is_told() -> None:
+    write("train.csv", "label,text\n" + lines('{label},"{text}"'))
+    write("test.csv", "label,text\n" + lines('{label},"{text}"'), "cp1252")
+    first, second = [
+        note for note in draft_config("train.csv", OUT).notes if "written" in note
+    ]
+    assert first == "config-train.csv: written from train.csv"
+    assert second == (
+        "config-test.csv: written from test.csv (encoding cp1252, now UTF-8): the"
+        " config uses these files, not train.csv"
     )
 
 
@@ -449,7 +488,7 @@ def test_rows_without_a_label_are_left_out_if_asked() -> None:
 def test_what_was_repaired_is_said_with_the_row() -> None:
     lines = [f'{row},"open {row},{"ab"[row % 2]}' for row in range(20)]
     write("a.csv", "\n".join(["id,text,label", *lines]) + "\n")
-    [note] = [note for note in draft_config("a.csv", OUT).notes if "converted" in note]
+    [note] = [note for note in draft_config("a.csv", OUT).notes if "written" in note]
     assert "row 1 has a quotation mark that is never closed, so all" in note
 
 
@@ -463,7 +502,7 @@ def test_files_of_a_folder_are_drafted_without_a_copy(ending: str) -> None:
     for source in ("parts", f"parts/*.{ending}"):
         drafted = draft_config(source, OUT)
         assert (drafted.config.data.train, drafted.stats.num_rows) == (source, 27)
-        assert not any("converted" in note for note in drafted.notes)
+        assert not any("written" in note for note in drafted.notes)
 
 
 def test_a_converted_file_keeps_its_other_columns() -> None:
