@@ -69,6 +69,9 @@ def inspect_command(
 
     Conflicting labels and odd characters are reported too. The test rows are read too,
     to find texts that occur in two splits. They select neither a model nor a setting.
+
+    Row 1 is the first row after the header; a quoted text of several lines belongs to
+    one row.
     """
     import json
 

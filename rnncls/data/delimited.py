@@ -258,8 +258,8 @@ def _refuse_swallowed_rows(
     counts = [line.count(file_format.delimiter) for line in lines]
     if len(lines) > 1 and 2 * counts.count(num_delimiters) > len(lines):
         raise DataError(
-            f"{path}: line {line_number}: a field continues over {len(lines):,} lines:"
-            " is a quotation mark not closed?"
+            f"{path}: line {line_number:,}: a field continues over {len(lines):,}"
+            " lines: is a quotation mark not closed?"
         )
 
 
@@ -281,6 +281,6 @@ def read_delimited_records(path: Path, file_format: FileFormat) -> Iterator[Reco
                 is_header = False
         except csv.Error as error:
             raise DataError(
-                f"{path}: line {rows.line_num}: {error}: is a quotation mark not"
+                f"{path}: line {rows.line_num:,}: {error}: is a quotation mark not"
                 " closed?"
             ) from error

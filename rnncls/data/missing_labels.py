@@ -101,10 +101,10 @@ def _count_the_rest(chunks: Iterator[Rows], missing: _MissingLabels) -> None:
 
 def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataError:
     first, *others = missing.first_missing
-    start = f"{source}: row {first}: the label (column '{name}') is missing"
+    start = f"{source}: row {first:,}: the label (column '{name}') is missing"
     if missing.num_missing == 1:
         return DataError(f"{start}: fill it in, or remove the row")
-    listed = ", ".join(str(row) for row in others)
+    listed = ", ".join(f"{row:,}" for row in others)
     more = ", …" if missing.num_missing > _ROWS_LISTED else ""
     num_others = missing.num_missing - 1
     return DataError(
@@ -117,11 +117,7 @@ def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataErro
 def _note_empty_rows(source: str, missing: _MissingLabels) -> None:
     first = missing.num_rows - missing.num_empty + 1
     if missing.num_empty == 1:
-        logger.info("%s: row %d, the last one, is empty: ignored", source, first)
+        rows = f"row {first:,}, the last one, is"
     else:
-        logger.info(
-            "%s: rows %d to %d, at the end, are empty: ignored",
-            source,
-            first,
-            missing.num_rows,
-        )
+        rows = f"rows {first:,} to {missing.num_rows:,}, at the end, are"
+    logger.info("%s: %s empty: ignored", source, rows)

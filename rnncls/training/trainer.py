@@ -277,7 +277,7 @@ class Trainer(Generic[M]):
         epoch = step // self.steps_per_epoch + 1
         batch_rows = self.planner.rows_of_step(step)
         file_rows = self.data.train.rows[batch_rows] + 1
-        rows = ", ".join(str(row) for row in sorted(file_rows))
+        rows = ", ".join(f"{row:,}" for row in sorted(file_rows))
         raise self._diverged(
             f"the loss or its gradient is not finite in step {step + 1} (epoch"
             f" {epoch}), a batch of the training rows {rows}"
