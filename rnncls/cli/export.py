@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ONNX = (".onnx",)
 PAGE = (".html", ".htm")
+MAX_CHANGED_SHARE, MAX_DIFFERENCE = 0.01, 0.1
+"""A warning is shown above this share of changed labels or change of a probability."""
 
 
 def export_command(
@@ -116,7 +118,13 @@ def _export_page(
     check_output("--output", target, [] if examples is None else [examples])
     texts = [] if examples is None else read_examples(examples)
     options = PageOptions(embedding, max_size_mb, texts)
-    _show_page(export_page(run, target, options))
+    page = export_page(run, target, options)
+    _show_page(page)
+    advice = _advise_rounding(embedding)
+    if page.num_dropped:
+        advice = "use a larger --max-size-mb, which leaves out fewer words"
+    if page.changes is not None:
+        _warn_of_changes(advice, page.changes.num_changed, page.changes.num_texts)
 
 
 def _show_page(page: "ExportedPage") -> None:
@@ -141,6 +149,7 @@ def _export_onnx(
     check_output("--output", target, [])
     exported = export_run(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)
+    _warn_of_rounding(embedding, exported)
 
 
 def _export_folder(
@@ -154,6 +163,7 @@ def _export_folder(
     exported = export_folder(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)
     typer.echo(f'{target}: python {target / "predict.py"} "a text"')
+    _warn_of_rounding(embedding, exported)
 
 
 def _show_export(run: Path, exported: "ExportedFile", *, is_single: bool) -> None:
@@ -167,3 +177,42 @@ def _show_export(run: Path, exported: "ExportedFile", *, is_single: bool) -> Non
     typer.echo(f"  labels changed                      {comparison.num_changed_labels}")
     if exported.tokenizer is not None:
         typer.echo(f"{exported.tokenizer}: the tokenizer, for Hugging Face tokenizers")
+
+
+def _warn_of_rounding(embedding: "EmbeddingType", exported: "ExportedFile") -> None:
+    comparison = exported.comparison
+    _warn_of_changes(
+        _advise_rounding(embedding),
+        comparison.num_changed_labels,
+        comparison.num_texts,
+        comparison.largest_difference,
+    )
+
+
+def _advise_rounding(embedding: "EmbeddingType") -> str:
+    """Return how to get a file closer to the run; empty if its weights are exact."""
+    less_rounded = {"int8": "float16", "float16": "float32"}.get(embedding)
+    if less_rounded is None:
+        return ""
+    return f"use --embedding {less_rounded}, which rounds the word vectors less"
+
+
+def _warn_of_changes(
+    advice: str, num_changed: int, num_texts: int, difference: float = 0
+) -> None:
+    """Warn if a file gives other labels or probabilities than its run.
+
+    Args:
+        advice: What to do; empty: nothing can be done, so that there is no warning.
+        num_changed: The texts that get another label.
+        num_texts: The texts that were compared.
+        difference: The largest difference of a probability; 0 if it was not measured.
+    """
+    is_small = num_changed <= MAX_CHANGED_SHARE * num_texts
+    if not advice or (is_small and difference <= MAX_DIFFERENCE):
+        return
+    shown = f"{num_changed:,} of {num_texts:,}"
+    changes = f"{shown} texts get another label than from the run"
+    if difference:
+        changes += f", and a probability differs by up to {difference:.2f}"
+    typer.echo(f"warning: {changes}: {advice}", err=True)

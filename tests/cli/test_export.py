@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rnncls.inference.export import verification
+from rnncls.inference.export.page import page_export
+from rnncls.inference.export.page.comparison import LabelChanges
 from tests.cli.conftest import Cli
 
 
@@ -103,3 +105,54 @@ def test_a_folder_is_exported(cli: Cli, run_path: Path) -> None:
     assert stdout.endswith('out/a: python out/a/predict.py "a text"\n')
     readme = Path("out/a/README.md").read_text(encoding="utf-8")
     assert "Validation accuracy " in readme
+
+
+def change_probs(
+    monkeypatch: pytest.MonkeyPatch, num_changed: int, difference: float
+) -> None:
+    """Let the comparison with the run find these changes of 256 texts."""
+    comparison = verification.Comparison(256, difference, 0.0, num_changed)
+    monkeypatch.setattr(verification, "compare_with_run", lambda *_: comparison)
+
+
+@pytest.mark.parametrize("to", ["onnx", "folder"])
+@pytest.mark.parametrize(("num_changed", "difference"), [(3, 0.04), (0, 0.12)])
+def test_rounding_that_changes_much_is_warned_of(
+    cli: Cli,
+    run_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    num_changed: int,
+    difference: float,
+    to: str,
+) -> None:
+    change_probs(monkeypatch, num_changed, difference)
+    arguments = ("export", str(run_path), "--to", to, "--embedding", "int8")
+    exit_code, _, stderr = cli(*arguments)
+    assert (exit_code, stderr) == (
+        0,
+        f"warning: {num_changed} of 256 texts get another label than from the run, and"
+        f" a probability differs by up to {difference:.2f}: use --embedding float16,"
+        " which rounds the word vectors less\n",
+    )
+
+
+def test_small_changes_are_not_warned_of(
+    cli: Cli, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_probs(monkeypatch, 2, 0.1)
+    exit_code, _, stderr = cli("export", str(run_path), "--embedding", "int8")
+    assert (exit_code, stderr) == (0, "")
+
+
+def test_a_page_that_changes_labels_is_warned_of(
+    cli: Cli, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = LabelChanges(20, 1)
+    monkeypatch.setattr(page_export, "count_label_changes", lambda *_: changes)
+    arguments = ("export", str(run_path), "--to", "page", "--embedding", "float16")
+    exit_code, _, stderr = cli(*arguments)
+    assert (exit_code, stderr) == (
+        0,
+        "warning: 1 of 20 texts get another label than from the run: use --embedding"
+        " float32, which rounds the word vectors less\n",
+    )
