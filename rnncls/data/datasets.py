@@ -169,12 +169,12 @@ def _own_file(section: DataSection, split: Split) -> Path:
     path = files[split]
     if path is not None:
         return Path(path)
-    hint = ""
-    if split == "test":
-        hint = "; or keep part of the training file with data.test_fraction"
+    if split != "test":
+        raise DataError(f"data.{split} is not set: name the file in the config")
     raise DataError(
-        f"data.{split} is not set: name the file in the config, or give it with"
-        f" --data{hint}"
+        "data.test is not set, so there are no test rows: choose others with"
+        " --split valid, or in eval, report and compare with --data FILE; for the next"
+        " training, set data.test or data.test_fraction"
     )
 
 

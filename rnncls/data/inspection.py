@@ -298,7 +298,8 @@ def _add_ids(
     Raises:
         DataError: A file has no such column.
     """
-    columns = replace(columns_of(section), text=(id_column,), label=None)
+    hint = "name a column of the file with --id"
+    columns = replace(columns_of(section), text=(id_column,), label=None, hint=hint)
     values_of: dict[Path, list[str]] = {}
     for path in {split.path for split in splits}:
         values_of[path] = [

@@ -310,10 +310,13 @@ def _treat_unknown_labels(
     found = f"{source.path}: {describe_unknown_labels(unknown, known)}"
     if treatment == "error":
         raise DataError(
-            f"{found}; correct the file, or choose --unknown-labels skip or wrong"
+            f"{found}; correct the file, or let eval or report leave these rows out or"
+            " count them as wrong: --unknown-labels skip or wrong"
         )
     if not is_known.any():
-        raise DataError(f"{found}; no row has one: is data.label the right column?")
+        raise DataError(
+            f"{found}; no row has a known label: does the file belong to this run?"
+        )
     return (rows[is_known] if treatment == "skip" else rows), unknown
 
 

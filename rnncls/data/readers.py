@@ -112,8 +112,9 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
             yield from read_lines(stream, str(path))
     else:
         raise DataError(
-            f"{path}: unknown file format: expected .csv, .tsv, .jsonl or .parquet; set"
-            f" data.delimiter, or let 'rnncls init {path}' detect it"
+            f"{path}: unknown file format: expected .csv, .tsv, .jsonl or .parquet:"
+            " rename the file, or before the training set data.delimiter or let 'rnncls"
+            f" init {path}' detect it"
         )
 
 

@@ -40,8 +40,8 @@ class Columns:
             decide the format of the file.
         must_be_table: Whether a file with one text per line is an error, because the
             columns of the text were named for this file.
-        hint: What to do if a column of the text or the class is missing; None: set the
-            keys of the config.
+        hint: What to do if a column of the text or the class is missing; None: rename
+            the columns or name them in the config.
     """
 
     text: tuple[str, ...]
@@ -196,9 +196,11 @@ def missing_column(
         columns: The columns to read, and the hint, if there is one.
     """
     hint = columns.hint
+    suggestion = _suggest_column(name, names)
     if hint is None:
-        suggestion = _suggest_column(name, names)
         hint = f"{suggestion} {_explain_key(name, columns)}".strip()
+    elif suggestion:
+        hint = f"{hint}; {suggestion}"
     return DataError(f"{place}: {_describe_missing(name, names)}; {hint}")
 
 
@@ -206,12 +208,12 @@ def _explain_key(name: str, columns: Columns) -> str:
     """Return which key of the config names a column, and what to set it to."""
     if name not in columns.label_columns:
         return (
-            f"data.text is {quote_names(columns.text)}: set it to columns of the file,"
-            " or rename the columns"
+            f"data.text is {quote_names(columns.text)}: rename the columns, or when you"
+            " train, set it to columns of the file"
         )
     return (
-        f"data.label is {quote_names(columns.label_columns)}: set it to a column of the"
-        " file, or rename the column; without labels, use rnncls predict"
+        f"data.label is {quote_names(columns.label_columns)}: rename the column, or when"
+        " you train, set it to a column of the file; without labels, use rnncls predict"
     )
 
 

@@ -125,5 +125,6 @@ def check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
     if origin["sha256"] not in checksums:
         raise DataError(
             f"{origin['path']}: the file has changed since {path} was trained, so its"
-            " splits cannot be reproduced: restore the file, or name a file with --data"
+            " splits cannot be reproduced: restore the file, or in eval, report and"
+            " compare name another one with --data"
         )

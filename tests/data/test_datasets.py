@@ -203,22 +203,23 @@ def test_ones_own_files_are_where_the_config_says(split: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "more"),
+    ("split", "expected"),
     [
-        ("valid", ""),
-        ("test", "; or keep part of the training file with data.test_fraction"),
+        ("valid", "data.valid is not set: name the file in the config"),
+        (
+            "test",
+            "data.test is not set, so there are no test rows: choose others with"
+            " --split valid, or in eval, report and compare with --data FILE; for the"
+            " next training, set data.test or data.test_fraction",
+        ),
     ],
 )
 def test_a_file_that_the_config_does_not_name_is_asked_for(
-    split: Split, more: str
+    split: Split, expected: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         locate(own(), split)
-    assert (
-        str(caught.value)
-        == f"data.{split} is not set: name the file in the config, or give it with"
-        f" --data{more}"
-    )
+    assert str(caught.value) == expected
 
 
 def test_a_file_without_a_header_is_read_by_the_names_of_its_columns(

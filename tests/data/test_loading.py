@@ -236,7 +236,7 @@ def test_the_origin_of_a_part_of_a_file_counts_the_rows_of_the_part() -> None:
 
 
 def test_a_test_file_that_is_not_set_is_asked_for() -> None:
-    with pytest.raises(DataError, match=r"^data\.test is not set: "):
+    with pytest.raises(DataError, match=r"^data\.test is not set, so"):
         load(configure(), "test")
 
 

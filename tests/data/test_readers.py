@@ -393,8 +393,8 @@ def test_a_missing_column_like_no_other_is_named_with_the_keys_to_set(
     path = writer([{"a": "1", "b": "2"}])
     assert (
         error_of(path)
-        == "no column 'text', found 'a', 'b'; data.text is 'text': set it to columns of"
-        " the file, or rename the columns"
+        == "no column 'text', found 'a', 'b'; data.text is 'text': rename the columns,"
+        " or when you train, set it to columns of the file"
     )
 
 
@@ -742,8 +742,9 @@ def test_a_damaged_workbook_is_named() -> None:
 def test_an_unknown_ending_is_refused_where_labels_are_wanted(name: str) -> None:
     assert (
         error_of(write(name, "a\n"))
-        == "unknown file format: expected .csv, .tsv, .jsonl or .parquet; "
-        f"set data.delimiter, or let 'rnncls init {name}' detect it"
+        == "unknown file format: expected .csv, .tsv, .jsonl or .parquet: rename the"
+        " file, or before the training set data.delimiter or let 'rnncls init"
+        f" {name}' detect it"
     )
 
 
