@@ -86,7 +86,11 @@ def eval_command(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Evaluate a run: scores, calibration and errors. Saves the results in the run."""
+    """Evaluate a run: scores, calibration and errors. Saves the results in the run.
+
+    Row 1 is the first row after the header; a quoted text of several lines belongs to
+    one row.
+    """
     with fast_imports():
         from rnncls.cli.label_eval import print_label_result
         from rnncls.evaluation.confusion import save_confusion

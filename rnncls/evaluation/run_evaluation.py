@@ -103,6 +103,7 @@ class EvaluationResult:
         mistakes: The most confident errors, the most confident first.
         origin: The file, its checksum, the split and the number of rows.
         run_path: The run folder.
+        device: The device that computed the logits.
         parts: The accuracy of the network, of the n-grams and of both together; empty
             if the run has only one of them.
     """
@@ -115,6 +116,7 @@ class EvaluationResult:
     mistakes: list[Mistake]
     origin: dict[str, Any]
     run_path: Path
+    device: str
     parts: list[PartScore] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +134,7 @@ class EvaluationResult:
         values["parts"] = _as_dicts(self.parts)
         values["data"] = self.origin
         values["run"] = str(self.run_path)
+        values["device"] = self.device
         return values
 
 
@@ -248,6 +251,7 @@ class Evaluation:
             mistakes=mistakes,
             origin=self.origin,
             run_path=self.run.path,
+            device=str(self.run.classifier.model.linear.weight.device),
             parts=self.part_scores(),
         )
 

@@ -12,7 +12,7 @@ import pytest
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import UNFINISHED
 from tests.builders import write_run
-from tests.cli.conftest import Cli
+from tests.cli.conftest import NEWEST, Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("run_path")
 def evaluate(cli: Cli, *arguments: str) -> dict[str, Any]:
     """Return what `rnncls eval --json` prints."""
     exit_code, stdout, stderr = cli("eval", *arguments, "--json")
-    assert (exit_code, stderr) == (0, "")
+    assert (exit_code, stderr.removeprefix(NEWEST)) == (0, "")
     result: dict[str, Any] = json.loads(stdout)
     return result
 
@@ -145,7 +145,7 @@ def test_data_that_does_not_fit_the_run_leaves_with_3(
     Path("own.csv").write_text(text)
     exit_code, stdout, stderr = cli("eval", "--data", "own.csv")
     assert (exit_code, stdout) == (3, "")
-    assert stderr.startswith(f"error: {message}")
+    assert stderr.startswith(f"{NEWEST}error: {message}")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_a_file_without_a_known_label_cannot_be_skipped(cli: Cli) -> None:
     Path("own.csv").write_text("label,title,description\nx,rovers,meet\n")
     exit_code, _, stderr = cli("eval", "--data", "own.csv", "--unknown-labels", "skip")
     assert exit_code == 3
-    assert "is data.label the right column?" in stderr
+    assert "no row has a known label" in stderr
 
 
 def test_a_class_without_a_row_does_not_count(cli: Cli) -> None:
@@ -455,3 +455,21 @@ def test_a_column_of_ids_that_the_file_lacks_is_an_error(cli: Cli) -> None:
     assert done.exit_code == 3
     assert "no column 'nope'" in done.stderr
     assert "name a column of the file with --id" in done.stderr
+
+
+def test_the_hint_on_a_missing_column_can_be_followed(cli: Cli) -> None:
+    lines = Path("toy.csv").read_text().splitlines()
+    header = "label,headline,summary"
+    Path("own.csv").write_text("\n".join([header, *lines[1:]]) + "\n")
+    stderr = cli("eval", "--data", "own.csv").stderr
+    assert "no column 'title', found 'label', 'headline', 'summary'" in stderr
+    assert "; rename the columns" in stderr
+    Path("own.csv").write_text("\n".join(lines) + "\n")
+    assert cli("eval", "--data", "own.csv").exit_code == 0
+
+
+def test_the_device_is_in_the_json_and_on_the_page(cli: Cli) -> None:
+    assert evaluate(cli, "--device", "cpu")["device"] == "cpu"
+    cli("report", "--device", "cpu")
+    page = Path("runs/toy/report.html").read_text(encoding="utf-8")
+    assert "on the device cpu" in page

@@ -234,8 +234,8 @@ def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
         else "a separate file"
     )
     yield html.paragraph(
-        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, {split}. SHA-256"
-        f" {origin['sha256']}."
+        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, {split}, on the"
+        f" device {result.device}. SHA-256 {origin['sha256']}."
     )
     yield _score_table(result.scores, result.calibration)
     if result.parts:

@@ -30,6 +30,7 @@ def summarize(
             "num_rows": int(np.sum(counts)),
         },
         run_path=Path("runs/tickets"),
+        device="cpu",
     )
     summary: dict[str, Any] = {"data": {"num_train_rows": 4_000}}
     return list(summary_sentences(result, summary, num_label_issues, DAY))
