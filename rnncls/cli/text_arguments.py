@@ -25,7 +25,7 @@ def check_texts(texts: Sequence[str], context: typer.Context, *, advice: str) ->
     """Check that no text names an existing file or a run folder.
 
     Ordinary words are texts even if a file or folder is called so. A name such as
-    `data.csv` of a file that does not exist is a text too; a note says so.
+    `data.csv` of a file that does not exist is a text too. Notes name such texts.
 
     Args:
         texts: The arguments; those after `--` are not checked.
@@ -45,8 +45,21 @@ def check_texts(texts: Sequence[str], context: typer.Context, *, advice: str) ->
                 f"{problem}; to classify the name itself as a text, put it last, after"
                 " --"
             )
-        if _DATA_FILE_NAME.fullmatch(text):
-            typer.echo(f"note: no file {text} here: it is read as a text", err=True)
+        note = _note_file_name(text, advice)
+        if note:
+            typer.echo(f"note: {note}", err=True)
+
+
+def _note_file_name(text: str, advice: str) -> str:
+    """Return the note on a text that may be meant as a file; empty if there is none."""
+    if os.path.isfile(text):  # noqa: PTH113 - no error for a long text
+        what_to_do = advice.format(file=shlex.quote(text))
+        return (
+            f"{text} is read as a text, but there is a file of this name: {what_to_do}"
+        )
+    if _DATA_FILE_NAME.fullmatch(text):
+        return f"no file {text} here: it is read as a text"
+    return ""
 
 
 def check_source(texts: Sequence[str] | None, input_: str | None) -> None:

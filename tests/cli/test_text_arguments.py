@@ -1,10 +1,11 @@
 """File and run names that are given where a text is expected."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import NEWEST, Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
@@ -37,21 +38,33 @@ def test_a_run_given_before_the_text_is_an_error_that_names_run(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_argument_after_dashes_is_a_text(cli: Cli, command: str) -> None:
     done = cli(command, "--", "toy.csv")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, NEWEST)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["rovers", "rovers meet oslo", "Makefile", "x " * 5_000, "", "a\0b", ".", "/"],
+    ["rovers", "rovers meet oslo", "x " * 5_000, "", "a\0b", ".", "/"],
 )
-def test_words_are_texts_even_if_a_file_or_folder_is_called_so(
-    cli: Cli, text: str
-) -> None:
+def test_words_are_texts_even_if_a_folder_is_called_so(cli: Cli, text: str) -> None:
     Path("rovers").mkdir()
-    Path("rovers meet oslo").write_text("")
-    Path("Makefile").write_text("")
     done = cli("predict", text)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, NEWEST)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("text", ["Makefile", "rovers meet oslo"])
+def test_words_are_texts_with_a_note_if_a_file_is_called_so(
+    cli: Cli, command: str, text: str
+) -> None:
+    Path(text).write_text("")
+    done = cli(command, text)
+    option = "--input" if command == "predict" else "--data"
+    note, newest = done.stderr.splitlines()
+    assert (done.exit_code, newest + "\n") == (0, NEWEST)
+    start = f"note: {text} is read as a text, but there is a file of this name: to "
+    assert note.startswith(start)
+    assert f"use {option} {shlex.quote(text)}" in note
+    assert cli(command, "--", text).stderr == NEWEST
 
 
 def test_a_folder_with_a_separator_is_no_text(cli: Cli) -> None:
@@ -63,9 +76,10 @@ def test_a_folder_with_a_separator_is_no_text(cli: Cli) -> None:
 def test_the_name_of_a_missing_data_file_is_a_text_with_a_note(cli: Cli) -> None:
     done = cli("predict", "reviews.csv")
     assert (done.exit_code, done.stdout.count("reviews.csv")) == (0, 1)
-    assert done.stderr == "note: no file reviews.csv here: it is read as a text\n"
+    note = "note: no file reviews.csv here: it is read as a text\n"
+    assert done.stderr == note + NEWEST
 
 
 def test_a_sentence_about_a_file_is_a_text(cli: Cli) -> None:
     done = cli("predict", "please read toy.csv", "see toy.csv.")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, NEWEST)
