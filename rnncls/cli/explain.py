@@ -13,6 +13,7 @@ from rnncls.cli.options import (
     RowFileOption,
     RowOption,
     TextRunOption,
+    find_run_or_newest,
     split_run,
 )
 from rnncls.cli.outputs import HTML, PNG, check_output, check_target
@@ -32,6 +33,7 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rnncls.config.sections import DataSection
     from rnncls.runs.run import Run
 
 
@@ -99,20 +101,32 @@ def explain_command(
 
     with fast_imports():
         from rnncls.machine.device import resolve_run_device
-        from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
-    loaded = load_run(find_run(run))
+    loaded = load_run(find_run_or_newest(run))
     if texts == [STDIN]:
-        texts = [
-            text for chunk in read_texts(STDIN, loaded.config.data) for text in chunk
-        ]
+        texts = read_stdin(loaded.config.data)
     sources = load_texts(texts, data, row, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     if trajectory:
         show_trajectories(loaded, sources, html=html, plot=plot, json_=json_)
     else:
         show_explanations(loaded, sources, label, html=html, json_=json_)
+
+
+def read_stdin(section: "DataSection") -> list[str]:
+    """Return the lines of stdin as texts; a note says if there are none.
+
+    Args:
+        section: The data section of the run's config.
+
+    Raises:
+        DataError: A line is not UTF-8.
+    """
+    texts = [text for chunk in read_texts(STDIN, section) for text in chunk]
+    if not texts:
+        typer.echo("stdin: has no rows: there is nothing to explain", err=True)
+    return texts
 
 
 def show_explanations(

@@ -11,6 +11,7 @@ from rnncls.cli.options import (
     RowFileOption,
     RowOption,
     TextRunOption,
+    find_run_or_newest,
     split_run,
 )
 from rnncls.cli.outputs import PNG, check_target
@@ -60,10 +61,9 @@ def gates_command(
         from rnncls.cli.reporting.insight_tables import print_sentence, trace_tables
         from rnncls.inference.insight.gates import trace_gates
         from rnncls.machine.device import resolve_run_device
-        from rnncls.runs.folder import find_run
         from rnncls.runs.run import load_run
 
-    loaded = load_run(find_run(run))
+    loaded = load_run(find_run_or_newest(run))
     (source,) = load_texts(texts, data, row, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     trace = trace_gates(loaded.classifier, source.text, layer)

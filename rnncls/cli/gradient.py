@@ -16,6 +16,7 @@ from rnncls.cli.options import (
     RunsOption,
     SetOption,
     choose_runs,
+    find_run_or_newest,
     split_arguments,
 )
 from rnncls.cli.outputs import PNG, check_target
@@ -83,7 +84,7 @@ def gradient_command(
             sections, settings, split, rows, use_cache=not no_cache
         )
     else:
-        paths = [find_run(path) for path in runs] if runs else [find_run(None)]
+        paths = list(map(find_run, runs)) or [find_run_or_newest(None)]
         measured, origin = measure_runs(paths, split, rows, use_cache=not no_cache)
     if plot is not None:
         from rnncls.cli.reporting.insight_plots import plot_gradients

@@ -168,7 +168,10 @@ RowOption = Annotated[
     typer.Option(
         "--row",
         min=1,
-        help="The number of the row in --data: 1 is the first after the header.",
+        help=(
+            "The number of the row in --data: 1 is the first after the header. A quoted"
+            " text of several lines belongs to one row."
+        ),
         show_default=False,
         metavar="N",
     ),
@@ -237,9 +240,23 @@ def choose_run(argument: Path | None, option: Path | None) -> Path:
         ConfigError: Two runs are given.
         RunError: There is no such run, or it has no trained model.
     """
-    from rnncls.runs.folder import find_run
+    return find_run_or_newest(_choose("--run", argument, option))
 
-    return find_run(_choose("--run", argument, option))
+
+def find_run_or_newest(run: Path | None) -> Path:
+    """Return a run folder; if none is named, say on stderr which one is the newest.
+
+    Raises:
+        RunError: There is no such run, or it has no trained model.
+    """
+    from rnncls.runs.folder import RUNS_DIR, find_run
+
+    found = find_run(run)
+    if run is None:
+        is_inside = found.parent == RUNS_DIR.resolve()
+        shown = RUNS_DIR / found.name if is_inside else found
+        typer.echo(f"run: {shown} (the newest finished run)", err=True)
+    return found
 
 
 def split_run(

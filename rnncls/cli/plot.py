@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnncls.cli.options import RunsOption, choose_runs
+from rnncls.cli.options import RunsOption, choose_runs, find_run_or_newest
 from rnncls.cli.outputs import PNG, check_target
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
@@ -60,11 +60,11 @@ def load_curves(runs: list[Path]) -> "list[LearningCurve]":
     with fast_imports():
         from rnncls.cli.reporting.display import short_names
         from rnncls.cli.reporting.terminal_chart import LearningCurve
-        from rnncls.runs.folder import RunFolder, find_run
+        from rnncls.runs.folder import RunFolder
         from rnncls.runs.metric_rows import read_rows
         from rnncls.runs.wrong_paths import explain_no_run
 
-    paths = runs or [find_run(None)]
+    paths = runs or [find_run_or_newest(None)]
     names = short_names([str(path) for path in paths])
     curves = []
     for path, name in zip(paths, names, strict=True):

@@ -104,7 +104,7 @@ def predict_command(
         typer.Option(
             help=(
                 "Also write this column of the input, such as an id. The name 'row'"
-                " stands for the row number. May be repeated."
+                " stands for the number of the row. May be repeated."
             ),
             metavar="COLUMN",
             show_default=False,
@@ -137,7 +137,11 @@ def predict_command(
     ] = 0.0,
     device: DeviceOption = None,
 ) -> None:
-    """Print the label and its probability for each text, one text per line."""
+    """Print the label and its probability for each text, one text per line.
+
+    Tables and JSON have the number of each row: 1 is the first after the header, and a
+    quoted text of several lines belongs to one row.
+    """
     if input_ is not None and texts is not None:
         arguments, run = split_run(texts, run)
         texts = arguments or None

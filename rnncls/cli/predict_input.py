@@ -57,15 +57,17 @@ def read_input(
             first line of a stream of lines looks like a header or like JSON.
     """
     if source == STDIN:
-        yield from _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
+        rows = _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
+        yield from _note_if_empty(rows, "stdin")
         return
     path = Path(source)
     if form is None and not is_special(path):
-        yield from _read_file(path, columns, keep)
+        yield from _note_if_empty(_read_file(path, columns, keep), source)
         return
     try:
         with open_binary(path) as stream:
-            yield from _read_stream(stream, source, columns, form, keep)
+            rows = _read_stream(stream, source, columns, form, keep)
+            yield from _note_if_empty(rows, source)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -74,15 +76,21 @@ def _read_file(
     path: Path, columns: Columns, keep: Sequence[str]
 ) -> Iterator[InputRows]:
     """Yield the rows of a file."""
-    is_empty = True
     for rows in read_rows(path, replace(columns, kept=tuple(keep))):
-        is_empty = is_empty and not rows.texts
         kept = list(map(list, rows.kept))
         if keep and not kept:  # lines of text, which only have the number of the row
             kept = [["" for _ in keep] for _ in rows.texts]
         yield InputRows(rows.texts, kept)
+
+
+def _note_if_empty(chunks: Iterator[InputRows], source: str) -> Iterator[InputRows]:
+    """Yield the rows of an input, and log a note if there are none."""
+    is_empty = True
+    for rows in chunks:
+        is_empty = is_empty and not rows.texts
+        yield rows
     if is_empty:
-        logger.info("%s: has no rows: there is nothing to predict", path)
+        logger.info("%s: has no rows: there is nothing to predict", source)
 
 
 class _WaitingLines:
@@ -123,7 +131,7 @@ class _WaitingLines:
             self._num_lines += 1
             if self._num_lines == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield decode(line, f"{self._source}: row {self._num_lines}")
+            yield decode(line, f"{self._source}: row {self._num_lines:,}")
 
     def has_waiting(self) -> bool:
         """Return whether a line can be read at once."""
@@ -259,13 +267,13 @@ def _parse_csv(
         for number, row in enumerate(filter(None, rows), start=1):
             if len(row) != len(names):
                 raise DataError(
-                    f"{source}: row {number}: expected {len(names)} columns, found"
+                    f"{source}: row {number:,}: expected {len(names)} columns, found"
                     f" {len(row)}: {shorten(delimiter.join(row))}"
                 )
             values = ["" if index is None else row[index] for index in kept]
             yield " ".join(row[index] for index in indices), values
     except csv.Error as error:
-        raise DataError(f"{source}: line {rows.line_num}: {error}") from error
+        raise DataError(f"{source}: line {rows.line_num:,}: {error}") from error
 
 
 def _index(name: str, names: Sequence[str], source: str) -> int | None:
@@ -281,7 +289,7 @@ def _parse_jsonl(
     lines: _WaitingLines, source: str, columns: Columns, keep: Sequence[str]
 ) -> _Parsed:
     for number, line in enumerate(lines, start=1):
-        place = f"{source}: row {number}"
+        place = f"{source}: row {number:,}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:

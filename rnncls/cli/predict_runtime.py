@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from rnncls import ConfigError
 from rnncls.cli.input_rows import is_live
+from rnncls.cli.options import find_run_or_newest
 from rnncls.cli.outputs import check_output, check_stdout, find_inputs
 from rnncls.cli.text_arguments import STDIN
 from rnncls.config.sections import DataSection
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.runtime import PredictOptions, RunPredictor, load_full
 from rnncls.machine.imports import fast_imports
-from rnncls.runs.folder import find_run
 
 if TYPE_CHECKING:
     from rnncls.inference.onnx_predictor import OnnxPredictor
@@ -65,7 +65,7 @@ def predict_together(
     processes = init_process_group()
     with processes.raise_everywhere():
         check_sharing(source, attention=options.attention)
-        predictor, section = load_full(find_run(run), options)
+        predictor, section = load_full(find_run_or_newest(run), options)
         _check_outputs(output, source, section)
     chunks = read_chunks(section)
     if processes.is_main:
@@ -83,7 +83,7 @@ def _load_predictor(
         ConfigError: The options need what an ONNX file lacks.
     """
     if run is None or run.suffix.lower() != ONNX or run.is_dir():
-        return RunPredictor(find_run(run), options)
+        return RunPredictor(find_run_or_newest(run), options)
     if options.device not in {None, "auto", "cpu"}:
         raise ConfigError(
             f"--device: {run} computes on the CPU, found {options.device}: leave out"

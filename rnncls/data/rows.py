@@ -208,12 +208,12 @@ def _explain_key(name: str, columns: Columns) -> str:
     """Return which key of the config names a column, and what to set it to."""
     if name not in columns.label_columns:
         return (
-            f"data.text is {quote_names(columns.text)}: rename the columns, or when you"
-            " train, set it to columns of the file"
+            f"data.text is {quote_names(columns.text)}: set it to columns of the file"
+            " when you train, or rename the columns"
         )
     return (
-        f"data.label is {quote_names(columns.label_columns)}: rename the column, or when"
-        " you train, set it to a column of the file; without labels, use rnncls predict"
+        f"data.label is {quote_names(columns.label_columns)}: set it to a column of the"
+        " file when you train, or rename the column; without labels, use rnncls predict"
     )
 
 

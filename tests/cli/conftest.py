@@ -17,6 +17,8 @@ from rnncls.training.run import train
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 Cli = Callable[..., "Outcome"]
+NEWEST = "run: runs/toy (the newest finished run)\n"
+"""What a command that gets no run writes to stderr."""
 
 
 class Outcome(NamedTuple):

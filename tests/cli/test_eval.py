@@ -463,7 +463,7 @@ def test_the_hint_on_a_missing_column_can_be_followed(cli: Cli) -> None:
     Path("own.csv").write_text("\n".join([header, *lines[1:]]) + "\n")
     stderr = cli("eval", "--data", "own.csv").stderr
     assert "no column 'title', found 'label', 'headline', 'summary'" in stderr
-    assert "; rename the columns" in stderr
+    assert "or rename the columns" in stderr
     Path("own.csv").write_text("\n".join(lines) + "\n")
     assert cli("eval", "--data", "own.csv").exit_code == 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import rnncls
-from tests.cli.conftest import Cli, start
+from tests.cli.conftest import NEWEST, Cli, start
 
 
 @pytest.fixture
@@ -105,7 +105,8 @@ def test_a_device_that_is_not_there_leaves_with_5(
 ) -> None:
     exit_code, stdout, stderr = cli(*arguments, "--device", "cuda:99")
     assert (exit_code, stdout) == (5, "")
-    assert stderr.startswith("error: cuda:99: this machine has ")
+    message = stderr.removeprefix(NEWEST)
+    assert message.startswith("error: cuda:99: this machine has ")
 
 
 @pytest.mark.usefixtures("run_path")
@@ -120,7 +121,7 @@ def test_a_device_of_no_known_kind_leaves_with_2(
     exit_code, stdout, stderr = cli(*arguments, "--device", "toaster")
     assert (exit_code, stdout) == (2, "")
     assert "toaster" in stderr
-    assert stderr.count("\n") == 1
+    assert stderr.removeprefix(NEWEST).count("\n") == 1
 
 
 # The traceback
@@ -281,7 +282,7 @@ def test_a_reader_that_goes_away_is_no_error(
         ["bash", "-c", PIPED.format(command, reader), sys.executable],
         capture_output=True, text=True, check=False, timeout=60, env=BUFFERED,
     )  # fmt: skip
-    assert done.stderr == "left with 0\n"
+    assert done.stderr.removeprefix(NEWEST) == "left with 0\n"
     assert done.stdout.rstrip("\n").endswith(stdout)
 
 
@@ -302,7 +303,7 @@ def test_a_full_disk_under_stdout_is_one_line() -> None:
         )
     assert (done.returncode, done.stderr) == (
         3,
-        "error: [Errno 28] No space left on device\n",
+        f"{NEWEST}error: [Errno 28] No space left on device\n",
     )
 
 

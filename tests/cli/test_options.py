@@ -8,7 +8,7 @@ import pytest
 
 from rnncls import ConfigError
 from rnncls.cli.options import choose_config, choose_runs, split_arguments
-from tests.cli.conftest import Cli
+from tests.cli.conftest import NEWEST, Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
@@ -120,3 +120,28 @@ def test_choices_prefer_nothing() -> None:
     with pytest.raises(ConfigError, match="use only one"):
         choose_runs(runs, runs[::-1])
     assert choose_config(Path("a.yaml"), None) == choose_config(None, Path("a.yaml"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["predict", "oslo"], ["explain", "oslo"], ["eval", "--json"], ["plot"]],
+    ids=lambda words: words[0],
+)
+def test_a_command_without_a_run_says_which_run_it_takes(
+    cli: Cli, command: list[str]
+) -> None:
+    newest = cli(*command)
+    named = cli(*command, "--run", "runs/toy")
+    assert newest.stderr == NEWEST
+    assert named.stderr == ""
+    assert named.stdout.replace(str(Path.cwd()) + "/", "") == newest.stdout.replace(
+        str(Path.cwd()) + "/", ""
+    )
+
+
+def test_the_newest_run_outside_of_runs_is_shown_by_its_path(cli: Cli) -> None:
+    shutil.move("runs/toy", "elsewhere")
+    Path("runs/latest").unlink()
+    Path("runs/latest").symlink_to(Path("elsewhere").absolute())
+    stderr = cli("plot").stderr
+    assert stderr == f"run: {Path('elsewhere').absolute()} (the newest finished run)\n"

@@ -1,6 +1,7 @@
 """`rnncls predict`: texts from anywhere into labels, in their order."""
 
 import csv
+import gzip
 import json
 import os
 import select
@@ -24,7 +25,7 @@ from rnncls.config.yaml_format import dump_config
 from rnncls.runs.folder import MODEL, UNFINISHED, RunFolder
 from rnncls.runs.run import change_config
 from rnncls.training.run import train
-from tests.cli.conftest import Cli
+from tests.cli.conftest import NEWEST, Cli
 
 pytestmark = pytest.mark.usefixtures("run_path")
 
@@ -75,7 +76,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 def predict(cli: Cli, *arguments: str, stdin: bytes = b"") -> list[dict[str, Any]]:
     """Return what `rnncls predict --json` prints."""
     exit_code, stdout, stderr = cli("predict", *arguments, "--json", stdin=stdin)
-    assert (exit_code, stderr) == (0, "")
+    assert (exit_code, stderr.removeprefix(NEWEST)) == (0, "")
     return [json.loads(line) for line in stdout.splitlines()]
 
 
@@ -85,7 +86,8 @@ def predict(cli: Cli, *arguments: str, stdin: bytes = b"") -> list[dict[str, Any
 def test_a_text_gets_a_line_with_its_label_and_probability(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("predict", "rovers meet oslo")
     label, prob, text = stdout.removesuffix("\n").split("\t")
-    assert (exit_code, stderr, label, text) == (0, "", "sport", "rovers meet oslo")
+    assert (exit_code, stderr) == (0, NEWEST)
+    assert (label, text) == ("sport", "rovers meet oslo")
     assert 0.5 < float(prob) <= 1
 
 
@@ -200,14 +202,16 @@ def test_a_dash_reads_a_text_a_line_from_stdin(cli: Cli, arguments: list[str]) -
     ]
 
 
-def test_an_empty_stdin_gets_no_lines(cli: Cli) -> None:
-    assert cli("predict", "-") == (0, "", "")
+@pytest.mark.parametrize("form", [[], ["--format", "csv"], ["--format", "jsonl"]])
+def test_an_empty_stdin_gets_no_lines_but_a_note(cli: Cli, form: list[str]) -> None:
+    note = "stdin: has no rows: there is nothing to predict\n"
+    assert cli("predict", "-", *form) == (0, "", NEWEST + note)
 
 
 def test_a_line_of_stdin_that_is_no_utf8_leaves_with_3(cli: Cli) -> None:
     exit_code, _, stderr = cli("predict", "-", stdin=b"fine\n\xff\n")
     assert exit_code == 3
-    assert stderr.startswith("error: stdin: row 2: not UTF-8")
+    assert stderr.startswith(f"{NEWEST}error: stdin: row 2: not UTF-8")
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -262,7 +266,7 @@ def test_a_wrong_file_leaves_with_3_and_is_named(
         Path(name).write_text(text)
     exit_code, stdout, stderr = cli("predict", "--input", name)
     assert (exit_code, stdout) == (3, "")
-    assert stderr.startswith(f"error: {message}")
+    assert stderr.startswith(f"{NEWEST}error: {message}")
 
 
 # Output to files
@@ -293,7 +297,7 @@ def test_output_goes_to_a_file_of_the_form_that_it_names(cli: Cli, name: str) ->
     assert cli("predict", *TITLES, "--output", name) == (
         0,
         f"{name}: 5 predictions\n",
-        "",
+        NEWEST,
     )
     assert READERS[name](Path(name)) == LABELS
 
@@ -531,7 +535,7 @@ def test_kept_columns_are_in_every_output(cli: Cli, name: str, source: str) -> N
         stdin = Path("in.csv").read_bytes()
     arguments += ["--keep", "id", "--keep", "label", "--output", name]
     done = cli("predict", *arguments, stdin=stdin)
-    assert done == (0, f"{name}: 5 predictions\n", "")
+    assert done == (0, f"{name}: 5 predictions\n", NEWEST)
     if name == "out.txt":
         fields = [line.split("\t") for line in Path(name).read_text().splitlines()]
         assert [line[2:4] for line in fields] == [[own, "a,b"] for own in IDS]
@@ -561,7 +565,8 @@ def test_the_run_can_be_the_argument_if_the_texts_are_in_a_file(cli: Cli) -> Non
     write_csv(Path("in.csv"))
     expected = cli("predict", "--input", "in.csv")
     Path("runs/latest").unlink()
-    assert cli("predict", "runs/toy", "--input", "in.csv") == expected
+    named = cli("predict", "runs/toy", "--input", "in.csv")
+    assert named == expected._replace(stderr="")
     assert cli("predict", "no-run", "--input", "in.csv").exit_code == 2
     done = cli("predict", "runs", "--input", "in.csv", "--run", "runs/toy")
     assert done.exit_code == 2
@@ -726,8 +731,9 @@ def test_a_run_of_a_gpu_predicts_without_one(cli: Cli) -> None:
     )
     done = cli("predict", "rovers meet oslo")
     assert (done.exit_code, done.stdout[:6]) == (0, "sport\t")
-    unfinished, note = done.stderr.splitlines()
+    unfinished, newest, note = done.stderr.splitlines()
     assert unfinished.endswith(UNFINISHED)  # the summary is of the earlier config
+    assert newest + "\n" == NEWEST
     assert note == "device: cpu, as the run's cuda is not available here"
     assert cli("eval", "runs/toy", "--split", "train").exit_code == 0
     assert cli("predict", "--device", "cuda", "oslo").exit_code == 5
@@ -786,9 +792,28 @@ def test_an_exported_file_predicts_what_its_run_does(
     assert stderr.startswith("error: b.onnx: damaged, or not an ONNX file: ")
 
 
-def test_a_file_without_rows_is_noted(cli: Cli, run_path: Path) -> None:
-    Path("no_rows.csv").write_text("title,description\n", encoding="utf-8")
-    arguments = ["predict", "--run", str(run_path), "--input", "no_rows.csv"]
+EMPTY_FILES = {"header.csv": "title,description\n", "a.txt": "", "a.jsonl": "", "a": ""}
+
+
+@pytest.mark.parametrize("name", EMPTY_FILES)
+@pytest.mark.parametrize("output", [None, "out.csv", "out.jsonl", "out.parquet"])
+def test_a_file_without_rows_is_noted(cli: Cli, name: str, output: str | None) -> None:
+    Path(name).write_text(EMPTY_FILES[name], encoding="utf-8")
+    arguments = ["predict", "--run", "runs/toy", "--input", name]
+    arguments += [] if output is None else ["--output", output]
     exit_code, stdout, stderr = cli(*arguments)
-    assert (exit_code, stdout) == (0, "")
-    assert stderr == "no_rows.csv: has no rows: there is nothing to predict\n"
+    expected = "" if output is None else f"{output}: 0 predictions\n"
+    assert (exit_code, stdout) == (0, expected)
+    assert stderr == f"{name}: has no rows: there is nothing to predict\n"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz"])
+@pytest.mark.parametrize("text", ["", "\n\n"], ids=["nothing", "blank lines"])
+def test_a_table_without_a_header_is_an_error(cli: Cli, name: str, text: str) -> None:
+    content = text.encode()
+    if name.endswith(".gz"):
+        content = gzip.compress(content)
+    Path(name).write_bytes(content)
+    exit_code, stdout, stderr = cli("predict", "--run", "runs/toy", "--input", name)
+    assert (exit_code, stdout) == (3, "")
+    assert stderr == f"error: {name}: is empty: expected rows of delimited text\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import NEWEST, Cli
 from tests.cli.reporting.test_html import Reader
 
 pytestmark = pytest.mark.usefixtures("run_path")
@@ -18,7 +18,7 @@ def read_page(path: Path = Path("runs/toy/report.html")) -> Reader:
 def test_the_page_has_the_figures_of_eval(cli: Cli) -> None:
     result = json.loads(cli("eval", "--json").stdout)
     outcome = cli("report")
-    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert (outcome.exit_code, outcome.stderr) == (0, NEWEST)
     assert outcome.stdout.strip().endswith("runs/toy/report.html")
     text = read_page().text
     expected = [f"{result[name]:.2%}" for name in ("accuracy", "macro_f1")]
