@@ -125,7 +125,11 @@ def find_inputs(source: str | None, section: "DataSection") -> Iterator[Path]:
 
 def is_special(path: Path) -> bool:
     """Return whether a path is a pipe or a device."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        is_there = path.exists()
+    except OSError:  # the name is too long: the writer will raise a clear error
+        return False
+    return is_there and not path.is_file() and not path.is_dir()
 
 
 def _is_same_file(path: Path, other: Path) -> bool:
