@@ -75,6 +75,7 @@ class CalibrationReport:
 
     Attributes:
         temperature: The logits are divided by this number; 1 means no calibration.
+            For n-grams that are alone, it is one over their factor.
         ece: Expected calibration error over 15 bins of equal width.
         raw_ece: The same before calibration.
         raw_loss: Mean cross-entropy in nats before calibration.
@@ -192,13 +193,25 @@ class Evaluation:
         """Compute the scores, with their intervals."""
         return score(self.confusion, self._loss(self.logits), self.label_names)
 
+    @property
+    def temperature(self) -> float:
+        """The number that divides the logits, to calibrate them.
+
+        If n-grams are alone, they have a factor instead: it is one over that.
+        """
+        classifier = self.run.classifier
+        ngrams = classifier.model.ngrams
+        if ngrams is not None and ngrams.is_alone:
+            return 1 / ngrams.scale
+        return classifier.temperature
+
     def calibration(self) -> CalibrationReport:
         """Compute the calibration before and after temperature scaling."""
-        raw_logits = self.logits * self.run.classifier.temperature
+        raw_logits = self.logits * self.temperature
         bins = reliability_bins(self.confidences, self.is_correct)
         raw_bins = reliability_bins(_confidences(raw_logits), self.is_correct)
         return CalibrationReport(
-            temperature=self.run.classifier.temperature,
+            temperature=self.temperature,
             ece=expected_calibration_error(bins),
             raw_ece=expected_calibration_error(raw_bins),
             raw_loss=self._loss(raw_logits),

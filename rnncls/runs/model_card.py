@@ -20,8 +20,7 @@ _TEMPLATE = """---
 
 # {name}
 
-A text classifier made by rnncls {version}: {network},
-{num_parameters:,} parameters.
+A text classifier made by rnncls {version}: {parts}.
 
 Classes: {classes}.
 
@@ -64,14 +63,13 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         license_note=_LICENSE_NOTE,
         name=path.name,
         version=summary["versions"]["rnncls"],
-        network=_describe_network(model),
-        num_parameters=summary["num_parameters"],
+        parts=_describe_parts(model, summary),
         classes=", ".join(summary["label_names"]),
         files=_list_files(data["files"]),
         num_train_rows=data["num_train_rows"],
         num_valid_rows=data["num_valid_rows"],
         scores=_describe_scores(summary),
-        calibration=_describe_calibration(summary["temperature"]),
+        calibration=_describe_calibration(model, summary),
         path=shlex.quote(str(path)),
     )
     return _escape(text)
@@ -96,7 +94,9 @@ def build_metadata(
         "metrics": _list_metrics(summary["valid"]),
     }
     tags = ["rnncls", "recurrent-neural-network", model.cell.replace("_", "-")]
-    if model.cell == "none":
+    if not model.has_network:
+        tags = ["rnncls", "bag-of-ngrams"]
+    elif model.cell == "none":
         tags = ["rnncls", "bag-of-words"]
     return {
         "library_name": "rnncls",
@@ -142,6 +142,20 @@ def _escape(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _describe_parts(model: ModelSection, summary: Mapping[str, Any]) -> str:
+    """Return what is computed: by a network, by n-grams, or by both."""
+    parts = []
+    if model.has_network:
+        num_parameters = f"{summary['num_parameters']:,} parameters"
+        parts.append(f"{_describe_network(model)},\n{num_parameters}")
+    ngrams = summary.get("ngrams")
+    if ngrams:
+        num_ngrams, max_size = ngrams["num_ngrams"], ngrams["max_size"]
+        size = f"{num_ngrams:,} n-grams of up to {max_size} tokens"
+        parts.append(f"a linear model of {size}")
+    return ";\n".join(parts)
+
+
 def _describe_network(model: ModelSection) -> str:
     directions = "two directions" if model.bidirectional else "one direction"
     layers = (
@@ -171,10 +185,24 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
     return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} {when}"
 
 
-def _describe_calibration(temperature: float) -> str:
+def _describe_calibration(model: ModelSection, summary: Mapping[str, Any]) -> str:
+    """Return by which numbers the logits are divided or multiplied, if by any."""
+    temperature, ngrams = summary["temperature"], summary.get("ngrams") or {}
+    scale = ngrams.get("scale", 1.0)
+    if not model.has_network and scale != 1:
+        return (
+            f"Probabilities are of the logits of the n-grams multiplied by {scale:.3f},"
+            " which fits the labels of these rows best."
+        )
     if temperature == 1:
         return "Probabilities are not calibrated."
+    if not ngrams:
+        return (
+            f"Probabilities are of the logits divided by {temperature:.3f}, which fits"
+            " the labels of these rows best."
+        )
     return (
-        f"Probabilities are of the logits divided by {temperature:.3f}, which fits the"
-        " labels of these rows best."
+        "Probabilities are of the logits of the network divided by"
+        f" {temperature:.3f}, plus those of the n-grams multiplied by {scale:.3f}: both"
+        " numbers fit the labels of these rows best."
     )

@@ -102,6 +102,29 @@ def test_the_metadata_names_the_library_the_task_and_the_cell() -> None:
     }
 
 
+NGRAMS = {"num_ngrams": 12_345, "max_size": 3, "scale": 0.8371}
+
+
+def test_the_card_names_the_factors_of_both_parts() -> None:
+    card = make_card("{ngrams: auto}", ngrams=NGRAMS)
+    assert "1,234,567 parameters;\na linear model of 12,345 n-grams of up to 3" in card
+    network = "of the logits of the network divided by 0.728, plus those of the n-grams"
+    assert f"{network} multiplied by 0.837: both" in card
+
+
+def test_the_card_of_ngrams_alone_has_their_factor_and_no_network() -> None:
+    card = make_card("{ngrams: alone}", ngrams=NGRAMS, temperature=1.0)
+    assert "made by rnncls 9.8.7: a linear model of 12,345 n-grams of up to 3" in card
+    assert "of the logits of the n-grams multiplied by 0.837, which fits" in card
+    assert read_metadata(card)["tags"] == ["rnncls", "bag-of-ngrams"]
+
+
+def test_ngrams_alone_without_a_factor_are_not_calibrated() -> None:
+    ngrams = {**NGRAMS, "scale": 1.0}
+    card = make_card("{ngrams: alone}", ngrams=ngrams, temperature=1.0)
+    assert "\nProbabilities are not calibrated.\n" in card
+
+
 def test_a_bag_of_words_has_no_tag_of_a_recurrent_network() -> None:
     metadata = read_metadata(make_card("{cell: none}"))
     assert metadata["tags"] == ["rnncls", "bag-of-words"]

@@ -86,6 +86,9 @@ def test_ngrams_alone_are_a_linear_classifier(
     expected = compute_part_logits(model, texts).ngrams * model.ngrams.scale
     assert torch.equal(evaluation.logits, expected)
     assert evaluation.part_scores() == []
+    calibration = evaluation.calibration()
+    assert calibration.temperature == 1 / model.ngrams.scale != 1
+    assert calibration.raw_loss != evaluation.scores().loss
 
 
 def test_damaged_ngrams_are_rejected(run: Path) -> None:
