@@ -18,6 +18,8 @@ from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
 from rnncls.inference.export.ngram_graph import NgramGraph
 from rnncls.inference.export.quantization import (
     EmbeddingType,
+    QuantizedRows,
+    find_readers,
     quantize_rows,
     round_float16,
 )
@@ -76,16 +78,19 @@ def _add_network(
     embedding: EmbeddingType,
 ) -> list[str]:
     """Add the network; return the terms of its logits, [B, C] and [C]."""
-    matrix = classifier.weights["embedding.weight"]
-    vectors = _add_embedding(graph, token_ids, matrix, embedding)  # [T, B, E]
+    vectors = _add_embedding(graph, token_ids, classifier, embedding)  # [T, B, E]
     pooled = _add_pooled(graph, layout, classifier, vectors)  # [B, P * S]
     return _add_linear(graph, pooled, classifier)
 
 
 def _add_embedding(
-    graph: GraphBuilder, token_ids: str, matrix: Array, kind: EmbeddingType
+    graph: GraphBuilder,
+    token_ids: str,
+    classifier: PortableClassifier,
+    kind: EmbeddingType,
 ) -> str:
     """Add the word vectors of the token ids. [T, B] -> [T, B, E] float32."""
+    matrix = classifier.weights["embedding.weight"]
     if kind == "float32":
         rows = graph.constant(matrix, np.float32)
         return graph.add("Gather", rows, token_ids, axis=0)
@@ -93,12 +98,14 @@ def _add_embedding(
         rows = graph.constant(round_float16(matrix), np.float16)
         vectors = graph.add("Gather", rows, token_ids, axis=0)
         return graph.add("Cast", vectors, to=TensorProto.FLOAT)
-    return _add_int8_embedding(graph, token_ids, matrix)
+    quantized = quantize_rows(matrix, readers=find_readers(classifier))
+    return _add_int8_embedding(graph, token_ids, quantized)
 
 
-def _add_int8_embedding(graph: GraphBuilder, token_ids: str, matrix: Array) -> str:
+def _add_int8_embedding(
+    graph: GraphBuilder, token_ids: str, quantized: QuantizedRows
+) -> str:
     """Add word vectors stored as int8. [T, B] -> [T, B, E] float32."""
-    quantized = quantize_rows(matrix)
     rows = graph.constant(quantized.values, np.int8)
     scales = graph.constant(quantized.scales, np.float32)
     values = graph.add("Gather", rows, token_ids, axis=0)

@@ -28,6 +28,7 @@ from rnncls.evaluation.metrics import wilson_interval
 from rnncls.evaluation.run_evaluation import evaluate_run, read_texts
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
+from rnncls.inference.export.page.mixed_rows import choose_format
 from rnncls.inference.export.page.page_export import export_page
 from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.export.quantization import EmbeddingType
@@ -157,7 +158,8 @@ def _iter_formats(
     for embedding in get_args(EmbeddingType):
         yield _write_onnx(classifier, folder / f"{embedding}.onnx", embedding)
     page = export_page(run_path, folder / "page.html")
-    rounded = LightPredictor(round_weights(classifier, "int8"))
+    vectors = choose_format("int8", len(classifier.vocab))
+    rounded = LightPredictor(round_weights(classifier, vectors))
     yield Format("page int8", page.size, rounded.predict, None)
 
 

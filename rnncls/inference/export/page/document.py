@@ -5,7 +5,6 @@ no text leaves the device.
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.inference.export.page.ngrams import pack_ngrams
 from rnncls.inference.export.page.support import check_support
+from rnncls.inference.export.page.text_code import encode_text
 from rnncls.inference.export.page.tokenizer import describe_tokenizer
 from rnncls.inference.export.page.weights import pack_weights
-from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.machine.files import write_atomic
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.vocab import Vocab
@@ -30,6 +30,8 @@ MODEL_SCRIPTS = (
     "cleaning",
     "subwords",
     "tokenizer",
+    "text_code",
+    "embedding",
     "arrays",
     "cells",
     "encoders",
@@ -52,7 +54,7 @@ def write_page(
     name: str,
     facts: Sequence[Fact] = (),
     examples: Sequence[str] = (),
-    embedding: EmbeddingType = "int8",
+    vectors: VectorFormat,
 ) -> int:
     """Write a page that classifies texts in a browser.
 
@@ -62,7 +64,7 @@ def write_page(
         name: The title of the page.
         facts: The model card.
         examples: Texts that the page offers.
-        embedding: The type of the word vectors.
+        vectors: How the word vectors are stored.
 
     Returns:
         The size of the page in bytes.
@@ -73,7 +75,7 @@ def write_page(
     """
     check_support(classifier.text, classifier.model)
     page = render_page(
-        classifier, name=name, facts=facts, examples=examples, embedding=embedding
+        classifier, name=name, facts=facts, examples=examples, vectors=vectors
     )
     write_atomic(path, page)
     return len(page)
@@ -85,10 +87,10 @@ def render_page(
     name: str,
     facts: Sequence[Fact],
     examples: Sequence[str],
-    embedding: EmbeddingType,
+    vectors: VectorFormat,
 ) -> bytes:
     """Return the bytes of the page; for the arguments see `write_page`."""
-    model, weights = describe_model(classifier, embedding)
+    model, weights = describe_model(classifier, vectors)
     template = Environment(autoescape=True, trim_blocks=True).from_string(
         read_asset("page.html.jinja")
     )
@@ -107,13 +109,13 @@ def render_page(
 
 
 def describe_model(
-    classifier: PortableClassifier, embedding: EmbeddingType
+    classifier: PortableClassifier, vectors: VectorFormat
 ) -> tuple[dict[str, Any], str]:
     """Return the model as the scripts read it: a JSON object, and the weights."""
     table = classifier.ngrams
-    ngrams = pack_ngrams(table, embedding) if table is not None else None
+    ngrams = pack_ngrams(table, vectors.embedding) if table is not None else None
     ngram_arrays = ngrams.arrays if ngrams is not None else {}
-    packed = pack_weights(classifier.weights, embedding, ngram_arrays)
+    packed = pack_weights(classifier, vectors, ngram_arrays)
     model = {
         "section": classifier.model.model_dump(),
         "tokenizer": describe_tokenizer(classifier.text, classifier.vocab),
@@ -122,9 +124,10 @@ def describe_model(
         "temperature": classifier.temperature,
         "ngrams": ngrams.description if ngrams is not None else None,
         "charNgrams": _describe_char_ngrams(classifier.vocab),
+        "numFine": vectors.num_fine,
         "arrays": packed.arrays,
     }
-    return model, b64encode(packed.data).decode()
+    return model, encode_text(packed.data)
 
 
 def _describe_char_ngrams(vocab: Vocab) -> dict[str, int] | None:

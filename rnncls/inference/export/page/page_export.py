@@ -8,7 +8,12 @@ from rnncls import ConfigError
 from rnncls.inference.export.page.card import describe_run
 from rnncls.inference.export.page.comparison import LabelChanges, count_label_changes
 from rnncls.inference.export.page.document import Fact, write_page
-from rnncls.inference.export.page.size import BYTES_A_MEGABYTE, choose_num_words
+from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
+from rnncls.inference.export.page.size import (
+    BYTES_A_MEGABYTE,
+    PageContent,
+    choose_content,
+)
 from rnncls.inference.export.page.support import check_support
 from rnncls.inference.export.page.weights import limit_words, round_weights
 from rnncls.inference.export.quantization import EmbeddingType
@@ -74,44 +79,47 @@ def export_page(
     check_support(config.text, config.model)
     run = load_portable(run_path)
     facts = describe_run(run_path, run)
-    page = _limit_size(run, options, facts)
+    content = _choose_content(run, options, facts)
+    page = limit_words(run, content.num_words)
     num_dropped = len(run.vocab) - len(page.vocab)
-    rounded = round_weights(page, options.embedding)
+    rounded = round_weights(page, content.vectors)
     changes = count_label_changes(run, rounded, config.data_settings)
-    facts += _describe_page(options.embedding, num_dropped, changes)
+    facts += _describe_page(content.vectors, num_dropped, changes)
     size = write_page(
         page,
         output,
         name=run_path.resolve().name,
         facts=facts,
         examples=options.examples,
-        embedding=options.embedding,
+        vectors=content.vectors,
     )
     return ExportedPage(output, size, len(page.vocab), num_dropped, changes)
 
 
-def _limit_size(
+def _choose_content(
     run: PortableClassifier, options: PageOptions, facts: Sequence[Fact]
-) -> PortableClassifier:
-    """Return the run with as many words as the page has room for."""
+) -> PageContent:
+    """Return how many words the page has, and how their vectors are stored."""
     if options.max_size_mb is None:
-        return run
+        num_words = len(run.vocab)
+        return PageContent(num_words, choose_format(options.embedding, num_words))
     texts = [*options.examples, *(value for fact in facts for value in fact)]
     num_other_bytes = _MARGIN_BYTES + sum(len(text.encode()) for text in texts)
     max_bytes = int(options.max_size_mb * BYTES_A_MEGABYTE)
-    num_words = choose_num_words(run, max_bytes, num_other_bytes, options.embedding)
-    return limit_words(run, num_words)
+    return choose_content(run, max_bytes, num_other_bytes, options.embedding)
 
 
 def _describe_page(
-    embedding: EmbeddingType, num_dropped: int, changes: LabelChanges | None
+    vectors: VectorFormat, num_dropped: int, changes: LabelChanges | None
 ) -> list[Fact]:
     names = {
         "int8": "8-bit integers with a scale a word",
         "float16": "16-bit floats",
         "float32": "32-bit floats",
     }
-    words = f"word vectors as {names[embedding]}"
+    words = f"word vectors as {names[vectors.embedding]}"
+    if vectors.num_fine:
+        words += f", 12-bit integers for the {vectors.num_fine:,} most frequent ones"
     if num_dropped:
         words += f"; the {num_dropped:,} rarest words of the vocabulary were left out"
     facts = [("This page", words)]

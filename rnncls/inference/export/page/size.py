@@ -1,32 +1,49 @@
-"""How many words fit into a page of limited size.
+"""How many words fit into a page of limited size, and how many bits they get.
 
 Shapes: V words, E embedding_dim.
 """
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError
 from rnncls.inference.export.page.document import render_page
+from rnncls.inference.export.page.mixed_rows import VectorFormat
+from rnncls.inference.export.page.text_code import CHARACTERS_A_BYTE
 from rnncls.inference.export.page.weights import limit_words
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.subwords import RESERVED, SubwordVocab
 
 BYTES_A_MEGABYTE = 1_000_000
-_BASE64 = 4 / 3
 _SCALE_BYTES = 4
 
 
-def choose_num_words(
+class PageContent(NamedTuple):
+    """What fits into a page.
+
+    Attributes:
+        num_words: The number of words, the most frequent ones; V at most.
+        vectors: How their vectors are stored.
+    """
+
+    num_words: int
+    vectors: VectorFormat
+
+
+def choose_content(
     classifier: PortableClassifier,
     max_bytes: int,
     num_other_bytes: int,
     embedding: EmbeddingType,
-) -> int:
-    """Return how many words a page of limited size can have, V at most.
+) -> PageContent:
+    """Return how many words a page of limited size can have.
+
+    If all words fit with 8 bits, the most frequent ones get 12 bits as long as there is
+    room.
 
     Args:
         classifier: The run. Its most frequent words come first.
@@ -39,12 +56,7 @@ def choose_num_words(
     """
     vocab = classifier.vocab
     num_least = len(RESERVED) if isinstance(vocab, SubwordVocab) else 2
-    least = limit_words(classifier, num_least)
-    num_fixed = num_other_bytes + len(
-        render_page(least, name="", facts=(), examples=(), embedding=embedding)
-    )
-    costs = _measure_words(classifier, embedding)[num_least:]
-    num_more = int(np.searchsorted(num_fixed + costs.cumsum(), max_bytes, "right"))
+    num_fixed = num_other_bytes + _measure_page(classifier, num_least, embedding)
     if num_fixed > max_bytes:
         needed = num_fixed / BYTES_A_MEGABYTE
         raise ConfigError(
@@ -52,7 +64,30 @@ def choose_num_words(
             f" {needed:.2f} MB without any word: choose a larger limit, or train with"
             f" {_suggest_smaller(classifier)}"
         )
-    return num_least + num_more
+    costs = _measure_words(classifier, embedding)[num_least:]
+    sizes = num_fixed + costs.cumsum()  # [V - num_least]
+    num_more = int(np.searchsorted(sizes, max_bytes, "right"))
+    num_fine = 0
+    if num_more == len(costs) and embedding == "int8":
+        num_free = max_bytes - num_fixed - costs.sum()
+        num_fine = _count_fine(classifier, num_free)
+    return PageContent(num_least + num_more, VectorFormat(embedding, num_fine))
+
+
+def _measure_page(
+    classifier: PortableClassifier, num_words: int, embedding: EmbeddingType
+) -> int:
+    """Return the bytes of a page with so many words, without card and examples."""
+    limited = limit_words(classifier, num_words)
+    vectors = VectorFormat(embedding)
+    page = render_page(limited, name="", facts=(), examples=(), vectors=vectors)
+    return len(page)
+
+
+def _count_fine(classifier: PortableClassifier, num_bytes: float) -> int:
+    """Return how many words can have 4 bits more in so many bytes of the page."""
+    row_bytes = CHARACTERS_A_BYTE * classifier.model.embedding_dim / 2
+    return min(len(classifier.vocab), int(num_bytes / row_bytes))
 
 
 def _suggest_smaller(classifier: PortableClassifier) -> str:
@@ -77,7 +112,7 @@ def _measure_words(
             num_bytes[piece] += _measure_json([left, right])
     word_bytes = np.array(list(num_bytes.values()))  # [V]
     vector_bytes = _measure_vector(classifier.model.embedding_dim, embedding)
-    return word_bytes + _BASE64 * vector_bytes
+    return word_bytes + CHARACTERS_A_BYTE * vector_bytes
 
 
 def _measure_vector(embedding_dim: int, embedding: EmbeddingType) -> int:

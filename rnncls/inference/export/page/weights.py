@@ -1,8 +1,9 @@
-"""The weights of a classifier as one block of bytes, with a small embedding.
+"""The weights of a classifier as one block of bytes.
 
 Nearly all weights of a classifier are word vectors. They are stored as floats, or as
-8-bit integers with a scale for each word. The others of the network stay 32-bit floats;
-for those of n-grams see `rnncls.inference.export.page.ngrams`.
+integers with a scale for each word (`rnncls.inference.export.page.mixed_rows`); the
+other matrices of the network are 16-bit integers then, with a scale a row, and else
+32-bit floats. For n-grams see `rnncls.inference.export.page.ngrams`.
 
 Shapes: V words, E embedding_dim.
 """
@@ -14,9 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rnncls.inference.export.page.mixed_rows import (
+    VectorFormat,
+    quantize_mixed,
+    round_mixed,
+)
 from rnncls.inference.export.page.ngrams import round_ngrams
 from rnncls.inference.export.quantization import (
-    EmbeddingType,
+    find_readers,
     quantize_rows,
     round_float16,
 )
@@ -25,6 +31,7 @@ from rnncls.text.subwords import SubwordVocab
 from rnncls.text.vocab import Vocab
 
 EMBEDDING = "embedding.weight"
+_NETWORK_BITS = 16
 
 
 class PackedWeights(NamedTuple):
@@ -40,20 +47,29 @@ class PackedWeights(NamedTuple):
 
 
 def round_weights(
-    classifier: PortableClassifier, embedding: EmbeddingType
+    classifier: PortableClassifier, vectors: VectorFormat
 ) -> PortableClassifier:
     """Return the classifier with the rounded weights of the page, as float32."""
-    vectors = classifier.weights[EMBEDDING]
-    if embedding == "int8":
-        values, scales = quantize_rows(vectors)
-        vectors = values * scales
-    elif embedding == "float16":
-        vectors = round_float16(vectors).astype(np.float32)
-    weights = {**classifier.weights, EMBEDDING: vectors}
+    weights = {**classifier.weights}
+    if vectors.embedding == "float16":
+        weights[EMBEDDING] = round_float16(weights[EMBEDDING]).astype(np.float32)
+    elif vectors.embedding == "int8":
+        weights = _round_matrices(classifier, vectors.num_fine)
     ngrams = classifier.ngrams
     if ngrams is not None:
-        ngrams = round_ngrams(ngrams, embedding)
+        ngrams = round_ngrams(ngrams, vectors.embedding)
     return replace(classifier, weights=weights, ngrams=ngrams)
+
+
+def _round_matrices(classifier: PortableClassifier, num_fine: int) -> dict[str, Array]:
+    """Return the arrays of the network with the rounded numbers of a page."""
+    weights = {**classifier.weights}
+    for name, values in weights.items():
+        if name == EMBEDDING:
+            weights[name] = round_mixed(values, num_fine, find_readers(classifier))
+        elif values.ndim == 2:
+            weights[name] = quantize_rows(values, _NETWORK_BITS).restore()
+    return weights
 
 
 def limit_words(classifier: PortableClassifier, num_words: int) -> PortableClassifier:
@@ -84,12 +100,12 @@ def _limit_vocab(vocab: Vocab, num_words: int) -> Vocab:
 
 
 def pack_weights(
-    weights: Mapping[str, Array],
-    embedding: EmbeddingType,
+    classifier: PortableClassifier,
+    vectors: VectorFormat,
     ngram_arrays: Mapping[str, npt.NDArray[Any]],
 ) -> PackedWeights:
     """Return all arrays in one block of bytes, the widest numbers first."""
-    arrays = [*_iter_arrays(weights, embedding), *ngram_arrays.items()]
+    arrays = [*_iter_arrays(classifier, vectors), *ngram_arrays.items()]
     # Each array starts at a multiple of the size of its numbers.
     arrays.sort(key=lambda named: -named[1].itemsize)
     descriptions = []
@@ -107,18 +123,34 @@ def pack_weights(
 
 
 def _iter_arrays(
-    weights: Mapping[str, Array], embedding: EmbeddingType
+    classifier: PortableClassifier, vectors: VectorFormat
 ) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Yield each array of the network and its name."""
-    for name, values in weights.items():
-        if name != EMBEDDING:
+    is_rounded = vectors.embedding == "int8"
+    yield from _iter_embedding(classifier, vectors)
+    for name, values in classifier.weights.items():
+        if name == EMBEDDING:
+            continue
+        if is_rounded and values.ndim == 2:
+            quantized = quantize_rows(values, _NETWORK_BITS)
+            yield name, quantized.values
+            yield f"{name}.scales", quantized.scales
+        else:
             yield name, values.astype(np.float32)
-    vectors = weights[EMBEDDING]
-    if embedding == "int8":
-        rows, scales = quantize_rows(vectors)
-        yield "embedding.scales", scales
-        yield "embedding.rows", rows
-    elif embedding == "float16":
-        yield "embedding.rows", round_float16(vectors)
+
+
+def _iter_embedding(
+    classifier: PortableClassifier, vectors: VectorFormat
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield the arrays of the word vectors."""
+    matrix = classifier.weights[EMBEDDING]
+    if vectors.embedding == "int8":
+        readers = find_readers(classifier)
+        rows = quantize_mixed(matrix, vectors.num_fine, readers)
+        yield "embedding.rows", rows.high
+        yield "embedding.low", rows.low
+        yield "embedding.scales", rows.scales
+    elif vectors.embedding == "float16":
+        yield "embedding.rows", round_float16(matrix)
     else:
-        yield "embedding.rows", vectors
+        yield "embedding.rows", matrix

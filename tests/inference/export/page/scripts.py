@@ -15,16 +15,17 @@ from rnncls.inference.export.page.document import (
     describe_model,
     read_scripts,
 )
-from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.runs.portable import PortableClassifier
 
+FLOAT32 = VectorFormat("float32")
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 _DRIVER = """
 const actions = {
   load({ model, weights }) {
     this.tokenizer = new Tokenizer(model.tokenizer, model.words);
-    this.network = new Network(model, readArrays(model.arrays, decodeBase64(weights)));
+    this.network = new Network(model, readArrays(model.arrays, decodeText(weights)));
   },
   tokenize: ({ texts }) => texts.map((text) => actions.tokenizer.tokenize(text)),
   read: ({ tokenIds }) => [...actions.network.read(Int32Array.from(tokenIds))],
@@ -36,6 +37,7 @@ const actions = {
     const ngrams = new CharNgrams(charNgrams);
     return words.map((word) => ngrams.hash(word));
   },
+  decodeText: ({ text }) => [...decodeText(text)],
   decode: ({ bytes, code }) => [...decodeAscending(Uint8Array.from(bytes), code)],
   occlusions: () => [...actions.network.occlusions()].map((logits) => [...logits]),
   prefixes: () => [...actions.network.prefixes()].map((logits) => [...logits]),
@@ -89,10 +91,10 @@ class Scripts:
         return json.loads(self._process.stdout.readline())
 
     def load(
-        self, classifier: PortableClassifier, embedding: EmbeddingType = "float32"
+        self, classifier: PortableClassifier, vectors: VectorFormat = FLOAT32
     ) -> None:
         """Load a classifier."""
-        model, weights = describe_model(classifier, embedding)
+        model, weights = describe_model(classifier, vectors)
         self.run("load", model=model, weights=weights)
 
     def tokenize(self, texts: list[str]) -> list[list[str]]:

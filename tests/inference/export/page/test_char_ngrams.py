@@ -1,7 +1,6 @@
 """Unknown words of the page are read by their character n-grams."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,14 +8,15 @@ from hypothesis import strategies as st
 
 from rnncls.config.sections import TextSection
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.inference.export.page.size import choose_num_words
+from rnncls.inference.export.page.mixed_rows import VectorFormat
+from rnncls.inference.export.page.size import choose_content
 from rnncls.inference.export.page.weights import limit_words, round_weights
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
 from rnncls.text.char_ngrams import CharNgrams
 from tests.fuzz.cases import fuzz, texts
-from tests.inference.export.page.scripts import Scripts
+from tests.inference.export.page.scripts import FLOAT32, Scripts
 from tests.inference.export.page.test_network import assert_close
 from tests.inference.light.networks import Networks, add_ngrams, build_networks
 
@@ -51,7 +51,7 @@ def test_logits_prefixes_and_occlusions_are_those_of_torch(
     networks = build(tokenizer)
     if has_ngrams:
         networks = add_ngrams(networks)
-        networks = replace(networks, numpy=round_weights(networks.numpy, "float32"))
+        networks = replace(networks, numpy=round_weights(networks.numpy, FLOAT32))
     scripts.load(networks.numpy)
     model = networks.torch.model
     for text in TEXTS:
@@ -70,17 +70,19 @@ def test_logits_prefixes_and_occlusions_are_those_of_torch(
 @fuzz(
     lengths=st.tuples(st.integers(2, 6), st.integers(2, 6)),
     text=texts() | st.text(max_size=40),
-    embedding=st.sampled_from(["float16", "int8"]),
+    vectors=st.sampled_from(
+        [VectorFormat("float16"), VectorFormat("int8"), VectorFormat("int8", 4)]
+    ),
 )
 def test_any_text_has_the_logits_of_the_package(
     lengths: tuple[int, int],
     text: str,
-    embedding: Literal["float16", "int8"],
+    vectors: VectorFormat,
     scripts: Scripts,
 ) -> None:
     networks = build(min_length=min(lengths), max_length=max(lengths))
-    scripts.load(networks.numpy, embedding)
-    rounded = round_weights(networks.numpy, embedding)
+    scripts.load(networks.numpy, vectors)
+    rounded = round_weights(networks.numpy, vectors)
     (logits,) = scripts.run("classify", texts=[text])
     assert_close(logits, compute_outputs(rounded, networks.encode([text])).logits[0])
 
@@ -107,4 +109,5 @@ def test_a_smaller_page_reads_rare_words_by_their_ngrams(scripts: Scripts) -> No
     expected = compute_outputs(limited, encoded).logits[0]
     (logits,) = scripts.run("classify", texts=["oslo meet again"])
     assert_close(logits, expected)
-    assert choose_num_words(networks.numpy, 10**9, 0, "int8") == len(vocab)
+    content = choose_content(networks.numpy, 10**9, 0, "int8")
+    assert content == (len(vocab), VectorFormat("int8", len(vocab)))

@@ -11,9 +11,11 @@ from rnncls import ConfigError
 from rnncls.config.sections import ModelSection, TextSection
 from rnncls.inference.export.page import support
 from rnncls.inference.export.page.document import write_page
+from rnncls.inference.export.page.mixed_rows import VectorFormat
 from tests.inference.light.networks import build_networks
 
 PAGE = Path("page.html")
+INT8 = VectorFormat("int8")
 
 
 class Elements(HTMLParser):
@@ -34,7 +36,9 @@ class Elements(HTMLParser):
 
 
 def test_the_page_asks_for_nothing() -> None:
-    write_page(build_networks().numpy, PAGE, name="page", examples=["see http://x.org"])
+    examples = ["see http://x.org"]
+    classifier = build_networks().numpy
+    write_page(classifier, PAGE, name="page", examples=examples, vectors=INT8)
     text = PAGE.read_text("utf-8")
     elements = Elements(text)
     addresses = [
@@ -72,6 +76,7 @@ def test_names_and_words_cannot_end_an_element() -> None:
             name=hostile,
             facts=[("a", hostile)],
             examples=[hostile],
+            vectors=INT8,
         )
     finally:
         networks.numpy.label_names[0] = "sport"
@@ -85,7 +90,7 @@ def test_names_and_words_cannot_end_an_element() -> None:
 def test_a_word_that_is_half_of_a_pair_is_written() -> None:
     networks = build_networks()
     networks.numpy.vocab.words[2] = "\ud83d"
-    write_page(networks.numpy, PAGE, name="page")
+    write_page(networks.numpy, PAGE, name="page", vectors=INT8)
     elements = Elements(PAGE.read_text("utf-8"))
     assert json.loads(elements.texts["model"])["words"][2] == "\ud83d"
 
@@ -95,10 +100,10 @@ def test_a_setting_that_the_page_does_not_know_is_an_error(
 ) -> None:
     known = support._TEXT_KEYS - {"same_digits"}
     monkeypatch.setattr(support, "_TEXT_KEYS", known)
-    write_page(build_networks().numpy, PAGE, name="page")
+    write_page(build_networks().numpy, PAGE, name="page", vectors=INT8)
     networks = build_networks(text=TextSection(same_digits=True))
     with pytest.raises(ConfigError, match=r"the run has text\.same_digits=True, which"):
-        write_page(networks.numpy, PAGE, name="page")
+        write_page(networks.numpy, PAGE, name="page", vectors=INT8)
 
 
 def test_ngrams_of_words_and_of_characters_are_known() -> None:
@@ -119,4 +124,4 @@ def test_a_value_that_the_page_does_not_know_is_an_error(
 ) -> None:
     monkeypatch.setattr(support, names, {"other"})
     with pytest.raises(ConfigError, match=f"the run has {setting}, which the page"):
-        write_page(build_networks().numpy, PAGE, name="page")
+        write_page(build_networks().numpy, PAGE, name="page", vectors=INT8)

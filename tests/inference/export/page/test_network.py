@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rnncls import ConfigError
 from rnncls.config.loading import load_config
 from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.inference.export.page.support import check_support
 from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
@@ -102,18 +103,29 @@ def test_a_config_has_a_page_with_its_logits(path: Path, scripts: Scripts) -> No
         assert_close(logits, compute_outputs(networks.numpy, encoded).logits[0])
 
 
-@pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])
-def test_the_word_vectors_are_the_rounded_ones(
-    embedding: Literal["float32", "float16", "int8"], scripts: Scripts
+@pytest.mark.parametrize(
+    "vector_format",
+    [
+        VectorFormat("float32"),
+        VectorFormat("float16"),
+        *(VectorFormat("int8", num_fine) for num_fine in (0, 1, 3, 10)),
+    ],
+)
+@pytest.mark.parametrize("cell", ["gru", "grid_lstm", "none"])
+def test_the_weights_are_the_rounded_ones(
+    cell: Cell, vector_format: VectorFormat, scripts: Scripts
 ) -> None:
-    networks = build_networks(cell="gru", bidirectional=True)
+    networks = build_networks(
+        cell=cell, bidirectional=True, pooling=ALL, embedding_dim=5
+    )
     vectors = networks.numpy.weights["embedding.weight"].copy()
     vectors[2] = 0.0  # a row without a largest value
     vectors[3] *= 1e-7  # below the smallest normal number of 16 bits
     weights = {**networks.numpy.weights, "embedding.weight": vectors}
     classifier = replace(networks.numpy, weights=weights)
     encoded = networks.encode(["oslo rovers meet again"])
-    expected = compute_outputs(round_weights(classifier, embedding), encoded).logits
-    scripts.load(classifier, embedding)
+    rounded = round_weights(classifier, vector_format)
+    expected = compute_outputs(rounded, encoded).logits
+    scripts.load(classifier, vector_format)
     token_ids = encoded.token_ids.tolist()
     assert_close(scripts.run("read", tokenIds=token_ids), expected[0])

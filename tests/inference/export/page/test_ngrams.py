@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rnncls.config.sections import TextSection
 from rnncls.evaluation.evaluator import compute_logits
+from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.inference.export.page.ngrams import pack_ngrams, round_ngrams
 from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
@@ -100,8 +101,9 @@ def test_a_text_has_the_logits_of_the_package(
     name: str, *, is_alone: bool, scripts: Scripts
 ) -> None:
     classifier = build_with_tokenizer(name, is_alone=is_alone)
-    scripts.load(classifier, "int8")
-    rounded = round_weights(classifier, "int8")
+    vectors = VectorFormat("int8", 3)
+    scripts.load(classifier, vectors)
+    rounded = round_weights(classifier, vectors)
     tokenized = tokenize_texts(LINES, classifier.text)
     expected = compute_outputs(rounded, encode_texts(tokenized, classifier.vocab))
     answers = scripts.run("classify", texts=LINES)
@@ -128,8 +130,9 @@ def test_any_token_ids_have_the_logits_of_the_package(
         token_ids=np.array(token_ids, np.int32),
         lengths=np.array([len(token_ids)]),
     )
-    scripts.load(networks.numpy, embedding)
-    expected = compute_outputs(round_weights(networks.numpy, embedding), encoded)
+    vectors = VectorFormat(embedding)
+    scripts.load(networks.numpy, vectors)
+    expected = compute_outputs(round_weights(networks.numpy, vectors), encoded)
     assert_close(scripts.run("read", tokenIds=token_ids), expected.logits[0])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rnncls.inference.export.page.document import write_page
+from rnncls.inference.export.page.mixed_rows import choose_format
 from rnncls.runs.portable import PortableClassifier
 from tests.browser import CHROMIUM, Browser
 from tests.inference.light.networks import LABELS, add_ngrams, build_networks
@@ -34,7 +35,9 @@ def browser(
     """A browser in which the page is open."""
     folder = tmp_path_factory.mktemp("browser")
     page = folder / "page.html"
-    write_page(classifier, page, name="page", examples=["oslo", "again again"])
+    examples = ["oslo", "again again"]
+    vectors = choose_format("int8", len(classifier.vocab))
+    write_page(classifier, page, name="page", examples=examples, vectors=vectors)
     with Browser(folder / "profile") as browser:
         browser.open(page)
         yield browser

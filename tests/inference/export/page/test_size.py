@@ -9,7 +9,8 @@ import pytest
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
 from rnncls.inference.export.page.document import write_page
-from rnncls.inference.export.page.size import choose_num_words
+from rnncls.inference.export.page.mixed_rows import VectorFormat
+from rnncls.inference.export.page.size import choose_content
 from rnncls.inference.export.page.weights import limit_words
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.portable import PortableClassifier
@@ -30,17 +31,27 @@ def build_classifier(vocab: Vocab) -> PortableClassifier:
     return replace(networks.numpy, vocab=vocab, weights=weights)
 
 
-def measure(classifier: PortableClassifier, embedding: EmbeddingType) -> int:
-    return write_page(classifier, PAGE, name="page", embedding=embedding)
+def measure(classifier: PortableClassifier, vectors: VectorFormat) -> int:
+    return write_page(classifier, PAGE, name="page", vectors=vectors)
 
 
 @pytest.mark.parametrize("embedding", ["float32", "float16", "int8"])
 def test_the_page_is_as_large_as_allowed(embedding: EmbeddingType) -> None:
     classifier = build_classifier(Vocab(["<pad>", "<unk>", *WORDS]))
-    limit = measure(classifier, embedding) - 50_000
-    num_words = choose_num_words(classifier, limit, 0, embedding)
-    size = measure(limit_words(classifier, num_words), embedding)
+    limit = measure(classifier, VectorFormat(embedding)) - 50_000
+    content = choose_content(classifier, limit, 0, embedding)
+    assert content.vectors.num_fine == 0
+    size = measure(limit_words(classifier, content.num_words), content.vectors)
     assert limit - 300 < size <= limit + 100
+
+
+def test_free_room_gives_frequent_words_more_bits() -> None:
+    classifier = build_classifier(Vocab(["<pad>", "<unk>", *WORDS]))
+    limit = measure(classifier, VectorFormat("int8")) + 20_000
+    content = choose_content(classifier, limit, 0, "int8")
+    assert content.num_words == len(classifier.vocab)
+    assert 0 < content.vectors.num_fine < len(classifier.vocab)
+    assert limit - 300 < measure(classifier, content.vectors) <= limit + 100
 
 
 def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:
@@ -49,8 +60,9 @@ def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:
     counts = np.full(len(words), 5, np.int64)
     vocab = learn_subwords(words, counts, size=420, max_tokens=50)
     classifier = build_classifier(vocab)
-    limit = measure(classifier, "int8") - 2000
-    limited = limit_words(classifier, choose_num_words(classifier, limit, 0, "int8"))
+    limit = measure(classifier, VectorFormat("int8")) - 2000
+    content = choose_content(classifier, limit, 0, "int8")
+    limited = limit_words(classifier, content.num_words)
     assert isinstance(limited.vocab, SubwordVocab)
     assert 0 < len(limited.vocab.merges) < len(vocab.merges)
     assert limited.vocab.words == vocab.words[: len(limited.vocab)]
@@ -60,7 +72,7 @@ def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:
 def test_a_limit_without_room_for_words_is_an_error() -> None:
     classifier = build_classifier(Vocab(["<pad>", "<unk>", "a"]))
     with pytest.raises(ConfigError, match=r"0\.001: the page needs 0\.0\d MB without"):
-        choose_num_words(classifier, 1000, 0, "int8")
+        choose_content(classifier, 1000, 0, "int8")
 
 
 def test_the_error_names_what_makes_the_page_smaller() -> None:
@@ -68,9 +80,10 @@ def test_the_error_names_what_makes_the_page_smaller() -> None:
     networks = add_ngrams(build_networks(text=text))
     advice = "hidden_size or fewer text.ngram_buckets or model.ngrams=null"
     with pytest.raises(ConfigError, match=advice):
-        choose_num_words(networks.numpy, 1000, 0, "int8")
+        choose_content(networks.numpy, 1000, 0, "int8")
 
 
 def test_all_words_fit_into_a_large_page() -> None:
     classifier = build_classifier(Vocab(["<pad>", "<unk>", *WORDS]))
-    assert choose_num_words(classifier, 10**9, 0, "int8") == 3002
+    content = choose_content(classifier, 10**9, 0, "int8")
+    assert content == (3002, VectorFormat("int8", 3002))

@@ -1,14 +1,6 @@
 // The weights: one block of bytes, and the linear layer that everything else is made of.
 
-/** Decode base64 to bytes. */
-function decodeBase64(text) {
-  const characters = atob(text);
-  const bytes = new Uint8Array(characters.length);
-  for (let index = 0; index < bytes.length; index += 1) bytes[index] = characters.charCodeAt(index);
-  return bytes;
-}
-
-const ARRAY_TYPES = { float32: Float32Array, float16: Uint16Array, int8: Int8Array, uint8: Uint8Array };
+const ARRAY_TYPES = { float32: Float32Array, float16: Uint16Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array };
 
 /** Return the arrays of a block of bytes by their names. */
 function readArrays(descriptions, bytes) {
@@ -16,42 +8,16 @@ function readArrays(descriptions, bytes) {
   for (const { name, type, offset, size } of descriptions) {
     arrays[name] = new ARRAY_TYPES[type](bytes.buffer, offset, size);
   }
+  for (const [name, values] of Object.entries(arrays)) {
+    if (values instanceof Int16Array) arrays[name] = restoreMatrix(values, arrays[`${name}.scales`]);
+  }
   return arrays;
 }
 
-/** Return the number that 16 bits stand for. */
-function decodeFloat16(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** The word vectors: [V, E], as floats, or as 8-bit integers with a scale a row. */
-class Embedding {
-  constructor(rows, scales, size) {
-    this.rows = rows;
-    this.scales = scales;
-    this.size = size;
-    this.isHalf = rows instanceof Uint16Array;
-  }
-
-  /** Write the vector of a word into an array. */
-  read(tokenId, output, offset) {
-    output.fill(0, offset, offset + this.size);
-    this.add(tokenId, 1, output, offset);
-  }
-
-  /** Add a multiple of a row to what an array has. */
-  add(row, factor, output, offset) {
-    const start = row * this.size;
-    const scale = this.scales ? this.scales[row] : 1;
-    for (let index = 0; index < this.size; index += 1) {
-      const value = this.rows[start + index];
-      output[offset + index] += factor * (this.isHalf ? decodeFloat16(value) : value * scale);
-    }
-  }
+/** Multiply each row of a matrix by its scale. */
+function restoreMatrix(values, scales) {
+  const columns = values.length / scales.length;
+  return Float32Array.from(values, (value, index) => value * scales[Math.floor(index / columns)]);
 }
 
 /** A linear layer: weights [rows, columns] and a bias [rows]. */

@@ -6,7 +6,7 @@ const MAX_EXPLAINED = 400; // More tokens would take the browser minutes.
 function loadModel() {
   const description = JSON.parse(document.getElementById("model").textContent);
   const weights = document.getElementById("weights");
-  const arrays = readArrays(description.arrays, decodeBase64(weights.textContent));
+  const arrays = readArrays(description.arrays, decodeText(weights.textContent));
   weights.remove();
   return {
     labels: description.labels,

@@ -99,7 +99,7 @@ class Network {
   constructor(description, arrays) {
     const { section } = description;
     const poolings = section.cell === "none" ? ["mean"] : section.pooling;
-    this.embedding = new Embedding(arrays["embedding.rows"], arrays["embedding.scales"], section.embedding_dim);
+    this.embedding = new Embedding(arrays, section.embedding_dim, description.numFine);
     this.encoder = buildEncoder(section, arrays);
     this.pooling = new Pooling(poolings, this.encoder.stateSize, arrays);
     this.linear = new Linear(arrays["linear.weight"], arrays["linear.bias"]);
