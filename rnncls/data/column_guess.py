@@ -62,6 +62,8 @@ _MIN_ROWS_PER_CLASS = 2
 _FEW_ROWS = 30
 """Below this, it is enough if two rows share a class."""
 _MIN_WORDS_PER_TEXT = 3
+_MAX_OTHER_CLASSES = 50
+"""A column with more distinct values, such as dates, is not offered as the class."""
 
 
 def guess_columns(
@@ -164,9 +166,14 @@ class _LabelCandidate(NamedTuple):
 def describe_guess(records: Sequence[Record], text: Sequence[str], label: str) -> str:
     """Return which other columns may be the class; empty if there are none."""
     candidates = _list_candidates(_collect_columns(records), [*text, label])
-    if not candidates:
+    names = [
+        candidate.name
+        for candidate in sorted(candidates)
+        if candidate.num_distinct <= _MAX_OTHER_CLASSES
+    ]
+    if not names:
         return ""
-    others = list_names([candidate.name for candidate in sorted(candidates)])
+    others = list_names(names)
     return (
         f"class: guessed '{label}'; it could also be {others}: choose with --label"
         " COLUMN"

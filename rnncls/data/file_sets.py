@@ -32,7 +32,7 @@ def list_files(path: Path) -> list[Path]:
 
 
 def missing_file(path: Path, kind: str = "file") -> DataError:
-    """Return the error for a missing file, with the folder in which it was sought."""
+    """Return the error for a missing file, with the folder that was searched."""
     if path.is_absolute():
         return DataError(f"{path}: no such {kind}")
     return DataError(
@@ -53,7 +53,7 @@ def _check_files(source: Path, paths: list[Path]) -> list[Path]:
     ]
     if not files:
         is_pattern = not source.is_absolute() and not source.is_dir()
-        place = f", sought in {Path.cwd()}" if is_pattern else ""
+        place = f", searched in {Path.cwd()}" if is_pattern else ""
         raise DataError(
             f"{source}: has no data files{place}: name a file, or a folder of them"
         )

@@ -345,7 +345,8 @@ def _find_empty(rows: AllRows) -> Iterator[Finding]:
         "empty",
         "rows have an empty text",
         empty,
-        "remove them, or name more columns in data.text: they read as one unknown word",
+        "remove them, or name more columns in data.text: the model reads each as one"
+        " unknown word",
     )
     wordless = np.setdiff1d(np.flatnonzero(rows.is_wordless), empty).tolist()
     yield _row_finding(
@@ -353,8 +354,8 @@ def _find_empty(rows: AllRows) -> Iterator[Finding]:
         "no_token",
         "rows have no token although their text is not empty",
         wordless,
-        "look at them, and at text.clean and text.tokenizer: they read as one unknown"
-        " word",
+        "look at them, and at text.clean and text.tokenizer: the model reads each as"
+        " one unknown word",
     )
 
 

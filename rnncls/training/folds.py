@@ -173,9 +173,10 @@ def log_small_classes(sources: Sources, num_folds: int) -> None:
     is_scored = np.isin(sources.own_rows, scored_rows(sources))  # [N]
     labels = sources.train.labels[sources.own_rows[is_scored]]
     smallest = count_smallest_class(labels, _text_ids(sources)[is_scored])
-    if not 1 < smallest < num_folds:
-        return
     counts = _count_texts_by_class(sources)
+    is_too_few = counts.max(initial=0) < num_folds  # `draw_folds` raises an error
+    if is_too_few or not 1 < smallest < num_folds:
+        return
     names = [
         name
         for name, count in zip(sources.train.label_names, counts, strict=True)

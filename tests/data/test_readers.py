@@ -714,7 +714,7 @@ def test_a_missing_file_with_a_complete_path_is_named_alone() -> None:
 def test_a_pattern_without_files_names_the_folder_of_the_search() -> None:
     folder = Path.cwd()
     assert error_of(Path("none/*.csv")) == (
-        f"has no data files, sought in {folder}: name a file, or a folder of them"
+        f"has no data files, searched in {folder}: name a file, or a folder of them"
     )
 
 
