@@ -64,13 +64,18 @@ class LabelTargets:
         """N, C."""
         return self.labels.shape
 
+    @property
+    def probs(self) -> torch.Tensor:
+        """The probability of each label, 0 or 1. [N, C] float32."""
+        return self.labels.float()
+
     def start_bias(self) -> torch.Tensor:
         """Return the bias to start from, the log odds of each label. [C]."""
         return compute_log_odds(self.labels)
 
     def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean loss, [], and its gradient at the logits. [N, C]."""
-        targets = self.labels.float()  # [N, C]
+        targets = self.probs  # [N, C]
         loss = F.binary_cross_entropy_with_logits(
             logits, targets, pos_weight=self.label_weights, reduction="sum"
         )  # []

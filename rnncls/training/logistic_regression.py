@@ -3,9 +3,10 @@
 It is multinomial if each text has one class, and binary for each label if a text may
 have several.
 
-The weights of the columns are `expand @ parameters`: several columns may share
-parameters, as words share those of the characters they are made of. The loss is convex,
-so the result does not depend on the start, and each fit starts from the last one.
+The weights of the columns are `expand @ (scales * parameters)`: several columns may
+share parameters, as words share those of the characters they are made of, and a
+parameter with a large scale is penalised less. The loss is convex, so the result does
+not depend on the start, and each fit starts from the last one.
 
 Shapes: N texts, K columns, P rows of parameters, C classes.
 """
@@ -33,12 +34,18 @@ class LinearProblem:
     Attributes:
         texts: [N, K], the features of the training texts.
         expand: [K, P].
+        scales: [P, C] float32, the factor of each parameter.
         targets: The N classes or sets of labels, and the loss.
     """
 
     texts: SparseMatrix
     expand: SparseMatrix
+    scales: torch.Tensor
     targets: Targets
+
+    def compute_weights(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Return the weights of the columns. [P, C] -> [K, C]."""
+        return self.expand.multiply(self.scales * parameters)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def fit_path(
     parameters = bias.new_zeros(problem.expand.num_columns, len(bias))  # [P, C]
     for penalty in penalties:
         _minimize(problem, parameters, bias, penalty, max_steps)
-        yield LinearModel(problem.expand.multiply(parameters), bias.clone())
+        yield LinearModel(problem.compute_weights(parameters), bias.clone())
 
 
 def _minimize(
@@ -118,9 +125,10 @@ def _compute_gradients(
     Returns:
         The loss, and gradients like the parameters and the bias.
     """
-    weights = problem.expand.multiply(parameters)  # [K, C]
+    weights = problem.compute_weights(parameters)  # [K, C]
     logits = problem.texts.multiply(weights) + bias  # [N, C]
     loss, errors = problem.targets.compute_loss(logits)  # [], [N, C]
     weight_gradient = problem.texts.transposed.multiply(errors)  # [K, C]
     gradient = problem.expand.transposed.multiply(weight_gradient)  # [P, C]
+    gradient = problem.scales * gradient
     return loss.item(), gradient, errors.sum(dim=0)

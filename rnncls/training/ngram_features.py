@@ -25,7 +25,7 @@ _MIN_TEXTS = 2
 _CHARACTER_SIZES = (2, 3, 4, 5)
 _MIN_WORDS = 2
 """A character n-gram must occur in at least this many words."""
-_CHARACTER_WEIGHT = 0.3
+_CHARACTER_WEIGHT = 0.6
 """The weight of a character n-gram, compared with that of a token."""
 
 Ints = npt.NDArray[np.int64]

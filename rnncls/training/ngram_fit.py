@@ -32,6 +32,7 @@ from rnncls.text.vocab import Vocab
 from rnncls.training.linear_targets import build_targets
 from rnncls.training.logistic_regression import LinearModel, LinearProblem, fit_path
 from rnncls.training.ngram_features import NgramFeatures, collect_features
+from rnncls.training.ngram_priors import compute_prior_scales
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +93,13 @@ def fit_ngrams(
         max_size = choose_size(train.texts, data.vocab)
     max_ngrams = min(count_ngrams_that_fit(num_classes), _MAX_PARAMETERS // num_classes)
     features = collect_features(train.texts, words, max_size, max_ngrams)
+    texts = features.transform(train.texts)
+    targets = build_targets(section, data, rows)
     problem = LinearProblem(
-        features.transform(train.texts),
+        texts,
         features.expand,
-        build_targets(section, data, rows),
+        compute_prior_scales(texts, features.expand, targets.probs),
+        targets,
     )
     model, strength = select_model(problem, features, data.valid)
     has_several_labels = data.train.labels.ndim > 1

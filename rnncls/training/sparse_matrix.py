@@ -62,6 +62,11 @@ class SparseMatrix:
         values = self.values * factors[self.rows()]
         return SparseMatrix(self.num_columns, self.columns, self.offsets, values)
 
+    def count(self) -> "SparseMatrix":
+        """Return the matrix with 1 in place of each stored value."""
+        ones = torch.ones_like(self.values)
+        return SparseMatrix(self.num_columns, self.columns, self.offsets, ones)
+
     def to(self, device: torch.device) -> "SparseMatrix":
         """Return the matrix on a device."""
         return SparseMatrix(

@@ -24,6 +24,7 @@ def test_the_weights_are_those_of_scikit_learn() -> None:
     problem = LinearProblem(
         sparse(features),
         sparse(torch.eye(6)),
+        torch.ones(6, 3),
         ClassTargets(torch.nn.functional.one_hot(labels, 3).float(), weights),
     )
     models = list(fit_path(problem, [1.0, 1 / (2.0 * 200)], max_steps=100))
@@ -39,7 +40,10 @@ def test_columns_can_share_parameters() -> None:
     targets = torch.tensor([[1.0, 0.0]] * 4)
     shared = torch.tensor([[1.0], [1.0]])
     problem = LinearProblem(
-        sparse(features), sparse(shared), ClassTargets(targets, torch.ones(4))
+        sparse(features),
+        sparse(shared),
+        torch.ones(1, 2),
+        ClassTargets(targets, torch.ones(4)),
     )
     (model,) = fit_path(problem, [0.1], max_steps=50)
     assert torch.equal(model.weights[0], model.weights[1])
@@ -56,7 +60,10 @@ def test_the_weights_of_each_label_are_those_of_scikit_learn(
     labels = features[:, :3] + noise > torch.tensor([0.0, 1.0, 2.0])
     weights = None if label_weight is None else torch.full((3,), label_weight)
     problem = LinearProblem(
-        sparse(features), sparse(torch.eye(5)), LabelTargets(labels, weights)
+        sparse(features),
+        sparse(torch.eye(5)),
+        torch.ones(5, 3),
+        LabelTargets(labels, weights),
     )
     (model,) = fit_path(problem, [1 / (2.0 * 300)], max_steps=200)
     probs = model.compute_logits(problem.texts).sigmoid().numpy()
@@ -74,3 +81,25 @@ def test_without_features_each_label_has_its_share_of_the_texts() -> None:
     bias = LabelTargets(labels).start_bias()
     # (9 + 1) texts with the first label and (1 + 1) without.
     assert bias.exp().tolist() == pytest.approx([10 / 2, 1 / 11])
+
+
+def test_scales_are_those_of_the_features() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(50, 3, generator=generator)
+    targets = torch.nn.functional.one_hot(features.argmax(1) % 2, 2).float()
+    factors = torch.tensor([0.0, 0.5, 2.0])
+    classes = ClassTargets(targets, torch.ones(50))
+    identity = sparse(torch.eye(3))
+    scales = factors[:, None].expand(3, 2)
+    scaled = LinearProblem(sparse(features), identity, scales, classes)
+    same = LinearProblem(
+        sparse(features * factors), identity, torch.ones(3, 2), classes
+    )
+    (found,) = fit_path(scaled, [0.1], max_steps=100)
+    (expected,) = fit_path(same, [0.1], max_steps=100)
+    assert torch.equal(found.weights[0], torch.zeros(2))
+    assert torch.allclose(
+        found.compute_logits(scaled.texts),
+        expected.compute_logits(same.texts),
+        atol=1e-3,
+    )
