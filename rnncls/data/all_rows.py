@@ -154,6 +154,12 @@ def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
     return np.asarray(is_wordless, dtype=np.bool_)
 
 
+def count_all_labels(splits: Sequence[SplitRows]) -> Counter[str]:
+    """Return the number of rows of each label in all splits together."""
+    rows = (labels for split in splits for labels in split.labels_of_rows)
+    return Counter(label for labels in rows for label in labels)
+
+
 def count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
     """Return the rows of each class; classes that training lacks come last."""
     labels_of = {

@@ -34,7 +34,7 @@ from rnncls.data.given_files import (
     detect_given_formats,
 )
 from rnncls.data.label_forms import LabelForm, choose_separator, find_label_form
-from rnncls.data.label_names import describe_look_alikes, find_look_alikes
+from rnncls.data.label_names import note_look_alikes
 from rnncls.data.label_sets import MARK
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
@@ -258,9 +258,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     siblings = _check_siblings(files, keys, notes)
     data = {"train": str(files["train"]), **keys, **siblings}
     stats = measure_dataset(DataSection(**data))
-    look_alikes = find_look_alikes(stats.classes)
-    if look_alikes:
-        notes.append(f"one class or several? {describe_look_alikes(look_alikes)}")
+    notes += note_look_alikes(stats.classes)
     notes += _note_labels(stats, several)
     fraction = find_fraction(stats.num_rows)
     missing_rows = describe_missing_rows(data, stats, fraction)

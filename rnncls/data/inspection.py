@@ -24,7 +24,7 @@ from rnncls.data.label_set_stats import (
     list_label_sets,
     measure_label_sets,
 )
-from rnncls.data.quality import Finding, find_all, find_cleaned
+from rnncls.data.quality import Finding, find_all, find_cleaned, note_classes
 from rnncls.data.readers import read_rows
 from rnncls.data.sources import load_sources, load_test_source
 from rnncls.data.splits import Ints, Split
@@ -100,8 +100,8 @@ class Inspection:
             `<unk>`.
         max_tokens: The value of `text.max_tokens`.
         findings: Possible problems.
-        notes: What of the texts the settings leave unread, and what to change; and what
-            there is to know of several labels a text.
+        notes: What of the texts the settings leave unread, and what to change; what
+            there is to know of several labels a text; and classes that look alike.
         label_sets: How many labels the training texts have; None: one each.
     """
 
@@ -185,6 +185,7 @@ def inspect_data(
             *_note_cut(lengths["train"], max_tokens),
             *_note_misfit(cut, vocab, text),
             *label_notes,
+            *note_classes(splits),
         ],
         label_sets=label_stats,
     )

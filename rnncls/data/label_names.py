@@ -61,6 +61,16 @@ def describe_look_alikes(found: list[LookAlikes]) -> str:
     )
 
 
+def note_look_alikes(counts: Mapping[str, int]) -> list[str]:
+    """Return the note on classes that look alike; none if there are no such classes.
+
+    Args:
+        counts: The number of rows of each class.
+    """
+    found = find_look_alikes(counts)
+    return [f"one class or several? {describe_look_alikes(found)}"] if found else []
+
+
 def show_label(name: str) -> str:
     """Return a label in quotation marks, invisible characters as escapes."""
     shown = [

@@ -18,11 +18,7 @@ from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
-from rnncls.data.label_names import (
-    describe_look_alikes,
-    find_look_alikes,
-    normalize_label,
-)
+from rnncls.data.label_names import normalize_label, note_look_alikes
 from rnncls.data.label_sets import count_labels
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Labels, Split
@@ -112,9 +108,8 @@ def load_training_data(
 
 def _note_look_alikes(source: LabelledTexts) -> None:
     counts = count_labels(source.labels, len(source.label_names)).tolist()
-    found = find_look_alikes(dict(zip(source.label_names, counts, strict=True)))
-    if found:
-        logger.info("%s: %s", source.path, describe_look_alikes(found))
+    for note in note_look_alikes(dict(zip(source.label_names, counts, strict=True))):
+        logger.info("%s: %s", source.path, note)
 
 
 def encode_training_data(

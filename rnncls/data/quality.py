@@ -2,15 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.data.all_rows import AllRows, Row
-from rnncls.data.label_names import describe_look_alikes, find_look_alikes
+from rnncls.data.all_rows import AllRows, Row, SplitRows, count_all_labels
+from rnncls.data.label_names import (
+    describe_look_alikes,
+    find_look_alikes,
+    note_look_alikes,
+)
 from rnncls.data.odd_characters import ODD_CHARACTERS
 from rnncls.data.splits import Split
 
@@ -189,17 +193,25 @@ def _find_conflicts(rows: AllRows) -> Finding:
     )
 
 
+def note_classes(splits: Sequence[SplitRows]) -> list[str]:
+    """Return the note on classes that look alike in any split, as `rnncls init` has it.
+
+    Args:
+        splits: The rows of all splits.
+    """
+    return note_look_alikes(count_all_labels(splits))
+
+
 def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
     """Find classes whose names differ in case, form or one letter, in any split."""
     labels_of_rows = [
         labels for split in rows.splits for labels in split.labels_of_rows
     ]
-    counts = Counter(label for labels in labels_of_rows for label in labels)
     first_rows: dict[str, int] = {}
     for index, labels in enumerate(labels_of_rows):
         for label in labels:
             first_rows.setdefault(label, index)
-    for group in find_look_alikes(counts):
+    for group in find_look_alikes(count_all_labels(rows.splits)):
         described = describe_look_alikes([group])
         names = set(group.names)
         num_rows = sum(not names.isdisjoint(labels) for labels in labels_of_rows)

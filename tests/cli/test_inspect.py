@@ -174,11 +174,16 @@ def test_classes_that_look_alike_are_named_on_the_screen_and_in_json(
         "data: {train: train.csv, valid: valid.csv, test: test.csv, text: [text]}\n"
     )
     screen = " ".join(cli("inspect", "own.yaml").stdout.split())
+    note = "one class or several? 'aaaaa', 'AAAAA' differ in case"
+    assert screen.index(note) < screen.index("relative to the largest")
     expected = "rows are of classes that look alike: 'aaaaa', 'AAAAA' differ in case"
     assert f"31 of 61 (50.82%): {expected}" in screen
     assert f"{split} row 21 [AAAAA]: other words here" in screen
-    found = json.loads(cli("inspect", "own.yaml", "--json").stdout)["findings"]
-    [finding] = [item for item in found if item["kind"] == "similar_classes"]
+    result = json.loads(cli("inspect", "own.yaml", "--json").stdout)
+    assert note in result["notes"]
+    [finding] = [
+        item for item in result["findings"] if item["kind"] == "similar_classes"
+    ]
     assert finding["what"] == expected
     place = {"split": split, "row": 21, "label": "AAAAA"}
     assert finding["rows"][1] == [place]

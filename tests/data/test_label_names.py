@@ -8,6 +8,7 @@ from rnncls.data.label_names import (
     describe_look_alikes,
     find_look_alikes,
     normalize_label,
+    note_look_alikes,
 )
 
 
@@ -80,6 +81,15 @@ def test_invisible_characters_are_shown_as_escapes() -> None:
     assert describe_look_alikes(found) == (
         "'ham', 'ham\\u200b' differ in an invisible character"
     )
+
+
+def test_one_note_has_all_look_alikes() -> None:
+    counts = {"ham": 3, "Ham": 1, "spam": 2, "SPAM": 1}
+    assert note_look_alikes(counts) == [
+        "one class or several? 'ham', 'Ham' differ in case; 'spam', 'SPAM' differ in"
+        " case"
+    ]
+    assert note_look_alikes({"ham": 3, "spam": 2}) == []
 
 
 def test_many_names_are_compared_quickly() -> None:
