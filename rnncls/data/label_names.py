@@ -1,5 +1,6 @@
 """The names of classes: one form for each label, and names that look alike."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 _MIN_LETTERS = 5
 """Shorter names often differ in one letter on purpose: `cat`, `car`."""
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[_-](?=[^\W_])")
 _MAX_TYPO_SHARE = 0.2
 """A name with a typing error has at most this share of the rows of the right one."""
 
@@ -32,14 +34,14 @@ def normalize_label(label: str) -> str:
 
 
 def find_look_alikes(counts: Mapping[str, int]) -> list[LookAlikes]:
-    """Return classes whose names differ in case, form, invisible signs or one letter.
+    """Return classes whose names differ in case, form, separators or one letter.
 
     Args:
         counts: The number of rows of each class.
     """
     by_key: dict[str, list[str]] = defaultdict(list)
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        by_key[_visible_form(name).casefold()].append(name)
+        by_key[plain_form(name)].append(name)
     found = [
         LookAlikes(tuple(names), _describe_difference(names))
         for names in by_key.values()
@@ -84,6 +86,18 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in {"Cf", "Cc", "Zs"} and character != " "
 
 
+def plain_form(name: str) -> str:
+    """Return what is the same in names that look alike, but for typing errors.
+
+    It has no case, no invisible characters, and a space for each sign between words.
+    """
+    return _join_words(name).casefold()
+
+
+def _join_words(name: str) -> str:
+    return _BETWEEN_WORDS.sub(" ", _visible_form(name))
+
+
 def _visible_form(name: str) -> str:
     """Return a name in its compatibility form, without invisible characters."""
     name = unicodedata.normalize("NFKC", name)
@@ -96,10 +110,12 @@ def _visible_form(name: str) -> str:
 
 
 def _describe_difference(names: list[str]) -> str:
-    """Return in what names differ that have the same visible form but for case."""
+    """Return in what names differ that have the same plain form."""
     differences = []
-    if len({_visible_form(name) for name in names}) > 1:
+    if len(set(map(_join_words, names))) > 1:
         differences.append("case")
+    if len({_visible_form(name).casefold() for name in names}) > 1:
+        differences.append("a sign between words")
     if any(_is_invisible(character) for name in names for character in name):
         differences.append("an invisible character")
     elif len({name.lower() for name in names}) > len(

@@ -3,7 +3,6 @@
 Shapes: N rows.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.data.label_names import normalize_label
+from rnncls.data.label_names import normalize_label, plain_form
 
 UnknownLabels = Literal["error", "skip", "wrong"]
 """What to do with rows whose label is unknown: raise an error, leave them out, or count
@@ -85,23 +84,16 @@ def find_similar(label: str, known: Sequence[str]) -> str | None:
     First one that differs in case, blanks, Unicode form or invisible characters, then
     one of the same number, then one of nearly the same letters.
     """
-    by_plain = {_plain(name): name for name in reversed(known)}
-    plain = _plain(label)
+    by_plain = {plain_form(name): name for name in reversed(known)}
+    plain = plain_form(label)
     if plain in by_plain:
         return by_plain[plain]
     number = _to_number(plain)
     if number is not None:
-        by_number = {_to_number(_plain(name)): name for name in reversed(known)}
+        by_number = {_to_number(plain_form(name)): name for name in reversed(known)}
         return by_number.get(number)
     matches = get_close_matches(plain, by_plain, n=1, cutoff=_MIN_SIMILARITY)
     return by_plain[matches[0]] if matches else None
-
-
-def _plain(label: str) -> str:
-    """Return a label without case, blanks, marks of form and invisible characters."""
-    normalized = unicodedata.normalize("NFKC", label).casefold()
-    visible = (char for char in normalized if unicodedata.category(char) != "Cf")
-    return " ".join("".join(visible).replace("_", " ").split())
 
 
 def _to_number(text: str) -> float | None:

@@ -41,6 +41,9 @@ def test_what_is_visible_or_inside_a_label_stays(label: str) -> None:
         (("new york", "New  York"), "case"),
         (("fine", "\ufb01ne"), "the form of a character"),
         (("straße", "STRASSE"), "case"),
+        (("not_spam", "not spam", "not-spam"), "a sign between words"),
+        (("not_spam", "Not Spam"), "case and a sign between words"),
+        (("class_1", "class 1"), "a sign between words"),
     ],
 )
 def test_names_that_look_alike_are_found(
@@ -66,6 +69,7 @@ def test_a_rare_name_one_letter_away_is_a_typing_error(typo: str) -> None:
         ("class1", "class2"),
         ("2019", "2018"),
         ("1.5", "1.6"),
+        ("1", "-1"),
     ],
 )
 def test_short_names_and_numbers_may_differ_in_one_sign(one: str, two: str) -> None:
