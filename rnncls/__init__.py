@@ -85,6 +85,7 @@ def load(
     *,
     device: str | None = None,
     min_confidence: float = 0.0,
+    threshold: float | None = None,
 ) -> "LoadedClassifier":
     """Load a trained run, or a file that `rnncls export` wrote, as a classifier.
 
@@ -97,18 +98,23 @@ def load(
         device: auto, cpu, cuda, cuda:N or mps; None: that of the run's config, or
             another if this machine lacks it.
         min_confidence: Below this probability a prediction has no answer.
+        threshold: For a run with several labels a text: the probability from which on a
+            text has a label; None: that of each label in the run.
 
     Raises:
         RunError: The folder is not a run, or one of its files is damaged.
         DeviceError: This machine lacks the requested device.
-        ConfigError: ONNX Runtime, which an .onnx file needs, is not installed.
+        ConfigError: ONNX Runtime, which an .onnx file needs, is not installed; or
+            `threshold` or `min_confidence` does not fit the number of labels of a text.
     """
     from pathlib import Path
 
     from rnncls.inference.loaded_classifier import load_classifier
 
     path = None if run is None else Path(run)
-    return load_classifier(path, device=device, min_confidence=min_confidence)
+    return load_classifier(
+        path, device=device, min_confidence=min_confidence, threshold=threshold
+    )
 
 
 def train(

@@ -89,17 +89,15 @@ def _load_predictor(
             f"--device: {run} computes on the CPU, found {options.device}: leave out"
             " --device, or give the run folder"
         )
-    if options.threshold is not None:
-        raise ConfigError(
-            f"--threshold: {run} has one label a text: use --min-confidence"
-        )
     if options.attention:
         raise ConfigError(
             f"--attention: {run} does not return the weights: give the run folder"
         )
     from rnncls.inference.onnx_predictor import load_onnx_predictor
 
-    return load_onnx_predictor(run, min_confidence=options.min_confidence)
+    return load_onnx_predictor(
+        run, min_confidence=options.min_confidence, threshold=options.threshold
+    )
 
 
 def check_sharing(source: str | None, *, attention: bool) -> None:

@@ -26,6 +26,38 @@ def check_attention(*, is_requested: bool, has_attention: bool) -> None:
         )
 
 
+def find_thresholds(
+    label_names: Sequence[str],
+    thresholds: Sequence[float] | None,
+    threshold: float | None,
+    min_confidence: float,
+) -> dict[str, float] | None:
+    """Return the threshold of each label; None if a text has one label.
+
+    Args:
+        label_names: The C classes.
+        thresholds: Those of the run; None: a text has one label.
+        threshold: The threshold of all labels that the user asks for, if any.
+        min_confidence: Below this probability there is no answer.
+
+    Raises:
+        ConfigError: The last two do not fit the number of labels of a text.
+    """
+    if thresholds is None:
+        if threshold is not None:
+            raise ConfigError(
+                "--threshold: the run has one label a text: use --min-confidence"
+            )
+        return None
+    if min_confidence:
+        raise ConfigError(
+            "--min-confidence: the run has several labels a text: use --threshold"
+        )
+    if threshold is not None:
+        thresholds = [threshold] * len(thresholds)
+    return dict(zip(label_names, thresholds, strict=True))
+
+
 def label_texts(
     texts: Sequence[str],
     probs: Sequence[Sequence[float]],

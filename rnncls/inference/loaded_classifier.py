@@ -57,13 +57,6 @@ class LoadedClassifier:
         classes = ", ".join(self.classes_)
         return f"<rnncls classifier of {len(self.classes_)} classes: {classes}>"
 
-    @property
-    def _has_several_labels(self) -> bool:
-        predictor = self._predictor
-        if isinstance(predictor, OnnxPredictor):
-            return False
-        return predictor.has_several_labels
-
     @overload
     def __call__(self, texts: str) -> Prediction: ...
 
@@ -78,7 +71,8 @@ class LoadedClassifier:
 
         Returns:
             The prediction of one text; of several, one for each, in their order. It has
-            `label`, `prob`, `probs`, `top(k)` and `answer`.
+            `label`, `prob`, `probs`, `top(k)` and `answer`; for a run with several
+            labels a text `labels`, those that reach their threshold, and `thresholds`.
 
         Raises:
             TypeError: An item is not a string. The message has its position.
@@ -86,25 +80,33 @@ class LoadedClassifier:
         predictions = self._predictor.predict(check_texts(texts))
         return predictions[0] if isinstance(texts, str) else predictions
 
-    def predict(self, texts: str | Texts) -> npt.NDArray[np.str_]:
+    def predict(self, texts: str | Texts) -> npt.NDArray[Any]:
         """Return the label of each text, as classifiers of scikit-learn do.
 
         A single string is one text, and gives an array of one label.
 
         Returns:
-            [N] str.
+            [N] str. For a run with several labels a text: [N, C] int64, 1 for the
+            labels of the text, in the order of `classes_`, else 0.
 
         Raises:
             TypeError: An item is not a string. The message has its position.
         """
-        if self._has_several_labels:
-            raise ConfigError(
-                "predict: the run has several labels a text: call the classifier, and"
-                " read the `labels` of its predictions"
-            )
+        if self._predictor.has_several_labels:
+            return self._predict_indicators(check_texts(texts))
         labels = self.predict_proba(texts).argmax(axis=1)  # [N]
         predicted: npt.NDArray[np.str_] = self.classes_[labels]
         return predicted
+
+    def _predict_indicators(self, texts: list[str]) -> npt.NDArray[np.int64]:
+        """Return 1 for the labels of each text, else 0. [N, C] int64."""
+        columns = {name: column for column, name in enumerate(self.classes_)}
+        indicators = np.zeros((len(texts), len(columns)), np.int64)  # [N, C]
+        for row, prediction in zip(
+            indicators, self._predictor.predict(texts), strict=True
+        ):
+            row[[columns[name] for name in prediction.labels]] = 1
+        return indicators
 
     def predict_proba(self, texts: str | Texts) -> npt.NDArray[np.float32]:
         """Return the probability of each class for each text.
@@ -153,7 +155,8 @@ class LoadedClassifier:
 
         Args:
             text: The text.
-            label: The class to explain; None: the predicted one.
+            label: The class to explain; None: the predicted one, of several labels the
+                most probable of them.
 
         Returns:
             The contribution of each token (`tokens`), and a summary (`meaning()`).
@@ -171,10 +174,6 @@ class LoadedClassifier:
             raise ConfigError(
                 "an ONNX file cannot explain: load the run folder that it was made of"
             )
-        if self._has_several_labels:
-            raise ConfigError(
-                "explain: the run has several labels a text, which is not supported yet"
-            )
         predictor = self._predictor.full
         with borrow_thread(predictor.device):
             return explain(predictor.classifier, text, label)
@@ -185,6 +184,7 @@ def load_classifier(
     *,
     device: str | None = None,
     min_confidence: float = 0.0,
+    threshold: float | None = None,
 ) -> LoadedClassifier:
     """Load a run; see `rnncls.load`.
 
@@ -192,11 +192,15 @@ def load_classifier(
         RunError: The path is not that of a run or of an ONNX file, or a file is
             damaged.
         DeviceError: This machine lacks the requested device.
-        ConfigError: An ONNX file, which needs the CPU and ONNX Runtime, lacks them.
+        ConfigError: An ONNX file, which needs the CPU and ONNX Runtime, lacks them; or
+            `threshold` or `min_confidence` does not fit the number of labels of a text.
     """
     if path is not None and path.suffix.lower() == ".onnx":
         if device not in {None, "auto", "cpu"}:
             raise ConfigError(f"device: {path} runs on the cpu, not on {device}")
-        file = load_onnx_predictor(path, min_confidence=min_confidence)
+        file = load_onnx_predictor(
+            path, min_confidence=min_confidence, threshold=threshold
+        )
         return LoadedClassifier(file)
-    return LoadedClassifier(load_predictor(find_run(path), device, min_confidence))
+    predictor = load_predictor(find_run(path), device, min_confidence, threshold)
+    return LoadedClassifier(predictor)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import DataSection
 from rnncls.inference.export.onnx_file import OnnxFile, load_onnx
-from rnncls.inference.labelling import label_texts
+from rnncls.inference.labelling import find_thresholds, label_texts
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import tokenize_windows
@@ -23,6 +23,8 @@ from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+_State = tuple[OnnxFile, float, dict[str, float] | None]
+
 
 class OnnxPredictor:
     """A classifier of an ONNX file. Several threads may use it, and it can be pickled.
@@ -30,37 +32,56 @@ class OnnxPredictor:
     Attributes:
         file: The file's bytes and metadata.
         min_confidence: Below this probability there is no answer.
+        thresholds: From which probability on a text has a label, for each label; None:
+            a text has one label.
     """
 
-    def __init__(self, file: OnnxFile, *, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        file: OnnxFile,
+        *,
+        min_confidence: float = 0.0,
+        threshold: float | None = None,
+    ) -> None:
         """Start a session of ONNX Runtime.
 
         Args:
             file: What `load_onnx` returned.
             min_confidence: Below this probability there is no answer.
+            threshold: The threshold of all labels; None: those of the file.
 
         Raises:
-            ConfigError: ONNX Runtime is not installed.
+            ConfigError: ONNX Runtime is not installed; or a threshold was given for a
+                file with one label a text, or a `min_confidence` for one with several.
             RunError: ONNX Runtime cannot read the file, or it has other classes than
                 its metadata say.
         """
+        metadata = file.metadata
         self.file = file
         self.min_confidence = min_confidence
+        self.thresholds = find_thresholds(
+            metadata.label_names, metadata.thresholds, threshold, min_confidence
+        )
         self._session = _start_session(file)
 
-    def __getstate__(self) -> tuple[OnnxFile, float]:
+    def __getstate__(self) -> _State:
         """Return what the session was made of; a session cannot be pickled."""
-        return self.file, self.min_confidence
+        return self.file, self.min_confidence, self.thresholds
 
-    def __setstate__(self, state: tuple[OnnxFile, float]) -> None:
+    def __setstate__(self, state: _State) -> None:
         """Start a new session."""
-        self.file, self.min_confidence = state
+        self.file, self.min_confidence, self.thresholds = state
         self._session = _start_session(self.file)
 
     @property
     def label_names(self) -> list[str]:
         """The C classes, in the order of the probabilities."""
         return self.file.metadata.label_names
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.file.metadata.thresholds is not None
 
     @property
     def data(self) -> DataSection:
@@ -104,6 +125,7 @@ class OnnxPredictor:
             counts.tolist(),
             self.label_names,
             self.min_confidence,
+            self.thresholds,
         )
 
     def _compute_probs(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
@@ -116,15 +138,20 @@ class OnnxPredictor:
 
 
 def load_onnx_predictor(
-    path: str | Path, *, min_confidence: float = 0.0
+    path: str | Path,
+    *,
+    min_confidence: float = 0.0,
+    threshold: float | None = None,
 ) -> OnnxPredictor:
     """Load a file that `rnncls export` wrote.
 
     Raises:
         RunError: The file is missing or damaged, or it is another model.
-        ConfigError: ONNX Runtime is not installed.
+        ConfigError: ONNX Runtime is not installed; or an option does not fit the number
+            of labels of a text.
     """
-    return OnnxPredictor(load_onnx(Path(path)), min_confidence=min_confidence)
+    file = load_onnx(Path(path))
+    return OnnxPredictor(file, min_confidence=min_confidence, threshold=threshold)
 
 
 def _start_session(file: OnnxFile) -> "InferenceSession":

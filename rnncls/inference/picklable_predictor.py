@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnncls.inference.labelling import find_thresholds
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.light.support import find_unsupported
 from rnncls.inference.prediction import Prediction
@@ -40,6 +41,7 @@ class PicklablePredictor:
         configured_device: str,
         device: str | None = None,
         min_confidence: float = 0.0,
+        threshold: float | None = None,
     ) -> None:
         """Choose the device.
 
@@ -48,14 +50,21 @@ class PicklablePredictor:
             configured_device: The device in the config of the run.
             device: The device that the user asks for, or None.
             min_confidence: Below this probability a prediction has no answer.
+            threshold: The threshold of all labels; None: those of the run.
 
         Raises:
             DeviceError: This machine lacks the requested device.
+            ConfigError: `threshold` is for several labels a text, `min_confidence` for
+                one.
         """
         self._classifier = classifier
         self._configured_device = configured_device
         self._device = device
         self._min_confidence = min_confidence
+        self._threshold = threshold
+        find_thresholds(  # raises an error now, not at the first text
+            classifier.label_names, classifier.thresholds, threshold, min_confidence
+        )
         if device is not None and device != "cpu":
             self._resolve_device()
 
@@ -67,10 +76,7 @@ class PicklablePredictor:
     @property
     def has_several_labels(self) -> bool:
         """Whether a text may have several labels, or none."""
-        classifier = self._classifier
-        if isinstance(classifier, PortableClassifier):
-            return False
-        return classifier.has_several_labels
+        return self._classifier.has_several_labels
 
     def predict(self, texts: list[str], num_before: int = 0) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.
@@ -91,7 +97,11 @@ class PicklablePredictor:
             return None
         if not is_surely_cpu(self._device or self._configured_device):
             return None
-        return LightPredictor(self._classifier, min_confidence=self._min_confidence)
+        return LightPredictor(
+            self._classifier,
+            min_confidence=self._min_confidence,
+            threshold=self._threshold,
+        )
 
     @cached_property
     def full(self) -> "Predictor":
@@ -103,7 +113,12 @@ class PicklablePredictor:
         if isinstance(classifier, PortableClassifier):
             classifier = build_classifier(classifier)
         device = self._resolve_device()
-        return Predictor(classifier, device, min_confidence=self._min_confidence)
+        return Predictor(
+            classifier,
+            device,
+            min_confidence=self._min_confidence,
+            threshold=self._threshold,
+        )
 
     def _resolve_device(self) -> "torch.device":
         from rnncls.machine.device import resolve_run_device
@@ -129,7 +144,10 @@ class PicklablePredictor:
 
 
 def load_predictor(
-    path: Path, device: str | None = None, min_confidence: float = 0.0
+    path: Path,
+    device: str | None = None,
+    min_confidence: float = 0.0,
+    threshold: float | None = None,
 ) -> PicklablePredictor:
     """Load and verify a run, with torch only if NumPy cannot compute it.
 
@@ -137,10 +155,12 @@ def load_predictor(
         path: The run folder.
         device: The device that the user asks for; None: the one in the run's config.
         min_confidence: Below this probability a prediction has no answer.
+        threshold: The threshold of all labels; None: those of the run.
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
         DeviceError: This machine lacks the requested device.
+        ConfigError: `threshold` is for several labels a text, `min_confidence` for one.
     """
     weights = load_verified_arrays(path)
     config = load_run_config(path)
@@ -153,4 +173,6 @@ def load_predictor(
         from rnncls.runs.run import load_run
 
         classifier = load_run(path, may_have_several_labels=True).classifier
-    return PicklablePredictor(classifier, config.device, device, min_confidence)
+    return PicklablePredictor(
+        classifier, config.device, device, min_confidence, threshold
+    )

@@ -8,47 +8,22 @@ from itertools import islice, tee
 
 import torch
 
-from rnncls import ConfigError, DataError, RnnclsError
+from rnncls import DataError, RnnclsError
 from rnncls.evaluation.evaluator import compute_attention, compute_logits
-from rnncls.inference.labelling import add_attention, check_attention, label_texts
+from rnncls.inference.labelling import (
+    add_attention,
+    check_attention,
+    find_thresholds,
+    label_texts,
+)
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import split_windows, tokenize_windows
 from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.threads import borrow_thread
-from rnncls.nn.decisions import to_label_probs
 from rnncls.runs.classifier import Classifier
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
-
-
-def find_thresholds(
-    classifier: Classifier, threshold: float | None, min_confidence: float
-) -> dict[str, float] | None:
-    """Return the threshold of each label; None if a text has one label.
-
-    Args:
-        classifier: The classifier.
-        threshold: The threshold of all labels that the user asks for, if any.
-        min_confidence: Below this probability there is no answer.
-
-    Raises:
-        ConfigError: One of them is not for this classifier.
-    """
-    if classifier.thresholds is None:
-        if threshold is not None:
-            raise ConfigError(
-                "--threshold: the run has one label a text: use --min-confidence"
-            )
-        return None
-    if min_confidence:
-        raise ConfigError(
-            "--min-confidence: the run has several labels a text: use --threshold"
-        )
-    thresholds = classifier.thresholds
-    if threshold is not None:
-        thresholds = [threshold] * len(thresholds)
-    return dict(zip(classifier.label_names, thresholds, strict=True))
 
 
 class Predictor:
@@ -84,7 +59,9 @@ class Predictor:
         self.device = device
         self.attention = attention
         self.min_confidence = min_confidence
-        self.thresholds = find_thresholds(classifier, threshold, min_confidence)
+        self.thresholds = find_thresholds(
+            classifier.label_names, classifier.thresholds, threshold, min_confidence
+        )
 
     def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.
@@ -159,10 +136,7 @@ class Predictor:
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
             logits = compute_logits(self.model, encoded)  # [N, C]
-            if self.classifier.has_several_labels:
-                probs = to_label_probs(logits)  # [N, C]
-            else:
-                probs = logits.softmax(dim=1)  # [N, C]
+            probs = self.model.compute_probs(logits)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
         return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
 

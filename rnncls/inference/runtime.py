@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnncls import ConfigError
 from rnncls.config.sections import DataSection
 from rnncls.inference.light.loading import load_light
 from rnncls.inference.light.predictor import LightPredictor
@@ -54,7 +53,9 @@ class RunPredictor:
 
         Raises:
             RunError: A file of the run is missing or damaged.
-            ConfigError: Attention weights were requested of a model without attention.
+            ConfigError: Attention weights were requested of a model without attention;
+                or a threshold for a run with one label a text, or a `min_confidence`
+                for one with several.
             DeviceError: This machine lacks the requested device.
         """
         self._options = options
@@ -64,15 +65,12 @@ class RunPredictor:
         if classifier is None:
             self._full, self.data = load_full(path, options)
             return
-        if options.threshold is not None:
-            raise ConfigError(
-                "--threshold: the run has one label a text: use --min-confidence"
-            )
         self.data = classifier.data
         self._light = LightPredictor(
             classifier,
             attention=options.attention,
             min_confidence=options.min_confidence,
+            threshold=options.threshold,
         )
 
     def stream(self, chunks: Iterable[list[str]]) -> Iterator[list[Prediction]]:
@@ -128,6 +126,7 @@ class RunPredictor:
             torch.device("cpu"),
             attention=self._options.attention,
             min_confidence=self._options.min_confidence,
+            threshold=self._options.threshold,
         )
 
 

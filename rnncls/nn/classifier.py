@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncls.config.sections import ModelSection
+from rnncls.nn.decisions import to_label_probs, to_probs
 from rnncls.nn.dropout import (
     Dropout,
     drop_inputs,
@@ -114,6 +115,19 @@ class TextClassifier(nn.Module):
         assert self.ngrams is not None
         scaled = ngram_logits * self.ngrams.scale
         return scaled if self.ngrams.is_alone else logits + scaled
+
+    def compute_probs(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the probability of each class, or of each of several labels.
+
+        Args:
+            logits: [..., C].
+
+        Returns:
+            [..., C] of the same dtype. They sum to 1 if a text has one label.
+        """
+        if self.section.has_several_labels:
+            return to_label_probs(logits)
+        return to_probs(logits)
 
     def compute_network_logits(  # noqa: PLR0913 - as `forward`
         self,

@@ -54,5 +54,10 @@ def build_classifier(portable: PortableClassifier) -> Classifier:
     if portable.ngrams is not None:
         model.ngrams = NgramClassifier(portable.ngrams, vocab.num_rows)
     return Classifier(
-        portable.text, vocab, label_names, model.eval(), portable.temperature
+        portable.text,
+        vocab,
+        label_names,
+        model.eval(),
+        portable.temperature,
+        portable.thresholds,
     )

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from rnncls import RunError
 from rnncls.config.sections import DataSection, ModelSection, TextSection
-from rnncls.config.several_labels import refuse_several_labels
 from rnncls.machine.arrays import load_arrays
 from rnncls.runs.companions import load_labels, load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.runs.ngram_arrays import take_ngrams
+from rnncls.runs.thresholds import THRESHOLDS, check_thresholds
 from rnncls.text.ngram_table import NgramTable
 from rnncls.text.vocab import Vocab
 
@@ -59,6 +59,8 @@ class PortableClassifier:
         data: Where the texts of a file are found.
         ngrams: The n-gram part, whose logits are added to those of the network; None:
             there is none.
+        thresholds: From which probability on a text has a label, for each label; None:
+            a text has one label.
     """
 
     text: TextSection
@@ -69,6 +71,12 @@ class PortableClassifier:
     temperature: float
     data: DataSection
     ngrams: NgramTable | None = None
+    thresholds: list[float] | None = None
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.model.has_several_labels
 
     @property
     def num_directions(self) -> int:
@@ -110,11 +118,9 @@ def load_portable(path: Path) -> PortableClassifier:
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
-        ConfigError: The run has several labels a text.
     """
     weights = load_verified_arrays(path)
     config = load_run_config(path)
-    refuse_several_labels(config.model.task, str(path))
     return build_portable(path, weights, config.text, config.model, config.data)
 
 
@@ -152,11 +158,15 @@ def build_portable(
     vocab = read_vocab(path, text)
     labels = load_labels(path)
     temperature = _pop_temperature(weights, source)
+    thresholds = None
+    if model.has_several_labels:
+        stored = weights.pop(THRESHOLDS, None)
+        thresholds = check_thresholds(stored, len(labels), source)
     ngrams = take_ngrams(weights, len(labels), source)
     expected = list_shapes(model, vocab.num_rows, len(labels))
     _check_shapes(weights, expected, source)
     return PortableClassifier(
-        text, model, vocab, labels, weights, temperature, data, ngrams
+        text, model, vocab, labels, weights, temperature, data, ngrams, thresholds
     )
 
 

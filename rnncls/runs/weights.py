@@ -16,11 +16,10 @@ from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.companions import load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
+from rnncls.runs.thresholds import THRESHOLDS, check_thresholds
 from rnncls.text.ngram_table import PREFIX
 from rnncls.text.vocab import Vocab
 
-THRESHOLDS = "thresholds"
-"""The name of a tensor beside the weights: the threshold of each label."""
 TEMPERATURE = "temperature"
 """The name of a scalar tensor beside the weights: the logits are divided by it."""
 
@@ -101,16 +100,9 @@ def pop_thresholds(
     Raises:
         RunError: There is not one probability for each label.
     """
-    default = torch.full((num_labels,), 0.5, dtype=torch.float64)
-    thresholds = tensors.pop(THRESHOLDS, default)
-    is_prob = (thresholds >= 0) & (thresholds <= 1)
-    if thresholds.shape != (num_labels,) or not is_prob.all():
-        raise RunError(
-            f"{RunFolder(path).model}: damaged: expected a threshold from 0 to 1 for"
-            f" each of {num_labels} labels"
-        )
-    values: list[float] = thresholds.tolist()
-    return values
+    stored = tensors.pop(THRESHOLDS, None)
+    thresholds = None if stored is None else stored.numpy()
+    return check_thresholds(thresholds, num_labels, RunFolder(path).model)
 
 
 def pop_ngrams(tensors: dict[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:

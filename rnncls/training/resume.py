@@ -14,7 +14,8 @@ from rnncls import ConfigError, RunError
 from rnncls.runs.companions import load_labels, load_run_config, load_vocab
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
-from rnncls.runs.weights import THRESHOLDS, load_verified, pop_ngrams, pop_temperature
+from rnncls.runs.thresholds import THRESHOLDS
+from rnncls.runs.weights import load_verified, pop_ngrams, pop_temperature
 from rnncls.training.saved_state import SavedState, without_paths
 from rnncls.training.trainer import Trainer
 

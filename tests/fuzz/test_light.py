@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from rnncls.config.sections import TextSection
 from rnncls.inference.light.network import compute_outputs
 from tests.fuzz.cases import fuzz, texts
-from tests.inference.light.networks import build_networks
+from tests.inference.light.networks import assert_same_labels, build_networks
 
 networks = st.fixed_dictionaries(
     {
+        "task": st.sampled_from(["one_label", "several_labels"]),
         "cell": st.sampled_from(["rnn", "lstm", "gru", "grid_lstm", "none"]),
         "bidirectional": st.booleans(),
         "num_layers": st.integers(1, 3),
@@ -39,7 +40,10 @@ any_texts = st.lists(texts(surrogates=True), min_size=1, max_size=20)
 def test_any_network_has_the_logits_of_torch(
     network: dict[str, Any], section: TextSection, given_texts: list[str]
 ) -> None:
-    build_networks(text=section, **network).assert_equal(given_texts)
+    built = build_networks(text=section, **network)
+    built.assert_equal(given_texts)
+    expected = built.predictor().predict(given_texts)
+    assert_same_labels(built.light().predict(given_texts), expected)
 
 
 @fuzz(share=2.0, network=networks, section=sections, given_texts=any_texts)

@@ -16,7 +16,12 @@ from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.onnx_file import OPERATORS, load_onnx, seal_model
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.prediction import Prediction
-from tests.inference.light.networks import add_ngrams, build_networks
+from tests.inference.light.networks import (
+    LABELS,
+    add_ngrams,
+    assert_same_labels,
+    build_networks,
+)
 
 PATH = Path("model.onnx")
 TEXTS = [
@@ -56,6 +61,38 @@ def test_predictions_are_those_of_the_run(predictor: OnnxPredictor) -> None:
     live = list(predictor.stream_live(chunks))
     assert [len(part) for part in live] == [7, 0, len(TEXTS) - 7]
     assert predictor.predict([]) == []
+
+
+def test_several_labels_are_those_of_the_run() -> None:
+    networks = build_networks(task="several_labels")
+    export_onnx(networks.numpy, PATH)
+    predictor = load_onnx_predictor(PATH)
+    expected = networks.predictor().predict(TEXTS)
+    assert len({len(prediction.labels) for prediction in expected}) > 1
+    assert_same_labels(predictor.predict(TEXTS), expected)
+    copy = pickle.loads(pickle.dumps(predictor))  # noqa: S301 - written by this test
+    assert copy.predict(TEXTS) == predictor.predict(TEXTS)
+    (prediction,) = load_onnx_predictor(PATH, threshold=0.0).predict("oslo")
+    assert set(prediction.labels) == set(LABELS)
+
+
+@pytest.mark.usefixtures("predictor")
+def test_a_file_of_an_earlier_version_has_one_label_a_text() -> None:
+    model = onnx.load_model_from_string(PATH.read_bytes())
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    del entries["sha256"], entries["task"], model.metadata_props[:]
+    PATH.write_bytes(seal_model(model.SerializeToString(), entries))
+    predictor = load_onnx_predictor(PATH)
+    assert not predictor.has_several_labels
+    assert_equal(predictor.predict(TEXTS), NETWORKS.predictor().predict(TEXTS))
+
+
+@pytest.mark.parametrize("thresholds", ["[0.5]", "[0.5, 2, 0.5]", "{}", "null"])
+def test_damaged_thresholds_are_refused(thresholds: str) -> None:
+    export_onnx(build_networks(task="several_labels").numpy, PATH)
+    write_changed("", {"thresholds": thresholds})
+    with pytest.raises(RunError, match=r"^model\.onnx: damaged"):
+        load_onnx_predictor(PATH)
 
 
 def test_a_pickled_predictor_predicts_the_same(predictor: OnnxPredictor) -> None:
@@ -160,7 +197,8 @@ def test_a_file_with_anything_foreign_is_refused(change: str, message: str) -> N
         ("text", '{"tokenizer": "none"}', "damaged metadata"),
         ("data", "3", "damaged metadata"),
         ("test_vectors", '[{"text": ""}]', "damaged metadata"),
-        ("format", "2", "written in format 2, this version of rnncls reads 1"),
+        ("format", "3", "written in format 3, this version of rnncls reads 1 and 2"),
+        ("task", "several_labels", "damaged metadata: .thresholds."),
     ],
 )
 def test_damaged_metadata_are_refused(entry: str, value: str, message: str) -> None:

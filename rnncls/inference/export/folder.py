@@ -30,7 +30,7 @@ _README = """# {name}
 
 A text classifier: {network}. Exported by rnncls {version}.
 
-Classes: {classes}.
+{classes}.
 
 ## Use
 
@@ -48,7 +48,7 @@ Python 3.11 or newer. In a container:
 In a program:
 
     from predict import Classifier
-    Classifier("model.onnx").predict(["a text", "another text"])
+    Classifier("model.onnx").{method}(["a text", "another text"])
 
 ## Files
 
@@ -121,13 +121,18 @@ def _describe_folder(
 ) -> str:
     """Return the README of the folder."""
     comparison = exported.comparison
+    model = load_run_config(run_path).model
+    kind = "Classes"
+    if model.has_several_labels:
+        kind = "Labels, of which a text may have several, or none"
     files = sorted(path for path in output.iterdir() if path.name != "README.md")
     sizes = [f"| `{path.name}` | {path.stat().st_size:,} |" for path in files]
     return _README.format(
         name=run_path.resolve().name,
-        network=_describe_network(load_run_config(run_path).model),
+        network=_describe_network(model),
         version=__version__,
-        classes=", ".join(load_labels(run_path)),
+        classes=f"{kind}: {', '.join(load_labels(run_path))}",
+        method="predict_labels" if model.has_several_labels else "predict",
         sizes="\n".join(sizes),
         embedding=embedding,
         scores=_describe_scores(run_path),
@@ -153,6 +158,12 @@ def _describe_scores(run_path: Path) -> str:
     if not summary.exists():
         return "- The training has not finished: the model is its best epoch so far."
     valid: dict[str, Any] = read_json(summary)["valid"]
+    if "micro_f1" in valid:
+        return (
+            f"- Validation micro-F1 {valid['micro_f1']:.2%}, macro-F1"
+            f" {valid['macro_f1']:.2%};\n  these rows selected the epoch and the"
+            " thresholds."
+        )
     low, high = valid["accuracy_interval"]
     return (
         f"- Validation accuracy {valid['accuracy']:.2%} (95% interval {low:.2%} to"

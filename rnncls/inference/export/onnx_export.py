@@ -27,9 +27,9 @@ KNOWN_KEYS = {
     *("text.tokenizer", "text.nfkc", "text.lowercase", "text.clean", "text.mark_case"),
     *("text.same_digits", "text.max_tokens", "text.subwords"),
     *("text.min_freq", "text.max_vocab", "text.vectors", "text.ngram_buckets"),
-    *("model.cell", "model.embedding_dim", "model.hidden_size", "model.num_layers"),
-    *("model.bidirectional", "model.pooling", "model.pretrained", "model.ngrams"),
-    *("model.dropout", "model.word_dropout"),
+    *("model.task", "model.cell", "model.embedding_dim", "model.hidden_size"),
+    *("model.num_layers", "model.bidirectional", "model.pooling"),
+    *("model.pretrained", "model.ngrams", "model.dropout", "model.word_dropout"),
     *("model.input_dropout", "model.recurrent_dropout"),
 }
 """The keys that an exported file respects, or that only matter in training."""

@@ -1,7 +1,8 @@
 """The network of a run as an ONNX graph.
 
 The input `token_ids` has the id 0 where a text is shorter than the longest of its
-batch. The outputs are the logits, divided by the temperature, and the probabilities.
+batch. The outputs are the logits, divided by the temperature, and the probabilities:
+their softmax, or for several labels a text their sigmoid.
 
 Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H
 hidden_size, D directions, S = D * H width of a state, P poolings, C classes.
@@ -49,7 +50,8 @@ def build_graph(
         terms += _add_network(graph, layout, classifier, token_ids, embedding)
     if ngrams is not None:
         terms += NgramGraph(graph, ngrams).add_logits(token_ids)
-    _add_outputs(graph, terms)
+    activation = "Sigmoid" if classifier.has_several_labels else "Softmax"
+    _add_outputs(graph, terms, activation)
     num_classes = len(classifier.label_names)
     return _build_with_shapes(graph, num_classes, is_single=is_single)
 
@@ -168,10 +170,10 @@ def _add_linear(
     return [graph.add("MatMul", pooled, scaled_weight), scaled_bias]
 
 
-def _add_outputs(graph: GraphBuilder, terms: Sequence[str]) -> None:
-    """Add the logits, the sum of at least two terms, and their softmax."""
+def _add_outputs(graph: GraphBuilder, terms: Sequence[str], activation: str) -> None:
+    """Add the logits, the sum of at least two terms, and their probabilities."""
     total, *others, last = terms
     for term in others:
         total = graph.add("Add", total, term)
     graph.add_named(LOGITS, "Add", total, last)
-    graph.add_named(PROBS, "Softmax", LOGITS)
+    graph.add_named(PROBS, activation, LOGITS)

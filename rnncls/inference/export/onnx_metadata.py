@@ -2,8 +2,11 @@
 
 The keys, whose values are texts:
 
-- `format`: the version of this list, 1; `producer`: the version of rnncls.
+- `format`: the version of this list: 1, or 2 for a file with several labels a text,
+  which earlier versions of rnncls do not know; `producer`: the version of rnncls.
 - `labels`: a JSON list, in the order of the outputs.
+- `task`: `one_label` or `several_labels`; `thresholds` if it has several: a JSON list,
+  from which probability on a text has a label. A file without `task` has one label.
 - `words`: the vocabulary, a word a line; the number of the line, from 0, is the id.
 - `tokenizer`: JSON, see `rnncls.text.tokenizer_steps`; `merges` if it has subwords.
 - `text`, `model`, `data`: JSON, sections of the config; of `data` the columns only.
@@ -17,15 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import ValidationError
 
 from rnncls import RunError, __version__
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.portable import PortableClassifier
+from rnncls.runs.thresholds import check_thresholds
 from rnncls.text.vocab import Vocab
 
-FORMAT = "1"
+FORMAT, SEVERAL_LABELS_FORMAT = "1", "2"
 _COLUMN_KEYS = {"name", "text", "label", "delimiter", "columns"}
 
 
@@ -54,6 +59,8 @@ class OnnxMetadata:
         data: Where the texts of a file are found.
         vocab: The words.
         label_names: The classes, in the order of the outputs.
+        thresholds: From which probability on a text has a label, for each label; None:
+            a text has one label.
         embedding: The type of the word vectors in the file.
         test_vectors: Texts and what the model makes of them.
     """
@@ -62,6 +69,7 @@ class OnnxMetadata:
     data: DataSection
     vocab: Vocab
     label_names: list[str]
+    thresholds: list[float] | None
     embedding: str
     test_vectors: list[ReferenceText]
 
@@ -72,10 +80,11 @@ def describe_classifier(
     """Return the metadata without the test vectors."""
     vocab = classifier.vocab
     columns = classifier.data.model_dump(include=_COLUMN_KEYS)
-    return {
+    entries = {
         "format": FORMAT,
         "producer": f"rnncls {__version__}",
         "labels": _dump(classifier.label_names),
+        "task": classifier.model.task,
         "words": "\n".join(vocab.words),
         "tokenizer": _dump(describe_text(classifier.text, vocab)),
         "text": _dump(classifier.text.model_dump()),
@@ -85,6 +94,10 @@ def describe_classifier(
         "embedding": embedding,
         "is_single": _dump(is_single),
     }
+    if classifier.thresholds is not None:
+        entries["format"] = SEVERAL_LABELS_FORMAT
+        entries["thresholds"] = _dump(classifier.thresholds)
+    return entries
 
 
 def describe_text(section: TextSection, vocab: Vocab) -> dict[str, Any]:
@@ -111,10 +124,10 @@ def parse_metadata(path: Path, entries: Mapping[str, str]) -> OnnxMetadata:
     """
     if "format" not in entries:
         raise RunError(f"{path}: not written by rnncls export: it has no metadata")
-    if entries["format"] != FORMAT:
+    if entries["format"] not in {FORMAT, SEVERAL_LABELS_FORMAT}:
         raise RunError(
             f"{path}: written in format {entries['format']}, this version of rnncls"
-            f" reads {FORMAT}"
+            f" reads {FORMAT} and {SEVERAL_LABELS_FORMAT}"
         )
     try:
         return _parse_entries(path, entries)
@@ -130,11 +143,13 @@ def _parse_entries(path: Path, entries: Mapping[str, str]) -> OnnxMetadata:
     data = DataSection.model_validate({**columns, "train": train})
     words = entries["words"].split("\n")
     vectors = json.loads(entries["test_vectors"])
+    label_names = _parse_labels(entries["labels"])
     return OnnxMetadata(
         text,
         data,
         _build_vocab(words, text, json.loads(entries["tokenizer"])),
-        _parse_labels(entries["labels"]),
+        label_names,
+        _parse_thresholds(path, entries, len(label_names)),
         entries["embedding"],
         [ReferenceText(**vector) for vector in vectors],
     )
@@ -160,6 +175,16 @@ def _parse_labels(text: str) -> list[str]:
     if not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError("labels: expected a list of class names")
     return list(labels)
+
+
+def _parse_thresholds(
+    path: Path, entries: Mapping[str, str], num_labels: int
+) -> list[float] | None:
+    """Return the threshold of each label; None if a text has one label."""
+    if entries.get("task", "one_label") == "one_label":
+        return None
+    thresholds = np.array(json.loads(entries["thresholds"]), np.float64)
+    return check_thresholds(thresholds, num_labels, path)
 
 
 def _dump(value: object) -> str:

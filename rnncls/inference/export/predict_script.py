@@ -5,8 +5,10 @@
     python predict.py --json "a text"            the probability of every label
     python predict.py --check                    the test vectors of the model
 
-In a program: `Classifier("model.onnx").predict(["a text"])`. `rnncls export` wrote this
-file; everything about the model is in model.onnx.
+In a program: `Classifier("model.onnx").predict(["a text"])`. For a model with several
+labels a text, `predict_labels` returns those that reach their threshold, and
+`--threshold 0.3` is another threshold for all labels. `rnncls export` wrote this file;
+everything about the model is in model.onnx.
 """
 
 import argparse
@@ -84,11 +86,19 @@ class Classifier:
         self.session = open_session(Path(path).read_bytes())
         self.metadata = self.session.get_modelmeta().custom_metadata_map
         self.labels: list[str] = json.loads(self.metadata["labels"])
+        self.thresholds = self.read_thresholds()
         words = self.metadata["words"].split("\n")
         self.token_ids = {word: index for index, word in enumerate(words)}
         description = json.loads(self.metadata["tokenizer"])
         self.tokenize = Tokenizer(description, set(words))
         del self.token_ids["<pad>"]
+
+    def read_thresholds(self) -> list[float] | None:
+        """Return from which probability on a text has a label; None: it has one."""
+        if self.metadata.get("task", "one_label") == "one_label":
+            return None
+        thresholds: list[float] = json.loads(self.metadata["thresholds"])
+        return thresholds
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
@@ -102,6 +112,20 @@ class Classifier:
         """Return the most probable label of each text."""
         probs = self.predict_proba(texts)
         return [self.labels[index] for index in probs.argmax(axis=1)]
+
+    def predict_labels(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the labels of each text, the most probable first; perhaps none."""
+        probs = self.predict_proba(texts).tolist()
+        return [self.choose_labels(text_probs) for text_probs in probs]
+
+    def choose_labels(self, probs: Sequence[float]) -> list[str]:
+        """Return the labels that reach their threshold, or the most probable one."""
+        ranked = sorted(range(len(probs)), key=lambda index: -probs[index])
+        if self.thresholds is None:
+            return [self.labels[ranked[0]]]
+        thresholds = self.thresholds
+        reached = [index for index in ranked if probs[index] >= thresholds[index]]
+        return [self.labels[index] for index in reached]
 
 
 class Tokenizer:
@@ -295,15 +319,28 @@ def check(classifier: Classifier) -> Iterator[str]:
 
 
 def format_prediction(
-    text: str, labels: Sequence[str], probs: Sequence[float], *, as_json: bool
+    text: str, classifier: Classifier, probs: Sequence[float], *, as_json: bool
 ) -> str:
     """Return the prediction for a text as one line."""
-    best = max(range(len(labels)), key=probs.__getitem__)
+    named = dict(zip(classifier.labels, probs, strict=True))
+    labels = classifier.choose_labels(probs)
     if not as_json:
-        return f"{labels[best]}\t{probs[best]:.4f}\t{text}"
-    named = dict(zip(labels, probs, strict=True))
-    prediction = {"text": text, "label": labels[best], "probs": named}
+        shown = "|".join(f"{named[label]:.4f}" for label in labels)
+        return f"{'|'.join(labels)}\t{shown}\t{text}"
+    best = max(named, key=named.__getitem__)
+    prediction: dict[str, Any] = {"text": text, "label": best, "probs": named}
+    if classifier.thresholds is not None:
+        prediction["labels"] = labels
     return json.dumps(prediction, ensure_ascii=False)
+
+
+def change_thresholds(
+    parser: argparse.ArgumentParser, classifier: Classifier, threshold: float
+) -> None:
+    """Give all labels one threshold."""
+    if classifier.thresholds is None:
+        parser.error("--threshold: the model has one label a text")
+    classifier.thresholds = [threshold] * len(classifier.labels)
 
 
 def main() -> int:
@@ -311,12 +348,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Classify texts with model.onnx.")
     parser.add_argument("texts", nargs="*", help="the texts; - reads lines from stdin")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--threshold", type=float, help="threshold of all labels, if a text has several"
+    )
     parser.add_argument("--check", action="store_true", help="check the test vectors")
     parser.add_argument(
         "--model", type=Path, default=Path(__file__).with_name("model.onnx")
     )
     arguments = parser.parse_args()
     classifier = Classifier(arguments.model)
+    if arguments.threshold is not None:
+        change_thresholds(parser, classifier, arguments.threshold)
     if arguments.check:
         problems = list(check(classifier))
         sys.stdout.write("\n".join(problems or ["all test vectors are right"]) + "\n")
@@ -330,7 +372,7 @@ def main() -> int:
         window = texts[first : first + WINDOW]
         for text, probs in zip(window, classifier.predict_proba(window), strict=True):
             line = format_prediction(
-                text, classifier.labels, probs.tolist(), as_json=arguments.json
+                text, classifier, probs.tolist(), as_json=arguments.json
             )
             sys.stdout.write(line + "\n")
     return 0

@@ -33,7 +33,8 @@ class Comparison:
         num_texts: The texts: the test vectors, and words in random order.
         largest_difference: Of a probability from that of the run.
         batch_difference: Of a probability of a text alone from that in a batch.
-        num_changed_labels: The texts whose most probable label is another.
+        num_changed_labels: The texts whose most probable label is another; of several
+            labels a text, those that get another set of labels.
     """
 
     num_texts: int
@@ -56,7 +57,8 @@ def compare_with_run(path: Path, run_path: Path) -> Comparison:
     texts += _sample_texts(len(file.metadata.vocab), file.metadata.text.max_tokens)
     expected = _compute_run(run_path, texts)
     alone, *batched = _compute_batches(session, texts)
-    return _compare(expected, alone, [alone, *batched])
+    thresholds = file.metadata.thresholds
+    return _compare(expected, alone, [alone, *batched], thresholds)
 
 
 def _compute_batches(
@@ -75,16 +77,44 @@ def _compute_batches(
     return [alone, batched, _compute_file(session, texts, shuffled, _BATCH_SIZE)]
 
 
-def _compare(expected: Probs, alone: Probs, results: Sequence[Probs]) -> Comparison:
+def _compare(
+    expected: Probs,
+    alone: Probs,
+    results: Sequence[Probs],
+    thresholds: Sequence[float] | None = None,
+) -> Comparison:
     """Compare several results of a file with those of the run. [N, C] each."""
     all_probs = np.stack(results)  # [R, N, C]
-    is_changed = all_probs.argmax(axis=2) != expected.argmax(axis=1)  # [R, N]
+    is_changed = _find_changes(all_probs, expected, thresholds)  # [R, N]
     return Comparison(
         num_texts=len(expected),
         largest_difference=_difference(all_probs, expected),
         batch_difference=_difference(all_probs, alone),
         num_changed_labels=int(is_changed.any(axis=0).sum()),
     )
+
+
+def _find_changes(
+    all_probs: Probs, expected: Probs, thresholds: Sequence[float] | None
+) -> npt.NDArray[np.bool_]:
+    """Return which texts get other labels.
+
+    Args:
+        all_probs: [R, N, C], R results.
+        expected: [N, C].
+        thresholds: [C]; None: a text has one label.
+
+    Returns:
+        [R, N].
+    """
+    is_changed: npt.NDArray[np.bool_]
+    if thresholds is None:
+        is_changed = all_probs.argmax(axis=2) != expected.argmax(axis=1)  # [R, N]
+        return is_changed
+    limits = np.array(thresholds)  # [C]
+    is_other = (all_probs >= limits) != (expected >= limits)  # [R, N, C]
+    is_changed = is_other.any(axis=2)  # [R, N]
+    return is_changed
 
 
 def _sample_texts(vocab_size: int, max_tokens: int) -> list[list[int]]:
@@ -100,7 +130,7 @@ def _sample_texts(vocab_size: int, max_tokens: int) -> list[list[int]]:
 
 def _compute_run(run_path: Path, texts: Sequence[Sequence[int]]) -> Probs:
     """Return the probabilities of the run. [N, C] float32."""
-    model = load_run(run_path).classifier.model
+    model = load_run(run_path, may_have_several_labels=True).classifier.model
     rows = []
     with torch.inference_mode():
         for first in range(0, len(texts), _BATCH_SIZE):
@@ -108,7 +138,7 @@ def _compute_run(run_path: Path, texts: Sequence[Sequence[int]]) -> Probs:
             token_ids = torch.from_numpy(pad(batch))  # [B, T]
             lengths = torch.tensor([len(text) for text in batch])  # [B]
             logits = model(token_ids, lengths, is_ragged=True)  # [B, C]
-            rows.append(logits.softmax(dim=1))
+            rows.append(model.compute_probs(logits))
     probs: Probs = torch.cat(rows).numpy()
     return probs
 

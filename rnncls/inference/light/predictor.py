@@ -7,13 +7,19 @@ Shapes: N texts, C classes.
 
 from collections.abc import Iterable, Iterator
 
-from rnncls.inference.labelling import add_attention, check_attention, label_texts
+from rnncls.inference.labelling import (
+    add_attention,
+    check_attention,
+    find_thresholds,
+    label_texts,
+)
+from rnncls.inference.light.cells import sigmoid
 from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.light.pooling import softmax
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import tokenize_windows
-from rnncls.runs.portable import PortableClassifier
+from rnncls.runs.portable import Array, PortableClassifier
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
@@ -31,6 +37,7 @@ class LightPredictor:
         *,
         attention: bool = False,
         min_confidence: float = 0.0,
+        threshold: float | None = None,
     ) -> None:
         """Take a classifier.
 
@@ -38,14 +45,20 @@ class LightPredictor:
             classifier: The classifier, which `find_unsupported` finds nothing in.
             attention: Whether to return attention weights.
             min_confidence: Below this probability there is no answer.
+            threshold: The threshold of all labels; None: those of the run.
 
         Raises:
-            ConfigError: Attention weights were requested of a model without attention.
+            ConfigError: Attention weights were requested of a model without attention;
+                or a threshold for a run with one label a text, or a `min_confidence`
+                for one with several.
         """
         check_attention(is_requested=attention, has_attention=classifier.has_attention)
         self.classifier = classifier
         self.attention = attention
         self.min_confidence = min_confidence
+        self.thresholds = find_thresholds(
+            classifier.label_names, classifier.thresholds, threshold, min_confidence
+        )
 
     def predict(self, texts: str | Iterable[str]) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.
@@ -72,7 +85,7 @@ class LightPredictor:
         """Return the predictions for texts and their tokens."""
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         outputs = compute_outputs(self.classifier, encoded)
-        probs = softmax(outputs.logits, axis=1)  # [N, C]
+        probs = self._compute_probs(outputs.logits)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
         predictions = label_texts(
             texts,
@@ -80,9 +93,16 @@ class LightPredictor:
             counts.tolist(),
             self.classifier.label_names,
             self.min_confidence,
+            self.thresholds,
         )
         if not self.attention or outputs.attention is None:
             return predictions
         return add_attention(
             predictions, tokenized, outputs.attention, self.classifier.text
         )
+
+    def _compute_probs(self, logits: Array) -> Array:
+        """Return the probability of each class, or of each label. [N, C] -> [N, C]."""
+        if self.classifier.has_several_labels:
+            return sigmoid(logits)
+        return softmax(logits, axis=1)

@@ -10,6 +10,7 @@ KNOWN_VALUES: dict[str, set[str]] = {
         *("basic_english", "whitespace"),
         *("words", "subwords", "characters"),
     },
+    "model.task": {"one_label", "several_labels"},
     "model.cell": {"rnn", "lstm", "gru", "grid_lstm", "none"},
     "model.pooling": {"last", "max", "mean", "attention"},
 }

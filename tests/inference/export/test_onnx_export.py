@@ -18,6 +18,7 @@ from rnncls.inference.export.predict_script import compute_probs, open_session, 
 from rnncls.inference.export.verification import _compare
 from tests.inference.light.networks import (
     LABELS,
+    THRESHOLDS,
     Networks,
     add_ngrams,
     build_networks,
@@ -40,7 +41,8 @@ def compare(networks: Networks, texts: list[str], *, tolerance: float) -> None:
     """Compare the probabilities of a file with those of torch: ragged and alone."""
     session = open_session(load_onnx(PATH).model)
     encoded = networks.encode(texts)
-    expected = compute_logits(networks.torch.model, encoded).softmax(dim=1).numpy()
+    model = networks.torch.model
+    expected = model.compute_probs(compute_logits(model, encoded)).numpy()
     token_ids = encode_texts(networks.numpy, texts)
     alone = [session.run(["probs"], {"token_ids": pad([ids])})[0] for ids in token_ids]
     np.testing.assert_allclose(np.concatenate(alone), expected, atol=tolerance, rtol=0)
@@ -70,6 +72,17 @@ def test_the_probabilities_are_those_of_torch(
     compare(networks, TEXTS, tolerance=1e-5)
 
 
+@pytest.mark.parametrize("is_single", [True, False])
+def test_several_labels_have_a_probability_each(*, is_single: bool) -> None:
+    networks = build_networks(task="several_labels", temperature=1.7)
+    export_onnx(networks.numpy, PATH, is_single=is_single)
+    compare(networks, TEXTS, tolerance=1e-5)
+    entries = open_session(load_onnx(PATH).model).get_modelmeta().custom_metadata_map
+    assert entries["task"] == "several_labels"
+    assert json.loads(entries["thresholds"]) == THRESHOLDS
+    assert entries["format"] == "2"
+
+
 @pytest.mark.parametrize("pooling", ALL)
 def test_each_pooling_is_that_of_torch(pooling: str) -> None:
     networks = build_networks(pooling=[pooling], cell="gru")
@@ -97,6 +110,8 @@ def test_the_metadata_are_all_that_a_port_needs() -> None:
     model = load_onnx(PATH).model
     entries = open_session(model).get_modelmeta().custom_metadata_map
     assert json.loads(entries["labels"]) == LABELS
+    assert (entries["format"], entries["task"]) == ("1", "one_label")
+    assert "thresholds" not in entries
     assert entries["words"].split("\n") == networks.numpy.vocab.words
     assert json.loads(entries["temperature"]) == 1.7
     assert entries["embedding"] == "float32"
@@ -163,6 +178,14 @@ def test_character_ngrams_are_refused_with_advice() -> None:
     text = TextSection(tokenizer="words", char_ngrams=[3, 5], ngram_buckets=64)
     with pytest.raises(RunError, match=r"text\.char_ngrams=\[3, 5\]: .* --to page"):
         export_onnx(build_networks(text=text).numpy, PATH)
+
+
+def test_another_set_of_labels_is_a_changed_label() -> None:
+    expected = np.array([[0.25, 0.75], [0.5, 0.4]], np.float32)
+    found = np.array([[0.35, 0.75], [0.5, 0.41]], np.float32)
+    comparison = _compare(expected, found, [found], thresholds=[0.3, 0.3])
+    assert comparison.num_changed_labels == 1
+    assert _compare(expected, found, [found]).num_changed_labels == 0
 
 
 def test_not_a_number_is_no_match() -> None:

@@ -196,3 +196,48 @@ def test_no_texts_are_an_error(
     with pytest.raises(SystemExit):
         predict_script.main()
     assert "no texts: expected texts" in capsys.readouterr().err
+
+
+SEVERAL = build_networks(text=SECTION, task="several_labels")
+
+
+def test_a_text_gets_the_labels_that_reach_their_threshold(site: Path) -> None:
+    export_onnx(SEVERAL.numpy, PATH)
+    expected = SEVERAL.predictor().predict(["oslo", "rovers meet", "."])
+    texts = [prediction.text for prediction in expected]
+    labels = [prediction.labels for prediction in expected]
+    assert len({len(names) for names in labels}) > 1
+    assert Classifier(PATH).predict_labels(texts) == labels
+    lines = run_script(site, "--json", *texts).split("\n")[:-1]
+    found = list(map(json.loads, lines))
+    assert [line["labels"] for line in found] == labels
+    assert [line["label"] for line in found] == [one.label for one in expected]
+    assert run_script(site, "--check") == "all test vectors are right\n"
+
+
+def test_labels_are_printed_in_one_field(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(SEVERAL.numpy, PATH)
+    arguments = ["predict.py", "--model", str(PATH), "--threshold", "0", "oslo"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert predict_script.main() == 0
+    (expected,) = SEVERAL.predictor().predict("oslo")
+    ranked = expected.top(3)
+    probs = "|".join(f"{prob:.4f}" for _, prob in ranked)
+    names = "|".join(name for name, _ in ranked)
+    assert capsys.readouterr().out == f"{names}\t{probs}\toslo\n"
+
+
+def test_a_threshold_is_for_several_labels(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    arguments = ["predict.py", "--model", str(PATH), "--threshold", "0.3", "oslo"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        predict_script.main()
+    assert "--threshold: the model has one label a text" in capsys.readouterr().err
+    assert Classifier(PATH).predict_labels(["oslo"]) == [
+        [NETWORKS.predictor().predict("oslo")[0].label]
+    ]

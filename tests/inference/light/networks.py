@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from rnncls.config.sections import DataSection, ModelSection, TextSection
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.light.predictor import LightPredictor
+from rnncls.inference.prediction import Prediction
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.ngrams import NgramClassifier
@@ -24,6 +26,8 @@ from rnncls.text.vocab import Vocab
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again", "'", ".", "a", "\u200d"]
 LABELS = ["sport", "world", "weather"]
+THRESHOLDS = [0.3, 0.5, 0.6]
+"""Those of a network with several labels a text."""
 TOLERANCE = 1e-5
 """The largest difference of two logits, as a share of the largest of them."""
 
@@ -51,6 +55,17 @@ class Networks:
         found = compute_outputs(self.numpy, encoded).logits
         scale = max(1.0, float(np.abs(expected).max()))
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+def assert_same_labels(found: list[Prediction], expected: list[Prediction]) -> None:
+    """Compare probabilities, thresholds and labels of several labels a text."""
+    for prediction, other in zip(found, expected, strict=True):
+        assert prediction.probs == pytest.approx(other.probs, abs=TOLERANCE)
+        assert prediction.thresholds == other.thresholds
+        thresholds = other.thresholds or {}
+        margins = [abs(other.probs[name] - thresholds[name]) for name in thresholds]
+        if thresholds and min(margins) > TOLERANCE:
+            assert set(prediction.labels) == set(other.labels)
 
 
 def build_networks(
@@ -83,9 +98,19 @@ def build_networks(
     model.temperature = temperature
     arrays = {name: value.numpy() for name, value in model.state_dict().items()}
     data = DataSection(train="none.csv")
+    thresholds = THRESHOLDS if section.has_several_labels else None
     return Networks(
-        Classifier(text, vocab, LABELS, model, temperature),
-        PortableClassifier(text, section, vocab, LABELS, arrays, temperature, data),
+        Classifier(text, vocab, LABELS, model, temperature, thresholds),
+        PortableClassifier(
+            text,
+            section,
+            vocab,
+            LABELS,
+            arrays,
+            temperature,
+            data,
+            thresholds=thresholds,
+        ),
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from rnncls import ConfigError
+from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.prediction import Prediction
 from rnncls.text.tokenizer import TEXTS_A_PIECE
 from tests.builders import write_run
-from tests.inference.light.networks import LABELS, build_networks
+from tests.inference.light.networks import LABELS, assert_same_labels, build_networks
 
 TEXTS = [
     "rovers meet oslo",
@@ -59,6 +60,28 @@ def test_the_predictions_are_those_of_torch() -> None:
     expected = networks.predictor().predict(TEXTS)
     assert len({prediction.label for prediction in expected}) > 1
     assert_same(networks.light().predict(TEXTS), expected)
+
+
+def test_several_labels_are_those_of_torch() -> None:
+    networks = build_networks(task="several_labels", temperature=1.7)
+    expected = networks.predictor().predict(TEXTS)
+    assert len({len(prediction.labels) for prediction in expected}) > 1
+    assert_same_labels(networks.light().predict(TEXTS), expected)
+
+
+def test_one_threshold_replaces_those_of_all_labels() -> None:
+    classifier = build_networks(task="several_labels").numpy
+    (all_labels,) = LightPredictor(classifier, threshold=0.0).predict("oslo")
+    assert set(all_labels.labels) == set(LABELS)
+    assert LightPredictor(classifier, threshold=1.0).predict("oslo")[0].labels == []
+
+
+def test_an_option_for_the_other_task_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="has one label a text: use --min-conf"):
+        LightPredictor(build_networks().numpy, threshold=0.5)
+    several = build_networks(task="several_labels").numpy
+    with pytest.raises(ConfigError, match="has several labels a text: use --thresh"):
+        LightPredictor(several, min_confidence=0.5)
 
 
 def test_the_attention_of_each_token_and_its_place_are_those_of_torch() -> None:
