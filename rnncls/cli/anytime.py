@@ -38,7 +38,7 @@ def anytime_command(
     with fast_imports():
         from rnncls.cli.reporting.insight_tables import anytime_table, print_sentence
         from rnncls.evaluation.loading import load_run_and_split
-        from rnncls.inference.insight.trajectory import (
+        from rnncls.inference.insight.anytime import (
             describe_anytime,
             measure_anytime,
         )

@@ -51,7 +51,8 @@ def explain_command(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Class to explain; default: the predicted one.", show_default=False
+            help="Label to explain; default: the predicted one, or each of several.",
+            show_default=False,
         ),
     ] = None,
     trajectory: Annotated[
@@ -103,7 +104,8 @@ def explain_command(
         from rnncls.machine.device import resolve_run_device
         from rnncls.runs.run import load_run
 
-    loaded = load_run(find_run_or_newest(run))
+    path = find_run_or_newest(run)
+    loaded = load_run(path, may_have_several_labels=True)
     if texts == [STDIN]:
         texts = read_stdin(loaded.config.data)
     sources = load_texts(texts, data, row, loaded.config.data)
@@ -143,20 +145,26 @@ def show_explanations(
     from rnncls.cli.reporting.html import paragraph, save_page
     from rnncls.cli.reporting.insight_page import explanation_parts
     from rnncls.cli.reporting.insight_tables import print_explanation
-    from rnncls.inference.insight.explanation import explain
+    from rnncls.inference.insight.explanation import explain, explain_labels
     from rnncls.inference.insight.reading import describe_reading
 
     console, parts = Console(highlight=False), []
     for source in sources:
-        explanation = explain(run.classifier, source.text, label)
-        note = describe_reading(run.classifier, source.text)
-        if json_:
-            print_json(source, explanation.to_dict() | {"note": note})
+        if label is None:
+            explanations = explain_labels(run.classifier, source.text)
         else:
+            explanations = [explain(run.classifier, source.text, label)]
+        note = describe_reading(run.classifier, source.text)
+        if not json_:
             print_source(source)
-            print_explanation(console, explanation)
+        for explanation in explanations:
+            if json_:
+                print_json(source, explanation.to_dict() | {"note": note})
+            else:
+                print_explanation(console, explanation)
+            parts += explanation_parts(explanation)
+        if not json_:
             print_note(console, note)
-        parts += explanation_parts(explanation)
         parts += map(paragraph, filter(None, (source.describe(), note)))
     if html is not None:
         save_page(html, f"Explanations by {run.path.name}", parts)

@@ -54,7 +54,7 @@ def stream_command(
         from rnncls.machine.device import resolve_run_device
         from rnncls.runs.run import load_run
 
-    loaded = load_run(choose_run(run_folder, run))
+    loaded = load_run(choose_run(run_folder, run), may_have_several_labels=True)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     stream = Stream(loaded.classifier, min_confidence)
     width = max(map(len, loaded.classifier.label_names))
@@ -74,20 +74,28 @@ def prediction_json(prediction: "PrefixPrediction") -> str:
     """Format a prediction as one line of JSON."""
     from dataclasses import asdict
 
-    return json.dumps(
-        asdict(prediction) | {"label": prediction.label, "prob": prediction.prob}
-    )
+    values = asdict(prediction)
+    values |= {"label": prediction.label, "prob": prediction.prob}
+    if values.pop("thresholds") is not None:
+        values["labels"] = prediction.labels
+    return json.dumps(values)
 
 
 def prediction_line(prediction: "PrefixPrediction", width: int) -> str:
     """Format a prediction as text: number of tokens, label, probability, last token.
 
     The line that ends a text has its line number instead of the token.
+    Several labels a text have no probability: `--json` has them.
     """
     from rnncls.text.display import printable
 
-    label = printable(prediction.label)
-    line = f"{prediction.num_tokens:>5}  {label:<{width}}  {prediction.prob:7.2%}"
+    if prediction.thresholds is None:
+        label = printable(prediction.label)
+        shown = f"{label:<{width}}  {prediction.prob:7.2%}"
+    else:
+        labels = "|".join(map(printable, prediction.labels)) or "-"
+        shown = f"{labels:<{width}}"
+    line = f"{prediction.num_tokens:>5}  {shown}"
     if not prediction.is_final:
         return f"{line}  {printable(prediction.written)}"
     early = ", before the end" if prediction.is_early else ""

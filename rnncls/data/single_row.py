@@ -8,6 +8,7 @@ from rnncls import ConfigError, DataError
 from rnncls.config.sections import DataSection
 from rnncls.data.datasets import columns_of, find_label_names
 from rnncls.data.label_names import normalize_label
+from rnncls.data.label_sets import split_labels
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
 
@@ -20,7 +21,7 @@ class SingleRow:
         path: The file.
         number: The row's number, from 1; the header is not counted.
         text: Its text.
-        label: Its label; None if the file has none.
+        label: Its label, or its labels in one text; None if the file has none.
     """
 
     path: Path
@@ -42,16 +43,24 @@ def read_row(path: Path, number: int, section: DataSection) -> SingleRow:
     columns = columns_of(section)
     text_only = replace(columns, label=None)
     kept_label = replace(text_only, kept=section.label_columns)
-    for columns_tried in (kept_label, columns):
+    choices = (columns,) if section.has_several_labels else (kept_label, columns)
+    for columns_tried in choices:
         try:
             text, label = _find_row(path, columns_tried, number)
         except DataError:
             continue  # the file has no labels, or it has them but no columns
-        label = normalize_label(label or "")
-        label = find_label_names(section).get(label, label)
-        return SingleRow(path, number, text, label or None)
+        return SingleRow(path, number, text, _name_label(label or "", section))
     text, _ = _find_row(path, text_only, number)
     return SingleRow(path, number, text, None)
+
+
+def _name_label(label: str, section: DataSection) -> str | None:
+    """Return the name of the label of a row; the names of several in one text."""
+    if section.has_several_labels:
+        names = split_labels(label, section.label_separator)
+        return ", ".join(names) or "no label"
+    label = normalize_label(label)
+    return find_label_names(section).get(label, label) or None
 
 
 def _find_row(path: Path, columns: Columns, number: int) -> tuple[str, str | None]:

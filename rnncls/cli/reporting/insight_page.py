@@ -8,10 +8,10 @@ from rnncls.cli.reporting.html import written_text
 from rnncls.cli.reporting.insight_tables import (
     contribution_marks,
     contribution_rows,
+    labels_line,
     legend,
     mark_colors,
     occlusion_agreement,
-    probs_line,
     unknown_mark,
 )
 from rnncls.cli.reporting.written_text import divide_text, name_tokens
@@ -32,7 +32,7 @@ def explanation_parts(explanation: Explanation) -> list[Markup]:
     agreement = occlusion_agreement(explanation)
     return [
         html.heading(heading),
-        html.paragraph(probs_line(explanation.probs)),
+        html.paragraph(labels_line(explanation)),
         html.paragraph(f"{question} {legend(has_colors=True)}"),
         _coloured_text(explanation),
         html.paragraph(printable(explanation.meaning())),

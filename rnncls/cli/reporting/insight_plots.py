@@ -24,9 +24,10 @@ from rnncls.cli.reporting.plotting import (
     use_log_scale,
 )
 from rnncls.cli.reporting.written_text import name_tokens
+from rnncls.inference.insight.anytime import AnytimePoint
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.gradients import FLOOR, Measured
-from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
+from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.inference.insight.word_order import BAG, WordOrderResult
 
 MAX_CLASSES = len(COLORS)

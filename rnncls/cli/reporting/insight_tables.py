@@ -14,11 +14,12 @@ from rich.text import Text
 from rnncls.cli.reporting.display import INTERVAL, bar, percent, percent_range, signed
 from rnncls.cli.reporting.tables import plain_table
 from rnncls.cli.reporting.written_text import divide_text, name_tokens
+from rnncls.inference.insight.anytime import AnytimePoint
 from rnncls.inference.insight.explanation import Explanation, TokenOpinion
 from rnncls.inference.insight.flags import ON, Flag
 from rnncls.inference.insight.gates import STATES, Trace
 from rnncls.inference.insight.invariance import Check
-from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
+from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.text.display import printable
 
 LEVELS = (0.1, 0.35, 0.7)
@@ -102,7 +103,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     has_colors = console.color_system in {"256", "truecolor"} and not console.no_color
     mark_text = coloured_text if has_colors else marked_text
     question = f"Why {explanation.label}?"
-    console.print(Text(probs_line(explanation.probs)), soft_wrap=True)
+    console.print(Text(labels_line(explanation)), soft_wrap=True)
     console.print()
     print_sentence(console, f"{question} {legend(has_colors=has_colors)}")
     console.print()
@@ -113,6 +114,15 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     agreement = occlusion_agreement(explanation)
     if agreement:
         print_sentence(console, agreement)
+
+
+def labels_line(explanation: Explanation) -> str:
+    """Return the probabilities; before them the labels, if a text may have several."""
+    probs = probs_line(explanation.probs)
+    if explanation.thresholds is None:
+        return probs
+    labels = ", ".join(map(printable, explanation.labels)) or "none"
+    return f"Labels: {labels}. Probabilities: {probs}"
 
 
 def probs_line(probs: dict[str, float]) -> str:

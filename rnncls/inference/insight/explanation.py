@@ -24,6 +24,8 @@ from rnncls.inference.insight.integrated_gradients import (
     Integral,
     integrate_gradients,
 )
+from rnncls.inference.labelling import find_thresholds
+from rnncls.inference.prediction import Prediction
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.nn.ngrams import NgramClassifier
@@ -80,6 +82,8 @@ class Explanation:
         tokens: One entry per token.
         num_points: How many points between baseline and text were evaluated.
         residual: The contributions' sum minus the difference between the two logits.
+        thresholds: Label → from which probability on a text has it; None: a text has
+            one label.
     """
 
     text: str
@@ -91,6 +95,7 @@ class Explanation:
     tokens: list[TokenOpinion]
     num_points: int
     residual: float
+    thresholds: dict[str, float] | None = None
 
     @property
     def spans(self) -> list[Span]:
@@ -101,6 +106,11 @@ class Explanation:
     def prediction(self) -> str:
         """The most probable label."""
         return decide_label(self.probs)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the text, the most probable first, as in `Prediction`."""
+        return Prediction(self.text, self.probs, thresholds=self.thresholds).labels
 
     @property
     def difference(self) -> float:
@@ -120,7 +130,7 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
-        return {
+        values = {
             **asdict(self),
             "prediction": self.prediction,
             "difference": self.difference,
@@ -128,20 +138,34 @@ class Explanation:
             "baseline": "<unk>",
             "meaning": self.meaning(),
         }
+        if self.thresholds is None:
+            del values["thresholds"]
+        else:
+            values["labels"] = self.labels
+        return values
 
     def meaning(self) -> str:
         """Summarise the explanation in a few plain sentences, without its numbers."""
         supporting = self._quote_strongest(sign=1)
         opposing = self._quote_strongest(sign=-1)
-        probability = (
-            f"The probability of {self.label} is {self.probs[self.label]:.1%}."
-        )
+        prob = self.probs[self.label]
+        probability = f"The probability of {self.label} is {prob:.1%}."
+        if self.thresholds is not None:
+            probability = self._compare_with_threshold(prob, self.thresholds)
         evidence = (
             f"Words that support {self.label} most: {supporting}; words that oppose it"
             f" most: {opposing}."
         )
         warning = self._warn_of_residual()
         return " ".join(filter(None, (probability, evidence, warning)))
+
+    def _compare_with_threshold(self, prob: float, thresholds: dict[str, float]) -> str:
+        threshold = thresholds[self.label]
+        side = "reaches" if prob >= threshold else "is below"
+        return (
+            f"The probability of {self.label} is {prob:.1%}, which {side} its threshold"
+            f" of {threshold:.1%}."
+        )
 
     def _quote_strongest(self, sign: int) -> str:
         """Name up to three words with the largest contributions of one sign."""
@@ -168,7 +192,8 @@ class Explanation:
 def explain(classifier: Classifier, text: str, label: str | None = None) -> Explanation:
     """Compute what each token of a text adds to the logit of a label.
 
-    The label defaults to the predicted one. The model stays on its device.
+    The label defaults to the predicted one; of several, to the most probable of them.
+    The model stays on its device.
 
     Raises:
         ConfigError: The run has no such label.
@@ -178,13 +203,13 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
     baseline = replace(encoded, token_ids=np.full_like(ids, UNK_ID))
     logits = compute_logits(classifier.model, encoded)[0]  # [C]
     target = (
-        int(logits.argmax())
+        _choose_target(classifier, logits)
         if label is None
         else find_label(label, classifier.label_names)
     )
     baseline_logits = compute_logits(classifier.model, baseline)[0]  # [C]
     logit, baseline_logit = float(logits[target]), float(baseline_logits[target])
-    baseline_prob = float(baseline_logits.softmax(dim=0)[target])
+    baseline_prob = float(classifier.model.compute_probs(baseline_logits)[target])
     integral = _explain_network(classifier.model, encoded, target)
     contributions, ngrams = integral.contributions, [None] * len(tokens)
     if classifier.model.ngrams is not None:
@@ -209,9 +234,8 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         ngrams,
     )
     opinions = [TokenOpinion(*row) for row in zip(*columns, strict=True)]
-    probs = dict(
-        zip(classifier.label_names, logits.softmax(dim=0).tolist(), strict=True)
-    )
+    all_probs = classifier.model.compute_probs(logits).tolist()  # [C]
+    probs = dict(zip(classifier.label_names, all_probs, strict=True))
     name = classifier.label_names[target]
     residual = contributions.sum().item() - (logit - baseline_logit)
     return Explanation(
@@ -224,7 +248,29 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         opinions,
         integral.num_points,
         residual,
+        find_thresholds(classifier.label_names, classifier.thresholds, None, 0.0),
     )
+
+
+def explain_labels(classifier: Classifier, text: str) -> list[Explanation]:
+    """Explain the predicted label; of several, each that the text has.
+
+    If no label reaches its threshold, the most probable one is explained.
+    """
+    first = explain(classifier, text)
+    others = first.labels[1:]
+    return [first, *(explain(classifier, text, label) for label in others)]
+
+
+def _choose_target(classifier: Classifier, logits: torch.Tensor) -> int:
+    """Return the most probable label of the text; if it has none, of all. [C] -> []."""
+    if classifier.thresholds is not None:
+        probs = classifier.model.compute_probs(logits).double()  # [C]
+        thresholds = torch.tensor(classifier.thresholds, dtype=torch.float64)  # [C]
+        is_reached = probs >= thresholds  # [C]
+        if is_reached.any():
+            logits = logits.masked_fill(~is_reached, -torch.inf)  # [C]
+    return int(logits.argmax())
 
 
 def _explain_network(

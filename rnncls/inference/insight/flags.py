@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gates import encoder_of, unroll_layer
@@ -163,7 +164,7 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     """
     encoder_of(classifier.model)
     rows, switches = _read_switches(classifier.model, split.texts)
-    labels = torch.from_numpy(split.labels)[rows]  # [N]
+    has_label = _find_labels(split, len(classifier.label_names))[rows]  # [N, C]
     token_ids = split.texts.close().flat_tokens()
     counts = np.bincount(token_ids, minlength=len(classifier.vocab))  # [V]
     scores = _Scores.of(switches)
@@ -171,16 +172,24 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     flags = []
     for index in best_first.tolist():
         if scores.share_texts[index]:
-            flag = _build_flag(index, scores, switches, labels, counts, classifier)
+            flag = _build_flag(index, scores, switches, has_label, counts, classifier)
             flags.append(flag)
     return flags
+
+
+def _find_labels(split: EncodedSplit, num_classes: int) -> torch.Tensor:
+    """Return whether each text has each label. [N, C] bool."""
+    labels = torch.from_numpy(split.labels)  # [N], or [N, C] for several labels
+    if labels.ndim == 2:
+        return labels.bool()
+    return F.one_hot(labels, num_classes).bool()
 
 
 def _build_flag(
     index: int,
     scores: _Scores,
     switches: _Switches,
-    labels: torch.Tensor,
+    has_label: torch.Tensor,
     counts: IntArray,
     classifier: Classifier,
 ) -> Flag:
@@ -190,14 +199,14 @@ def _build_flag(
         index: The flag, from 0: direction, then unit, then side.
         scores: The scores of all flags.
         switches: The switches in N texts.
-        labels: [N] int64, of the same texts.
+        has_label: [N, C] bool, of the same texts.
         counts: [V], how often each word occurs.
         classifier: For the names of its classes, its words and its size.
     """
     direction, unit, side = _locate_flag(index, classifier.model.section.hidden_size)
     is_on_last = switches.is_on_last[:, index]  # [N]
     label, share_of_label, share_of_others = _best_label(
-        is_on_last, labels, classifier.label_names
+        is_on_last, has_label, classifier.label_names
     )
     has_switched = switches.has_switched[:, index]  # [N]
     words = switches.words[has_switched, index].numpy()
@@ -332,24 +341,24 @@ def _select_step(values: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
 
 
 def _best_label(
-    is_on: torch.Tensor, labels: torch.Tensor, names: Sequence[str]
+    is_on: torch.Tensor, has_label: torch.Tensor, names: Sequence[str]
 ) -> tuple[str, float, float]:
     """Return the class in whose texts a flag is on most often.
 
     Args:
         is_on: [N] bool.
-        labels: [N] int64.
+        has_label: [N, C] bool.
         names: The C classes.
 
     Returns:
         Its name, the share of its texts with the flag on, and that of all other texts.
     """
-    num_texts = torch.bincount(labels, minlength=len(names))  # [C]
-    num_on = torch.bincount(labels[is_on], minlength=len(names))  # [C]
+    num_texts = has_label.sum(dim=0)  # [C]
+    num_on = has_label[is_on].sum(dim=0)  # [C]
     shares = num_on / num_texts.clamp(min=1)  # [C]
     best = int(shares.argmax())
-    num_others = int(num_texts.sum() - num_texts[best])
-    num_others_on = float(num_on.sum() - num_on[best])
+    num_others = len(has_label) - int(num_texts[best])
+    num_others_on = float(is_on.sum() - num_on[best])
     return names[best], float(shares[best]), num_others_on / max(num_others, 1)
 
 

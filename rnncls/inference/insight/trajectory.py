@@ -1,4 +1,4 @@
-"""Predictions while a text is read: after each token, as a stream, over a data set.
+"""Predictions while a text is read: after each token, and as a stream.
 
 A left-to-right model reads a text once, with its hidden state and running pooling. A
 bidirectional model has no state for the text so far, so each prefix is read again.
@@ -17,9 +17,9 @@ import torch
 
 from rnncls import ConfigError
 from rnncls.config.sections import ModelSection
-from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.evaluation.metrics import wilson_interval
+from rnncls.inference.labelling import find_thresholds
+from rnncls.inference.prediction import Prediction
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide_label
 from rnncls.nn.states import HiddenState
@@ -92,6 +92,8 @@ class Trajectory:
         probs: [T][C], the probability of each class after each token.
         is_reread: Whether each prefix was classified separately, because the model is
             bidirectional.
+        thresholds: [C], from which probability on a text has a label; None: it has one
+            label.
     """
 
     text: str
@@ -100,18 +102,31 @@ class Trajectory:
     spans: list[Span]
     probs: list[list[float]]
     is_reread: bool
+    thresholds: list[float] | None = None
+
+    @property
+    def label_sets(self) -> list[list[str]]:
+        """The labels after each token, the most probable first; one, or several."""
+        return [self._choose_labels(row) for row in self.probs]
+
+    def _choose_labels(self, probs: list[float]) -> list[str]:
+        if self.thresholds is None:
+            return [self.labels[int(np.argmax(probs))]]
+        named = dict(zip(self.labels, probs, strict=True))
+        thresholds = dict(zip(self.labels, self.thresholds, strict=True))
+        return Prediction(self.text, named, thresholds=thresholds).labels
 
     @property
     def predictions(self) -> list[str]:
-        """The most probable label after each token."""
-        return [self.labels[int(np.argmax(row))] for row in self.probs]
+        """The most probable label after each token; of several, all in one text."""
+        return [", ".join(labels) or "none" for labels in self.label_sets]
 
     @property
     def decided_at(self) -> int:
-        """The index of the token after which the label never changes again."""
-        predictions = self.predictions
-        for index in range(len(predictions) - 1, 0, -1):
-            if predictions[index] != predictions[index - 1]:
+        """The index of the token after which the labels never change again."""
+        label_sets = list(map(set, self.label_sets))
+        for index in range(len(label_sets) - 1, 0, -1):
+            if label_sets[index] != label_sets[index - 1]:
                 return index
         return 0
 
@@ -119,19 +134,21 @@ class Trajectory:
         """Summarise from which token on the label stays the same."""
         index, last = self.decided_at, len(self.tokens) - 1
         num_after = last - index
+        pronoun = "it" if self.thresholds is None else "them"
         rest = "it is the last token"
         if num_after == 1:
-            rest = "the token after it does not change it"
+            rest = f"the token after it does not change {pronoun}"
         elif num_after:
-            rest = f"the {num_after} tokens after it do not change it"
+            rest = f"the {num_after} tokens after it do not change {pronoun}"
         token = name_token(self.text, self.tokens[index], self.spans[index])
         note = ""
         if self.is_reread:
             note = (
                 " The model is bidirectional, so each prefix was classified separately."
             )
+        verb = "the label is" if self.thresholds is None else "the labels are"
         return (
-            f"From token {index + 1} of {last + 1}, '{token}', on, the label is"
+            f"From token {index + 1} of {last + 1}, '{token}', on, {verb}"
             f" {self.predictions[-1]}: {rest}.{note}"
         )
 
@@ -142,7 +159,12 @@ class Trajectory:
             "decided_at": self.decided_at,
             "meaning": self.meaning(),
         }
-        return asdict(self) | conclusions
+        values = asdict(self) | conclusions
+        if self.thresholds is None:
+            del values["thresholds"]
+        else:
+            values["verdicts"] = self.label_sets
+        return values
 
 
 def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
@@ -163,8 +185,9 @@ def trace_predictions(classifier: Classifier, text: str) -> Trajectory:
         labels=list(classifier.label_names),
         tokens=tokens,
         spans=locate_tokens(text, tokens, classifier.text),
-        probs=logits.softmax(dim=1).tolist(),
+        probs=model.compute_probs(logits).tolist(),
         is_reread=is_reread,
+        thresholds=classifier.thresholds,
     )
 
 
@@ -189,6 +212,8 @@ class PrefixPrediction:
         end: Where it ends.
         written: The token as written in its line.
         row: The number of its line in the input, from 1.
+        thresholds: Label → from which probability on a text has it; None: a text has
+            one label.
     """
 
     token: str
@@ -200,6 +225,12 @@ class PrefixPrediction:
     end: int = 0
     written: str = ""
     row: int = 1
+    thresholds: dict[str, float] | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the text so far, the most probable first."""
+        return Prediction("", self.probs, thresholds=self.thresholds).labels
 
     @property
     def label(self) -> str:
@@ -226,10 +257,14 @@ class Stream:
                 None: read to the end.
 
         Raises:
-            ConfigError: The model is bidirectional.
+            ConfigError: The model is bidirectional; or a `min_confidence` for several
+                labels a text.
         """
         self._classifier, self._min_confidence = classifier, min_confidence
         self._row = 0
+        self._thresholds = find_thresholds(
+            classifier.label_names, classifier.thresholds, None, min_confidence or 0.0
+        )
         self._start_line()
 
     def feed(self, piece: str) -> Iterator[PrefixPrediction]:
@@ -288,7 +323,7 @@ class Stream:
         self, token: str, index: int, logits: torch.Tensor
     ) -> PrefixPrediction:
         """Return the prediction after the token at an index, from logits [C]."""
-        probs = logits.softmax(dim=0).tolist()
+        probs = self._classifier.model.compute_probs(logits).tolist()
         labels = self._classifier.label_names
         span = self._line.spans[index]
         return PrefixPrediction(
@@ -299,73 +334,5 @@ class Stream:
             end=span.end,
             written=self._line.written[index],
             row=self._row,
+            thresholds=self._thresholds,
         )
-
-
-@dataclass(frozen=True)
-class AnytimePoint:
-    """The accuracy when only the first tokens of each text are read.
-
-    Attributes:
-        num_tokens: Maximum number of tokens that are read.
-        accuracy: Share of correctly classified texts.
-        accuracy_interval: Its 95% interval (Wilson 1927).
-        share_whole: Share of the texts with no more tokens than that.
-    """
-
-    num_tokens: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    share_whole: float
-
-
-def measure_anytime(model: TextClassifier, split: EncodedSplit) -> list[AnytimePoint]:
-    """Return the accuracy after 1, 2, 4, 8, … tokens, and for complete texts last."""
-    texts = split.texts
-    num_texts = len(texts)
-    predictions = np.empty(num_texts, np.int64)
-    points = []
-    num_before = 0
-    longest = int(texts.lengths.max())
-    for num_tokens in _double_up_to(longest):
-        # The other texts were complete at the previous point.
-        rows = np.flatnonzero(texts.lengths > num_before)
-        longer = texts.select(rows)
-        lengths = np.minimum(longer.lengths, num_tokens)
-        cut = replace(longer, lengths=lengths)
-        logits = compute_logits(model, cut)  # [len(rows), C]
-        predictions[rows] = logits.argmax(dim=1).numpy()
-        is_correct = predictions == split.labels  # [N]
-        num_correct = int(is_correct.sum())
-        is_complete = texts.lengths <= num_tokens
-        point = AnytimePoint(
-            num_tokens=num_tokens,
-            accuracy=num_correct / num_texts,
-            accuracy_interval=wilson_interval(num_correct, num_texts),
-            share_whole=float(is_complete.mean()),
-        )
-        points.append(point)
-        num_before = num_tokens
-    return points
-
-
-def _double_up_to(longest: int) -> list[int]:
-    """Return 1, 2, 4, 8, … below `longest`, and `longest` itself."""
-    powers = range((longest - 1).bit_length())
-    return [*(2**power for power in powers), longest]
-
-
-ENOUGH = 0.95
-"""The share of the final accuracy that `describe_anytime` looks for."""
-
-
-def describe_anytime(points: list[AnytimePoint]) -> str:
-    """Summarise after how many tokens the accuracy is close to the final one."""
-    final = points[-1].accuracy
-    first = next(point for point in points if point.accuracy >= ENOUGH * final)
-    tokens = f"{first.num_tokens} token{'' if first.num_tokens == 1 else 's'}"
-    share = f"{first.share_whole:.0%}" if first.share_whole else "none"
-    return (
-        f"The accuracy is {first.accuracy:.2%} after {tokens}, against {final:.2%} for"
-        f" complete texts; {share} of the texts end by then."
-    )

@@ -7,8 +7,9 @@ import pytest
 
 from rnncls.cli.reporting.insight_plots import plot_anytime, plot_trace, plot_trajectory
 from rnncls.cli.reporting.plotting import to_png
+from rnncls.inference.insight.anytime import AnytimePoint
 from rnncls.inference.insight.gates import Trace
-from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
+from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.text.traced_text import Span
 
 

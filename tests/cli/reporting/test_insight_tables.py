@@ -20,10 +20,11 @@ from rnncls.cli.reporting.insight_tables import (
     probs_line,
     trajectory_table,
 )
+from rnncls.inference.insight.anytime import AnytimePoint
 from rnncls.inference.insight.explanation import Explanation, TokenOpinion
 from rnncls.inference.insight.flags import Flag, FlagWord
 from rnncls.inference.insight.invariance import Check
-from rnncls.inference.insight.trajectory import AnytimePoint, Trajectory
+from rnncls.inference.insight.trajectory import Trajectory
 from rnncls.text.traced_text import Span
 
 NASTY = "<script>alert(1)</script>[red]\x1b[31m"

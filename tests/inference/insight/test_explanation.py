@@ -2,6 +2,7 @@
 in closed form."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from rnncls.inference.insight.explanation import (
     Explanation,
     TokenOpinion,
     explain,
+    explain_labels,
 )
 from rnncls.inference.insight.gates import encoder_of
 from rnncls.inference.insight.integrated_gradients import (
@@ -23,6 +25,7 @@ from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.text.vocab import UNK_ID, Vocab
+from tests.inference.light.networks import build_networks
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
 LABELS = ["sport", "world", "weather"]
@@ -267,3 +270,47 @@ def test_an_odd_text_is_explained(text: str) -> None:
     found = explain(build(), text)
     assert len(found.tokens) == max(1, min(len(text.split()), 256))
     assert found.is_complete
+
+
+def make_several(thresholds: list[float]) -> Classifier:
+    """Return a network with several labels a text, and the probabilities of `TEXT`."""
+    networks = build_networks(task="several_labels")
+    return replace(networks.torch, thresholds=thresholds)
+
+
+def test_each_label_that_reaches_its_threshold_is_explained() -> None:
+    text = "rovers meet oslo"
+    predictor = Predictor(make_several([0.0] * 3), torch.device("cpu"))
+    (all_labels,) = predictor.predict(text)
+    ranked = all_labels.top(3)
+    expected = [name for name, _ in ranked[1:]]
+    # The most probable label is below its threshold, the others reach theirs.
+    classifier = make_several(
+        [1.0 if name == ranked[0][0] else 0.0 for name in all_labels.probs]
+    )
+    explanations = explain_labels(classifier, text)
+    assert [explanation.label for explanation in explanations] == expected
+    for explanation in explanations:
+        assert explanation.labels == expected
+        assert explanation.prediction == ranked[0][0]
+        assert explanation.probs == pytest.approx(all_labels.probs, abs=1e-6)
+        assert explanation.is_complete
+        assert "which reaches its threshold of 0.0%." in explanation.meaning()
+        assert explanation.to_dict()["labels"] == expected
+        assert explanation.baseline_prob == pytest.approx(
+            1 / (1 + math.exp(-explanation.baseline_logit)), abs=1e-6
+        )
+
+
+def test_without_a_label_the_most_probable_one_is_explained() -> None:
+    (explanation,) = explain_labels(make_several([1.0] * 3), "rovers meet oslo")
+    assert explanation.label == explanation.prediction
+    assert explanation.labels == []
+    assert "which is below its threshold of 100.0%." in explanation.meaning()
+
+
+def test_one_label_has_neither_thresholds_nor_a_set() -> None:
+    (explanation,) = explain_labels(build("lstm"), TEXT)
+    values = explanation.to_dict()
+    assert not {"thresholds", "labels"} & values.keys()
+    assert explanation.labels == [explanation.label]

@@ -58,6 +58,19 @@ def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
     assert flag.words == [FlagWord("rovers", 3, 4)]
 
 
+def test_a_flag_is_compared_with_the_texts_without_a_label() -> None:
+    run = build_flag()
+    texts = ["oslo rovers", "again", "rovers again", "oslo", "meet rovers", "zzz"]
+    labels = np.array([[1, 1], [1, 0], [1, 0], [0, 1], [1, 0], [0, 0]], dtype=bool)
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
+        labels,
+        np.arange(len(labels)),
+    )
+    (flag,) = find_flags(run, split)
+    assert (flag.label, flag.share_of_label, flag.share_of_others) == ("sport", 0.75, 0)
+
+
 def test_a_flag_that_falls_again_is_kept_less() -> None:
     run = build_flag()
     bias = encoder_of(run.model).rnn.all_weights[0][2]

@@ -8,23 +8,18 @@ import torch
 
 from rnncls import ConfigError
 from rnncls.config.loading import parse_config
-from rnncls.data.loading import EncodedSplit
-from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.trajectory import (
     PrefixPrediction,
     Stream,
     Trajectory,
-    describe_anytime,
-    measure_anytime,
     trace_predictions,
 )
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.classifier import Classifier
-from rnncls.text.encoded_texts import encode_texts
-from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.traced_text import Span
 from rnncls.text.vocab import Vocab
+from tests.inference.light.networks import build_networks
 from tests.inference.test_predictor import ODD_TEXTS
 
 WORDS = ["<pad>", "<unk>", "oslo", "rovers", "meet", "again"]
@@ -257,46 +252,44 @@ def test_a_stream_refuses_a_model_that_reads_from_both_ends_by_name() -> None:
 # Accuracy against tokens read
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_accuracy_after_some_tokens_is_that_of_the_texts_cut_there(
-    bidirectional: bool,
-) -> None:
-    run = build(bidirectional=bidirectional)
-    texts = [
-        "rovers meet oslo",
-        "oslo meet",
-        "again",
-        "meet again oslo rovers meet oslo",
-        "rovers again " * 5,
-    ]
-    labels = np.array([0, 1, 2, 1, 0])
-    split = EncodedSplit(
-        encode_texts(tokenize_texts(texts, run.text), run.vocab),
-        labels,
-        np.arange(len(labels)),
-    )
-    points = measure_anytime(run.model, split)
-    assert [point.num_tokens for point in points] == [1, 2, 4, 8, 10]
-    for point in points:
-        cut = [" ".join(text.split()[: point.num_tokens]) for text in texts]
-        num_right = int((np.argmax(predict(run, cut), axis=1) == labels).sum())
-        assert (point.accuracy, point.accuracy_interval) == (
-            num_right / 5,
-            wilson_interval(num_right, 5),
-        )
-        assert (
-            point.share_whole
-            == sum(len(text.split()) <= point.num_tokens for text in texts) / 5
-        )
+SEVERAL = build_networks(task="several_labels", bidirectional=False)
 
 
-def test_texts_of_one_token_have_one_point() -> None:
-    run = build()
-    split = EncodedSplit(
-        encode_texts(tokenize_texts(["oslo", "meet"], run.text), run.vocab),
-        np.array([0, 1]),
-        np.arange(len([0, 1])),
+def test_the_label_sets_are_those_of_each_prefix() -> None:
+    found = trace_predictions(SEVERAL.torch, TEXT)
+    predictor = SEVERAL.predictor()
+    expected = predictor.predict(beginnings(TEXT))
+    np.testing.assert_allclose(
+        found.probs, [list(each.probs.values()) for each in expected], atol=1e-5
     )
-    points = measure_anytime(run.model, split)
-    assert [(point.num_tokens, point.share_whole) for point in points] == [(1, 1.0)]
-    assert describe_anytime(points).startswith("The accuracy is 50.00% after 1 token")
+    assert found.label_sets == [prediction.labels for prediction in expected]
+    assert found.predictions[0] == ", ".join(expected[0].labels) or "none"
+    assert found.to_dict()["verdicts"] == found.label_sets
+    assert "thresholds" not in trace_predictions(build(), TEXT).to_dict()
+
+
+def test_the_order_of_the_labels_decides_nothing() -> None:
+    probs = [[0.9, 0.1], [0.8, 0.9], [0.9, 0.8]]
+    trajectory = Trajectory(
+        "a b c",
+        ["x", "y"],
+        ["a", "b", "c"],
+        [Span(0, 1), Span(2, 3), Span(4, 5)],
+        probs,
+        is_reread=False,
+        thresholds=[0.5, 0.5],
+    )
+    assert trajectory.label_sets == [["x"], ["y", "x"], ["x", "y"]]
+    assert trajectory.decided_at == 1
+    assert "on, the labels are x, y: the token after it does not change them" in (
+        trajectory.meaning()
+    )
+
+
+def test_a_stream_has_the_labels_so_far() -> None:
+    predictions = stream(SEVERAL.torch, TEXT, size=3)
+    (expected,) = SEVERAL.predictor().predict(TEXT)
+    assert predictions[-1].is_final
+    assert predictions[-1].labels == expected.labels
+    with pytest.raises(ConfigError, match="has several labels a text"):
+        Stream(SEVERAL.torch, min_confidence=0.9)
