@@ -21,19 +21,23 @@ def describe_run(path: Path, classifier: PortableClassifier) -> list[Fact]:
         RunError: A file of the run is damaged.
     """
     folder = RunFolder(path)
+    kind = "Labels" if classifier.has_several_labels else "Classes"
+    scores = "F1" if classifier.has_several_labels else "Accuracy"
     facts = [
-        ("Classes", _name_classes(classifier.label_names)),
+        (kind, _name_classes(classifier.label_names)),
         *_describe_parts(classifier),
         ("Vocabulary", f"{len(classifier.vocab):,} {_name_words(classifier)}"),
     ]
     if folder.summary.exists():
-        facts += _describe_training(read_json(folder.summary))
+        facts += _describe_training(read_json(folder.summary), scores)
     evaluation = folder.evaluation("test")
     if evaluation.exists():
         facts.append(
-            ("Accuracy on test texts", _describe_scores(read_json(evaluation)))
+            (f"{scores} on test texts", _describe_scores(read_json(evaluation)))
         )
     facts.append(("Calibration", _describe_calibration(classifier)))
+    if classifier.thresholds is not None:
+        facts.append(("Thresholds", _describe_thresholds(classifier.thresholds)))
     facts.append(("Made by", f"rnncls {__version__}"))
     return facts
 
@@ -81,19 +85,28 @@ def _name_words(classifier: PortableClassifier) -> str:
     return names.get(classifier.text.tokenizer, "words")
 
 
-def _describe_training(summary: Mapping[str, Any]) -> Iterator[Fact]:
+def _describe_training(summary: Mapping[str, Any], name: str) -> Iterator[Fact]:
+    """Yield what the run was trained on, and its scores, which have a name."""
     data = summary["data"]
     names = sorted({Path(file["path"]).name for file in data["files"].values()})
     yield "Trained on", f"{data['num_train_rows']:,} texts of {', '.join(names)}"
     scores = _describe_scores(summary["valid"])
     rows = f"{data['num_valid_rows']:,} texts, which selected the epoch"
-    yield "Accuracy on validation texts", f"{scores}; {rows}"
+    yield f"{name} on validation texts", f"{scores}; {rows}"
 
 
 def _describe_scores(scores: Mapping[str, Any]) -> str:
+    if "micro_f1" in scores:
+        return f"micro-F1 {scores['micro_f1']:.2%}, macro-F1 {scores['macro_f1']:.2%}"
     low, high = scores["accuracy_interval"]
     interval = f"95% interval {low:.2%} to {high:.2%}"
     return f"{scores['accuracy']:.2%} ({interval}), macro-F1 {scores['macro_f1']:.2%}"
+
+
+def _describe_thresholds(thresholds: list[float]) -> str:
+    """Return from which probabilities on a text has a label."""
+    low, high = min(thresholds), max(thresholds)
+    return f"a text has a label from a probability of {low:.0%} to {high:.0%} on"
 
 
 def _describe_calibration(classifier: PortableClassifier) -> str:

@@ -1,4 +1,4 @@
-"""How often the classifier of the page and the run choose different classes.
+"""How often the classifier of the page and the run choose different labels.
 
 Shapes: N texts, C classes.
 """
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from rnncls import DataError
 from rnncls.config.sections import DataSettings
 from rnncls.data.loading import load_labelled_split
+from rnncls.data.unknown_labels import UnknownLabels
+from rnncls.inference.light.cells import sigmoid
 from rnncls.inference.light.network import compute_outputs
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import EncodedTexts
@@ -27,7 +29,8 @@ class LabelChanges:
 
     Attributes:
         num_texts: N.
-        num_changed: The texts for which the page chooses another class.
+        num_changed: The texts for which the page chooses another class, or another set
+            of labels.
     """
 
     num_texts: int
@@ -52,7 +55,8 @@ def count_label_changes(
         page_texts = _load_page_texts(run, page, settings, texts)
     except DataError:
         return None
-    is_changed = _predict(run, texts) != _predict(page, page_texts)  # [N]
+    is_other = _predict(run, texts) != _predict(page, page_texts)  # [N, 1] or [N, C]
+    is_changed = is_other.any(axis=1)  # [N]
     return LabelChanges(len(texts), int(is_changed.sum()))
 
 
@@ -73,8 +77,9 @@ def _load_page_texts(
 
 def _load_texts(classifier: PortableClassifier, settings: DataSettings) -> EncodedTexts:
     """Return the first validation texts with the token ids of a classifier."""
+    unknown: UnknownLabels = "error" if classifier.has_several_labels else "skip"
     split, _ = load_labelled_split(
-        settings, "valid", classifier.vocab, classifier.label_names, "skip"
+        settings, "valid", classifier.vocab, classifier.label_names, unknown
     )
     return split.texts.select(np.arange(min(len(split.texts), MAX_TEXTS)))
 
@@ -89,7 +94,14 @@ def _replace_dropped(texts: EncodedTexts, num_words: int) -> EncodedTexts:
 def _predict(
     classifier: PortableClassifier, texts: EncodedTexts
 ) -> npt.NDArray[np.int64]:
-    """Return the classes of texts. [N] int64."""
+    """Return the class of each text, or 1 for each of its labels and 0 for others.
+
+    Returns:
+        [N, 1] int64, or for several labels a text [N, C] int64.
+    """
     logits = compute_outputs(classifier, texts).logits  # [N, C]
-    classes: npt.NDArray[np.int64] = logits.argmax(axis=1)
-    return classes
+    if classifier.thresholds is None:
+        classes: npt.NDArray[np.int64] = logits.argmax(axis=1, keepdims=True)
+        return classes
+    is_reached = sigmoid(logits) >= np.array(classifier.thresholds)  # [N, C]
+    return is_reached.astype(np.int64)

@@ -84,7 +84,8 @@ def export_page(
     num_dropped = len(run.vocab) - len(page.vocab)
     rounded = round_weights(page, content.vectors)
     changes = count_label_changes(run, rounded, config.data_settings)
-    facts += _describe_page(content.vectors, num_dropped, changes)
+    noun = "labels" if run.has_several_labels else "class"
+    facts += _describe_page(content.vectors, num_dropped, changes, noun)
     size = write_page(
         page,
         output,
@@ -110,8 +111,9 @@ def _choose_content(
 
 
 def _describe_page(
-    vectors: VectorFormat, num_dropped: int, changes: LabelChanges | None
+    vectors: VectorFormat, num_dropped: int, changes: LabelChanges | None, noun: str
 ) -> list[Fact]:
+    """Return the facts about the page; the noun is that of what is chosen."""
     names = {
         "int8": "8-bit integers with a scale a word",
         "float16": "16-bit floats",
@@ -125,7 +127,7 @@ def _describe_page(
     facts = [("This page", words)]
     if changes is not None:
         share = f"{changes.num_changed:,} of {changes.num_texts:,} validation texts"
-        facts.append(("Other class than the run", share))
+        facts.append((f"Other {noun} than the run", share))
     return facts
 
 

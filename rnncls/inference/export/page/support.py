@@ -13,7 +13,7 @@ _TEXT_KEYS = {
 _MODEL_KEYS = {
     *("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional"),
     *("pooling", "pretrained", "dropout", "word_dropout", "input_dropout"),
-    *("recurrent_dropout", "ngrams"),
+    *("recurrent_dropout", "ngrams", "task"),
 }
 """The keys that the page respects, and those that matter only in training."""
 _TOKENIZERS = {"basic_english", "whitespace", "words", "subwords", "characters"}

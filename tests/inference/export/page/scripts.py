@@ -28,6 +28,10 @@ const actions = {
     this.network = new Network(model, readArrays(model.arrays, decodeText(weights)));
   },
   tokenize: ({ texts }) => texts.map((text) => actions.tokenizer.tokenize(text)),
+  probs: ({ tokenIds }) => {
+    const logits = actions.network.read(Int32Array.from(tokenIds));
+    return [...actions.network.toProbs(logits)];
+  },
   read: ({ tokenIds }) => [...actions.network.read(Int32Array.from(tokenIds))],
   classify: ({ texts }) => texts.map((text) => {
     const { tokens, tokenIds } = actions.tokenizer.tokenize(text);

@@ -47,3 +47,11 @@ def test_ngrams_alone_have_no_network() -> None:
 def test_a_run_without_a_temperature_is_not_calibrated() -> None:
     facts = describe(build_networks())
     assert facts["Calibration"] == "the probabilities are not calibrated"
+
+
+def test_several_labels_have_thresholds() -> None:
+    facts = describe(build_networks(task="several_labels"))
+    assert facts["Labels"].startswith("3: sport, ")
+    assert facts["Thresholds"] == (
+        "a text has a label from a probability of 30% to 60% on"
+    )

@@ -61,6 +61,7 @@ def test_the_logits_are_those_of_torch(
 
 SETTINGS = st.fixed_dictionaries(
     {
+        "task": st.sampled_from(["one_label", "several_labels"]),
         "cell": st.sampled_from(["rnn", "lstm", "gru", "grid_lstm", "none"]),
         "pooling": st.lists(st.sampled_from(ALL), min_size=1, unique=True),
         "embedding_dim": st.integers(1, 9),
@@ -83,8 +84,13 @@ def test_any_network_has_the_logits_of_the_package(
     networks = build_networks(**settings)
     encoded = networks.encode([" ".join(words)])
     scripts.load(networks.numpy)
-    logits = scripts.run("read", tokenIds=encoded.token_ids.tolist())
+    token_ids = encoded.token_ids.tolist()
+    logits = scripts.run("read", tokenIds=token_ids)
     assert_close(logits, compute_outputs(networks.numpy, encoded).logits[0])
+    (prediction,) = networks.light().predict(" ".join(words))
+    probs = np.array(scripts.run("probs", tokenIds=token_ids))
+    expected = list(prediction.probs.values())
+    np.testing.assert_allclose(probs, expected, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

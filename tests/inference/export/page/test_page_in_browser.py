@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.page.document import write_page
-from rnncls.inference.export.page.mixed_rows import choose_format
+from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
+from rnncls.inference.insight.explanation import occlude
+from rnncls.inference.light.predictor import LightPredictor
 from rnncls.runs.portable import PortableClassifier
 from tests.browser import CHROMIUM, Browser
 from tests.inference.light.networks import LABELS, add_ngrams, build_networks
@@ -58,8 +61,6 @@ def read_rows(browser: Browser, selector: str) -> Any:
 def test_a_typed_text_is_classified_and_explained(
     browser: Browser, classifier: PortableClassifier
 ) -> None:
-    from rnncls.inference.light.predictor import LightPredictor
-
     type_text(browser, TEXT)
     (expected,) = LightPredictor(classifier).predict([TEXT])
     rows = read_rows(browser, "#bars tbody")
@@ -109,3 +110,69 @@ def test_the_page_asks_for_nothing_but_itself(browser: Browser) -> None:
     type_text(browser, TEXT)
     assert [Path(address).name for address in browser.requests] == ["page.html"]
     assert browser.evaluate("document.getElementById('failure').hidden")
+
+
+@pytest.fixture
+def several(browser: Browser, tmp_path: Path) -> PortableClassifier:
+    """The page of a classifier with several labels a text, open in the browser."""
+    networks = build_networks(task="several_labels", bidirectional=True)
+    page = tmp_path / "several.html"
+    write_page(networks.numpy, page, name="several", vectors=VectorFormat("float32"))
+    browser.open(page)
+    return networks.numpy
+
+
+def test_labels_that_reach_their_threshold_are_marked(
+    browser: Browser, several: PortableClassifier
+) -> None:
+    type_text(browser, "oslo meet")
+    (expected,) = LightPredictor(several).predict("oslo meet")
+    rows = read_rows(browser, "#bars tbody")
+    assert [name for name, _, _ in rows] == [name for name, _ in expected.top(3)]
+    verdict = browser.evaluate("document.getElementById('verdict').textContent")
+    for name in expected.labels:
+        assert name in verdict
+    is_marked = browser.evaluate(
+        "[...document.querySelectorAll('#bars .likely th')].map((th) => th.textContent)"
+    )
+    assert is_marked == expected.labels
+    limits = browser.evaluate(
+        "[...document.querySelectorAll('.limit')].map((mark) => mark.offsetLeft"
+        " / mark.parentElement.clientWidth)"
+    )
+    thresholds = expected.thresholds or {}
+    assert limits == pytest.approx([thresholds[name] for name, _, _ in rows], abs=0.01)
+
+
+def test_a_label_is_explained_at_a_click(
+    browser: Browser, several: PortableClassifier
+) -> None:
+    type_text(browser, "oslo meet")
+    names = [name for name, _, _ in read_rows(browser, "#bars tbody")]
+    for name in names:
+        buttons = "[...document.querySelectorAll('.pick')]"
+        browser.evaluate(
+            f"{buttons}.find((button) => button.textContent === '{name}').click()"
+        )
+        pressed = browser.evaluate(
+            "document.querySelector('.pick[aria-pressed=true]').textContent"
+        )
+        chosen = "document.getElementById('explained').selectedOptions[0].text"
+        assert pressed == browser.evaluate(chosen) == name
+        effects = read_rows(browser, "#effects tbody")
+        expected = find_effects(several, "oslo meet", name)
+        found = [
+            float(effect.replace("\N{MINUS SIGN}", "-")) for _, effect, _ in effects
+        ]
+        assert found == pytest.approx(expected, abs=0.006)
+
+
+def find_effects(classifier: PortableClassifier, text: str, label: str) -> list[float]:
+    """Return how much lower the logit is without each token."""
+    networks = build_networks(task="several_labels", bidirectional=True)
+    encoded = networks.encode([text])
+    model = networks.torch.model
+    column = classifier.label_names.index(label)
+    logit = compute_logits(model, encoded)[0, column]
+    losses: list[float] = (logit - occlude(model, encoded)[:, column]).tolist()
+    return losses

@@ -1,4 +1,4 @@
-// The prediction: a sentence, and a bar for each class.
+// The prediction: a sentence, and a bar for each class or label.
 
 const NUM_FIXED = 10; // Up to this many classes keep their order; of more, the most probable are shown.
 const NUM_COLORS = 8;
@@ -32,10 +32,21 @@ function rank(probs) {
   return Array.from(probs, (_, label) => label).sort((one, other) => probs[other] - probs[one] || one - other);
 }
 
+/** Return the predicted classes: the likeliest one, or all labels that reach their threshold, the likeliest first. */
+function decide(probs, thresholds) {
+  const ranked = rank(probs);
+  return thresholds ? ranked.filter((label) => probs[label] >= thresholds[label]) : ranked.slice(0, 1);
+}
+
 /** The bars and the sentence above them. */
 class Bars {
-  constructor(labels) {
+  /** Several labels a text have thresholds, and `pick` is called with the one that is clicked. */
+  constructor(labels, thresholds, pick) {
     this.labels = labels;
+    this.thresholds = thresholds;
+    this.pick = pick;
+    this.noun = thresholds ? "labels" : "classes";
+    this.picked = -1;
     this.verdict = document.getElementById("verdict");
     this.spoken = document.getElementById("spoken");
     this.body = document.querySelector("#bars tbody");
@@ -61,9 +72,19 @@ class Bars {
     }, SPOKEN_AFTER_MS);
   }
 
+  /** Mark the label that the tokens are coloured for. */
+  showPicked(label) {
+    if (!this.thresholds) return;
+    this.picked = label;
+    this.draw();
+  }
+
   describe() {
-    const [best] = rank(this.probs);
-    return `${isolate(this.labels[best])}, ${percent(this.probs[best])}`;
+    const chosen = decide(this.probs, this.thresholds);
+    if (chosen.length === 0) return "No label reaches its threshold";
+    const named = chosen.slice(0, NUM_FIXED).map((label) => `${isolate(this.labels[label])}, ${percent(this.probs[label])}`);
+    const more = chosen.length > NUM_FIXED ? `; and ${chosen.length - NUM_FIXED} more` : "";
+    return named.join("; ") + more;
   }
 
   toggle() {
@@ -73,26 +94,37 @@ class Bars {
   }
 
   name() {
-    const all = `Show all ${this.labels.length} classes`;
-    this.button.textContent = this.showsAll ? `Show ${NUM_FIXED} classes` : all;
+    const all = `Show all ${this.labels.length} ${this.noun}`;
+    this.button.textContent = this.showsAll ? `Show ${NUM_FIXED} ${this.noun}` : all;
     this.button.setAttribute("aria-expanded", String(this.showsAll));
   }
 
   draw() {
     const { probs, labels } = this;
     const ranked = probs ? rank(probs) : labels.map((_, label) => label);
-    const isFixed = labels.length <= NUM_FIXED;
+    const chosen = probs ? decide(probs, this.thresholds) : [];
+    const isFixed = labels.length <= NUM_FIXED && !this.thresholds;
     const shown = isFixed ? labels.map((_, label) => label) : ranked.slice(0, this.showsAll ? labels.length : NUM_FIXED);
     this.resize(shown.length);
     shown.forEach((label, index) => {
       const { row, name, bar, number } = this.rows[index];
+      const isChosen = chosen.includes(label);
       const prob = probs ? probs[label] : 0;
-      row.className = probs && label === ranked[0] ? "likely" : "";
+      row.className = isChosen ? "likely" : "";
       name.textContent = labels[label];
       number.textContent = probs ? percent(prob) : "";
       bar.style.width = `${100 * prob}%`;
       bar.style.background = pickColor(labels.length > NUM_COLORS ? 0 : label);
+      if (this.thresholds) this.drawThreshold(this.rows[index], label, isChosen);
     });
+  }
+
+  drawThreshold(row, label, isChosen) {
+    row.label = label;
+    row.name.setAttribute("aria-pressed", String(label === this.picked));
+    row.limit.style.insetInlineStart = `${100 * this.thresholds[label]}%`;
+    row.number.title = `threshold ${percent(this.thresholds[label])}`;
+    if (!isChosen) row.bar.style.background = "var(--faint)";
   }
 
   resize(length) {
@@ -102,9 +134,9 @@ class Bars {
 
   addRow() {
     const row = create("tr");
-    const name = create("th");
-    name.scope = "row";
-    name.dir = "auto";
+    const header = create("th");
+    header.scope = "row";
+    header.dir = "auto";
     const cell = create("td");
     const frame = create("div", "bar");
     const bar = create("span");
@@ -112,8 +144,20 @@ class Bars {
     cell.append(frame);
     cell.setAttribute("aria-hidden", "true");
     const number = create("td", "number");
-    row.append(name, cell, number);
+    row.append(header, cell, number);
     this.body.append(row);
-    this.rows.push({ row, name, bar, number });
+    this.rows.push(this.thresholds ? this.addButton({ row, header, frame, bar, number }) : { row, name: header, bar, number });
+  }
+
+  /** Make the name of a label a button, and add the mark of its threshold. */
+  addButton({ row, header, frame, bar, number }) {
+    const name = create("button", "pick");
+    name.type = "button";
+    header.append(name);
+    const limit = create("i", "limit");
+    frame.append(limit);
+    const entry = { row, name, bar, number, limit, label: -1 };
+    name.addEventListener("click", () => this.pick(entry.label));
+    return entry;
   }
 }

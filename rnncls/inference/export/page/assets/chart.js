@@ -16,8 +16,9 @@ function createSvg(tag, attributes, text = "") {
 
 /** The probability of the likeliest classes after each token. */
 class Trajectory {
-  constructor(labels) {
+  constructor(labels, thresholds) {
     this.labels = labels;
+    this.thresholds = thresholds;
     this.chart = document.getElementById("chart");
     this.legend = document.getElementById("chart-legend");
     this.slider = document.getElementById("position");
@@ -32,7 +33,7 @@ class Trajectory {
   show(tokens, probs) {
     this.tokens = tokens;
     this.probs = probs;
-    this.verdicts = probs.map((row) => rank(row)[0]);
+    this.verdicts = probs.map((row) => decide(row, this.thresholds).sort((one, other) => one - other));
     this.slider.max = String(Math.max(tokens.length, 1));
     this.slider.value = this.slider.max;
     this.slider.disabled = tokens.length === 0;
@@ -54,7 +55,7 @@ class Trajectory {
   /** Return the classes that get a line: those that lead somewhere, then the likeliest. */
   chooseClasses() {
     if (this.probs.length === 0) return [];
-    const leading = [...new Set(this.verdicts)];
+    const leading = [...new Set(this.verdicts.flat())];
     const last = rank(this.probs[this.probs.length - 1]);
     return [...new Set([last[0], ...leading, ...last])].slice(0, MAX_LINES);
   }
@@ -63,13 +64,15 @@ class Trajectory {
   describeDecision() {
     const last = this.verdicts.length - 1;
     let index = last;
-    while (index > 0 && this.verdicts[index - 1] === this.verdicts[last]) index -= 1;
+    while (index > 0 && String(this.verdicts[index - 1]) === String(this.verdicts[last])) index -= 1;
     const numAfter = last - index;
+    const pronoun = this.thresholds ? "them" : "it";
     let rest = "it is the last token";
-    if (numAfter === 1) rest = "the token after it does not change it";
-    if (numAfter > 1) rest = `the ${numAfter} tokens after it do not change it`;
-    const label = isolate(this.labels[this.verdicts[last]]);
-    return `From token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, on, the class is ${label}: ${rest}.`;
+    if (numAfter === 1) rest = `the token after it does not change ${pronoun}`;
+    if (numAfter > 1) rest = `the ${numAfter} tokens after it do not change ${pronoun}`;
+    const label = this.verdicts[last].map((chosen) => isolate(this.labels[chosen])).join(", ") || "none";
+    const subject = this.thresholds ? "the labels are" : "the class is";
+    return `From token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, on, ${subject} ${label}: ${rest}.`;
   }
 
   /** Tell the prediction at the slider's position. */

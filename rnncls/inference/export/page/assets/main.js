@@ -10,6 +10,7 @@ function loadModel() {
   weights.remove();
   return {
     labels: description.labels,
+    thresholds: description.thresholds,
     tokenizer: new Tokenizer(description.tokenizer, description.words),
     network: new Network(description, arrays),
   };
@@ -27,12 +28,13 @@ function describeReading({ tokens, tokenIds, isEmpty, numCut }, readsUnknown) {
 
 /** The page. */
 class Page {
-  constructor({ labels, tokenizer, network }) {
+  constructor({ labels, thresholds, tokenizer, network }) {
+    this.thresholds = thresholds;
     this.tokenizer = tokenizer;
     this.network = network;
-    this.bars = new Bars(labels);
-    this.tokenView = new TokenView(labels);
-    this.trajectory = new Trajectory(labels);
+    this.tokenView = new TokenView(labels, thresholds, (label) => this.bars.showPicked(label));
+    this.bars = new Bars(labels, thresholds, (label) => this.tokenView.choose(label));
+    this.trajectory = new Trajectory(labels, thresholds);
     this.background = new Background();
     this.reading = document.getElementById("reading");
     this.text = document.getElementById("text");
@@ -69,9 +71,11 @@ class Page {
     const reading = this.tokenizer.tokenize(text);
     const logits = this.network.read(reading.tokenIds, reading.tokens);
     this.reading.textContent = describeReading(reading, this.network.charNgrams !== null);
-    this.bars.show(softmax(logits));
+    const probs = this.network.toProbs(logits);
+    this.bars.show(probs);
     const { direction } = getComputedStyle(this.text);
-    this.tokenView.show(reading.tokens, reading.tokenIds, logits, direction);
+    const [predicted = rank(probs)[0]] = decide(probs, this.thresholds);
+    this.tokenView.show(reading.tokens, reading.tokenIds, logits, direction, predicted);
     this.explain(reading.tokens);
   }
 
@@ -84,7 +88,7 @@ class Page {
     const probs = [];
     const without = [];
     const { network } = this;
-    const followed = collect(network.prefixes(), (logits) => probs.push(softmax(logits)));
+    const followed = collect(network.prefixes(), (logits) => probs.push(network.toProbs(logits)));
     const occluded = collect(network.occlusions(), (logits) => without.push(logits));
     const show = once(() => this.trajectory.show(tokens, probs));
     this.background.run([followed, show, occluded], () => this.tokenView.explain(without));

@@ -106,6 +106,7 @@ class Network {
     this.temperature = description.temperature;
     this.ngrams = buildNgrams(description, arrays);
     this.charNgrams = description.charNgrams && new CharNgrams(description.charNgrams);
+    this.hasSeveralLabels = Boolean(description.thresholds);
     this.embeddingSize = section.embedding_dim;
     this.capacity = 0;
     this.length = 0;
@@ -118,6 +119,12 @@ class Network {
     this.capacity = Math.max(length, 2 * this.capacity);
     this.tape = this.encoder.createTape(this.capacity);
     this.changedTape = this.encoder.createTape(this.capacity);
+  }
+
+  /** Return the probabilities of logits: of all classes together, or of each label on its own. */
+  toProbs(logits) {
+    if (!this.hasSeveralLabels) return softmax(logits);
+    return Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
   }
 
   /** Read a text; return its logits, [C]. Unknown words are read by their n-grams if the words are given. */

@@ -4,7 +4,9 @@ const WEAK = 0.05; // Below this share of the strongest effect a token has no li
 
 /** Shows tokens, and their effects once they are computed. */
 class TokenView {
-  constructor(labels) {
+  /** `onChoice` is called with the label that is explained. */
+  constructor(labels, thresholds, onChoice) {
+    this.onChoice = onChoice;
     this.element = document.getElementById("tokens");
     this.table = document.getElementById("effects");
     this.choice = document.getElementById("explained");
@@ -13,21 +15,33 @@ class TokenView {
     /** The logits without each token; null until they are all computed. */
     this.without = null;
     this.logits = null;
-    this.addChoices(labels);
-    this.choice.addEventListener("change", () => this.color());
+    this.addChoices(labels, thresholds ? "the most probable label of the text" : "the predicted class");
+    this.choice.addEventListener("change", () => this.changeChoice());
     this.table.addEventListener("toggle", () => this.color());
   }
 
-  addChoices(labels) {
-    this.choice.append(new Option("the predicted class", "-1"));
+  addChoices(labels, first) {
+    this.choice.append(new Option(first, "-1"));
     labels.forEach((label, index) => this.choice.append(new Option(label, String(index))));
   }
 
-  /** Show the tokens of a text; a token that was there before keeps its colour for now. */
-  show(tokens, tokenIds, logits, direction) {
+  /** Explain a label. */
+  choose(label) {
+    this.choice.value = String(label);
+    this.changeChoice();
+  }
+
+  changeChoice() {
+    if (this.logits) this.onChoice(this.label);
+    this.color();
+  }
+
+  /** Show the tokens of a text; a token that was there before keeps its colour for now. `predicted` is the likeliest of its labels. */
+  show(tokens, tokenIds, logits, direction, predicted) {
     this.element.dir = direction;
     const old = this.spans;
     this.logits = logits;
+    this.predicted = predicted;
     this.without = null;
     this.tokenIds = tokenIds;
     this.spans = tokens.map((token, index) => {
@@ -38,6 +52,7 @@ class TokenView {
     });
     this.tokens = tokens;
     this.element.replaceChildren(...this.spans.flatMap((span) => [span, " "]));
+    if (logits) this.onChoice(this.label);
     if (tokens.length === 0) this.color();
   }
 
@@ -64,7 +79,7 @@ class TokenView {
 
   get label() {
     const chosen = Number(this.choice.value);
-    return chosen < 0 ? rank(this.logits)[0] : chosen;
+    return chosen < 0 ? this.predicted : chosen;
   }
 
   color() {
