@@ -6,10 +6,9 @@ Shapes: N texts, C classes.
 """
 
 import json
-import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,17 +16,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from rnncls import ConfigError, Interrupted
 from rnncls.config.loading import build_config, load_config, to_plain
 from rnncls.data.init_config import draft_config
-from rnncls.data.label_names import normalize_label
 from rnncls.inference.loaded_classifier import load_classifier
 from rnncls.inference.texts import check_texts
 from rnncls.runs.folder import RunFolder
+from rnncls.training.python_labels import read_labels
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -111,7 +108,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             None: the run is kept in memory only.
 
     Attributes:
-        classes_: [C], the classes, sorted, as they were given.
+        classes_: [C], the classes, sorted, as they were given; for several labels a
+            text, the numbers of the columns of `y`.
         classifier_: The trained classifier, as `rnncls.load` returns it.
         summary_: The validation scores, the best epoch and so on, as in the run's
             summary.json.
@@ -146,11 +144,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     run_folder: str | os.PathLike[str] | None = None
 
     def fit(self, X: Iterable[str], y: Iterable[Any]) -> Self:
-        """Train on texts and their classes.
+        """Train on texts and their classes, or on texts with several labels each.
 
         Args:
             X: N texts: a list, tuple, array or Series.
-            y: [N], their classes: texts, integers or truth values.
+            y: [N], their classes: texts, integers or truth values. For several labels a
+                text: [N, C], 1 for each label of the text, else 0, as
+                `MultiLabelBinarizer` returns it; `predict` returns such a matrix too.
 
         Raises:
             TypeError: A text is not a string.
@@ -163,16 +163,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         from rnncls.training.from_python import train_in_folder
 
         texts = _check_several(X)
-        labels = _check_labels(y)
-        check_consistent_length(texts, labels)
-        classes, indices = np.unique(labels, return_inverse=True)
-        names = _name_classes(classes)
-        names_by_class = dict(zip(classes.tolist(), names, strict=True))
+        check_consistent_length(texts, y)
+        labels = read_labels(y)
+        self._has_several_labels = labels.has_several_labels
+        names_by_class = dict(zip(labels.classes.tolist(), labels.names, strict=True))
         with tempfile.TemporaryDirectory(prefix="rnncls-") as folder:
             run = Path(self.run_folder or Path(folder) / "run")
             RunFolder(run).check_is_free()
             file = _choose_row_file(run)
-            _write_rows(file, texts, [names[index] for index in indices])
+            _write_rows(file, texts, labels.row_names)
             try:
                 settings = self._choose_settings(file, names_by_class)
                 self.summary_ = train_in_folder(settings, run)
@@ -183,16 +182,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                     file.unlink(missing_ok=True)
             self.classifier_ = load_classifier(run)
         columns = {name: i for i, name in enumerate(self.classifier_.classes_)}
-        self._columns = [columns[name] for name in names]
-        self.classes_ = classes
+        self._columns = [columns.get(name, -1) for name in labels.names]
+        self.classes_ = labels.classes
         return self
 
     def predict(self, X: Iterable[str]) -> npt.NDArray[Any]:
         """Return the class of each text. [N], of the type of `y` in `fit`.
 
+        For several labels a text, it is [N, C] int64, 1 for each label of the text.
+
         Raises:
             TypeError: A text is not a string.
         """
+        check_is_fitted(self)
+        if self._has_several_labels:
+            indicators = self.classifier_.predict(_check_several(X))
+            return self._order_columns(indicators)
         probs = self.predict_proba(X)
         predicted: npt.NDArray[Any] = self.classes_[probs.argmax(axis=1)]
         return predicted
@@ -205,7 +210,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         probs = self.classifier_.predict_proba(_check_several(X))
-        return probs[:, self._columns]
+        return self._order_columns(probs)
+
+    def _order_columns(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return columns of the run in the order of `classes_`. [N, C].
+
+        A label that no text of `fit` had is 0.
+        """
+        padded = np.pad(values, ((0, 0), (0, 1)))  # [N, C of the run + 1]
+        ordered: npt.NDArray[Any] = padded[:, self._columns]
+        return ordered
 
     def __sklearn_tags__(self) -> "Tags":
         """Tell scikit-learn that the rows are texts."""
@@ -213,6 +227,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
         return tags
 
     def _choose_settings(self, file: Path, names: Mapping[Any, str]) -> dict[str, Any]:
@@ -226,6 +241,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             ConfigError: An argument has a wrong value.
         """
         overrides: dict[str, Any] = {}
+        if self._has_several_labels:
+            overrides["model.task"] = "several_labels"
         for name, key in _KEYS.items():
             value = getattr(self, name)
             if value is not None:
@@ -296,40 +313,6 @@ def _check_several(texts: Iterable[str]) -> list[str]:
     return check_texts(texts)
 
 
-def _check_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
-    """Return the classes of N texts as an array. [N].
-
-    Raises:
-        ValueError: A class is missing, or the values are not classes.
-    """
-    values = list(labels)
-    for position, value in enumerate(values):
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            raise ValueError(f"y[{position}]: expected a class, found {value}")
-    checked: npt.NDArray[Any] = column_or_1d(np.asarray(labels), warn=True)
-    check_classification_targets(checked)
-    return checked
-
-
-def _name_classes(classes: npt.NDArray[Any]) -> list[str]:
-    """Return the name of each class in a data file.
-
-    Raises:
-        ValueError: There is only one class, a name is empty, or two classes have the
-            same name.
-    """
-    if len(classes) < 2:
-        raise ValueError(f"y: expected two classes or more, found {classes.tolist()}")
-    names = [normalize_label(str(label)) for label in classes]
-    for label, name in zip(classes, names, strict=True):
-        if not name or names.count(name) > 1:
-            raise ValueError(
-                f"y: the class {label!r} is empty or equals another one, apart from"
-                " white space around it and the form of its characters"
-            )
-    return names
-
-
 def _choose_row_file(run: Path) -> Path:
     """Return the file for the training rows, beside the run folder.
 
@@ -345,7 +328,7 @@ def _choose_row_file(run: Path) -> Path:
     return file
 
 
-def _write_rows(file: Path, texts: list[str], names: list[str]) -> None:
+def _write_rows(file: Path, texts: list[str], names: Sequence[str | list[str]]) -> None:
     """Write a training file of JSON lines."""
     with file.open("w", encoding="utf-8") as stream:
         for text, name in zip(texts, names, strict=True):

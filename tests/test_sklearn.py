@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import (
     GridSearchCV,
     cross_val_predict,
@@ -361,3 +361,46 @@ def test_a_grid_search_can_use_several_processes() -> None:
     search = GridSearchCV(small(), {"cell": ["rnn", "gru"]}, cv=2, n_jobs=2)
     search.fit(TEXTS, LABELS)
     assert search.best_score_ > 0.9
+
+
+WORDS = ["happy", "angry", "afraid"]
+SETS = np.array([[number >> bit & 1 for bit in range(3)] for number in range(8)])
+MOODS = [
+    f"day {number % 5} was {' '.join(np.array(WORDS)[SETS[number % 8] == 1])} indeed"
+    for number in range(160)
+]
+INDICATORS = SETS[np.arange(160) % 8]
+
+
+def test_a_matrix_of_labels_comes_back_as_a_matrix() -> None:
+    # No text has the last label.
+    matrix = np.pad(INDICATORS, ((0, 0), (0, 1)))
+    fitted = small(max_epochs=12, run_folder="moods").fit(MOODS, matrix)
+    assert fitted.classes_.tolist() == [0, 1, 2, 3]
+    probs = fitted.predict_proba(MOODS[:8])
+    assert probs.shape == (8, 4)
+    assert (probs[:, 3] == 0).all()
+    predicted = fitted.predict(MOODS)
+    assert predicted.shape == matrix.shape
+    assert f1_score(matrix, predicted, average="micro") > 0.9
+    assert fitted.score(MOODS, matrix) == (predicted == matrix).all(axis=1).mean()
+    loaded = rnncls.load("moods")
+    expected = loaded.predict(MOODS)
+    np.testing.assert_array_equal(predicted[:, :3], expected)
+    assert [set(one.labels) for one in loaded(MOODS[:8])] == [
+        {str(column) for column in np.flatnonzero(row)} for row in expected[:8]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[0, 2]] * 4, r"expected 1 for each label of a text .* found \[0, 2\]"),
+        ([["good", "bad"]] * 4, "use MultiLabelBinarizer"),
+        ([["good"], ["good", "bad"]] * 2, r"y\[0\]: .* MultiLabelBinarizer"),
+        ([{"good"}, set()] * 2, r"y\[0\]: .* MultiLabelBinarizer"),
+    ],
+)
+def test_other_kinds_of_several_labels_are_refused(labels: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small().fit(TEXTS[:4], labels)
