@@ -11,7 +11,6 @@ from rnncls import ConfigError
 TASK = "several_labels"
 """The value of `model.task`."""
 _UNSUPPORTED: dict[str, tuple[Any, str]] = {
-    "train.teachers": ([], "[]"),
     "train.sampling": ("uniform", "uniform"),
     "train.r_drop": (0.0, "0"),
     "train.virtual_adversarial": (0.0, "0"),

@@ -22,7 +22,7 @@ class BinaryCrossEntropy:
     """The summed binary cross-entropy of logits [B, C] against sets of labels.
 
     Attributes:
-        targets: [B, C] bool.
+        targets: [B, C] bool, or float32 probabilities.
         label_weights: [B, C] float32, the weight of each label that a text has; None:
             1.
         label_smoothing: The share of each target that is spread over all labels.

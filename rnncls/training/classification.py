@@ -116,6 +116,7 @@ class ClassificationTask:
             inputs.noise,
             self._vectors_shape(inputs),
             None if self.row_weights is None else self.row_weights[rows],
+            has_several_labels=self.has_several_labels,
         )
         labels = self.labels[rows]  # [B], or [B, C]
         if self.has_several_labels:

@@ -29,7 +29,7 @@ def add_distillation_targets(
 ) -> TrainingData:
     """Return the data with soft targets from `train.teachers`.
 
-    A target is a weighted mean of the row's label and of the teachers' mean
+    A target is a weighted mean of the labels of the row and of the teachers' mean
     probabilities. The checksums of the teachers' weights become part of the
     fingerprint, so that a resumed run must have the same teachers.
 
@@ -54,24 +54,35 @@ def add_distillation_targets(
         probs = _predict(teacher, settings, device, use_cache=use_cache)  # [N, C]
         teacher_probs.append(probs)
 
-    num_classes = len(data.label_names)
-    labels = torch.from_numpy(data.train.labels)  # [N]
-    one_hot = F.one_hot(labels, num_classes).float()  # [N, C]
+    one_hot = _find_labels(data)  # [N, C]
     mean_probs = torch.stack(teacher_probs).mean(dim=0)  # [N, C]
     targets = one_hot.lerp(mean_probs, section.teacher_weight)  # [N, C]
     fingerprint = {**data.fingerprint, "teachers": checksums}
     return replace(data, targets=targets.numpy(), fingerprint=fingerprint)
 
 
+def _find_labels(data: TrainingData) -> torch.Tensor:
+    """Return 1 for the labels of each training row, else 0. [N, C] float32."""
+    labels = torch.from_numpy(data.train.labels)  # [N], or [N, C] for several labels
+    if labels.ndim == 2:
+        return labels.float()
+    return F.one_hot(labels, len(data.label_names)).float()
+
+
 def _load_teacher(name: str, data: TrainingData) -> Run:
     """Load a run, and check that it may teach a run on this data."""
-    run = load_run(find_run(Path(name)))
+    run = load_run(find_run(Path(name)), may_have_several_labels=True)
     check_not_trained_on(run.path, data.fingerprint, may_differ=False)
     label_names = run.classifier.label_names
     if label_names != data.label_names:
         raise ConfigError(
             f"train.teachers: {name} has the classes {label_names}, the data has"
             f" {data.label_names}"
+        )
+    if run.classifier.has_several_labels != (data.train.labels.ndim == 2):
+        raise ConfigError(
+            f"train.teachers: {name} has model.task: {run.config.model.task}, this"
+            " config another: choose teachers with the same task"
         )
     return run
 
@@ -93,4 +104,4 @@ def _predict(
         use_cache=use_cache,
     )
     model = classifier.model.to(device)
-    return compute_logits(model, split.texts).softmax(dim=1)
+    return model.compute_probs(compute_logits(model, split.texts))

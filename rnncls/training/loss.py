@@ -83,30 +83,33 @@ class CrossEntropy:
         return losses @ self.row_weights
 
 
-def compute_loss(
+def compute_loss(  # noqa: PLR0913 - the targets of one label and of several differ
     section: TrainSection,
     forward: Forward,
     targets: torch.Tensor,
     noise: StepNoise,
     vectors_shape: torch.Size,
     row_weights: torch.Tensor | None = None,
+    *,
+    has_several_labels: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss of some texts, and the logits of the first forward pass.
 
     Args:
         section: Which terms the loss has.
         forward: The network on these texts.
-        targets: [B] int64 labels, or [B, C] float32 probabilities; [B, C] bool sets of
-            labels.
+        targets: [B] int64 labels, or [B, C] float32 probabilities; for several labels a
+            text [B, C], bool sets of labels or float32 probabilities.
         noise: The random numbers of these texts.
         vectors_shape: T, B, E.
         row_weights: [B] float32, the weight of each text; for sets of labels [B, C],
             that of each label of the text; None: 1.
+        has_several_labels: Whether a text has a set of labels.
 
     Returns:
         The loss [] and the logits [B, C].
     """
-    kind = BinaryCrossEntropy if targets.dtype == torch.bool else CrossEntropy
+    kind = BinaryCrossEntropy if has_several_labels else CrossEntropy
     cross_entropy = kind(
         targets, row_weights, section.label_smoothing, section.focal_gamma
     )
