@@ -204,6 +204,7 @@ def print_result(result: "EvaluationResult") -> None:
         slice_table,
         unknown_label_lines,
     )
+    from rnncls.runs.companions import load_run_config
 
     title = f"{result.run_path.name} on {result.origin['path']}"
     lines = score_lines(result.scores, title)
@@ -220,7 +221,8 @@ def print_result(result: "EvaluationResult") -> None:
     print_tables(lines, tables)
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]
-        line = describe_errors(result, len(shown))
+        labels = load_run_config(result.run_path).data.label_columns
+        line = describe_errors(result, len(shown), labels)
         print_tables([line], [mistake_table(shown)], fit=True)
 
 

@@ -47,7 +47,10 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+        hint = ""
+        if path.suffix.lower() not in CONFIG_ENDINGS:
+            hint = f": if it is data, 'rnncls init {shlex.quote(str(path))}' reads it"
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}{hint}") from error
     _refuse_text(path, text)
     return text
 

@@ -38,12 +38,15 @@ from rnncls.data.label_names import note_look_alikes
 from rnncls.data.label_sets import MARK
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
-from rnncls.data.small_data import advise_cross_validation, describe_missing_rows
+from rnncls.data.small_data import (
+    advise_cross_validation,
+    describe_missing_rows,
+    note_single_rows,
+)
 from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
 from rnncls.data.tokenizer_check import describe_draft_misfit
 from rnncls.machine.files import write_atomic
-from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
@@ -307,26 +310,10 @@ def _find_columns(
 def _note_labels(stats: DatasetStats, several: _Several | None) -> list[str]:
     """Return the notes on rare classes, or on several labels a text."""
     if several is None:
-        return _note_single_rows(stats.classes)
+        return note_single_rows(stats.classes)
     return [
         f"several labels a text: {several.reason}; {stats.num_without_labels:,} rows"
         " have none"
-    ]
-
-
-def _note_single_rows(classes: Mapping[str, int]) -> list[str]:
-    """Return the note on classes with one row, if there are any."""
-    names = [name for name, num_rows in classes.items() if num_rows == 1]
-    if not names:
-        return []
-    if len(names) == 1:
-        return [
-            f"class '{names[0]}' has one row: it is used for training, so no score"
-            " covers it"
-        ]
-    return [
-        f"classes {list_names(names)} have one row each: it is used for training, so no"
-        " score covers them"
     ]
 
 

@@ -38,9 +38,9 @@ from rnncls.text.vocab_collection import collect_vocab
 
 NUM_BINS = 12
 METHOD = (
-    "The same: the same tokens in the same order. Nearly the same: a Jaccard similarity"
-    f" of at least {THRESHOLD} of the runs of three tokens; pairs are proposed by"
-    " MinHash, which misses fewer than 1 in 4,000 of them."
+    "The same: the same tokens in the same order. Nearly the same: the sets of all"
+    f" sequences of three tokens have a Jaccard similarity of at least {THRESHOLD}."
+    " Candidates come from MinHash, which misses fewer than 1 in 4,000 of these pairs."
 )
 _UNKNOWN_WORDS_SHOWN = 10
 

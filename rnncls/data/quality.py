@@ -184,7 +184,7 @@ def _find_conflicts(rows: AllRows) -> Finding:
         found[-1] += [rows.row(index) for index in others]
     return Finding(
         "conflicting_labels",
-        f"rows have a text that another row has with a different class"
+        "rows have the same text as another row, but a different class"
         f" ({len(groups):,} texts)",
         len(indices),
         len(labels),
@@ -221,7 +221,7 @@ def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
             num_rows,
             len(labels_of_rows),
             [[rows.row(first_rows[name])] for name in group.names],
-            "give them one name, if they are one class: each is learnt for itself",
+            "give them one name if they are one class: each name is a class of its own",
         )
 
 
@@ -321,8 +321,8 @@ def _find_same_within(rows: AllRows, split_index: int) -> Finding:
         len(repeats),
         len(groups),
         found,
-        "delete the copies, unless real messages repeat as well: each copy counts once"
-        " more in training and in scores",
+        "delete the copies, unless real messages are repeated too: each copy counts"
+        " again in training and in scores",
     )
 
 

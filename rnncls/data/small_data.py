@@ -10,6 +10,7 @@ import numpy as np
 from rnncls import DataError
 from rnncls.data.dataset_stats import DatasetStats
 from rnncls.data.splits import Ints, assign_folds, split_rows, split_test_rows
+from rnncls.text.display import list_names
 
 FEW_ROWS = 100
 """With fewer rows, cross-validation is advised."""
@@ -150,3 +151,19 @@ def count_smallest_class(labels: Ints, text_ids: Ints) -> int:
     """Return the number of texts of the smallest class that has several; 0: none."""
     counts = [len(np.unique(text_ids[labels == label])) for label in np.unique(labels)]
     return min((count for count in counts if count > 1), default=0)
+
+
+def note_single_rows(classes: Mapping[str, int]) -> list[str]:
+    """Return the note on classes with one row, if there are any."""
+    names = [name for name, num_rows in classes.items() if num_rows == 1]
+    if not names:
+        return []
+    if len(names) == 1:
+        return [
+            f"class '{names[0]}' has one row: it is used for training, so no score"
+            " covers it"
+        ]
+    return [
+        f"classes {list_names(names)} have one row each: it is used for training, so no"
+        " score covers them"
+    ]

@@ -273,7 +273,10 @@ def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
     assert probs == sorted(probs, reverse=True)
     stdout = cli("eval", "--data", "noisy.csv").stdout
     assert f"{len(found)} of {len(found)} errors, those with the highest" in stdout
-    assert "rnncls predict --input noisy.csv --keep LABEL_COLUMN" in stdout
+    assert (
+        "rnncls predict --input noisy.csv --keep label --output predictions.csv"
+        in stdout
+    )
 
 
 def test_slices_and_coverage_add_up_to_all_rows(cli: Cli) -> None:

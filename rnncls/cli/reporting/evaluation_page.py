@@ -215,7 +215,7 @@ def save_report(
         *_class_parts(result.scores, pictures["confusion"]),
         *_calibration_parts(result.calibration, pictures["reliability"]),
         *_coverage_parts(result.coverage, pictures["coverage"]),
-        *_error_parts(result, pictures["slices"]),
+        *_error_parts(result, pictures["slices"], settings),
     ]
     if history.label_issues:
         parts.append(label_issue_table(history.label_issues))
@@ -328,13 +328,18 @@ def _coverage_parts(
     yield html.table("Accuracy of the kept predictions", header, rows)
 
 
-def _error_parts(result: EvaluationResult, picture: Picture) -> Iterator[Markup]:
+def _error_parts(
+    result: EvaluationResult, picture: Picture, settings: Mapping[str, Any]
+) -> Iterator[Markup]:
     yield html.heading("Errors")
     yield picture.as_part()
     yield _slice_table("By number of tokens", result.by_length, "{:,.0f}")
     yield _slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}")
     if result.mistakes:
-        yield html.paragraph(describe_errors(result, len(result.mistakes)))
+        label = settings["data"]["label"]
+        labels = [label] if isinstance(label, str) else label
+        line = describe_errors(result, len(result.mistakes), labels)
+        yield html.paragraph(line)
         yield _mistake_table(result.mistakes)
     else:
         yield html.paragraph("All texts are classified correctly.")

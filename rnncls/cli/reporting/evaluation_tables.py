@@ -1,5 +1,7 @@
 """Evaluation results as lines and tables for the terminal."""
 
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -274,16 +276,27 @@ def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
     return grid_table(title, header, rows, num_texts=0)
 
 
-def describe_errors(result: EvaluationResult, num_shown: int) -> str:
-    """Return which of the errors are listed, and how to see all predictions."""
+def describe_errors(
+    result: EvaluationResult, num_shown: int, labels: Sequence[str]
+) -> str:
+    """Return which of the errors are listed, and how to see all predictions.
+
+    Args:
+        result: The evaluation.
+        num_shown: How many errors are listed.
+        labels: The columns of the labels in the file.
+    """
     matrix = result.scores.confusion_matrix
     num_correct = sum(counts[index] for index, counts in enumerate(matrix))
     num_errors = result.scores.num_rows - num_correct
+    words = ["rnncls", "predict", "--input", str(result.origin["path"])]
+    for label in labels:
+        words += ["--keep", label]
+    command = shlex.join([*words, "--output", "predictions.csv"])
     return (
         f"{num_shown:,} of {num_errors:,} errors, those with the highest probability"
         f" first (eval-*.json in the run folder has up to {NUM_MISTAKES}); to see the"
-        f" prediction of every row: rnncls predict --input {result.origin['path']}"
-        " --keep LABEL_COLUMN --output predictions.csv"
+        f" prediction of every row: {command}"
     )
 
 
