@@ -15,6 +15,8 @@ from rnncls.cli.processes import silence_other_ranks, torchrun_int
 
 def run() -> None:
     """Run the command line and exit with 0 or the error's code (see `rnncls`)."""
+    # pydantic would read the metadata of all installed packages, to find its plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     arguments, debug = _take_debug(sys.argv[1:])
     _show_log_messages()
     _escape_unprintable_characters()
@@ -80,9 +82,13 @@ class _LogHandler(logging.Handler):
     """Write log messages to stderr, above any progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        message = self.format(record)
+        if "tqdm" not in sys.modules:  # then there is no bar
+            sys.stderr.write(f"{message}\n")
+            return
         from tqdm import tqdm
 
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(message, file=sys.stderr)
 
 
 def _show_log_messages() -> None:

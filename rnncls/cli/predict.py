@@ -207,7 +207,6 @@ def read_input_rows(
         DataError: The input cannot be read, lacks a column, or a row is wrong.
     """
     from rnncls.cli.input_rows import InputRows
-    from rnncls.data.rows import ROW_NUMBER
 
     if source is not None:
         from rnncls.cli.predict_input import read_input
@@ -215,11 +214,20 @@ def read_input_rows(
         columns = find_text_columns(section, text)
         yield from read_input(source, columns, form, keep)
         return
-    if form is not None or text or set(keep) - {ROW_NUMBER}:
+    if form is not None or text or names_columns(keep):
         raise ConfigError(
             "--format, --text and --keep: only allowed with --input FILE or stdin"
         )
     yield InputRows(texts, [["" for _ in keep] for _ in texts] if keep else [])
+
+
+def names_columns(keep: list[str]) -> bool:
+    """Return whether `--keep` names more than the row number."""
+    if not keep:  # as for most texts: do not import what reads files
+        return False
+    from rnncls.data.rows import ROW_NUMBER
+
+    return set(keep) != {ROW_NUMBER}
 
 
 def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":

@@ -20,6 +20,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
+        defer_build=True,  # what checks a section alone is built when it is needed
     )
 
     def replace(self, **changes: Any) -> Self:

@@ -14,7 +14,6 @@ from pydantic_core import ValidationError
 
 from rnncls import ConfigError
 from rnncls.config.document import Document, parse_document
-from rnncls.config.messages import format_errors
 from rnncls.config.sections import Config
 
 DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm"}
@@ -162,6 +161,8 @@ def _validate(document: Document, errors: list[str]) -> Config:
     try:
         config = Config.model_validate(document.values)
     except ValidationError as error:
+        from rnncls.config.messages import format_errors  # needed for errors only
+
         errors += format_errors(error.errors(), document)
         without_repeats = dict.fromkeys(errors)
         raise ConfigError("\n".join(without_repeats)) from error

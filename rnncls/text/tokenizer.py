@@ -28,7 +28,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.text.cleaning import clean_text, mark_case, replace_digits
-from rnncls.text.markup import remove_markup
 from rnncls.text.traced_text import Rule
 
 if TYPE_CHECKING:
@@ -287,6 +286,8 @@ def choose_cleaners(settings: Settings) -> list[Callable[[str], str]]:
     """Return the functions that clean a text before it is split, in their order."""
     cleaners: list[Callable[[str], str]] = []
     if settings.clean == "html":
+        from rnncls.text.markup import remove_markup  # few runs need its patterns
+
         cleaners.append(remove_markup)
     elif settings.clean:
         cleaners.append(clean_text)

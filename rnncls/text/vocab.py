@@ -60,9 +60,9 @@ class Vocab:
         """
         if list(words[:2]) != [PAD, UNK]:
             raise ValueError(f"a vocabulary starts with {PAD} and {UNK}")
-        if len(set(words)) != len(words):
-            raise ValueError("the vocabulary has a word twice")
         self.words = list(words)
+        if len(self._ids) + 1 != len(self.words):
+            raise ValueError("the vocabulary has a word twice")
         self.char_ngrams = char_ngrams
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class Vocab:
     @cached_property
     def _ids(self) -> dict[str, int]:
         # A text that says "<pad>" is not padding: it reads as an unknown word.
-        ids = {word: token_id for token_id, word in enumerate(self.words)}
+        ids = dict(zip(self.words, range(len(self.words)), strict=True))
         del ids[PAD]
         return ids
 
