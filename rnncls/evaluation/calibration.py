@@ -22,6 +22,7 @@ THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Probabilities from which on a label is kept; the accuracy of these is reported."""
 _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
 _NUM_NEWTON_STEPS, _MIN_STEP_SIZE = 50, 1e-6
+_BIAS_VARIANCE, _NUM_BIAS_STEPS = 0.1, 100
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,46 @@ def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
                 return _limit(factors)
         factors = factors - size * step
     return _limit(factors)
+
+
+def fit_class_biases(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return what to add to the logits of each class for the lowest cross-entropy.
+
+    It corrects for classes that are more or less frequent than in the training rows
+    (bias-corrected temperature scaling, Alexandari et al. 2020). Each bias has a normal
+    prior around 0, so that few rows hardly change it.
+
+    Args:
+        logits: [N, C] float32, of rows that were not trained on.
+        labels: [N] int64.
+
+    Returns:
+        [C] float32.
+    """
+    logits = logits.double()
+    num_classes = logits.shape[1]
+    counts = torch.bincount(labels, minlength=num_classes)  # [C]
+    biases = logits.new_zeros(num_classes)  # [C]
+    optimizer = torch.optim.LBFGS(
+        [biases],
+        max_iter=_NUM_BIAS_STEPS,
+        tolerance_grad=1e-6,
+        tolerance_change=1e-9,
+        line_search_fn="strong_wolfe",
+    )
+
+    def compute_loss() -> float:
+        """Set the gradient, and return the loss."""
+        shifted = logits + biases  # [N, C]
+        expected_counts = to_probs(shifted).sum(dim=0)  # [C]
+        biases.grad = expected_counts - counts + biases / _BIAS_VARIANCE
+        penalty = biases.square().sum() / (2 * _BIAS_VARIANCE)
+        losses = F.cross_entropy(shifted, labels, reduction="sum")
+        return (losses + penalty).item()
+
+    take_steps: Callable[[Callable[[], float]], object] = optimizer.step
+    take_steps(compute_loss)
+    return biases.float()
 
 
 def _is_improved(

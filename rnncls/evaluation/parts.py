@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnncls.evaluation.calibration import fit_scales
+from rnncls.evaluation.calibration import fit_class_biases, fit_scales
 from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import mcnemar, wilson_interval
 from rnncls.nn.decisions import decide
@@ -132,18 +132,23 @@ def score_label_parts(
 
 
 def cross_fit(
-    network: torch.Tensor, ngrams: torch.Tensor, labels: torch.Tensor
+    network: torch.Tensor,
+    ngrams: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    has_biases: bool = False,
 ) -> torch.Tensor:
     """Return the logits of both parts together, each row with factors of other rows.
 
-    The factors that join the parts are fitted on the validation rows. Scores of these
-    rows are not too optimistic if the factors of each fifth of the rows are fitted on
-    the others.
+    The factors that join the parts are fitted on the validation rows, and so are the
+    biases of the classes. Scores of these rows are not too optimistic if those of each
+    fifth of the rows are fitted on the others.
 
     Args:
         network: [N, C], the logits of the network.
         ngrams: [N, C], the logits of the n-gram part.
         labels: [N] int64; for several labels a text [N, C] bool.
+        has_biases: Whether to add the biases of the classes.
 
     Returns:
         [N, C].
@@ -153,7 +158,11 @@ def cross_fit(
     fold_of = torch.arange(len(labels)) % _NUM_FOLDS  # [N]
     for fold in range(min(_NUM_FOLDS, len(labels))):
         is_held_out = fold_of == fold
-        factors = fit_scales(parts[:, ~is_held_out], labels[~is_held_out])
+        other_labels = labels[~is_held_out]
+        factors = fit_scales(parts[:, ~is_held_out], other_labels)
         weights = torch.tensor(factors)[:, None, None]  # [2, 1, 1]
-        together[is_held_out] = (weights * parts[:, is_held_out]).sum(dim=0)
+        joined = (weights * parts).sum(dim=0)  # [N, C]
+        if has_biases:
+            joined = joined + fit_class_biases(joined[~is_held_out], other_labels)
+        together[is_held_out] = joined[is_held_out]
     return together

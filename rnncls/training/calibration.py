@@ -6,7 +6,7 @@ Shapes: N validation texts, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ import torch.nn.functional as F
 
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
-from rnncls.evaluation.calibration import fit_scales, fit_temperature
+from rnncls.evaluation.calibration import (
+    fit_class_biases,
+    fit_scales,
+    fit_temperature,
+)
 from rnncls.evaluation.evaluator import (
     PartLogits,
     compute_logits,
@@ -166,7 +170,7 @@ def _fit_and_join(
     """Fit the n-gram part of a trained network, and join it to the network."""
     max_size = model.section.ngrams if isinstance(model.section.ngrams, int) else None
     fit = fit_ngrams(data, max_size, train)
-    return _join(fit, model, data, is_calibrated=train.calibrate)
+    return _join(fit, model, data, train)
 
 
 def _choose_thresholds(
@@ -184,9 +188,12 @@ def _choose_thresholds(
 
 
 def _join(
-    fit: NgramFit, model: TextClassifier, data: TrainingData, *, is_calibrated: bool
+    fit: NgramFit, model: TextClassifier, data: TrainingData, train: TrainSection
 ) -> Calibration:
-    """Return the n-gram part with the factor that joins it to the network."""
+    """Return the n-gram part with the factor that joins it to the network.
+
+    The biases of the classes are part of its bias.
+    """
     valid, has_network = data.valid, model.section.has_network
     labels = torch.from_numpy(valid.labels)  # [N], or [N, C]
     ngrams = fit.build(data.vocab.num_rows)
@@ -194,12 +201,20 @@ def _join(
     parts = compute_part_logits(model, valid.texts)
     if has_network:
         inverse, scale = fit_scales(torch.stack([parts.network, parts.ngrams]), labels)
-        together = cross_fit(parts.network, parts.ngrams, labels)  # [N, C]
+        has_biases = labels.ndim == 1 and not _has_weights(train)
+        together = cross_fit(
+            parts.network, parts.ngrams, labels, has_biases=has_biases
+        )  # [N, C]
+        if has_biases:
+            joined = inverse * parts.network + scale * parts.ngrams  # [N, C]
+            biases = fit_class_biases(joined, labels) / scale  # [C]
+            fit = fit.add_to_bias(biases.numpy())
+            parts = replace(parts, ngrams=parts.ngrams + biases)
     else:
         inverse, scale = 1.0, fit_scales(parts.ngrams[None], labels)[0]
         together = scale * parts.ngrams
     temperature = 1 / inverse
-    if not is_calibrated:  # the same sum, with a temperature of 1
+    if not train.calibrate:  # the same sum, with a temperature of 1
         temperature, scale = 1.0, scale / inverse if has_network else 1.0
     thresholds = None
     if labels.ndim > 1:
@@ -223,6 +238,11 @@ def _join(
         _score(together, labels, len(data.label_names)),
         thresholds,
     )
+
+
+def _has_weights(train: TrainSection) -> bool:
+    """Return whether some classes shall be predicted more often than they occur."""
+    return train.class_weights is not None or train.sampling == "balanced"
 
 
 def _score_parts(

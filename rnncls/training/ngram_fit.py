@@ -9,7 +9,7 @@ Shapes: N texts, K n-grams, C classes.
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,11 @@ class NgramFit:
             num_rows: Token ids from here on are those of unknown words.
         """
         return NgramClassifier(unpack_table(self.arrays), num_rows)
+
+    def add_to_bias(self, biases: npt.NDArray[np.float32]) -> "NgramFit":
+        """Return the n-gram part with numbers, [C], added to its bias."""
+        bias = self.arrays["ngrams.bias"].astype(np.float32) + biases
+        return replace(self, arrays={**self.arrays, "ngrams.bias": bias})
 
 
 def fit_ngrams(

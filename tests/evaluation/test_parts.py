@@ -6,7 +6,11 @@ import torch
 from scipy.optimize import minimize
 from sklearn.metrics import f1_score, log_loss
 
-from rnncls.evaluation.calibration import fit_scales, fit_temperature
+from rnncls.evaluation.calibration import (
+    fit_class_biases,
+    fit_scales,
+    fit_temperature,
+)
 from rnncls.evaluation.label_sets import THRESHOLDS
 from rnncls.evaluation.parts import cross_fit, score_label_parts, score_parts
 from rnncls.evaluation.thresholds import fit_label_temperature
@@ -39,6 +43,21 @@ def test_the_factor_of_one_part_is_the_inverse_temperature() -> None:
     assert factor == pytest.approx(1 / fit_temperature(parts[0], labels), rel=1e-6)
 
 
+def test_the_biases_of_the_classes_have_the_lowest_loss() -> None:
+    parts, labels = random_parts(60)
+    labels[:20] = 2
+
+    def loss(biases: np.ndarray) -> float:
+        logits = parts[0].double() + torch.from_numpy(biases)
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+        return losses.item() + float((biases**2).sum()) / 0.2
+
+    expected = minimize(loss, np.zeros(3), tol=1e-12).x
+    biases = fit_class_biases(parts[0], labels)
+    assert biases.tolist() == pytest.approx(expected, abs=1e-3)
+    assert biases.argmax() == 2
+
+
 @pytest.mark.parametrize("num_texts", [1, 2, 4])
 def test_few_validation_rows_lead_to_moderate_factors(num_texts: int) -> None:
     parts, labels = random_parts(num_texts)
@@ -46,12 +65,15 @@ def test_few_validation_rows_lead_to_moderate_factors(num_texts: int) -> None:
     assert all(1e-3 <= factor <= 10 for factor in factors)
 
 
-def test_cross_fitted_rows_do_not_depend_on_their_own_label() -> None:
+@pytest.mark.parametrize("has_biases", [False, True])
+def test_cross_fitted_rows_do_not_depend_on_their_own_label(
+    *, has_biases: bool
+) -> None:
     parts, labels = random_parts(20)
-    before = cross_fit(parts[0], parts[1], labels)
+    before = cross_fit(parts[0], parts[1], labels, has_biases=has_biases)
     changed = labels.clone()
     changed[0] = (labels[0] + 1) % 3
-    after = cross_fit(parts[0], parts[1], changed)
+    after = cross_fit(parts[0], parts[1], changed, has_biases=has_biases)
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
 

@@ -177,3 +177,27 @@ def test_a_comparison_has_the_parts_of_each_run(
     assert both.parts[2].accuracy == both.scores.accuracy
     titles = [str(table.title) for table in comparison_tables(comparison)]
     assert titles[-1] == "run: The network, the n-grams, and both together"
+
+
+@pytest.mark.parametrize("changes", [[], ["train.class_weights=balanced"]])
+def test_classes_that_are_more_frequent_in_validation_are_predicted_more_often(
+    make_config: MakeConfig, toy_csv: Path, changes: list[str]
+) -> None:
+    header, *lines = toy_csv.read_text(encoding="utf-8").splitlines()
+    world = [line for line in lines if line.startswith("world")]
+    sport = [line for line in lines if line.startswith("sport")]
+    valid = "\n".join([header, *world[:30], *sport[:3]])
+    Path("valid.csv").write_text(valid, encoding="utf-8")
+    config = make_config(
+        "model.ngrams=auto", "train.max_epochs=1", "data.valid=valid.csv", *changes
+    )
+    train(config, Path("shifted"))
+    arrays, _ = load_tensors(RunFolder(Path("shifted")).model)
+    data = load_training_data(config.data_settings)
+    fitted = fit_ngrams(data, None, config.train).arrays["ngrams.bias"]
+    difference = arrays["ngrams.bias"] - torch.from_numpy(fitted)
+    is_world = torch.tensor([name == "world" for name in data.label_names])
+    if changes:  # the user decides how often a class is predicted
+        assert torch.equal(difference, torch.zeros(len(is_world)))
+    else:
+        assert difference[is_world] > 0 > difference[~is_world]
