@@ -68,6 +68,7 @@ class LabelEvaluationResult:
         mistakes: The most confident wrong decisions, the most confident first.
         origin: The file, its checksum, the split and the number of rows.
         run_path: The run folder.
+        device: The device that computed the logits.
         parts: The F1 of the network, of the n-grams and of both together; empty if the
             run has only one of them.
     """
@@ -77,6 +78,7 @@ class LabelEvaluationResult:
     mistakes: list[LabelMistake]
     origin: dict[str, Any]
     run_path: Path
+    device: str
     parts: list[LabelPartScore] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +89,7 @@ class LabelEvaluationResult:
         values["parts"] = [part.to_dict() for part in self.parts]
         values["data"] = self.origin
         values["run"] = str(self.run_path)
+        values["device"] = self.device
         return values
 
 
@@ -222,6 +225,7 @@ def summarize_labels(
         mistakes=_describe_errors(evaluation, decisions, id_column),
         origin=evaluation.origin,
         run_path=evaluation.run.path,
+        device=evaluation.device,
         parts=score_run_parts(evaluation),
     )
 

@@ -159,6 +159,11 @@ class Evaluation:
     parts: PartLogits | None = None
 
     @property
+    def device(self) -> str:
+        """The device that computed the logits."""
+        return str(self.run.classifier.model.linear.weight.device)
+
+    @property
     def label_names(self) -> list[str]:
         """The classes of the run, and the unknown labels that count as wrong."""
         names = list(self.run.classifier.label_names)
@@ -264,7 +269,7 @@ class Evaluation:
             mistakes=mistakes,
             origin=self.origin,
             run_path=self.run.path,
-            device=str(self.run.classifier.model.linear.weight.device),
+            device=self.device,
             parts=self.part_scores(),
         )
 

@@ -111,6 +111,7 @@ def test_the_result_comes_back_the_same_from_json() -> None:
         mistakes=[decisions.describe_error((0, 0), 1, "text")],
         origin={"path": "test.jsonl"},
         run_path=Path("runs/a"),
+        device="cpu",
     )
     plain = result.to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

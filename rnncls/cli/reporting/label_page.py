@@ -95,8 +95,8 @@ def save_label_report(
     """
     origin = result.origin
     source = html.paragraph(
-        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows. SHA-256"
-        f" {origin['sha256']}."
+        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, on the device"
+        f" {result.device}. SHA-256 {origin['sha256']}."
     )
     curves = pictures["curves"].as_part() if history.rows else None
     parts = [
