@@ -1,7 +1,7 @@
 """`rnncls eval`: evaluate a run on labelled texts outside its training set."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -41,6 +41,27 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+TextColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        help=(
+            "Column of the text in --data; may be repeated. Default: the columns that"
+            " the run was trained on."
+        ),
+        show_default=False,
+        metavar="COLUMN",
+    ),
+]
+LabelColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column of the label in --data. Default: that of the run.",
+        show_default=False,
+        metavar="COLUMN",
+    ),
+]
 IdOption = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +87,8 @@ def eval_command(
     run: RunOption = None,
     split: SplitOption = None,
     data: DataOption = None,
+    text: TextColumnOption = None,
+    label: LabelColumnOption = None,
     unknown_labels: UnknownLabelsOption = "error",
     label_issues: Annotated[
         bool,
@@ -104,13 +127,13 @@ def eval_command(
             summarize,
         )
         from rnncls.machine.files import read_json, write_json
+        from rnncls.runs.companions import load_run_config
         from rnncls.runs.folder import RunFolder
-        from rnncls.runs.run import load_run
 
     check_source(split, data)
     path = choose_run(run_folder, run)
     evaluation = evaluate_loaded_run(
-        load_run(path, may_have_several_labels=True),
+        load_run_with_columns(path, data, text or [], label),
         split=split or "test",
         data=data,
         unknown_labels=unknown_labels,
@@ -125,7 +148,8 @@ def eval_command(
     values = result.to_dict()
     issues = None
     if label_issues:
-        issues = _find_label_issues(evaluation.run, folds, id_, use_cache=not no_cache)
+        own = replace(evaluation.run, config=load_run_config(path))
+        issues = _find_label_issues(own, folds, id_, use_cache=not no_cache)
         values["label_issues"] = read_json(RunFolder(path).label_issues)["label_issues"]
     source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
@@ -160,6 +184,46 @@ def check_source(split: SplitName | None, data: Path | None) -> None:
             "--split selects rows of the run's own data, --data another file: give one"
             " of them"
         )
+
+
+def load_run_with_columns(
+    path: Path, data: Path | None, text: list[str], label: str | None
+) -> "Run":
+    """Load a run whose config names the columns of --data.
+
+    Args:
+        path: The run folder.
+        data: The value of --data; None: rows of the run's own data.
+        text: The columns of the text; empty: those of the run.
+        label: The column of the label; None: that of the run.
+
+    Raises:
+        ConfigError: The columns are not those of a file, or not different ones.
+        RunError: The run is damaged.
+    """
+    from rnncls.runs.run import load_run
+
+    run = load_run(path, may_have_several_labels=True)
+    if not text and label is None:
+        return run
+    if data is None:
+        raise ConfigError(
+            "--text and --label name columns of another file: only allowed with --data"
+        )
+    section = run.config.data
+    if label is not None and len(section.label_columns) > 1:
+        raise ConfigError(
+            "--label: the run has a column for each label: rename those of the file"
+        )
+    texts = text or section.text
+    labels = section.label_columns if label is None else (label,)
+    if len({*texts, *labels}) < len(texts) + len(labels):
+        raise ConfigError("--text and --label must name different columns, each once")
+    changes = {"text": texts, "label": labels[0]}
+    if not isinstance(section.label, str):
+        changes["label"] = list(labels)
+    config = run.config.replace(data=section.replace(**changes))
+    return replace(run, config=config)
 
 
 def _find_label_issues(

@@ -8,9 +8,12 @@ import typer
 from rnncls.cli.eval import (
     DataOption,
     IdOption,
+    LabelColumnOption,
     SplitOption,
+    TextColumnOption,
     UnknownLabelsOption,
     check_source,
+    load_run_with_columns,
     source_name,
 )
 from rnncls.cli.options import (
@@ -33,6 +36,8 @@ def report_command(
     run: RunOption = None,
     split: SplitOption = None,
     data: DataOption = None,
+    text: TextColumnOption = None,
+    label: LabelColumnOption = None,
     unknown_labels: UnknownLabelsOption = "error",
     id_: IdOption = None,
     output: Annotated[
@@ -59,13 +64,12 @@ def report_command(
         from rnncls.cli.reporting.evaluation_page import save_pictures
         from rnncls.evaluation.run_evaluation import evaluate_loaded_run
         from rnncls.runs.folder import RunFolder
-        from rnncls.runs.run import load_run
 
     check_source(split, data)
     check_target("--output", output, (*HTML, ""))
     path = choose_run(run_folder, run)
     evaluation = evaluate_loaded_run(
-        load_run(path, may_have_several_labels=True),
+        load_run_with_columns(path, data, text or [], label),
         split=split or "test",
         data=data,
         unknown_labels=unknown_labels,
@@ -104,13 +108,15 @@ def write_report(
     )
     from rnncls.evaluation.confusion import save_confusion
     from rnncls.evaluation.run_evaluation import summarize
+    from rnncls.runs.companions import load_run_config
     from rnncls.runs.folder import RunFolder
 
-    run = evaluation.run
-    result, history = summarize(evaluation, id_column), load_history(run.path)
+    path = evaluation.run.path
+    result, history = summarize(evaluation, id_column), load_history(path)
     pictures = plot_pictures(evaluation, result, history)
-    save_confusion(RunFolder(run.path).confusion(source), result.scores)
-    save_report(target, result, history, run.config.model_dump(), pictures)
+    save_confusion(RunFolder(path).confusion(source), result.scores)
+    settings = load_run_config(path).model_dump()
+    save_report(target, result, history, settings, pictures)
     return pictures
 
 
@@ -121,9 +127,11 @@ def write_label_report(
     from rnncls.cli.reporting.evaluation_page import load_history
     from rnncls.cli.reporting.label_page import plot_label_pictures, save_label_report
     from rnncls.evaluation.label_evaluation import summarize_labels
+    from rnncls.runs.companions import load_run_config
 
-    run = evaluation.run
-    result, history = summarize_labels(evaluation, id_column), load_history(run.path)
+    path = evaluation.run.path
+    result, history = summarize_labels(evaluation, id_column), load_history(path)
     pictures = plot_label_pictures(result, history)
-    save_label_report(target, result, history, run.config.model_dump(), pictures)
+    settings = load_run_config(path).model_dump()
+    save_label_report(target, result, history, settings, pictures)
     return pictures

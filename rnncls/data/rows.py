@@ -209,11 +209,12 @@ def _explain_key(name: str, columns: Columns) -> str:
     if name not in columns.label_columns:
         return (
             f"data.text is {quote_names(columns.text)}: set it to columns of the file"
-            " when you train, or rename the columns"
+            " (eval, report: --text), or rename these"
         )
     return (
         f"data.label is {quote_names(columns.label_columns)}: set it to a column of the"
-        " file when you train, or rename the column; without labels, use rnncls predict"
+        " file (eval, report: --label), or rename this one; without labels, use rnncls"
+        " predict"
     )
 
 

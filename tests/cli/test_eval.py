@@ -466,9 +466,46 @@ def test_the_hint_on_a_missing_column_can_be_followed(cli: Cli) -> None:
     Path("own.csv").write_text("\n".join([header, *lines[1:]]) + "\n")
     stderr = cli("eval", "--data", "own.csv").stderr
     assert "no column 'title', found 'label', 'headline', 'summary'" in stderr
-    assert "or rename the columns" in stderr
+    assert "(eval, report: --text), or rename these" in stderr
     Path("own.csv").write_text("\n".join(lines) + "\n")
     assert cli("eval", "--data", "own.csv").exit_code == 0
+
+
+def test_the_columns_of_a_file_can_be_named(cli: Cli) -> None:
+    lines = Path("toy.csv").read_text().splitlines()
+    Path("own.csv").write_text("\n".join(["kind,headline,summary", *lines[1:]]) + "\n")
+    columns = ("--text", "headline", "--text", "summary", "--label", "kind")
+    named = evaluate(cli, "--data", "own.csv", *columns)
+    expected = evaluate(cli, "--data", "toy.csv")
+    for key in ("accuracy", "loss", "mistakes"):
+        assert named[key] == expected[key]
+    done = cli("report", "--data", "own.csv", *columns)
+    assert done.exit_code == 0
+    page = Path(done.stdout.strip()).read_text(encoding="utf-8")
+    assert "headline" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "title"], "--text and --label name columns of another file: only"),
+        (["--label", "a"], "--text and --label name columns of another file: only"),
+        (
+            ["--data", "toy.csv", "--label", "title"],
+            "--text and --label must name different columns, each once",
+        ),
+        (
+            ["--data", "toy.csv", "--text", "title", "--text", "title"],
+            "--text and --label must name different columns, each once",
+        ),
+    ],
+)
+def test_columns_that_cannot_be_named_leave_with_2(
+    cli: Cli, arguments: list[str], message: str
+) -> None:
+    done = cli("eval", *arguments)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{NEWEST}error: {message}")
 
 
 def test_the_device_is_in_the_json_and_on_the_page(cli: Cli) -> None:
