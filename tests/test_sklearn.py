@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
@@ -375,7 +376,7 @@ INDICATORS = SETS[np.arange(160) % 8]
 def test_a_matrix_of_labels_comes_back_as_a_matrix() -> None:
     # No text has the last label.
     matrix = np.pad(INDICATORS, ((0, 0), (0, 1)))
-    fitted = small(max_epochs=12, run_folder="moods").fit(MOODS, matrix)
+    fitted = small(max_epochs=12, run_folder="moods").fit(MOODS, csr_array(matrix))
     assert fitted.classes_.tolist() == [0, 1, 2, 3]
     probs = fitted.predict_proba(MOODS[:8])
     assert probs.shape == (8, 4)

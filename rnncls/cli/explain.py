@@ -144,7 +144,7 @@ def show_explanations(
 
     from rnncls.cli.reporting.html import paragraph, save_page
     from rnncls.cli.reporting.insight_page import explanation_parts
-    from rnncls.cli.reporting.insight_tables import print_explanation
+    from rnncls.cli.reporting.insight_tables import print_explanations
     from rnncls.inference.insight.explanation import explain, explain_labels
     from rnncls.inference.insight.reading import describe_reading
 
@@ -155,16 +155,15 @@ def show_explanations(
         else:
             explanations = [explain(run.classifier, source.text, label)]
         note = describe_reading(run.classifier, source.text)
-        if not json_:
-            print_source(source)
-        for explanation in explanations:
-            if json_:
+        if json_:
+            for explanation in explanations:
                 print_json(source, explanation.to_dict() | {"note": note})
-            else:
-                print_explanation(console, explanation)
-            parts += explanation_parts(explanation)
-        if not json_:
+        else:
+            print_source(source)
+            print_explanations(console, explanations)
             print_note(console, note)
+        for explanation in explanations:
+            parts += explanation_parts(explanation)
         parts += map(paragraph, filter(None, (source.describe(), note)))
     if html is not None:
         save_page(html, f"Explanations by {run.path.name}", parts)

@@ -22,7 +22,7 @@ _TEMPLATE = """---
 
 A text classifier made by rnncls {version}: {parts}.
 
-Classes: {classes}.
+{kind}: {classes}.
 
 ## Data
 
@@ -43,9 +43,12 @@ calibration. These rows selected the epoch, so the scores are optimistic.
 
     rnncls predict "a text" --run {path}
 
-Use it for texts like those above. Every text gets one of the classes, even if it
-belongs to none of them.
+Use it for texts like those above. {answer}
 """
+_ONE_LABEL = """Every text gets one of the classes, even if it
+belongs to none of them."""
+_SEVERAL_LABELS = """A text gets every label that reaches its
+threshold, perhaps none."""
 
 
 def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> str:
@@ -57,6 +60,7 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         path: The run folder.
     """
     data = summary["data"]
+    several = model.has_several_labels
     metadata = build_metadata(model, summary, _escape(path.name))
     text = _TEMPLATE.format(
         metadata=yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False),
@@ -64,7 +68,9 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         name=path.name,
         version=summary["versions"]["rnncls"],
         parts=_describe_parts(model, summary),
+        kind="Labels, of which a text may have several" if several else "Classes",
         classes=", ".join(summary["label_names"]),
+        answer=_SEVERAL_LABELS if several else _ONE_LABEL,
         files=_list_files(data["files"]),
         num_train_rows=data["num_train_rows"],
         num_valid_rows=data["num_valid_rows"],
@@ -122,19 +128,27 @@ def _describe_dataset(files: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 def _list_metrics(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     low, high = scores["accuracy_interval"]
-    return [
-        {
-            "type": "accuracy",
-            "value": round(scores["accuracy"], 4),
-            "name": f"Accuracy (95% interval {low:.2%} to {high:.2%})",
-        },
-        {
-            "type": "f1",
-            "value": round(scores["macro_f1"], 4),
-            "name": "Macro-F1",
-            "args": {"average": "macro"},
-        },
-    ]
+    name = "Accuracy" if "micro_f1" not in scores else "Accuracy of the label sets"
+    accuracy = {
+        "type": "accuracy",
+        "value": round(scores["accuracy"], 4),
+        "name": f"{name} (95% interval {low:.2%} to {high:.2%})",
+    }
+    f1_scores = []
+    for average in ("micro", "macro"):
+        score = scores.get(f"{average}_f1")
+        if score is not None:
+            f1_scores.append(_describe_f1(average, score))
+    return [accuracy, *f1_scores]
+
+
+def _describe_f1(average: str, score: float) -> dict[str, Any]:
+    return {
+        "type": "f1",
+        "value": round(score, 4),
+        "name": f"{average.capitalize()}-F1",
+        "args": {"average": average},
+    }
 
 
 def _escape(text: str) -> str:
@@ -177,9 +191,10 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
     epoch = f"epoch {summary['best_epoch']} of {summary['num_epochs']}"
-    accuracy = (
-        f"accuracy {valid['accuracy']:.2%}\n(95% interval {low:.2%} to {high:.2%})"
-    )
+    share = f"{valid['accuracy']:.2%}\n(95% interval {low:.2%} to {high:.2%})"
+    accuracy = f"accuracy {share}"
+    if "micro_f1" in valid:
+        accuracy = f"micro-F1 {valid['micro_f1']:.2%}, all labels right {share}"
     macro_f1, loss = f"macro-F1 {valid['macro_f1']:.2%}", f"loss {valid['loss']:.4f}"
     when = "after" if summary.get("ngrams") else "before"
     return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} {when}"

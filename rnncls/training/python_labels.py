@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -34,16 +35,19 @@ class PythonLabels:
     has_several_labels: bool
 
 
-def read_labels(labels: Iterable[Any]) -> PythonLabels:
+def read_labels(labels: Any) -> PythonLabels:
     """Return the labels of texts with the names that they get in a data file.
 
     Args:
-        labels: [N], the classes; or [N, C] of 1 and 0, which text has which label.
+        labels: [N], the classes; or [N, C] of 1 and 0, an array or a sparse matrix,
+            which text has which label.
 
     Raises:
         ValueError: A class is missing, the values are not classes, there is only one
             class, or two have the same name.
     """
+    if issparse(labels):  # `MultiLabelBinarizer(sparse_output=True)` returns it
+        labels = labels.toarray()
     values = np.asarray(labels, dtype=object)
     if values.ndim == 2 and values.shape[1] > 1:
         return _read_matrix(values)

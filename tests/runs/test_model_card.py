@@ -198,3 +198,15 @@ def test_hugging_face_accepts_the_metadata() -> None:
         {"average": "macro"},
         "toy.csv",
     )
+
+
+def test_the_card_of_several_labels_has_both_f1_and_no_class() -> None:
+    valid = {**SUMMARY["valid"], "micro_f1": 0.5381}
+    card = make_card("{task: several_labels}", valid=valid)
+    assert "Labels, of which a text may have several: sport, world." in card
+    assert "epoch 3 of 5: micro-F1 53.81%, all labels right 91.24%\n(95%" in card
+    assert "A text gets every label that reaches its\nthreshold, perhaps none." in card
+    (result,) = read_metadata(card)["model-index"][0]["results"]
+    names = [metric["name"] for metric in result["metrics"]]
+    assert names[0].startswith("Accuracy of the label sets (95% interval ")
+    assert names[1:] == ["Micro-F1", "Macro-F1"]

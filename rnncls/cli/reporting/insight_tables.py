@@ -116,16 +116,24 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
         print_sentence(console, agreement)
 
 
+def print_explanations(console: Console, explanations: Sequence[Explanation]) -> None:
+    """Print the explanations of the labels of a text, with a line between them."""
+    for index, explanation in enumerate(explanations):
+        if index:
+            console.print()
+        print_explanation(console, explanation)
+
+
 def labels_line(explanation: Explanation) -> str:
     """Return the probabilities; before them the labels, if a text may have several."""
-    probs = probs_line(explanation.probs)
     if explanation.thresholds is None:
-        return probs
+        return probs_line(explanation.probs)
     labels = ", ".join(map(printable, explanation.labels)) or "none"
+    probs = probs_line(explanation.probs, noun="labels")
     return f"Labels: {labels}. Probabilities: {probs}"
 
 
-def probs_line(probs: dict[str, float]) -> str:
+def probs_line(probs: dict[str, float], noun: str = "classes") -> str:
     """Return the most probable classes with their probabilities, and how many more."""
     ranked = sorted(probs.items(), key=lambda item: -item[1])
     items = []
@@ -133,7 +141,7 @@ def probs_line(probs: dict[str, float]) -> str:
         items.append(f"{printable(label)} {percent(prob)}")
     num_more = len(ranked) - len(items)
     if num_more:
-        items.append(f"and {num_more:,} more classes")
+        items.append(f"and {num_more:,} more {noun}")
     return ", ".join(items)
 
 
