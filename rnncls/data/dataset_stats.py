@@ -43,6 +43,10 @@ _MIN_RARE, _MIN_SAMPLE = 0.1, 2_000
 """From this share of words that occur once on, pieces of words are better. It is 0.01
 to 0.04 in English and 0.15 to 0.24 in Finnish, Arabic and Korean; a small sample of any
 language has many such words."""
+_MAX_CHARACTERS, _NEARLY_ALL = 256, 99
+"""For several labels, short texts with many rare words are read as characters: their
+n-grams find more than those of subwords. So many percent of the texts must be at most
+this long; longer ones would make the network slow."""
 _TEXTS_SAMPLED = 20_000
 _UNLIMITED = 1 << 30
 
@@ -87,6 +91,11 @@ class DatasetStats:
     tokens: TokenizedTexts | None = None
     num_without_labels: int = 0
 
+    @property
+    def reads_characters(self) -> bool:
+        """Whether words are read as characters because most of their forms are rare."""
+        return self.tokenizer == "characters" and self.hangul_share < _MIN_HANGUL
+
 
 def measure_dataset(section: DataSection) -> DatasetStats:
     """Read the complete training file, as training will, and return its statistics.
@@ -118,7 +127,10 @@ def measure_dataset(section: DataSection) -> DatasetStats:
     )
     tokenized = tokenize_texts(sample, text)
     rare_share = _measure_rare_share(tokenized)
-    tokenizer = _choose_tokenizer(hangul_share, rare_share)
+    reads_characters = section.has_several_labels and _are_short(sample)
+    tokenizer = _choose_tokenizer(
+        hangul_share, rare_share, reads_characters=reads_characters
+    )
     if tokenizer != "words":
         text = text.model_copy(update={"tokenizer": tokenizer})
         tokenized = _divide(tokenize_texts(sample, text), tokenizer)
@@ -201,9 +213,26 @@ def _measure_rare_share(texts: TokenizedTexts) -> float:
     return float((counts == 1).sum() / counts.sum())
 
 
-def _choose_tokenizer(hangul_share: float, rare_share: float) -> str:
-    """Return the tokenizer for texts with these shares of letters and of tokens."""
-    if rare_share >= _MIN_RARE and importlib.util.find_spec("tokenizers"):
+def _are_short(texts: Sequence[str]) -> bool:
+    """Return whether nearly all texts have few characters."""
+    nearly_longest = np.percentile([len(text) for text in texts], _NEARLY_ALL)
+    return bool(nearly_longest <= _MAX_CHARACTERS)
+
+
+def _choose_tokenizer(
+    hangul_share: float, rare_share: float, *, reads_characters: bool
+) -> str:
+    """Return the tokenizer for texts with these shares of letters and of tokens.
+
+    Args:
+        hangul_share: The share of the letters that are Korean.
+        rare_share: The share of the tokens whose word occurs once.
+        reads_characters: Whether texts with many rare words are read as characters.
+    """
+    has_rare_words = rare_share >= _MIN_RARE
+    if has_rare_words and reads_characters:
+        return "characters"
+    if has_rare_words and importlib.util.find_spec("tokenizers"):
         return "subwords"
     return "characters" if hangul_share >= _MIN_HANGUL else "words"
 

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 INVERSE_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """The C of scikit-learn's LogisticRegression, from the strongest regularisation on."""
+LABEL_INVERSE_STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+"""The same for several labels a text, whose rare labels need a stronger one."""
 _MAX_WORSE = 1.01
 """Once the validation loss is this many times the lowest, no weaker one is tried."""
 _MAX_STEPS = 60
@@ -131,11 +133,12 @@ def select_model(
     texts = features.transform(valid.texts)
     labels = torch.from_numpy(valid.labels)
     num_texts = problem.texts.num_rows
-    penalties = [1 / (strength * num_texts) for strength in INVERSE_STRENGTHS]
+    strengths = INVERSE_STRENGTHS if labels.ndim == 1 else LABEL_INVERSE_STRENGTHS
+    penalties = [1 / (strength * num_texts) for strength in strengths]
     best_loss = float("inf")
     best: tuple[LinearModel, float] | None = None
     models = fit_path(problem, penalties, _MAX_STEPS)
-    for strength, model in zip(INVERSE_STRENGTHS, models, strict=True):
+    for strength, model in zip(strengths, models, strict=True):
         loss = _compute_loss(model.compute_logits(texts), labels)
         logger.debug("n-grams: C %g: validation loss %.4f", strength, loss)
         if loss < best_loss:

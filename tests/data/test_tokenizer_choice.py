@@ -83,3 +83,25 @@ def test_subwords_are_chosen_where_most_forms_of_a_word_are_rare(
     if tokenizer == "subwords":
         assert draft.stats.lengths.max() > 2
         assert "most forms of a word are rare" in draft.text
+
+
+@pytest.mark.parametrize(
+    ("num_words", "tokenizer"), [(1, "characters"), (30, "subwords")]
+)
+def test_short_texts_with_several_labels_and_rare_words_are_read_as_characters(
+    tmp_path: Path, num_words: int, tokenizer: str
+) -> None:
+    pytest.importorskip("tokenizers")
+    stems, endings = ["talo", "kirja"], ["ssa", "sta", "lla", "lta", "ksi"]
+    rows = []
+    for number in range(2_000):
+        word = f"{stems[number % 2]}{number:04}{endings[number % 5]}"
+        text = " ".join([f"{word}{index}" for index in range(num_words)])
+        rows.append(f"{text},{number % 2},{number % 3 % 2}")
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["text,joy,fear", *rows]) + "\n", encoding="utf-8")
+    draft = draft_config(str(path), tmp_path / "rows.yaml")
+    assert draft.config.model.task == "several_labels"
+    assert draft.config.text.tokenizer == tokenizer
+    assert draft.config.model.ngrams == (6 if tokenizer == "characters" else "auto")
+    assert draft.config.text.vectors is None
