@@ -26,7 +26,9 @@ def draw_tokens(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     return tokens.astype(np.int32)
 
 
-def build_table(num_classes: int, num_others: int = 0) -> NgramTable:
+def build_table(
+    num_classes: int, num_others: int = 0, *, is_centred: bool = True
+) -> NgramTable:
     """Return a table of half of the n-grams of the texts, and of random keys."""
     generator = np.random.default_rng(1)
     own = hash_ngrams(draw_tokens(LENGTHS), LENGTHS, max_size=3).ravel()
@@ -39,6 +41,7 @@ def build_table(num_classes: int, num_others: int = 0) -> NgramTable:
         generator.random(len(keys)).astype(np.float32),
         generator.normal(size=num_classes).astype(np.float32),
         scale=0.7,
+        is_centred=is_centred,
     )
     return unpack_table(pack_table(table, np.ones(len(keys), np.float32)))
 
@@ -69,9 +72,10 @@ def compute_expected(table: NgramTable) -> Any:
     return compute_ngram_logits(table, encoded)
 
 
+@pytest.mark.parametrize("is_centred", [True, False])
 @pytest.mark.parametrize("num_classes", [2, 3, 8])
-def test_the_logits_are_those_of_numpy(num_classes: int) -> None:
-    table = build_table(num_classes)
+def test_the_logits_are_those_of_numpy(num_classes: int, *, is_centred: bool) -> None:
+    table = build_table(num_classes, is_centred=is_centred)
     session = open_session(build_model(table))
     inputs = {"token_ids": pad(split_texts())}
     (logits,) = session.run(None, inputs)

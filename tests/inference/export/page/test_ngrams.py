@@ -67,7 +67,9 @@ def test_logits_prefixes_and_occlusions_are_those_of_torch(
         assert_close(scripts.run("occlusions"), occlude(model, encoded).numpy())
 
 
-def build_with_tokenizer(name: str, *, is_alone: bool) -> PortableClassifier:
+def build_with_tokenizer(
+    name: str, *, is_alone: bool, is_centred: bool = True
+) -> PortableClassifier:
     """Return a classifier with n-grams of the words of `LINES`, but for some."""
     networks = build_networks(
         text=TextSection.model_validate({"tokenizer": name, "max_tokens": 64})
@@ -89,18 +91,20 @@ def build_with_tokenizer(name: str, *, is_alone: bool) -> PortableClassifier:
         generator.random(len(keys)).astype(np.float32),
         generator.normal(size=len(LABELS)).astype(np.float32),
         is_alone=is_alone,
+        is_centred=is_centred,
     )
     vectors = generator.normal(size=(len(vocab), 6)).astype(np.float32)
     weights = {**networks.numpy.weights, "embedding.weight": vectors}
     return replace(networks.numpy, vocab=vocab, weights=weights, ngrams=table)
 
 
+@pytest.mark.parametrize("is_centred", [False, True])
 @pytest.mark.parametrize("is_alone", [False, True])
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_text_has_the_logits_of_the_package(
-    name: str, *, is_alone: bool, scripts: Scripts
+    name: str, *, is_alone: bool, is_centred: bool, scripts: Scripts
 ) -> None:
-    classifier = build_with_tokenizer(name, is_alone=is_alone)
+    classifier = build_with_tokenizer(name, is_alone=is_alone, is_centred=is_centred)
     vectors = VectorFormat("int8", 3)
     scripts.load(classifier, vectors)
     rounded = round_weights(classifier, vectors)
@@ -161,6 +165,13 @@ def test_sixteen_bits_are_those_of_a_run(num_classes: int) -> None:
     assert np.median(differences) < 1e-6
     assert differences.max() < 2**-11 * np.abs(table.weights).max()
     assert (rounded.squares == table.squares).all()
+
+
+def test_sixteen_bits_of_several_labels_are_those_of_a_run() -> None:
+    table = build_table(4000, 30, is_centred=False)
+    rounded = round_ngrams(table, "float16")
+    np.testing.assert_array_equal(rounded.weights, table.weights)
+    assert not rounded.is_centred
 
 
 def test_eight_bits_keep_small_weights() -> None:
