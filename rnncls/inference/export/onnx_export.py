@@ -92,11 +92,10 @@ def compute_vectors(
     texts = choose_texts(classifier.vocab.words)
     encoded = encode_texts(classifier, texts)
     probs = compute_probs(open_session(model), encoded)  # [N, C]
-    vectors = []
-    for text, token_ids, text_probs in zip(texts, encoded, probs, strict=True):
-        label = classifier.label_names[int(text_probs.argmax())]
-        vectors.append(ReferenceText(text, token_ids, label, text_probs.tolist()))
-    return vectors
+    best = probs.argmax(axis=1).tolist()  # [N]
+    labels = [classifier.label_names[index] for index in best]
+    columns = zip(texts, encoded, labels, probs.tolist(), strict=True)
+    return [ReferenceText(*values) for values in columns]
 
 
 def encode_texts(

@@ -55,19 +55,31 @@ def compute_probs(
     session: onnxruntime.InferenceSession, texts: Sequence[TokenIds]
 ) -> npt.NDArray[np.float32]:
     """Return the probabilities of N texts, given as token ids. [N, C] float32."""
-    shape = session.get_inputs()[0].shape
-    max_batch = 1 if shape[0] == 1 else MAX_BATCH
-    num_classes = session.get_outputs()[1].shape[1]
-    probs = np.zeros((len(texts), num_classes), np.float32)
-    lengths = list(map(len, texts))
-    by_length = sorted(range(len(texts)), key=lengths.__getitem__)
-    for first in range(0, len(texts), max_batch):
-        rows = by_length[first : first + max_batch]
+    _, outputs = session.get_outputs()
+    num_texts, num_classes = len(texts), outputs.shape[1]
+    probs = np.zeros((num_texts, num_classes), np.float32)
+    for rows in batch_rows(texts, get_max_batch(session)):
         batch = [texts[row] for row in rows]
         inputs = {"token_ids": pad(batch)}
         (batch_probs,) = session.run(["probs"], inputs)
         probs[rows] = batch_probs
     return probs
+
+
+def get_max_batch(session: onnxruntime.InferenceSession) -> int:
+    """Return how many texts a session may compute at once."""
+    (inputs,) = session.get_inputs()
+    is_single = inputs.shape[0] == 1
+    return 1 if is_single else MAX_BATCH
+
+
+def batch_rows(texts: Sequence[TokenIds], max_batch: int) -> Iterator[list[int]]:
+    """Yield the rows of each batch, texts of similar length together."""
+    lengths = [len(token_ids) for token_ids in texts]
+    by_length = sorted(range(len(texts)), key=lengths.__getitem__)
+    for first in range(0, len(texts), max_batch):
+        end = first + max_batch
+        yield by_length[first:end]
 
 
 def pad(texts: Sequence[TokenIds]) -> npt.NDArray[np.int64]:
@@ -83,14 +95,19 @@ class Classifier:
 
     def __init__(self, path: str | Path) -> None:
         """Load model.onnx."""
-        self.session = open_session(Path(path).read_bytes())
+        model = Path(path).read_bytes()
+        self.session = open_session(model)
         self.metadata = self.session.get_modelmeta().custom_metadata_map
         self.labels: list[str] = json.loads(self.metadata["labels"])
         self.thresholds = self.read_thresholds()
+        self.read_words()
+
+    def read_words(self) -> None:
+        """Read the vocabulary and the steps of the tokenizer."""
         words = self.metadata["words"].split("\n")
-        self.token_ids = {word: index for index, word in enumerate(words)}
         description = json.loads(self.metadata["tokenizer"])
         self.tokenize = Tokenizer(description, set(words))
+        self.token_ids = {word: index for index, word in enumerate(words)}
         del self.token_ids["<pad>"]
 
     def read_thresholds(self) -> list[float] | None:
@@ -180,8 +197,7 @@ def build_change(step: Step) -> Callable[[str], str]:
         return str.lower
     pattern = compile_pattern(step)
     if operation == "when":
-        steps = [build_change(inner) for inner in step["steps"]]
-        return lambda text: change_all(text, steps) if pattern.search(text) else text
+        return build_condition(pattern, step["steps"])
     replacements: dict[str, Any] = {
         "replace": step.get("with"),
         "unescape": lambda match: html.unescape(match[0]),
@@ -192,11 +208,20 @@ def build_change(step: Step) -> Callable[[str], str]:
     return lambda text: pattern.sub(replacement, text)
 
 
-def change_all(text: str, changes: Sequence[Callable[[str], str]]) -> str:
-    """Perform several steps."""
-    for change in changes:
-        text = change(text)
-    return text
+def build_condition(
+    pattern: re.Pattern[str], steps: Sequence[Step]
+) -> Callable[[str], str]:
+    """Return the function that performs steps if a pattern is in the text."""
+    changes = [build_change(step) for step in steps]
+
+    def change_all(text: str) -> str:
+        if not pattern.search(text):
+            return text
+        for change in changes:
+            text = change(text)
+        return text
+
+    return change_all
 
 
 def decode_entity(match: re.Match[str]) -> str:
@@ -270,17 +295,21 @@ class SubwordSplitter:
             right = following[left]
             if not symbols[left] or right < 0:
                 continue
-            pair = symbols[left], symbols[right]
-            if pair not in self.ranks or "".join(pair) != merged:
+            if not self.is_pair(symbols[left], symbols[right], merged):
                 continue  # another merge has changed the pair
             symbols[left], symbols[right] = merged, ""
-            following[left] = following[right]
-            if following[left] >= 0:
-                previous[following[left]] = left
-                self.add_pair(queue, symbols, left, following[left])
-            if previous[left] >= 0:
-                self.add_pair(queue, symbols, previous[left], left)
+            before, after = previous[left], following[right]
+            following[left] = after
+            if after >= 0:
+                previous[after] = left
+                self.add_pair(queue, symbols, left, after)
+            if before >= 0:
+                self.add_pair(queue, symbols, before, left)
         return [symbol for symbol in symbols if symbol]
+
+    def is_pair(self, left: str, right: str, merged: str) -> bool:
+        """Return whether two pieces can be merged to this one."""
+        return (left, right) in self.ranks and left + right == merged
 
     def list_symbols(self, word: str) -> list[str]:
         """Return the characters of a word; the bytes of those without a piece."""
@@ -368,14 +397,21 @@ def main() -> int:
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     elif not texts:
         parser.error("no texts: expected texts, or - to read lines from stdin")
-    for first in range(0, len(texts), WINDOW):
-        window = texts[first : first + WINDOW]
-        for text, probs in zip(window, classifier.predict_proba(window), strict=True):
-            line = format_prediction(
-                text, classifier, probs.tolist(), as_json=arguments.json
-            )
-            sys.stdout.write(line + "\n")
+    for line in iter_lines(classifier, texts, as_json=arguments.json):
+        sys.stdout.write(line + "\n")
     return 0
+
+
+def iter_lines(
+    classifier: Classifier, texts: Sequence[str], *, as_json: bool
+) -> Iterator[str]:
+    """Yield the prediction for each text as one line."""
+    for first in range(0, len(texts), WINDOW):
+        end = first + WINDOW
+        window = texts[first:end]
+        window_probs = classifier.predict_proba(window).tolist()
+        for text, probs in zip(window, window_probs, strict=True):
+            yield format_prediction(text, classifier, probs, as_json=as_json)
 
 
 if __name__ == "__main__":

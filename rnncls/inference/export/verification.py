@@ -134,7 +134,8 @@ def _compute_run(run_path: Path, texts: Sequence[Sequence[int]]) -> Probs:
     rows = []
     with torch.inference_mode():
         for first in range(0, len(texts), _BATCH_SIZE):
-            batch = texts[first : first + _BATCH_SIZE]
+            end = first + _BATCH_SIZE
+            batch = texts[first:end]
             token_ids = torch.from_numpy(pad(batch))  # [B, T]
             lengths = torch.tensor([len(text) for text in batch])  # [B]
             logits = model(token_ids, lengths, is_ragged=True)  # [B, C]

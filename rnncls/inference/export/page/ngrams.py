@@ -143,14 +143,21 @@ def _find_commonest(ordered: Floats) -> npt.NDArray[np.int64]:
     Returns:
         [K] int64.
     """
-    num_classes = ordered.shape[1]
+    num_before = _count_equal_before(ordered)  # [K, C]
+    commonest: npt.NDArray[np.int64] = num_before.argmax(axis=1)  # [K]
+    has_equal = num_before.any(axis=1)  # [K]
+    middle = (ordered.shape[1] - 1) // 2
+    commonest[~has_equal] = middle
+    return commonest
+
+
+def _count_equal_before(ordered: Floats) -> npt.NDArray[np.int64]:
+    """Return how many numbers to the left of each number equal it. [K, C] -> [K, C]."""
+    num_rows, num_classes = ordered.shape
     columns = np.arange(num_classes)  # [C]
-    is_repeated = ordered[:, 1:] == ordered[:, :-1]  # [K, C - 1]
-    is_new = np.pad(~is_repeated, ((0, 0), (1, 0)), constant_values=True)  # [K, C]
+    is_first = np.ones((num_rows, 1), np.bool_)  # [K, 1]
+    is_other = ordered[:, 1:] != ordered[:, :-1]  # [K, C - 1]
+    is_new = np.concatenate([is_first, is_other], axis=1)  # [K, C]
     new_columns = np.where(is_new, columns, 0)  # [K, C]
     starts = np.maximum.accumulate(new_columns, axis=1)  # [K, C]
-    num_before = columns - starts  # [K, C], equal numbers to the left
-    commonest: npt.NDArray[np.int64] = num_before.argmax(axis=1)  # [K]
-    has_equal = is_repeated.any(axis=1)  # [K]
-    commonest[~has_equal] = (num_classes - 1) // 2
-    return commonest
+    return columns - starts

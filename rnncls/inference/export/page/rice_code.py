@@ -38,12 +38,14 @@ def encode_ascending(numbers: Ints) -> RiceCode:
     lengths = num_ones + 1 + num_low_bits  # [N]
     ends = np.cumsum(lengths)  # [N]
     low_starts = ends - num_low_bits  # [N]
+    zeros = low_starts - 1  # [N]
     num_bits = int(lengths.sum())
     bits = np.ones(num_bits, np.uint8)  # [X]
-    bits[low_starts - 1] = 0
+    bits[zeros] = 0
     for bit in range(num_low_bits):
-        low_bits = distances >> bit & 1  # [N]
-        bits[low_starts + bit] = low_bits
+        places = low_starts + bit  # [N]
+        shifted = distances >> bit  # [N]
+        bits[places] = shifted & 1
     data = np.packbits(bits, bitorder="little")
     return RiceCode(data, num_low_bits)
 

@@ -58,12 +58,7 @@ def choose_content(
     num_least = len(RESERVED) if isinstance(vocab, SubwordVocab) else 2
     num_fixed = num_other_bytes + _measure_page(classifier, num_least, embedding)
     if num_fixed > max_bytes:
-        needed = num_fixed / BYTES_A_MEGABYTE
-        raise ConfigError(
-            f"--max-size-mb {max_bytes / BYTES_A_MEGABYTE:g}: the page needs"
-            f" {needed:.2f} MB without any word: choose a larger limit, or train with"
-            f" {_suggest_smaller(classifier)}"
-        )
+        raise _too_large(classifier, max_bytes, num_fixed)
     costs = _measure_words(classifier, embedding)[num_least:]
     sizes = num_fixed + costs.cumsum()  # [V - num_least]
     num_more = int(np.searchsorted(sizes, max_bytes, "right"))
@@ -72,6 +67,17 @@ def choose_content(
         num_free = max_bytes - num_fixed - costs.sum()
         num_fine = _count_fine(classifier, num_free)
     return PageContent(num_least + num_more, VectorFormat(embedding, num_fine))
+
+
+def _too_large(
+    classifier: PortableClassifier, max_bytes: int, num_needed: int
+) -> ConfigError:
+    limit = max_bytes / BYTES_A_MEGABYTE
+    needed = num_needed / BYTES_A_MEGABYTE
+    return ConfigError(
+        f"--max-size-mb {limit:g}: the page needs {needed:.2f} MB without any word:"
+        f" choose a larger limit, or train with {_suggest_smaller(classifier)}"
+    )
 
 
 def _measure_page(

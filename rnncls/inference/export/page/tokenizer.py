@@ -80,10 +80,12 @@ def _describe_cleaning(section: TextSection, sets: CharacterSets) -> list[Json]:
     """Return the rules that clean a text, in their order; see `choose_cleaners`."""
     steps = []
     if section.clean == "html":
-        steps.append(_describe_step(MARKUP_RULES, sets))
+        markup = _describe_step(MARKUP_RULES, sets)
+        steps.append(markup)
     elif section.clean:
         guard = translate_compiled(NEEDS_CLEANING, sets)
-        steps.append(_describe_step(CLEANING_RULES, sets, guard))
+        cleaning = _describe_step(CLEANING_RULES, sets, guard)
+        steps.append(cleaning)
     if section.mark_case:
         steps.append(_describe_step(CASE_RULES, sets))
     if section.same_digits:

@@ -91,11 +91,11 @@ def _limit_vocab(vocab: Vocab, num_words: int) -> Vocab:
     if not isinstance(vocab, SubwordVocab):
         return Vocab(words, vocab.char_ngrams)
     known = set(words)
-    merges = [
-        (left, right)
-        for left, right in vocab.merges
-        if {left, right, left + right} <= known
-    ]
+    merges = []
+    for left, right in vocab.merges:
+        pieces = {left, right, left + right}
+        if pieces <= known:
+            merges.append((left, right))
     return SubwordVocab(words, merges, vocab.max_tokens)
 
 
