@@ -132,8 +132,12 @@ def test_the_metadata_are_all_that_a_port_needs() -> None:
 
 @pytest.mark.parametrize("is_single", [True, False])
 @pytest.mark.parametrize("is_alone", [True, False])
-def test_the_ngrams_are_part_of_the_file(*, is_single: bool, is_alone: bool) -> None:
-    networks = add_ngrams(build_networks(temperature=1.7), is_alone=is_alone)
+@pytest.mark.parametrize("task", ["one_label", "several_labels"])
+def test_the_ngrams_are_part_of_the_file(
+    task: str, *, is_single: bool, is_alone: bool
+) -> None:
+    built = build_networks(task=task, temperature=1.7)
+    networks = add_ngrams(built, is_alone=is_alone)
     export_onnx(networks.numpy, PATH, is_single=is_single)
     compare(networks, NGRAM_TEXTS, tolerance=1e-5)
 

@@ -130,6 +130,7 @@ def add_ngrams(
         generator.normal(size=num_classes).astype(np.float32),
         scale=0.7,
         is_alone=is_alone,
+        is_centred=not networks.numpy.has_several_labels,
     )
     table = unpack_table(pack_table(table, np.ones(len(keys), np.float32)))
     num_rows = networks.torch.vocab.num_rows

@@ -15,8 +15,11 @@ TEXTS = ["rovers meet oslo again .", "", "zanzibar", "oslo", "a a ' . rovers " *
 
 @pytest.mark.parametrize("is_alone", [False, True])
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_the_logits_are_those_of_torch(temperature: float, *, is_alone: bool) -> None:
-    networks = build_networks(temperature=temperature)
+@pytest.mark.parametrize("task", ["one_label", "several_labels"])
+def test_the_logits_are_those_of_torch(
+    task: str, temperature: float, *, is_alone: bool
+) -> None:
+    networks = build_networks(task=task, temperature=temperature)
     add_ngrams(networks, is_alone=is_alone).assert_equal(TEXTS)
 
 

@@ -38,10 +38,12 @@ LINES = [
 ]
 
 
-def build_rounded(embedding: EmbeddingType, *, is_alone: bool) -> Networks:
+def build_rounded(
+    embedding: EmbeddingType, *, is_alone: bool, task: str = "one_label"
+) -> Networks:
     """Return networks whose n-grams have the weights of a page."""
     networks = add_ngrams(
-        build_networks(cell="gru", bidirectional=True, temperature=1.7),
+        build_networks(cell="gru", bidirectional=True, temperature=1.7, task=task),
         is_alone=is_alone,
     )
     table = networks.numpy.ngrams
@@ -52,10 +54,11 @@ def build_rounded(embedding: EmbeddingType, *, is_alone: bool) -> Networks:
 
 
 @pytest.mark.parametrize("is_alone", [False, True])
+@pytest.mark.parametrize("task", ["one_label", "several_labels"])
 def test_logits_prefixes_and_occlusions_are_those_of_torch(
-    *, is_alone: bool, scripts: Scripts
+    task: str, *, is_alone: bool, scripts: Scripts
 ) -> None:
-    networks = build_rounded("float32", is_alone=is_alone)
+    networks = build_rounded("float32", is_alone=is_alone, task=task)
     model = networks.torch.model
     scripts.load(networks.numpy)
     for text in LINES:
