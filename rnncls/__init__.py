@@ -183,7 +183,8 @@ def evaluate(
 
     Returns:
         The keys of `rnncls eval --json`: `accuracy`, `accuracy_interval`, `macro_f1`,
-        `per_class` and so on.
+        `per_class` and so on; for several labels a text `micro_f1`, `macro_f1`,
+        `per_label` and so on.
 
     Raises:
         RunError: The folder is not a run, or one of its files is damaged.

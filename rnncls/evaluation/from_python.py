@@ -8,9 +8,11 @@ import torch
 from rnncls import ConfigError
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
-from rnncls.evaluation.run_evaluation import evaluate_run, summarize
+from rnncls.evaluation.label_evaluation import summarize_labels
+from rnncls.evaluation.run_evaluation import evaluate_loaded_run, summarize
 from rnncls.machine.threads import compute_as_worker
 from rnncls.runs.folder import find_run
+from rnncls.runs.run import load_run
 
 
 def evaluate_from_python(
@@ -34,11 +36,13 @@ def evaluate_from_python(
             " them"
         )
     with compute_as_worker(torch.device("cpu")):
-        evaluation = evaluate_run(
-            find_run(run),
+        evaluation = evaluate_loaded_run(
+            load_run(find_run(run), may_have_several_labels=True),
             split=split or "test",
             data=data,
             unknown_labels=unknown_labels,
             device=device,
         )
+        if evaluation.run.classifier.has_several_labels:
+            return summarize_labels(evaluation).to_dict()
         return summarize(evaluation).to_dict()

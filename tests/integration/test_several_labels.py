@@ -90,6 +90,16 @@ def test_the_run_learns_each_label(evaluation: Evaluation) -> None:
     assert scores.num_rows_without_labels > 0
 
 
+def test_a_program_gets_the_same_scores(run: Path, evaluation: Evaluation) -> None:
+    expected = summarize_labels(evaluation).to_dict()
+    assert rnncls.evaluate(run) == expected
+
+
+def test_runs_of_different_tasks_are_not_compared(run: Path, toy_run: Path) -> None:
+    with pytest.raises(ConfigError, match=r"its model\.task is one_label"):
+        evaluate_runs([run, toy_run], may_have_several_labels=True)
+
+
 def test_a_prediction_has_the_labels_that_reach_their_threshold(run: Path) -> None:
     prediction = rnncls.load(run)("the day was happy angry indeed")
     thresholds = prediction.thresholds
