@@ -123,8 +123,11 @@ def _export_page(
     advice = _advise_rounding(embedding)
     if page.num_dropped:
         advice = "use a larger --max-size-mb, which leaves out fewer words"
-    if page.changes is not None:
-        _warn_of_changes(advice, page.changes.num_changed, page.changes.num_texts)
+    changes = page.changes
+    if changes is not None:
+        _warn_of_changes(
+            advice, changes.num_changed, changes.num_texts, changes.largest_difference
+        )
 
 
 def _show_page(page: "ExportedPage") -> None:
@@ -134,7 +137,8 @@ def _show_page(page: "ExportedPage") -> None:
     changed = "not measured: the validation texts cannot be read"
     if page.changes is not None:
         changes = page.changes
-        changed = f"{changes.num_changed:,} of {changes.num_texts:,} validation texts"
+        changed = f"{changes.num_changed:,} of {changes.num_texts:,} validation texts;"
+        changed += f" a probability differs by up to {changes.largest_difference:.2g}"
     typer.echo(f"  labels changed  {changed}")
 
 
@@ -198,7 +202,7 @@ def _advise_rounding(embedding: "EmbeddingType") -> str:
 
 
 def _warn_of_changes(
-    advice: str, num_changed: int, num_texts: int, difference: float = 0
+    advice: str, num_changed: int, num_texts: int, difference: float
 ) -> None:
     """Warn if a file gives other labels or probabilities than its run.
 
@@ -206,13 +210,14 @@ def _warn_of_changes(
         advice: What to do; empty: nothing can be done, so that there is no warning.
         num_changed: The texts that get another label.
         num_texts: The texts that were compared.
-        difference: The largest difference of a probability; 0 if it was not measured.
+        difference: The largest difference of a probability.
     """
     is_small = num_changed <= MAX_CHANGED_SHARE * num_texts
     if not advice or (is_small and difference <= MAX_DIFFERENCE):
         return
     shown = f"{num_changed:,} of {num_texts:,}"
-    changes = f"{shown} texts get another label than from the run"
-    if difference:
-        changes += f", and a probability differs by up to {difference:.2f}"
-    typer.echo(f"warning: {changes}: {advice}", err=True)
+    typer.echo(
+        f"warning: {shown} texts get another label than from the run, and a probability"
+        f" differs by up to {difference:.2f}: {advice}",
+        err=True,
+    )

@@ -65,6 +65,7 @@ def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
     name = f"{run_path.resolve().name}.html"
     assert page.startswith(f"{name}: 0.1")
     assert changed.startswith("  labels changed  ")
+    assert 0 < float(changed.split()[-1]) < 0.1
     assert "rovers meet oslo" in Path(name).read_text("utf-8")
 
 
@@ -147,12 +148,15 @@ def test_small_changes_are_not_warned_of(
 def test_a_page_that_changes_labels_is_warned_of(
     cli: Cli, run_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = LabelChanges(20, 1)
+    changes = LabelChanges(20, 1, 0.0512)
     monkeypatch.setattr(page_export, "count_label_changes", lambda *_: changes)
     arguments = ("export", str(run_path), "--to", "page", "--embedding", "float16")
-    exit_code, _, stderr = cli(*arguments)
+    exit_code, stdout, stderr = cli(*arguments)
+    shown = "1 of 20 validation texts; a probability differs by up to 0.051\n"
+    assert stdout.endswith(f"  labels changed  {shown}")
     assert (exit_code, stderr) == (
         0,
-        "warning: 1 of 20 texts get another label than from the run: use --embedding"
-        " float32, which rounds the word vectors less\n",
+        "warning: 1 of 20 texts get another label than from the run, and a probability"
+        " differs by up to 0.05: use --embedding float32, which rounds the word vectors"
+        " less\n",
     )

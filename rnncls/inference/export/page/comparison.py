@@ -1,4 +1,4 @@
-"""How often the classifier of the page and the run choose different labels.
+"""How much the labels and probabilities of the page differ from those of its run.
 
 Shapes: N texts, C classes.
 """
@@ -14,6 +14,7 @@ from rnncls.data.loading import load_labelled_split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.inference.light.cells import sigmoid
 from rnncls.inference.light.network import compute_outputs
+from rnncls.inference.light.pooling import softmax
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.subwords import SubwordVocab
@@ -31,10 +32,12 @@ class LabelChanges:
         num_texts: N.
         num_changed: The texts for which the page chooses another class, or another set
             of labels.
+        largest_difference: The largest difference of a probability.
     """
 
     num_texts: int
     num_changed: int
+    largest_difference: float
 
 
 def count_label_changes(
@@ -55,9 +58,12 @@ def count_label_changes(
         page_texts = _load_page_texts(run, page, settings, texts)
     except DataError:
         return None
-    is_other = _predict(run, texts) != _predict(page, page_texts)  # [N, 1] or [N, C]
-    is_changed = is_other.any(axis=1)  # [N]
-    return LabelChanges(len(texts), int(is_changed.sum()))
+    run_probs = _compute_probs(run, texts)  # [N, C]
+    page_probs = _compute_probs(page, page_texts)  # [N, C]
+    is_other = _decide(run_probs, run) != _decide(page_probs, page)  # [N, 1 or C]
+    num_changed = int(is_other.any(axis=1).sum())
+    difference = float(np.abs(page_probs - run_probs).max())
+    return LabelChanges(len(texts), num_changed, difference)
 
 
 def _load_page_texts(
@@ -91,17 +97,30 @@ def _replace_dropped(texts: EncodedTexts, num_words: int) -> EncodedTexts:
     return replace(texts, token_ids=token_ids)
 
 
-def _predict(
+def _compute_probs(
     classifier: PortableClassifier, texts: EncodedTexts
+) -> npt.NDArray[np.float32]:
+    """Return the probability of each label for each text. [N, C] float32."""
+    logits = compute_outputs(classifier, texts).logits  # [N, C]
+    if classifier.has_several_labels:
+        return sigmoid(logits)
+    return softmax(logits, axis=1)
+
+
+def _decide(
+    probs: npt.NDArray[np.float32], classifier: PortableClassifier
 ) -> npt.NDArray[np.int64]:
     """Return the class of each text, or 1 for each of its labels and 0 for others.
+
+    Args:
+        probs: [N, C] float32.
+        classifier: Has the thresholds, if a text may have several labels.
 
     Returns:
         [N, 1] int64, or for several labels a text [N, C] int64.
     """
-    logits = compute_outputs(classifier, texts).logits  # [N, C]
     if classifier.thresholds is None:
-        classes: npt.NDArray[np.int64] = logits.argmax(axis=1, keepdims=True)
+        classes: npt.NDArray[np.int64] = probs.argmax(axis=1, keepdims=True)
         return classes
-    is_reached = sigmoid(logits) >= np.array(classifier.thresholds)  # [N, C]
+    is_reached = probs >= np.array(classifier.thresholds)  # [N, C]
     return is_reached.astype(np.int64)
