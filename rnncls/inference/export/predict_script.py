@@ -100,13 +100,8 @@ class Classifier:
         self.metadata = self.session.get_modelmeta().custom_metadata_map
         self.labels: list[str] = json.loads(self.metadata["labels"])
         self.thresholds = self.read_thresholds()
-        self.read_words()
-
-    def read_words(self) -> None:
-        """Read the vocabulary and the steps of the tokenizer."""
         words = self.metadata["words"].split("\n")
-        description = json.loads(self.metadata["tokenizer"])
-        self.tokenize = Tokenizer(description, set(words))
+        self.tokenize = Tokenizer(json.loads(self.metadata["tokenizer"]), set(words))
         self.token_ids = {word: index for index, word in enumerate(words)}
         del self.token_ids["<pad>"]
 
@@ -114,8 +109,7 @@ class Classifier:
         """Return from which probability on a text has a label; None: it has one."""
         if self.metadata.get("task", "one_label") == "one_label":
             return None
-        thresholds: list[float] = json.loads(self.metadata["thresholds"])
-        return thresholds
+        return [float(value) for value in json.loads(self.metadata["thresholds"])]
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
@@ -295,7 +289,8 @@ class SubwordSplitter:
             right = following[left]
             if not symbols[left] or right < 0:
                 continue
-            if not self.is_pair(symbols[left], symbols[right], merged):
+            pair = symbols[left], symbols[right]
+            if pair not in self.ranks or "".join(pair) != merged:
                 continue  # another merge has changed the pair
             symbols[left], symbols[right] = merged, ""
             before, after = previous[left], following[right]
@@ -307,10 +302,6 @@ class SubwordSplitter:
                 self.add_pair(queue, symbols, before, left)
         return [symbol for symbol in symbols if symbol]
 
-    def is_pair(self, left: str, right: str, merged: str) -> bool:
-        """Return whether two pieces can be merged to this one."""
-        return (left, right) in self.ranks and left + right == merged
-
     def list_symbols(self, word: str) -> list[str]:
         """Return the characters of a word; the bytes of those without a piece."""
         symbols: list[str] = []
@@ -318,8 +309,7 @@ class SubwordSplitter:
             if character in self.pieces:
                 symbols.append(character)
             else:
-                encoded = character.encode()
-                symbols += [f"<0x{byte:02X}>" for byte in encoded]
+                symbols += [f"<0x{byte:02X}>" for byte in character.encode()]
         return symbols
 
     def add_pair(
@@ -363,15 +353,6 @@ def format_prediction(
     return json.dumps(prediction, ensure_ascii=False)
 
 
-def change_thresholds(
-    parser: argparse.ArgumentParser, classifier: Classifier, threshold: float
-) -> None:
-    """Give all labels one threshold."""
-    if classifier.thresholds is None:
-        parser.error("--threshold: the model has one label a text")
-    classifier.thresholds = [threshold] * len(classifier.labels)
-
-
 def main() -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(description="Classify texts with model.onnx.")
@@ -387,7 +368,9 @@ def main() -> int:
     arguments = parser.parse_args()
     classifier = Classifier(arguments.model)
     if arguments.threshold is not None:
-        change_thresholds(parser, classifier, arguments.threshold)
+        if classifier.thresholds is None:
+            parser.error("--threshold: the model has one label a text")
+        classifier.thresholds = [arguments.threshold] * len(classifier.labels)
     if arguments.check:
         problems = list(check(classifier))
         sys.stdout.write("\n".join(problems or ["all test vectors are right"]) + "\n")
@@ -407,8 +390,7 @@ def iter_lines(
 ) -> Iterator[str]:
     """Yield the prediction for each text as one line."""
     for first in range(0, len(texts), WINDOW):
-        end = first + WINDOW
-        window = texts[first:end]
+        window = texts[first : first + WINDOW]
         window_probs = classifier.predict_proba(window).tolist()
         for text, probs in zip(window, window_probs, strict=True):
             yield format_prediction(text, classifier, probs, as_json=as_json)
