@@ -94,8 +94,8 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
         )
         if part["gained"] or part["lost"]:
             line += (
-                f"; together {part['gained']:,} rows more and {part['lost']:,} fewer"
-                f" are right (McNemar's test: p = {part['p']:.2g})"
+                f"; together, rows gained: {part['gained']:,}, lost:"
+                f" {part['lost']:,} (McNemar's test: p = {part['p']:.2g})"
             )
         lines.append(line)
     return lines
