@@ -41,7 +41,6 @@ def train_command(
 ) -> None:
     """Compare training steps with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
-    from rnncls.config.several_labels import refuse_several_labels
     from rnncls.config.yaml_format import dump_config
 
     config = choose_config(config_file, config)
@@ -50,7 +49,6 @@ def train_command(
         from rnncls.machine.device import resolve_device
 
     checked = load_config(config, set_ or [])
-    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_training(
         checked.data_settings,
         checked.model,
@@ -71,7 +69,6 @@ def predict_command(
 ) -> None:
     """Compare prediction with a plain nn.RNN, nn.LSTM or nn.GRU."""
     from rnncls.config.loading import load_config
-    from rnncls.config.several_labels import refuse_several_labels
 
     config = choose_config(config_file, config)
     with fast_imports():
@@ -79,7 +76,6 @@ def predict_command(
         from rnncls.machine.device import resolve_device
 
     checked = load_config(config, set_ or [])
-    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_prediction(
         checked.data_settings, checked.model, resolve_device(device)
     )
@@ -95,7 +91,6 @@ def startup_command(
 ) -> None:
     """Compare the time of short commands with that of the imports they need."""
     from rnncls.config.loading import load_config
-    from rnncls.config.several_labels import refuse_several_labels
     from rnncls.config.yaml_format import dump_config
 
     config = choose_config(config_file, config)
@@ -103,7 +98,6 @@ def startup_command(
         from rnncls.cli.reporting.benchmark.startup import benchmark_startup
 
     checked = load_config(config, set_ or [])
-    refuse_several_labels(checked.model.task, str(config))
     result = benchmark_startup(
         config, dump_config(checked), checked.data_settings, checked.model
     )

@@ -5,6 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from rnncls.cli.reporting.benchmark import (
+    formats,
+    latency,
+    prediction,
+    startup,
+    training_step,
+)
 from tests.builders import LABEL_WORDS, train_label_sets
 from tests.cli.conftest import Cli
 
@@ -91,3 +98,40 @@ def test_an_exported_file_predicts_sets(cli: Cli, run: str) -> None:
         assert every.count("|") == 4
         top = cli("predict", "--run", source, "--top-k", "1", TEXT).stdout
         assert top.split("\t")[0] in {"joy", "anger"}
+
+
+@pytest.mark.parametrize("name", ["train", "predict", "startup"])
+def test_the_speed_of_a_config_is_measured(
+    cli: Cli, run: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(prediction, "TEXTS_PER_PAIR", 200)
+    monkeypatch.setattr(prediction, "MIN_TOKENS", 1000)
+    monkeypatch.setattr(training_step, "NUM_PAIRS", 2)
+    monkeypatch.setattr(training_step, "STEPS_PER_PAIR", 2)
+    monkeypatch.setattr(training_step, "VOCAB_SIZE", 50)
+    monkeypatch.setattr(startup, "_run", lambda command: len(command) / 10)
+    outcome = cli("benchmark", name, "--config", f"{run}/config.yaml", "--json")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    key = "predict_ratio" if name == "startup" else "ratio"
+    assert json.loads(outcome.stdout)[key] > 0
+
+
+def test_formats_are_scored_by_their_sets(
+    cli: Cli, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(formats, "NUM_PASSES", 1)
+    monkeypatch.setattr(latency, "NUM_TIMED", 5)
+    monkeypatch.setattr(formats, "_time_start", lambda command: len(command) / 10)
+    outcome = cli("benchmark", "formats", run, "--json")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    result = json.loads(outcome.stdout)
+    expected = json.loads(cli("eval", run, "--json").stdout)
+    rows = {row["format"]: row for row in result["formats"]}
+    for name in ("torch", "numpy", "onnx float32"):
+        assert rows[name]["num_changed"] == 0
+        assert rows[name]["accuracy"] == expected["subset_accuracy"]
+        assert rows[name]["micro_f1"] == pytest.approx(expected["micro_f1"])
+        assert rows[name]["macro_f1"] == pytest.approx(expected["macro_f1"])
+    header = [str(column.header) for column in formats.tabulate_formats(result).columns]
+    assert header[-2:] == ["micro-F1", "macro-F1"]

@@ -1,6 +1,8 @@
 """`rnncls benchmark formats`: a run in torch, in NumPy, and as each exported file.
 
 All of them classify the same labelled texts, on the CPU.
+
+Shapes: N texts, C classes.
 """
 
 import statistics
@@ -24,8 +26,9 @@ from rnncls.cli.reporting.benchmark.startup import PREDICT_IN_TORCH
 from rnncls.cli.reporting.benchmark.timing import describe_machine, seconds
 from rnncls.cli.reporting.tables import plain_table
 from rnncls.data.splits import Split
+from rnncls.evaluation.label_bootstrap import compute_f1
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.evaluation.run_evaluation import evaluate_run, read_texts
+from rnncls.evaluation.run_evaluation import evaluate_loaded_run, read_texts
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.page.mixed_rows import choose_format
@@ -40,12 +43,14 @@ from rnncls.runs.classifier import build_classifier
 from rnncls.runs.folder import MODEL
 from rnncls.runs.manifest import COMPANIONS, OPTIONAL
 from rnncls.runs.portable import PortableClassifier, load_portable
+from rnncls.runs.run import load_run
 
 NUM_STARTS, NUM_PASSES = 5, 3
 _TEXT = "Wall St. rallies as oil falls"
 
 Predict = Callable[[list[str]], list[Prediction]]
-Labels = npt.NDArray[np.str_]
+Decisions = npt.NDArray[np.bool_]
+"""[N, C], which labels each text has: one, or several."""
 
 
 class Format(NamedTuple):
@@ -75,9 +80,13 @@ class FormatFigures:
         latency_ms: Median milliseconds from a text to its prediction.
         latency_p99_ms: The 99th percentile.
         texts_per_s: Texts a second if all are given at once.
-        accuracy: The share of right labels.
+        accuracy: The share of right labels; for several labels a text, of the texts
+            whose labels are all right.
         accuracy_interval: Its 95% interval.
-        num_changed: The texts with another label than in torch.
+        num_changed: The texts with another label than in torch, or another set of
+            labels.
+        micro_f1: F1 of all decisions; None: a text has one label.
+        macro_f1: Mean F1 of the labels; None: a text has one label.
     """
 
     format: str
@@ -89,6 +98,8 @@ class FormatFigures:
     accuracy: float
     accuracy_interval: tuple[float, float]
     num_changed: int
+    micro_f1: float | None = None
+    macro_f1: float | None = None
 
 
 def benchmark_formats(
@@ -117,12 +128,15 @@ def benchmark_formats(
     classifier = load_portable(run_path)
     figures: list[FormatFigures] = []
     with tempfile.TemporaryDirectory() as folder:
-        expected: Labels | None = None
+        expected: Decisions | None = None
         for format_ in _iter_formats(run_path, classifier, Path(folder)):
-            predicted = _predict_labels(format_, texts)
+            predicted = _decide(format_, texts, classifier.label_names)
             expected = predicted if expected is None else expected
-            num_changed = int((predicted != expected).sum())
-            figures.append(_measure(format_, texts, predicted == labels, num_changed))
+            is_changed = (predicted != expected).any(axis=1)  # [N]
+            accuracy = _score(format_, labels, predicted, int(is_changed.sum()))
+            if classifier.has_several_labels:
+                accuracy = _add_f1(accuracy, labels, predicted)
+            figures.append(_add_times(accuracy, format_, texts))
     machine = describe_machine(torch.device("cpu"))
     rows = [asdict(row) for row in figures]
     return machine | {"num_texts": len(texts), "formats": rows}
@@ -130,15 +144,19 @@ def benchmark_formats(
 
 def _read_labelled_texts(
     run_path: Path, split: Split, data: Path | None, max_texts: int | None
-) -> tuple[list[str], Labels]:
-    """Return texts and their labels. [N] each."""
-    evaluation = evaluate_run(run_path, split=split, data=data, device="cpu")
+) -> tuple[list[str], Decisions]:
+    """Return texts [N] and their labels [N, C]."""
+    run = load_run(run_path, may_have_several_labels=True)
+    evaluation = evaluate_loaded_run(run, split=split, data=data, device="cpu")
     num_rows = len(evaluation.split.labels)
     rows = np.arange(min(num_rows, max_texts or num_rows))
     if not len(rows):
         raise ConfigError(f"{evaluation.origin['path']}: expected a row, found none")
-    names = np.array(evaluation.label_names)
-    return read_texts(evaluation, rows), names[evaluation.split.labels[rows]]
+    labels = evaluation.split.labels[rows]  # [N], or [N, C]
+    if not run.classifier.has_several_labels:
+        class_ids = np.arange(len(run.classifier.label_names))
+        labels = labels[:, None] == class_ids  # [N, C]
+    return read_texts(evaluation, rows), labels
 
 
 def _iter_formats(
@@ -174,28 +192,48 @@ def _write_onnx(
     return Format(f"onnx {embedding}", path.stat().st_size, predictor.predict, command)
 
 
-def _predict_labels(format_: Format, texts: list[str]) -> Labels:
-    return np.array([prediction.label for prediction in format_.predict(texts)])
+def _decide(
+    format_: Format, texts: list[str], label_names: Sequence[str]
+) -> Decisions:
+    """Return the labels that a format predicts. [N, C]."""
+    columns = {name: index for index, name in enumerate(label_names)}
+    decisions = np.zeros((len(texts), len(columns)), np.bool_)
+    for row, prediction in enumerate(format_.predict(texts)):
+        for label in prediction.labels:
+            decisions[row, columns[label]] = True
+    return decisions
 
 
-def _measure(
-    format_: Format,
-    texts: list[str],
-    is_correct: npt.NDArray[np.bool_],
-    num_changed: int,
+def _score(
+    format_: Format, labels: Decisions, predicted: Decisions, num_changed: int
 ) -> FormatFigures:
+    """Return the figures of a format without its times."""
+    is_correct = (predicted == labels).all(axis=1)  # [N]
     num_correct = int(is_correct.sum())
-    figures = FormatFigures(
+    return FormatFigures(
         format=format_.name,
         size_bytes=format_.size,
         cold_start_s=None,
         latency_ms=None,
         latency_p99_ms=None,
         texts_per_s=None,
-        accuracy=num_correct / len(texts),
-        accuracy_interval=wilson_interval(num_correct, len(texts)),
+        accuracy=num_correct / len(labels),
+        accuracy_interval=wilson_interval(num_correct, len(labels)),
         num_changed=num_changed,
     )
+
+
+def _add_f1(
+    figures: FormatFigures, labels: Decisions, predicted: Decisions
+) -> FormatFigures:
+    micro_f1, macro_f1 = compute_f1(labels, predicted)
+    return replace(figures, micro_f1=micro_f1, macro_f1=macro_f1)
+
+
+def _add_times(
+    figures: FormatFigures, format_: Format, texts: list[str]
+) -> FormatFigures:
+    """Measure a format, unless a browser runs it."""
     if format_.command is None:
         return figures
     latency = _measure_latency(format_.predict, texts)
@@ -235,7 +273,12 @@ def tabulate_formats(result: Mapping[str, Any]) -> Table:
         "95% interval",
         "labels changed",
     ]
-    rows = [_list_cells(figures) for figures in result["formats"]]
+    formats = result["formats"]
+    rows = [_list_cells(figures) for figures in formats]
+    if formats[0]["micro_f1"] is not None:
+        header += ["micro-F1", "macro-F1"]
+        for row, figures in zip(rows, formats, strict=True):
+            row += [f"{figures['micro_f1']:.2%}", f"{figures['macro_f1']:.2%}"]
     title = f"{result['num_texts']:,} texts, on the CPU"
     return plain_table(title, header, rows)
 
