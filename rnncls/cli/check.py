@@ -62,7 +62,8 @@ def check_command(
         choose_run(run_folder, run), split, input_, use_cache=not no_cache
     )
     chosen = texts.select(evenly_spaced(len(texts), num_texts))
-    checks = check_invariance(loaded.classifier.model, chosen)
+    classifier = loaded.classifier
+    checks = check_invariance(classifier.model, chosen, classifier.thresholds)
     meaning = describe_checks(checks, len(chosen))
     holds = all(check.holds for check in checks)
     if json_:
@@ -109,7 +110,7 @@ def open_texts(
             path, split=split, device="cpu", use_cache=use_cache
         )
         return run, rows.texts, origin["path"]
-    run = load_run(path)
+    run = load_run(path, may_have_several_labels=True)
     texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
     if not texts:
         raise DataError(f"{input_}: found no text, expected at least one")

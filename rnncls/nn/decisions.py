@@ -6,7 +6,7 @@ this module. It does not import torch.
 Shapes: C classes; any number of leading dimensions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ def to_label_probs(logits: "torch.Tensor") -> "torch.Tensor":
 def decide(logits: "torch.Tensor") -> "torch.Tensor":
     """Return the index of the most probable class. [..., C] -> [...] int64."""
     return logits.argmax(dim=-1)
+
+
+def decide_labels(
+    logits: "torch.Tensor", thresholds: Sequence[float]
+) -> "torch.Tensor":
+    """Return which labels a text has, if it may have several. [..., C] -> [..., C] bool.
+
+    Args:
+        logits: [..., C], calibrated.
+        thresholds: [C], from which probability on a text has a label.
+    """
+    probs = to_label_probs(logits.double())  # [..., C]
+    return probs >= probs.new_tensor(thresholds)
 
 
 def decide_label(probs: Mapping[str, float]) -> str:

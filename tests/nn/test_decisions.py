@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rnncls.nn.decisions import decide, decide_label, to_probs
+from rnncls.nn.decisions import decide, decide_label, decide_labels, to_probs
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -24,3 +24,9 @@ def test_the_predicted_class_has_the_highest_logit() -> None:
 def test_the_predicted_label_is_the_most_probable_and_the_first_of_equal_ones() -> None:
     assert decide_label({"a": 0.2, "b": 0.5, "c": 0.3}) == "b"
     assert decide_label({"a": 0.2, "b": 0.4, "c": 0.4}) == "b"
+
+
+def test_a_text_has_the_labels_that_reach_their_threshold() -> None:
+    logits = torch.tensor([[0.0, 0.0, -2.0], [-1.0, 3.0, 0.0]])
+    expected = [[True, False, True], [False, True, True]]
+    assert decide_labels(logits, [0.5, 0.6, 0.1]).tolist() == expected

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import decide, decide_labels
 from rnncls.text.batch_plans import plan_in_order_of_length
 from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
@@ -45,7 +46,7 @@ class Check:
         limit: Largest accepted difference between two logits; None: the difference is
             only reported.
         difference: The largest difference; None if the change could not be made.
-        num_relabelled: Number of texts that get another label.
+        num_relabelled: Number of texts that get another label, or another set of labels.
     """
 
     name: str
@@ -66,12 +67,46 @@ class Check:
         return asdict(self) | {"holds": self.holds}
 
 
+@dataclass(frozen=True)
+class _Reference:
+    """The logits of each text alone on one thread, which each check compares with.
+
+    Attributes:
+        logits: [N, C].
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
+    """
+
+    logits: torch.Tensor
+    thresholds: Sequence[float] | None
+
+    def count_relabelled(self, logits: torch.Tensor) -> int:
+        """Return how many texts get other labels from these logits [N, C]."""
+        if self.thresholds is None:
+            return int((decide(logits) != decide(self.logits)).sum())
+        labels = decide_labels(logits, self.thresholds)  # [N, C]
+        expected = decide_labels(self.logits, self.thresholds)  # [N, C]
+        return int((labels != expected).any(dim=1).sum())
+
+
 @torch.inference_mode()
-def check_invariance(model: TextClassifier, texts: EncodedTexts) -> list[Check]:
-    """Run all checks on a model, which must be on the CPU and is not changed."""
+def check_invariance(
+    model: TextClassifier,
+    texts: EncodedTexts,
+    thresholds: Sequence[float] | None = None,
+) -> list[Check]:
+    """Run all checks on a model, which must be on the CPU and is not changed.
+
+    Args:
+        model: The model.
+        texts: N texts.
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
+    """
     with use_threads(1):
         one_by_one = list(np.arange(len(texts))[:, None])
-        expected = compute_batched_logits(model, texts, one_by_one)  # [N, C]
+        logits = compute_batched_logits(model, texts, one_by_one)  # [N, C]
+        expected = _Reference(logits, thresholds)
         return [
             *_check_batching(model, texts, expected),
             _check_threads(model, texts, expected),
@@ -81,7 +116,7 @@ def check_invariance(model: TextClassifier, texts: EncodedTexts) -> list[Check]:
 
 
 def _check_batching(
-    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+    model: TextClassifier, texts: EncodedTexts, expected: _Reference
 ) -> list[Check]:
     """Change the batches, their order and their padding."""
     num_texts = len(texts)
@@ -104,7 +139,7 @@ def _check_batching(
 
 
 def _check_threads(
-    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+    model: TextClassifier, texts: EncodedTexts, expected: _Reference
 ) -> Check:
     """Compute in several threads."""
     num_threads = max(2, os.cpu_count() or 1)
@@ -115,7 +150,7 @@ def _check_threads(
 
 
 def _check_device(
-    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+    model: TextClassifier, texts: EncodedTexts, expected: _Reference
 ) -> Check:
     """Compute on a GPU, if there is one."""
     device = find_other_device()
@@ -127,7 +162,7 @@ def _check_device(
 
 
 def _check_dtypes(
-    model: TextClassifier, texts: EncodedTexts, expected: torch.Tensor
+    model: TextClassifier, texts: EncodedTexts, expected: _Reference
 ) -> list[Check]:
     """Compute in float64, and the recurrent cell in bfloat16."""
     plan = plan_in_order_of_length(texts.lengths, BATCH_SIZE)
@@ -144,13 +179,13 @@ def _compare(
     name: str,
     change: str,
     logits: torch.Tensor,
-    expected: torch.Tensor,
+    expected: _Reference,
     limit: float | None,
 ) -> Check:
-    """Compare two sets of logits, [N, C] each."""
-    difference = (logits.double() - expected.double()).abs().max().item()
-    is_relabelled = logits.argmax(1) != expected.argmax(1)  # [N]
-    return Check(name, change, limit, difference, int(is_relabelled.sum()))
+    """Compare logits [N, C] with those of each text alone."""
+    differences = logits.double() - expected.logits.double()  # [N, C]
+    num_relabelled = expected.count_relabelled(logits)
+    return Check(name, change, limit, differences.abs().max().item(), num_relabelled)
 
 
 def compute_batched_logits(

@@ -11,6 +11,7 @@ from rnncls.config.sections import ModelSection
 from rnncls.inference.insight.invariance import (
     LIMIT,
     Check,
+    _Reference,
     check_invariance,
     compute_batched_logits,
     describe_checks,
@@ -138,6 +139,12 @@ def test_the_difference_is_the_largest_distance_between_two_logits() -> None:
         max(LENGTHS) - min(LENGTHS) + 16
     )  # all seven stand in one batch; <unk> is 1
     assert filled.difference == pytest.approx(0.01 * most_pads, abs=1e-5)
+
+
+def test_a_text_whose_set_of_labels_changes_counts_as_relabelled() -> None:
+    reference = _Reference(torch.tensor([[0.0, 2.0], [0.0, 2.0]]), [0.5, 0.5])
+    moved = torch.tensor([[-0.1, 2.0], [0.1, 1.0]])
+    assert reference.count_relabelled(moved) == 1
 
 
 def test_bfloat16_is_reported_without_a_limit() -> None:
