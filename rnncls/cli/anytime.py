@@ -46,7 +46,8 @@ def anytime_command(
     loaded, rows, origin = load_run_and_split(
         choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
     )
-    points = measure_anytime(loaded.classifier.model, rows)
+    classifier = loaded.classifier
+    points = measure_anytime(classifier.model, rows, classifier.thresholds)
     title = (
         f"{loaded.path.name} on {Path(origin['path']).name}: {origin['num_rows']:,}"
         " rows"

@@ -135,3 +135,27 @@ def test_formats_are_scored_by_their_sets(
         assert rows[name]["macro_f1"] == pytest.approx(expected["macro_f1"])
     header = [str(column.header) for column in formats.tabulate_formats(result).columns]
     assert header[-2:] == ["micro-F1", "macro-F1"]
+
+
+def test_padding_and_batches_change_no_set(cli: Cli, run: str) -> None:
+    outcome = cli("check", run, "--texts", "20", "--json")
+    assert outcome.exit_code == 0
+    found = json.loads(outcome.stdout)
+    assert found["holds"]
+    assert all(check["num_relabelled"] == 0 for check in found["checks"])
+    Path("in.txt").write_text(f"{TEXT}\n", encoding="utf-8")
+    assert cli("check", run, "--input", "in.txt").exit_code == 0
+
+
+def test_the_scores_after_all_tokens_are_those_of_eval(cli: Cli, run: str) -> None:
+    expected = json.loads(cli("eval", run, "--json").stdout)
+    found = json.loads(cli("anytime", run, "--json").stdout)
+    first, last = found["points"][0], found["points"][-1]
+    assert last["accuracy"] == expected["subset_accuracy"]
+    assert last["micro_f1"] == pytest.approx(expected["micro_f1"])
+    assert last["macro_f1"] == pytest.approx(expected["macro_f1"])
+    assert first["micro_f1"] < last["micro_f1"]
+    assert found["meaning"].startswith("The micro-F1 is ")
+    outcome = cli("anytime", run, "--plot", "anytime.png")
+    assert "micro-F1" in outcome.stdout
+    assert Path("anytime.png").exists()

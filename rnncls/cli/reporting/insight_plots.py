@@ -80,6 +80,11 @@ def plot_anytime(points: Sequence[AnytimePoint], title: str) -> Figure:
     lengths = [point.num_tokens for point in points]
     accuracies, errors = _accuracies_in_percent(points)
     axes.errorbar(lengths, accuracies, errors, color=COLORS[0], marker="o", capsize=3)
+    micro_f1s = [point.micro_f1 for point in points if point.micro_f1 is not None]
+    if micro_f1s:
+        shares = 100 * np.array(micro_f1s)
+        axes.plot(lengths, shares, color=COLORS[1], marker="s", label="micro-F1 in %")
+        axes.legend()
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.minorticks_off()

@@ -245,6 +245,10 @@ def anytime_table(points: Sequence[AnytimePoint], title: str) -> Table:
         ]
         for point in points
     ]
+    if points[0].micro_f1 is not None:
+        header += ["micro-F1", "macro-F1"]
+        for row, point in zip(rows, points, strict=True):
+            row += [percent(point.micro_f1 or 0.0), percent(point.macro_f1 or 0.0)]
     return plain_table(title, header, rows, num_texts=0)
 
 
