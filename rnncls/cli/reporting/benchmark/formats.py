@@ -192,9 +192,7 @@ def _write_onnx(
     return Format(f"onnx {embedding}", path.stat().st_size, predictor.predict, command)
 
 
-def _decide(
-    format_: Format, texts: list[str], label_names: Sequence[str]
-) -> Decisions:
+def _decide(format_: Format, texts: list[str], label_names: Sequence[str]) -> Decisions:
     """Return the labels that a format predicts. [N, C]."""
     columns = {name: index for index, name in enumerate(label_names)}
     decisions = np.zeros((len(texts), len(columns)), np.bool_)
