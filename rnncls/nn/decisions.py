@@ -31,7 +31,7 @@ def decide(logits: "torch.Tensor") -> "torch.Tensor":
 def decide_labels(
     logits: "torch.Tensor", thresholds: Sequence[float]
 ) -> "torch.Tensor":
-    """Return which labels a text has, if it may have several. [..., C] -> [..., C] bool.
+    """Return which labels a text has, if it may have several. [..., C] bool.
 
     Args:
         logits: [..., C], calibrated.

@@ -46,7 +46,7 @@ class Check:
         limit: Largest accepted difference between two logits; None: the difference is
             only reported.
         difference: The largest difference; None if the change could not be made.
-        num_relabelled: Number of texts that get another label, or another set of labels.
+        num_relabelled: Number of texts that get another label, or another set of them.
     """
 
     name: str
