@@ -26,6 +26,8 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.config.sections import Config, DataSettings, ModelSection
     from rnncls.inference.insight.gradients import Measured
+    from rnncls.nn.classifier import TextClassifier
+    from rnncls.runs.run import Run
 
 SHOWN = (1, 5, 10, 20, 40)
 """The distances that the table has."""
@@ -126,22 +128,25 @@ def measure_fresh(
     Raises:
         RnnclsError: The data or a config is wrong.
     """
-    from rnncls.config.several_labels import TASK, refuse_several_labels
     from rnncls.data.loading import load_split, load_training_data
     from rnncls.inference.insight.gradients import choose_rows, measure_network
     from rnncls.training.initialization import initial_model
 
-    if settings.data.has_several_labels:
-        refuse_several_labels(TASK, "the config")
     data = load_training_data(settings, use_cache=use_cache)
     rows, origin = load_split(
         settings, split, data.vocab, data.label_names, use_cache=use_cache
     )
     chosen = choose_rows(rows, num_rows, settings.seed)
+    label_sets = data.train.labels if settings.data.has_several_labels else None
     measured = []
     for section in sections:
         model = initial_model(
-            section, settings.text, settings.seed, data.vocab, data.label_names
+            section,
+            settings.text,
+            settings.seed,
+            data.vocab,
+            data.label_names,
+            label_sets,
         )
         measured += measure_network(section.cell, "first", model, chosen)
     return measured, _origin(origin, len(chosen.labels))
@@ -159,12 +164,11 @@ def measure_runs(
     from rnncls.data.loading import load_split
     from rnncls.inference.insight.gradients import choose_rows, measure_network
     from rnncls.runs.run import load_run
-    from rnncls.training.initialization import initial_model_of
 
     measured: list[Measured] = []
     found: dict[str, Any] = {}
     for path in paths:
-        run = load_run(path)
+        run = load_run(path, may_have_several_labels=True)
         rows, origin = load_split(
             run.config.data_settings,
             split,
@@ -180,11 +184,35 @@ def measure_runs(
         found = found or origin
         chosen = choose_rows(rows, num_rows, seed=0)
         for weights, model in (
-            ("first", initial_model_of(run)),
+            ("first", load_first_model(run, use_cache=use_cache)),
             ("trained", run.classifier.model),
         ):
             measured += measure_network(path.name, weights, model, chosen)
     return measured, _origin(found, len(chosen.labels))
+
+
+def load_first_model(run: "Run", *, use_cache: bool = True) -> "TextClassifier":
+    """Return a run's network before training.
+
+    Several labels a text start from their frequencies in the training rows.
+
+    Raises:
+        RnnclsError: The training data no longer exists, or it changed.
+    """
+    from rnncls.data.loading import load_split
+    from rnncls.training.initialization import initial_model_of
+
+    classifier = run.classifier
+    if not classifier.has_several_labels:
+        return initial_model_of(run)
+    train_rows, _ = load_split(
+        run.config.data_settings,
+        "train",
+        classifier.vocab,
+        classifier.label_names,
+        use_cache=use_cache,
+    )
+    return initial_model_of(run, train_rows.labels)
 
 
 def _origin(origin: dict[str, Any], num_measured: int) -> dict[str, Any]:

@@ -177,8 +177,17 @@ def initial_model(
     seed: int,
     vocab: Vocab,
     label_names: list[str],
+    label_sets: Labels | None = None,
 ) -> TextClassifier:
     """Return the network with the first weights of a training with these settings.
+
+    Args:
+        section: The shape of the network.
+        text: For its pretrained vectors.
+        seed: The seed of the training.
+        vocab: The words.
+        label_names: The C classes.
+        label_sets: [N, C] bool, of the training rows; None: a text has one label.
 
     Raises:
         RnnclsError: Its pretrained model or vectors no longer exist.
@@ -192,13 +201,19 @@ def initial_model(
         model.load_state_dict(pretrained.weights, strict=False)
     elif text.vectors is not None and section.has_network:
         copy_vectors(model.embedding, text.vectors, vocab)
+    if label_sets is not None:
+        start_from_frequencies(model, label_sets)
     return add_ngrams(model, vocab.word_ngrams)
 
 
-def initial_model_of(run: Run) -> TextClassifier:
+def initial_model_of(run: Run, label_sets: Labels | None = None) -> TextClassifier:
     """Return a run's network before training.
 
     For a run with teachers, it is another random draw of such weights.
+
+    Args:
+        run: The run.
+        label_sets: [N, C] bool, of its training rows; None: a text has one label.
     """
     config, classifier = run.config, run.classifier
     return initial_model(
@@ -207,4 +222,5 @@ def initial_model_of(run: Run) -> TextClassifier:
         config.seed,
         classifier.vocab,
         classifier.label_names,
+        label_sets,
     )

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from rnncls.cli.gradient import load_first_model
 from rnncls.cli.reporting.benchmark import (
     formats,
     latency,
@@ -12,6 +14,10 @@ from rnncls.cli.reporting.benchmark import (
     startup,
     training_step,
 )
+from rnncls.data.loading import load_training_data
+from rnncls.machine.seeds import seed_everything
+from rnncls.runs.run import load_run
+from rnncls.training.initialization import build_model
 from tests.builders import LABEL_WORDS, train_label_sets
 from tests.cli.conftest import Cli
 
@@ -159,3 +165,23 @@ def test_the_scores_after_all_tokens_are_those_of_eval(cli: Cli, run: str) -> No
     outcome = cli("anytime", run, "--plot", "anytime.png")
     assert "micro-F1" in outcome.stdout
     assert Path("anytime.png").exists()
+
+
+def test_gradients_are_those_of_the_binary_losses(cli: Cli, run: str) -> None:
+    found = json.loads(cli("gradient", run, "--json").stdout)
+    weights = [network["weights"] for network in found["networks"]]
+    assert weights == ["first", "trained"]
+    config = ("--cells", "rnn", "--config", f"{run}/config.yaml")
+    (fresh,) = json.loads(cli("gradient", *config, "--json").stdout)["networks"]
+    assert fresh["shares"][0] == 1.0
+    assert fresh["norms"][0] > 0
+
+
+def test_the_first_weights_start_from_the_frequencies_of_the_labels(run: str) -> None:
+    loaded = load_run(Path(run), may_have_several_labels=True)
+    config = loaded.config
+    data = load_training_data(config.data_settings)
+    seed_everything(config.seed)
+    expected = build_model(config.model, config.text.vectors, data).state_dict()
+    found = load_first_model(loaded).state_dict()
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())

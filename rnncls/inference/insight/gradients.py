@@ -132,7 +132,7 @@ def measure_gradient(model: TextClassifier, split: EncodedSplit) -> list[Gradien
     """Return one curve per direction, over all texts of a split.
 
     The loss is the cross-entropy of a text and its label, without dropout or label
-    smoothing.
+    smoothing; for several labels a text, the sum of their binary cross-entropies.
 
     Raises:
         ConfigError: The model has no recurrent layer, or is a Grid LSTM, whose layers
@@ -189,7 +189,7 @@ def state_gradients(
     Args:
         model: A model whose encoder is an `Encoder`.
         batch: The texts.
-        labels: [B] int64.
+        labels: [B] int64; for several labels a text [B, C] bool.
 
     Returns:
         [T, B] for each direction, in its reading order; 0 after the end of a text.
@@ -202,7 +202,7 @@ def state_gradients(
     pooled = model.pooling(unrolled.states, lengths, is_ragged=is_ragged)  # [B, P * S]
     logits = model.classify(pooled)  # [B, C]
     # A text's states affect only its own loss, so one backward pass serves all texts.
-    loss = F.cross_entropy(logits, labels, reduction="sum")
+    loss = _compute_loss(model, logits, labels)
     names = ["hidden", "cell"] if encoder.rnn.mode == "LSTM" else ["hidden"]
     states: list[torch.Tensor] = []  # [B, H] each
     for steps in unrolled.steps:
@@ -218,6 +218,16 @@ def state_gradients(
     )  # [D, T, 1 or 2, B, H]
     norms = parts.square().sum(dim=(2, 4)).sqrt()  # [D, T, B]
     return list(norms)
+
+
+def _compute_loss(
+    model: TextClassifier, logits: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Return the summed loss of the texts. [B, C], and [B] or [B, C] -> []."""
+    if model.section.has_several_labels:
+        targets = labels.to(logits.dtype)  # [B, C]
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    return F.cross_entropy(logits, labels, reduction="sum")
 
 
 def _by_distance(

@@ -118,6 +118,18 @@ def test_it_is_the_gradient_of_what_torchs_module_makes_of_the_rest_of_the_text(
     assert found[:, 0].tolist() == pytest.approx(expected, rel=1e-12)
 
 
+def test_for_several_labels_it_is_the_gradient_of_their_binary_losses() -> None:
+    model = build("rnn", task="several_labels")
+    labels = torch.tensor([[True, False, True]])
+    assert isinstance(model.encoder, Encoder)
+    inputs = model.embedding(torch.tensor(TEXTS[0]))[:, None]
+    state = model.encoder.rnn(inputs)[0][-1]  # [1, H]
+    errors = model.linear(state).sigmoid() - labels.double()  # [1, C]
+    expected = (errors @ model.linear.weight).norm().item()
+    (found,) = state_gradients(model, batch_of(TEXTS[:1]), labels)
+    assert found[-1, 0].item() == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_backward_direction_is_a_forward_one_over_the_text_reversed() -> None:
     both, one = build("gru", bidirectional=True), build("gru")
     assert isinstance(both.encoder, Encoder)
