@@ -22,7 +22,9 @@ THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Probabilities from which on a label is kept; the accuracy of these is reported."""
 _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
 _NUM_NEWTON_STEPS, _MIN_STEP_SIZE = 50, 1e-6
-_BIAS_VARIANCE, _NUM_BIAS_STEPS = 0.1, 100
+_BIAS_VARIANCE, _NUM_BIAS_STEPS, _MAX_BIAS_SLOPE = 0.1, 40, 5e-5
+_MAX_LOGITS = 2_000_000
+"""If rows times classes are more, factors and biases are fitted on a sample of rows."""
 
 
 @dataclass(frozen=True)
@@ -124,25 +126,21 @@ class _ClassLoss:
     """The cross-entropy of one class for each text.
 
     Attributes:
-        logits: [N, C, P] float64.
-        labels: [N] int64.
+        parts: [P, N, C] float64, the logits of the parts less those of the label.
     """
 
-    logits: torch.Tensor
-    labels: torch.Tensor
+    parts: torch.Tensor
 
     def compute(self, factors: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(self.logits @ factors, self.labels, reduction="sum")
+        joined = torch.einsum("p,pnc->nc", factors, self.parts)  # [N, C]
+        return joined.logsumexp(dim=1).sum()
 
     def derive(self, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = self.logits
-        label_logits = logits[torch.arange(len(self.labels)), self.labels]  # [N, P]
-        probs = to_probs(logits @ factors)[:, :, None]  # [N, C, 1]
-        expected = (probs * logits).sum(dim=1)  # [N, P]
-        centred = logits - expected[:, None]  # [N, C, P]
-        gradient = (expected - label_logits).sum(dim=0)  # [P]
-        hessian = torch.einsum("nci,ncj->ij", probs * centred, centred)  # [P, P]
-        return gradient, hessian
+        joined = torch.einsum("p,pnc->nc", factors, self.parts)  # [N, C]
+        weighted = to_probs(joined) * self.parts  # [P, N, C]
+        expected = weighted.sum(dim=2)  # [P, N]
+        squares = weighted.flatten(1) @ self.parts.flatten(1).T  # [P, P]
+        return expected.sum(dim=1), squares - expected @ expected.T
 
 
 @dataclass(frozen=True)
@@ -150,25 +148,23 @@ class _LabelLoss:
     """The binary cross-entropy of a set of labels for each text.
 
     Attributes:
-        logits: [N, C, P] float64.
+        parts: [P, N, C] float64, the logits of the parts.
         labels: [N, C] float64, 1 for the labels of a text and 0 for the others.
     """
 
-    logits: torch.Tensor
+    parts: torch.Tensor
     labels: torch.Tensor
 
     def compute(self, factors: torch.Tensor) -> torch.Tensor:
-        return F.binary_cross_entropy_with_logits(
-            self.logits @ factors, self.labels, reduction="sum"
-        )
+        joined = torch.einsum("p,pnc->nc", factors, self.parts)  # [N, C]
+        return F.binary_cross_entropy_with_logits(joined, self.labels, reduction="sum")
 
     def derive(self, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = self.logits
-        probs = to_label_probs(logits @ factors)  # [N, C]
-        gradient = torch.einsum("nc,nci->i", probs - self.labels, logits)  # [P]
-        weighted = (probs * (1 - probs))[:, :, None] * logits  # [N, C, P]
-        hessian = torch.einsum("nci,ncj->ij", weighted, logits)  # [P, P]
-        return gradient, hessian
+        joined = torch.einsum("p,pnc->nc", factors, self.parts)  # [N, C]
+        probs = to_label_probs(joined)  # [N, C]
+        gradient = ((probs - self.labels) * self.parts).sum(dim=(1, 2))  # [P]
+        weighted = probs * (1 - probs) * self.parts  # [P, N, C]
+        return gradient, weighted.flatten(1) @ self.parts.flatten(1).T
 
 
 def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
@@ -187,11 +183,9 @@ def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
     Returns:
         P factors.
     """
-    logits = parts.double().permute(1, 2, 0)  # [N, C, P]
-    num_parts = logits.shape[2]
-    loss: _ScaleLoss = _ClassLoss(logits, labels)
-    if labels.ndim > 1:
-        loss = _LabelLoss(logits, labels.double())
+    num_parts, num_rows, num_classes = parts.shape
+    rows = _sample_rows(num_rows, num_classes)  # [n]
+    loss = _build_loss(parts[:, rows].double(), labels[rows])
 
     def compute_loss(factors: torch.Tensor) -> torch.Tensor:
         return loss.compute(factors) + (factors - factors.log()).sum()
@@ -211,6 +205,47 @@ def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
     return _limit(factors)
 
 
+def _build_loss(parts: torch.Tensor, labels: torch.Tensor) -> _ScaleLoss:
+    """Return the loss of parts [P, N, C] for classes [N] or label sets [N, C]."""
+    if labels.ndim > 1:
+        return _LabelLoss(parts, labels.double())
+    indices = labels[None, :, None].expand(len(parts), -1, 1)  # [P, N, 1]
+    return _ClassLoss(parts - parts.gather(2, indices))
+
+
+def _sample_rows(num_rows: int, num_classes: int) -> torch.Tensor:
+    """Return which rows to fit to: all, or a random sample if that takes too long."""
+    max_rows = max(_MAX_LOGITS // num_classes, 1)
+    if num_rows <= max_rows:
+        return torch.arange(num_rows)  # [N]
+    generator = torch.Generator().manual_seed(0)
+    return torch.randperm(num_rows, generator=generator)[:max_rows]  # [n]
+
+
+@dataclass(frozen=True)
+class _BiasLoss:
+    """The cross-entropy as a function of the biases of the classes, with their prior.
+
+    Attributes:
+        odds: [N, C] float64, the exponentials of the logits, at most 1.
+        counts: [C] float64, how many rows have each class.
+    """
+
+    odds: torch.Tensor
+    counts: torch.Tensor
+
+    def derive(self, biases: torch.Tensor) -> tuple[float, torch.Tensor]:
+        """Return the loss, up to a constant, and its gradient [C] at biases [C]."""
+        largest = biases.max()
+        factors = (biases - largest).exp()  # [C]
+        sums = self.odds @ factors  # [N]
+        expected_counts = factors * (sums.reciprocal() @ self.odds)  # [C]
+        gradient = expected_counts - self.counts + biases / _BIAS_VARIANCE  # [C]
+        loss = sums.log().sum() + len(sums) * largest - self.counts @ biases
+        penalty = biases.square().sum() / (2 * _BIAS_VARIANCE)
+        return (loss + penalty).item(), gradient
+
+
 def fit_class_biases(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return what to add to the logits of each class for the lowest cross-entropy.
 
@@ -225,30 +260,34 @@ def fit_class_biases(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor
     Returns:
         [C] float32.
     """
-    logits = logits.double()
-    num_classes = logits.shape[1]
-    counts = torch.bincount(labels, minlength=num_classes)  # [C]
-    biases = logits.new_zeros(num_classes)  # [C]
+    num_rows, num_classes = logits.shape
+    rows = _sample_rows(num_rows, num_classes)  # [n]
+    logits = logits[rows].double()  # [n, C]
+    odds = (logits - logits.amax(dim=1, keepdim=True)).exp_()  # [n, C]
+    counts = torch.bincount(labels[rows], minlength=num_classes).double()  # [C]
+    loss = _BiasLoss(odds, counts)
+    # In these units the curvature is at most about 1, so few steps are enough.
+    expected_counts = loss.derive(torch.zeros_like(counts))[1] + counts  # [C]
+    curvatures = torch.maximum(expected_counts, counts) + 1 / _BIAS_VARIANCE  # [C]
+    units = curvatures.rsqrt()  # [C]
+    scaled_biases = torch.zeros_like(counts)  # [C]
     optimizer = torch.optim.LBFGS(
-        [biases],
+        [scaled_biases],
         max_iter=_NUM_BIAS_STEPS,
-        tolerance_grad=1e-6,
+        tolerance_grad=_MAX_BIAS_SLOPE,
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )
 
     def compute_loss() -> float:
         """Set the gradient, and return the loss."""
-        shifted = logits + biases  # [N, C]
-        expected_counts = to_probs(shifted).sum(dim=0)  # [C]
-        biases.grad = expected_counts - counts + biases / _BIAS_VARIANCE
-        penalty = biases.square().sum() / (2 * _BIAS_VARIANCE)
-        losses = F.cross_entropy(shifted, labels, reduction="sum")
-        return (losses + penalty).item()
+        value, gradient = loss.derive(scaled_biases * units)
+        scaled_biases.grad = gradient * units
+        return value
 
     take_steps: Callable[[Callable[[], float]], object] = optimizer.step
     take_steps(compute_loss)
-    return biases.float()
+    return (scaled_biases * units).float()
 
 
 def _is_improved(

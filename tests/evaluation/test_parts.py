@@ -58,6 +58,16 @@ def test_the_biases_of_the_classes_have_the_lowest_loss() -> None:
     assert biases.argmax() == 2
 
 
+def test_a_random_sample_of_many_rows_of_many_classes_is_enough() -> None:
+    labels = torch.arange(2400) % 1200
+    labels[::2] = 7
+    logits = torch.nn.functional.one_hot(labels, 1200).float()
+    biases = fit_class_biases(logits, labels)
+    fewer_rows = fit_class_biases(logits[:1600], labels[:1600])
+    assert biases.argmax() == 7
+    assert biases[7].item() == pytest.approx(fewer_rows[7].item(), rel=0.05)
+
+
 @pytest.mark.parametrize("num_texts", [1, 2, 4])
 def test_few_validation_rows_lead_to_moderate_factors(num_texts: int) -> None:
     parts, labels = random_parts(num_texts)
