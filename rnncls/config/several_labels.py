@@ -10,12 +10,6 @@ from rnncls import ConfigError
 
 TASK = "several_labels"
 """The value of `model.task`."""
-_UNSUPPORTED: dict[str, tuple[Any, str]] = {
-    "train.sampling": ("uniform", "uniform"),
-    "train.r_drop": (0.0, "0"),
-    "train.virtual_adversarial": (0.0, "0"),
-}
-"""The keys that are only for one label a text: their default, also as YAML."""
 
 
 def read_label_as_lists(values: Any) -> Any:
@@ -68,13 +62,11 @@ def _check_supported(values: Mapping[str, Mapping[str, Any]]) -> None:
             f"data.name: {values['data']['name']} has one label a text: set model.task"
             " to one_label"
         )
-    for path, (default, as_yaml) in _UNSUPPORTED.items():
-        section, key = path.split(".")
-        if values[section][key] != default:
-            raise ValueError(
-                f"{path}: is only for one label a text, but model.task is {TASK}: set"
-                f" it to {as_yaml}"
-            )
+    if values["train"]["sampling"] != "uniform":
+        raise ValueError(
+            "train.sampling: is only for one label a text, but model.task is"
+            f" {TASK}: set it to uniform, or train.class_weights to balanced"
+        )
 
 
 def refuse_several_labels(task: str, source: str) -> None:

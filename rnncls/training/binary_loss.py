@@ -8,6 +8,9 @@ the weight of the label, the loss of a text is the sum over the labels of
 Label smoothing moves y to y * (1 - smoothing) + smoothing / C, as for one label a text:
 a label that is one of many gets little of it.
 
+R-Drop and virtual adversarial training add the divergences of the predicted
+probabilities of each label, which is on its own.
+
 Shapes: B texts, C labels.
 """
 
@@ -51,3 +54,24 @@ class BinaryCrossEntropy:
             losses_if_true = losses_if_true * self.label_weights
         losses = targets * losses_if_true + (1 - targets) * losses_if_false  # [B, C]
         return losses.sum()
+
+
+def binary_kl_divergence(
+    logits: torch.Tensor, other_logits: torch.Tensor
+) -> torch.Tensor:
+    """Return the Kullback-Leibler divergence KL(p || q) of Bernoulli distributions.
+
+    It is summed over the labels and the texts.
+
+    Args:
+        logits: [B, C] of p.
+        other_logits: [B, C] of q.
+
+    Returns:
+        Scalar, in nats.
+    """
+    log_ratio_if_true = F.logsigmoid(logits) - F.logsigmoid(other_logits)  # [B, C]
+    log_ratio_if_false = F.logsigmoid(-logits) - F.logsigmoid(-other_logits)  # [B, C]
+    probs = logits.sigmoid()  # [B, C]
+    divergences = probs * log_ratio_if_true + (1 - probs) * log_ratio_if_false  # [B, C]
+    return divergences.sum()

@@ -32,7 +32,7 @@ from rnncls.data.label_sets import count_labels
 from rnncls.data.splits import Labels
 from rnncls.nn.dropout import Dropout
 from rnncls.text.display import list_names
-from rnncls.training.binary_loss import BinaryCrossEntropy
+from rnncls.training.binary_loss import BinaryCrossEntropy, binary_kl_divergence
 from rnncls.training.step_data import StepNoise
 
 
@@ -48,6 +48,15 @@ class Forward(Protocol):
             dropout: The masks.
             shift: [T, B, E], what is added to the word vectors; None: nothing.
         """
+
+
+class Divergence(Protocol):
+    """How far predictions are from others."""
+
+    def __call__(
+        self, logits: torch.Tensor, other_logits: torch.Tensor, /
+    ) -> torch.Tensor:
+        """Return the divergence [] of logits [B, C] and [B, C], summed over texts."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
         The loss [] and the logits [B, C].
     """
     kind = BinaryCrossEntropy if has_several_labels else CrossEntropy
+    divergence = binary_kl_divergence if has_several_labels else kl_divergence
     cross_entropy = kind(
         targets, row_weights, section.label_smoothing, section.focal_gamma
     )
@@ -126,11 +136,12 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
         loss = loss + cross_entropy(adversarial_logits)
     if noise.vat_direction is not None:
         size = section.virtual_adversarial
-        loss = loss + virtual_adversarial_loss(forward, logits, noise, size)
+        loss = loss + virtual_adversarial_loss(forward, logits, noise, size, divergence)
     if noise.second_dropout is not None:
         second_logits = forward(dropout=noise.second_dropout)  # [B, C]
         loss = loss + cross_entropy(second_logits)
-        loss = loss + section.r_drop * r_drop_divergence(logits, second_logits) / 2
+        both_ways = r_drop_divergence(logits, second_logits, divergence)
+        loss = loss + section.r_drop * both_ways / 2
     return loss, logits
 
 
@@ -275,7 +286,11 @@ def find_adversarial_shift(
 
 
 def virtual_adversarial_loss(
-    forward: Forward, logits: torch.Tensor, noise: StepNoise, size: float
+    forward: Forward,
+    logits: torch.Tensor,
+    noise: StepNoise,
+    size: float,
+    divergence: Divergence,
 ) -> torch.Tensor:
     """Return how far the prediction moves under the worst change of the word vectors.
 
@@ -289,6 +304,7 @@ def virtual_adversarial_loss(
         logits: [B, C] of the unchanged texts.
         noise: With a `vat_direction`.
         size: The 2-norm of each text's change.
+        divergence: What measures how far the prediction moves.
 
     Returns:
         Scalar, the summed divergence.
@@ -296,21 +312,21 @@ def virtual_adversarial_loss(
     assert noise.vat_direction is not None
     reference = logits.detach()  # [B, C]
     start = scale_to(noise.vat_direction, size).requires_grad_()  # [T, B, E]
-    moved = kl_divergence(reference, forward(dropout=noise.dropout, shift=start))
+    moved = divergence(reference, forward(dropout=noise.dropout, shift=start))
     (gradient,) = torch.autograd.grad(moved, start)  # [T, B, E]
     shift = scale_to(gradient, size)  # [T, B, E]
-    return kl_divergence(reference, forward(dropout=noise.dropout, shift=shift))
+    return divergence(reference, forward(dropout=noise.dropout, shift=shift))
 
 
 def r_drop_divergence(
-    logits: torch.Tensor, second_logits: torch.Tensor
+    logits: torch.Tensor, second_logits: torch.Tensor, divergence: Divergence
 ) -> torch.Tensor:
     """Return the divergences of two forward passes in both directions, summed.
 
     Source: Liang et al. 2021, "R-Drop". [B, C], [B, C] -> [].
     """
-    forward_divergence = kl_divergence(logits, second_logits)
-    backward_divergence = kl_divergence(second_logits, logits)
+    forward_divergence = divergence(logits, second_logits)
+    backward_divergence = divergence(second_logits, logits)
     return forward_divergence + backward_divergence
 
 

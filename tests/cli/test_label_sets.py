@@ -185,3 +185,12 @@ def test_the_first_weights_start_from_the_frequencies_of_the_labels(run: str) ->
     expected = build_model(config.model, config.text.vectors, data).state_dict()
     found = load_first_model(loaded).state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+def test_regularised_training_learns_the_sets(tmp_path: Path) -> None:
+    run = train_label_sets(
+        tmp_path,
+        *("train.r_drop=1.0", "train.virtual_adversarial=0.5", "model.dropout=0.3"),
+    )
+    rows = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(rows[-1])["valid_micro_f1"] > 0.9

@@ -15,6 +15,7 @@ from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.dropout import Dropout
+from rnncls.training.binary_loss import binary_kl_divergence
 from rnncls.training.loss import (
     Forward,
     compute_class_weights,
@@ -199,6 +200,48 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
     torch.testing.assert_close(
         compute_loss(wanted, forward, LABELS, noise, inputs)[0], expected
     )
+
+
+def test_r_drop_of_several_labels_has_the_divergence_of_each_label() -> None:
+    model = network(dropout=0.5, task="several_labels")
+    wanted = section(r_drop=2.0)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    assert noise.second_dropout is not None
+    first = forward(dropout=noise.dropout)  # [B, C]
+    second = forward(dropout=noise.second_dropout)  # [B, C]
+    targets = F.one_hot(LABELS, 3) > 0
+    both, target_sets = torch.cat([first, second]), torch.cat([targets, targets])
+    cross_entropies = F.binary_cross_entropy_with_logits(
+        both, target_sets.double(), reduction="sum"
+    )
+    # The sum of both divergences of a Bernoulli variable is (p - q)(logit p - logit q).
+    differences = first.sigmoid() - second.sigmoid()
+    divergences = differences * (first - second)  # [B, C]
+    found, _ = compute_loss(
+        wanted, forward, targets, noise, inputs, has_several_labels=True
+    )
+    torch.testing.assert_close(found, cross_entropies + divergences.sum())
+
+
+def test_the_virtual_change_moves_sets_of_labels_more_than_chance_does() -> None:
+    model = network(task="several_labels")
+    wanted = section(virtual_adversarial=0.5)
+    forward, inputs = forward_of(model)
+    noise = noise_for(model, wanted)
+    targets = F.one_hot(LABELS, 3) > 0
+    loss, logits = compute_loss(
+        wanted, forward, targets, noise, inputs, has_several_labels=True
+    )
+    moved = loss - F.binary_cross_entropy_with_logits(
+        logits, targets.double(), reduction="sum"
+    )
+    assert noise.vat_direction is not None
+    shift = scale_to(noise.vat_direction, 0.5)
+    at_random = binary_kl_divergence(
+        logits, forward(dropout=noise.dropout, shift=shift)
+    )
+    assert moved > 1.5 * at_random > 0
 
 
 @pytest.mark.parametrize("options", OPTIONS)
