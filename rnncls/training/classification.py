@@ -154,6 +154,13 @@ class ClassificationTask:
         }
 
 
+def limit_epochs(train: TrainSection, model: ModelSection) -> TrainSection:
+    """Return how to train a network: for one epoch if it is not used."""
+    if model.has_network:
+        return train
+    return train.replace(max_epochs=1)  # nothing uses what more would learn
+
+
 def build_classifier_trainer(
     section: TrainSection,
     model: TextClassifier,
@@ -180,6 +187,7 @@ def build_classifier_trainer(
         workers = start_workers(model.embedding.weight.device)
     if processes is None:
         processes = init_process_group()
+    section = limit_epochs(section, model.section)
     task = ClassificationTask(section, model, data, workers, processes)
     return Trainer(task, TrainOptions.from_train(section), seed, workers, processes)
 

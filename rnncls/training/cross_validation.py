@@ -42,7 +42,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import to_label_probs, to_probs
 from rnncls.runs.progress import TrainingBar
 from rnncls.training.calibration import add_ngram_part, calibrate_label_sets
-from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.classification import build_fresh_trainer, limit_epochs
 from rnncls.training.folds import (
     draw_folds,
     hold_out,
@@ -198,9 +198,10 @@ def cross_validate(
     )
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)
+    max_epochs = limit_epochs(config.train, config.model).max_epochs
     with (
         stop_on_signal() as stop,
-        TrainingBar(num_texts, config.train.max_epochs) as bar,
+        TrainingBar(num_texts, max_epochs) as bar,
         log_vectors_once(),
     ):
 

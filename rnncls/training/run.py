@@ -101,10 +101,7 @@ def train(
                 is_fresh=not run.is_resumed,
             )
             model = model.to(device)
-            section = config.train
-            if not config.model.has_network:  # nothing uses what it would learn
-                section = section.replace(max_epochs=1)
-            trainer = build_classifier_trainer(section, model, data, config.seed)
+            trainer = build_classifier_trainer(config.train, model, data, config.seed)
         run.begin(trainer)
         with record_training(trainer, path) as record:
             for step in trainer.steps():  # batch → gradients → update → validation

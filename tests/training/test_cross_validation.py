@@ -3,6 +3,7 @@ is a training like any other."""
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,11 @@ from rnncls.machine.signals import StopRequest
 from rnncls.runs.run import load_uncalibrated
 from rnncls.text.vocab import Vocab
 from rnncls.training import cross_validation as folds
-from rnncls.training.cross_validation import cross_validate
+from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.cross_validation import cross_validate, run_folds
 from rnncls.training.folds import draw_folds, hold_out, log_small_classes
 from rnncls.training.run import train
+from rnncls.training.step_data import Step
 
 MakeConfig = Callable[..., Config]
 
@@ -271,6 +274,24 @@ def test_the_vectors_are_counted_once_not_for_each_fold(
         cross_validate(make_config(f"text.vectors={vectors}", "train.max_epochs=1"), 2)
     assert sum(line.startswith("vectors: ") for line in caplog.messages) == 1
     assert sum(line.startswith("fold ") for line in caplog.messages) == 2
+
+
+def test_ngrams_alone_train_one_epoch(make_config: MakeConfig) -> None:
+    config = make_config("model.ngrams=alone", "train.max_epochs=3")
+    build_trainer = partial(
+        build_fresh_trainer, config.model, config.train, None, 0, torch.device("cpu")
+    )
+    steps: list[Step] = []
+    folds = run_folds(
+        config.data_settings,
+        sources_of(config),
+        2,
+        build_trainer,
+        steps.append,
+        config.train,
+    )
+    assert len(list(folds)) == 2
+    assert {step.epoch for step in steps} == {1}
 
 
 def test_the_user_can_stop_it(
