@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rnncls import RunError
 from rnncls.config.loading import load_config, parse_config
-from rnncls.config.sections import Config, TrainSection
+from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_training_data
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import Run, create_run, load_run
-from rnncls.runs.weights import save_model
+from rnncls.runs.weights import save_model, save_temperature
+from rnncls.training.calibration import calibrate
 from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.initialization import prepare_torch
 from rnncls.training.trainer import Trainer
@@ -47,7 +48,7 @@ def train_or_load_bag(run: Run, overrides: list[str], *, use_cache: bool = True)
     folder = RunFolder(path)
     if not folder.model.exists() or load_config(folder.config) not in accepted:
         train_bag(config, path, may_enlarge=may_enlarge, use_cache=use_cache)
-    return load_run(path)
+    return load_run(path, may_have_several_labels=True)
 
 
 def bag_config(run: Run, overrides: list[str]) -> Config:
@@ -120,6 +121,8 @@ def train_bag(
             unfinished = Path(name) / path.name
             create_run(unfinished, dump_config(config), data.vocab, data.label_names)
             _save_best(trainer, unfinished)
+            if config.model.has_several_labels:
+                _add_thresholds(trainer, config.model, config.train, unfinished)
             shutil.rmtree(path, ignore_errors=True)
             unfinished.rename(path)
     except OSError as error:
@@ -127,6 +130,17 @@ def train_bag(
             f"{path}: cannot be written: {error.strerror}: train a run with"
             " model.cell: none elsewhere, and give it with --baseline"
         ) from error
+
+
+def _add_thresholds(
+    trainer: Trainer[TextClassifier],
+    model: ModelSection,
+    train: TrainSection,
+    path: Path,
+) -> None:
+    """Choose the thresholds of the labels as for the run, and save them."""
+    calibration = calibrate(trainer, model, train, path)
+    save_temperature(path, calibration.temperature, thresholds=calibration.thresholds)
 
 
 def _save_best(trainer: Trainer[TextClassifier], path: Path) -> None:

@@ -194,3 +194,15 @@ def test_regularised_training_learns_the_sets(tmp_path: Path) -> None:
     )
     rows = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(rows[-1])["valid_micro_f1"] > 0.9
+
+
+def test_sets_do_not_depend_on_the_order_of_the_words(cli: Cli, run: str) -> None:
+    expected = json.loads(cli("eval", run, "--json").stdout)
+    changes = ("--set", "train.max_epochs=30", "--set", "train.lr=0.1")
+    found = json.loads(cli("order", run, *changes, "--json").stdout)
+    readings = {reading["name"]: reading for reading in found["readings"]}
+    assert readings["as written"]["accuracy"] == expected["subset_accuracy"]
+    # The words name the labels, in any order: thresholds of 0.5 would miss some.
+    assert readings["bag of words"]["accuracy"] > 0.8
+    bag = load_run(Path(run) / "bag-of-words", may_have_several_labels=True)
+    assert bag.classifier.thresholds != [0.5] * 3

@@ -119,7 +119,7 @@ def test_a_saved_run_has_the_validation_scores_of_its_training(
     split, _ = load_split(
         config.data_settings, "valid", classifier.vocab, classifier.label_names
     )
-    accuracy = is_right(classifier.model, split).mean()
+    accuracy = is_right(classifier, split).mean()
     summary = train(config, run, resume=True)
     assert summary["valid"]["accuracy"] == pytest.approx(accuracy)
 
@@ -230,7 +230,7 @@ def test_the_other_commands_read_unknown_words(run: Path, config: Config) -> Non
         assert np.isfinite(curve.norms).all()
     flags = find_flags(classifier, split)
     assert {word.word for flag in flags for word in flag.words} <= set(vocab.words)
-    results = evaluate_word_orders(model, split, vocab, bag=None, num_draws=1, seed=0)
+    results = evaluate_word_orders(classifier, split, bag=None, num_draws=1, seed=0)
     assert results[0].accuracy > results[-1].accuracy
     assert "character n-grams" in describe_reading(classifier, "zzz yyy")
 

@@ -8,6 +8,9 @@ an upper bound of what word order is worth on this data, because the network has
 learned to do without it. The network may also be better than a bag of words for other
 reasons.
 
+If a text may have several labels, a row is classified correctly if all its labels are
+predicted, and no others.
+
 Shapes: N texts, M tokens in all of them, V words.
 """
 
@@ -23,7 +26,8 @@ from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.data.splits import Split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.decisions import decide, decide_labels
+from rnncls.runs.classifier import Classifier
 from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
@@ -59,20 +63,18 @@ class WordOrderResult:
 
 
 def evaluate_word_orders(
-    model: TextClassifier,
+    classifier: Classifier,
     split: EncodedSplit,
-    vocab: Vocab,
     *,
     bag: Shares | None = None,
     num_draws: int,
     seed: int,
 ) -> list[WordOrderResult]:
-    """Evaluate a model on the rows as written, reversed, sorted and shuffled.
+    """Evaluate a classifier on the rows as written, reversed, sorted and shuffled.
 
     Args:
-        model: The network.
+        classifier: The network, and the vocabulary, for alphabetical order.
         split: The rows.
-        vocab: The vocabulary, for alphabetical order.
         bag: Which of the rows a bag of words classifies correctly; None: no bag of
             words.
         num_draws: How often the words are shuffled.
@@ -80,16 +82,16 @@ def evaluate_word_orders(
     """
     generator = np.random.default_rng(seed)
     texts = split.texts
-    as_written = is_right(model, split)
+    as_written = is_right(classifier, split)
     shuffles = [shuffle_words(texts, generator) for _ in range(num_draws)]
     variants = {
         REVERSED: [reverse_words(texts)],
-        SORTED: [sort_words(texts, vocab)],
+        SORTED: [sort_words(texts, classifier.vocab)],
         SHUFFLED: shuffles,
     }
     results = [compare_to_written(AS_WRITTEN, [as_written], as_written)]
     for name, reordered in variants.items():
-        draws = [is_right(model, replace(split, texts=draw)) for draw in reordered]
+        draws = [is_right(classifier, replace(split, texts=draw)) for draw in reordered]
         results.append(compare_to_written(name, draws, as_written))
     if bag is not None:
         results.append(compare_to_written(BAG, [bag], as_written))
@@ -146,10 +148,9 @@ def compare_with_bag(
             f" {bag_origin['path']}"
         )
     results = evaluate_word_orders(
-        classifier.model,
+        classifier,
         rows,
-        classifier.vocab,
-        bag=is_right(bag.classifier.model, bag_rows),
+        bag=is_right(bag.classifier, bag_rows),
         num_draws=draws,
         seed=seed,
     )
@@ -169,10 +170,15 @@ def _load_rows(
     )
 
 
-def is_right(model: TextClassifier, split: EncodedSplit) -> Shares:
-    """Return 1 for each row that a model classifies correctly, else 0. [N]."""
-    predictions = compute_logits(model, split.texts).argmax(dim=1).numpy()
-    right: Shares = (predictions == split.labels).astype(np.float64)
+def is_right(classifier: Classifier, split: EncodedSplit) -> Shares:
+    """Return 1 for each row that is classified correctly, else 0. [N]."""
+    logits = compute_logits(classifier.model, split.texts)  # [N, C]
+    if classifier.thresholds is None:
+        is_equal = decide(logits).numpy() == split.labels  # [N]
+    else:
+        label_sets = decide_labels(logits, classifier.thresholds).numpy()  # [N, C]
+        is_equal = (label_sets == split.labels).all(axis=1)  # [N]
+    right: Shares = is_equal.astype(np.float64)
     return right
 
 

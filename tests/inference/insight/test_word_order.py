@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rnncls.cli.reporting.insight_plots import plot_word_order
-from rnncls.config.sections import ModelSection
+from rnncls.config.sections import ModelSection, TextSection
 from rnncls.data.loading import EncodedSplit
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.inference.insight.word_order import (
@@ -19,12 +19,14 @@ from rnncls.inference.insight.word_order import (
     compare_to_written,
     describe_word_order,
     evaluate_word_orders,
+    is_right,
     resample_mean,
     reverse_words,
     shuffle_words,
     sort_words,
 )
 from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.classifier import Classifier
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 
@@ -79,10 +81,11 @@ def test_a_shuffle_is_a_function_of_the_seed() -> None:
     assert first != other
 
 
-def build(cell: str) -> TextClassifier:
+def build(cell: str, **keys: object) -> TextClassifier:
     torch.manual_seed(0)
     section = ModelSection.model_validate(
         {
+            **keys,
             "cell": cell,
             "embedding_dim": 4,
             "hidden_size": 4,
@@ -93,9 +96,26 @@ def build(cell: str) -> TextClassifier:
     return TextClassifier(section, len(VOCAB), 2).eval()
 
 
+def wrap(model: TextClassifier, thresholds: list[float] | None = None) -> Classifier:
+    """Return a classifier of texts with the words of `VOCAB`."""
+    labels = ["economy", "sport"]
+    return Classifier(TextSection(), VOCAB, labels, model, thresholds=thresholds)
+
+
+def test_a_row_of_several_labels_is_right_if_the_whole_set_is() -> None:
+    model = build("none", task="several_labels")
+    with torch.no_grad():
+        model.linear.weight.zero_()
+        model.linear.bias.copy_(torch.tensor([1.0, -2.0]))  # 0.73, 0.12
+    labels = np.array([[True, False], [True, True], [False, False]])
+    split = EncodedSplit(TEXTS, labels, np.arange(3))
+    assert is_right(wrap(model, [0.5, 0.5]), split).tolist() == [1, 0, 0]
+    assert is_right(wrap(model, [0.5, 0.1]), split).tolist() == [0, 1, 0]
+
+
 def test_a_bag_of_words_loses_nothing_in_any_order() -> None:
     split = EncodedSplit(TEXTS, np.array([0, 1, 1]), np.arange(3))
-    results = evaluate_word_orders(build("none"), split, VOCAB, num_draws=2, seed=0)
+    results = evaluate_word_orders(wrap(build("none")), split, num_draws=2, seed=0)
     assert [result.name for result in results] == [
         "as written",
         "reversed",
@@ -121,7 +141,7 @@ def test_a_network_that_goes_by_the_last_word_loses_what_its_last_words_say() ->
         model.linear.weight[0, 0], model.linear.weight[1, 0] = 1.0, -1.0
     split = EncodedSplit(encode([5, 4, 3], [3, 4, 5]), np.array([0, 1]), np.arange(2))
     written, backwards, by_alphabet, shuffled = evaluate_word_orders(
-        model, split, VOCAB, num_draws=200, seed=0
+        wrap(model), split, num_draws=200, seed=0
     )
     assert (written.accuracy, backwards.accuracy, backwards.loss) == (1.0, 0.0, 1.0)
     assert (
