@@ -4,16 +4,20 @@ Shapes: N texts, C classes.
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from rnncls import RunError
 from rnncls.evaluation.calibration import fit_class_biases, fit_scales
 from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import mcnemar, wilson_interval
+from rnncls.machine.files import read_json
 from rnncls.nn.decisions import decide
+from rnncls.runs.folder import RunFolder
 
 NETWORK, NGRAMS, TOGETHER = "network", "n-grams", "together"
 _NUM_FOLDS = 5
@@ -43,6 +47,33 @@ class PartScore:
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists and numbers."""
         return asdict(self)
+
+
+def load_class_biases(run_path: Path, num_classes: int) -> torch.Tensor:
+    """Return what was added to the n-grams' bias for both parts of a run together.
+
+    The n-grams alone are scored without it. It is 0 if nothing was added, and if an
+    earlier version wrote the run and did not say what was added.
+
+    Args:
+        run_path: The run folder.
+        num_classes: How many classes the run has.
+
+    Returns:
+        [C] float32.
+
+    Raises:
+        RunError: The summary is damaged, or from another run.
+    """
+    file = RunFolder(run_path).summary
+    summary = read_json(file) if file.exists() else {}
+    biases = (summary.get("ngrams") or {}).get("class_biases") or [0.0] * num_classes
+    if len(biases) != num_classes:
+        raise RunError(
+            f"{file}: not from this run: ngrams.class_biases has {len(biases)} numbers,"
+            f" the run has {num_classes} classes"
+        )
+    return torch.tensor(biases)
 
 
 def score_parts(

@@ -40,7 +40,7 @@ from rnncls.evaluation.evaluator import (
 )
 from rnncls.evaluation.loading import load_rows
 from rnncls.evaluation.metrics import Scores, count_confusion, score
-from rnncls.evaluation.parts import PartScore, score_parts
+from rnncls.evaluation.parts import PartScore, load_class_biases, score_parts
 from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.run import Run, load_run
 
@@ -148,8 +148,9 @@ class Evaluation:
         split: The texts and their labels.
         origin: The file, its checksum, the split and the number of rows.
         logits: [N, C] float32 on the CPU, calibrated.
-        parts: The logits of the network and of the n-grams; None: the run has no
-            n-grams, or only n-grams.
+        parts: The logits of the network and of the n-grams, which have no biases that
+            were fitted for both together; None: the run has no n-grams, or only
+            n-grams.
     """
 
     run: Run
@@ -328,7 +329,9 @@ def evaluate_loaded_run(
     if model.ngrams is None or model.ngrams.is_alone:
         return Evaluation(run, rows, origin, compute_logits(model, rows.texts))
     parts = compute_part_logits(model, rows.texts)
-    return Evaluation(run, rows, origin, parts.together, parts)
+    biases = load_class_biases(run.path, len(run.classifier.label_names))  # [C]
+    alone = replace(parts, ngrams=parts.ngrams - biases)
+    return Evaluation(run, rows, origin, parts.together, alone)
 
 
 def read_texts(evaluation: Evaluation, indices: npt.NDArray[np.int64]) -> list[str]:

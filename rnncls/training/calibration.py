@@ -6,7 +6,7 @@ Shapes: N validation texts, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -192,13 +192,15 @@ def _join(
 ) -> Calibration:
     """Return the n-gram part with the factor that joins it to the network.
 
-    The biases of the classes are part of its bias.
+    The biases of the classes are part of its bias. They are fitted for both parts
+    together, so the n-grams alone are scored without them.
     """
     valid, has_network = data.valid, model.section.has_network
     labels = torch.from_numpy(valid.labels)  # [N], or [N, C]
     ngrams = fit.build(data.vocab.num_rows)
     model.ngrams = ngrams.to(model.linear.weight.device)
     parts = compute_part_logits(model, valid.texts)
+    class_biases: list[float] = []
     if has_network:
         inverse, scale = fit_scales(torch.stack([parts.network, parts.ngrams]), labels)
         has_biases = labels.ndim == 1 and not _has_weights(train)
@@ -209,7 +211,7 @@ def _join(
             joined = inverse * parts.network + scale * parts.ngrams  # [N, C]
             biases = fit_class_biases(joined, labels) / scale  # [C]
             fit = fit.add_to_bias(biases.numpy())
-            parts = replace(parts, ngrams=parts.ngrams + biases)
+            class_biases = biases.tolist()
     else:
         inverse, scale = 1.0, fit_scales(parts.ngrams[None], labels)[0]
         together = scale * parts.ngrams
@@ -228,6 +230,7 @@ def _join(
         "num_bytes": sum(array.nbytes for array in fit.arrays.values()),
         "inverse_strength": fit.inverse_strength,
         "scale": scale,
+        "class_biases": [round(bias, 6) for bias in class_biases],
         "fit_s": round(fit.seconds, 3),
         "valid": _score_parts(parts, together, labels) if has_network else [],
     }

@@ -16,7 +16,7 @@ from rnncls.evaluation.comparison import compare_runs
 from rnncls.evaluation.evaluator import compute_part_logits
 from rnncls.evaluation.run_evaluation import evaluate_run
 from rnncls.inference.insight.explanation import explain
-from rnncls.machine.files import read_json
+from rnncls.machine.files import read_json, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run, load_uncalibrated
@@ -201,3 +201,26 @@ def test_classes_that_are_more_frequent_in_validation_are_predicted_more_often(
         assert torch.equal(difference, torch.zeros(len(is_world)))
     else:
         assert difference[is_world] > 0 > difference[~is_world]
+    evaluation = evaluate_run(Path("shifted"))
+    model = load_run(Path("shifted")).classifier.model
+    own_bias = compute_part_logits(model, evaluation.split.texts).ngrams - difference
+    assert evaluation.parts is not None
+    assert torch.allclose(evaluation.parts.ngrams, own_bias, atol=1e-5)
+    assert torch.equal(evaluation.logits, evaluation.parts.together)
+
+
+def test_class_biases_of_another_run_are_rejected(run: Path) -> None:
+    file = RunFolder(run).summary
+    summary = read_json(file)
+    summary["ngrams"]["class_biases"] = [0.5]
+    write_json(file, summary)
+    with pytest.raises(RunError, match="class_biases has 1 numbers"):
+        evaluate_run(run)
+
+
+def test_a_run_without_class_biases_in_its_summary_is_evaluated(run: Path) -> None:
+    file = RunFolder(run).summary
+    summary = read_json(file)
+    del summary["ngrams"]["class_biases"]
+    write_json(file, summary)
+    assert len(evaluate_run(run).part_scores()) == 3
