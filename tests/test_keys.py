@@ -170,7 +170,7 @@ def describe(path: Path) -> Any:
     from rnncls.runs.metric_rows import read_rows
     from rnncls.runs.run import load_run
 
-    loaded = load_run(path, may_have_several_labels=True)
+    loaded = load_run(path)
     split, _ = load_split(
         loaded.config.data_settings,
         "test",

@@ -110,7 +110,7 @@ def open_texts(
             path, split=split, device="cpu", use_cache=use_cache
         )
         return run, rows.texts, origin["path"]
-    run = load_run(path, may_have_several_labels=True)
+    run = load_run(path)
     texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
     if not texts:
         raise DataError(f"{input_}: found no text, expected at least one")

@@ -74,7 +74,6 @@ def compare_command(
         data=data,
         device=device,
         use_cache=not no_cache,
-        may_have_several_labels=True,
     )
     if evaluations[0].run.classifier.has_several_labels:
         show_label_comparison(paths, evaluations, id_, html, as_json=json_)

@@ -203,7 +203,7 @@ def load_run_with_columns(
     """
     from rnncls.runs.run import load_run
 
-    run = load_run(path, may_have_several_labels=True)
+    run = load_run(path)
     if not text and label is None:
         return run
     if data is None:

@@ -105,7 +105,7 @@ def explain_command(
         from rnncls.runs.run import load_run
 
     path = find_run_or_newest(run)
-    loaded = load_run(path, may_have_several_labels=True)
+    loaded = load_run(path)
     if texts == [STDIN]:
         texts = read_stdin(loaded.config.data)
     sources = load_texts(texts, data, row, loaded.config.data)

@@ -52,7 +52,7 @@ def flags_command(
         from rnncls.runs.run import load_run
         from rnncls.text.batch_plans import evenly_spaced
 
-    loaded = load_run(choose_run(run_folder, run), may_have_several_labels=True)
+    loaded = load_run(choose_run(run_folder, run))
     rows, origin = load_rows(
         loaded,
         split=split,

@@ -64,7 +64,7 @@ def gates_command(
         from rnncls.runs.run import load_run
 
     path = find_run_or_newest(run)
-    loaded = load_run(path, may_have_several_labels=True)
+    loaded = load_run(path)
     (source,) = load_texts(texts, data, row, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     trace = trace_gates(loaded.classifier, source.text, layer)

@@ -168,7 +168,7 @@ def measure_runs(
     measured: list[Measured] = []
     found: dict[str, Any] = {}
     for path in paths:
-        run = load_run(path, may_have_several_labels=True)
+        run = load_run(path)
         rows, origin = load_split(
             run.config.data_settings,
             split,

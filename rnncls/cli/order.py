@@ -69,14 +69,14 @@ def order_command(
         from rnncls.runs.run import load_run
         from rnncls.training.bag_of_words import train_or_load_bag
 
-    loaded = load_run(choose_run(run_folder, run), may_have_several_labels=True)
+    loaded = load_run(choose_run(run_folder, run))
     if loaded.config.model.cell == "none":
         raise ConfigError(
             f"{loaded.path}: is a bag of words itself: give a run of a recurrent"
             " network"
         )
     bag = (
-        load_run(find_run(baseline), may_have_several_labels=True)
+        load_run(find_run(baseline))
         if baseline
         else train_or_load_bag(loaded, set_ or [], use_cache=not no_cache)
     )

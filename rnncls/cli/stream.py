@@ -54,7 +54,7 @@ def stream_command(
         from rnncls.machine.device import resolve_run_device
         from rnncls.runs.run import load_run
 
-    loaded = load_run(choose_run(run_folder, run), may_have_several_labels=True)
+    loaded = load_run(choose_run(run_folder, run))
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     stream = Stream(loaded.classifier, min_confidence)
     width = max(map(len, loaded.classifier.label_names))

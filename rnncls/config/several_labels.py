@@ -1,12 +1,7 @@
-"""Several labels a text: what a config needs for it, and what does not support it yet.
-
-This module decides it for all keys and commands.
-"""
+"""Several labels a text: which keys of a config need it or do not support it."""
 
 from collections.abc import Mapping
 from typing import Any
-
-from rnncls import ConfigError
 
 TASK = "several_labels"
 """The value of `model.task`."""
@@ -66,23 +61,4 @@ def _check_supported(values: Mapping[str, Mapping[str, Any]]) -> None:
         raise ValueError(
             "train.sampling: is only for one label a text, but model.task is"
             f" {TASK}: set it to uniform, or train.class_weights to balanced"
-        )
-
-
-def refuse_several_labels(task: str, source: str) -> None:
-    """Raise an error if a text has several labels.
-
-    Functions that support only one label a text call it.
-
-    Args:
-        task: The value of `model.task`.
-        source: The config or the run, for the message.
-
-    Raises:
-        ConfigError: It is `several_labels`.
-    """
-    if task == TASK:
-        raise ConfigError(
-            f"{source}: has several labels a text (model.task: several_labels), which"
-            " this command does not support yet"
         )

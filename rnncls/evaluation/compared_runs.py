@@ -37,7 +37,6 @@ def evaluate_runs(
     data: Path | None = None,
     device: str | None = None,
     use_cache: bool = True,
-    may_have_several_labels: bool = False,
 ) -> list[Evaluation]:
     """Evaluate finished runs on the same rows.
 
@@ -47,7 +46,6 @@ def evaluate_runs(
         data: A labelled file to use instead.
         device: The device of the models; default: the configs'.
         use_cache: Whether to read and write the cache of tokenised files.
-        may_have_several_labels: Whether the caller supports several labels a text.
 
     Raises:
         ConfigError: The runs do not have the same rows, classes or task.
@@ -55,10 +53,7 @@ def evaluate_runs(
     """
     for path in paths:
         _check_is_finished(path)
-    runs = [
-        load_run(path, may_have_several_labels=may_have_several_labels)
-        for path in paths
-    ]
+    runs = [load_run(path) for path in paths]
     evaluations = [
         evaluate_loaded_run(
             run, split=split, data=data, device=device, use_cache=use_cache

@@ -37,7 +37,7 @@ def evaluate_from_python(
         )
     with compute_as_worker(torch.device("cpu")):
         evaluation = evaluate_loaded_run(
-            load_run(find_run(run), may_have_several_labels=True),
+            load_run(find_run(run)),
             split=split or "test",
             data=data,
             unknown_labels=unknown_labels,

@@ -20,7 +20,7 @@ def load_run_and_split(
     device: str | None = None,
     use_cache: bool = True,
 ) -> tuple[Run, EncodedSplit, dict[str, Any]]:
-    """Load a run, also with several labels a text, and labelled rows encoded for it.
+    """Load a run and labelled rows that are encoded for it.
 
     Args:
         path: The run folder.
@@ -37,7 +37,7 @@ def load_run_and_split(
     Raises:
         RnnclsError: The run, the data or the device is wrong.
     """
-    run = load_run(path, may_have_several_labels=True)
+    run = load_run(path)
     rows, origin = load_rows(
         run,
         split=split,

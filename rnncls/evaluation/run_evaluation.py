@@ -290,7 +290,7 @@ def evaluate_run(
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
-    """Evaluate a run with one label a text.
+    """Load and evaluate a run.
 
     For arguments and errors see `load_run_and_split`.
     """
@@ -313,7 +313,7 @@ def evaluate_loaded_run(
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
-    """Evaluate a run, also one with several labels a text.
+    """Evaluate a run that is loaded.
 
     For arguments and errors see `load_run_and_split`.
     """

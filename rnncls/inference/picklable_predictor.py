@@ -172,7 +172,7 @@ def load_predictor(
     else:
         from rnncls.runs.run import load_run
 
-        classifier = load_run(path, may_have_several_labels=True).classifier
+        classifier = load_run(path).classifier
     return PicklablePredictor(
         classifier, config.device, device, min_confidence, threshold
     )

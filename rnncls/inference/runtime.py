@@ -144,7 +144,7 @@ def load_full(path: Path, options: PredictOptions) -> "tuple[Predictor, DataSect
         from rnncls.machine.processes import init_process_group
         from rnncls.runs.run import load_run
 
-    run = load_run(path, may_have_several_labels=True)
+    run = load_run(path)
     device = resolve_run_device(options.device, run.config.device)
     predictor = Predictor(
         run.classifier,

@@ -8,7 +8,6 @@ import torch
 from rnncls import RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config, ModelSection
-from rnncls.config.several_labels import refuse_several_labels
 from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
@@ -105,18 +104,13 @@ def change_config(path: Path, config_text: str, weights: str) -> None:
     write_atomic(folder.tokenizer, tokenizer)
 
 
-def load_run(path: Path, *, may_have_several_labels: bool = False) -> Run:
+def load_run(path: Path) -> Run:
     """Load and verify a run; the model is on the CPU, in evaluation mode, calibrated.
-
-    Args:
-        path: The run folder.
-        may_have_several_labels: Whether the caller supports several labels a text.
 
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
-        ConfigError: The run has several labels a text, and the caller only one.
     """
-    run, ngrams = _load_parts(path, may_have_several_labels=may_have_several_labels)
+    run, ngrams = _load_parts(path)
     run.classifier.model.temperature = run.classifier.temperature
     if ngrams is not None:
         run.classifier.model.ngrams = NgramClassifier(
@@ -131,17 +125,13 @@ def load_uncalibrated(path: Path) -> Run:
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
     """
-    run, _ = _load_parts(path, may_have_several_labels=True)
+    run, _ = _load_parts(path)
     return run
 
 
-def _load_parts(
-    path: Path, *, may_have_several_labels: bool
-) -> tuple[Run, NgramTable | None]:
+def _load_parts(path: Path) -> tuple[Run, NgramTable | None]:
     """Load and verify the network of a run, and its n-gram part."""
     tensors, config, vocab = load_verified(path, MODEL)
-    if not may_have_several_labels:
-        refuse_several_labels(config.model.task, str(path))
     label_names = load_labels(path)
     temperature = pop_temperature(tensors, path)
     source = RunFolder(path).model

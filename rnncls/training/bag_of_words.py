@@ -48,7 +48,7 @@ def train_or_load_bag(run: Run, overrides: list[str], *, use_cache: bool = True)
     folder = RunFolder(path)
     if not folder.model.exists() or load_config(folder.config) not in accepted:
         train_bag(config, path, may_enlarge=may_enlarge, use_cache=use_cache)
-    return load_run(path, may_have_several_labels=True)
+    return load_run(path)
 
 
 def bag_config(run: Run, overrides: list[str]) -> Config:

@@ -71,7 +71,7 @@ def _find_labels(data: TrainingData) -> torch.Tensor:
 
 def _load_teacher(name: str, data: TrainingData) -> Run:
     """Load a run, and check that it may teach a run on this data."""
-    run = load_run(find_run(Path(name)), may_have_several_labels=True)
+    run = load_run(find_run(Path(name)))
     check_not_trained_on(run.path, data.fingerprint, may_differ=False)
     label_names = run.classifier.label_names
     if label_names != data.label_names:

@@ -178,7 +178,7 @@ def test_gradients_are_those_of_the_binary_losses(cli: Cli, run: str) -> None:
 
 
 def test_the_first_weights_start_from_the_frequencies_of_the_labels(run: str) -> None:
-    loaded = load_run(Path(run), may_have_several_labels=True)
+    loaded = load_run(Path(run))
     config = loaded.config
     data = load_training_data(config.data_settings)
     seed_everything(config.seed)
@@ -204,5 +204,5 @@ def test_sets_do_not_depend_on_the_order_of_the_words(cli: Cli, run: str) -> Non
     assert readings["as written"]["accuracy"] == expected["subset_accuracy"]
     # The words name the labels, in any order: thresholds of 0.5 would miss some.
     assert readings["bag of words"]["accuracy"] > 0.8
-    bag = load_run(Path(run) / "bag-of-words", may_have_several_labels=True)
+    bag = load_run(Path(run) / "bag-of-words")
     assert bag.classifier.thresholds != [0.5] * 3

@@ -43,7 +43,7 @@ TEXTS = [
 
 
 def test_every_runtime_gives_the_same_labels(run: Path, tmp_path: Path) -> None:
-    loaded = load_run(run, may_have_several_labels=True)
+    loaded = load_run(run)
     expected = Predictor(loaded.classifier, torch.device("cpu")).predict(TEXTS)
     assert_same_labels(LightPredictor(load_portable(run)).predict(TEXTS), expected)
     built = build_classifier(load_portable(run))
@@ -121,7 +121,7 @@ def test_a_run_learns_from_a_teacher_with_several_labels(
     data = load_training_data(settings)
     cpu = torch.device("cpu")
     taught = add_distillation_targets(config.train, settings, data, cpu)
-    classifier = load_run(run, may_have_several_labels=True).classifier
+    classifier = load_run(run).classifier
     logits = compute_logits(classifier.model, data.train.texts)
     probs = logits.sigmoid().numpy()
     expected = 0.75 * data.train.labels + 0.25 * probs

@@ -1,4 +1,4 @@
-"""Several labels a text, from `init` on: what supports them, and what refuses."""
+"""Several labels a text, from `init` to evaluation and tuning."""
 
 import csv
 import json
@@ -81,7 +81,7 @@ def run(config: Config, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluation(run: Path) -> Evaluation:
-    return evaluate_loaded_run(load_run(run, may_have_several_labels=True))
+    return evaluate_loaded_run(load_run(run))
 
 
 def test_the_run_learns_each_label(evaluation: Evaluation) -> None:
@@ -97,7 +97,7 @@ def test_a_program_gets_the_same_scores(run: Path, evaluation: Evaluation) -> No
 
 def test_runs_of_different_tasks_are_not_compared(run: Path, toy_run: Path) -> None:
     with pytest.raises(ConfigError, match=r"its model\.task is one_label"):
-        evaluate_runs([run, toy_run], may_have_several_labels=True)
+        evaluate_runs([run, toy_run])
 
 
 def test_a_prediction_has_the_labels_that_reach_their_threshold(run: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_prediction_has_the_labels_that_reach_their_threshold(run: Path) -> No
 
 def test_the_thresholds_are_stored_with_the_weights(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
-    classifier = load_run(run, may_have_several_labels=True).classifier
+    classifier = load_run(run).classifier
     assert classifier.thresholds is not None
     assert list(summary["thresholds"].values()) == classifier.thresholds
     assert summary["valid"]["micro_f1"] > 0.9
@@ -144,7 +144,7 @@ def test_the_ngrams_are_the_same_in_numpy(evaluation: Evaluation) -> None:
 def test_ngrams_alone_learn_each_label(folder: Path, config: Config) -> None:
     model = config.model.replace(ngrams="alone")
     train(config.replace(model=model), folder / "alone", becomes_latest=False)
-    run = load_run(folder / "alone", may_have_several_labels=True)
+    run = load_run(folder / "alone")
     found = evaluate_loaded_run(run)
     result = summarize_labels(found)
     assert result.parts == []
@@ -156,7 +156,7 @@ def test_runs_are_compared_by_their_f1(run: Path, config: Config, folder: Path) 
     few = plain.replace(train=plain.train.replace(max_epochs=1))
     train(few, folder / "few", becomes_latest=False)
     paths = [folder / "few", run]
-    evaluations = evaluate_runs(paths, may_have_several_labels=True)
+    evaluations = evaluate_runs(paths)
     comparison = compare_label_runs(paths, evaluations, None)
     first, second = comparison.contenders
     (difference,) = comparison.differences
@@ -191,16 +191,11 @@ def test_cross_validation_scores_each_row(config: Config) -> None:
 def test_wrong_label_sets_are_found(tmp_path: Path) -> None:
     pytest.importorskip("cleanlab")
     train(draft(tmp_path, num_wrong=6), tmp_path / "run", becomes_latest=False)
-    run = load_run(tmp_path / "run", may_have_several_labels=True)
+    run = load_run(tmp_path / "run")
     issues = find_label_issues(run, num_folds=3)
     found = {issue.row for issue in issues[:6]}
     assert len(found & set(range(1, 7))) >= 3
     assert all(0 <= issue.prob <= 1 for issue in issues)
-
-
-def test_what_supports_one_label_refuses_the_run(run: Path) -> None:
-    with pytest.raises(ConfigError, match="has several labels a text"):
-        load_run(run)
 
 
 def test_micro_f1_cannot_be_searched_for_one_label(

@@ -130,7 +130,7 @@ def _sample_texts(vocab_size: int, max_tokens: int) -> list[list[int]]:
 
 def _compute_run(run_path: Path, texts: Sequence[Sequence[int]]) -> Probs:
     """Return the probabilities of the run. [N, C] float32."""
-    model = load_run(run_path, may_have_several_labels=True).classifier.model
+    model = load_run(run_path).classifier.model
     rows = []
     with torch.inference_mode():
         for first in range(0, len(texts), _BATCH_SIZE):

@@ -28,7 +28,7 @@ from rnncls.cli.reporting.tables import plain_table
 from rnncls.data.splits import Split
 from rnncls.evaluation.label_bootstrap import compute_f1
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.evaluation.run_evaluation import evaluate_loaded_run, read_texts
+from rnncls.evaluation.run_evaluation import evaluate_run, read_texts
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.page.mixed_rows import choose_format
@@ -43,7 +43,6 @@ from rnncls.runs.classifier import build_classifier
 from rnncls.runs.folder import MODEL
 from rnncls.runs.manifest import COMPANIONS, OPTIONAL
 from rnncls.runs.portable import PortableClassifier, load_portable
-from rnncls.runs.run import load_run
 
 NUM_STARTS, NUM_PASSES = 5, 3
 _TEXT = "Wall St. rallies as oil falls"
@@ -146,15 +145,15 @@ def _read_labelled_texts(
     run_path: Path, split: Split, data: Path | None, max_texts: int | None
 ) -> tuple[list[str], Decisions]:
     """Return texts [N] and their labels [N, C]."""
-    run = load_run(run_path, may_have_several_labels=True)
-    evaluation = evaluate_loaded_run(run, split=split, data=data, device="cpu")
+    evaluation = evaluate_run(run_path, split=split, data=data, device="cpu")
+    classifier = evaluation.run.classifier
     num_rows = len(evaluation.split.labels)
     rows = np.arange(min(num_rows, max_texts or num_rows))
     if not len(rows):
         raise ConfigError(f"{evaluation.origin['path']}: expected a row, found none")
     labels = evaluation.split.labels[rows]  # [N], or [N, C]
-    if not run.classifier.has_several_labels:
-        class_ids = np.arange(len(run.classifier.label_names))
+    if not classifier.has_several_labels:
+        class_ids = np.arange(len(classifier.label_names))
         labels = labels[:, None] == class_ids  # [N, C]
     return read_texts(evaluation, rows), labels
 
