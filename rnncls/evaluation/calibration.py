@@ -21,7 +21,7 @@ NUM_BINS = 15
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Probabilities from which on a label is kept; the accuracy of these is reported."""
 _MAX_LOG_TEMPERATURE, _NUM_BISECTIONS = math.log(1e3), 50
-_NUM_NEWTON_STEPS, _MIN_STEP_SIZE = 50, 1e-6
+_NUM_NEWTON_STEPS, _MIN_STEP_SIZE, _MIN_CHANGE = 50, 1e-6, 1e-8
 _BIAS_VARIANCE, _NUM_BIAS_STEPS, _MAX_BIAS_SLOPE = 0.1, 40, 5e-5
 _MAX_LOGITS = 2_000_000
 """If rows times classes are more, factors and biases are fitted on a sample of rows."""
@@ -196,6 +196,8 @@ def fit_scales(parts: torch.Tensor, labels: torch.Tensor) -> list[float]:
         gradient = gradient + 1 - 1 / factors  # [P]
         hessian = hessian + torch.diag(factors**-2)  # [P, P]
         step = torch.linalg.solve(hessian, gradient)  # [P]
+        if (step.abs() < _MIN_CHANGE * factors).all():
+            break
         size = 1.0
         while not _is_improved(compute_loss, factors, factors - size * step):
             size /= 2

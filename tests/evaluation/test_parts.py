@@ -66,6 +66,10 @@ def test_a_random_sample_of_many_rows_of_many_classes_is_enough() -> None:
     fewer_rows = fit_class_biases(logits[:1600], labels[:1600])
     assert biases.argmax() == 7
     assert biases[7].item() == pytest.approx(fewer_rows[7].item(), rel=0.05)
+    factors = fit_scales(logits[None], labels)
+    assert factors == pytest.approx(
+        fit_scales(logits[None, :1600], labels[:1600]), 0.05
+    )
 
 
 @pytest.mark.parametrize("num_texts", [1, 2, 4])
