@@ -31,6 +31,9 @@ NUM_WORDS = 5
 """How many words are listed per flag."""
 _MIN_SWITCHES = 3
 """A word is listed if it switched the flag on at least this often."""
+_MIN_TEXTS = 10
+"""A class that fewer texts have is not that of a flag, unless all classes are as rare:
+a flag is often on at the end of one or two texts by chance."""
 _BATCH_SIZE = 128
 
 IntArray = npt.NDArray[np.int64]
@@ -73,7 +76,8 @@ class Flag:
             on.
         sharpness: How far it moves at the token that switches it on, in units of `ON`
             and at most 1, averaged over the texts.
-        label: The class in whose texts it is most often on at the end.
+        label: The class in whose texts it is most often on at the end. A class that
+            fewer than 10 of the texts have does not count, unless all are as rare.
         share_of_label: Share of the texts of this class in which it is on at the end.
         share_of_others: The same share of all other texts.
         words: The words that switch it on, sorted by the number of switches times the
@@ -356,6 +360,9 @@ def _best_label(
     num_texts = has_label.sum(dim=0)  # [C]
     num_on = has_label[is_on].sum(dim=0)  # [C]
     shares = num_on / num_texts.clamp(min=1)  # [C]
+    is_frequent = num_texts >= _MIN_TEXTS  # [C]
+    if is_frequent.any():
+        shares = shares.where(is_frequent, -1.0)  # [C]
     best = int(shares.argmax())
     num_others = len(has_label) - int(num_texts[best])
     num_others_on = float(is_on.sum() - num_on[best])

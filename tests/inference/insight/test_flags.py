@@ -6,7 +6,13 @@ import torch
 
 from rnncls import ConfigError
 from rnncls.data.loading import EncodedSplit
-from rnncls.inference.insight.flags import Flag, FlagWord, describe_flags, find_flags
+from rnncls.inference.insight.flags import (
+    Flag,
+    FlagWord,
+    _best_label,
+    describe_flags,
+    find_flags,
+)
 from rnncls.inference.insight.gates import encoder_of
 from rnncls.runs.classifier import Classifier
 from rnncls.text.encoded_texts import encode_texts
@@ -84,6 +90,23 @@ def test_a_flag_that_falls_again_is_kept_less() -> None:
     )
     (flag,) = find_flags(run, split)
     assert (flag.kept, flag.share_of_label, flag.words) == (0.0, 0.0, [])
+
+
+def test_a_rare_label_is_not_that_of_a_flag() -> None:
+    has_label = torch.zeros(20, 3, dtype=torch.bool)
+    has_label[:12, 0] = True  # frequent, on in 9 of 12
+    has_label[0, 1] = True  # one text, which is on
+    is_on = torch.arange(20) < 9
+    label, share, share_of_others = _best_label(
+        is_on, has_label, ["joy", "pride", "no"]
+    )
+    assert (label, share, share_of_others) == ("joy", 0.75, 0.0)
+    # If all are rare, each of them counts.
+    label, share, _ = _best_label(is_on[:9], has_label[:9], ["joy", "pride", "no"])
+    assert (label, share) == ("joy", 1.0)
+    is_on[1] = False
+    label, share, _ = _best_label(is_on[:9], has_label[:9], ["joy", "pride", "no"])
+    assert (label, share) == ("pride", 1.0)
 
 
 def test_flags_of_both_directions_are_read_each_in_its_order() -> None:
