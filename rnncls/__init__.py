@@ -97,23 +97,20 @@ def load(
             finished run.
         device: auto, cpu, cuda, cuda:N or mps; None: that of the run's config, or
             another if this machine lacks it.
-        min_confidence: Below this probability a prediction has no answer.
+        min_confidence: Below this probability, from 0 to 1, a prediction has no answer.
         threshold: For a run with several labels a text: the probability from which on a
             text has a label; None: that of each label in the run.
 
     Raises:
         RunError: The folder is not a run, or one of its files is damaged.
         DeviceError: This machine lacks the requested device.
-        ConfigError: ONNX Runtime, which an .onnx file needs, is not installed; or
-            `threshold` or `min_confidence` does not fit the number of labels of a text.
+        ConfigError: ONNX Runtime, which an .onnx file needs, is not installed; or an
+            argument has a wrong value, or does not fit the number of labels of a text.
     """
-    from pathlib import Path
-
     from rnncls.inference.loaded_classifier import load_classifier
 
-    path = None if run is None else Path(run)
     return load_classifier(
-        path, device=device, min_confidence=min_confidence, threshold=threshold
+        run, device=device, min_confidence=min_confidence, threshold=threshold
     )
 
 
@@ -149,24 +146,18 @@ def train(
         DataError: A data file is wrong.
         Interrupted: The user pressed Ctrl-C; the run is saved and can be resumed.
     """
-    from pathlib import Path
-
     from rnncls.training.from_python import train_from_python
 
-    return train_from_python(
-        config,
-        overrides or {},
-        None if out is None else Path(out),
-        resume=resume,
-        use_cache=use_cache,
-    )
+    return train_from_python(config, overrides, out, resume=resume, use_cache=use_cache)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all but the first are named
     run: "AnyPath | None" = None,
     *,
     split: "Literal['train', 'valid', 'test'] | None" = None,
     data: "AnyPath | None" = None,
+    text: "str | Sequence[str] | None" = None,
+    label: str | None = None,
     unknown_labels: "Literal['error', 'skip', 'wrong']" = "error",
     device: str | None = None,
 ) -> "dict[str, Any]":
@@ -176,6 +167,9 @@ def evaluate(
         run: The run folder or the result of `train`; None: the newest finished run.
         split: The split of the run's own data; None: test, unless `data` is given.
         data: A labelled file to use instead, with the same columns as the run's data.
+        text: The column of the text in `data`, or a list of columns; None: those that
+            the run was trained on.
+        label: The column of the label in `data`; None: that of the run.
         unknown_labels: What to do with rows whose label is not a class of the run:
             raise an error, skip them, or count them as wrong.
         device: The device; None: that of the run's config, or another if this machine
@@ -189,15 +183,16 @@ def evaluate(
     Raises:
         RunError: The folder is not a run, or one of its files is damaged.
         DataError: The data is missing or wrong.
+        ConfigError: An argument has a wrong value.
     """
-    from pathlib import Path
-
     from rnncls.evaluation.from_python import evaluate_from_python
 
     return evaluate_from_python(
-        None if run is None else Path(run),
+        run,
         split=split,
-        data=None if data is None else Path(data),
+        data=data,
+        text=text,
+        label=label,
         unknown_labels=unknown_labels,
         device=device,
     )
@@ -231,17 +226,16 @@ def export(
         `comparison` of an ONNX model, the `changes` of a page.
 
     Raises:
-        ConfigError: The output has another ending, this kind of file lacks an option or
-            a setting of the run, or a package is missing.
+        ConfigError: The output has another ending, an argument has a wrong value, this
+            kind of file lacks an option or a setting of the run, or a package is
+            missing.
         RunError: The run is damaged, or the file cannot be written.
     """
-    from pathlib import Path
-
     from rnncls.inference.export.from_python import export_from_python
 
     return export_from_python(
-        None if run is None else Path(run),
-        Path(output),
+        run,
+        output,
         embedding,
         single=single,
         max_size_mb=max_size_mb,

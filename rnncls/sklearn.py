@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from rnncls import ConfigError, Interrupted
+from rnncls.config.arguments import check_optional_path, check_positive
 from rnncls.config.loading import build_config, load_config, to_plain
 from rnncls.data.init_config import draft_config
 from rnncls.inference.loaded_classifier import load_classifier
@@ -168,8 +169,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self._has_several_labels = labels.has_several_labels
         names_by_class = dict(zip(labels.classes.tolist(), labels.names, strict=True))
         with tempfile.TemporaryDirectory(prefix="rnncls-") as folder:
-            run = Path(self.run_folder or Path(folder) / "run")
-            RunFolder(run).check_is_free()
+            run = self._choose_run_folder() or Path(folder) / "run"
             file = _choose_row_file(run)
             _write_rows(file, texts, labels.row_names)
             try:
@@ -229,6 +229,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.classifier_tags.multi_label = True
         return tags
+
+    def _choose_run_folder(self) -> Path | None:
+        """Return where the run is kept; None: in memory only.
+
+        Raises:
+            ConfigError: `run_folder` is no path, or already exists.
+        """
+        run = check_optional_path("run_folder", self.run_folder, "a path")
+        if run is not None:
+            RunFolder(run).check_is_free("choose another run_folder, or delete it")
+        return run
 
     def _choose_settings(self, file: Path, names: Mapping[Any, str]) -> dict[str, Any]:
         """Return the config of a training on the rows of a file.
@@ -293,11 +304,21 @@ def _replace_data(
 def _name_weights(
     class_weight: str | Mapping[Any, float], names: Mapping[Any, str]
 ) -> str | dict[str, float]:
-    """Return the weight of each class by its name in the file."""
+    """Return the weight of each class by its name in the file.
+
+    Raises:
+        ConfigError: It is no mapping to numbers above 0.
+    """
     if isinstance(class_weight, str):
         return class_weight
+    if not isinstance(class_weight, Mapping):
+        raise ConfigError(
+            "class_weight: expected 'balanced' or a mapping from a class to its weight,"
+            f" found {class_weight!r}"
+        )
     weights = {}
     for label, weight in class_weight.items():
+        check_positive(f"class_weight[{label!r}]", weight)
         weights[names.get(label, str(label))] = float(weight)
     return weights
 

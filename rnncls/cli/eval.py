@@ -201,29 +201,11 @@ def load_run_with_columns(
         ConfigError: The columns are not those of a file, or not different ones.
         RunError: The run is damaged.
     """
+    from rnncls.evaluation.columns import name_columns
     from rnncls.runs.run import load_run
 
     run = load_run(path)
-    if not text and label is None:
-        return run
-    if data is None:
-        raise ConfigError(
-            "--text and --label name columns of another file: only allowed with --data"
-        )
-    section = run.config.data
-    if label is not None and len(section.label_columns) > 1:
-        raise ConfigError(
-            "--label: the run has a column for each label: rename those of the file"
-        )
-    texts = text or section.text
-    labels = section.label_columns if label is None else (label,)
-    if len({*texts, *labels}) < len(texts) + len(labels):
-        raise ConfigError("--text and --label must name different columns, each once")
-    changes = {"text": texts, "label": labels[0]}
-    if not isinstance(section.label, str):
-        changes["label"] = list(labels)
-    config = run.config.replace(data=section.replace(**changes))
-    return replace(run, config=config)
+    return name_columns(run, data, text, label, prefix="--")
 
 
 def _find_label_issues(

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import ValidationError
 
 from rnncls import ConfigError
+from rnncls.config.arguments import check_path
 from rnncls.config.document import Document, parse_document
 from rnncls.config.sections import Config
 
@@ -122,10 +123,15 @@ def build_config(
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong.
     """
+    if not isinstance(overrides, Mapping):
+        raise ConfigError(
+            "overrides: expected a mapping of keys to values, such as"
+            f" {{'train.lr': 0.002}}, found {overrides!r}"
+        )
     if isinstance(config, Mapping):
         document = Document("config", values=to_plain(config))
     else:
-        path = Path(config)
+        path = check_path("config", config, "a YAML file or a mapping of sections")
         document = parse_document(_read_text(path), str(path))
     errors = list(document.errors)
     for key, value in overrides.items():

@@ -1,13 +1,20 @@
 """Evaluation of a run for a Python program: see `rnncls.evaluate`."""
 
-from pathlib import Path
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import torch
 
 from rnncls import ConfigError
+from rnncls.config.arguments import (
+    check_choice,
+    check_optional_path,
+    check_strings,
+)
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
+from rnncls.evaluation.columns import name_columns
 from rnncls.evaluation.label_evaluation import summarize_labels
 from rnncls.evaluation.run_evaluation import evaluate_loaded_run, summarize
 from rnncls.machine.threads import compute_as_worker
@@ -15,11 +22,13 @@ from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
 
 
-def evaluate_from_python(
-    run: Path | None,
+def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
+    run: str | os.PathLike[str] | None,
     *,
     split: Split | None,
-    data: Path | None,
+    data: str | os.PathLike[str] | None,
+    text: str | Sequence[str] | None,
+    label: str | None,
     unknown_labels: UnknownLabels,
     device: str | None,
 ) -> dict[str, Any]:
@@ -28,8 +37,17 @@ def evaluate_from_python(
     For the arguments see `rnncls.evaluate`.
 
     Raises:
-        RnnclsError: The run, the data or the device is wrong.
+        RnnclsError: An argument, the run, the data or the device is wrong.
     """
+    run_path = check_optional_path("run", run, "a run folder")
+    file = check_optional_path("data", data, "a labelled file")
+    if split is not None:
+        check_choice("split", split, get_args(Split))
+    check_choice("unknown_labels", unknown_labels, get_args(UnknownLabels))
+    if label is not None and not isinstance(label, str):
+        raise ConfigError(f"label: expected the name of a column, found {label!r}")
+    columns = [text] if isinstance(text, str) else text or []
+    texts = check_strings("text", columns, "a column or a list of columns")
     if split is not None and data is not None:
         raise ConfigError(
             "split selects rows of the run's own data, data another file: give one of"
@@ -37,9 +55,9 @@ def evaluate_from_python(
         )
     with compute_as_worker(torch.device("cpu")):
         evaluation = evaluate_loaded_run(
-            load_run(find_run(run)),
+            name_columns(load_run(find_run(run_path)), file, texts, label, prefix=""),
             split=split or "test",
-            data=data,
+            data=file,
             unknown_labels=unknown_labels,
             device=device,
         )

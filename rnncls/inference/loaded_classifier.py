@@ -5,15 +5,20 @@ Importing it does not import torch.
 Shapes: N texts, C classes.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError
+from rnncls.config.arguments import (
+    check_count,
+    check_optional_path,
+    check_probability,
+)
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.picklable_predictor import PicklablePredictor, load_predictor
 from rnncls.inference.prediction import Prediction
@@ -138,7 +143,13 @@ class LoadedClassifier:
 
         Raises:
             TypeError: An item is not a string. The message has its position.
+            ConfigError: `batch_size` is below 1.
         """
+        check_count("batch_size", batch_size)
+        return self._stream(lines, batch_size)
+
+    def _stream(self, lines: Iterable[str], batch_size: int) -> Iterator[Prediction]:
+        """Yield the prediction for each line; see `stream`."""
         remaining = iter([lines] if isinstance(lines, str) else lines)
         for start in count(step=batch_size):
             batch = list(islice(remaining, batch_size))
@@ -170,6 +181,8 @@ class LoadedClassifier:
 
         if not isinstance(text, str):
             raise TypeError(f"text: expected a string, found {type(text).__name__}")
+        if label is not None and not isinstance(label, str):
+            raise ConfigError(f"label: expected the name of a class, found {label!r}")
         if isinstance(self._predictor, OnnxPredictor):
             raise ConfigError(
                 "an ONNX file cannot explain: load the run folder that it was made of"
@@ -180,7 +193,7 @@ class LoadedClassifier:
 
 
 def load_classifier(
-    path: Path | None,
+    run: str | os.PathLike[str] | None,
     *,
     device: str | None = None,
     min_confidence: float = 0.0,
@@ -193,8 +206,13 @@ def load_classifier(
             damaged.
         DeviceError: This machine lacks the requested device.
         ConfigError: An ONNX file, which needs the CPU and ONNX Runtime, lacks them; or
-            `threshold` or `min_confidence` does not fit the number of labels of a text.
+            an argument has a wrong value, or does not fit the number of labels of a
+            text.
     """
+    path = check_optional_path("run", run, "a run folder or an .onnx file")
+    check_probability("min_confidence", min_confidence)
+    if threshold is not None:
+        check_probability("threshold", threshold)
     if path is not None and path.suffix.lower() == ".onnx":
         if device not in {None, "auto", "cpu"}:
             raise ConfigError(f"device: {path} runs on the cpu, not on {device}")

@@ -1,5 +1,6 @@
 """Check the texts that a Python program passes to the predictor."""
 
+import math
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
@@ -61,4 +62,12 @@ def _describe(value: object) -> str:
         hint = ": decode it first"
     elif isinstance(value, list | tuple):
         hint = ": a text is one string: join its words"
+    elif _is_empty_cell(value):
+        hint = ': an empty cell of a table is NaN: replace it first, as fillna("") does'
     return f"{shown} ({type(value).__name__}){hint}"
+
+
+def _is_empty_cell(value: object) -> bool:
+    """Return whether a value is NaN, or what pandas has in its place."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return is_nan or type(value).__name__ in {"NAType", "NaTType"}

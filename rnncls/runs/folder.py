@@ -205,18 +205,17 @@ class RunFolder:
         existing = {item for item in self.path.rglob("*") if not item.match(TEMPORARY)}
         return existing <= before_first_save
 
-    def check_is_free(self) -> None:
-        """Check that a new run can be written here.
+    def check_is_free(
+        self, advice: str = "choose another --out, or continue it with --resume"
+    ) -> None:
+        """Check that a new run can be written here; the advice ends the message.
 
         Raises:
             ConfigError: The path is a file, or a folder that is not empty.
         """
         path = self.path
         if path.exists() and (path.is_file() or any(path.iterdir())):
-            raise ConfigError(
-                f"{path}: already exists; choose another --out, or continue it with"
-                " --resume"
-            )
+            raise ConfigError(f"{path}: already exists; {advice}")
 
     def create(self) -> None:
         """Create the folder, and `last/` in it, if they do not exist.

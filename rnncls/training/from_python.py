@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 
+from rnncls.config.arguments import check_optional_path
 from rnncls.config.loading import build_config
+from rnncls.machine.processes import torchrun_id
 from rnncls.machine.threads import compute_as_worker
-from rnncls.runs.folder import release_if_empty
+from rnncls.runs.folder import RunFolder, find_launched, release_if_empty
 from rnncls.runs.unfinished import choose_run_dir
 from rnncls.training.run import train
 
@@ -42,25 +44,41 @@ class TrainedRun(os.PathLike[str]):
 
 def train_from_python(
     config: str | os.PathLike[str] | Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    out: Path | None,
+    overrides: Mapping[str, Any] | None,
+    out: str | os.PathLike[str] | None,
     *,
     resume: bool,
     use_cache: bool,
 ) -> TrainedRun:
     """Train a classifier; for the arguments and errors see `rnncls.train`."""
-    checked = build_config(config, overrides)
+    checked = build_config(config, overrides or {})
+    folder = check_optional_path("out", out, "the path of a run folder")
+    if folder is not None and not resume:
+        _check_is_free(folder)
     stem = "run" if isinstance(config, Mapping) else Path(config).stem
     settings = checked.model_dump()
-    path, is_resumed = choose_run_dir(stem, settings, out, resume=resume)
+    path, is_resumed = choose_run_dir(stem, settings, folder, resume=resume)
     try:
         with keep_torch_settings():
             summary = train(checked, path, resume=is_resumed, use_cache=use_cache)
     except BaseException:
-        if out is None:
+        if folder is None:
             release_if_empty(path)
         raise
     return TrainedRun(path, summary)
+
+
+def _check_is_free(path: Path) -> None:
+    """Check that a folder has no run yet, unless torchrun has restarted this program.
+
+    Raises:
+        ConfigError: The path is a file, or a folder that is not empty.
+    """
+    if find_launched(torchrun_id(), path) is not None:
+        return
+    RunFolder(path).check_is_free(
+        "choose another folder for out, or continue the run in it with resume=True"
+    )
 
 
 def train_in_folder(settings: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,6 +36,50 @@ def test_the_result_is_that_of_the_command(
 def test_a_split_and_a_file_exclude_each_other(toy_run: Path, toy_csv: Path) -> None:
     with pytest.raises(ConfigError, match="give one of them"):
         rnncls.evaluate(toy_run, split="test", data=toy_csv)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"split": "Test"},
+            "split: expected 'train', 'valid' or 'test', found 'Test'",
+        ),
+        ({"split": 5}, "split: expected 'train', 'valid' or 'test', found 5"),
+        ({"data": 5}, "data: expected a labelled file, or None, found 5"),
+        (
+            {"unknown_labels": "foo"},
+            "unknown_labels: expected 'error', 'skip' or 'wrong', found 'foo'",
+        ),
+        ({"label": 5}, "label: expected the name of a column, found 5"),
+        ({"text": 5}, "text: expected a column or a list of columns, found 5"),
+        (
+            {"text": "body"},
+            "text and label name columns of another file: only allowed with data",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_reported(
+    toy_run: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rnncls.evaluate(toy_run, **arguments)
+    assert str(caught.value) == message
+
+
+def test_another_file_may_have_other_columns(
+    toy_run: Path, toy_csv: Path, tmp_path: Path
+) -> None:
+    header, rows = toy_csv.read_text().split("\n", 1)
+    assert sorted(header.split(",")) == ["description", "label", "title"]
+    renamed = header.replace("title", "subject").replace("label", "topic")
+    file = tmp_path / "renamed.csv"
+    file.write_text(f"{renamed}\n{rows}")
+    expected = rnncls.evaluate(toy_run, data=toy_csv)
+    columns = ["subject", "description"]
+    scores = rnncls.evaluate(toy_run, data=file, text=columns, label="topic")
+    assert scores["accuracy"] == expected["accuracy"]
 
 
 def test_a_missing_run_is_reported() -> None:

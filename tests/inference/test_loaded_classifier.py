@@ -197,6 +197,36 @@ def test_only_one_text_of_a_known_class_can_be_explained(
         classifier.explain("oslo", "sports")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"run": 5}, "run: expected a run folder or an .onnx file, or None, found 5"),
+        (
+            {"min_confidence": float("nan")},
+            "min_confidence: expected a number from 0 to 1, found nan",
+        ),
+        (
+            {"threshold": -1},
+            "threshold: expected a number from 0 to 1, found -1",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_reported(
+    run: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rnncls.load(**{"run": run, **arguments})
+    assert str(caught.value) == message
+
+
+def test_a_stream_of_no_lines_at_a_time_is_refused(
+    classifier: LoadedClassifier,
+) -> None:
+    with pytest.raises(ConfigError, match="batch_size: expected a whole number from 1"):
+        classifier.stream(["a"], batch_size=0)
+
+
 def test_below_the_confidence_there_is_no_answer(run: Path) -> None:
     classifier = rnncls.load(run, min_confidence=1.0)
     assert [each.answer for each in classifier(TEXTS)] == [None] * len(TEXTS)

@@ -79,6 +79,37 @@ def test_errors_leave_no_folder(settings: dict[str, Any]) -> None:
     assert list(Path("runs").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"config": 5},
+            "config: expected a YAML file or a mapping of sections, found 5",
+        ),
+        (
+            {"overrides": ["train.lr=1"]},
+            "overrides: expected a mapping of keys to values, such as {'train.lr':"
+            " 0.002}, found ['train.lr=1']",
+        ),
+        ({"out": 5}, "out: expected the path of a run folder, or None, found 5"),
+        (
+            {"out": "taken"},
+            "taken: already exists; choose another folder for out, or continue the run"
+            " in it with resume=True",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_reported(
+    settings: dict[str, Any], arguments: dict[str, Any], message: str
+) -> None:
+    Path("taken").write_text("mine")
+    with pytest.raises(ConfigError) as caught:
+        rnncls.train(**{"config": settings, **arguments})
+    assert str(caught.value) == message
+    assert Path("taken").read_text() == "mine"
+
+
 def test_the_program_keeps_its_torch_settings(settings: dict[str, Any]) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)

@@ -55,6 +55,31 @@ def test_what_a_kind_of_file_lacks_is_refused(
     assert not Path(output).exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"embedding": "FLOAT32"},
+            "embedding: expected 'float32', 'float16' or 'int8', found 'FLOAT32'",
+        ),
+        ({"max_size_mb": 0}, "max_size_mb: expected a number above 0, found 0"),
+        (
+            {"examples": "one text"},
+            "examples: expected a list of texts, found 'one text'",
+        ),
+        ({"output": 5}, "output: expected the path of a file or folder, found 5"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_reported(
+    run: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rnncls.export(run, **{"output": "page.html", **options})
+    assert str(caught.value) == message
+    assert not Path("page.html").exists()
+
+
 def test_a_missing_run_is_reported() -> None:
     with pytest.raises(RunError, match="no such run folder"):
         rnncls.export("nothing", "a.onnx")
