@@ -166,8 +166,11 @@ def predict_command(
     source = STDIN if texts == [STDIN] else input_
     keep = keep or []
     kept: deque[list[str]] = deque()
+    label_separator: str | None = None
 
     def read_chunks(section: "DataSection") -> Iterator[list[str]]:
+        nonlocal label_separator
+        label_separator = section.label_separator
         rows = read_input_rows(texts or [], source, section, form, keep, text or [])
         return iter_texts(rows, kept)
 
@@ -180,6 +183,7 @@ def predict_command(
             output,
             top_k,
             KeptColumns(keep, kept),
+            label_separator,
             as_json=json_,
         )
 
@@ -269,11 +273,23 @@ def write_predictions(
     output: Path | None,
     top_k: int | None,
     kept: "KeptColumns",
+    label_separator: str | None,
     *,
     as_json: bool,
 ) -> None:
-    """Write predictions to a file, or to stdout as soon as they are known."""
+    """Write predictions to a file, or to stdout as soon as they are known.
+
+    Args:
+        windows: The predictions.
+        output: The file; None: stdout.
+        top_k: The number of labels in a plain line.
+        kept: The columns of the input to repeat.
+        label_separator: What separates several labels in the training data, and so in
+            CSV and TSV; None: it has lists, or one label a text.
+        as_json: Whether stdout gets JSON lines.
+    """
     from rnncls.cli.reporting.prediction_output import (
+        LABEL_SEPARATOR,
         prediction_json,
         prediction_line,
         save_predictions,
@@ -281,7 +297,8 @@ def write_predictions(
 
     if output is not None:
         predictions = (prediction for window in windows for prediction in window)
-        num_rows = save_predictions(output, predictions, top_k, kept)
+        separator = label_separator or LABEL_SEPARATOR
+        num_rows = save_predictions(output, predictions, top_k, kept, separator)
         typer.echo(f"{output}: {num_rows:,} predictions")
         return
     row = 0

@@ -117,6 +117,20 @@ class AllRows:
         split = int(np.searchsorted(self.starts, index, side="right")) - 1
         return self.splits[split].row(index - int(self.starts[split]))
 
+    def group_by_label(self, names: Sequence[str]) -> list[list[Row]]:
+        """Return the rows that have one of some labels, in a list for each label.
+
+        Args:
+            names: The labels. A row with several of them is listed with the last one.
+        """
+        rows_of_name: dict[str, list[Row]] = {name: [] for name in names}
+        for split in self.splits:
+            for index, labels in enumerate(split.labels_of_rows):
+                matching = [name for name in names if name in labels]
+                if matching:
+                    rows_of_name[matching[-1]].append(split.row(index))
+        return [members for members in rows_of_name.values() if members]
+
     def groups_of(self, split: int) -> Ints:
         """Return the group of each row of a split."""
         return self.groups[self.starts[split] : self.starts[split + 1]]

@@ -50,6 +50,7 @@ class Finding:
         total: Of how many rows.
         groups: All rows that it concerns; rows that belong together are a group.
         advice: What to do.
+        max_example_rows: How many rows of a group an example has at most; None: all.
     """
 
     kind: str
@@ -58,11 +59,12 @@ class Finding:
     total: int
     groups: list[list[Row]]
     advice: str
+    max_example_rows: int | None = None
 
     @property
     def examples(self) -> list[list[Row]]:
-        """The first groups."""
-        return self.groups[:NUM_EXAMPLES]
+        """The first groups, or the first rows of each."""
+        return [group[: self.max_example_rows] for group in self.groups[:NUM_EXAMPLES]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON values: texts in the examples only."""
@@ -204,24 +206,17 @@ def note_classes(splits: Sequence[SplitRows]) -> list[str]:
 
 def _find_look_alikes(rows: AllRows) -> Iterator[Finding]:
     """Find classes whose names differ in case, form or one letter, in any split."""
-    labels_of_rows = [
-        labels for split in rows.splits for labels in split.labels_of_rows
-    ]
-    first_rows: dict[str, int] = {}
-    for index, labels in enumerate(labels_of_rows):
-        for label in labels:
-            first_rows.setdefault(label, index)
     for group in find_look_alikes(count_all_labels(rows.splits)):
         described = describe_look_alikes([group])
-        names = set(group.names)
-        num_rows = sum(not names.isdisjoint(labels) for labels in labels_of_rows)
+        rows_of_name = rows.group_by_label(group.names)
         yield Finding(
             "similar_classes",
             f"rows are of classes that look alike: {described}",
-            num_rows,
-            len(labels_of_rows),
-            [[rows.row(first_rows[name])] for name in group.names],
+            sum(map(len, rows_of_name)),
+            len(rows.groups),
+            rows_of_name,
             "give them one name if they are one class: each name is a class of its own",
+            max_example_rows=1,
         )
 
 

@@ -206,18 +206,21 @@ def _describe_calibration(model: ModelSection, summary: Mapping[str, Any]) -> st
     scale = ngrams.get("scale", 1.0)
     if not model.has_network and scale != 1:
         return (
-            f"Probabilities are of the logits of the n-grams multiplied by {scale:.3f},"
-            " which fits the labels of these rows best."
+            f"To calibrate the probabilities, the n-grams' logits are multiplied by"
+            f" {scale:.3f}, the number that gives the lowest loss on the validation"
+            " rows."
         )
     if temperature == 1:
         return "Probabilities are not calibrated."
     if not ngrams:
         return (
-            f"Probabilities are of the logits divided by {temperature:.3f}, which fits"
-            " the labels of these rows best."
+            f"To calibrate the probabilities, the logits are divided by"
+            f" {temperature:.3f}, the number that gives the lowest loss on the"
+            " validation rows."
         )
     return (
-        "Probabilities are of the logits of the network divided by"
-        f" {temperature:.3f}, plus those of the n-grams multiplied by {scale:.3f}: both"
-        " numbers fit the labels of these rows best."
+        "To calibrate the probabilities, the network's logits are divided by"
+        f" {temperature:.3f} and the n-grams' logits multiplied by {scale:.3f}, the"
+        " numbers that give the lowest loss on the validation rows. The sum of both"
+        " gives the probabilities."
     )

@@ -52,6 +52,9 @@ class ClassificationTask:
         self.balanced_labels: npt.NDArray[np.int64] | None = None
         if section.sampling == "balanced":
             self.balanced_labels = data.train.labels
+        self.losses_per_target = 1
+        if self.has_several_labels:
+            self.losses_per_target = len(data.label_names)
 
         device = model.embedding.weight.device
         cell = model.section.cell

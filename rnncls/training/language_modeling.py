@@ -44,6 +44,7 @@ class LanguageModelTask:
         self.workers = workers
         self.label_names: list[str] | None = None
         self.balanced_labels: npt.NDArray[np.int64] | None = None
+        self.losses_per_target = 1
         device = model.embedding.weight.device
         self.dtype = resolve_precision(precision, device, model.section.cell)
         for split in (data.train, data.valid):

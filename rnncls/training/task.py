@@ -29,6 +29,9 @@ class Task(Protocol[M]):
         label_names: The classes that are stored with the weights; None: no classes.
         balanced_labels: [N] int64, the labels whose classes are to occur equally often
             in an epoch; None: each row occurs once.
+        losses_per_target: Of how many losses the loss of a target is the sum: those of
+            all labels if a text has several. Shown losses are divided by it, gradients
+            are not.
     """
 
     model: M
@@ -37,6 +40,7 @@ class Task(Protocol[M]):
     weights_file: str
     label_names: list[str] | None
     balanced_labels: npt.NDArray[np.int64] | None
+    losses_per_target: int
 
     def sample_noise(self, batch: Batch, generator: torch.Generator) -> StepNoise:
         """Draw the random numbers of a step, except those of word dropout."""

@@ -121,7 +121,7 @@ class Trainer(Generic[M]):
         loss = self.train_step(batch)
         self.epoch_sums.gradients.add(self.step - 1, loss, self.optimizer.norm)
         self.epoch_s += time.perf_counter() - start
-        return loss
+        return loss / self.task.losses_per_target
 
     def train_step(self, batch: Batch) -> torch.Tensor:
         """Update the weights once, and return the mean loss of the batch.
@@ -255,9 +255,9 @@ class Trainer(Generic[M]):
 
     def _training_scores(self, *, has_accuracy: bool) -> dict[str, float]:
         """Return the mean loss of the epoch's steps, and the accuracy if wanted."""
-        sums = self.epoch_sums
-        num_targets = self.task.count_targets(np.arange(self.num_texts))
-        scores = {"train_loss": sums.loss.item() / num_targets}
+        task, sums = self.task, self.epoch_sums
+        num_targets = task.count_targets(np.arange(self.num_texts))
+        scores = {"train_loss": sums.loss.item() / num_targets / task.losses_per_target}
         if has_accuracy:
             scores["train_accuracy"] = sums.num_correct.item() / self.num_texts
         return scores

@@ -122,13 +122,15 @@ def test_a_difference_is_significant_below_5_percent(
             3,
             2,
             1.0,
-            "of 5 rows that differ, 3 are right; chance alone could explain it",
+            "rows that only this run gets right: 3, that only the first run gets right:"
+            " 2; the difference may be due to chance",
         ),
         (
             30,
             2,
             0.001,
-            "of 32 rows that differ, 30 are right; expect +1.00 to +3.00 points",
+            "rows that only this run gets right: 30, that only the first run gets"
+            " right: 2; expect +1.00 to +3.00 points",
         ),
     ],
 )

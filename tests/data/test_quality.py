@@ -293,8 +293,9 @@ def test_classes_that_look_alike_are_found_in_every_split(
     assert (found.count, found.total) == (7, 9)
     assert found.what.endswith(f"differ in {difference}")
     first, second = found.groups
-    assert first == [Row("train", 1, "billing", "a0 b0 c0")]
-    assert second == [Row(split, len(rows[split]), name, "m n o")]
+    similar = Row(split, len(rows[split]), name, "m n o")
+    assert (len(first), second) == (6, [similar])
+    assert found.examples == [[Row("train", 1, "billing", "a0 b0 c0")], [similar]]
 
 
 def several(split: Split, rows: list[tuple[list[str], str]]) -> SplitRows:
@@ -315,7 +316,11 @@ def test_labels_of_which_a_text_has_several_are_compared_one_by_one() -> None:
     assert found["similar_classes"].count == 4
     assert "'billing', 'Billing' differ in case" in found["similar_classes"].what
     assert found["similar_classes"].groups == [
-        [Row("train", 1, "billing, login", "a b c")],
+        [
+            Row("train", 1, "billing, login", "a b c"),
+            Row("train", 2, "billing", "d e f"),
+            Row("test", 1, "login, billing", "m n o"),
+        ],
         [Row("test", 2, "Billing, login", "p q r")],
     ]
     assert found["unknown_class_test"].count == 1

@@ -45,7 +45,7 @@ SUMMARY: dict[str, Any] = {
             "Validation, epoch 3 of 5: accuracy 91.24%\n(95% interval 90.50% to"
             " 91.93%), macro-F1 90.13%, loss 0.2346"
         ),
-        "Probabilities are of the logits divided by 0.728, which",
+        "the logits are divided by 0.728, the number that gives the lowest loss",
         "rnncls predict \"a text\" --run 'runs/my run'\n",
     ],
 )
@@ -108,14 +108,14 @@ NGRAMS = {"num_ngrams": 12_345, "max_size": 3, "scale": 0.8371}
 def test_the_card_names_the_factors_of_both_parts() -> None:
     card = make_card("{ngrams: auto}", ngrams=NGRAMS)
     assert "1,234,567 parameters;\na linear model of 12,345 n-grams of up to 3" in card
-    network = "of the logits of the network divided by 0.728, plus those of the n-grams"
-    assert f"{network} multiplied by 0.837: both" in card
+    network = "the network's logits are divided by 0.728 and the n-grams' logits"
+    assert f"{network} multiplied by 0.837, the numbers" in card
 
 
 def test_the_card_of_ngrams_alone_has_their_factor_and_no_network() -> None:
     card = make_card("{ngrams: alone}", ngrams=NGRAMS, temperature=1.0)
     assert "made by rnncls 9.8.7: a linear model of 12,345 n-grams of up to 3" in card
-    assert "of the logits of the n-grams multiplied by 0.837, which fits" in card
+    assert "the n-grams' logits are multiplied by 0.837, the number" in card
     assert read_metadata(card)["tags"] == ["rnncls", "bag-of-ngrams"]
 
 

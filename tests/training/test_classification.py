@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncls import ConfigError
+from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.evaluation.evaluator import compute_logits
@@ -39,6 +41,25 @@ def build_task(config: Config, data: TrainingData | None = None) -> Classificati
     model = build_model(config.model, config.text.vectors, data)
     processes = init_process_group()
     return ClassificationTask(config.train, model, data, Workers(1), processes)
+
+
+def build_label_trainer(folder: Path) -> Trainer[TextClassifier]:
+    """Return a trainer of three labels a text, whose epoch is one step."""
+    names = ["a", "b", "c"]
+    rows = [f"word {number},{';'.join(names[: number % 4])}" for number in range(40)]
+    path = folder / "labels.csv"
+    path.write_text("\n".join(["text,labels", *rows]))
+    config = parse_config(
+        f"data: {{train: {path}, text: [text], label: labels, label_separator: ;}}\n"
+        "model: {task: several_labels, embedding_dim: 4, hidden_size: 4, dropout: 0,"
+        " word_dropout: 0}\n"
+        "train: {max_epochs: 1, batch_size: 64, monitor: micro_f1,"
+        " label_smoothing: 0}",
+        "labels.yaml",
+    )
+    data = load_training_data(config.data_settings)
+    device = torch.device("cpu")
+    return build_fresh_trainer(config.model, config.train, None, 1, device, data)
 
 
 def build_batch(task: ClassificationTask) -> Batch:
@@ -199,6 +220,19 @@ def test_texts_of_one_length_have_a_direction_at_every_token(
 
 def test_each_text_has_one_loss(make_config: MakeConfig) -> None:
     assert build_task(make_config()).count_targets(ROWS) == 4
+
+
+def test_the_training_loss_of_several_labels_is_the_mean_over_them(
+    tmp_path: Path,
+) -> None:
+    trainer = build_label_trainer(tmp_path)
+    labels = torch.from_numpy(trainer.data.train.labels)
+    logits = compute_logits(trainer.model, trainer.data.train.texts)
+    (step,) = list(trainer.steps())
+    expected = F.binary_cross_entropy_with_logits(logits, labels.float()).item()
+    assert step.loss.item() == pytest.approx(expected, rel=1e-5)
+    assert step.validation is not None
+    assert step.validation["train_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_scores_are_those_of_the_validation_rows(make_config: MakeConfig) -> None:

@@ -250,9 +250,13 @@ def explain_difference(difference: Difference) -> str:
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"
-    rows = f"of {num_disputed:,} rows that differ, {difference.gained:,} are right"
+    rows = (
+        "rows that only this run gets right:"
+        f" {difference.gained:,}, that only the first run gets right:"
+        f" {difference.lost:,}"
+    )
     if difference.p >= SIGNIFICANCE_LEVEL:
-        return f"{rows}; chance alone could explain it"
+        return f"{rows}; the difference may be due to chance"
     low, high = difference.interval
     return f"{rows}; expect {100 * low:+.2f} to {100 * high:+.2f} points"
 

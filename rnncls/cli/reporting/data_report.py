@@ -84,15 +84,18 @@ def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
         ]
         for name, counts, share in class_rows(inspection)
     ]
-    table = grid_table("Rows", header, rows)
+    has_several_labels = inspection.label_sets is not None
+    title = "Rows of each label" if has_several_labels else "Rows"
+    table = grid_table(title, header, rows)
     _keep_bars(table)
     table.add_section()
-    table.add_row("all", *_totals(inspection), "")
+    total_name = "all labels of all rows" if has_several_labels else "all"
+    table.add_row(total_name, *_totals(inspection), "")
     return table
 
 
 def _totals(inspection: Inspection) -> list[str]:
-    """Return the number of rows of each split."""
+    """Return the number of labels of each split; if a row has one, that of its rows."""
     return [f"{sum(counts.values()):,}" for counts in inspection.classes.values()]
 
 

@@ -36,6 +36,7 @@ FLAG_LEGEND = (
 NUM_TOKENS = 10
 """Number of tokens in the table of contributions."""
 _NUM_COMPARED = 5
+_SHOWN_DECIMALS = 4
 _CLASSES_SHOWN = 10
 _BAR_WIDTH = 20
 
@@ -164,11 +165,19 @@ def occlusion_agreement(explanation: Explanation) -> str:
     by_occlusion = sorted(
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)
     )
-    num_shared = len(set(by_occlusion[:count]) & set(explanation.strongest(count)))
+    shared = set(by_occlusion[:count]) & set(explanation.strongest(count))
+    num_agreeing = sum(_has_same_sign(tokens[index]) for index in shared)
     return (
         "A second method, which hides one word at a time (occlusion), agrees on"
-        f" {num_shared} of the {count} most important words."
+        f" {num_agreeing} of the {count} most important words and on their signs."
     )
+
+
+def _has_same_sign(token: TokenOpinion) -> bool:
+    """Return whether both methods give a token the same sign as shown, and not 0."""
+    contribution = round(token.contribution, _SHOWN_DECIMALS)
+    occlusion = round(token.occlusion, _SHOWN_DECIMALS)
+    return contribution * occlusion > 0
 
 
 def contribution_rows(

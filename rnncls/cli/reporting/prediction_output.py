@@ -14,7 +14,7 @@ from rnncls.inference.prediction import Prediction
 from rnncls.text.display import name_token
 
 LABEL_SEPARATOR = "|"
-"""Between several labels of a text, in lines and tables."""
+"""Between several labels of a text, in lines; in tables if the data has none."""
 _ROWS_PER_WRITE = 8192
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUM_ATTENDED_TOKENS = 5
@@ -108,6 +108,12 @@ def join_names(labels: Sequence[str]) -> str:
     return LABEL_SEPARATOR.join(labels)
 
 
+def _labels_in_order(prediction: Prediction) -> list[str]:
+    """Return the labels of a text in the order of the run's labels."""
+    labels = set(prediction.labels)
+    return [name for name in prediction.probs if name in labels]
+
+
 def reading_note(prediction: Prediction) -> str:
     """Return what the model could not read of a text; empty if it read all of it."""
     notes = []
@@ -178,6 +184,7 @@ def save_predictions(
     predictions: Iterable[Prediction],
     top_k: int | None,
     kept: KeptColumns | None = None,
+    label_separator: str = LABEL_SEPARATOR,
 ) -> int:
     """Write predictions to a file as they arrive, and return how many there were.
 
@@ -185,17 +192,27 @@ def save_predictions(
     lines for any other extension. An existing file is replaced only after the last
     prediction was written; a pipe or a device is written to directly.
 
+    Args:
+        path: The file.
+        predictions: The predictions.
+        top_k: The number of labels in a plain line; see `prediction_line`.
+        kept: The columns of the input to repeat; None: none.
+        label_separator: What joins several labels of a text in CSV and TSV.
+
     Raises:
         DataError: The file cannot be written.
     """
     kept = kept or KeptColumns()
     target = path.resolve()  # a link stays a link
+    form = path.suffix.lower()
     temporary = target.parent / f".{path.name}-{os.getpid()}-unfinished"
     try:
         if target.exists() and not (target.is_file() or target.is_dir()):
-            return _write(target, path.suffix.lower(), predictions, top_k, kept)
+            return _write(target, form, predictions, top_k, kept, label_separator)
         try:
-            num_rows = _write(temporary, path.suffix.lower(), predictions, top_k, kept)
+            num_rows = _write(
+                temporary, form, predictions, top_k, kept, label_separator
+            )
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -211,12 +228,16 @@ def _write(
     predictions: Iterable[Prediction],
     top_k: int | None,
     kept: KeptColumns,
+    label_separator: str,
 ) -> int:
     if suffix == ".parquet":
         return _write_parquet(path, predictions, kept)
     with path.open("w", encoding="utf-8", newline="") as stream:
         if suffix in _DELIMITERS:
-            return _write_delimited(stream, predictions, _DELIMITERS[suffix], kept)
+            delimiter = _DELIMITERS[suffix]
+            return _write_delimited(
+                stream, predictions, delimiter, kept, label_separator
+            )
         num_rows = 0
         for num_rows, prediction in enumerate(predictions, start=1):
             columns = kept.next_row(num_rows)
@@ -233,6 +254,7 @@ def _write_delimited(
     predictions: Iterable[Prediction],
     delimiter: str,
     kept: KeptColumns,
+    label_separator: str,
 ) -> int:
     """Write a header, and a line of CSV or TSV for each prediction."""
     minimal = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
@@ -254,7 +276,8 @@ def _write_delimited(
         counts = _counts(prediction).values()
         fields += ["" if count is None else str(count) for count in counts]
         if several:
-            fields.append(_valid_utf8(join_names(prediction.labels)))
+            names = _labels_in_order(prediction)
+            fields.append(_valid_utf8(label_separator.join(names)))
         fields += [_valid_utf8(columns[name]) for name in further_names]
         # Python 3.11 and 3.12 do not quote a lone carriage return, although they must.
         has_return = any("\r" in field for field in fields)

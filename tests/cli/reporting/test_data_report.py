@@ -1,11 +1,13 @@
 """What was found, as tables, lines and a page."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rnncls.cli.reporting.data_report import (
     class_rows,
+    class_table,
     finding_lines,
     length_rows,
     save_data_report,
@@ -13,6 +15,7 @@ from rnncls.cli.reporting.data_report import (
 )
 from rnncls.data.all_rows import Row
 from rnncls.data.inspection import Inspection, Lengths, VocabCoverage
+from rnncls.data.label_set_stats import LabelSetStats
 from rnncls.data.quality import Finding
 
 
@@ -41,6 +44,21 @@ EVIL = Finding(
     [[Row("train", 7, "<i>", "<script>alert(1)</script>\x07")]],
     "look",
 )
+
+
+@pytest.mark.parametrize(
+    ("label_sets", "title", "total"),
+    [
+        (None, "Rows", "all"),
+        (LabelSetStats({2: 1}, [], []), "Rows of each label", "all labels of all rows"),
+    ],
+)
+def test_the_table_of_classes_names_what_it_counts(
+    label_sets: LabelSetStats | None, title: str, total: str
+) -> None:
+    table = class_table(replace(inspection(), label_sets=label_sets), is_ascii=True)
+    assert str(table.title) == title
+    assert list(map(str, table.columns[0].cells))[-1] == total
 
 
 @pytest.mark.parametrize(

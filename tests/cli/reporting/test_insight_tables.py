@@ -16,6 +16,7 @@ from rnncls.cli.reporting.insight_tables import (
     contribution_rows,
     flag_table,
     marked_text,
+    occlusion_agreement,
     print_explanation,
     probs_line,
     trajectory_table,
@@ -136,6 +137,14 @@ def test_attention_has_a_column_where_there_is_any() -> None:
 def test_occlusion_is_compared_by_its_strongest_tokens() -> None:
     sentence = "hides one word at a time (occlusion), agrees on 2 of the 2 most"
     assert sentence in " ".join(printed(explain(1.0, 0.5), color=None).split())
+
+
+def test_occlusion_agrees_only_where_the_sign_is_the_same_and_not_zero() -> None:
+    explanation = explain(2.0, -1.0, 0.00001)
+    first, *others = explanation.tokens
+    opposite = replace(first, occlusion=-first.occlusion)
+    explanation = replace(explanation, tokens=[opposite, *others])
+    assert "agrees on 1 of the 3 most" in occlusion_agreement(explanation)
 
 
 def test_a_trajectory_marks_the_token_that_decides() -> None:

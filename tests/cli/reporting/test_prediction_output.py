@@ -132,6 +132,18 @@ def test_a_delimited_file_is_read_back_with_each_text_unchanged(
     ]
 
 
+def test_a_table_has_the_labels_in_the_order_of_the_run(tmp_path: Path) -> None:
+    thresholds = {"joy": 0.5, "anger": 0.5, "fear": 0.5}
+    predictions = [
+        Prediction("a", {"joy": 0.6, "anger": 0.1, "fear": 0.9}, thresholds=thresholds),
+        Prediction("b", {"joy": 0.1, "anger": 0.1, "fear": 0.2}, thresholds=thresholds),
+    ]
+    save_predictions(tmp_path / "out.csv", predictions, None, label_separator=";")
+    header, *rows = read_csv(tmp_path / "out.csv", ",")
+    assert header[-1] == "labels"
+    assert [row[-1] for row in rows] == ["joy;fear", ""]
+
+
 def test_a_csv_file_means_the_same_to_pyarrow(tmp_path: Path) -> None:
     save_predictions(tmp_path / "out.csv", PREDICTIONS, 1)
     options = pyarrow.csv.ParseOptions(newlines_in_values=True)
