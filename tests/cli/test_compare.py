@@ -122,15 +122,13 @@ def test_a_difference_is_significant_below_5_percent(
             3,
             2,
             1.0,
-            "rows that only this run gets right: 3, that only the first run gets right:"
-            " 2; the difference may be due to chance",
+            "rows gained: 3, lost: 2; the difference may be due to chance",
         ),
         (
             30,
             2,
             0.001,
-            "rows that only this run gets right: 30, that only the first run gets"
-            " right: 2; expect +1.00 to +3.00 points",
+            "rows gained: 30, lost: 2; expect +1.00 to +3.00 points",
         ),
     ],
 )

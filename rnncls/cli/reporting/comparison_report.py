@@ -250,11 +250,7 @@ def explain_difference(difference: Difference) -> str:
     num_disputed = difference.gained + difference.lost
     if num_disputed == 0:
         return "both classify the same rows correctly"
-    rows = (
-        "rows that only this run gets right:"
-        f" {difference.gained:,}, that only the first run gets right:"
-        f" {difference.lost:,}"
-    )
+    rows = f"rows gained: {difference.gained:,}, lost: {difference.lost:,}"
     if difference.p >= SIGNIFICANCE_LEVEL:
         return f"{rows}; the difference may be due to chance"
     low, high = difference.interval
