@@ -86,7 +86,8 @@ def compute_f1(labels: Bools, predicted: Bools) -> tuple[float, float]:
     hits = (labels & predicted).sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
     supports = labels.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
     num_predicted = predicted.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
-    f1 = _f1_of_counts(hits, supports, supports + num_predicted)
+    sums = supports + num_predicted  # [C, 1]
+    f1 = _f1_of_counts(hits, supports, sums, float(np.mean(sums > 0)))
     return float(f1.micro[0]), float(f1.macro[0])
 
 
@@ -94,8 +95,10 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
     """Compute micro-, macro- and weighted F1 of bootstrap samples of the texts.
 
     The samples depend on N only, so two runs on the same texts have the same samples.
-    As in scikit-learn with zero_division=0, all C labels count in macro-F1, and a label
-    without a true or predicted text in a sample counts as 0.
+    As in scikit-learn with zero_division=0, a label without a true or predicted text
+    counts as 0 in macro-F1. But a label that has such texts counts only in samples that
+    drew one of them: many samples lack a rare label, and the F1 of all would be lower
+    than that of the texts.
 
     Args:
         labels: [N, C] bool, the true labels.
@@ -107,11 +110,12 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
     hits = csr_array((labels & predicted).T, dtype=np.float64)  # [C, N]
     true = csr_array(labels.T, dtype=np.float64)  # [C, N]
     positive = csr_array(predicted.T, dtype=np.float64)  # [C, N]
+    share_present = float((labels | predicted).any(axis=0).mean())
     parts = []
     for weights in _draw_weights(len(labels)):
         supports = true @ weights  # [C, samples]
         sums = supports + positive @ weights  # [C, samples]
-        part = _f1_of_counts(hits @ weights, supports, sums)
+        part = _f1_of_counts(hits @ weights, supports, sums, share_present)
         parts.append(part)
     return F1Samples(
         micro=np.concatenate([part.micro for part in parts]),
@@ -120,19 +124,24 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
     )
 
 
-def _f1_of_counts(hits: Floats, supports: Floats, sums: Floats) -> F1Samples:
+def _f1_of_counts(
+    hits: Floats, supports: Floats, sums: Floats, share_present: float
+) -> F1Samples:
     """Compute F1 of samples from their counts.
 
     Args:
         hits: [C, S], number of true and predicted texts.
         supports: [C, S], number of true texts.
         sums: [C, S], number of true texts plus number of predicted texts.
+        share_present: The share of the labels that have a true or predicted text.
     """
     f1s = divide_counts(2 * hits, sums)  # [C, S]
+    num_drawn = (sums > 0).sum(axis=0)  # [S]
+    means = divide_counts(f1s.sum(axis=0), num_drawn)  # [S], of the labels drawn
     weighted_sums = (f1s * supports).sum(axis=0)  # [S]
     return F1Samples(
         micro=divide_counts(2 * hits.sum(axis=0), sums.sum(axis=0)),
-        macro=f1s.mean(axis=0),
+        macro=share_present * means,
         weighted=divide_counts(weighted_sums, supports.sum(axis=0)),
     )
 

@@ -32,8 +32,12 @@ def test_each_sample_is_scored_as_by_scikit_learn(average: str) -> None:
     generator = np.random.default_rng(0)
     # The first hundred samples are drawn together.
     rows = generator.integers(0, 12, (100, 12), dtype=np.int32)
+    # Labels that a sample did not draw are left out of the mean of macro-F1.
+    zero_division = np.nan if average == "macro" else 0.0
     expected = [
-        f1_score(labels[row], predicted[row], average=average, zero_division=0.0)
+        f1_score(
+            labels[row], predicted[row], average=average, zero_division=zero_division
+        )
         for row in rows
     ]
     np.testing.assert_allclose(samples[:100], expected, rtol=1e-12)
@@ -45,6 +49,20 @@ def test_the_samples_of_the_same_texts_are_the_same() -> None:
     second = bootstrap_f1(labels, predicted)
     np.testing.assert_array_equal(first.micro, second.micro)
     np.testing.assert_array_equal(first.macro, second.macro)
+
+
+def test_the_interval_of_macro_f1_holds_it_with_many_rare_labels() -> None:
+    generator = np.random.default_rng(0)
+    num_rows, num_labels = 100, 200
+    shares = 1 / np.arange(1, num_labels + 1)
+    labels = generator.random((num_rows, num_labels)) < 0.5 * shares
+    is_right = generator.random(labels.shape) < 0.9
+    samples = bootstrap_f1(labels, labels & is_right).macro
+    low, high = percentile_interval(samples)
+    _, macro_f1 = compute_f1(labels, labels & is_right)
+    assert not labels.any(axis=0).all()
+    assert low < macro_f1 < high
+    assert samples.mean() == pytest.approx(macro_f1, abs=0.01)
 
 
 def test_the_interval_has_the_width_that_theory_expects() -> None:
