@@ -16,7 +16,7 @@ from rnncls.data.arrow import (
     is_row_too_long,
     rows_of_batches,
 )
-from rnncls.data.encodings import open_text
+from rnncls.data.encodings import iter_lines, open_text
 from rnncls.data.file_sets import data_ending, is_compressed, open_binary
 from rnncls.data.formats import FileFormat, parse_csv
 from rnncls.data.rows import Columns, Record, Rows, check_columns
@@ -269,18 +269,17 @@ def read_delimited_records(path: Path, file_format: FileFormat) -> Iterator[Reco
     Raises:
         DataError: The file cannot be parsed.
     """
-    with open_text(path, file_format.encoding) as stream:
-        lines = islice(stream, file_format.num_skipped, None)
-        rows = parse_csv(lines, file_format.delimiter, is_quoted=file_format.is_quoted)
-        is_header = file_format.has_header
-        try:
-            for row in filter(None, rows):
-                _refuse_swallowed_rows(row, path, file_format, rows.line_num)
-                if not is_header:
-                    yield dict(zip(file_format.names, row, strict=False))
-                is_header = False
-        except csv.Error as error:
-            raise DataError(
-                f"{path}: line {rows.line_num:,}: {error}: is a quotation mark not"
-                " closed?"
-            ) from error
+    lines = iter_lines(path, file_format.encoding)
+    lines = islice(lines, file_format.num_skipped, None)
+    rows = parse_csv(lines, file_format.delimiter, is_quoted=file_format.is_quoted)
+    is_header = file_format.has_header
+    try:
+        for row in filter(None, rows):
+            _refuse_swallowed_rows(row, path, file_format, rows.line_num)
+            if not is_header:
+                yield dict(zip(file_format.names, row, strict=False))
+            is_header = False
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: line {rows.line_num:,}: {error}: is a quotation mark not closed?"
+        ) from error

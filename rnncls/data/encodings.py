@@ -3,10 +3,12 @@
 import codecs
 import io
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from rnncls import DataError
 from rnncls.data.file_sets import open_binary
 from rnncls.data.legacy_encodings import guess_legacy_encoding
 
@@ -16,13 +18,26 @@ _SAMPLE_BYTES = 1 << 16
 _BLOCK_CHARACTERS = 1 << 20
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
-_UTF8_SEQUENCE = re.compile(rb"[\xc3-\xef][\x80-\xbf]{1,2}")
-_CP1252_IN_A_WORD = re.compile(
+_UTF8_SEQUENCE = re.compile(
+    rb"[\xc3-\xc5\xce-\xd1][\x80-\xbf]"
+    rb"|\xe2\x80[\x90-\xbf]|\xe2\x82\xac"
+    rb"|(?:[\xe3-\xe9][\x80-\xbf]{2}){2}"
+)
+"""A letter or a typographic sign in UTF-8 that is improbable in Windows-1252.
+
+In Windows-1252 an accented letter before a quotation mark may be valid UTF-8.
+"""
+_CP1252 = re.compile(
     rb"(?<=[A-Za-z])[\xc0-\xd6\xd8-\xf6\xf8-\xfe]"
     rb"|[\xc0-\xd6\xd8-\xf6\xf8-\xfe](?=[A-Za-z])"
-    rb"|[\x80\x82\x84\x85\x91-\x97\xa0\xa3\xa7\xab\xb0\xbb]"
+    rb"|(?<![\x80-\xff])[\xc0-\xd6\xd8-\xf6\xf8-\xfd](?![\x80-\xff])"
+    rb"|[\x80\x82\x84\x85\x91-\x97\x99\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xbb\xbf]"
 )
-"""An accented letter beside a letter, or a typographic sign, in Windows-1252."""
+"""An accented letter beside a letter or alone, or a typographic sign, in Windows-1252.
+
+A letter may be a word, such as `à`, or an initial, such as `É`.
+"""
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
 def find_encoding(path: Path) -> str:
@@ -92,10 +107,49 @@ def _is_nearly_utf8(path: Path) -> bool:
 
 
 def open_text(path: Path, encoding: str) -> IO[str]:
-    """Open a text file; skip a byte order mark, replace an invalid byte by U+FFFD."""
+    """Open a text file to look at its form: an invalid byte is read as U+FFFD.
+
+    A byte order mark is skipped. `iter_lines` reads the texts of a file.
+    """
     if encoding == "utf-8":
         encoding = "utf-8-sig"
     return io.TextIOWrapper(open_binary(path), encoding, "replace", newline="")
+
+
+def iter_lines(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the lines of a text file with their line ends; skip a byte order mark.
+
+    Raises:
+        DataError: A line has an invalid byte.
+    """
+    if encoding == "utf-8":
+        encoding = "utf-8-sig"
+    name = encoding.removesuffix("-sig").upper()
+    # The codec of UTF-16 cannot escape bytes.
+    errors = "strict" if encoding.startswith("utf-16") else "surrogateescape"
+    number = 0
+    with io.TextIOWrapper(open_binary(path), encoding, errors, newline="") as stream:
+        try:
+            for number, line in enumerate(stream, start=1):
+                _check_bytes(line, f"{path}: line {number:,}: not {name}")
+                yield line
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path}: after line {number:,}: not {name}: {error.reason}; save the"
+                " file as UTF-8"
+            ) from error
+
+
+def _check_bytes(line: str, place: str) -> None:
+    if line.isascii():
+        return
+    escaped = _ESCAPED_BYTE.search(line)
+    if escaped is not None:
+        byte = ord(escaped[0]) - 0xDC00
+        raise DataError(
+            f"{place}: byte 0x{byte:02x} at position {escaped.start() + 1}; save the"
+            " file as UTF-8"
+        )
 
 
 def find_certain_encoding(path: Path) -> str:
@@ -103,8 +157,8 @@ def find_certain_encoding(path: Path) -> str:
 
     Other files count as UTF-8, so that the reader names the row of an invalid byte. A
     file is surely Windows-1252 if it has no character in UTF-8, and most of its bytes
-    outside ASCII are letters within words or typographic signs. A file that does not
-    change is scanned once.
+    outside ASCII are letters within words, single letters or typographic signs. A file
+    that does not change is scanned once.
     """
     stat = path.stat()
     return _find_certain_encoding(path.resolve(), stat.st_mtime_ns, stat.st_size)
@@ -121,5 +175,5 @@ def _find_certain_encoding(path: Path, _mtime_ns: int, _size: int) -> str:
             if _UTF8_SEQUENCE.search(line) or _UNDEFINED_IN_CP1252.search(line):
                 return "utf-8"
             num_bytes += len(_NOT_ASCII.findall(line))
-            num_fitting += len(_CP1252_IN_A_WORD.findall(line))
+            num_fitting += len(_CP1252.findall(line))
     return "cp1252" if 2 * num_fitting > num_bytes else "utf-8"

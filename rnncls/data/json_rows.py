@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from rnncls import DataError
 from rnncls.config.document import shorten
-from rnncls.data.encodings import open_text
+from rnncls.data.encodings import iter_lines
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import FileFormat
 from rnncls.data.label_sets import join_labels
@@ -138,15 +138,15 @@ def read_jsonl_records(
     Raises:
         DataError: A row is wrong.
     """
-    with open_text(path, file_format.encoding) as stream:
-        for number, line in enumerate(stream, start=1):
-            place = f"{path}: row {number:,}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                shown = line.strip()[:_SHOWN_CHARACTERS] or "an empty line"
-                raise DataError(f"{place}: not valid JSON: {shown}") from error
-            yield _to_record(row, place, with_sets=with_sets)
+    lines = iter_lines(path, file_format.encoding)
+    for number, line in enumerate(lines, start=1):
+        place = f"{path}: row {number:,}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            shown = line.strip()[:_SHOWN_CHARACTERS] or "an empty line"
+            raise DataError(f"{place}: not valid JSON: {shown}") from error
+        yield _to_record(row, place, with_sets=with_sets)
 
 
 def read_json_records(
@@ -159,9 +159,9 @@ def read_json_records(
     Raises:
         DataError: The file is not a list of objects.
     """
+    content = "".join(iter_lines(path, file_format.encoding))
     try:
-        with open_text(path, file_format.encoding) as stream:
-            document = json.load(stream)
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(document, list):

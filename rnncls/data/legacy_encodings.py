@@ -2,7 +2,8 @@
 
 In its own encoding, most of a text's characters outside ASCII are among the frequent
 ones of its language. In another encoding the same bytes are rare characters, or none.
-Accented letters stand beside letters of ASCII, and those of other alphabets do not.
+Accented letters stand beside letters of ASCII or alone, as in `à` or an initial. Those
+of other alphabets stand beside each other.
 """
 
 import re
@@ -66,10 +67,15 @@ _CANDIDATES = (
     _Candidate("gb18030", frozenset(_CHINESE), 0.22),
     _Candidate("big5", frozenset(_TRADITIONAL), 0.22),
 )
+_LETTER = r"[^\x00-\xbf\u2000-\u206f]"
+"""A character that may be a letter outside ASCII."""
 _ANY_CHARACTER = re.compile(
-    r"((?<=[a-zA-Z])(?=.)|(?=.[a-zA-Z]))?([^\x00-\x7f])", re.DOTALL
+    rf"(?:(?<=(?P<before>[a-zA-Z]))|(?<={_LETTER})|(?P<starts>))"
+    r"(?P<character>[^\x00-\x7f])"
+    rf"(?=(?P<after>[a-zA-Z])|{_LETTER}|(?P<ends>))",
+    re.DOTALL,
 )
-"""A character outside ASCII; the first group matches if it is beside a letter."""
+"""A character outside ASCII, with what stands before and after it."""
 _MIN_FIT = 0.6
 """The share of the usual share from which an encoding is believed."""
 _MIN_LEAD = 0.1
@@ -103,10 +109,16 @@ def _measure_fit(sample: bytes, candidate: _Candidate) -> float:
         return 0.0
     num_frequent = 0
     for match in characters:
-        is_accented = match[1] is not None
-        if candidate.is_latin:
-            is_accented = is_accented or not match[2].isalpha()
-        fits = is_accented == candidate.is_latin
-        num_frequent += fits and match[2] in candidate.frequent
+        is_plausible = _is_accented(match) == candidate.is_latin
+        if candidate.is_latin and not match["character"].isalpha():
+            is_plausible = True
+        num_frequent += is_plausible and match["character"] in candidate.frequent
     share = num_frequent / len(characters)
     return share / candidate.usual_share
+
+
+def _is_accented(match: re.Match[str]) -> bool:
+    """Return whether a character is beside a letter of ASCII, or alone."""
+    is_in_a_word = match["before"] is not None or match["after"] is not None
+    is_alone = match["starts"] is not None and match["ends"] is not None
+    return is_in_a_word or is_alone

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnncls import DataError
-from rnncls.data.encodings import find_encoding, open_text
+from rnncls.data.encodings import find_encoding, iter_lines
 from rnncls.data.file_sets import class_folders
 from rnncls.data.formats import FileFormat
 from rnncls.data.label_sets import join_labels
@@ -74,46 +74,43 @@ def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Recor
     Raises:
         DataError: A line has no label, or several.
     """
-    with open_text(path, file_format.encoding) as stream:
-        for number, line in enumerate(stream, start=1):
-            match = _FASTTEXT.match(line.strip())
-            if match is None:
-                raise DataError(
-                    f"{path}: row {number:,}: expected __label__CLASS and a text, found"
-                    f" {line.strip()[:_SHOWN_CHARACTERS]!r}"
-                )
-            label, text = match.groups()
-            if text.startswith("__label__"):
-                raise DataError(
-                    f"{path}: row {number:,}: has several labels: rnncls learns one"
-                    " class per text: keep one"
-                )
-            yield {LABEL: label, TEXT: text}
+    lines = iter_lines(path, file_format.encoding)
+    for number, line in enumerate(lines, start=1):
+        match = _FASTTEXT.match(line.strip())
+        if match is None:
+            raise DataError(
+                f"{path}: row {number:,}: expected __label__CLASS and a text, found"
+                f" {line.strip()[:_SHOWN_CHARACTERS]!r}"
+            )
+        label, text = match.groups()
+        if text.startswith("__label__"):
+            raise DataError(
+                f"{path}: row {number:,}: has several labels: rnncls learns one"
+                " class per text: keep one"
+            )
+        yield {LABEL: label, TEXT: text}
 
 
 def read_fasttext_sets(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """Yield the lines of a fastText file with any number of labels each, also none."""
-    with open_text(path, file_format.encoding) as stream:
-        for line in stream:
-            stripped = line.strip()
-            labels = _FASTTEXT_LABELS.match(stripped)
-            end = labels.end() if labels else 0
-            names = [word.removeprefix(PREFIX) for word in stripped[:end].split()]
-            yield {LABEL: join_labels(names), TEXT: stripped[end:]}
+    for line in iter_lines(path, file_format.encoding):
+        stripped = line.strip()
+        labels = _FASTTEXT_LABELS.match(stripped)
+        end = labels.end() if labels else 0
+        names = [word.removeprefix(PREFIX) for word in stripped[:end].split()]
+        yield {LABEL: join_labels(names), TEXT: stripped[end:]}
 
 
 def read_fasttext_texts(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """Yield the lines of a fastText file without their labels, for prediction."""
-    with open_text(path, file_format.encoding) as stream:
-        for line in stream:
-            yield {TEXT: _FASTTEXT_LABELS.sub("", line.strip(), count=1)}
+    for line in iter_lines(path, file_format.encoding):
+        yield {TEXT: _FASTTEXT_LABELS.sub("", line.strip(), count=1)}
 
 
 def read_line_records(path: Path, file_format: FileFormat) -> Iterator[Record]:
     """Yield the lines of a file of any encoding, each as one text."""
-    with open_text(path, file_format.encoding) as stream:
-        for line in stream:
-            yield {TEXT: line.rstrip("\r\n")}
+    for line in iter_lines(path, file_format.encoding):
+        yield {TEXT: line.rstrip("\r\n")}
 
 
 def read_folder_records(path: Path) -> Iterator[Record]:
@@ -121,5 +118,5 @@ def read_folder_records(path: Path) -> Iterator[Record]:
     for folder in class_folders(path):
         for file in sorted(folder.iterdir()):
             if file.is_file() and not file.name.startswith("."):
-                with open_text(file, find_encoding(file)) as stream:
-                    yield {LABEL: folder.name, TEXT: stream.read()}
+                lines = iter_lines(file, find_encoding(file))
+                yield {LABEL: folder.name, TEXT: "".join(lines)}

@@ -190,6 +190,8 @@ def test_a_missing_column_of_another_format_is_named() -> None:
         ("Tür".encode(), "utf-8"),
         ("Tür".encode("cp1252"), "cp1252"),
         ("it\u2019s".encode("cp1252"), "cp1252"),
+        ("Thanks, Customer \u00c9, \u00e0 demain".encode("cp1252"), "cp1252"),
+        ("\u201ccaf\u00e9\u201d".encode("cp1252"), "cp1252"),
         ("Tür".encode() + b"\n" + "schön".encode("cp1252"), "utf-8"),  # mixed
         (b"a \xff b", "utf-8"),
         (b"T\xfcr \x81", "utf-8"),
@@ -202,6 +204,45 @@ def test_an_encoding_is_certain_only_if_its_letters_are_in_words(
     path = Path("data.txt")
     path.write_bytes(content)
     assert find_certain_encoding(path) == encoding
+
+
+INITIALS = [("Thanks for the help", "a"), ("Best, Customer \u00c9", "b")] * 30
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_single_letters_of_windows_1252_are_read_with_any_delimiter(
+    delimiter: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rows = [f'"{text}"{delimiter}{label}' for text, label in INITIALS]
+    content = "\n".join([f"text{delimiter}label", *rows, ""])
+    write(f"initials{ord(delimiter)}.csv", content, "cp1252")
+    path = Path(f"initials{ord(delimiter)}.csv")
+    assert read(path) == INITIALS
+    assert caplog.messages[0].endswith("-delimited, encoding cp1252")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'text;label\n"{}";a\n'),
+        ("a.txt", "__label__b x\n__label__a {}\n"),
+        ("a.json", '[{{"text": "x", "label": "a"}},\n{{"text": "{}", "label": "a"}}]'),
+    ],
+)
+def test_an_invalid_byte_is_an_error_in_each_format(name: str, content: str) -> None:
+    data = content.format("Tür").encode().replace(b"T", b"T\xff")
+    Path(name).write_bytes(data)
+    message = rf"^{name}: line 2: not UTF-8: byte 0xff at position \d+; save the file"
+    with pytest.raises(DataError, match=message):
+        read(Path(name))
+
+
+def test_half_a_character_of_utf_16_is_an_error() -> None:
+    content = "text;label\nTür;a\nx;b\n".encode("utf-16")
+    Path("half.csv").write_bytes(content + b"x")
+    with pytest.raises(DataError, match=r"^half\.csv: after line \d: not UTF-16: "):
+        read(Path("half.csv"))
 
 
 @pytest.mark.parametrize("name", ["long.csv", "long.txt", "long.jsonl"])

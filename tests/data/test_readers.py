@@ -489,7 +489,7 @@ def test_a_first_field_may_be_longer_than_the_csv_module_allows() -> None:
 
 
 def test_a_row_with_the_wrong_number_of_fields_that_is_not_utf_8_is_named() -> None:
-    path = write("data.csv", b"text,label\na,b\n\xc3,b,c\n")
+    path = write("data.csv", b"text,label\na,b\n\xff,b,c\n")
     assert (
         error_of(path)
         == "row 2: expected 2 columns, found 3: \ufffd,b,c; put a text that holds the"
@@ -557,8 +557,8 @@ def test_a_null_label_is_a_missing_one(writer: Writer) -> None:
             "row 2: 'text': not UTF-8: byte 0xff at position 2; save as UTF-8",
         ),
         (
-            b"text,label\na,\xe9\n",
-            "row 1: 'label': not UTF-8: byte 0xe9 at position 1; save as UTF-8",
+            b"text,label\na,\xff\n",
+            "row 1: 'label': not UTF-8: byte 0xff at position 1; save as UTF-8",
         ),
     ],
 )
