@@ -8,7 +8,7 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import YAML_ENDINGS, JsonOption
-from rnncls.cli.outputs import check_folder
+from rnncls.cli.outputs import check_target
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -48,12 +48,22 @@ def init_command(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The config to write. Default: FILE.yaml in the current folder.",
+            help=(
+                "The config to write: .yaml or .yml. Default: FILE.yaml in the current"
+                " folder."
+            ),
             show_default=False,
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing config.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help=(
+                "Replace an existing config, and the files NAME-train.csv and so on"
+                " that a conversion writes beside it."
+            ),
+        ),
     ] = False,
     skip_unlabelled: Annotated[
         bool,
@@ -90,8 +100,7 @@ def init_command(
     with fast_imports():
         from rnncls.data.conversion import ConversionOptions
 
-    if out is not None:
-        check_folder("--out", out)
+    check_target("--out", out, YAML_ENDINGS)
     path = out or default_path(source)
     options = ConversionOptions(overwrite=overwrite, skip_unlabelled=skip_unlabelled)
     given: dict[Split, Path] = {}

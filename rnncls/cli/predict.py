@@ -164,7 +164,7 @@ def predict_command(
 
     check_target("--output", output, PREDICTION_ENDINGS)
     source = STDIN if texts == [STDIN] else input_
-    keep = keep or []
+    keep = list(dict.fromkeys(keep or []))
     kept: deque[list[str]] = deque()
     label_separator: str | None = None
 

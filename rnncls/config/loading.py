@@ -15,7 +15,7 @@ from pydantic_core import ValidationError
 from rnncls import ConfigError
 from rnncls.config.arguments import check_path
 from rnncls.config.document import Document, parse_document
-from rnncls.config.sections import Config
+from rnncls.config.sections import Config, DataSection
 
 DATA_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm"}
 """Endings of data files, which are sometimes given instead of a config."""
@@ -140,6 +140,27 @@ def build_config(
         except ConfigError as error:
             errors.append(str(error))
     return _validate(document, errors)
+
+
+def build_data_section(values: Mapping[str, Any]) -> DataSection:
+    """Return the data section of a config that has no other sections yet.
+
+    Args:
+        values: The values of the keys.
+
+    Raises:
+        ConfigError: A key or value is wrong.
+    """
+    try:
+        return DataSection(**values)
+    except ValidationError as error:
+        from rnncls.config.messages import format_errors  # needed for errors only
+
+        details = error.errors()
+        for detail in details:
+            detail["loc"] = ("data", *detail["loc"])
+        document = Document("config", values={"data": dict(values)})
+        raise ConfigError("\n".join(format_errors(details, document))) from error
 
 
 def to_plain(value: Any) -> Any:

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rnncls import DataError
-from rnncls.config.loading import parse_config
-from rnncls.config.sections import Config, DataSection
+from rnncls import ConfigError, DataError
+from rnncls.config.loading import build_data_section, parse_config
+from rnncls.config.sections import Config
 from rnncls.data.choices import choose, find_fraction, render
 from rnncls.data.column_guess import describe_guess, guess_columns
 from rnncls.data.conversion import (
@@ -101,15 +101,17 @@ def draft_config(
 
     Raises:
         DataError: The data cannot be read, or is wrong.
-        ConfigError: A column that was given does not exist, or a file that would be
-            written does.
+        ConfigError: A column that was given does not exist or is given twice, or a
+            file that would be written exists.
     """
+    names = [*text, label] if label else list(text)
+    if len(set(names)) < len(names):
+        raise ConfigError("--text and --label must name different columns, each once")
     if source.startswith(HUB):
         files = fetch_from_hub(source, out, overwrite=options.overwrite)
     else:
         files = find_files(Path(source))
     files = add_given_files(files, given)
-    names = [*text, label] if label else list(text)
     formats = detect_formats(files, names)
     formats |= detect_given_formats(files, given, names, formats["train"])
     train, train_format = files["train"], formats["train"]
@@ -260,7 +262,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     keys |= format_keys(train, train_format)
     siblings = _check_siblings(files, keys, notes)
     data = {"train": str(files["train"]), **keys, **siblings}
-    stats = measure_dataset(DataSection(**data))
+    stats = measure_dataset(build_data_section(data))
     notes += note_look_alikes(stats.classes)
     notes += _note_labels(stats, several)
     fraction = find_fraction(stats.num_rows)
@@ -342,7 +344,7 @@ def _check_siblings(
     for split, path in files.items():
         if split == "train":
             continue
-        columns = columns_of(DataSection(train=str(path), **keys))
+        columns = columns_of(build_data_section({"train": str(path), **keys}))
         try:
             next(read_rows(path, columns), None)
         except DataError as error:

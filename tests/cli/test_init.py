@@ -258,3 +258,26 @@ def test_a_guess_among_several_columns_is_on_stdout(cli: Cli) -> None:
         )
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["--text", "film", "--label", "film"], ["--text", "film", "--text", "film"]],
+    ids=["text and label", "text twice"],
+)
+def test_a_column_can_be_named_once(cli: Cli, films: str, columns: list[str]) -> None:
+    done = cli("init", films, *columns, "--out", "z.yaml")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: --text and --label must name different columns, each once\n",
+    )
+    assert not Path("z.yaml").exists()
+
+
+def test_a_config_has_its_own_ending(cli: Cli, films: str) -> None:
+    done = cli("init", films, "--out", "own.txt")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: --out: own.txt: expected .yaml, .yml, found .txt\n",
+    )
+    assert not Path("own.txt").exists()

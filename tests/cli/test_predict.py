@@ -573,6 +573,13 @@ def test_the_run_can_be_the_argument_if_the_texts_are_in_a_file(cli: Cli) -> Non
     assert "--run: found runs/toy, and runs as an argument" in done.stderr
 
 
+def test_a_column_that_is_named_twice_is_kept_once(cli: Cli) -> None:
+    Path("in.csv").write_text("id,title,description\n7,oslo,snow\n")
+    arguments = ["--input", "in.csv", "--keep", "id", "--keep", "id"]
+    assert cli("predict", *arguments, "--output", "out.csv").exit_code == 0
+    assert Path("out.csv").read_text().splitlines()[0].split(",").count("id") == 1
+
+
 def test_a_column_to_keep_must_exist(cli: Cli) -> None:
     write_ids(Path("in.csv"))
     done = cli("predict", "--input", "in.csv", "--keep", "ids")

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from rnncls import ConfigError
-from rnncls.config.loading import build_config, load_config, parse_config
+from rnncls.config.loading import (
+    build_config,
+    build_data_section,
+    load_config,
+    parse_config,
+)
 from tests.config.cases import DATA, errors_of
 
 
@@ -189,3 +194,11 @@ def test_the_error_of_a_mapping_names_the_key() -> None:
         ConfigError, match=r"^config: model\.cell: expected rnn \| lstm"
     ):
         build_config(values, {})
+
+
+def test_a_data_section_alone_is_checked_as_in_a_config() -> None:
+    assert build_data_section({"train": "a.csv", "text": ["body"]}).text == ["body"]
+    with pytest.raises(ConfigError, match=r"data\.delimiter: expected .*, found dot"):
+        build_data_section({"train": "a.csv", "delimiter": "dot"})
+    with pytest.raises(ConfigError, match="must name different columns, each once"):
+        build_data_section({"train": "a.csv", "text": ["a"], "label": "a"})
