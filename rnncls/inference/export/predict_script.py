@@ -59,8 +59,7 @@ def compute_probs(
     num_texts, num_classes = len(texts), outputs.shape[1]
     probs = np.zeros((num_texts, num_classes), np.float32)
     for rows in batch_rows(texts, get_max_batch(session)):
-        batch = [texts[row] for row in rows]
-        inputs = {"token_ids": pad(batch)}
+        inputs = {"token_ids": pad([texts[row] for row in rows])}
         (batch_probs,) = session.run(["probs"], inputs)
         probs[rows] = batch_probs
     return probs
@@ -69,8 +68,7 @@ def compute_probs(
 def get_max_batch(session: onnxruntime.InferenceSession) -> int:
     """Return how many texts a session may compute at once."""
     (inputs,) = session.get_inputs()
-    is_single = inputs.shape[0] == 1
-    return 1 if is_single else MAX_BATCH
+    return 1 if inputs.shape[0] == 1 else MAX_BATCH
 
 
 def batch_rows(texts: Sequence[TokenIds], max_batch: int) -> Iterator[list[int]]:
@@ -78,8 +76,7 @@ def batch_rows(texts: Sequence[TokenIds], max_batch: int) -> Iterator[list[int]]
     lengths = [len(token_ids) for token_ids in texts]
     by_length = sorted(range(len(texts)), key=lengths.__getitem__)
     for first in range(0, len(texts), max_batch):
-        end = first + max_batch
-        yield by_length[first:end]
+        yield by_length[first : first + max_batch]
 
 
 def pad(texts: Sequence[TokenIds]) -> npt.NDArray[np.int64]:
@@ -345,7 +342,8 @@ def format_prediction(
     labels = classifier.choose_labels(probs)
     if not as_json:
         shown = "|".join(f"{named[label]:.4f}" for label in labels)
-        return f"{'|'.join(labels)}\t{shown}\t{text}"
+        fields = ["|".join(labels), shown, text]
+        return "\t".join(" ".join(field.split()) for field in fields)
     best = max(named, key=named.__getitem__)
     prediction: dict[str, Any] = {"text": text, "label": best, "probs": named}
     if classifier.thresholds is not None:
@@ -370,6 +368,8 @@ def main() -> int:
     if arguments.threshold is not None:
         if classifier.thresholds is None:
             parser.error("--threshold: the model has one label a text")
+        if not 0 <= arguments.threshold <= 1:
+            parser.error("--threshold: expected a probability from 0 to 1")
         classifier.thresholds = [arguments.threshold] * len(classifier.labels)
     if arguments.check:
         problems = list(check(classifier))

@@ -179,7 +179,7 @@ def test_a_line_has_label_probability_and_text(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_onnx(NETWORKS.numpy, PATH)
-    arguments = ["predict.py", "--model", str(PATH), "oslo", "rovers meet"]
+    arguments = ["predict.py", "--model", str(PATH), "oslo", "rovers\n\tmeet"]
     monkeypatch.setattr(sys, "argv", arguments)
     assert predict_script.main() == 0
     expected = NETWORKS.predictor().predict(["oslo", "rovers meet"])
@@ -227,6 +227,18 @@ def test_labels_are_printed_in_one_field(
     probs = "|".join(f"{prob:.4f}" for _, prob in ranked)
     names = "|".join(name for name, _ in ranked)
     assert capsys.readouterr().out == f"{names}\t{probs}\toslo\n"
+
+
+@pytest.mark.parametrize("threshold", ["-1", "1.5", "nan"])
+def test_a_threshold_is_a_probability(
+    threshold: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(SEVERAL.numpy, PATH)
+    arguments = ["predict.py", "--model", str(PATH), "--threshold", threshold, "oslo"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        predict_script.main()
+    assert "expected a probability from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_threshold_is_for_several_labels(
