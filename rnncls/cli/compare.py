@@ -1,6 +1,7 @@
 """`rnncls compare`: compare runs on the same rows, with significance tests."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -68,6 +69,7 @@ def compare_command(
         from rnncls.runs.folder import find_run
 
     paths = [find_run(run) for run in runs]
+    _note_same_runs(paths)
     evaluations = evaluate_runs(
         paths,
         split=split,
@@ -79,6 +81,21 @@ def compare_command(
         show_label_comparison(paths, evaluations, id_, html, as_json=json_)
     else:
         show_comparison(paths, evaluations, id_, html, as_json=json_)
+
+
+def _note_same_runs(paths: list[Path]) -> None:
+    """Print a note for each run that is given more than once."""
+    counts = Counter(path.resolve() for path in paths)
+    noted = set()
+    for path in paths:
+        resolved = path.resolve()
+        if counts[resolved] > 1 and resolved not in noted:
+            noted.add(resolved)
+            typer.echo(
+                f"note: {path} is given {counts[resolved]} times: a run does not differ"
+                " from itself",
+                err=True,
+            )
 
 
 def show_comparison(
@@ -143,15 +160,21 @@ def print_label_comparison(comparison: "LabelRunComparison") -> None:
         LABEL_DIFFERENCE_NOTES,
         label_comparison_tables,
         label_disagreement_table,
+        label_disagreement_title,
         label_setting_table,
         label_summary_lines,
     )
 
     print_tables([], label_comparison_tables(comparison))
-    tables = [label_disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS)]
-    if comparison.settings:
-        tables.insert(0, label_setting_table(comparison))
     lines = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
+    tables = []
+    if comparison.settings:
+        tables.append(label_setting_table(comparison))
+    if comparison.disagreements:
+        limit = NUM_PRINTED_DISAGREEMENTS
+        tables.append(label_disagreement_table(comparison, limit))
+    else:
+        lines.append(label_disagreement_title(comparison))
     print_tables(lines, tables, fit=True)
 
 
@@ -161,13 +184,18 @@ def print_comparison(comparison: "Comparison") -> None:
         DIFFERENCE_NOTES,
         comparison_tables,
         disagreement_table,
+        disagreement_title,
         setting_table,
         summary_lines,
     )
 
     print_tables([], comparison_tables(comparison))
-    tables = [disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS)]
-    if comparison.settings:
-        tables.insert(0, setting_table(comparison))
     lines = [*DIFFERENCE_NOTES, *summary_lines(comparison)]
+    tables = []
+    if comparison.settings:
+        tables.append(setting_table(comparison))
+    if comparison.disagreements:
+        tables.append(disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS))
+    else:
+        lines.append(disagreement_title(comparison))
     print_tables(lines, tables, fit=True)

@@ -293,4 +293,10 @@ def print_issues(issues: "list[LabelIssue]") -> None:
         f" ({len(issues):,} found; test rows were not checked; all are in"
         " label-issues.csv in the run folder)"
     )
+    if not issues:
+        typer.echo(
+            "No training or validation row is probably mislabelled (0 found; test rows"
+            " were not checked)"
+        )
+        return
     print_tables([title], [label_issue_table(issues[:NUM_PRINTED_ISSUES])], fit=True)

@@ -139,7 +139,7 @@ def print_order(readings: "list[WordOrderResult]", title: str) -> None:
             low, high = reading.loss_interval
             cells += [
                 f"{100 * reading.loss:.1f}",
-                f"{100 * low:.1f} to {100 * high:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}" if low < high else "none",
             ]
         table.add_row(reading.name, *cells)
     console.print(table)

@@ -102,8 +102,9 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
         data_path = origin["path"]
         raise ConfigError(
             f"{path}: its {split_name} rows of {data_path} are"
-            f" not those of {first.run.path}: compare runs with the same files, and"
-            " with the same data.split_seed if the splits are drawn"
+            f" not those of {first.run.path}: compare runs with the same files. Each"
+            " seed draws other rows: train all runs with, for example, --set"
+            " data.split_seed=1, or name a file with --data"
         )
 
 

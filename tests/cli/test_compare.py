@@ -90,10 +90,12 @@ def test_one_run_alone_is_refused(cli: Cli, run_path: Path) -> None:
 
 
 def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
-    stdout = cli("compare", str(run_path), str(run_path)).stdout
+    _, stdout, stderr = cli("compare", str(run_path), str(run_path))
+    assert f"note: {run_path} is given 2 times" in stderr
     assert "+0.00" in stdout
+    assert "+0.00 to +0.00" not in stdout
     assert "Config keys that differ" not in stdout
-    assert "disagree: 0" in stdout
+    assert stdout.rstrip().endswith("disagree: 0")
     assert "(p = 1.00)" in stdout
     assert "Mean accuracy" not in stdout
     three = cli("compare", *[str(run_path)] * 3).stdout

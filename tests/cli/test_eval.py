@@ -182,10 +182,7 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     assert lines[:6] == [
         "toy on toy.csv: 96 rows",
         f"accuracy  {result['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
-        (
-            f"macro-F1  {result['macro_f1']:.2%}  (no interval: all samples of these"
-            " rows have the same value)"
-        ),
+        (f"macro-F1  {result['macro_f1']:.2%}  (no interval: no error in 96 rows)"),
         f"loss      {result['loss']:.4f}  (cross-entropy: the lower, the better)",
         (
             f"ECE       {result['ece']:.4f}  (expected calibration error, 15 bins of"

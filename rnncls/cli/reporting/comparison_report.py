@@ -11,6 +11,7 @@ from rich.table import Table
 from rnncls.cli.reporting import html
 from rnncls.cli.reporting.display import (
     INTERVAL,
+    interval_cell,
     interval_line,
     percent,
     percent_range,
@@ -129,7 +130,7 @@ def disagreement_table(comparison: Comparison, limit: int) -> Table:
         for row in shown
     ]
     table = with_ids(header, rows, [row.id for row in shown])
-    return cut_table(_disagreement_title(comparison), *table)
+    return cut_table(disagreement_title(comparison), *table)
 
 
 def save_comparison(path: Path, comparison: Comparison) -> None:
@@ -158,8 +159,9 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
     if comparison.settings:
         rows = setting_rows(comparison.settings, names)
         parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
-    parts.append(html.heading(_disagreement_title(comparison)))
-    parts.append(_disagreement_part(comparison, names))
+    parts.append(html.heading(disagreement_title(comparison)))
+    if comparison.disagreements:
+        parts.append(_disagreement_part(comparison, names))
     html.save_page(path, "Comparison of runs", parts)
 
 
@@ -196,7 +198,8 @@ def describe_origin(origin: Mapping[str, Any]) -> str:
     return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
 
 
-def _disagreement_title(comparison: Comparison) -> str:
+def disagreement_title(comparison: Comparison) -> str:
+    """Return the number of rows that only some runs classify correctly."""
     return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
 
 
@@ -229,7 +232,7 @@ def _difference_rows(comparison: Comparison, names: Sequence[str]) -> list[list[
         row = [
             name,
             f"{100 * run.difference:+.2f}",
-            f"{100 * low:+.2f} to {100 * high:+.2f}",
+            interval_cell(f"{100 * low:+.2f} to {100 * high:+.2f}", run.interval),
             f"{run.gained:,}",
             f"{run.lost:,}",
             format_p(run.p),

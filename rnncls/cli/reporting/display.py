@@ -18,6 +18,26 @@ def percent_range(interval: tuple[float, float]) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
+def bootstrap_range(interval: tuple[float, float], score: float, num_rows: int) -> str:
+    """Format a bootstrap interval of a score, or say why it has none.
+
+    Samples of rows that are all right, or all wrong, do not differ: an interval without
+    a width says nothing of other texts.
+    """
+    low, high = interval
+    if low < high:
+        return f"{INTERVAL} {percent_range(interval)}, bootstrap"
+    if score == 1:
+        return f"no interval: no error in {num_rows:,} rows"
+    return "no interval: all samples of these rows have the same value"
+
+
+def interval_cell(cell: str, interval: tuple[float, float]) -> str:
+    """Return the cell of a bootstrap interval; "none" if the interval has no width."""
+    low, high = interval
+    return cell if low < high else "none"
+
+
 def signed(value: float) -> str:
     """Format a number with its sign and 4 decimals; zero has a plus."""
     return f"{round(value, 4) + 0.0:+.4f}"

@@ -27,6 +27,7 @@ from rnncls.cli.reporting.evaluation_tables import (
     class_rows,
     describe_errors,
     describe_macro_f1_interval,
+    ece_notes,
     pair_rows,
     part_rows,
 )
@@ -297,6 +298,7 @@ def _calibration_parts(
     yield picture.as_part()
     header = ["probability", "rows", "mean", "accuracy"]
     yield html.table("Reliability", header, _bin_rows(calibration.reliability))
+    yield from map(html.paragraph, ece_notes(calibration))
 
 
 def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:

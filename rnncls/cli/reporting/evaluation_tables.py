@@ -9,7 +9,13 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from rnncls.cli.reporting.display import INTERVAL, bar, percent, percent_range
+from rnncls.cli.reporting.display import (
+    INTERVAL,
+    bar,
+    bootstrap_range,
+    percent,
+    percent_range,
+)
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
 from rnncls.evaluation.calibration import SelectiveAccuracy
@@ -61,18 +67,14 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
 def describe_macro_f1_interval(scores: Scores) -> str:
     """Return the interval of macro-F1, or why it has none.
 
-    Bootstrap samples of rows that are all right, or all wrong, do not differ, and those
-    of a few rows take too few values: neither says anything of other texts.
+    Bootstrap samples of a few rows take too few values to say anything of other texts.
     """
-    low, high = scores.macro_f1_interval
     if scores.num_rows < MIN_BOOTSTRAP_ROWS:
         return (
             f"no interval: {scores.num_rows} rows are too few, at least"
             f" {MIN_BOOTSTRAP_ROWS} are needed"
         )
-    if low == high:
-        return "no interval: all samples of these rows have the same value"
-    return f"{INTERVAL} {percent_range(scores.macro_f1_interval)}, bootstrap"
+    return bootstrap_range(scores.macro_f1_interval, scores.macro_f1, scores.num_rows)
 
 
 def _absence_lines(scores: Scores) -> list[str]:
@@ -146,6 +148,17 @@ def calibration_lines(calibration: CalibrationReport, reason: str = "") -> list[
             f" {calibration.raw_loss:.4f};"
             f" probabilities = softmax(logits / {calibration.temperature:.3f})"
         ),
+        *ece_notes(calibration),
+    ]
+
+
+def ece_notes(calibration: CalibrationReport) -> list[str]:
+    """Return a note if the ECE is larger after the calibration than before."""
+    if calibration.temperature == 1 or calibration.ece <= calibration.raw_ece:
+        return []
+    return [
+        "          the ECE is larger than before: calibration lowers the loss on the"
+        " validation rows, and the ECE of few rows varies"
     ]
 
 

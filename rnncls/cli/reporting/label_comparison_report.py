@@ -15,7 +15,13 @@ from rnncls.cli.reporting.comparison_report import (
     format_p,
     setting_rows,
 )
-from rnncls.cli.reporting.display import INTERVAL, percent, percent_range, short_names
+from rnncls.cli.reporting.display import (
+    INTERVAL,
+    interval_cell,
+    percent,
+    percent_range,
+    short_names,
+)
 from rnncls.cli.reporting.label_tables import (
     LABEL_PART_HEADER,
     LABEL_PART_TITLE,
@@ -93,7 +99,7 @@ def label_disagreement_table(comparison: LabelRunComparison, limit: int) -> Tabl
     header, rows = _disagreements(comparison, names[:num_shown])
     ids = [row.id for row in comparison.disagreements[:limit]]
     table = with_ids(header, rows[:limit], ids)
-    return cut_table(_disagreement_title(comparison), *table)
+    return cut_table(label_disagreement_title(comparison), *table)
 
 
 def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
@@ -119,11 +125,11 @@ def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
         parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
     header, rows = _disagreements(comparison, names)
     header, rows = with_ids(header, rows, [row.id for row in comparison.disagreements])
-    parts.append(html.heading(_disagreement_title(comparison)))
-    num_texts = len(header)
-    parts.append(
-        html.table("Examples of these rows", header, rows, num_texts=num_texts)
-    )
+    parts.append(html.heading(label_disagreement_title(comparison)))
+    if rows:
+        num_texts = len(header)
+        table = html.table("Examples of these rows", header, rows, num_texts=num_texts)
+        parts.append(table)
     html.save_page(path, "Comparison of runs", parts)
 
 
@@ -138,12 +144,18 @@ def _f1_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[list[
         row = [
             name,
             percent(scores.micro_f1),
-            percent_range(scores.micro_f1_interval),
+            _f1_range(scores.micro_f1_interval, scores.micro_f1),
             percent(scores.macro_f1),
-            percent_range(scores.macro_f1_interval),
+            _f1_range(scores.macro_f1_interval, scores.macro_f1),
         ]
         rows.append(row)
     return rows
+
+
+def _f1_range(interval: tuple[float, float], score: float) -> str:
+    if score == 1:
+        return "no error"
+    return interval_cell(percent_range(interval), interval)
 
 
 def _cost_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[list[str]]:
@@ -175,12 +187,13 @@ def _difference_cells(f1: F1Difference) -> list[str]:
     low, high = f1.interval
     return [
         f"{100 * f1.difference:+.2f}",
-        f"{100 * low:+.2f} to {100 * high:+.2f}",
+        interval_cell(f"{100 * low:+.2f} to {100 * high:+.2f}", f1.interval),
         format_p(f1.p),
     ]
 
 
-def _disagreement_title(comparison: LabelRunComparison) -> str:
+def label_disagreement_title(comparison: LabelRunComparison) -> str:
+    """Return the number of rows whose labels only some runs get right."""
     return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from rnncls.cli.reporting import html
 from rnncls.cli.reporting.evaluation_page import Picture, TrainingHistory
 from rnncls.cli.reporting.evaluation_plots import plot_learning_curves
+from rnncls.cli.reporting.evaluation_tables import ece_notes
 from rnncls.cli.reporting.label_plots import plot_label_f1s, plot_label_reliability
 from rnncls.cli.reporting.label_tables import (
     LABEL_HEADER,
@@ -182,6 +183,7 @@ def _calibration_parts(
     yield picture.as_part()
     header = ["probability", "decisions", "mean", "have the label"]
     yield html.table("Reliability", header, _bin_rows(calibration.reliability))
+    yield from map(html.paragraph, ece_notes(calibration))
 
 
 def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from rnncls.cli.reporting.display import INTERVAL, percent, percent_range
+from rnncls.cli.reporting.display import (
+    INTERVAL,
+    bootstrap_range,
+    percent,
+    percent_range,
+)
+from rnncls.cli.reporting.evaluation_tables import ece_notes
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.evaluation.confusion import ConfusedPair
 from rnncls.evaluation.label_evaluation import LabelMistake
@@ -76,13 +82,14 @@ def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
 
 def _interval(scores: MultilabelScores, average: str) -> str:
     """Return the bootstrap interval of an F1, or why it has none."""
+    score: float = getattr(scores, f"{average}_f1")
     interval: tuple[float, float] = getattr(scores, f"{average}_f1_interval")
     if scores.num_rows < MIN_BOOTSTRAP_ROWS:
         return (
             f"no interval: {scores.num_rows} rows are too few, at least"
             f" {MIN_BOOTSTRAP_ROWS} are needed"
         )
-    return f"{INTERVAL} {percent_range(interval)}, bootstrap"
+    return bootstrap_range(interval, score, scores.num_rows)
 
 
 def _count_lines(scores: MultilabelScores) -> list[str]:
@@ -114,6 +121,7 @@ def label_calibration_lines(calibration: CalibrationReport) -> list[str]:
             f" {calibration.raw_loss:.4f};"
             f" probabilities = sigmoid(logits / {calibration.temperature:.3f})"
         ),
+        *ece_notes(calibration),
     ]
 
 

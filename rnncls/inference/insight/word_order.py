@@ -305,4 +305,6 @@ def _describe_worth(best: WordOrderResult) -> str:
 def format_interval(interval: tuple[float, float]) -> str:
     """Format an interval of a difference in percentage points."""
     low, high = interval
+    if low == high:
+        return "no interval: the loss is the same in each row"
     return f"95% interval {100 * low:.1f} to {100 * high:.1f}"

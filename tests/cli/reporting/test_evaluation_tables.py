@@ -121,21 +121,30 @@ def test_a_threshold_has_a_row_with_two_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "interval", "expected"),
+    ("num_rows", "score", "interval", "expected"),
     [
-        (4, (1.0, 1.0), "no interval: 4 rows are too few, at least 20 are needed"),
-        (19, (0.5, 1.0), "no interval: 19 rows are too few, at least 20 are needed"),
+        (4, 1.0, (1.0, 1.0), "no interval: 4 rows are too few, at least 20 are needed"),
+        (
+            19,
+            0.8,
+            (0.5, 1.0),
+            "no interval: 19 rows are too few, at least 20 are needed",
+        ),
         (
             200,
-            (1.0, 1.0),
+            0.0,
+            (0.0, 0.0),
             "no interval: all samples of these rows have the same value",
         ),
-        (20, (0.5, 1.0), "95% interval 50.00% to 100.00%, bootstrap"),
+        (1200, 1.0, (1.0, 1.0), "no interval: no error in 1,200 rows"),
+        (20, 0.8, (0.5, 1.0), "95% interval 50.00% to 100.00%, bootstrap"),
     ],
 )
 def test_macro_f1_has_an_interval_only_where_it_says_something(
-    num_rows: int, interval: tuple[float, float], expected: str
+    num_rows: int, score: float, interval: tuple[float, float], expected: str
 ) -> None:
-    scores = replace(SCORES, num_rows=num_rows, macro_f1_interval=interval)
+    scores = replace(
+        SCORES, num_rows=num_rows, macro_f1=score, macro_f1_interval=interval
+    )
     assert describe_macro_f1_interval(scores) == expected
     assert f"({expected})" in score_lines(scores, "a run")[2]

@@ -46,6 +46,19 @@ def test_each_score_has_a_line_with_its_interval() -> None:
     assert "Hamming loss      0.0346  (share of wrong decisions)" in lines
 
 
+def test_rows_without_an_error_have_no_interval() -> None:
+    scores = replace(RESULT.scores, micro_f1=1.0, micro_f1_interval=(1.0, 1.0))
+    line = label_score_lines(scores, "x")[1]
+    assert line.endswith("100.00%  (no interval: no error in 120 rows)")
+
+
+def test_a_larger_calibration_error_than_before_is_explained() -> None:
+    calibration = replace(RESULT.calibration, ece=0.02, raw_ece=0.01)
+    assert "the ECE of few rows varies" in label_calibration_lines(calibration)[-1]
+    calibration = replace(calibration, raw_ece=0.03)
+    assert len(label_calibration_lines(calibration)) == 2
+
+
 def test_few_rows_have_no_interval() -> None:
     lines = label_score_lines(replace(RESULT.scores, num_rows=19), "x")
     assert lines[2].endswith(
