@@ -25,7 +25,11 @@ from rnncls import DataError, RunError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.builtin import note_if_not_canonical
 from rnncls.data.checksums import checksum
-from rnncls.data.datasets import LabelledTexts, load_labelled
+from rnncls.data.datasets import LabelledTexts, columns_of, load_labelled
+from rnncls.data.detected import PARQUET_ENDING, note_detected_formats
+from rnncls.data.encodings import find_certain_encoding, is_utf8
+from rnncls.data.file_sets import data_ending, list_files
+from rnncls.data.formats import EXCEL_ENDINGS
 from rnncls.data.label_names import normalize_label
 from rnncls.machine.arrays import load_arrays, save_arrays
 from rnncls.machine.files import TEMPORARY
@@ -48,6 +52,7 @@ Change it whenever a file gives other tokens or labels than before
 (`tests/data/test_cache.py` notices that). The first entries were named by the checksums
 of three source files; those values keep the entries usable.
 """
+_BINARY_ENDINGS = {PARQUET_ENDING, *EXCEL_ENDINGS}
 _PLAIN_ENDINGS = {".csv", ".tsv", ".jsonl"}
 _ABANDONED_S = 3600.0
 """The age from which an unfinished entry counts as left by a killed process."""
@@ -89,8 +94,10 @@ def _load_through_cache(
     entry = _find_entry(path, sha256, data, text)
     labelled = _try_to_read(entry, path, sha256)
     if labelled is not None and data.split == "rows":
-        return replace(labelled, text_ids=None)
-    if labelled is not None and labelled.text_ids is not None:
+        labelled = replace(labelled, text_ids=None)
+    has_copies = labelled is not None and labelled.text_ids is not None
+    if labelled is not None and (has_copies or data.split == "rows"):
+        note_detected_formats(path, columns_of(data))
         return labelled
     labelled = load_labelled(path, data, text)
     if labelled.sha256 != sha256:
@@ -145,7 +152,20 @@ def compute_key(path: Path, sha256: str, data: DataSection, text: TextSection) -
         "versions": [rnncls.__version__, version("torchtext"), version("pyarrow")],
         "code": READING_VERSION,
     }
+    if encodings := _find_encodings(path):
+        depends_on["encodings"] = encodings
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:32]
+
+
+def _find_encodings(path: Path) -> list[str]:
+    """Return the encodings of the text files that are not valid UTF-8."""
+    return [
+        find_certain_encoding(file)
+        for file in list_files(path)
+        if file.is_file()
+        and data_ending(file) not in _BINARY_ENDINGS
+        and not is_utf8(file)
+    ]
 
 
 def _try_to_read(entry: Path, path: Path, sha256: str) -> LabelledTexts | None:

@@ -19,7 +19,7 @@ from rnncls.data.delimited import (
     read_delimited_records,
 )
 from rnncls.data.encodings import find_certain_encoding
-from rnncls.data.file_sets import data_ending
+from rnncls.data.file_sets import data_ending, list_files
 from rnncls.data.formats import (
     DELIMITERS,
     EXCEL_ENDINGS,
@@ -181,15 +181,32 @@ def read_detected_rows(
     Raises:
         DataError: The file lacks a column, or a row is wrong.
     """
-    stat = path.stat()
-    file = (path.resolve(), stat.st_mtime_ns, stat.st_size)
-    _note_format(str(path), describe_format(file_format), file)
+    _note_file(path, file_format)
     if file_format.kind in _KINDS_WITHOUT_COLUMNS:
         label: str | tuple[str, ...] | None = None
         if columns.label is not None:
             label = (LABEL,) if columns.has_several_labels else LABEL
         columns = Columns((TEXT,), label, kept=columns.kept)
     yield from batch_rows(_iter_rows(records, path, columns))
+
+
+def note_detected_formats(path: Path, columns: Columns) -> None:
+    """Log how the files that the config does not describe were read before.
+
+    Raises:
+        DataError: A file lacks a column.
+        OSError: A file cannot be read.
+    """
+    for file in list_files(path):
+        file_format = find_other_format(file, columns)
+        if file_format is not None:
+            _note_file(file, file_format)
+
+
+def _note_file(path: Path, file_format: FileFormat) -> None:
+    stat = path.stat()
+    file = (path.resolve(), stat.st_mtime_ns, stat.st_size)
+    _note_format(str(path), describe_format(file_format), file)
 
 
 @lru_cache(maxsize=64)

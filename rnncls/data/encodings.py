@@ -56,7 +56,7 @@ def find_encoding(path: Path) -> str:
     num_even, num_odd = head[::2].count(0), head[1::2].count(0)
     if max(num_even, num_odd) > _MIN_ZEROS * len(head):
         return "utf-16-le" if num_odd > num_even else "utf-16-be"
-    if _is_utf8(path) or _is_nearly_utf8(path):
+    if is_utf8(path) or _is_nearly_utf8(path):
         return "utf-8"
     legacy = guess_legacy_encoding(_sample_lines(path))
     if legacy is not None:
@@ -82,7 +82,8 @@ def _sample_lines(path: Path) -> bytes:
     return b"".join(lines)
 
 
-def _is_utf8(path: Path) -> bool:
+def is_utf8(path: Path) -> bool:
+    """Return whether all bytes of a file are valid UTF-8."""
     try:
         with io.TextIOWrapper(open_binary(path), "utf-8", newline="") as stream:
             while stream.read(_BLOCK_CHARACTERS):

@@ -25,6 +25,7 @@ from rnncls.data.cache import (
     load_cached,
 )
 from rnncls.data.datasets import LabelledTexts, load_labelled
+from rnncls.data.detected import _note_format
 from rnncls.machine.arrays import load_arrays, save_arrays
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.text.tokenizer import build_tokenizer
@@ -78,6 +79,23 @@ def test_the_second_time_does_not_read_the_rows(
     load()
     monkeypatch.setattr(cache, "load_labelled", None)
     load()
+
+
+def test_an_entry_read_in_another_encoding_is_not_used(
+    own_file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    own_file.write_text("text;label\nCustomer É;b\nthe end;a\n", encoding="cp1252")
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "_find_encodings", lambda _: [])  # as earlier versions
+        load()
+    load()
+    assert len(entries()) == 2
+    _note_format.cache_clear()
+    caplog.clear()
+    load()
+    message = "own.csv: read as semicolon-delimited, encoding cp1252"
+    assert caplog.messages == [message]
 
 
 def test_without_the_cache_nothing_is_kept() -> None:
