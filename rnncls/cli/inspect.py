@@ -15,6 +15,7 @@ from rnncls.cli.options import (
     choose_config,
 )
 from rnncls.cli.outputs import check_output, check_target, find_inputs
+from rnncls.cli.replaced_files import check_replaces_table
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _check_outputs(
     Raises:
         ConfigError: The ending is another, or the file is read; or the config is wrong.
     """
+    from rnncls.cli.reporting.findings_table import HEADER
     from rnncls.config.loading import load_config
 
     paths = {option: path for option, path in outputs.items() if path is not None}
@@ -117,6 +119,8 @@ def _check_outputs(
         inputs += find_inputs(None, load_config(source, overrides).data)
     for option, path in paths.items():
         check_output(option, path, inputs)
+    if "--csv" in paths:
+        check_replaces_table("--csv", paths["--csv"], HEADER, "findings")
 
 
 def inspect_source(

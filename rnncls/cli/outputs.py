@@ -62,13 +62,16 @@ def check_folder(option: str, path: Path) -> None:
     )
 
 
-def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
+def check_output(
+    option: str, path: Path, inputs: Iterable[Path], run_data: Iterable[Path] = ()
+) -> None:
     """Check that writing an output file replaces neither an input nor a run's file.
 
     Args:
         option: The name of the option, for the message.
         path: The output file.
         inputs: All files that are read; those that do not exist are ignored.
+        run_data: The data files of the run, which other commands read again.
 
     Raises:
         ConfigError: The output file is one of these.
@@ -81,6 +84,11 @@ def check_output(option: str, path: Path, inputs: Iterable[Path]) -> None:
                 f"{option}: {path} is the same file as {source}, which is read: choose"
                 " another name"
             )
+    if any(_is_same_file(path, file) for file in run_data):
+        raise ConfigError(
+            f"{option}: {path} is a data file of the run, which other commands read"
+            " again: choose another name"
+        )
     if _is_stdin(path):
         raise ConfigError(
             f"{option}: {path} is the file that stdin reads: choose another name"
@@ -112,13 +120,24 @@ def check_stdout(source: Path) -> None:
 
 def find_inputs(source: str | None, section: "DataSection") -> Iterator[Path]:
     """Yield the files that a command reads, and those that a data section names."""
+    yield from find_files([source])
+    yield from find_data(section)
+
+
+def find_files(names: Iterable[str | None]) -> Iterator[Path]:
+    """Yield the files that patterns stand for, and the files that are named."""
     from rnncls.data.file_sets import list_files
 
-    names = [source, section.train, section.valid, section.test, *section.unlabelled]
     for name in names:
         if name is not None:
             with suppress(DataError, OSError):  # the reader will raise a clear error
                 yield from list_files(Path(name))
+
+
+def find_data(section: "DataSection") -> Iterator[Path]:
+    """Yield the files that a data section names."""
+    yield from find_files([section.train, section.valid, section.test])
+    yield from find_files(section.unlabelled)
     if section.name is not None:
         yield from (Path(section.root) / section.name).glob("*")
 

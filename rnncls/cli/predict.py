@@ -12,6 +12,7 @@ from rnncls import ConfigError
 from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
     check_target,
+    is_special,
 )
 from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
@@ -299,7 +300,8 @@ def write_predictions(
         predictions = (prediction for window in windows for prediction in window)
         separator = label_separator or LABEL_SEPARATOR
         num_rows = save_predictions(output, predictions, top_k, kept, separator)
-        typer.echo(f"{output}: {num_rows:,} predictions")
+        # The predictions themselves may go to /dev/stdout.
+        typer.echo(f"{output}: {num_rows:,} predictions", err=is_special(output))
         return
     row = 0
     for window in windows:

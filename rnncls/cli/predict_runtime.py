@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rnncls import ConfigError
 from rnncls.cli.input_rows import is_live
 from rnncls.cli.options import find_run_or_newest
-from rnncls.cli.outputs import check_output, check_stdout, find_inputs
+from rnncls.cli.outputs import check_output, check_stdout, find_data, find_files
+from rnncls.cli.replaced_files import check_replaces_predictions
 from rnncls.cli.text_arguments import STDIN
 from rnncls.config.sections import DataSection
 from rnncls.inference.prediction import Prediction
@@ -121,10 +122,15 @@ def check_sharing(source: str | None, *, attention: bool) -> None:
 def _check_outputs(
     output: Path | None, source: str | None, section: DataSection
 ) -> None:
-    """Check that the predictions replace no file that is read."""
+    """Check that the predictions replace only a file of predictions.
+
+    Raises:
+        ConfigError: They would replace another one, or a file that is read.
+    """
     is_file = source is not None and source != STDIN
     if output is not None:
         file = source if is_file else None
-        check_output("--output", output, find_inputs(file, section))
+        check_output("--output", output, find_files([file]), find_data(section))
+        check_replaces_predictions("--output", output)
     elif is_file:
         check_stdout(Path(str(source)))

@@ -207,8 +207,9 @@ def save_predictions(
     form = path.suffix.lower()
     temporary = target.parent / f".{path.name}-{os.getpid()}-unfinished"
     try:
-        if target.exists() and not (target.is_file() or target.is_dir()):
-            return _write(target, form, predictions, top_k, kept, label_separator)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # Not the target: /dev/stdout is a link to a pipe that has no path.
+            return _write(path, form, predictions, top_k, kept, label_separator)
         try:
             num_rows = _write(
                 temporary, form, predictions, top_k, kept, label_separator
