@@ -1,5 +1,6 @@
 """Commands on a run with several labels a text."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_any_label_can_be_explained(cli: Cli, run: str) -> None:
     assert "which is below its threshold" in " ".join(stdout.split())
     assert "Why anger?" not in stdout
     assert "Labels: " in Path("why.html").read_text(encoding="utf-8")
+
+
+def test_a_table_of_predictions_joins_labels_as_the_training_data_does(
+    cli: Cli, run: str
+) -> None:
+    names = list(LABEL_WORDS)
+    rows = [f"word {number},{';'.join(names[: number % 4])}" for number in range(80)]
+    Path("labels.csv").write_text("\n".join(["text,labels", *rows]))
+    Path("labels.yaml").write_text(
+        "data: {train: labels.csv, text: [text], label: labels, label_separator: ;}\n"
+        "model: {task: several_labels, embedding_dim: 4, hidden_size: 4}\n"
+        "train: {max_epochs: 1, monitor: micro_f1}\n"
+    )
+    assert cli("train", "--config", "labels.yaml", "--out", "own").exit_code == 0
+    for run_path, separator in (("own", ";"), (run, "|")):
+        arguments = ("--run", run_path, "--threshold", "0", "--output", "out.csv")
+        assert cli("predict", TEXT, *arguments).exit_code == 0
+        with Path("out.csv").open(encoding="utf-8", newline="") as stream:
+            (row,) = csv.DictReader(stream)
+        assert row["labels"] == separator.join(sorted(names))
 
 
 def test_a_row_is_named_with_its_labels(cli: Cli, run: str) -> None:

@@ -89,7 +89,7 @@ def class_table(inspection: Inspection, *, is_ascii: bool) -> Table:
     table = grid_table(title, header, rows)
     _keep_bars(table)
     table.add_section()
-    total_name = "all labels of all rows" if has_several_labels else "all"
+    total_name = "all labels" if has_several_labels else "all"
     table.add_row(total_name, *_totals(inspection), "")
     return table
 

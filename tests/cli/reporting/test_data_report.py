@@ -50,7 +50,7 @@ EVIL = Finding(
     ("label_sets", "title", "total"),
     [
         (None, "Rows", "all"),
-        (LabelSetStats({2: 1}, [], []), "Rows of each label", "all labels of all rows"),
+        (LabelSetStats({2: 1}, [], []), "Rows of each label", "all labels"),
     ],
 )
 def test_the_table_of_classes_names_what_it_counts(
