@@ -29,7 +29,7 @@ from rnncls.cli.reporting.label_tables import (
 )
 from rnncls.cli.reporting.tables import cut_table, plain_table, with_ids
 from rnncls.evaluation.label_bootstrap import F1Difference
-from rnncls.evaluation.label_comparison import LabelRunComparison
+from rnncls.evaluation.label_comparison import LabelDifference, LabelRunComparison
 
 _MAX_PREDICTION_COLUMNS = 2
 """With more runs, there is no room for their predictions beside the texts."""
@@ -74,11 +74,18 @@ def label_summary_lines(comparison: LabelRunComparison) -> list[str]:
             lines.append(
                 f"{name}: {score}: {significance} {names[0]} (p = {format_p(f1.p)})"
             )
-        lines.append(
-            f"  only this run gets all labels of {run.gained:,} rows right, only the"
-            f" first one those of {run.lost:,}"
-        )
+        lines.append(f"  {_explain_gains(run)}")
     return lines
+
+
+def _explain_gains(run: LabelDifference) -> str:
+    """Describe the rows whose labels only one of two runs gets right."""
+    if run.gained == run.lost == 0:
+        return "both get all labels of the same rows right"
+    return (
+        f"only this run gets all labels of {run.gained:,} rows right, only the first"
+        f" one those of {run.lost:,}"
+    )
 
 
 def label_setting_table(comparison: LabelRunComparison) -> Table:
