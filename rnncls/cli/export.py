@@ -108,15 +108,20 @@ def _export_page(
     examples: Path | None,
 ) -> None:
     """Write the page and print its size and how many labels it changes."""
+    from rnncls.cli.predict import find_text_columns
     from rnncls.inference.export.page.page_export import (
         PageOptions,
         export_page,
         read_examples,
     )
+    from rnncls.runs.companions import load_run_config
 
     check_target("--output", target, PAGE)
     check_output("--output", target, [] if examples is None else [examples])
-    texts = [] if examples is None else read_examples(examples)
+    texts = []
+    if examples is not None:
+        columns = find_text_columns(load_run_config(run).data, [])
+        texts = read_examples(examples, columns)
     options = PageOptions(embedding, max_size_mb, texts)
     page = export_page(run, target, options)
     _show_page(page)

@@ -24,7 +24,8 @@ from rnncls.cli.outputs import is_special
 from rnncls.cli.text_arguments import STDIN
 from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
-from rnncls.data.formats import DELIMITERS, parse_csv
+from rnncls.data.formats import parse_csv
+from rnncls.data.headers import find_header_delimiter, find_table_form
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import (
     ROW_NUMBER,
@@ -214,16 +215,7 @@ def _refuse_header(line: str, source: str, columns: Columns) -> None:
     Raises:
         DataError: It names the columns of the text, or is a JSON object that has them.
     """
-    form = None
-    if _find_delimiter(line, columns) is not None:
-        form = "csv"
-    elif line.lstrip().startswith("{"):
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            return
-        if set(columns.text) <= set(found):
-            form = "jsonl"
+    form = find_table_form(line, columns)
     if form is not None:
         raise DataError(
             f"{source}: row 1 looks like {form.upper()} with the run's columns, not"
@@ -232,25 +224,13 @@ def _refuse_header(line: str, source: str, columns: Columns) -> None:
         )
 
 
-def _find_delimiter(header: str, columns: Columns) -> str | None:
-    """Return the delimiter by which a line names all columns of the text, or None."""
-    for delimiter in DELIMITERS:
-        try:
-            names: list[str] = next(parse_csv([header], delimiter), [])
-        except csv.Error:
-            continue
-        if set(columns.text) <= set(names):
-            return delimiter
-    return None
-
-
 def _parse_csv(
     lines: _WaitingLines, source: str, columns: Columns, keep: Sequence[str]
 ) -> _Parsed:
     """Yield the rows of delimited lines, in which empty ones are ignored."""
     iterator = iter(lines)
     header = next((line for line in iterator if line.strip()), "")
-    delimiter = columns.delimiter or _find_delimiter(header, columns) or ","
+    delimiter = columns.delimiter or find_header_delimiter(header, columns) or ","
     rows = parse_csv(chain([header], iterator), delimiter)
     try:
         names: list[str] = next(rows, [])

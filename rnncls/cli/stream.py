@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -17,6 +18,7 @@ from rnncls.cli.options import (
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
+    from rnncls.data.rows import Columns
     from rnncls.inference.insight.trajectory import PrefixPrediction
 
 
@@ -49,6 +51,7 @@ def stream_command(
     everything it has read before.
     """
     with fast_imports():
+        from rnncls.cli.predict import find_text_columns
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
         from rnncls.machine.device import resolve_run_device
@@ -63,11 +66,31 @@ def stream_command(
         if json_
         else lambda prediction: prediction_line(prediction, width)
     )
-    for piece in read_pieces(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin"):
+    columns = find_text_columns(loaded.config.data, [])
+    pieces = read_pieces(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin")
+    for piece in check_pieces(pieces, columns):
         for prediction in stream.feed(piece):
             typer.echo(show(prediction))
     for prediction in stream.finish():
         typer.echo(show(prediction))
+
+
+def check_pieces(pieces: Iterator[str], columns: "Columns") -> Iterator[str]:
+    """Yield the pieces of a stream, and check its first line as soon as it ends.
+
+    Raises:
+        DataError: The first line is a header or a JSON object, not a text.
+    """
+    from rnncls.data.headers import check_first_text
+
+    first = ""
+    for piece in pieces:
+        if "\n" not in first:
+            first += piece
+            line, end, _ = first.partition("\n")
+            if end:
+                check_first_text(line, "stdin", columns)
+        yield piece
 
 
 def prediction_json(prediction: "PrefixPrediction") -> str:

@@ -4,7 +4,7 @@ May import: `text`, `config`, `machine`.
 
 Other rooms use: `loading` (the data of a run), `sources` and `fingerprint` (its files),
 `datasets`, `builtin`, `splits`, `readers` (`read_rows` reads all formats), `rows`,
-`text_files`, `file_sets`, `checksums`, `cache`,
+`headers`, `text_files`, `file_sets`, `checksums`, `cache`,
 `init_config` and `conversion` (`rnncls init`), `inspection`, `quality`, `all_rows`
 (`rnncls inspect`).
 """

@@ -295,6 +295,16 @@ def test_a_stream_refuses_a_run_that_reads_from_both_ends(cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "header", ["label\ttitle\tdescription", '{"title": "a", "description": "b"}']
+)
+def test_a_stream_of_a_table_leaves_with_3(cli: Cli, one_way: str, header: str) -> None:
+    done = cli("stream", "--run", one_way, stdin=f"{header}\noslo\n".encode())
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "stdin: row 1 looks like" in done.stderr
+    assert cli("stream", "--run", one_way, stdin=b"a title\n").exit_code == 0
+
+
 def test_a_stream_that_is_no_utf8_leaves_with_3(cli: Cli, one_way: str) -> None:
     done = cli("stream", "--run", one_way, stdin=b"fine\n\xff\n")
     assert done.exit_code == 3

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnncls import ConfigError
+from rnncls.data.headers import check_first_text
+from rnncls.data.rows import Columns
 from rnncls.inference.export.page.card import describe_run
 from rnncls.inference.export.page.comparison import LabelChanges, count_label_changes
 from rnncls.inference.export.page.document import Fact, write_page
@@ -131,16 +133,19 @@ def _describe_page(
     return facts
 
 
-def read_examples(path: Path) -> list[str]:
+def read_examples(path: Path, columns: Columns) -> list[str]:
     """Read the texts that a page offers, one a line.
 
     Raises:
         ConfigError: The file cannot be read or has no text.
+        DataError: The file is a table with these columns.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--examples: {path}: not readable: {error}") from error
+    if lines:
+        check_first_text(lines[0], f"--examples: {path}", columns)
     examples = [line.strip() for line in lines if line.strip()]
     if not examples:
         raise ConfigError(

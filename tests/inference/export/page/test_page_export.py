@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rnncls import ConfigError
+from rnncls import ConfigError, DataError
+from rnncls.data.rows import Columns
 from rnncls.inference.export.page.page_export import (
     PageOptions,
     export_page,
@@ -12,6 +13,7 @@ from rnncls.inference.export.page.page_export import (
 )
 
 PAGE = Path("page.html")
+COLUMNS = Columns(("text",), None)
 
 
 def test_a_run_is_exported_with_its_card(toy_run: Path) -> None:
@@ -43,11 +45,21 @@ def test_a_run_whose_data_are_gone_is_exported(toy_run: Path, toy_csv: Path) -> 
 
 def test_examples_are_one_a_line() -> None:
     Path("a.txt").write_text("\ufeffone text\n\n  another  \n", "utf-8")
-    assert read_examples(Path("a.txt")) == ["one text", "another"]
+    assert read_examples(Path("a.txt"), COLUMNS) == ["one text", "another"]
+
+
+@pytest.mark.parametrize("line", ["text\tlabel", "label,text", '{"text": "a"}'])
+def test_a_table_is_not_taken_for_examples(line: str) -> None:
+    Path("a.txt").write_text(f"{line}\nb\n", "utf-8")
+    message = r"^--examples: a\.txt: row 1 looks like (CSV|JSONL) with the run"
+    with pytest.raises(DataError, match=message):
+        read_examples(Path("a.txt"), COLUMNS)
+    Path("a.txt").write_text(f"\n{line}\nb\n", "utf-8")
+    assert read_examples(Path("a.txt"), COLUMNS) == [line, "b"]
 
 
 @pytest.mark.parametrize("content", [b"\n \n", b"\xff"])
 def test_a_file_without_examples_is_an_error(content: bytes) -> None:
     Path("a.txt").write_bytes(content)
     with pytest.raises(ConfigError, match=r"--examples: a\.txt: "):
-        read_examples(Path("a.txt"))
+        read_examples(Path("a.txt"), COLUMNS)
