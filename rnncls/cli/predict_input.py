@@ -26,6 +26,7 @@ from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import parse_csv
 from rnncls.data.headers import find_header_delimiter, find_table_form
+from rnncls.data.json_rows import kept_value
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import (
     ROW_NUMBER,
@@ -281,17 +282,8 @@ def _parse_jsonl(
             if name not in row:
                 raise missing_column(place, name, list(row), columns)
         text = " ".join(_value(row, name, place) for name in columns.text)
-        kept = [_kept_value(row, name, place) for name in keep]
+        kept = [kept_value(row, name, place) for name in keep]
         yield text, kept
-
-
-def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
-    """Return the value of a kept column; an empty text for the number of the row."""
-    if name in row:
-        return _value(row, name, place)
-    if name == ROW_NUMBER:
-        return ""
-    raise missing_kept(place, name, list(row))
 
 
 def _value(row: dict[str, Any], name: str, place: str) -> str:

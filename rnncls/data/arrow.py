@@ -4,6 +4,7 @@ pyarrow has no error classes for the faults of a CSV file, so that its messages 
 recognised by their text. All of them are in this module.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -72,14 +73,19 @@ def rows_of_batches(
     Raises:
         DataError: A value is not a text.
     """
+    import pyarrow as pa
+
     start = 0
     for batch in batches:
         values = {}
         for name in batch.schema.names:
             column = batch.column(name)
+            is_kept_only = name not in columns.wanted
             is_set = columns.has_several_labels and name in columns.label_columns
             if is_set and is_list_type(column.type):
                 values[name] = _join_lists(column)
+            elif is_kept_only and pa.types.is_nested(column.type):
+                values[name] = _to_json(column)
             else:
                 place = f"{source}: row {{row:,}}: '{name}'"
                 values[name] = _strings(column, place, start)
@@ -125,6 +131,14 @@ def _join_lists(column: "pa.Array") -> list[str]:
     return [
         join_labels(str(item) for item in items or [] if item is not None)
         for items in column.to_pylist()
+    ]
+
+
+def _to_json(column: "pa.Array") -> list[str]:
+    """Return lists or structures as JSON; null becomes an empty text."""
+    return [
+        "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+        for value in column.to_pylist()
     ]
 
 

@@ -85,7 +85,7 @@ def detect_format(path: Path, columns: Sequence[str] = ()) -> FileFormat:
     first = next((line.strip() for line in lines if line.strip()), "")
     if not first:
         raise DataError(f"{path}: is empty: expected one labelled text per row")
-    if first.startswith("__label__"):
+    if _has_fasttext_labels(lines):
         return FileFormat("fasttext", encoding)
     if _is_json_object(first):
         return FileFormat("jsonl", encoding)
@@ -116,6 +116,14 @@ def _read_head(path: Path) -> tuple[str, list[str]]:
         raise missing_file(path, "file or folder") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _has_fasttext_labels(lines: Sequence[str]) -> bool:
+    """Return whether the first line, or most lines, begin with a label of fastText."""
+    is_labelled = [
+        line.lstrip().startswith("__label__") for line in lines if line.strip()
+    ]
+    return is_labelled[0] or sum(is_labelled) > len(is_labelled) / 2
 
 
 def _is_json_object(line: str) -> bool:

@@ -49,7 +49,7 @@ def _iter_rows(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Row]
             _label_of(row, name, place, columns) for name in columns.label_columns
         ]
         label = columns.read_label(label_values, place)
-        kept = tuple(_kept_value(row, name, place) for name in columns.kept)
+        kept = tuple(kept_value(row, name, place) for name in columns.kept)
         yield Row(text, label, kept)
 
 
@@ -68,9 +68,17 @@ def is_text_list(value: object) -> bool:
     return all(isinstance(item, str | int | float) for item in value)
 
 
-def _kept_value(row: dict[str, Any], name: str, place: str) -> str:
-    """Return the value of a kept column; an empty text for the number of the row."""
+def kept_value(row: dict[str, Any], name: str, place: str) -> str:
+    """Return the value of a kept column; an empty text for the number of the row.
+
+    Lists and objects are written as JSON.
+
+    Raises:
+        DataError: The row has no such key, or its value is not valid Unicode.
+    """
     if name in row:
+        if isinstance(row[name], dict | list):
+            return json.dumps(row[name], ensure_ascii=False)
         return _text_of(row, name, place)
     if name == ROW_NUMBER:
         return ""

@@ -580,6 +580,19 @@ def test_a_column_that_is_named_twice_is_kept_once(cli: Cli) -> None:
     assert Path("out.csv").read_text().splitlines()[0].split(",").count("id") == 1
 
 
+@pytest.mark.parametrize("name", ["in.jsonl", "in.parquet", "-"])
+def test_a_list_is_kept_as_json(cli: Cli, name: str) -> None:
+    row = {"title": "oslo", "description": "snow", "labels": ["a", "é"]}
+    line = json.dumps(row) + "\n"
+    Path("in.jsonl").write_text(line)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), "in.parquet")
+    arguments = ["--input", name, "--keep", "labels", "--json"]
+    if name == "-":
+        arguments += ["--format", "jsonl"]
+    done = cli("predict", *arguments, stdin=line.encode())
+    assert json.loads(done.stdout)["input_labels"] == '["a", "é"]'
+
+
 def test_a_column_to_keep_must_exist(cli: Cli) -> None:
     write_ids(Path("in.csv"))
     done = cli("predict", "--input", "in.csv", "--keep", "ids")

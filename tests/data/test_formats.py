@@ -265,3 +265,8 @@ def test_the_separator_line_of_excel_gives_the_delimiter(delimiter: str) -> None
     )
     assert (found.delimiter, found.num_skipped) == (delimiter, 1)
     assert not found.is_readable
+
+
+def test_fasttext_may_begin_with_a_text_without_a_label() -> None:
+    path = write("a.txt", "no label\n__label__a __label__b x\n__label__b y\n")
+    assert detect_format(path).kind == "fasttext"
