@@ -19,7 +19,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from rnncls import ConfigError, Interrupted
-from rnncls.config.arguments import check_optional_path, check_positive
+from rnncls.config.arguments import (
+    check_optional_path,
+    check_path,
+    check_positive,
+)
 from rnncls.config.loading import build_config, load_config, to_plain
 from rnncls.data.init_config import draft_config
 from rnncls.inference.loaded_classifier import load_classifier
@@ -294,7 +298,8 @@ def _replace_data(
         if "name" in data:  # a built-in data set decides how its texts are cleaned
             settings = build_config(settings, {}).model_dump()
     else:
-        settings = load_config(Path(config)).model_dump()
+        path = check_path("config", config, "a YAML file or a mapping of sections")
+        settings = load_config(path).model_dump()
     data = settings.get("data", {})
     kept = {key: data[key] for key in _KEPT_DATA_KEYS if key in data}
     columns = {"train": str(file), "text": ["text"], "label": "label"}

@@ -1,6 +1,7 @@
 """The classifier for scikit-learn, in what people use it for."""
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -405,3 +406,19 @@ def test_a_matrix_of_labels_comes_back_as_a_matrix() -> None:
 def test_other_kinds_of_several_labels_are_refused(labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small().fit(TEXTS[:4], labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"config": 5}, "config: expected a YAML file or a mapping of sections"),
+        ({"run_folder": 5}, "run_folder: expected a path, or None, found 5"),
+        ({"class_weight": 5}, "class_weight: expected 'balanced' or a mapping"),
+        ({"class_weight": {"a": "x"}}, "expected a number above 0, found 'x'"),
+        ({"random_state": np.random.RandomState(1)}, "found RandomState"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_wrong_arguments_are_reported(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        TextClassifier(**arguments).fit(TEXTS, LABELS)

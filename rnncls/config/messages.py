@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from pydantic_core import ErrorDetails
+from yaml.representer import RepresenterError
 
 from rnncls.config.describe import describe_values
 from rnncls.config.document import Document, KeyPath, shorten
@@ -83,8 +84,16 @@ def _describe_problem(error: ErrorDetails, path: KeyPath) -> str:
         case "nul":
             return f"{key}: {message}"
     expected = _describe_expected(path[:2])
-    actual = shorten(to_yaml(error["input"]))
+    actual = shorten(_show(error["input"]))
     return f"{key}: expected {expected}, found {actual}"
+
+
+def _show(value: object) -> str:
+    """Return a value as YAML; an object of a Python program as Python shows it."""
+    try:
+        return to_yaml(value)
+    except RepresenterError:
+        return repr(value)
 
 
 def _advise_to_quote(error: ErrorDetails, document: Document) -> str:

@@ -46,12 +46,14 @@ def find_thresholds(
     if thresholds is None:
         if threshold is not None:
             raise ConfigError(
-                "--threshold: the run has one label a text: use --min-confidence"
+                "the run has one label a text: use min_confidence (--min-confidence),"
+                " not threshold (--threshold)"
             )
         return None
     if min_confidence:
         raise ConfigError(
-            "--min-confidence: the run has several labels a text: use --threshold"
+            "the run has several labels a text: use threshold (--threshold), not"
+            " min_confidence (--min-confidence)"
         )
     if threshold is not None:
         thresholds = [threshold] * len(thresholds)

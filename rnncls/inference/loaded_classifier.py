@@ -181,8 +181,9 @@ class LoadedClassifier:
 
         if not isinstance(text, str):
             raise TypeError(f"text: expected a string, found {type(text).__name__}")
-        if label is not None and not isinstance(label, str):
-            raise ConfigError(f"label: expected the name of a class, found {label!r}")
+        if label is not None and label not in self.classes_.tolist():
+            classes = ", ".join(self.classes_)
+            raise ConfigError(f"label: the run has no label {label!r}, only {classes}")
         if isinstance(self._predictor, OnnxPredictor):
             raise ConfigError(
                 "an ONNX file cannot explain: load the run folder that it was made of"

@@ -1,7 +1,9 @@
 """The prediction for one text. Does not import torch."""
 
 from dataclasses import dataclass
+from operator import index
 
+from rnncls import ConfigError
 from rnncls.nn.decisions import decide_label
 from rnncls.text.display import shorten
 from rnncls.text.traced_text import Span
@@ -91,5 +93,15 @@ class Prediction:
         return self.num_tokens is not None and self.num_tokens == self.num_unknown
 
     def top(self, k: int) -> list[tuple[str, float]]:
-        """Return the `k` most probable labels with their probabilities, sorted."""
+        """Return the `k` most probable labels with their probabilities, sorted.
+
+        Raises:
+            ConfigError: `k` is not a whole number from 1.
+        """
+        try:
+            is_count = index(k) > 0
+        except TypeError:
+            is_count = False
+        if not is_count:
+            raise ConfigError(f"k: expected a whole number from 1, found {k!r}")
         return sorted(self.probs.items(), key=lambda item: -item[1])[:k]

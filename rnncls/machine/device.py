@@ -23,7 +23,8 @@ def resolve_device(name: str) -> torch.device:
         ConfigError: The name is none of these.
         DeviceError: This machine has no such device.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+    # Python programs may pass something else than a text.
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(name)):
         raise ConfigError(
             f"device: expected auto, cpu, cuda, cuda:N or mps, found {name}"
         )

@@ -206,6 +206,15 @@ def test_only_one_text_of_a_known_class_can_be_explained(
             "min_confidence: expected a number from 0 to 1, found nan",
         ),
         (
+            {"device": 5},
+            "device: expected auto, cpu, cuda, cuda:N or mps, found 5",
+        ),
+        (
+            {"threshold": 0.5},
+            "the run has one label a text: use min_confidence (--min-confidence), not"
+            " threshold (--threshold)",
+        ),
+        (
             {"threshold": -1},
             "threshold: expected a number from 0 to 1, found -1",
         ),
@@ -218,6 +227,14 @@ def test_wrong_arguments_are_reported(
     with pytest.raises(ConfigError) as caught:
         rnncls.load(**{"run": run, **arguments})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("k", [0, -1, "1", 1.5], ids=str)
+def test_the_number_of_labels_is_at_least_one(
+    classifier: LoadedClassifier, k: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"^k: expected a whole number from 1, found"):
+        classifier("oslo").top(k)
 
 
 def test_a_stream_of_no_lines_at_a_time_is_refused(

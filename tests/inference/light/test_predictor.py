@@ -77,10 +77,10 @@ def test_one_threshold_replaces_those_of_all_labels() -> None:
 
 
 def test_an_option_for_the_other_task_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="has one label a text: use --min-conf"):
+    with pytest.raises(ConfigError, match="has one label a text: use min_confidence"):
         LightPredictor(build_networks().numpy, threshold=0.5)
     several = build_networks(task="several_labels").numpy
-    with pytest.raises(ConfigError, match="has several labels a text: use --thresh"):
+    with pytest.raises(ConfigError, match="has several labels a text: use threshold"):
         LightPredictor(several, min_confidence=0.5)
 
 
