@@ -237,18 +237,14 @@ def describe_flags(flags: Sequence[Flag]) -> str:
         )
     best = flags[0]
     side = "above" if best.side > 0 else "below"
-    words = _list_words(best.words)
+    quoted = [f"'{word.name}'" for word in best.words]
+    words = ", ".join(quoted) or "no particular word"
     return (
         f"The best flag unit is {best.direction} unit {best.unit}, {side} zero. It is"
         f" switched on by {words}. It is on at {best.kept:.0%} of the later tokens, and"
         f" at the end of {best.share_of_label:.0%} of the {best.label} texts and"
         f" {best.share_of_others:.0%} of the others."
     )
-
-
-def _list_words(words: Sequence[FlagWord]) -> str:
-    quoted = [f"'{word.name}'" for word in words]
-    return ", ".join(quoted) or "no particular word"
 
 
 def _read_switches(
@@ -374,8 +370,7 @@ def _locate_flag(index: int, hidden_size: int) -> tuple[str, int, int]:
     unit_of_all, is_below = divmod(index, 2)
     is_backward, unit = divmod(unit_of_all, hidden_size)
     direction = "backward" if is_backward else "forward"
-    side = -1 if is_below else 1
-    return direction, unit, side
+    return direction, unit, -1 if is_below else 1
 
 
 def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWord]:
@@ -397,10 +392,6 @@ def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWor
     flag_words = []
     for index in best:
         word_id = ids[index]
-        flag_word = FlagWord(
-            word=vocab.words[word_id],
-            num_switches=int(num_switches[index]),
-            num_seen=int(num_seen[index]),
-        )
-        flag_words.append(flag_word)
+        word, num_seen_of_word = vocab.words[word_id], int(num_seen[index])
+        flag_words.append(FlagWord(word, int(num_switches[index]), num_seen_of_word))
     return flag_words
