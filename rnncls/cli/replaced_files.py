@@ -1,6 +1,6 @@
 """Check that an output replaces only a file of the same kind, not a file of the user.
 
-An empty file, and a pipe or a device, can always be written.
+A file that is empty or a single word, and a pipe or a device, can always be written.
 """
 
 import csv
@@ -63,12 +63,15 @@ def check_replaces_table(
 
 
 def _has_content(path: Path) -> bool:
-    """Return whether a path is that of a file that is not empty."""
+    """Return whether a path is that of a file with more than one word."""
     if is_special(path):
         return False
     try:
-        return path.is_file() and path.stat().st_size > 0
-    except OSError:  # the name is too long: the writer will raise a clear error
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return len(stream.read(_MAX_LINE_BYTES).split()) > 1
+    except OSError:  # the writer will raise a clear error
         return False
 
 

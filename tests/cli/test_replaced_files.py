@@ -41,6 +41,14 @@ def test_another_file_is_kept(cli: Cli, ending: str) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.usefixtures("run_path")
+def test_a_file_of_one_word_is_replaced(cli: Cli, ending: str) -> None:
+    path = Path(f"out{ending}")
+    path.write_text("old\n")
+    assert cli("predict", "oslo", "--output", str(path)).exit_code == 0
+
+
 @pytest.mark.usefixtures("run_path")
 def test_the_missing_column_is_named(cli: Cli) -> None:
     Path("mine.csv").write_text("id,label,text\n1,a,b\n")
