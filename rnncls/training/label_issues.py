@@ -68,7 +68,7 @@ def find_label_issues(
         DataError: The data is wrong, or has too few rows for the folds.
     """
     try:
-        import cleanlab  # noqa: F401
+        import cleanlab.filter  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             "--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'"
