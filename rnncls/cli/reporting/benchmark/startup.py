@@ -84,15 +84,16 @@ def startup_commands(config: Path, run: Path) -> list[tuple[str, list[str], list
     """
     python = sys.executable
     program = [python, "-m", "rnncls"]
-    import_typer = [python, "-c", "import typer"]
+    import_libraries = [python, "-c", "import typer, yaml, pydantic"]
     import_torch = [python, "-c", "import torch"]
     validate = ["config", "validate", "--config", str(config)]
+    config_error = [*validate, "--set", "train.lrr=1"]
     predict = ["predict", "Wall St. rallies as oil falls", "--run", str(run)]
     predict_on_cpu = [*predict, "--device", "cpu"]
     predict_in_torch = [python, "-c", PREDICT_IN_TORCH, *predict_on_cpu]
     return [
-        ("help", [*program, "--help"], import_typer),
-        ("config_error", [*program, *validate, "--set", "train.lrr=1"], import_typer),
+        ("help", [*program, "--help"], import_libraries),
+        ("config_error", [*program, *config_error], import_libraries),
         ("predict", [*program, *predict], import_torch),
         ("predict_light", [*program, *predict_on_cpu], predict_in_torch),
     ]
