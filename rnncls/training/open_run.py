@@ -104,12 +104,23 @@ class OpenRun:
         create_run(self._path, config_text, vocab, label_names)
         save_state(trainer, self._path)
 
+    def _note_outdated_results(self) -> None:
+        """Name the results of other commands, which are about to be deleted."""
+        of_training = (self._folder.summary, self._folder.card)
+        results = [file for file in self._folder.results() if file not in of_training]
+        if results:
+            names = ", ".join(file.name for file in results)
+            logger.info(
+                "%s: deleted, since the run is trained further: %s", self._path, names
+            )
+
     def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
         self._note_launch()
         data_differs = restore_trainer(
             trainer, self._path, saved, may_change=self._may_change
         )
         if data_differs or not trainer.is_finished:
+            self._note_outdated_results()
             self._folder.delete_results()
         if load_run_config(self._path).model_dump() != self._settings:
             change_config(self._path, dump_settings(self._settings), trainer.file)

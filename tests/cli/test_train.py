@@ -292,6 +292,17 @@ def test_a_run_that_is_not_there_cannot_be_resumed(
     assert stderr.startswith("error: runs/a: nothing to resume")
 
 
+def test_results_that_a_resumed_run_deletes_are_named(
+    train: Callable[..., Outcome],
+) -> None:
+    assert train("--out", "runs/a").exit_code == 0
+    Path("runs/a/report.html").write_text("")
+    more = ["--out", "runs/a", "--resume", "--set", "train.max_epochs=3"]
+    _, _, stderr = train(*more)
+    assert "runs/a: deleted, since the run is trained further: report.html" in stderr
+    assert not Path("runs/a/report.html").exists()
+
+
 def test_a_run_is_not_resumed_with_another_config(
     train: Callable[..., Outcome],
 ) -> None:
