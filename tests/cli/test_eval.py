@@ -271,8 +271,8 @@ def test_the_surest_mistakes_are_named_by_their_row_and_text(cli: Cli) -> None:
     stdout = cli("eval", "--data", "noisy.csv").stdout
     assert f"{len(found)} of {len(found)} errors, those with the highest" in stdout
     assert (
-        "rnncls predict --input noisy.csv --keep label --output predictions.csv"
-        in stdout
+        "rnncls predict --run runs/toy --input noisy.csv --keep label"
+        " --output predictions.csv" in stdout
     )
 
 

@@ -302,7 +302,8 @@ def describe_errors(
     matrix = result.scores.confusion_matrix
     num_correct = sum(counts[index] for index, counts in enumerate(matrix))
     num_errors = result.scores.num_rows - num_correct
-    words = ["rnncls", "predict", "--input", str(result.origin["path"])]
+    words = ["rnncls", "predict", "--run", str(result.run_path)]
+    words += ["--input", str(result.origin["path"])]
     for label in labels:
         words += ["--keep", label]
     command = shlex.join([*words, "--output", "predictions.csv"])
