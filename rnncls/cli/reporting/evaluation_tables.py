@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -302,7 +303,10 @@ def describe_errors(
     matrix = result.scores.confusion_matrix
     num_correct = sum(counts[index] for index, counts in enumerate(matrix))
     num_errors = result.scores.num_rows - num_correct
-    words = ["rnncls", "predict", "--run", str(result.run_path)]
+    run, folder = result.run_path, Path.cwd()
+    if run.is_relative_to(folder):
+        run = run.relative_to(folder)
+    words = ["rnncls", "predict", "--run", str(run)]
     words += ["--input", str(result.origin["path"])]
     for label in labels:
         words += ["--keep", label]
