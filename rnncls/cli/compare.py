@@ -21,8 +21,6 @@ from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
-    from rnncls.evaluation.comparison import Comparison
-    from rnncls.evaluation.label_comparison import LabelRunComparison
     from rnncls.evaluation.run_evaluation import Evaluation
 
 NUM_PRINTED_DISAGREEMENTS = 5
@@ -120,7 +118,11 @@ def show_comparison(
             cannot be written.
     """
     with fast_imports():
-        from rnncls.cli.reporting.comparison_report import save_comparison
+        from rnncls.cli.reporting.comparison_report import (
+            comparison_details,
+            comparison_tables,
+            save_comparison,
+        )
         from rnncls.evaluation.comparison import compare_evaluations
 
     comparison = compare_evaluations(paths, evaluations, id_column)
@@ -129,7 +131,9 @@ def show_comparison(
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
-        print_comparison(comparison)
+        print_tables([], comparison_tables(comparison))
+        details = comparison_details(comparison, NUM_PRINTED_DISAGREEMENTS)
+        print_tables(*details, fit=True)
 
 
 def show_label_comparison(
@@ -142,7 +146,11 @@ def show_label_comparison(
 ) -> None:
     """Compare runs with several labels a text; see `show_comparison`."""
     with fast_imports():
-        from rnncls.cli.reporting.label_comparison_report import save_label_comparison
+        from rnncls.cli.reporting.label_comparison_report import (
+            label_comparison_details,
+            label_comparison_tables,
+            save_label_comparison,
+        )
         from rnncls.evaluation.label_comparison import compare_label_runs
 
     comparison = compare_label_runs(paths, evaluations, id_column)
@@ -151,51 +159,6 @@ def show_label_comparison(
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
-        print_label_comparison(comparison)
-
-
-def print_label_comparison(comparison: "LabelRunComparison") -> None:
-    """Print scores, differences, differing config keys and some disagreements."""
-    from rnncls.cli.reporting.label_comparison_report import (
-        LABEL_DIFFERENCE_NOTES,
-        label_comparison_tables,
-        label_disagreement_table,
-        label_disagreement_title,
-        label_setting_table,
-        label_summary_lines,
-    )
-
-    print_tables([], label_comparison_tables(comparison))
-    lines = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
-    tables = []
-    if comparison.settings:
-        tables.append(label_setting_table(comparison))
-    if comparison.disagreements:
-        limit = NUM_PRINTED_DISAGREEMENTS
-        tables.append(label_disagreement_table(comparison, limit))
-    else:
-        lines.append(label_disagreement_title(comparison))
-    print_tables(lines, tables, fit=True)
-
-
-def print_comparison(comparison: "Comparison") -> None:
-    """Print scores, differences, differing config keys and some disagreements."""
-    from rnncls.cli.reporting.comparison_report import (
-        DIFFERENCE_NOTES,
-        comparison_tables,
-        disagreement_table,
-        disagreement_title,
-        setting_table,
-        summary_lines,
-    )
-
-    print_tables([], comparison_tables(comparison))
-    lines = [*DIFFERENCE_NOTES, *summary_lines(comparison)]
-    tables = []
-    if comparison.settings:
-        tables.append(setting_table(comparison))
-    if comparison.disagreements:
-        tables.append(disagreement_table(comparison, NUM_PRINTED_DISAGREEMENTS))
-    else:
-        lines.append(disagreement_title(comparison))
-    print_tables(lines, tables, fit=True)
+        print_tables([], label_comparison_tables(comparison))
+        details = label_comparison_details(comparison, NUM_PRINTED_DISAGREEMENTS)
+        print_tables(*details, fit=True)

@@ -1,10 +1,12 @@
 """The runs of a comparison: evaluated on the same rows, with their sizes and speeds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
 from rnncls.data.splits import Split
@@ -13,21 +15,34 @@ from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run
 
+NUM_DISAGREEMENTS = 20
+"""Number of texts to keep among those on which the runs disagree."""
 
-class RunCosts(NamedTuple):
-    """What a run costs.
+ScoresT = TypeVar("ScoresT")
+PartT = TypeVar("PartT")
+
+
+@dataclass(frozen=True)
+class ComparedRun(Generic[ScoresT, PartT]):
+    """A run in a comparison.
 
     Attributes:
+        name: Its folder, as given by the user.
+        scores: Its scores on the rows of the comparison.
         num_parameters: Number of weights of the model.
         size_mib: Size on disk of the four files that prediction needs.
         train_s: Training time in seconds.
         tokens_per_s: Mean number of training tokens per second.
+        parts: What its network and its n-grams achieve; empty without n-grams.
     """
 
+    name: str
+    scores: ScoresT
     num_parameters: int
     size_mib: float
     train_s: float
     tokens_per_s: float
+    parts: list[PartT]
 
 
 def evaluate_runs(
@@ -108,8 +123,15 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
         )
 
 
-def measure_costs(path: Path) -> RunCosts:
-    """Return the size of a finished run and the speed of its training.
+def describe_run(
+    path: Path, scores: ScoresT, parts: list[PartT]
+) -> ComparedRun[ScoresT, PartT]:
+    """Return a finished run with its size and the speed of its training.
+
+    Args:
+        path: The run folder, as given by the user.
+        scores: Its scores.
+        parts: The scores of its parts.
 
     Raises:
         RunError: Its summary is damaged.
@@ -122,9 +144,30 @@ def measure_costs(path: Path) -> RunCosts:
     train_s = summary["train_s"]
     num_epochs = summary["num_epochs"]
     num_tokens = summary["data"]["num_train_tokens"] * num_epochs
-    return RunCosts(
+    return ComparedRun(
+        name=str(path),
+        scores=scores,
         num_parameters=summary["num_parameters"],
         size_mib=num_bytes / 2**20,
         train_s=train_s,
         tokens_per_s=num_tokens / max(train_s, 1e-9),
+        parts=parts,
     )
+
+
+def find_disagreements(
+    is_correct: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Return the rows that only some runs get right.
+
+    The rows where the fewest runs agree with the baseline come first.
+
+    Args:
+        is_correct: [R, N], which of N rows each of R runs gets right, the baseline
+            first.
+    """
+    is_disputed = is_correct.any(axis=0) & ~is_correct.all(axis=0)  # [N]
+    disputed = np.flatnonzero(is_disputed)
+    is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
+    num_alike = is_like_baseline.sum(axis=0)
+    return disputed[np.argsort(num_alike, kind="stable")]

@@ -4,16 +4,22 @@ Shapes: N texts, R runs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls.data.splits import Split
-from rnncls.evaluation.compared_runs import evaluate_runs, measure_costs
+from rnncls.evaluation.compared_runs import (
+    NUM_DISAGREEMENTS,
+    ComparedRun,
+    describe_run,
+    evaluate_runs,
+    find_disagreements,
+)
 from rnncls.evaluation.metrics import (
     NUM_RESAMPLES,
     Scores,
@@ -27,31 +33,7 @@ from rnncls.evaluation.run_evaluation import (
     read_texts,
 )
 
-NUM_DISAGREEMENTS = 20
-"""Number of texts to keep among those on which the runs disagree."""
-
-
-@dataclass(frozen=True)
-class ComparedRun:
-    """A run in a comparison.
-
-    Attributes:
-        name: Its folder, as given by the user.
-        scores: Its scores on the rows of the comparison.
-        num_parameters: Number of weights of the model.
-        size_mib: Size on disk of the four files that prediction needs.
-        train_s: Training time in seconds.
-        tokens_per_s: Mean number of training tokens per second.
-        parts: What its network and its n-grams achieve; empty without n-grams.
-    """
-
-    name: str
-    scores: Scores
-    num_parameters: int
-    size_mib: float
-    train_s: float
-    tokens_per_s: float
-    parts: list[PartScore] = field(default_factory=list)
+OneLabelRun: TypeAlias = ComparedRun[Scores, PartScore]
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,7 @@ class Comparison:
     """
 
     origin: dict[str, Any]
-    contenders: list[ComparedRun]
+    contenders: list[OneLabelRun]
     differences: list[Difference]
     settings: dict[str, list[Any]]
     num_disagreements: int
@@ -168,29 +150,31 @@ def compare_evaluations(
     """
     runs = []
     for path, evaluation in zip(paths, evaluations, strict=True):
-        runs.append(_describe_run(path, evaluation))
+        run = describe_run(path, evaluation.scores(), evaluation.part_scores())
+        runs.append(run)
     accuracies = [run.scores.accuracy for run in runs[1:]]
     configs = [evaluation.run.config for evaluation in evaluations]
 
     is_correct = np.stack(
         [evaluation.is_correct for evaluation in evaluations]
     )  # [R, N]
-    is_disputed = is_correct.any(axis=0) & ~is_correct.all(axis=0)  # [N]
-    disputed = np.flatnonzero(is_disputed)
+    disputed = find_disagreements(is_correct)
     return Comparison(
         origin=evaluations[0].origin,
         contenders=runs,
         differences=_differences(runs, is_correct),
         settings=differing_settings([config.model_dump() for config in configs]),
         num_disagreements=len(disputed),
-        disagreements=_disagreements(evaluations, is_correct, disputed, id_column),
+        disagreements=_disagreements(
+            evaluations, disputed[:NUM_DISAGREEMENTS], id_column
+        ),
         mean_accuracy=mean(accuracies),
         deviation=stdev(accuracies) if len(accuracies) > 1 else None,
     )
 
 
 def _differences(
-    runs: Sequence[ComparedRun], is_correct: npt.NDArray[np.bool_]
+    runs: Sequence[OneLabelRun], is_correct: npt.NDArray[np.bool_]
 ) -> list[Difference]:
     """Compare each row of `is_correct`, [R, N], with the first row."""
     return [
@@ -253,37 +237,18 @@ def _list_keys(sections: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _describe_run(path: Path, evaluation: Evaluation) -> ComparedRun:
-    costs = measure_costs(path)
-    return ComparedRun(
-        name=str(path),
-        scores=evaluation.scores(),
-        num_parameters=costs.num_parameters,
-        size_mib=costs.size_mib,
-        train_s=costs.train_s,
-        tokens_per_s=costs.tokens_per_s,
-        parts=evaluation.part_scores(),
-    )
-
-
 def _disagreements(
     evaluations: Sequence[Evaluation],
-    is_correct: npt.NDArray[np.bool_],
-    disputed: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int64],
     id_column: str | None,
 ) -> list[Disagreement]:
-    """Describe the first `NUM_DISAGREEMENTS` of the disputed rows.
+    """Read the texts at these indices, and return what each run predicts for them.
 
     Args:
         evaluations: The R evaluations, the baseline first.
-        is_correct: [R, N].
-        disputed: Indices of the rows that only some of the runs get right.
+        indices: Rows that only some of the runs get right.
         id_column: A column of the file that names the rows; None: no ids.
     """
-    is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
-    num_alike = is_like_baseline.sum(axis=0)
-    order = np.argsort(num_alike, kind="stable")
-    indices = disputed[order][:NUM_DISAGREEMENTS]
     baseline = evaluations[0]
     labels = baseline.split.labels
     label_names = baseline.label_names

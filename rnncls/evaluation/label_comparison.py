@@ -4,15 +4,20 @@ Shapes: N texts, C labels, R runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.evaluation.compared_runs import measure_costs
-from rnncls.evaluation.comparison import NUM_DISAGREEMENTS, differing_settings
+from rnncls.evaluation.compared_runs import (
+    NUM_DISAGREEMENTS,
+    ComparedRun,
+    describe_run,
+    find_disagreements,
+)
+from rnncls.evaluation.comparison import differing_settings
 from rnncls.evaluation.label_bootstrap import F1Difference, compare_labels
 from rnncls.evaluation.label_evaluation import (
     LabelDecisions,
@@ -23,28 +28,7 @@ from rnncls.evaluation.label_metrics import MultilabelScores
 from rnncls.evaluation.parts import LabelPartScore
 from rnncls.evaluation.run_evaluation import Evaluation, read_ids, read_texts
 
-
-@dataclass(frozen=True)
-class ComparedLabelRun:
-    """A run in a comparison.
-
-    Attributes:
-        name: Its folder, as given by the user.
-        scores: Its scores on the rows of the comparison.
-        num_parameters: Number of weights of the model.
-        size_mib: Size on disk of the four files that prediction needs.
-        train_s: Training time in seconds.
-        tokens_per_s: Mean number of training tokens per second.
-        parts: What its network and its n-grams achieve; empty without n-grams.
-    """
-
-    name: str
-    scores: MultilabelScores
-    num_parameters: int
-    size_mib: float
-    train_s: float
-    tokens_per_s: float
-    parts: list[LabelPartScore] = field(default_factory=list)
+ComparedLabelRun: TypeAlias = ComparedRun[MultilabelScores, LabelPartScore]
 
 
 @dataclass(frozen=True)
@@ -126,12 +110,12 @@ def compare_label_runs(
     """
     decisions = [decide_labels(evaluation) for evaluation in evaluations]
     is_correct = np.stack([_is_correct(decision) for decision in decisions])  # [R, N]
-    is_disputed = is_correct.any(axis=0) & ~is_correct.all(axis=0)  # [N]
-    disputed = np.flatnonzero(is_disputed)
+    disputed = find_disagreements(is_correct)
     configs = [evaluation.run.config.model_dump() for evaluation in evaluations]
     runs, differences = [], []
     for number, path in enumerate(paths):
-        runs.append(_describe_run(path, evaluations[number], decisions[number]))
+        parts = score_run_parts(evaluations[number])
+        runs.append(describe_run(path, decisions[number].scores(), parts))
         if number:
             difference = _compare(
                 str(path), decisions[0], decisions[number], is_correct[[0, number]]
@@ -146,7 +130,7 @@ def compare_label_runs(
         disagreements=_describe_disagreements(
             evaluations[0],
             decisions,
-            _select_disagreements(is_correct, disputed),
+            disputed[:NUM_DISAGREEMENTS],
             id_column,
         ),
     )
@@ -157,21 +141,6 @@ def _is_correct(decisions: LabelDecisions) -> npt.NDArray[np.bool_]:
     is_right = decisions.predicted == decisions.labels  # [N, C]
     is_correct: npt.NDArray[np.bool_] = is_right.all(axis=1)
     return is_correct
-
-
-def _describe_run(
-    path: Path, evaluation: Evaluation, decisions: LabelDecisions
-) -> ComparedLabelRun:
-    costs = measure_costs(path)
-    return ComparedLabelRun(
-        name=str(path),
-        scores=decisions.scores(),
-        num_parameters=costs.num_parameters,
-        size_mib=costs.size_mib,
-        train_s=costs.train_s,
-        tokens_per_s=costs.tokens_per_s,
-        parts=score_run_parts(evaluation),
-    )
 
 
 def _compare(
@@ -197,21 +166,6 @@ def _compare(
         micro_f1=f1.micro_f1,
         macro_f1=f1.macro_f1,
     )
-
-
-def _select_disagreements(
-    is_correct: npt.NDArray[np.bool_], disputed: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Return the rows where the fewest runs agree with the baseline.
-
-    Args:
-        is_correct: [R, N].
-        disputed: Indices of the rows that only some of the runs get right.
-    """
-    is_like_baseline = is_correct[:, disputed] == is_correct[0, disputed]
-    num_alike = is_like_baseline.sum(axis=0)
-    order = np.argsort(num_alike, kind="stable")
-    return disputed[order][:NUM_DISAGREEMENTS]
 
 
 def _describe_disagreements(

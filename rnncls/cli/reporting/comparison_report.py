@@ -19,7 +19,8 @@ from rnncls.cli.reporting.display import (
 )
 from rnncls.cli.reporting.evaluation_tables import PART_HEADER, PART_TITLE, part_rows
 from rnncls.cli.reporting.tables import cut_table, plain_table, with_ids
-from rnncls.evaluation.comparison import ComparedRun, Comparison, Difference
+from rnncls.evaluation.compared_runs import ComparedRun
+from rnncls.evaluation.comparison import Comparison, Difference
 
 SIGNIFICANCE_LEVEL = 0.05
 _SMALL_P = 0.1
@@ -55,10 +56,10 @@ def comparison_tables(comparison: Comparison) -> list[Table]:
 
     They fit 80 columns, so the column of the intervals is drawn instead of written.
     """
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     header = [name for name in _SCORE_HEADER if name not in {INTERVAL, "macro-F1"}]
     rows = [
-        [name, percent(run.scores.accuracy), *_size_cells(run)]
+        [name, percent(run.scores.accuracy), *size_cells(run)]
         for name, run in zip(names, comparison.contenders, strict=True)
     ]
     return [
@@ -84,7 +85,7 @@ def _part_tables(comparison: Comparison, names: Sequence[str]) -> list[Table]:
 
 def summary_lines(comparison: Comparison) -> list[str]:
     """Return a sentence on each run except the first, and their mean if several."""
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
         difference = describe_significance(run.difference, run.p)
@@ -108,20 +109,53 @@ def _mean_line(comparison: Comparison) -> str:
     return line
 
 
-def setting_table(comparison: Comparison) -> Table:
-    """Return the config keys that differ, with a row for each value."""
-    rows = setting_rows(comparison.settings, _names(comparison))
-    return plain_table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)
+def setting_tables(settings: dict[str, list[Any]], names: Sequence[str]) -> list[Table]:
+    """Return a table of the config keys that differ, if any do.
+
+    Args:
+        settings: The keys, with the value of each run.
+        names: The runs.
+    """
+    if not settings:
+        return []
+    rows = setting_rows(settings, names)
+    return [plain_table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)]
 
 
-def disagreement_table(comparison: Comparison, limit: int) -> Table:
+def setting_parts(settings: dict[str, list[Any]], names: Sequence[str]) -> list[Markup]:
+    """Return the table of `setting_tables` for a page."""
+    if not settings:
+        return []
+    rows = setting_rows(settings, names)
+    return [html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)]
+
+
+def comparison_details(
+    comparison: Comparison, limit: int
+) -> tuple[list[str], list[Table]]:
+    """Return notes, and tables of differing config keys and of some disagreements.
+
+    Args:
+        comparison: The comparison.
+        limit: The largest number of disagreements.
+    """
+    lines = [*DIFFERENCE_NOTES, *summary_lines(comparison)]
+    tables = setting_tables(comparison.settings, name_runs(comparison.contenders))
+    if comparison.disagreements:
+        tables.append(_disagreement_table(comparison, limit))
+    else:
+        lines.append(disagreement_title(comparison.num_disagreements))
+    return lines, tables
+
+
+def _disagreement_table(comparison: Comparison, limit: int) -> Table:
     """Return examples of rows that only some runs classify correctly, cut to fit.
 
     Args:
         comparison: The comparison.
         limit: The largest number of rows.
     """
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     num_shown = len(names) if len(names) <= _MAX_PREDICTION_COLUMNS else 0
     header = ["row", "label", *names[:num_shown], "text"]
     shown = comparison.disagreements[:limit]
@@ -130,7 +164,8 @@ def disagreement_table(comparison: Comparison, limit: int) -> Table:
         for row in shown
     ]
     table = with_ids(header, rows, [row.id for row in shown])
-    return cut_table(disagreement_title(comparison), *table)
+    title = disagreement_title(comparison.num_disagreements)
+    return cut_table(title, *table)
 
 
 def save_comparison(path: Path, comparison: Comparison) -> None:
@@ -139,7 +174,7 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
     Raises:
         RunError: The file cannot be written.
     """
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     origin = comparison.origin
     parts = [
         html.paragraph(f"{describe_origin(origin)}. SHA-256 {origin['sha256']}."),
@@ -155,11 +190,9 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
             "The intervals of the accuracies are Wilson's; those of the differences are"
             " bootstrap intervals."
         ),
+        *setting_parts(comparison.settings, names),
+        html.heading(disagreement_title(comparison.num_disagreements)),
     ]
-    if comparison.settings:
-        rows = setting_rows(comparison.settings, names)
-        parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
-    parts.append(html.heading(disagreement_title(comparison)))
     if comparison.disagreements:
         parts.append(_disagreement_part(comparison, names))
     html.save_page(path, "Comparison of runs", parts)
@@ -188,8 +221,9 @@ def _disagreement_part(comparison: Comparison, names: Sequence[str]) -> Markup:
     return html.table("Examples of these rows", *table, num_texts=num_texts)
 
 
-def _names(comparison: Comparison) -> list[str]:
-    return short_names([run.name for run in comparison.contenders])
+def name_runs(runs: Sequence[ComparedRun[Any, Any]]) -> list[str]:
+    """Return short names of the runs."""
+    return short_names([run.name for run in runs])
 
 
 def describe_origin(origin: Mapping[str, Any]) -> str:
@@ -198,9 +232,9 @@ def describe_origin(origin: Mapping[str, Any]) -> str:
     return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
 
 
-def disagreement_title(comparison: Comparison) -> str:
-    """Return the number of rows that only some runs classify correctly."""
-    return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
+def disagreement_title(num_disagreements: int) -> str:
+    """Return the title of the rows that only some runs get right."""
+    return f"Rows on which the runs disagree: {num_disagreements:,}"
 
 
 def _score_rows(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:
@@ -210,13 +244,14 @@ def _score_rows(comparison: Comparison, names: Sequence[str]) -> list[list[str]]
             percent(run.scores.accuracy),
             percent_range(run.scores.accuracy_interval),
             percent(run.scores.macro_f1),
-            *_size_cells(run),
+            *size_cells(run),
         ]
         for name, run in zip(names, comparison.contenders, strict=True)
     ]
 
 
-def _size_cells(run: ComparedRun) -> list[str]:
+def size_cells(run: ComparedRun[Any, Any]) -> list[str]:
+    """Return size and speed of a run."""
     return [
         f"{run.num_parameters:,}",
         f"{run.size_mib:.1f}",

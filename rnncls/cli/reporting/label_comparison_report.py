@@ -7,20 +7,21 @@ from rich.table import Table
 
 from rnncls.cli.reporting import html
 from rnncls.cli.reporting.comparison_report import (
-    SETTING_HEADER,
-    SETTING_TITLE,
     SIGNIFICANCE_LEVEL,
     describe_origin,
     describe_significance,
+    disagreement_title,
     format_p,
-    setting_rows,
+    name_runs,
+    setting_parts,
+    setting_tables,
+    size_cells,
 )
 from rnncls.cli.reporting.display import (
     INTERVAL,
     interval_cell,
     percent,
     percent_range,
-    short_names,
 )
 from rnncls.cli.reporting.label_tables import (
     LABEL_PART_HEADER,
@@ -48,7 +49,7 @@ LABEL_DIFFERENCE_NOTES = (
 
 def label_comparison_tables(comparison: LabelRunComparison) -> list[Table]:
     """Return tables of the scores, the sizes and the differences."""
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     title = describe_origin(comparison.origin)
     differences = _difference_rows(comparison, names[1:])
     tables = [
@@ -66,7 +67,7 @@ def label_comparison_tables(comparison: LabelRunComparison) -> list[Table]:
 
 def label_summary_lines(comparison: LabelRunComparison) -> list[str]:
     """Return a sentence on each run except the first."""
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     lines = []
     for name, run in zip(names[1:], comparison.differences, strict=True):
         for score, f1 in (("micro-F1", run.micro_f1), ("macro-F1", run.macro_f1)):
@@ -88,25 +89,38 @@ def _explain_gains(run: LabelDifference) -> str:
     )
 
 
-def label_setting_table(comparison: LabelRunComparison) -> Table:
-    """Return the config keys that differ, with a row for each value."""
-    rows = setting_rows(comparison.settings, _names(comparison))
-    return plain_table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3)
+def label_comparison_details(
+    comparison: LabelRunComparison, limit: int
+) -> tuple[list[str], list[Table]]:
+    """Return notes, and tables of differing config keys and of some disagreements.
+
+    Args:
+        comparison: The comparison.
+        limit: The largest number of disagreements.
+    """
+    lines = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
+    tables = setting_tables(comparison.settings, name_runs(comparison.contenders))
+    if comparison.disagreements:
+        tables.append(_disagreement_table(comparison, limit))
+    else:
+        lines.append(disagreement_title(comparison.num_disagreements))
+    return lines, tables
 
 
-def label_disagreement_table(comparison: LabelRunComparison, limit: int) -> Table:
+def _disagreement_table(comparison: LabelRunComparison, limit: int) -> Table:
     """Return examples of rows that only some runs get right, cut to fit.
 
     Args:
         comparison: The comparison.
         limit: The largest number of rows.
     """
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     num_shown = len(names) if len(names) <= _MAX_PREDICTION_COLUMNS else 0
     header, rows = _disagreements(comparison, names[:num_shown])
     ids = [row.id for row in comparison.disagreements[:limit]]
     table = with_ids(header, rows[:limit], ids)
-    return cut_table(label_disagreement_title(comparison), *table)
+    title = disagreement_title(comparison.num_disagreements)
+    return cut_table(title, *table)
 
 
 def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
@@ -115,7 +129,7 @@ def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
     Raises:
         RunError: The file cannot be written.
     """
-    names = _names(comparison)
+    names = name_runs(comparison.contenders)
     origin = comparison.origin
     f1_rows, cost_rows = _f1_rows(comparison, names), _cost_rows(comparison, names)
     differences = _difference_rows(comparison, names[1:])
@@ -127,21 +141,16 @@ def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
     ]
     notes = [*LABEL_DIFFERENCE_NOTES, *label_summary_lines(comparison)]
     parts += map(html.paragraph, notes)
-    if comparison.settings:
-        rows = setting_rows(comparison.settings, names)
-        parts.append(html.table(SETTING_TITLE, SETTING_HEADER, rows, num_texts=3))
+    parts += setting_parts(comparison.settings, names)
     header, rows = _disagreements(comparison, names)
     header, rows = with_ids(header, rows, [row.id for row in comparison.disagreements])
-    parts.append(html.heading(label_disagreement_title(comparison)))
+    title = disagreement_title(comparison.num_disagreements)
+    parts.append(html.heading(title))
     if rows:
         num_texts = len(header)
         table = html.table("Examples of these rows", header, rows, num_texts=num_texts)
         parts.append(table)
     html.save_page(path, "Comparison of runs", parts)
-
-
-def _names(comparison: LabelRunComparison) -> list[str]:
-    return short_names([run.name for run in comparison.contenders])
 
 
 def _f1_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[list[str]]:
@@ -170,10 +179,7 @@ def _cost_rows(comparison: LabelRunComparison, names: Sequence[str]) -> list[lis
         [
             name,
             percent(run.scores.subset_accuracy),
-            f"{run.num_parameters:,}",
-            f"{run.size_mib:.1f}",
-            f"{run.train_s:,.0f}",
-            f"{run.tokens_per_s:,.0f}",
+            *size_cells(run),
         ]
         for name, run in zip(names, comparison.contenders, strict=True)
     ]
@@ -197,11 +203,6 @@ def _difference_cells(f1: F1Difference) -> list[str]:
         interval_cell(f"{100 * low:+.2f} to {100 * high:+.2f}", f1.interval),
         format_p(f1.p),
     ]
-
-
-def label_disagreement_title(comparison: LabelRunComparison) -> str:
-    """Return the number of rows whose labels only some runs get right."""
-    return f"Rows on which the runs disagree: {comparison.num_disagreements:,}"
 
 
 def _disagreements(
