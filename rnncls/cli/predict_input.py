@@ -25,7 +25,7 @@ from rnncls.cli.text_arguments import STDIN
 from rnncls.config.document import shorten
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import parse_csv
-from rnncls.data.headers import find_header_delimiter, find_table_form
+from rnncls.data.headers import check_first_text, find_header_delimiter
 from rnncls.data.json_rows import kept_value
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import (
@@ -206,23 +206,8 @@ def _parse_lines(
             )
     for number, line in enumerate(lines, start=1):
         if number == 1 and not is_sure:
-            _refuse_header(line, source, columns)
+            check_first_text(line, source, columns, has_format=True)
         yield line.rstrip("\r\n"), ["" for _ in keep]
-
-
-def _refuse_header(line: str, source: str, columns: Columns) -> None:
-    """Check that the first of several lines is a text.
-
-    Raises:
-        DataError: It names the columns of the text, or is a JSON object that has them.
-    """
-    form = find_table_form(line, columns)
-    if form is not None:
-        raise DataError(
-            f"{source}: row 1 looks like {form.upper()} with the run's columns, not"
-            f" like a text: add --format {form}, or --format lines if it is a text:"
-            f" {shorten(line)}"
-        )
 
 
 def _parse_csv(

@@ -37,16 +37,31 @@ def find_header_delimiter(header: str, columns: Columns) -> str | None:
     return None
 
 
-def check_first_text(line: str, source: str, columns: Columns) -> None:
+def check_first_text(
+    line: str, source: str, columns: Columns, *, has_format: bool = False
+) -> None:
     """Check that the first of several lines is a text.
+
+    Args:
+        line: The first line.
+        source: Where it is from, for the message.
+        columns: The columns of the text.
+        has_format: Whether the command has the option `--format`.
 
     Raises:
         DataError: It names the columns of the text, or is a JSON object that has them.
     """
     form = find_table_form(line, columns)
-    if form is not None:
-        raise DataError(
-            f"{source}: row 1 looks like {form.upper()} with the run's columns, not"
-            " like a text: expected one text per line, without other columns; if it is"
-            f" a text, put an empty line before it: {shorten(line)}"
+    if form is None:
+        return
+    if has_format:
+        advice = f"add --format {form}, or --format lines if it is a text"
+    else:
+        advice = (
+            "expected one text per line, without other columns; if it is a text, put an"
+            " empty line before it"
         )
+    raise DataError(
+        f"{source}: row 1 looks like {form.upper()} with the run's columns, not like a"
+        f" text: {advice}: {shorten(line)}"
+    )
