@@ -123,7 +123,7 @@ def eval_command(
         )
         from rnncls.evaluation.run_evaluation import (
             EvaluationResult,
-            evaluate_loaded_run,
+            evaluate_run,
             summarize,
         )
         from rnncls.machine.files import read_json, write_json
@@ -132,7 +132,7 @@ def eval_command(
 
     check_source(split, data)
     path = choose_run(run_folder, run)
-    evaluation = evaluate_loaded_run(
+    evaluation = evaluate_run(
         load_run_with_columns(path, data, text or [], label),
         split=split or "test",
         data=data,

@@ -62,13 +62,13 @@ def report_command(
     """Write a self-contained page on a run: scores, calibration, errors and plots."""
     with fast_imports():
         from rnncls.cli.reporting.evaluation_page import save_pictures
-        from rnncls.evaluation.run_evaluation import evaluate_loaded_run
+        from rnncls.evaluation.run_evaluation import evaluate_run
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
     check_target("--output", output, (*HTML, ""))
     path = choose_run(run_folder, run)
-    evaluation = evaluate_loaded_run(
+    evaluation = evaluate_run(
         load_run_with_columns(path, data, text or [], label),
         split=split or "test",
         data=data,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
 from rnncls.data.splits import Split
-from rnncls.evaluation.run_evaluation import Evaluation, evaluate_loaded_run
+from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run
@@ -70,9 +70,7 @@ def evaluate_runs(
         _check_is_finished(path)
     runs = [load_run(path) for path in paths]
     evaluations = [
-        evaluate_loaded_run(
-            run, split=split, data=data, device=device, use_cache=use_cache
-        )
+        evaluate_run(run, split=split, data=data, device=device, use_cache=use_cache)
         for run in runs
     ]
     for path, evaluation in zip(paths, evaluations, strict=True):

@@ -16,7 +16,7 @@ from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.columns import name_columns
 from rnncls.evaluation.label_evaluation import summarize_labels
-from rnncls.evaluation.run_evaluation import evaluate_loaded_run, summarize
+from rnncls.evaluation.run_evaluation import evaluate_run, summarize
 from rnncls.machine.threads import compute_as_worker
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
@@ -60,7 +60,7 @@ def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
                 f"unknown_labels: {unknown_labels!r} is for one label a text: leave it"
                 " out"
             )
-        evaluation = evaluate_loaded_run(
+        evaluation = evaluate_run(
             name_columns(loaded, file, texts, label, prefix=""),
             split=split or "test",
             data=file,

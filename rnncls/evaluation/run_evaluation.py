@@ -282,7 +282,7 @@ class Evaluation:
 
 
 def evaluate_run(
-    path: Path,
+    run: Run | Path,
     *,
     split: Split = "test",
     data: Path | None = None,
@@ -290,33 +290,12 @@ def evaluate_run(
     device: str | None = None,
     use_cache: bool = True,
 ) -> Evaluation:
-    """Load and evaluate a run.
+    """Evaluate a run that is loaded, or that is in a folder.
 
-    For arguments and errors see `load_run_and_split`.
+    For the other arguments and errors see `load_run_and_split`.
     """
-    return evaluate_loaded_run(
-        load_run(path),
-        split=split,
-        data=data,
-        unknown_labels=unknown_labels,
-        device=device,
-        use_cache=use_cache,
-    )
-
-
-def evaluate_loaded_run(
-    run: Run,
-    *,
-    split: Split = "test",
-    data: Path | None = None,
-    unknown_labels: UnknownLabels = "error",
-    device: str | None = None,
-    use_cache: bool = True,
-) -> Evaluation:
-    """Evaluate a run that is loaded.
-
-    For arguments and errors see `load_run_and_split`.
-    """
+    if isinstance(run, Path):
+        run = load_run(run)
     rows, origin = load_rows(
         run,
         split=split,

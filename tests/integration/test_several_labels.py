@@ -18,7 +18,7 @@ from rnncls.evaluation.compared_runs import evaluate_runs
 from rnncls.evaluation.label_bootstrap import compute_f1
 from rnncls.evaluation.label_comparison import compare_label_runs
 from rnncls.evaluation.label_evaluation import summarize_labels
-from rnncls.evaluation.run_evaluation import Evaluation, evaluate_loaded_run
+from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run
 from rnncls.inference.light.ngrams import compute_ngram_logits
 from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import RunFolder
@@ -81,7 +81,7 @@ def run(config: Config, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluation(run: Path) -> Evaluation:
-    return evaluate_loaded_run(load_run(run))
+    return evaluate_run(load_run(run))
 
 
 def test_the_run_learns_each_label(evaluation: Evaluation) -> None:
@@ -145,7 +145,7 @@ def test_ngrams_alone_learn_each_label(folder: Path, config: Config) -> None:
     model = config.model.replace(ngrams="alone")
     train(config.replace(model=model), folder / "alone", becomes_latest=False)
     run = load_run(folder / "alone")
-    found = evaluate_loaded_run(run)
+    found = evaluate_run(run)
     result = summarize_labels(found)
     assert result.parts == []
     assert result.scores.micro_f1 > 0.9
