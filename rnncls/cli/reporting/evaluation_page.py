@@ -24,6 +24,7 @@ from rnncls.cli.reporting.evaluation_tables import (
     PAIR_HEADER,
     PART_HEADER,
     PART_TITLE,
+    bin_rows,
     class_rows,
     describe_errors,
     describe_macro_f1_interval,
@@ -40,7 +41,6 @@ from rnncls.cli.reporting.training_page import (
     training_parts,
 )
 from rnncls.evaluation.calibration import (
-    Bin,
     SelectiveAccuracy,
     accuracy_by_coverage,
 )
@@ -149,7 +149,7 @@ def plot_pictures(
     ]
     if history.rows:
         curve = LearningCurve(result.run_path.name, history.rows)
-        pictures.append(_curve_picture(curve))
+        pictures.append(curve_picture(curve, "Loss and accuracy by epoch."))
     return {picture.name: picture for picture in pictures}
 
 
@@ -173,11 +173,12 @@ def _reliability_picture(calibration: CalibrationReport) -> Picture:
     )
 
 
-def _curve_picture(curve: LearningCurve) -> Picture:
+def curve_picture(curve: LearningCurve, caption: str) -> Picture:
+    """Plot the picture of the training of a run, with this line below it."""
     return _picture(
         "curves",
         plot_learning_curves([curve]),
-        "Loss and accuracy by epoch.",
+        caption,
         "Two charts of lines; the table below has their values.",
     )
 
@@ -218,13 +219,22 @@ def save_report(
         *_coverage_parts(result.coverage, pictures["coverage"]),
         *_error_parts(result, pictures["slices"], settings),
     ]
-    if history.label_issues:
-        parts.append(label_issue_table(history.label_issues))
-    curves = pictures["curves"].as_part() if history.rows else None
-    parts.append(html.heading("Training"))
-    parts += training_parts(history.rows, history.summary, curves)
-    parts.append(config_table(settings))
+    parts += run_parts(history, settings, pictures)
     html.save_page(path, f"Report on {result.run_path.name}", parts)
+
+
+def run_parts(
+    history: TrainingHistory,
+    settings: Mapping[str, Any],
+    pictures: Mapping[str, Picture],
+) -> Iterator[Markup]:
+    """Yield the sections on the run itself: label issues, training and config."""
+    if history.label_issues:
+        yield label_issue_table(history.label_issues)
+    curves = pictures["curves"].as_part() if history.rows else None
+    yield html.heading("Training")
+    yield from training_parts(history.rows, history.summary, curves)
+    yield config_table(settings)
 
 
 def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
@@ -297,20 +307,8 @@ def _calibration_parts(
     yield html.heading("Calibration of the probabilities")
     yield picture.as_part()
     header = ["probability", "rows", "mean", "accuracy"]
-    yield html.table("Reliability", header, _bin_rows(calibration.reliability))
+    yield html.table("Reliability", header, bin_rows(calibration.reliability))
     yield from map(html.paragraph, ece_notes(calibration))
-
-
-def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:
-    return [
-        [
-            f"{row.low:.3f} to {row.high:.3f}",
-            f"{row.num_rows:,}",
-            f"{row.confidence:.4f}",
-            f"{row.accuracy:.4f}",
-        ]
-        for row in bins
-    ]
 
 
 def _coverage_parts(

@@ -19,7 +19,7 @@ from rnncls.cli.reporting.display import (
 )
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
-from rnncls.evaluation.calibration import SelectiveAccuracy
+from rnncls.evaluation.calibration import Bin, SelectiveAccuracy
 from rnncls.evaluation.confusion import (
     ConfusedPair,
     find_confused_pairs,
@@ -163,6 +163,19 @@ def ece_notes(calibration: CalibrationReport) -> list[str]:
     ]
 
 
+def bin_rows(bins: Sequence[Bin]) -> list[list[str]]:
+    """Return range, size, mean probability and accuracy of each bin as texts."""
+    return [
+        [
+            f"{row.low:.3f} to {row.high:.3f}",
+            f"{row.num_rows:,}",
+            f"{row.confidence:.4f}",
+            f"{row.accuracy:.4f}",
+        ]
+        for row in bins
+    ]
+
+
 def class_tables(scores: Scores) -> list[Table]:
     """Return the scores of each class and the confusion matrix.
 
@@ -181,8 +194,8 @@ def class_tables(scores: Scores) -> list[Table]:
     ]
 
 
-def pair_rows(pairs: list[ConfusedPair]) -> list[list[str]]:
-    """Return a row for each pair of confused classes, with the columns PAIR_HEADER."""
+def pair_rows(pairs: Sequence[ConfusedPair]) -> list[list[str]]:
+    """Return a row for each pair of confused classes or labels (see PAIR_HEADER)."""
     return [
         [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
         for pair in pairs

@@ -7,9 +7,13 @@ from typing import Any
 from markupsafe import Markup
 
 from rnncls.cli.reporting import html
-from rnncls.cli.reporting.evaluation_page import Picture, TrainingHistory
-from rnncls.cli.reporting.evaluation_plots import plot_learning_curves
-from rnncls.cli.reporting.evaluation_tables import ece_notes
+from rnncls.cli.reporting.evaluation_page import (
+    Picture,
+    TrainingHistory,
+    curve_picture,
+    run_parts,
+)
+from rnncls.cli.reporting.evaluation_tables import bin_rows, ece_notes, pair_rows
 from rnncls.cli.reporting.label_plots import plot_label_f1s, plot_label_reliability
 from rnncls.cli.reporting.label_tables import (
     LABEL_HEADER,
@@ -18,7 +22,6 @@ from rnncls.cli.reporting.label_tables import (
     LABEL_PART_HEADER,
     LABEL_PART_TITLE,
     label_mistake_rows,
-    label_pair_rows,
     label_part_rows,
     label_rows,
     label_score_rows,
@@ -28,12 +31,6 @@ from rnncls.cli.reporting.label_tables import (
 from rnncls.cli.reporting.plotting import to_png
 from rnncls.cli.reporting.tables import with_ids
 from rnncls.cli.reporting.terminal_chart import LearningCurve
-from rnncls.cli.reporting.training_page import (
-    config_table,
-    label_issue_table,
-    training_parts,
-)
-from rnncls.evaluation.calibration import Bin
 from rnncls.evaluation.label_evaluation import LabelEvaluationResult, LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.run_evaluation import CalibrationReport
@@ -65,13 +62,7 @@ def plot_label_pictures(
     ]
     if history.rows:
         curve = LearningCurve(result.run_path.name, history.rows)
-        picture = Picture(
-            "curves",
-            to_png(plot_learning_curves([curve])),
-            "Loss and score by epoch.",
-            "Two charts of lines; the table below has their values.",
-        )
-        pictures.append(picture)
+        pictures.append(curve_picture(curve, "Loss and score by epoch."))
     return {picture.name: picture for picture in pictures}
 
 
@@ -99,16 +90,11 @@ def save_label_report(
         f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, on the device"
         f" {result.device}. SHA-256 {origin['sha256']}."
     )
-    curves = pictures["curves"].as_part() if history.rows else None
     parts = [
         source,
         *label_report_parts(result, pictures),
+        *run_parts(history, settings, pictures),
     ]
-    if history.label_issues:
-        parts.append(label_issue_table(history.label_issues))
-    parts.append(html.heading("Training"))
-    parts += training_parts(history.rows, history.summary, curves)
-    parts.append(config_table(settings))
     html.save_page(path, f"Report on {result.run_path.name}", parts)
 
 
@@ -157,7 +143,7 @@ def _label_parts(scores: MultilabelScores, picture: Picture) -> Iterator[Markup]
         yield html.table(
             "Most confused labels: one is missed, the other is predicted instead",
             LABEL_PAIR_HEADER,
-            label_pair_rows(scores.confused_pairs),
+            pair_rows(scores.confused_pairs),
             num_texts=2,
         )
 
@@ -182,20 +168,8 @@ def _calibration_parts(
     )
     yield picture.as_part()
     header = ["probability", "decisions", "mean", "have the label"]
-    yield html.table("Reliability", header, _bin_rows(calibration.reliability))
+    yield html.table("Reliability", header, bin_rows(calibration.reliability))
     yield from map(html.paragraph, ece_notes(calibration))
-
-
-def _bin_rows(bins: Sequence[Bin]) -> list[list[str]]:
-    return [
-        [
-            f"{row.low:.3f} to {row.high:.3f}",
-            f"{row.num_rows:,}",
-            f"{row.confidence:.4f}",
-            f"{row.accuracy:.4f}",
-        ]
-        for row in bins
-    ]
 
 
 def _error_parts(mistakes: Sequence[LabelMistake]) -> Iterator[Markup]:

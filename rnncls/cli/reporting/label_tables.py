@@ -10,9 +10,8 @@ from rnncls.cli.reporting.display import (
     percent,
     percent_range,
 )
-from rnncls.cli.reporting.evaluation_tables import ece_notes
+from rnncls.cli.reporting.evaluation_tables import ece_notes, pair_rows
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
-from rnncls.evaluation.confusion import ConfusedPair
 from rnncls.evaluation.label_evaluation import LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.parts import LabelPartScore
@@ -132,7 +131,7 @@ def label_tables(scores: MultilabelScores) -> list[Table]:
     """
     pairs = scores.confused_pairs[:_NUM_EXTREMES]
     pair_table = grid_table(
-        "Most confused labels", LABEL_PAIR_HEADER, label_pair_rows(pairs), num_texts=2
+        "Most confused labels", LABEL_PAIR_HEADER, pair_rows(pairs), num_texts=2
     )
     ranked = sort_by_support(scores.per_label)
     if len(ranked) <= MAX_SHOWN_LABELS:
@@ -175,14 +174,6 @@ def label_rows(per_label: Sequence[LabelScores]) -> list[list[str]]:
 def show_score(score: float | None) -> str:
     """Format a score with 4 decimals; "-": it is undefined."""
     return "-" if score is None else f"{score:.4f}"
-
-
-def label_pair_rows(pairs: Sequence[ConfusedPair]) -> list[list[str]]:
-    """Return a row for each pair of labels, with the columns LABEL_PAIR_HEADER."""
-    return [
-        [pair.label, pair.predicted, f"{pair.num_rows:,}", percent(pair.share, 1)]
-        for pair in pairs
-    ]
 
 
 def label_mistake_table(mistakes: Sequence[LabelMistake]) -> Table:
