@@ -5,6 +5,8 @@ from pathlib import Path
 
 INTERVAL = "95% interval"
 """The header of a column of intervals."""
+MIN_BOOTSTRAP_ROWS = 20
+"""Of fewer rows, a bootstrap interval is not shown."""
 
 
 def percent(share: float, decimals: int = 2) -> str:
@@ -21,9 +23,15 @@ def percent_range(interval: tuple[float, float]) -> str:
 def bootstrap_range(interval: tuple[float, float], score: float, num_rows: int) -> str:
     """Format a bootstrap interval of a score, or say why it has none.
 
-    Samples of rows that are all right, or all wrong, do not differ: an interval without
-    a width says nothing of other texts.
+    Samples of a few rows take too few values to say anything of other texts. Those of
+    rows that are all right, or all wrong, do not differ: an interval without a width
+    says nothing either.
     """
+    if num_rows < MIN_BOOTSTRAP_ROWS:
+        return (
+            f"no interval: {num_rows} rows are too few, at least"
+            f" {MIN_BOOTSTRAP_ROWS} are needed"
+        )
     low, high = interval
     if low < high:
         return f"{INTERVAL} {percent_range(interval)}, bootstrap"

@@ -40,8 +40,6 @@ from rnncls.training.label_issues import LabelIssue
 PART_TITLE = "The network, the n-grams, and both together"
 PART_HEADER = ["part", "accuracy", INTERVAL, "together: rows", "McNemar's p"]
 PAIR_HEADER = ["true", "predicted", "rows", "of its class"]
-MIN_BOOTSTRAP_ROWS = 20
-"""Of fewer rows, a bootstrap interval of macro-F1 is not shown."""
 MAX_SHOWN_CLASSES = 30
 """With more classes, the screen has only the best, worst and most confused ones."""
 _NUM_EXTREMES = 10
@@ -66,15 +64,7 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
 
 
 def describe_macro_f1_interval(scores: Scores) -> str:
-    """Return the interval of macro-F1, or why it has none.
-
-    Bootstrap samples of a few rows take too few values to say anything of other texts.
-    """
-    if scores.num_rows < MIN_BOOTSTRAP_ROWS:
-        return (
-            f"no interval: {scores.num_rows} rows are too few, at least"
-            f" {MIN_BOOTSTRAP_ROWS} are needed"
-        )
+    """Return the interval of macro-F1, or why it has none."""
     return bootstrap_range(scores.macro_f1_interval, scores.macro_f1, scores.num_rows)
 
 

@@ -32,8 +32,6 @@ LABEL_PART_TITLE = "The network, the n-grams, and both together (common threshol
 LABEL_PART_HEADER = ["part", "micro-F1", "macro-F1"]
 LABEL_PAIR_HEADER = ["missed", "predicted instead", "rows", "of its label"]
 LABEL_MISTAKE_HEADER = ["row", "label", "error", "prob", "labels", "predicted", "text"]
-MIN_BOOTSTRAP_ROWS = 20
-"""Of fewer rows, a bootstrap interval is not shown."""
 MAX_SHOWN_LABELS = 40
 """With more labels, the screen has only the most frequent and the worst ones."""
 _NUM_EXTREMES = 10
@@ -59,10 +57,17 @@ def label_score_lines(scores: MultilabelScores, origin: str) -> list[str]:
 
 def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
     """Return name, value, and interval or explanation of each score over all labels."""
+    f1s = (
+        ("micro-F1", scores.micro_f1, scores.micro_f1_interval),
+        ("macro-F1", scores.macro_f1, scores.macro_f1_interval),
+        ("weighted F1", scores.weighted_f1, scores.weighted_f1_interval),
+    )
+    f1_rows = [
+        (name, percent(f1), bootstrap_range(interval, f1, scores.num_rows))
+        for name, f1, interval in f1s
+    ]
     return [
-        ("micro-F1", percent(scores.micro_f1), _interval(scores, "micro")),
-        ("macro-F1", percent(scores.macro_f1), _interval(scores, "macro")),
-        ("weighted F1", percent(scores.weighted_f1), _interval(scores, "weighted")),
+        *f1_rows,
         (
             "subset accuracy",
             percent(scores.subset_accuracy),
@@ -77,18 +82,6 @@ def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
             "binary cross-entropy: the lower, the better",
         ),
     ]
-
-
-def _interval(scores: MultilabelScores, average: str) -> str:
-    """Return the bootstrap interval of an F1, or why it has none."""
-    score: float = getattr(scores, f"{average}_f1")
-    interval: tuple[float, float] = getattr(scores, f"{average}_f1_interval")
-    if scores.num_rows < MIN_BOOTSTRAP_ROWS:
-        return (
-            f"no interval: {scores.num_rows} rows are too few, at least"
-            f" {MIN_BOOTSTRAP_ROWS} are needed"
-        )
-    return bootstrap_range(interval, score, scores.num_rows)
 
 
 def _count_lines(scores: MultilabelScores) -> list[str]:
