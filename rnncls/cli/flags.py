@@ -46,20 +46,13 @@ def flags_command(
         )
         from rnncls.data.datasets import columns_of
         from rnncls.data.readers import find_texts
-        from rnncls.evaluation.loading import load_rows
+        from rnncls.evaluation.loading import load_run_and_split
         from rnncls.inference.insight.flags import describe_flags, find_flags
         from rnncls.inference.insight.written_words import add_written_forms
-        from rnncls.runs.run import load_run
         from rnncls.text.batch_plans import evenly_spaced
 
-    loaded = load_run(choose_run(run_folder, run))
-    rows, origin = load_rows(
-        loaded,
-        split=split,
-        data=None,
-        unknown_labels="error",
-        device=device,
-        use_cache=not no_cache,
+    loaded, rows, origin = load_run_and_split(
+        choose_run(run_folder, run), split=split, device=device, use_cache=not no_cache
     )
     chosen = rows.select(evenly_spaced(len(rows.texts), num_texts))
     flags = find_flags(loaded.classifier, chosen)[:top]

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from rnncls.cli.eval import NUM_PRINTED_MISTAKES
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.evaluation.label_evaluation import LabelEvaluationResult
-
-NUM_PRINTED_MISTAKES = 5
-"""Rows in the terminal; --json and the report have more."""
 
 
 def print_label_result(result: "LabelEvaluationResult") -> None:

@@ -123,6 +123,7 @@ def print_order(readings: "list[WordOrderResult]", title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from rnncls.cli.reporting.display import interval_cell
     from rnncls.inference.insight.word_order import AS_WRITTEN, describe_word_order
 
     console = Console()
@@ -139,7 +140,7 @@ def print_order(readings: "list[WordOrderResult]", title: str) -> None:
             low, high = reading.loss_interval
             cells += [
                 f"{100 * reading.loss:.1f}",
-                f"{100 * low:.1f} to {100 * high:.1f}" if low < high else "none",
+                interval_cell(f"{100 * low:.1f} to {100 * high:.1f}", (low, high)),
             ]
         table.add_row(reading.name, *cells)
     console.print(table)
