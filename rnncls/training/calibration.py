@@ -96,44 +96,30 @@ def calibrate(
     return _fit_and_join(model, train, data)
 
 
-def add_ngram_part(
+def complete_network(
     model: TextClassifier, train: TrainSection, data: TrainingData
-) -> TextClassifier:
-    """Return a trained network with an n-gram part, if its section has one.
+) -> npt.NDArray[np.float64] | None:
+    """Add the n-gram part to a trained network, and choose the thresholds of labels.
+
+    A network for several labels a text is calibrated even without n-grams. For one
+    label a text, it stays as it is.
 
     Args:
         model: The network with its best weights, on its device; it is changed.
         train: Gives `calibrate`, and the weights of the classes.
         data: What it was trained on.
-    """
-    if model.section.ngrams is None:
-        return model
-    calibration = _fit_and_join(model, train, data)
-    _set_ngrams(model, calibration, data)
-    model.temperature = calibration.temperature
-    return model
-
-
-def calibrate_label_sets(
-    model: TextClassifier, train: TrainSection, data: TrainingData
-) -> npt.NDArray[np.float64]:
-    """Add the temperature and the n-gram part to a trained network.
-
-    Args:
-        model: The network with its best weights, on its device; it is changed.
-        train: Gives `calibrate`, and the weights of the labels.
-        data: What it was trained on.
 
     Returns:
-        The threshold of each label. [C].
+        The threshold of each label, [C]; None: a text has one label.
     """
-    if model.section.ngrams is None:
-        calibration = _choose_thresholds(model, data, is_calibrated=train.calibrate)
-    else:
+    if model.section.ngrams is not None:
         calibration = _fit_and_join(model, train, data)
         _set_ngrams(model, calibration, data)
+    elif model.section.has_several_labels:
+        calibration = _choose_thresholds(model, data, is_calibrated=train.calibrate)
+    else:
+        return None
     model.temperature = calibration.temperature
-    assert calibration.thresholds is not None
     return calibration.thresholds
 
 

@@ -41,7 +41,7 @@ from rnncls.machine.signals import stop_on_signal
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import to_label_probs, to_probs
 from rnncls.runs.progress import TrainingBar
-from rnncls.training.calibration import add_ngram_part, calibrate_label_sets
+from rnncls.training.calibration import complete_network
 from rnncls.training.classification import build_fresh_trainer, limit_epochs
 from rnncls.training.folds import (
     draw_folds,
@@ -287,11 +287,7 @@ def run_folds(
         data, held_out = hold_out(settings, sources, rows)
         trainer = build_trainer(data)
         model = fit(trainer, on_step)
-        thresholds = None
-        if model.section.has_several_labels:
-            thresholds = calibrate_label_sets(model, section, data)
-        else:
-            model = add_ngram_part(model, section, data)
+        thresholds = complete_network(model, section, data)
         logits = compute_logits(model, held_out.texts).numpy()
         yield Fold(
             number=number,
