@@ -79,12 +79,15 @@ def find_label_issues(
     )
     ids = _read_ids(config.data, id_column) if id_column is not None else None
     validation = cross_validate(config, num_folds, use_cache=use_cache)
+    probs = validation.probs()  # [N, C]
     if validation.has_several_labels:
-        ranked = _rank_label_sets(validation)
-        describe = partial(_describe_label_set, validation, validation.probs())
+        ranked = _rank_label_sets(validation, probs)
+        describe = partial(
+            _describe_label_set, validation, probs, validation.thresholds()
+        )
     else:
-        ranked = _rank_labels(validation)
-        describe = partial(_describe_label, validation, validation.probs())
+        ranked = _rank_labels(validation, probs)
+        describe = partial(_describe_label, validation, probs)
     rows = validation.rows[ranked].tolist()
     texts = find_texts(
         Path(validation.source["path"]),
@@ -99,11 +102,13 @@ def find_label_issues(
     return issues
 
 
-def _rank_labels(validation: CrossValidation) -> npt.NDArray[np.int64]:
+def _rank_labels(
+    validation: CrossValidation, probs: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
     """Return the rows that are probably mislabelled, the least probable label first."""
     from cleanlab.filter import find_label_issues as rank_issues
 
-    probs, labels, names = validation.probs(), validation.labels, validation.label_names
+    labels, names = validation.labels, validation.label_names
     present, dense_labels = np.unique(labels, return_inverse=True)
     present_probs = probs[:, present]  # a class with a single row is not scored
     present_probs = present_probs / present_probs.sum(axis=1, keepdims=True)
@@ -116,7 +121,9 @@ def _rank_labels(validation: CrossValidation) -> npt.NDArray[np.int64]:
     return ranked
 
 
-def _rank_label_sets(validation: CrossValidation) -> npt.NDArray[np.int64]:
+def _rank_label_sets(
+    validation: CrossValidation, probs: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
     """Return the rows with a probably wrong label set, as `_rank_labels` does."""
     from cleanlab.multilabel_classification.filter import (
         find_label_issues as rank_issues,
@@ -125,7 +132,7 @@ def _rank_label_sets(validation: CrossValidation) -> npt.NDArray[np.int64]:
     label_lists = [np.flatnonzero(row).tolist() for row in validation.labels]
     ranked: npt.NDArray[np.int64] = rank_issues(
         label_lists,
-        validation.probs(),
+        probs,
         return_indices_ranked_by="self_confidence",
         n_jobs=1,
     )
@@ -142,7 +149,10 @@ def _describe_label(
 
 
 def _describe_label_set(
-    validation: CrossValidation, probs: npt.NDArray[np.float64], number: int
+    validation: CrossValidation,
+    probs: npt.NDArray[np.float64],
+    thresholds: npt.NDArray[np.float64],
+    number: int,
 ) -> tuple[str, float, str]:
     """Return the labels of a row, and those that are suggested, each joined by `|`.
 
@@ -150,7 +160,7 @@ def _describe_label_set(
     labels, or does not have one of the others.
     """
     is_true, row_probs = validation.labels[number], probs[number]  # [C], [C]
-    is_predicted = row_probs >= validation.thresholds()[number]  # [C]
+    is_predicted = row_probs >= thresholds[number]  # [C]
     prob = np.where(is_true, row_probs, 1 - row_probs).min()
     label, suggested = join_names(
         np.stack([is_true, is_predicted]), validation.label_names
