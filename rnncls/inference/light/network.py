@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.inference.light.cells import apply_linear
+from rnncls.inference.light.cells import apply_linear, sigmoid
 from rnncls.inference.light.encoder import States, encode
 from rnncls.inference.light.ngrams import compute_ngram_logits
-from rnncls.inference.light.pooling import attend, pool
+from rnncls.inference.light.pooling import attend, pool, softmax
 from rnncls.inference.light.word_vectors import embed, embed_unknown
 from rnncls.runs.portable import Array, PortableClassifier
 from rnncls.text.batch_plans import plan_in_order_of_length
@@ -62,6 +62,21 @@ def compute_outputs(classifier: PortableClassifier, texts: EncodedTexts) -> Outp
     if not classifier.has_attention:
         return Outputs(logits, None)
     return Outputs(logits, attention)
+
+
+def compute_probs(classifier: PortableClassifier, logits: Array) -> Array:
+    """Return the probability of each class, or of each of several labels.
+
+    Args:
+        classifier: Says whether a text may have several labels.
+        logits: [N, C] float32.
+
+    Returns:
+        [N, C] float32.
+    """
+    if classifier.has_several_labels:
+        return sigmoid(logits)
+    return softmax(logits, axis=1)
 
 
 def _add_ngrams(

@@ -13,13 +13,11 @@ from rnncls.inference.labelling import (
     find_thresholds,
     label_texts,
 )
-from rnncls.inference.light.cells import sigmoid
-from rnncls.inference.light.network import compute_outputs
-from rnncls.inference.light.pooling import softmax
+from rnncls.inference.light.network import compute_outputs, compute_probs
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import tokenize_windows
-from rnncls.runs.portable import Array, PortableClassifier
+from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
@@ -85,7 +83,7 @@ class LightPredictor:
         """Return the predictions for texts and their tokens."""
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         outputs = compute_outputs(self.classifier, encoded)
-        probs = self._compute_probs(outputs.logits)  # [N, C]
+        probs = compute_probs(self.classifier, outputs.logits)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
         predictions = label_texts(
             texts,
@@ -100,9 +98,3 @@ class LightPredictor:
         return add_attention(
             predictions, tokenized, outputs.attention, self.classifier.text
         )
-
-    def _compute_probs(self, logits: Array) -> Array:
-        """Return the probability of each class, or of each label. [N, C] -> [N, C]."""
-        if self.classifier.has_several_labels:
-            return sigmoid(logits)
-        return softmax(logits, axis=1)

@@ -12,9 +12,7 @@ from rnncls import DataError
 from rnncls.config.sections import DataSettings
 from rnncls.data.loading import load_labelled_split
 from rnncls.data.unknown_labels import UnknownLabels
-from rnncls.inference.light.cells import sigmoid
-from rnncls.inference.light.network import compute_outputs
-from rnncls.inference.light.pooling import softmax
+from rnncls.inference.light.network import compute_outputs, compute_probs
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.subwords import SubwordVocab
@@ -102,9 +100,7 @@ def _compute_probs(
 ) -> npt.NDArray[np.float32]:
     """Return the probability of each label for each text. [N, C] float32."""
     logits = compute_outputs(classifier, texts).logits  # [N, C]
-    if classifier.has_several_labels:
-        return sigmoid(logits)
-    return softmax(logits, axis=1)
+    return compute_probs(classifier, logits)
 
 
 def _decide(
