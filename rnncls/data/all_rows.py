@@ -70,6 +70,13 @@ class SplitRows:
             return [[label] for label in self.labels]
         return self.label_sets
 
+    @property
+    def all_labels(self) -> list[str]:
+        """The label of each row, or all labels of all rows."""
+        if self.label_sets is None:
+            return self.labels
+        return [label for labels in self.label_sets for label in labels]
+
     def row(self, index: int) -> Row:
         """Return one row."""
         number = int(self.rows[index]) + 1
@@ -170,16 +177,12 @@ def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:
 
 def count_all_labels(splits: Sequence[SplitRows]) -> Counter[str]:
     """Return the number of rows of each label in all splits together."""
-    rows = (labels for split in splits for labels in split.labels_of_rows)
-    return Counter(label for labels in rows for label in labels)
+    return Counter(label for split in splits for label in split.all_labels)
 
 
 def count_classes(splits: Sequence[SplitRows]) -> dict[Split, dict[str, int]]:
     """Return the rows of each class; classes that training lacks come last."""
-    labels_of = {
-        split.split: [label for labels in split.labels_of_rows for label in labels]
-        for split in splits
-    }
+    labels_of = {split.split: split.all_labels for split in splits}
     order = [label for label, _ in Counter(labels_of["train"]).most_common()]
     labels = {label for split in splits for label in labels_of[split.split]}
     order += sorted(labels - set(order))

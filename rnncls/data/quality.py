@@ -260,16 +260,15 @@ def _find_imbalance(rows: AllRows, monitor: str) -> Finding:
     advice = "compare macro-F1: accuracy hides a class that is never predicted"
     if monitor != "macro_f1":
         advice = f"set train.monitor: macro_f1, and {advice}"
-    labels_of_rows = rows.splits[0].labels_of_rows
-    labels = [label for labels in labels_of_rows for label in labels]
-    counts = Counter(labels).most_common() or [("", 1)]
+    train = rows.splits[0]
+    counts = Counter(train.all_labels).most_common() or [("", 1)]
     (largest, most), (smallest, fewest) = counts[0], counts[-1]
     return Finding(
         "imbalance",
         f"training rows have the class '{largest}', {most / fewest:.1f} times as many"
         f" as '{smallest}' ({fewest:,})",
         most if most >= _IMBALANCE * fewest else 0,
-        len(labels_of_rows),
+        len(train.texts),
         [],
         advice,
     )
@@ -277,7 +276,7 @@ def _find_imbalance(rows: AllRows, monitor: str) -> Finding:
 
 def _find_unknown_classes(rows: AllRows) -> Iterator[Finding]:
     """Find rows with a class that no training row has."""
-    known: set[str] = set().union(*rows.splits[0].labels_of_rows)
+    known = set(rows.splits[0].all_labels)
     for split in rows.splits[1:]:
         unknown = [
             index
