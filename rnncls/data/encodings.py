@@ -83,7 +83,16 @@ def _sample_lines(path: Path) -> bytes:
 
 
 def is_utf8(path: Path) -> bool:
-    """Return whether all bytes of a file are valid UTF-8."""
+    """Return whether all bytes of a file are valid UTF-8.
+
+    A file that does not change is scanned once.
+    """
+    stat = path.stat()
+    return _is_utf8(path.absolute(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _is_utf8(path: Path, _mtime_ns: int, _size: int) -> bool:
     try:
         with io.TextIOWrapper(open_binary(path), "utf-8", newline="") as stream:
             while stream.read(_BLOCK_CHARACTERS):
@@ -112,9 +121,8 @@ def open_text(path: Path, encoding: str) -> IO[str]:
 
     A byte order mark is skipped. `iter_lines` reads the texts of a file.
     """
-    if encoding == "utf-8":
-        encoding = "utf-8-sig"
-    return io.TextIOWrapper(open_binary(path), encoding, "replace", newline="")
+    codec = _choose_codec(encoding)
+    return io.TextIOWrapper(open_binary(path), codec, "replace", newline="")
 
 
 def iter_lines(path: Path, encoding: str) -> Iterator[str]:
@@ -123,13 +131,12 @@ def iter_lines(path: Path, encoding: str) -> Iterator[str]:
     Raises:
         DataError: A line has an invalid byte.
     """
-    if encoding == "utf-8":
-        encoding = "utf-8-sig"
-    name = encoding.removesuffix("-sig").upper()
+    name = encoding.upper()
+    codec = _choose_codec(encoding)
     # The codec of UTF-16 cannot escape bytes.
     errors = "strict" if encoding.startswith("utf-16") else "surrogateescape"
     number = 0
-    with io.TextIOWrapper(open_binary(path), encoding, errors, newline="") as stream:
+    with io.TextIOWrapper(open_binary(path), codec, errors, newline="") as stream:
         try:
             for number, line in enumerate(stream, start=1):
                 _check_bytes(line, f"{path}: line {number:,}: not {name}")
@@ -139,6 +146,11 @@ def iter_lines(path: Path, encoding: str) -> Iterator[str]:
                 f"{path}: after line {number:,}: not {name}: {error.reason}; save the"
                 " file as UTF-8"
             ) from error
+
+
+def _choose_codec(encoding: str) -> str:
+    """Return the codec of an encoding that skips a byte order mark."""
+    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def _check_bytes(line: str, place: str) -> None:
