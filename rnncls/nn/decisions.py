@@ -23,9 +23,22 @@ def to_label_probs(logits: "torch.Tensor") -> "torch.Tensor":
     return logits.sigmoid()
 
 
-def decide(logits: "torch.Tensor") -> "torch.Tensor":
-    """Return the index of the most probable class. [..., C] -> [...] int64."""
-    return logits.argmax(dim=-1)
+def decide(
+    logits: "torch.Tensor", thresholds: Sequence[float] | None = None
+) -> "torch.Tensor":
+    """Return the most probable class, or which of several labels a text has.
+
+    Args:
+        logits: [..., C], calibrated.
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
+
+    Returns:
+        [...] int64, or with thresholds [..., C] bool.
+    """
+    if thresholds is None:
+        return logits.argmax(dim=-1)
+    return decide_labels(logits, thresholds)
 
 
 def decide_labels(

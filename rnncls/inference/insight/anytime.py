@@ -14,7 +14,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.label_bootstrap import compute_f1
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.decisions import decide, decide_labels
+from rnncls.nn.decisions import decide
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,7 @@ def measure_anytime(
         lengths = np.minimum(longer.lengths, num_tokens)
         cut = replace(longer, lengths=lengths)
         logits = compute_logits(model, cut)  # [len(rows), C]
-        if thresholds is None:
-            predicted = decide(logits)  # [len(rows)]
-        else:
-            predicted = decide_labels(logits, thresholds)  # [len(rows), C]
-        predictions[rows] = predicted.numpy()
+        predictions[rows] = decide(logits, thresholds).numpy()
         points.append(_score(split, predictions, num_tokens))
         num_before = num_tokens
     return points

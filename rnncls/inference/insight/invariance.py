@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.nn.classifier import TextClassifier
-from rnncls.nn.decisions import decide, decide_labels
+from rnncls.nn.decisions import decide
 from rnncls.text.batch_plans import plan_in_order_of_length
 from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
@@ -82,11 +82,10 @@ class _Reference:
 
     def count_relabelled(self, logits: torch.Tensor) -> int:
         """Return how many texts get other labels from these logits [N, C]."""
-        if self.thresholds is None:
-            return int((decide(logits) != decide(self.logits)).sum())
-        labels = decide_labels(logits, self.thresholds)  # [N, C]
-        expected = decide_labels(self.logits, self.thresholds)  # [N, C]
-        return int((labels != expected).any(dim=1).sum())
+        labels = decide(logits, self.thresholds)  # [N], or [N, C]
+        expected = decide(self.logits, self.thresholds)
+        is_other = (labels != expected).view(len(labels), -1)  # [N, 1 or C]
+        return int(is_other.any(dim=1).sum())
 
 
 @torch.inference_mode()

@@ -26,7 +26,7 @@ from rnncls.data.loading import EncodedSplit, load_split
 from rnncls.data.splits import Split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
-from rnncls.nn.decisions import decide, decide_labels
+from rnncls.nn.decisions import decide
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import EncodedTexts
@@ -173,12 +173,9 @@ def _load_rows(
 def is_right(classifier: Classifier, split: EncodedSplit) -> Shares:
     """Return 1 for each row that is classified correctly, else 0. [N]."""
     logits = compute_logits(classifier.model, split.texts)  # [N, C]
-    if classifier.thresholds is None:
-        is_equal = decide(logits).numpy() == split.labels  # [N]
-    else:
-        label_sets = decide_labels(logits, classifier.thresholds).numpy()  # [N, C]
-        is_equal = (label_sets == split.labels).all(axis=1)  # [N]
-    right: Shares = is_equal.astype(np.float64)
+    predicted = decide(logits, classifier.thresholds).numpy()  # [N], or [N, C]
+    is_equal = (predicted == split.labels).reshape(len(predicted), -1)  # [N, 1 or C]
+    right: Shares = is_equal.all(axis=1).astype(np.float64)
     return right
 
 
