@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
+
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
 from rnncls.inference.prediction import Prediction
@@ -58,6 +61,26 @@ def find_thresholds(
     if threshold is not None:
         thresholds = [threshold] * len(thresholds)
     return dict(zip(label_names, thresholds, strict=True))
+
+
+def decide_probs(
+    probs: npt.NDArray[np.float32], thresholds: Sequence[float] | None
+) -> npt.NDArray[np.int64]:
+    """Return the class of each text, or 1 for each of its labels and 0 for others.
+
+    Args:
+        probs: [..., C].
+        thresholds: [C], from which probability on a text has a label; None: a text has
+            one label.
+
+    Returns:
+        [..., 1], or with thresholds [..., C].
+    """
+    if thresholds is None:
+        classes: npt.NDArray[np.int64] = probs.argmax(axis=-1, keepdims=True)
+        return classes
+    is_reached = probs >= np.array(thresholds)  # [..., C]
+    return is_reached.astype(np.int64)
 
 
 def label_texts(

@@ -15,6 +15,7 @@ from onnxruntime import InferenceSession
 
 from rnncls.inference.export.onnx_file import load_onnx
 from rnncls.inference.export.predict_script import open_session, pad
+from rnncls.inference.labelling import decide_probs
 from rnncls.runs.run import load_run
 
 Probs = npt.NDArray[np.float32]
@@ -85,36 +86,15 @@ def _compare(
 ) -> Comparison:
     """Compare several results of a file with those of the run. [N, C] each."""
     all_probs = np.stack(results)  # [R, N, C]
-    is_changed = _find_changes(all_probs, expected, thresholds)  # [R, N]
+    expected_labels = decide_probs(expected, thresholds)  # [N, 1 or C]
+    is_other = decide_probs(all_probs, thresholds) != expected_labels  # [R, N, 1 or C]
+    is_changed = is_other.any(axis=2)  # [R, N]
     return Comparison(
         num_texts=len(expected),
         largest_difference=_difference(all_probs, expected),
         batch_difference=_difference(all_probs, alone),
         num_changed_labels=int(is_changed.any(axis=0).sum()),
     )
-
-
-def _find_changes(
-    all_probs: Probs, expected: Probs, thresholds: Sequence[float] | None
-) -> npt.NDArray[np.bool_]:
-    """Return which texts get other labels.
-
-    Args:
-        all_probs: [R, N, C], R results.
-        expected: [N, C].
-        thresholds: [C]; None: a text has one label.
-
-    Returns:
-        [R, N].
-    """
-    is_changed: npt.NDArray[np.bool_]
-    if thresholds is None:
-        is_changed = all_probs.argmax(axis=2) != expected.argmax(axis=1)  # [R, N]
-        return is_changed
-    limits = np.array(thresholds)  # [C]
-    is_other = (all_probs >= limits) != (expected >= limits)  # [R, N, C]
-    is_changed = is_other.any(axis=2)  # [R, N]
-    return is_changed
 
 
 def _sample_texts(vocab_size: int, max_tokens: int) -> list[list[int]]:

@@ -12,6 +12,7 @@ from rnncls import DataError
 from rnncls.config.sections import DataSettings
 from rnncls.data.loading import load_labelled_split
 from rnncls.data.unknown_labels import UnknownLabels
+from rnncls.inference.labelling import decide_probs
 from rnncls.inference.light.network import compute_outputs, compute_probs
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.encoded_texts import EncodedTexts
@@ -58,7 +59,8 @@ def count_label_changes(
         return None
     run_probs = _compute_probs(run, texts)  # [N, C]
     page_probs = _compute_probs(page, page_texts)  # [N, C]
-    is_other = _decide(run_probs, run) != _decide(page_probs, page)  # [N, 1 or C]
+    run_labels = decide_probs(run_probs, run.thresholds)  # [N, 1 or C]
+    is_other = decide_probs(page_probs, page.thresholds) != run_labels
     num_changed = int(is_other.any(axis=1).sum())
     difference = float(np.abs(page_probs - run_probs).max())
     return LabelChanges(len(texts), num_changed, difference)
@@ -101,22 +103,3 @@ def _compute_probs(
     """Return the probability of each label for each text. [N, C] float32."""
     logits = compute_outputs(classifier, texts).logits  # [N, C]
     return compute_probs(classifier, logits)
-
-
-def _decide(
-    probs: npt.NDArray[np.float32], classifier: PortableClassifier
-) -> npt.NDArray[np.int64]:
-    """Return the class of each text, or 1 for each of its labels and 0 for others.
-
-    Args:
-        probs: [N, C] float32.
-        classifier: Has the thresholds, if a text may have several labels.
-
-    Returns:
-        [N, 1] int64, or for several labels a text [N, C] int64.
-    """
-    if classifier.thresholds is None:
-        classes: npt.NDArray[np.int64] = probs.argmax(axis=1, keepdims=True)
-        return classes
-    is_reached = probs >= np.array(classifier.thresholds)  # [N, C]
-    return is_reached.astype(np.int64)
