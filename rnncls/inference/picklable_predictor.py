@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnncls.inference.labelling import find_thresholds
+from rnncls.inference.light.loading import load_weights_and_config
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.light.support import find_unsupported
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.runtime import MAX_LIGHT_TEXTS
 from rnncls.machine.accelerators import is_surely_cpu
-from rnncls.runs.companions import load_run_config
-from rnncls.runs.portable import (
-    PortableClassifier,
-    build_portable,
-    load_verified_arrays,
-)
+from rnncls.runs.portable import PortableClassifier, build_portable
 
 if TYPE_CHECKING:
     import torch
@@ -162,8 +158,7 @@ def load_predictor(
         DeviceError: This machine lacks the requested device.
         ConfigError: `threshold` is for several labels a text, `min_confidence` for one.
     """
-    weights = load_verified_arrays(path)
-    config = load_run_config(path)
+    weights, config = load_weights_and_config(path)
     classifier: PortableClassifier | Classifier
     if find_unsupported(config.text, config.model) is None:
         classifier = build_portable(

@@ -32,7 +32,7 @@ def load_light(path: Path, device: str | None) -> PortableClassifier | None:
     """
     if device is not None and not is_surely_cpu(device):
         return None
-    weights, config = _load_weights_and_config(path)
+    weights, config = load_weights_and_config(path)
     if not is_surely_cpu(device or config.device):
         return None
     if find_unsupported(config.text, config.model) is not None:
@@ -40,10 +40,13 @@ def load_light(path: Path, device: str | None) -> PortableClassifier | None:
     return build_portable(path, weights, config.text, config.model, config.data)
 
 
-def _load_weights_and_config(path: Path) -> tuple[dict[str, Array], Config]:
+def load_weights_and_config(path: Path) -> tuple[dict[str, Array], Config]:
     """Verify the weights in a thread while the config is parsed.
 
     Computing the checksum of the weights does not hold Python's lock.
+
+    Raises:
+        RunError: A file is missing, damaged, or from another run or a newer version.
     """
     with ThreadPoolExecutor(1) as thread:
         loading = thread.submit(load_verified_arrays, path)
