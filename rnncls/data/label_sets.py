@@ -85,6 +85,19 @@ def count_labels(labels: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.in
     return np.bincount(labels, minlength=num_labels)
 
 
+def to_label_matrix(labels: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.bool_]:
+    """Return which row has which label. [N, C] bool.
+
+    Args:
+        labels: [N] int64, the label of each row; or [N, C] bool, which row has which.
+        num_labels: C.
+    """
+    if labels.ndim > 1:
+        return labels
+    matrix: npt.NDArray[np.bool_] = labels[:, None] == np.arange(num_labels)  # [N, C]
+    return matrix
+
+
 class LabelMatrix:
     """The label sets of rows that are read one after the other.
 

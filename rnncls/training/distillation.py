@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from rnncls import ConfigError
 from rnncls.config.sections import DataSettings, TrainSection
 from rnncls.data.checksums import checksum
+from rnncls.data.label_sets import to_label_matrix
 from rnncls.data.loading import TrainingData, load_split
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.runs.data_check import check_not_trained_on
@@ -54,19 +54,12 @@ def add_distillation_targets(
         probs = _predict(teacher, settings, device, use_cache=use_cache)  # [N, C]
         teacher_probs.append(probs)
 
-    one_hot = _find_labels(data)  # [N, C]
+    label_matrix = to_label_matrix(data.train.labels, len(data.label_names))  # [N, C]
+    one_hot = torch.from_numpy(label_matrix).float()  # [N, C]
     mean_probs = torch.stack(teacher_probs).mean(dim=0)  # [N, C]
     targets = one_hot.lerp(mean_probs, section.teacher_weight)  # [N, C]
     fingerprint = {**data.fingerprint, "teachers": checksums}
     return replace(data, targets=targets.numpy(), fingerprint=fingerprint)
-
-
-def _find_labels(data: TrainingData) -> torch.Tensor:
-    """Return 1 for the labels of each training row, else 0. [N, C] float32."""
-    labels = torch.from_numpy(data.train.labels)  # [N], or [N, C] for several labels
-    if labels.ndim == 2:
-        return labels.float()
-    return F.one_hot(labels, len(data.label_names)).float()
 
 
 def _load_teacher(name: str, data: TrainingData) -> Run:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
+from rnncls.data.label_sets import to_label_matrix
 from rnncls.data.loading import EncodedSplit
 from rnncls.inference.insight.gates import encoder_of, unroll_layer
 from rnncls.machine.threads import start_workers
@@ -168,7 +168,8 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
     """
     encoder_of(classifier.model)
     rows, switches = _read_switches(classifier.model, split.texts)
-    has_label = _find_labels(split, len(classifier.label_names))[rows]  # [N, C]
+    label_matrix = to_label_matrix(split.labels, len(classifier.label_names))
+    has_label = torch.from_numpy(label_matrix)[rows]  # [N, C]
     token_ids = split.texts.close().flat_tokens()
     counts = np.bincount(token_ids, minlength=len(classifier.vocab))  # [V]
     scores = _Scores.of(switches)
@@ -179,14 +180,6 @@ def find_flags(classifier: Classifier, split: EncodedSplit) -> list[Flag]:
             flag = _build_flag(index, scores, switches, has_label, counts, classifier)
             flags.append(flag)
     return flags
-
-
-def _find_labels(split: EncodedSplit, num_classes: int) -> torch.Tensor:
-    """Return whether each text has each label. [N, C] bool."""
-    labels = torch.from_numpy(split.labels)  # [N], or [N, C] for several labels
-    if labels.ndim == 2:
-        return labels.bool()
-    return F.one_hot(labels, num_classes).bool()
 
 
 def _build_flag(
