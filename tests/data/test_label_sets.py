@@ -15,6 +15,7 @@ from rnncls.data.cache import load_cached
 from rnncls.data.datasets import load_labelled
 from rnncls.data.init_config import draft_config
 from rnncls.data.iterative_stratification import sample_label_sets
+from rnncls.data.label_sets import to_label_matrix
 
 ROWS = [
     ("good film", ["joy", "love"]),
@@ -159,3 +160,10 @@ def test_copies_of_a_text_stay_on_one_side() -> None:
     sampled = sample_label_sets(labels, 0.3, generator, text_ids)
     others = np.setdiff1d(np.arange(300), sampled)
     assert not set(text_ids[sampled]) & set(text_ids[others])
+
+
+def test_single_labels_and_sets_become_the_same_matrix() -> None:
+    matrix = to_label_matrix(np.array([1, 0, 1]), 3)
+    expected = [[False, True, False], [True, False, False], [False, True, False]]
+    assert matrix.tolist() == expected
+    assert to_label_matrix(matrix, 3) is matrix

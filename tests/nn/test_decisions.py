@@ -30,3 +30,4 @@ def test_a_text_has_the_labels_that_reach_their_threshold() -> None:
     logits = torch.tensor([[0.0, 0.0, -2.0], [-1.0, 3.0, 0.0]])
     expected = [[True, False, True], [False, True, True]]
     assert decide_labels(logits, [0.5, 0.6, 0.1]).tolist() == expected
+    assert decide(logits, [0.5, 0.6, 0.1]).tolist() == expected
