@@ -14,7 +14,7 @@ from rnncls.cli.options import (
     SetOption,
     choose_config,
 )
-from rnncls.cli.outputs import check_output, check_target, find_inputs
+from rnncls.cli.outputs import check_output, check_target, find_data
 from rnncls.cli.replaced_files import check_replaces_table
 from rnncls.machine.imports import fast_imports
 
@@ -116,7 +116,7 @@ def _check_outputs(
         return
     inputs = [source]
     if source.suffix.lower() in YAML_ENDINGS:
-        inputs += find_inputs(None, load_config(source, overrides).data)
+        inputs += find_data(load_config(source, overrides).data)
     for option, path in paths.items():
         check_output(option, path, inputs)
     if "--csv" in paths:

@@ -118,12 +118,6 @@ def check_stdout(source: Path) -> None:
         )
 
 
-def find_inputs(source: str | None, section: "DataSection") -> Iterator[Path]:
-    """Yield the files that a command reads, and those that a data section names."""
-    yield from find_files([source])
-    yield from find_data(section)
-
-
 def find_files(names: Iterable[str | None]) -> Iterator[Path]:
     """Yield the files that patterns stand for, and the files that are named."""
     from rnncls.data.file_sets import list_files
