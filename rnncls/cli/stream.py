@@ -110,13 +110,14 @@ def prediction_line(prediction: "PrefixPrediction", width: int) -> str:
     The line that ends a text has its line number instead of the token.
     Several labels a text have no probability: `--json` has them.
     """
+    from rnncls.cli.reporting.prediction_output import LABEL_SEPARATOR
     from rnncls.text.display import printable
 
     if prediction.thresholds is None:
         label = printable(prediction.label)
         shown = f"{label:<{width}}  {prediction.prob:7.2%}"
     else:
-        labels = "|".join(map(printable, prediction.labels)) or "-"
+        labels = LABEL_SEPARATOR.join(map(printable, prediction.labels)) or "-"
         shown = f"{labels:<{width}}"
     line = f"{prediction.num_tokens:>5}  {shown}"
     if not prediction.is_final:

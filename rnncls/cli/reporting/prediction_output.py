@@ -88,7 +88,7 @@ def prediction_line(
     if prediction.thresholds is not None and top_k is None:
         names = prediction.labels
         probs = [f"{prediction.probs[name]:.4f}" for name in names]
-        fields += [join_names(names), LABEL_SEPARATOR.join(probs)]
+        fields += [LABEL_SEPARATOR.join(names), LABEL_SEPARATOR.join(probs)]
     else:
         for label, prob in prediction.top(top_k or 1):
             fields += [label, f"{prob:.4f}"]
@@ -101,11 +101,6 @@ def prediction_line(
     if note:
         fields.append(f"({note})")
     return "\t".join(_valid_utf8(" ".join(field.split())) for field in fields)
-
-
-def join_names(labels: Sequence[str]) -> str:
-    """Return the labels of a text as one field of a line or table."""
-    return LABEL_SEPARATOR.join(labels)
 
 
 def _labels_in_order(prediction: Prediction) -> list[str]:
