@@ -124,13 +124,10 @@ class CrossValidation:
         Each row is decided with the thresholds of its fold; the table of the labels has
         their mean.
         """
-        loss = score_label_logits(self.logits, self.labels, self.thresholds())["loss"]
+        thresholds = self.thresholds()  # [N, C]
+        loss = score_label_logits(self.logits, self.labels, thresholds)["loss"]
         return score_labels(
-            self.labels,
-            self.probs(),
-            self.thresholds(),
-            loss,
-            self.label_names,
+            self.labels, self.probs(), thresholds, loss, self.label_names
         )
 
     def thresholds(self) -> npt.NDArray[np.float64]:

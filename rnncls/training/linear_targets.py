@@ -30,11 +30,6 @@ class ClassTargets:
     probs: torch.Tensor
     row_weights: torch.Tensor
 
-    @property
-    def shape(self) -> torch.Size:
-        """N, C."""
-        return self.probs.shape
-
     def start_bias(self) -> torch.Tensor:
         """Return the bias to start from, 0. [C]."""
         return self.probs.new_zeros(self.probs.shape[1])
@@ -58,11 +53,6 @@ class LabelTargets:
 
     labels: torch.Tensor
     label_weights: torch.Tensor | None = None
-
-    @property
-    def shape(self) -> torch.Size:
-        """N, C."""
-        return self.labels.shape
 
     @property
     def probs(self) -> torch.Tensor:
