@@ -174,7 +174,7 @@ def find_certain_encoding(path: Path) -> str:
     that does not change is scanned once.
     """
     stat = path.stat()
-    return _find_certain_encoding(path.resolve(), stat.st_mtime_ns, stat.st_size)
+    return _find_certain_encoding(path.absolute(), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=64)

@@ -1,5 +1,6 @@
 """A file of another format than the config says is read if its columns are there."""
 
+import gzip
 import logging
 from pathlib import Path
 
@@ -204,6 +205,18 @@ def test_an_encoding_is_certain_only_if_its_letters_are_in_words(
     path = Path("data.txt")
     path.write_bytes(content)
     assert find_certain_encoding(path) == encoding
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_link_to_a_compressed_file_without_its_ending_is_decompressed(
+    encoding: str,
+) -> None:
+    blob = Path("blob")
+    blob.write_bytes(gzip.compress(table(";").encode(encoding)))
+    path = Path("data.csv.gz")
+    path.symlink_to(blob)
+    assert find_certain_encoding(path) == encoding
+    assert read(path) == ROWS
 
 
 INITIALS = [("Thanks for the help", "a"), ("Best, Customer \u00c9", "b")] * 30
