@@ -6,5 +6,5 @@ pairs. Tokens are the words of texts; padding is never counted.
 
 The commands use `training`, `prediction`, `startup` and `formats`. These use
 `training_step`, `saving`, `bare_cell`, `speed_ratio` (pairs and their medians),
-`latency` and `timing`.
+`latency`, `page_speed` and `timing`.
 """

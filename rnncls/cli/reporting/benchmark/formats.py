@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -20,7 +21,15 @@ import torch
 from rich.table import Table
 
 from rnncls import ConfigError
-from rnncls.cli.reporting.benchmark.latency import Latency, measure_latency
+from rnncls.cli.reporting.benchmark.latency import (
+    Latency,
+    measure_latency,
+    summarize_latency,
+)
+from rnncls.cli.reporting.benchmark.page_speed import (
+    measure_durations,
+    write_page_command,
+)
 from rnncls.cli.reporting.benchmark.prediction import spread_evenly
 from rnncls.cli.reporting.benchmark.startup import PREDICT_IN_TORCH
 from rnncls.cli.reporting.benchmark.timing import describe_machine, seconds
@@ -48,6 +57,7 @@ NUM_STARTS, NUM_PASSES = 5, 3
 _TEXT = "Wall St. rallies as oil falls"
 
 Predict = Callable[[list[str]], list[Prediction]]
+TimeTexts = Callable[[list[str]], list[float]]
 Decisions = npt.NDArray[np.bool_]
 """[N, C], which labels each text has: one, or several."""
 
@@ -59,13 +69,17 @@ class Format(NamedTuple):
         name: The name.
         size: Its bytes on the disk.
         predict: Predicts texts.
-        command: Predicts one text in a process of its own; None: a browser does it.
+        command: Predicts one text in a process of its own; None: that needs Node.js,
+            which is not installed.
+        time_texts: Returns the seconds of each text, if another program predicts them;
+            None: `predict` is timed.
     """
 
     name: str
     size: int
     predict: Predict
     command: Sequence[str] | None
+    time_texts: TimeTexts | None = None
 
 
 @dataclass(frozen=True)
@@ -174,10 +188,7 @@ def _iter_formats(
     yield Format("numpy", size, light.predict, command)
     for embedding in get_args(EmbeddingType):
         yield _write_onnx(classifier, folder / f"{embedding}.onnx", embedding)
-    page = export_page(run_path, folder / "page.html")
-    vectors = choose_format("int8", len(classifier.vocab))
-    rounded = LightPredictor(round_weights(classifier, vectors))
-    yield Format("page int8", page.size, rounded.predict, None)
+    yield _write_page(run_path, classifier, folder)
 
 
 def _write_onnx(
@@ -189,6 +200,19 @@ def _write_onnx(
     command = [sys.executable, script, "--model", str(path), _TEXT]
     predictor = load_onnx_predictor(path)
     return Format(f"onnx {embedding}", path.stat().st_size, predictor.predict, command)
+
+
+def _write_page(run_path: Path, classifier: PortableClassifier, folder: Path) -> Format:
+    """Write the page. NumPy predicts with its weights, and Node.js is timed."""
+    page = export_page(run_path, folder / "page.html")
+    vectors = choose_format("int8", len(classifier.vocab))
+    rounded = LightPredictor(round_weights(classifier, vectors))
+    command = write_page_command(page.path, folder)
+    if command is None:
+        return Format("page int8", page.size, rounded.predict, None)
+    start = [*command, _TEXT]
+    time_texts = partial(measure_durations, command)
+    return Format("page int8", page.size, rounded.predict, start, time_texts)
 
 
 def _decide(format_: Format, texts: list[str], label_names: Sequence[str]) -> Decisions:
@@ -230,18 +254,27 @@ def _add_f1(
 def _add_times(
     figures: FormatFigures, format_: Format, texts: list[str]
 ) -> FormatFigures:
-    """Measure a format, unless a browser runs it."""
+    """Measure a format, unless its program is not installed."""
     if format_.command is None:
         return figures
-    latency = _measure_latency(format_.predict, texts)
-    passes = [seconds(lambda: format_.predict(texts)) for _ in range(NUM_PASSES)]
+    latency, texts_per_s = _measure_speed(format_, texts)
     return replace(
         figures,
         cold_start_s=_time_start(format_.command),
         latency_ms=latency.latency_ms,
         latency_p99_ms=latency.latency_p99_ms,
-        texts_per_s=len(texts) / statistics.median(passes),
+        texts_per_s=texts_per_s,
     )
+
+
+def _measure_speed(format_: Format, texts: list[str]) -> tuple[Latency, float]:
+    """Return the time of a text, and the texts a second if all are given at once."""
+    if format_.time_texts is not None:  # one text after another is all it can do
+        durations = format_.time_texts(spread_evenly(texts))
+        return summarize_latency(durations), len(durations) / sum(durations)
+    latency = _measure_latency(format_.predict, texts)
+    passes = [seconds(lambda: format_.predict(texts)) for _ in range(NUM_PASSES)]
+    return latency, len(texts) / statistics.median(passes)
 
 
 def _measure_latency(predict: Predict, texts: list[str]) -> Latency:

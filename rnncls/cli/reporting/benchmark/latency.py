@@ -30,10 +30,17 @@ def measure_latency(predict: Callable[[str], object], texts: Sequence[str]) -> L
         predict: Predicts one text.
         texts: The texts; they are used in turn.
     """
-    for text in islice(cycle(texts), NUM_WARM_UP):
+    warm_up, timed = choose_texts(texts)
+    for text in warm_up:
         predict(text)
-    timed_texts = islice(cycle(texts), NUM_TIMED)
-    return summarize_latency([_time(predict, text) for text in timed_texts])
+    return summarize_latency([_time(predict, text) for text in timed])
+
+
+def choose_texts(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the texts of the warm-up and those that are timed: all texts in turn."""
+    warm_up = islice(cycle(texts), NUM_WARM_UP)
+    timed = islice(cycle(texts), NUM_TIMED)
+    return list(warm_up), list(timed)
 
 
 def summarize_latency(durations_s: Sequence[float]) -> Latency:
