@@ -114,6 +114,25 @@ class Browser:
             mobile=False,
         )
 
+    def set_color_scheme(self, scheme: str) -> None:
+        """Prefer light or dark colours."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.send("Emulation.setEmulatedMedia", features=[feature])
+
+    def type_letter(self, letter: str) -> None:
+        """Type a character, and wait until the page has been drawn with it."""
+        self.send("Input.dispatchKeyEvent", type="char", text=letter)
+        self.evaluate(
+            "new Promise((done) =>"
+            " requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def press_tab(self) -> None:
+        """Press the key that moves the focus."""
+        key = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+        self.send("Input.dispatchKeyEvent", type="rawKeyDown", **key)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **key)
+
     def save_screenshot(self, path: Path) -> None:
         """Save a picture of the complete page."""
         data = self.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]

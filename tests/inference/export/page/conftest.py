@@ -1,9 +1,10 @@
-"""The scripts of the page, started once."""
+"""The scripts of the page, and a browser, each started once."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import CHROMIUM, Browser
 from tests.inference.export.page.scripts import NODE, Scripts
 
 
@@ -14,3 +15,12 @@ def scripts() -> Iterator[Scripts]:
         pytest.skip("node is not installed")
     with Scripts() as scripts:
         yield scripts
+
+
+@pytest.fixture(scope="package")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with Browser(tmp_path_factory.mktemp("browser") / "profile") as browser:
+        yield browser

@@ -1,25 +1,36 @@
 """The page in Chromium, from a file."""
 
-from collections.abc import Iterator
+import json
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.page.document import write_page
 from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
+from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.runs.portable import PortableClassifier
-from tests.browser import CHROMIUM, Browser
-from tests.inference.light.networks import LABELS, add_ngrams, build_networks
+from tests.browser import Browser
+from tests.inference.light.networks import (
+    LABELS,
+    WORDS,
+    add_ngrams,
+    build_networks,
+)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 TEXT = "Rovers meet zanzibar again"
 _WAIT = """new Promise((done) => {
   const look = () => (%s) ? done() : setTimeout(look, 10);
   look();
+})"""
+_PREDICT = """window.texts.map((text) => {
+  const { tokens, tokenIds } = page.tokenizer.tokenize(text);
+  return [...page.network.toProbs(page.network.read(tokenIds, tokens))];
 })"""
 _ROWS = """[...document.querySelectorAll('%s tr')].map(
   (row) => [...row.cells].map((cell) => cell.textContent))"""
@@ -33,17 +44,33 @@ def classifier() -> PortableClassifier:
 
 @pytest.fixture(scope="module")
 def browser(
-    classifier: PortableClassifier, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
+    classifier: PortableClassifier,
+    chromium: Browser,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Browser:
     """A browser in which the page is open."""
-    folder = tmp_path_factory.mktemp("browser")
-    page = folder / "page.html"
+    page = tmp_path_factory.mktemp("page") / "page.html"
     examples = ["oslo", "again again"]
-    vectors = choose_format("int8", len(classifier.vocab))
-    write_page(classifier, page, name="page", examples=examples, vectors=vectors)
-    with Browser(folder / "profile") as browser:
-        browser.open(page)
-        yield browser
+    write_page(
+        classifier,
+        page,
+        name="page",
+        examples=examples,
+        vectors=choose_vectors(classifier),
+    )
+    chromium.requests.clear()
+    chromium.open(page)
+    return chromium
+
+
+def choose_vectors(classifier: PortableClassifier) -> VectorFormat:
+    return choose_format("int8", len(classifier.vocab))
+
+
+@pytest.fixture(scope="module")
+def light(classifier: PortableClassifier) -> LightPredictor:
+    """The rounded weights of the page, in NumPy."""
+    return LightPredictor(round_weights(classifier, choose_vectors(classifier)))
 
 
 def type_text(browser: Browser, text: str) -> None:
@@ -79,6 +106,35 @@ def test_a_typed_text_is_classified_and_explained(
     assert told.startswith(f"After token 4, “again”: {expected.label} ")
 
 
+def test_each_letter_has_its_prediction(
+    browser: Browser, light: LightPredictor
+) -> None:
+    browser.evaluate("document.getElementById('clear').click()")
+    for end, letter in enumerate(TEXT, start=1):
+        browser.type_letter(letter)
+        assert browser.evaluate("document.getElementById('text').value") == TEXT[:end]
+        (expected,) = light.predict(TEXT[:end])
+        verdict = browser.evaluate("document.getElementById('verdict').textContent")
+        label, shown = verdict.split(", ")
+        assert label == expected.label
+        assert float(shown.rstrip("%")) == pytest.approx(100 * expected.prob, abs=0.06)
+
+
+@pytest.mark.slow
+def test_a_thousand_texts_have_the_labels_of_numpy(
+    browser: Browser, light: LightPredictor
+) -> None:
+    generator = random.Random(0)
+    words = [*WORDS[2:], "zanzibar", "Oslo's", "\N{GRINNING FACE}"]
+    lengths = [generator.randint(1, 80) for _ in range(1000)]
+    texts = [" ".join(generator.choices(words, k=length)) for length in lengths]
+    browser.evaluate(f"window.texts = {json.dumps(texts)}")
+    found = browser.evaluate(_PREDICT)
+    expected = [list(one.probs.values()) for one in light.predict(texts)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert np.argmax(found, axis=1).tolist() == np.argmax(expected, axis=1).tolist()
+
+
 def test_the_result_is_spoken_once_typing_has_ended(browser: Browser) -> None:
     type_text(browser, TEXT)
     spoken = "document.getElementById('spoken').textContent"
@@ -99,7 +155,7 @@ def test_names_do_not_reorder_a_sentence(browser: Browser) -> None:
     assert browser.evaluate("isolate('كتب')") == "\u2068كتب\u2069"
 
 
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [320, 400, 1400])
 def test_nothing_is_wider_than_the_window(width: int, browser: Browser) -> None:
     type_text(browser, "donaudampfschifffahrt" * 20)
     browser.resize(width, 900)
