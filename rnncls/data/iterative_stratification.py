@@ -1,13 +1,18 @@
 """Iterative stratification: a sample of rows with several labels each.
 
 Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the stratification of multi-label
-data". The rarest label is distributed first, so that its rows are on both sides.
+data". The rarest label is distributed first, so that its rows are on both sides. Rows
+of labels that are too rare for their share would all go to the larger side: such a
+sample is corrected (see `rnncls.data.sample_correction`).
 
 Shapes: N rows, U units (a row, or all copies of a text), C labels.
 """
 
 import numpy as np
 import numpy.typing as npt
+
+from rnncls.data.sample_correction import correct_sample
+from rnncls.data.sampling_units import SamplingUnits, group_units
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -21,8 +26,9 @@ def sample_label_sets(
 ) -> Ints:
     """Return about `fraction` of the rows of each label, sorted.
 
-    All copies of a text are sampled together. A label with few rows keeps at least half
-    of them outside of the sample.
+    All copies of a text are sampled together. Each label keeps a row outside of the
+    sample. A label with several rows has one in the sample as well, unless the sample
+    would be more than 5% too large.
 
     Args:
         labels: [N, C] bool.
@@ -30,17 +36,14 @@ def sample_label_sets(
         generator: Draws the order of the rows.
         text_ids: [N] int64, the same number for copies of a text.
     """
-    num_rows = len(labels)
     if text_ids is None:
-        text_ids = np.arange(num_rows)
-    _, unit_of_row, sizes = np.unique(
-        text_ids, return_inverse=True, return_counts=True
-    )  # [N], [U]
-    counts = np.zeros((len(sizes), labels.shape[1]), dtype=np.int64)  # [U, C]
-    np.add.at(counts, unit_of_row, labels)
-    dealer = _Dealer(counts, sizes, fraction)
-    dealer.deal(generator.permutation(len(sizes)))
-    sampled: Ints = np.flatnonzero(dealer.is_sampled[unit_of_row])
+        text_ids = np.arange(len(labels))
+    units = group_units(labels, text_ids)
+    order = generator.permutation(len(units.sizes))
+    dealer = _Dealer(units, labels.sum(axis=0, dtype=np.int64), fraction)
+    dealer.deal(order)
+    is_sampled = correct_sample(units, dealer.is_sampled, order, fraction)
+    sampled: Ints = np.flatnonzero(is_sampled[units.of_rows])
     return sampled
 
 
@@ -54,28 +57,37 @@ class _Dealer:
         wanted: How many more rows they should get.
     """
 
-    def __init__(self, counts: Ints, sizes: Ints, fraction: float) -> None:
-        self.is_sampled = np.zeros(len(sizes), dtype=np.bool_)
-        self._is_assigned = np.zeros(len(sizes), dtype=np.bool_)
-        self._counts = counts
-        self._sizes = sizes
-        totals = counts.sum(axis=0)  # [C]
+    def __init__(self, units: SamplingUnits, totals: Ints, fraction: float) -> None:
+        """Start without assigned units.
+
+        Args:
+            units: The units.
+            totals: [C] int64, the number of rows of each label.
+            fraction: The share of the rows to sample.
+        """
+        num_units = len(units.sizes)
+        self.is_sampled = np.zeros(num_units, dtype=np.bool_)
+        self._is_assigned = np.zeros(num_units, dtype=np.bool_)
+        self._units = units
         shares = (1 - fraction, fraction)
         self.wanted_of_label = [(totals * share).tolist() for share in shares]
-        self.wanted = [float(sizes.sum()) * share for share in shares]
+        self.wanted = [float(units.sizes.sum()) * share for share in shares]
         self._num_left = totals.copy()
 
     def deal(self, order: Ints) -> None:
-        """Assign all units: those of the rarest label first, those without one last."""
-        ordered_counts = self._counts[order]  # [U, C]
-        for _ in range(self._counts.shape[1]):
+        """Assign all units: those of the rarest label first, those without one last.
+
+        Args:
+            order: [U] int64, the units in random order.
+        """
+        units_of_label = self._units.list_by_label(order)
+        for _ in units_of_label:
             is_left = self._num_left > 0  # [C]
             if not is_left.any():
                 break
             large = np.iinfo(np.int64).max
             label = int(np.where(is_left, self._num_left, large).argmin())
-            has_label = ordered_counts[:, label] > 0  # [U]
-            for unit in order[has_label].tolist():
+            for unit in units_of_label[label].tolist():
                 if not self._is_assigned[unit]:
                     self._assign(unit, self._choose(label))
         for unit in order[~self._is_assigned[order]].tolist():
@@ -91,9 +103,9 @@ class _Dealer:
     def _assign(self, unit: int, side: int) -> None:
         self._is_assigned[unit] = True
         self.is_sampled[unit] = bool(side)
-        self.wanted[side] -= float(self._sizes[unit])
-        counts = self._counts[unit]
-        self._num_left -= counts
+        self.wanted[side] -= float(self._units.sizes[unit])
+        labels, counts = self._units.labels_of(unit)
+        self._num_left[labels] -= counts
         wanted = self.wanted_of_label[side]
-        for label in np.flatnonzero(counts).tolist():
-            wanted[label] -= int(counts[label])
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
+            wanted[label] -= count

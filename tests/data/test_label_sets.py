@@ -14,7 +14,6 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.datasets import load_labelled
 from rnncls.data.init_config import draft_config
-from rnncls.data.iterative_stratification import sample_label_sets
 from rnncls.data.label_sets import to_label_matrix
 
 ROWS = [
@@ -140,26 +139,6 @@ def test_init_converts_fasttext_lines_with_several_labels(tmp_path: Path) -> Non
     assert draft.config.model.task == "several_labels"
     assert draft.stats.num_without_labels == 20
     assert draft.stats.classes == {"a": 40, "b": 21}
-
-
-def test_each_side_of_a_split_has_its_share_of_every_label() -> None:
-    generator = np.random.default_rng(1)
-    labels = generator.random((2000, 5)) < [0.5, 0.2, 0.1, 0.03, 0.01]  # [N, C]
-    sampled = sample_label_sets(labels, 0.2, np.random.default_rng(0))
-    again = sample_label_sets(labels, 0.2, np.random.default_rng(0))
-    assert sampled.tolist() == again.tolist()
-    assert abs(len(sampled) - 400) <= 2
-    expected = 0.2 * labels.sum(axis=0)  # [C]
-    assert np.abs(labels[sampled].sum(axis=0) - expected).max() <= 1.5
-
-
-def test_copies_of_a_text_stay_on_one_side() -> None:
-    generator = np.random.default_rng(1)
-    labels = generator.random((300, 3)) < 0.3  # [N, C]
-    text_ids = generator.integers(0, 100, 300)  # [N]
-    sampled = sample_label_sets(labels, 0.3, generator, text_ids)
-    others = np.setdiff1d(np.arange(300), sampled)
-    assert not set(text_ids[sampled]) & set(text_ids[others])
 
 
 def test_single_labels_and_sets_become_the_same_matrix() -> None:
