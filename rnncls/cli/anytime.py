@@ -17,7 +17,7 @@ from rnncls.cli.options import (
     RunOption,
     choose_run,
 )
-from rnncls.cli.outputs import PNG, check_target
+from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -34,7 +34,7 @@ def anytime_command(
     """Print the accuracy after 1, 2, 4, 8, … tokens of each text, with intervals."""
     from rich.console import Console
 
-    check_target("--plot", plot, (*PNG, ""))
+    check_picture("--plot", plot, "anytime")
     with fast_imports():
         from rnncls.cli.reporting.insight_tables import anytime_table, print_sentence
         from rnncls.evaluation.loading import load_run_and_split
@@ -55,7 +55,7 @@ def anytime_command(
     if plot is not None:
         from rnncls.cli.reporting.insight_plots import plot_anytime
 
-        save_plot(plot, plot_anytime(points, title))
+        save_plot(plot, plot_anytime(points, title), "anytime")
     if json_:
         found = {
             "points": [asdict(point) for point in points],

@@ -16,8 +16,8 @@ from rnncls.cli.options import (
     RunOption,
     choose_run,
 )
-from rnncls.cli.predict import read_texts
 from rnncls.cli.text_arguments import STDIN
+from rnncls.cli.text_columns import read_texts
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from rnncls.cli.options import (
     RunsOption,
     choose_runs,
 )
-from rnncls.cli.outputs import HTML, check_target
+from rnncls.cli.replaced_pages import COMPARISON, check_page
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
 
@@ -57,7 +57,7 @@ def compare_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Compare runs, with significance tests: scores, sizes, speeds and configs."""
-    check_target("--html", html, (*HTML, ""))
+    check_page("--html", html, COMPARISON)
     runs = choose_runs(runs, run)
     if len(runs) < 2:
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")

@@ -16,10 +16,11 @@ from rnncls.cli.options import (
     find_run_or_newest,
     split_run,
 )
-from rnncls.cli.outputs import HTML, PNG, check_output, check_target
-from rnncls.cli.predict import read_texts
+from rnncls.cli.outputs import HTML, PNG, check_output
+from rnncls.cli.replaced_pages import EXPLANATION, check_page, check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.cli.text_arguments import STDIN, check_texts
+from rnncls.cli.text_columns import read_texts
 from rnncls.cli.text_source import (
     ROW_ADVICE,
     SourceText,
@@ -93,12 +94,12 @@ def explain_command(
             " --trajectory --plot FILE TEXT"
         )
     inputs = [] if data is None else [data]
-    check_target("--html", html, HTML)
-    check_target("--plot", plot, PNG)
     if html is not None:
         check_output("--html", html, inputs)
     if plot is not None:
         check_output("--plot", plot, inputs)
+    check_page("--html", html, EXPLANATION, HTML)
+    check_picture("--plot", plot, "trajectory", PNG)
 
     with fast_imports():
         from rnncls.machine.device import resolve_run_device
@@ -207,7 +208,7 @@ def show_trajectories(
             parts += trajectory_parts(trajectory, to_png(figure))
             parts += map(paragraph, filter(None, (source.describe(), note)))
             if plot is not None:
-                save_plot(plot, figure)
+                save_plot(plot, figure, "trajectory")
         if json_:
             print_json(source, trajectory.to_dict() | {"note": note})
         else:

@@ -8,6 +8,7 @@ import typer
 from rnncls import ConfigError
 from rnncls.cli.options import RunArgument, RunOption, choose_run
 from rnncls.cli.outputs import check_output, check_target
+from rnncls.cli.replaced_pages import CLASSIFIER, check_onnx, check_page
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _export_page(
     examples: Path | None,
 ) -> None:
     """Write the page and print its size and how many labels it changes."""
-    from rnncls.cli.predict import find_text_columns
+    from rnncls.cli.text_columns import find_text_columns
     from rnncls.inference.export.page.page_export import (
         PageOptions,
         export_page,
@@ -118,6 +119,7 @@ def _export_page(
 
     check_target("--output", target, PAGE)
     check_output("--output", target, [] if examples is None else [examples])
+    check_page("--output", target, CLASSIFIER, PAGE)
     texts = []
     if examples is not None:
         columns = find_text_columns(load_run_config(run).data, [])
@@ -153,9 +155,12 @@ def _export_onnx(
     """Write the ONNX file and print the comparison with the run."""
     with fast_imports():
         from rnncls.inference.export.run_export import export_run
+        from rnncls.runs.folder import RunFolder
 
     check_target("--output", target, ONNX)
     check_output("--output", target, [])
+    tokenizer = RunFolder(run).tokenizer
+    check_onnx("--output", target, tokenizer if tokenizer.is_file() else None)
     exported = export_run(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)
     _warn_of_rounding(embedding, exported)
@@ -169,6 +174,7 @@ def _export_folder(
         from rnncls.inference.export.folder import export_folder
 
     check_output("--output", target / "model.onnx", [])
+    check_onnx("--output", target / "model.onnx", None)
     exported = export_folder(run, target, embedding=embedding, is_single=is_single)
     _show_export(run, exported, is_single=is_single)
     typer.echo(f'{target}: python {target / "predict.py"} "a text"')

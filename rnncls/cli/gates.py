@@ -14,7 +14,7 @@ from rnncls.cli.options import (
     find_run_or_newest,
     split_run,
 )
-from rnncls.cli.outputs import PNG, check_target
+from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.cli.text_arguments import check_texts
 from rnncls.cli.text_source import (
@@ -55,7 +55,7 @@ def gates_command(
         texts, run = split_run(texts, run)
     check_row_options(texts, data, row, "gates")
     check_texts(texts, context, advice=ROW_ADVICE)
-    check_target("--plot", plot, (*PNG, ""))
+    check_picture("--plot", plot, "gates")
 
     with fast_imports():
         from rnncls.cli.reporting.insight_tables import print_sentence, trace_tables
@@ -71,7 +71,7 @@ def gates_command(
     if plot is not None:
         from rnncls.cli.reporting.insight_plots import plot_trace
 
-        save_plot(plot, plot_trace(trace))
+        save_plot(plot, plot_trace(trace), "gates")
     if json_:
         print_json(source, trace.to_dict())
     else:

@@ -19,7 +19,7 @@ from rnncls.cli.options import (
     find_run_or_newest,
     split_arguments,
 )
-from rnncls.cli.outputs import PNG, check_target
+from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -73,7 +73,7 @@ def gradient_command(
         raise ConfigError(
             "--set changes the config of --cells: leave it out with run folders"
         )
-    check_target("--plot", plot, (*PNG, ""))
+    check_picture("--plot", plot, "gradient")
 
     with fast_imports():
         from rnncls.runs.folder import find_run
@@ -91,7 +91,7 @@ def gradient_command(
     if plot is not None:
         from rnncls.cli.reporting.insight_plots import plot_gradients
 
-        save_plot(plot, plot_gradients(measured))
+        save_plot(plot, plot_gradients(measured), "gradient")
     if json_:
         typer.echo(
             json.dumps({**origin, "networks": [each.to_dict() for each in measured]})

@@ -16,6 +16,7 @@ from rnncls.cli.options import (
 )
 from rnncls.cli.outputs import check_output, check_target, find_data
 from rnncls.cli.replaced_files import check_replaces_table
+from rnncls.cli.replaced_pages import INSPECTION, check_page
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _check_outputs(
         check_output(option, path, inputs)
     if "--csv" in paths:
         check_replaces_table("--csv", paths["--csv"], HEADER, "findings")
+    check_page("--html", paths.get("--html"), INSPECTION, _ENDINGS["--html"])
 
 
 def inspect_source(

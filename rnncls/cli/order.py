@@ -18,7 +18,7 @@ from rnncls.cli.options import (
     SetOption,
     choose_run,
 )
-from rnncls.cli.outputs import PNG, check_target
+from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -61,7 +61,7 @@ def order_command(
             "--set changes the config of the bag of words that is trained: leave it out"
             " with --baseline"
         )
-    check_target("--plot", plot, (*PNG, ""))
+    check_picture("--plot", plot, "order")
 
     with fast_imports():
         from rnncls.inference.insight.word_order import compare_with_bag
@@ -86,7 +86,7 @@ def order_command(
     if plot is not None:
         from rnncls.cli.reporting.insight_plots import plot_word_order
 
-        save_plot(plot, plot_word_order(readings))
+        save_plot(plot, plot_word_order(readings), "order")
     if json_:
         typer.echo(
             json.dumps(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls.cli.options import RunsOption, choose_runs, find_run_or_newest
-from rnncls.cli.outputs import PNG, check_target
+from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
 
@@ -39,14 +39,14 @@ def plot_command(
     """Plot loss and score by epoch, of one or several runs, finished or not."""
     from rnncls.cli.reporting.terminal_chart import chart_lines
 
-    check_target("--output", output, (*PNG, ""))
+    check_picture("--output", output, "learning curves")
     curves = load_curves(choose_runs(runs, run))
     for line in chart_lines(curves):
         typer.echo(line)
     if output is not None:
         from rnncls.cli.reporting.evaluation_plots import plot_learning_curves
 
-        save_plot(output, plot_learning_curves(curves))
+        save_plot(output, plot_learning_curves(curves), "learning curves")
 
 
 def load_curves(runs: list[Path]) -> "list[LearningCurve]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rnncls import ConfigError
+from rnncls import ConfigError, RnnclsError
 from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
     check_target,
@@ -16,13 +16,13 @@ from rnncls.cli.outputs import (
 )
 from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
+from rnncls.cli.text_columns import find_text_columns
 from rnncls.machine.imports import fast_imports, one_blas_thread
 
 if TYPE_CHECKING:
     from rnncls.cli.input_rows import InputRows
     from rnncls.cli.reporting.prediction_output import KeptColumns
     from rnncls.config.sections import DataSection
-    from rnncls.data.rows import Columns
     from rnncls.inference.prediction import Prediction
 
 
@@ -168,14 +168,16 @@ def predict_command(
     keep = list(dict.fromkeys(keep or []))
     kept: deque[list[str]] = deque()
     label_separator: str | None = None
+    is_alone = torchrun_int("WORLD_SIZE") < 2
+    errors: list[RnnclsError] | None = [] if output is None and is_alone else None
 
     def read_chunks(section: "DataSection") -> Iterator[list[str]]:
         nonlocal label_separator
         label_separator = section.label_separator
         rows = read_input_rows(texts or [], source, section, form, keep, text or [])
-        return iter_texts(rows, kept)
+        return iter_texts(rows, kept, errors)
 
-    predict = predict_alone if torchrun_int("WORLD_SIZE") < 2 else predict_together
+    predict = predict_alone if is_alone else predict_together
     options = PredictOptions(device, attention, min_confidence, threshold)
     windows = predict(run, options, source, output, read_chunks)
     if windows is not None:
@@ -187,6 +189,8 @@ def predict_command(
             label_separator,
             as_json=json_,
         )
+    if errors:
+        raise errors[0]
 
 
 def read_input_rows(
@@ -235,38 +239,30 @@ def names_columns(keep: list[str]) -> bool:
     return set(keep) != {ROW_NUMBER}
 
 
-def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":
-    """Return the columns of the text in the input.
+def iter_texts(
+    rows: "Iterator[InputRows]",
+    kept: deque[list[str]],
+    errors: list[RnnclsError] | None,
+) -> Iterator[list[str]]:
+    """Yield the texts of the rows, and put the values to keep into a queue.
 
     Args:
-        section: The data section of the run's config.
-        text: The columns that the user names; empty: those of the run.
+        rows: The rows.
+        kept: The queue.
+        errors: The list that an error is added to, to be raised after the predictions
+            for the rows before it are printed; None: it is raised at once.
+
+    Raises:
+        RnnclsError: The input is wrong, and `errors` is None.
     """
-    from dataclasses import replace
-
-    from rnncls.data.datasets import columns_of
-    from rnncls.data.rows import quote_names
-
-    columns = replace(columns_of(section), label=None)
-    if text:
-        hint = "name a column of the file with --text"
-        return replace(columns, text=tuple(text), must_be_table=True, hint=hint)
-    word = "column" if len(section.text) == 1 else "columns"
-    hint = (
-        f"the run was trained on the {word} {quote_names(section.text)}: rename the"
-        f" {word} of the file, or name {'it' if word == 'column' else 'them'} with"
-        " rnncls predict --text"
-    )
-    return replace(columns, hint=hint)
-
-
-def iter_texts(
-    rows: "Iterator[InputRows]", kept: deque[list[str]]
-) -> Iterator[list[str]]:
-    """Yield the texts of the rows, and put the values to keep into a queue."""
-    for chunk in rows:
-        kept.extend(chunk.kept)
-        yield chunk.texts
+    try:
+        for chunk in rows:
+            kept.extend(chunk.kept)
+            yield chunk.texts
+    except RnnclsError as error:
+        if errors is None:
+            raise
+        errors.append(error)
 
 
 def write_predictions(
@@ -371,20 +367,3 @@ def show_progress(
         for window in windows:
             bar.update(len(window))
             yield window
-
-
-def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
-    """Yield chunks of texts from a file, or the lines of stdin.
-
-    Raises:
-        DataError: The file cannot be read, lacks a column, or a row is wrong.
-    """
-    from rnncls.data.readers import read_rows
-    from rnncls.data.text_files import read_lines
-
-    if source == STDIN:
-        rows = read_lines(sys.stdin.buffer, "stdin")
-    else:
-        rows = read_rows(Path(source), find_text_columns(section, []))
-    for chunk in rows:
-        yield chunk.texts

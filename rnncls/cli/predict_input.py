@@ -4,7 +4,6 @@ A stream is stdin, a named pipe, or a file whose form the user names. A thread r
 ahead, so that a batch holds the rows that are waiting and no row waits for later ones.
 """
 
-import codecs
 import csv
 import json
 import logging
@@ -31,10 +30,10 @@ from rnncls.data.readers import read_rows
 from rnncls.data.rows import (
     ROW_NUMBER,
     Columns,
-    decode,
     missing_column,
     missing_kept,
 )
+from rnncls.data.stream_lines import decode_stream_line
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +97,15 @@ def _note_if_empty(chunks: Iterator[InputRows], source: str) -> Iterator[InputRo
 class _WaitingLines:
     """The lines of a stream, and whether another one has already arrived."""
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
-        """Start to read ahead, in a thread."""
-        self._source = source
+    def __init__(self, stream: BinaryIO, source: str, word: str = "row") -> None:
+        """Start to read ahead, in a thread.
+
+        Args:
+            stream: The stream.
+            source: What it is, for messages.
+            word: What the lines are, for messages.
+        """
+        self._source, self._word = source, word
         self._blocks: queue.Queue[bytes | OSError] = queue.Queue(_BLOCKS_AHEAD)
         self._lines: deque[bytes] = deque()
         self._rest = b""
@@ -131,9 +136,8 @@ class _WaitingLines:
                 self._add_block(self._blocks.get())
             line = self._lines.popleft()
             self._num_lines += 1
-            if self._num_lines == 1:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            yield decode(line, f"{self._source}: row {self._num_lines:,}")
+            number = self._num_lines
+            yield decode_stream_line(line, self._source, number, self._word)
 
     def has_waiting(self) -> bool:
         """Return whether a line can be read at once."""
@@ -163,29 +167,46 @@ def _read_stream(
     form: str | None,
     keep: Sequence[str],
 ) -> Iterator[InputRows]:
-    """Yield the rows of a stream; a batch holds those that have arrived."""
-    lines = _WaitingLines(stream, source)
-    if form == "csv":
-        records = _parse_csv(lines, source, columns, keep)
-    elif form == "jsonl":
-        records = _parse_jsonl(lines, source, columns, keep)
-    else:
-        records = _parse_lines(lines, source, columns, keep, is_sure=form == "lines")
+    """Yield the rows of a stream; a batch holds those that have arrived.
+
+    The rows before a wrong one are yielded before the error is raised.
+    """
+    lines = _WaitingLines(stream, source, "line" if form == "csv" else "row")
+    records = _parse(lines, source, columns, form, keep)
     texts: list[str] = []
     kept: list[list[str]] = []
-    for text, values in records:
-        texts.append(text)
-        if keep:
-            kept.append(values)
-        if len(texts) == _MAX_ROWS or not lines.has_waiting():
+    try:
+        for text, values in records:
+            texts.append(text)
+            if keep:
+                kept.append(values)
+            if len(texts) == _MAX_ROWS or not lines.has_waiting():
+                yield InputRows(texts, kept)
+                texts, kept = [], []
+    except DataError:
+        if texts:
             yield InputRows(texts, kept)
-            texts, kept = [], []
+        raise
     if texts:
         yield InputRows(texts, kept)
 
 
 _Parsed = Iterator[tuple[str, list[str]]]
 """The text of each row, and the values of its kept columns."""
+
+
+def _parse(
+    lines: _WaitingLines,
+    source: str,
+    columns: Columns,
+    form: str | None,
+    keep: Sequence[str],
+) -> _Parsed:
+    if form == "csv":
+        return _parse_csv(lines, source, columns, keep)
+    if form == "jsonl":
+        return _parse_jsonl(lines, source, columns, keep)
+    return _parse_lines(lines, source, columns, keep, is_sure=form == "lines")
 
 
 def _parse_lines(
@@ -208,6 +229,18 @@ def _parse_lines(
         if number == 1 and not is_sure:
             check_first_text(line, source, columns, has_format=True)
         yield line.rstrip("\r\n"), ["" for _ in keep]
+
+
+def read_stdin_lines(columns: Columns) -> Iterator[list[str]]:
+    """Yield the lines of stdin as texts, a list with one text at a time.
+
+    Raises:
+        DataError: A line is not UTF-8, or the first one is a header or a JSON object.
+    """
+    for number, line in enumerate(_WaitingLines(sys.stdin.buffer, "stdin"), start=1):
+        if number == 1:
+            check_first_text(line, "stdin", columns)
+        yield [line.rstrip("\r\n")]
 
 
 def _parse_csv(

@@ -31,7 +31,7 @@ def check_replaces_predictions(option: str, path: Path) -> None:
     Raises:
         ConfigError: It holds something else.
     """
-    if not _has_content(path):
+    if not has_content(path):
         return
     ending = path.suffix.lower()
     if ending in _DELIMITERS or ending in _JSON_ENDINGS or ending == ".parquet":
@@ -58,11 +58,11 @@ def check_replaces_table(
     Raises:
         ConfigError: It lacks some of them.
     """
-    if _has_content(path):
+    if has_content(path):
         _check_names(option, path, _read_names(path, ".csv"), columns, kind)
 
 
-def _has_content(path: Path) -> bool:
+def has_content(path: Path) -> bool:
     """Return whether a path is that of a file with more than one word."""
     if is_special(path):
         return False

@@ -23,12 +23,15 @@ from rnncls.cli.options import (
     RunOption,
     choose_run,
 )
-from rnncls.cli.outputs import HTML, check_target
+from rnncls.cli.replaced_pages import REPORT, check_page, check_pictures
 from rnncls.machine.imports import fast_imports
 
 if TYPE_CHECKING:
     from rnncls.cli.reporting.evaluation_page import Picture
     from rnncls.evaluation.run_evaluation import Evaluation
+
+PICTURE_NAMES = ("confusion", "reliability", "coverage", "slices", "labels", "curves")
+"""All pictures that a report may have: their files without the ending, their kinds."""
 
 
 def report_command(
@@ -66,7 +69,8 @@ def report_command(
         from rnncls.runs.folder import RunFolder
 
     check_source(split, data)
-    check_target("--output", output, (*HTML, ""))
+    check_page("--output", output, REPORT)
+    check_pictures("--pictures", pictures, PICTURE_NAMES)
     path = choose_run(run_folder, run)
     evaluation = evaluate_run(
         load_run_with_columns(path, data, text or [], label),

@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def save_plot(path: Path, figure: "Figure") -> None:
+def save_plot(path: Path, figure: "Figure", kind: str) -> None:
     """Save a figure as PNG and report it on stderr; stdout may be a table or JSON.
+
+    Args:
+        path: The picture.
+        figure: The figure.
+        kind: What it shows, as `check_picture` expects it.
 
     Raises:
         RunError: The file cannot be written.
     """
     from rnncls.cli.reporting.plotting import save_picture
 
-    save_picture(path, figure)
+    save_picture(path, figure, kind)
     typer.echo(f"{path}: written", err=True)
 
 

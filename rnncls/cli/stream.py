@@ -51,7 +51,7 @@ def stream_command(
     everything it has read before.
     """
     with fast_imports():
-        from rnncls.cli.predict import find_text_columns
+        from rnncls.cli.text_columns import find_text_columns
         from rnncls.data.text_files import read_pieces
         from rnncls.inference.insight.trajectory import Stream
         from rnncls.machine.device import resolve_run_device

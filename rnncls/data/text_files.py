@@ -13,6 +13,7 @@ from rnncls.data.file_sets import class_folders
 from rnncls.data.formats import FileFormat
 from rnncls.data.label_sets import join_labels
 from rnncls.data.rows import Record, Row, Rows, batch_rows, decode
+from rnncls.data.stream_lines import check_start, not_utf8
 
 PREFIX = "__label__"
 TEXT, LABEL = "text", "label"
@@ -48,24 +49,53 @@ def decode_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
 def read_pieces(stream: io.BufferedIOBase, source: str) -> Iterator[str]:
     """Yield the text of a stream as soon as it arrives, cut at any character.
 
+    The complete lines before a wrong byte are yielded before the error is raised.
+
     Raises:
         DataError: A byte is not UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    row = 1
+    row, num_bytes = 1, 0  # the row, and how many of its bytes are decoded
+    is_start = True
     while True:
         data = stream.read1(_BYTES_AT_ONCE)
+        if is_start:
+            check_start(data, source)
+            is_start = False
         try:
             piece = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            row += error.object[: error.start].count(b"\n")
-            raise DataError(
-                f"{source}: row {row:,}: not UTF-8: {error.reason}"
-            ) from error
+            end = error.object.rfind(b"\n", 0, error.start) + 1
+            yield error.object[:end].decode("utf-8-sig")
+            raise _not_utf8_piece(error, source, row, num_bytes) from error
         if not data:
             return
-        row += piece.count("\n")
+        num_line_ends = piece.count("\n")
+        row += num_line_ends
+        num_bytes = 0 if num_line_ends else num_bytes
+        num_bytes += len(piece.rpartition("\n")[2].encode())
         yield piece
+
+
+def _not_utf8_piece(
+    error: UnicodeDecodeError, source: str, row: int, num_bytes: int
+) -> DataError:
+    """Return the error for a piece of a stream that is not UTF-8.
+
+    Args:
+        error: The error of the decoder.
+        source: The stream.
+        row: The row in which the piece starts.
+        num_bytes: How many bytes of this row are before the piece.
+    """
+    before, piece = error.object[: error.start], error.object
+    num_line_ends = before.count(b"\n")
+    start = before.rfind(b"\n") + 1
+    line = piece[start:].partition(b"\n")[0]
+    index = error.start - start
+    position = index + 1 if num_line_ends else num_bytes + index + 1
+    place = f"{source}: row {row + num_line_ends:,}"
+    return not_utf8(place, line, index, position)
 
 
 def read_fasttext_records(path: Path, file_format: FileFormat) -> Iterator[Record]:

@@ -57,6 +57,21 @@ def test_texts_can_come_from_stdin(cli: Cli) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"label,title,description", "row 1 looks like CSV with the run's columns"),
+        (b"caf\xe9", "row 1: not UTF-8: byte 0xe9 at position 4; convert the input"),
+    ],
+)
+def test_a_stdin_that_has_no_texts_leaves_with_3(
+    cli: Cli, line: bytes, message: str
+) -> None:
+    done = cli("explain", "-", stdin=line + b"\nworld,oslo,rovers\n")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert f"error: stdin: {message}" in done.stderr
+
+
 def test_a_page_holds_all_texts_and_no_script_of_theirs(cli: Cli) -> None:
     done = cli("explain", TEXT, "<script>alert(1)</script>", "--html", "page.html")
     assert (done.exit_code, done.stderr) == (0, f"{NEWEST}page.html: written\n")

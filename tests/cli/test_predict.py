@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import rnncls
-from rnncls.cli.predict import read_texts
+from rnncls.cli.text_columns import read_texts
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config, DataSection
 from rnncls.config.yaml_format import dump_config
@@ -212,6 +212,40 @@ def test_a_line_of_stdin_that_is_no_utf8_leaves_with_3(cli: Cli) -> None:
     exit_code, _, stderr = cli("predict", "-", stdin=b"fine\n\xff\n")
     assert exit_code == 3
     assert stderr.startswith(f"{NEWEST}error: stdin: row 2: not UTF-8")
+    assert "iconv -f cp1252 -t utf-8" in stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [("lines", "row 3"), ("csv", "line 4"), ("jsonl", "row 3")],
+)
+def test_the_rows_before_a_wrong_line_of_stdin_are_answered(
+    cli: Cli, form: str, place: str
+) -> None:
+    lines = {
+        "lines": ["oslo meet rovers"] * 2 + ["caf\u00e9"],
+        "csv": ["title,description"] + ["oslo meet,rovers"] * 2 + ["caf\u00e9,a"],
+        "jsonl": ['{"title": "oslo meet", "description": "rovers"}'] * 2 + ["\u00e9"],
+    }[form]
+    stdin = "\n".join(lines).encode("cp1252")
+    done = cli("predict", "-", "--format", form, stdin=stdin)
+    assert done.exit_code == 3
+    assert [line.split("\t")[-1] for line in done.stdout.splitlines()] == [
+        "oslo meet rovers"
+    ] * 2
+    assert f"error: stdin: {place}: not UTF-8: byte 0xe9 at position" in done.stderr
+
+
+def test_a_file_of_output_is_not_written_if_a_line_of_stdin_is_wrong(cli: Cli) -> None:
+    done = cli("predict", "-", "--output", "out.csv", stdin=b"oslo\n\xff\n")
+    assert done.exit_code == 3
+    assert not Path("out.csv").exists()
+
+
+def test_stdin_in_utf16_is_refused_without_an_answer(cli: Cli) -> None:
+    done = cli("predict", "-", stdin="oslo meet rovers\n".encode("utf-16-le"))
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "iconv -f utf-16le -t utf-8" in done.stderr
 
 
 @pytest.mark.parametrize("name", WRITERS)

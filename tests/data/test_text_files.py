@@ -46,5 +46,18 @@ def test_a_piece_comes_as_soon_as_it_is_there() -> None:
 def test_a_byte_in_a_stream_that_is_no_utf8_is_named_with_its_row(
     content: bytes, size: int
 ) -> None:
-    with pytest.raises(DataError, match="stdin: row 2: not UTF-8"):
-        list(read_pieces(Trickle(content, size), "stdin"))
+    position = 6 if b"half" in content else 1
+    read = ""
+    pieces = read_pieces(Trickle(content, size), "stdin")
+    message = f"stdin: row 2: not UTF-8: .* at position {position}; convert"
+    while not read.startswith("fine\n"):
+        read += next(pieces)
+    with pytest.raises(DataError, match=message):
+        list(pieces)
+    assert read.startswith("fine\n")  # what is before the wrong line is kept
+
+
+def test_a_stream_in_utf16_is_refused_at_its_start() -> None:
+    content = "oslo meet rovers\n".encode("utf-16")
+    with pytest.raises(DataError, match="stdin: not UTF-8: its first bytes are UTF-16"):
+        list(read_pieces(Trickle(content, 1000), "stdin"))

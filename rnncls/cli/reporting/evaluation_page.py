@@ -184,7 +184,7 @@ def curve_picture(curve: LearningCurve, caption: str) -> Picture:
 
 
 def _picture(name: str, figure: Figure, caption: str, alt: str) -> Picture:
-    return Picture(name, to_png(figure), caption, alt)
+    return Picture(name, to_png(figure, name), caption, alt)
 
 
 def save_report(

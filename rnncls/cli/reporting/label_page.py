@@ -44,7 +44,7 @@ def plot_label_pictures(
     pictures = [
         Picture(
             "labels",
-            to_png(plot_label_f1s(sort_by_support(result.scores.per_label))),
+            to_png(plot_label_f1s(sort_by_support(result.scores.per_label)), "labels"),
             "F1, precision and recall of each label, the most frequent at the top.",
             "A bar and two points for each label; the table above has their values.",
         ),
@@ -53,7 +53,8 @@ def plot_label_pictures(
             to_png(
                 plot_label_reliability(
                     calibration.reliability, calibration.raw_reliability
-                )
+                ),
+                "reliability",
             ),
             "How often texts have a label, by its probability (15 bins of equal"
             " width).",

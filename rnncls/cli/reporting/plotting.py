@@ -37,12 +37,20 @@ def use_log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure, kind: str | None = None) -> bytes:
     """Render a figure as PNG with 144 dots per inch, always to the same bytes.
 
     Labels are never parsed as formulas. Characters that matplotlib's font lacks are
     drawn with a font of the system; without one they become boxes, without a warning.
+
+    Args:
+        figure: The figure.
+        kind: What it shows, which is written into the PNG as its title, so that a
+            command recognises an earlier picture of its own; None: nothing is written.
     """
+    metadata = {"Software": None, "Title": kind}
+    if kind is not None:
+        metadata["Software"] = "rnncls"
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)
@@ -50,14 +58,19 @@ def to_png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
-        figure.savefig(stream, format="png", dpi=144, metadata={"Software": None})
+        figure.savefig(stream, format="png", dpi=144, metadata=metadata)
     return stream.getvalue()
 
 
-def save_picture(path: Path, figure: Figure) -> None:
+def save_picture(path: Path, figure: Figure, kind: str | None = None) -> None:
     """Write a figure as PNG, atomically.
+
+    Args:
+        path: The file.
+        figure: The figure.
+        kind: What it shows; see `to_png`.
 
     Raises:
         RunError: The file cannot be written.
     """
-    write_atomic(path, to_png(figure))
+    write_atomic(path, to_png(figure, kind))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rnncls.inference.export.run_export import ExportedFile
 
 MODEL, SCRIPT, TOKENIZER = "model.onnx", "predict.py", "tokenizer.json"
+_AUTHOR = b"`rnncls export` wrote this file"
+"""What the script says of itself; a program of the user does not."""
 REQUIREMENTS = "numpy>=1.26\nonnxruntime>=1.20\n"
 DOCKERFILE = """FROM python:3.12-slim
 WORKDIR /app
@@ -112,7 +114,9 @@ def _check_folder(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise RunError(f"{output}: is a file: choose the name of a folder")
     is_used = output.exists() and any(output.iterdir())
-    if is_used and not (output / SCRIPT).exists():
+    script = output / SCRIPT
+    is_earlier_export = script.is_file() and _AUTHOR in read_bytes(script)
+    if is_used and not is_earlier_export:
         raise RunError(f"{output}: has other files: choose a new folder")
 
 

@@ -69,3 +69,6 @@ def test_a_folder_of_other_files_is_refused() -> None:
         export_folder(RUN, FOLDER)
     with pytest.raises(RunError, match=r"thesis\.txt: is a file: choose the name of"):
         export_folder(RUN, FOLDER / "thesis.txt")
+    (FOLDER / "predict.py").write_text("print('my own program')\n")
+    with pytest.raises(RunError, match="has other files"):
+        export_folder(RUN, FOLDER)

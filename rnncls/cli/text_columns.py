@@ -1,0 +1,54 @@
+"""The columns of the text in a file or a stream that a run reads, and its texts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnncls.cli.text_arguments import STDIN
+
+if TYPE_CHECKING:
+    from rnncls.config.sections import DataSection
+    from rnncls.data.rows import Columns
+
+
+def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":
+    """Return the columns of the text in the input.
+
+    Args:
+        section: The data section of the run's config.
+        text: The columns that the user names; empty: those of the run.
+    """
+    from dataclasses import replace
+
+    from rnncls.data.datasets import columns_of
+    from rnncls.data.rows import quote_names
+
+    columns = replace(columns_of(section), label=None)
+    if text:
+        hint = "name a column of the file with --text"
+        return replace(columns, text=tuple(text), must_be_table=True, hint=hint)
+    word = "column" if len(section.text) == 1 else "columns"
+    hint = (
+        f"the run was trained on the {word} {quote_names(section.text)}: rename the"
+        f" {word} of the file, or name {'it' if word == 'column' else 'them'} with"
+        " rnncls predict --text"
+    )
+    return replace(columns, hint=hint)
+
+
+def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
+    """Yield chunks of texts from a file, or the lines of stdin.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is wrong; or stdin
+            is a table.
+    """
+    from rnncls.cli.predict_input import read_stdin_lines
+    from rnncls.data.readers import read_rows
+
+    columns = find_text_columns(section, [])
+    if source == STDIN:
+        yield from read_stdin_lines(columns)
+        return
+    for chunk in read_rows(Path(source), columns):
+        yield chunk.texts
