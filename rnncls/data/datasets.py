@@ -6,7 +6,7 @@ Shapes: N rows.
 import contextlib
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,11 +81,17 @@ class LabelledTexts:
         index_of = {normalize_label(name): i for i, name in enumerate(label_names)}
         # A run of an earlier version keeps its names as they are stored.
         index_of |= {name: index for index, name in enumerate(label_names)}
-        if self.labels.ndim > 1:
-            return self._select_columns(index_of, len(label_names), rows)
-        new_labels = [index_of.get(name, -1) for name in self.label_names]
-        labels = np.array(new_labels, dtype=np.int64)[self.labels[rows]]  # [n]
-        if (labels < 0).any():
+        indices = [index_of.get(name, -1) for name in self.label_names]
+        new_index = np.array(indices, dtype=np.int64)  # [C of this file]
+        file_labels = self.labels[rows]  # [n], or [n, C of this file]
+        if file_labels.ndim > 1:
+            is_unknown = file_labels[:, new_index < 0]  # [n, unknown labels]
+            num_labels = len(label_names)
+            labels: Labels = _move_columns(file_labels, new_index, num_labels)  # [n, C]
+        else:
+            labels = new_index[file_labels]  # [n]
+            is_unknown = labels < 0  # [n]
+        if is_unknown.any():
             unknown = find_unknown_labels(
                 self.labels, self.label_names, label_names, rows
             )
@@ -93,28 +99,26 @@ class LabelledTexts:
             raise DataError(f"{self.path}: {found}; correct the file")
         return labels
 
-    def _select_columns(
-        self, index_of: Mapping[str, int], num_labels: int, rows: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.bool_]:
-        """Return the label sets of rows, with a column for each known label.
 
-        Raises:
-            DataError: A row has an unknown label.
-        """
-        own_labels = self.labels[rows]  # [n, C of this file]
-        labels = np.zeros((len(rows), num_labels), dtype=np.bool_)  # [n, C]
-        for column, name in enumerate(self.label_names):
-            has_label = own_labels[:, column]  # [n]
-            if name in index_of:
-                labels[:, index_of[name]] |= has_label
-            elif has_label.any():
-                row = int(rows[has_label.argmax()]) + 1
-                known = ", ".join(f"'{known}'" for known in list(index_of)[:20])
-                raise DataError(
-                    f"{self.path}: row {row:,}: unknown label '{name}': expected labels"
-                    f" of {known}; correct the file"
-                )
-        return labels
+def _move_columns(
+    labels: npt.NDArray[np.bool_], new_index: npt.NDArray[np.int64], num_labels: int
+) -> npt.NDArray[np.bool_]:
+    """Return label sets with their columns in another order.
+
+    Args:
+        labels: [n, C] bool.
+        new_index: [C] int64, the new column of each label; -1: it is left out.
+        num_labels: The number of new columns.
+
+    Returns:
+        [n, `num_labels`] bool.
+    """
+    moved = np.zeros((len(labels), num_labels), dtype=np.bool_)
+    for column, index in enumerate(new_index.tolist()):
+        if index >= 0:
+            # Two labels of the file may be one label of the run.
+            moved[:, index] |= labels[:, column]
+    return moved
 
 
 def columns_of(section: DataSection) -> Columns:

@@ -18,7 +18,7 @@ from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
-from rnncls.data.label_names import normalize_label, note_look_alikes
+from rnncls.data.label_names import note_look_alikes
 from rnncls.data.label_sets import count_labels
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Labels, Split
@@ -27,6 +27,7 @@ from rnncls.data.unknown_labels import (
     UnknownLabel,
     UnknownLabels,
     describe_unknown_labels,
+    find_known_names,
     find_unknown_labels,
 )
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
@@ -278,7 +279,9 @@ def load_labelled_split(
         origin["unknown_labels"] = [asdict(each) for each in unknown]
         origin["unknown_labels_are"] = unknown_labels
     note_unread_signs(source.texts, rows, vocab, settings.text)
-    names = [*label_names, *(each.label for each in unknown)]
+    names = list(label_names)
+    if unknown_labels == "wrong":
+        names += [each.label for each in unknown]
     return encode_rows(source, rows, vocab, names), origin
 
 
@@ -290,29 +293,32 @@ def _treat_unknown_labels(
     Raises:
         DataError: There are unknown labels and they are errors, or no label is known.
     """
-    if source.labels.ndim > 1:
-        if treatment != "error":
-            raise ConfigError(
-                f"--unknown-labels: {treatment} is for one label a text: leave it out"
-            )
-        return rows, []
     unknown = find_unknown_labels(source.labels, source.label_names, known, rows)
     if not unknown:
         return rows, []
-    known_names = set(known) | {normalize_label(name) for name in known}
-    is_known_name = np.array([name in known_names for name in source.label_names])
-    is_known = is_known_name[source.labels[rows]]  # [N]
+    is_known_name = find_known_names(source.label_names, known)  # [C of the file]
+    if source.labels.ndim > 1:
+        labels = source.labels[rows]  # [N, C of the file]
+        is_known = ~labels[:, ~is_known_name].any(axis=1)  # [N]
+        has_known = bool(labels[:, is_known_name].any())
+    else:
+        is_known = is_known_name[source.labels[rows]]  # [N]
+        has_known = bool(is_known.any())
     found = f"{source.path}: {describe_unknown_labels(unknown, known)}"
     if treatment == "error":
         raise DataError(
             f"{found}; correct the file, or let eval or report leave these rows out or"
             " count them as wrong: --unknown-labels skip or wrong"
         )
-    if not is_known.any():
+    if not has_known:
         raise DataError(
             f"{found}; no row has a known label: does the file belong to this run?"
         )
-    return (rows[is_known] if treatment == "skip" else rows), unknown
+    if treatment == "wrong":
+        return rows, unknown
+    if not is_known.any():
+        raise DataError(f"{found}; every row has an unknown label: no row is left")
+    return rows[is_known], unknown
 
 
 def _load_split_source(

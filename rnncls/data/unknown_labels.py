@@ -1,12 +1,12 @@
 """Labels of a file that a run does not know, and the known labels that they resemble.
 
-Shapes: N rows.
+Shapes: N rows, C labels.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class UnknownLabel:
 
 
 def find_unknown_labels(
-    labels: npt.NDArray[np.int64],
+    labels: npt.NDArray[Any],
     label_names: Sequence[str],
     known: Sequence[str],
     rows: npt.NDArray[np.int64],
@@ -55,27 +55,57 @@ def find_unknown_labels(
     """Return the labels that occur but are not known, the most frequent first.
 
     Args:
-        labels: [N] int64, indices into `label_names`.
-        label_names: The labels of the file.
+        labels: [N] int64, indices into `label_names`; for several labels a text [N, C]
+            bool, which row has which label.
+        label_names: The C labels of the file.
         known: The labels that the run knows.
         rows: [n] int64, the numbers of the rows to look at, from 0.
     """
-    # A run of an earlier version keeps its names as they were written.
-    known_names = set(known) | {normalize_label(name) for name in known}
-    numbers, first_rows, counts = np.unique(
-        labels[rows], return_index=True, return_counts=True
-    )
+    is_known = find_known_names(label_names, known)  # [C]
     unknown = [
         UnknownLabel(
             label_names[number],
-            int(count),
+            count,
             int(rows[first_row]) + 1,
             find_similar(label_names[number], known),
         )
-        for number, first_row, count in zip(numbers, first_rows, counts, strict=True)
-        if label_names[number] not in known_names
+        for number, first_row, count in _count_occurrences(labels[rows])
+        if not is_known[number]
     ]
     return sorted(unknown, key=lambda each: (-each.num_rows, each.first_row))
+
+
+def find_known_names(
+    label_names: Sequence[str], known: Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    """Return which labels of a file a run knows. [C] bool.
+
+    Args:
+        label_names: The C labels of the file.
+        known: The labels that the run knows.
+    """
+    # A run of an earlier version keeps its names as they were written.
+    known_names = set(known) | {normalize_label(name) for name in known}
+    return np.array([name in known_names for name in label_names], dtype=np.bool_)
+
+
+def _count_occurrences(labels: npt.NDArray[Any]) -> list[tuple[int, int, int]]:
+    """Return each label that occurs: its index, its first row, its number of rows.
+
+    Args:
+        labels: [n] int64, the label of each row; or [n, C] bool, which row has which.
+    """
+    if labels.ndim > 1:
+        counts = labels.sum(axis=0)  # [C]
+        numbers = np.flatnonzero(counts)
+        first_rows = labels[:, numbers].argmax(axis=0)
+        counts = counts[numbers]
+    else:
+        numbers, first_rows, counts = np.unique(
+            labels, return_index=True, return_counts=True
+        )
+    columns = numbers.tolist(), first_rows.tolist(), counts.tolist()
+    return list(zip(*columns, strict=True))
 
 
 def find_similar(label: str, known: Sequence[str]) -> str | None:

@@ -87,3 +87,12 @@ def test_a_label_that_a_run_stores_in_another_unicode_form_is_known() -> None:
     names = ["caf\u00e9", "tea", "milk"]
     unknown = find_unknown_labels(labels, names, stored, rows)
     assert [each.label for each in unknown] == ["milk"]
+
+
+def test_unknown_labels_of_label_sets_have_their_rows() -> None:
+    labels = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]], dtype=bool)
+    assert find_unknown_labels(labels, NAMES, ["a"], np.arange(4)) == [
+        UnknownLabel("biling", 2, 2, None),
+        UnknownLabel("true", 1, 3, None),
+    ]
+    assert find_unknown_labels(labels, NAMES, ["a"], np.array([0, 3])) == []

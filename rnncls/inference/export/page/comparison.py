@@ -11,7 +11,6 @@ import numpy.typing as npt
 from rnncls import DataError
 from rnncls.config.sections import DataSettings
 from rnncls.data.loading import load_labelled_split
-from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.inference.labelling import decide_probs
 from rnncls.inference.light.network import compute_outputs, compute_probs
 from rnncls.runs.portable import PortableClassifier
@@ -83,9 +82,8 @@ def _load_page_texts(
 
 def _load_texts(classifier: PortableClassifier, settings: DataSettings) -> EncodedTexts:
     """Return the first validation texts with the token ids of a classifier."""
-    unknown: UnknownLabels = "error" if classifier.has_several_labels else "skip"
     split, _ = load_labelled_split(
-        settings, "valid", classifier.vocab, classifier.label_names, unknown
+        settings, "valid", classifier.vocab, classifier.label_names, "skip"
     )
     return split.texts.select(np.arange(min(len(split.texts), MAX_TEXTS)))
 
