@@ -97,7 +97,9 @@ def load(
             finished run.
         device: auto, cpu, cuda, cuda:N or mps; None: that of the run's config, or
             another if this machine lacks it.
-        min_confidence: Below this probability, from 0 to 1, a prediction has no answer.
+        min_confidence: Below this probability, from 0 to 1, a prediction has no answer;
+            for several labels a text, below this probability that all of them are
+            right.
         threshold: For a run with several labels a text: the probability from which on a
             text has a label; None: that of each label in the run.
 

@@ -78,7 +78,10 @@ def checkout(tmp_path: Path) -> Path:
     other = "label,text\n" + "gut,很好吃 😀\nschlecht,太难吃了…\n" * 40
     (tmp_path / "kritiken.csv").write_text(other, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
-    (tmp_path / "comments.jsonl").write_text(write_comments(), encoding="utf-8")
+    comments = write_comments()
+    (tmp_path / "comments.jsonl").write_text(comments, encoding="utf-8")
+    more = comments.replace("praise", "Praise")
+    (tmp_path / "more-comments.jsonl").write_text(more, encoding="utf-8")
     (yaml,) = read_blocks("docs/guides/your-data.md", "yaml")
     (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")
     return tmp_path

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 def print_label_result(result: "LabelEvaluationResult") -> None:
     """Print all scores, tables of the labels, and some errors."""
     with fast_imports():
+        from rnncls.cli.reporting.evaluation_tables import unknown_label_lines
         from rnncls.cli.reporting.label_tables import (
             label_calibration_lines,
+            label_coverage_table,
             label_mistake_table,
             label_part_tables,
             label_score_lines,
@@ -24,7 +26,12 @@ def print_label_result(result: "LabelEvaluationResult") -> None:
     title = f"{result.run_path.name} on {result.origin['path']}"
     lines = label_score_lines(result.scores, title)
     lines += label_calibration_lines(result.calibration)
-    tables = [*label_part_tables(result.parts), *label_tables(result.scores)]
+    lines += unknown_label_lines(result.origin)
+    tables = [
+        *label_part_tables(result.parts),
+        *label_tables(result.scores),
+        label_coverage_table(result.coverage),
+    ]
     print_tables(lines, tables)
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]

@@ -132,7 +132,8 @@ def predict_command(
             max=1.0,
             help=(
                 "Leave the label empty (null in JSON and Parquet) below this"
-                " probability."
+                " probability; for several labels a text, below this probability that"
+                " all of them are right."
             ),
         ),
     ] = 0.0,

@@ -55,11 +55,6 @@ def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
         )
     with compute_as_worker(torch.device("cpu")):
         loaded = load_run(find_run(run_path))
-        if loaded.classifier.has_several_labels and unknown_labels != "error":
-            raise ConfigError(
-                f"unknown_labels: {unknown_labels!r} is for one label a text: leave it"
-                " out"
-            )
         evaluation = evaluate_run(
             name_columns(loaded, file, texts, label, prefix=""),
             split=split or "test",

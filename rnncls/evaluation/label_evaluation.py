@@ -12,13 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from rnncls.evaluation.calibration import (
     Bin,
     expected_calibration_error,
     reliability_bins,
 )
-from rnncls.evaluation.label_metrics import MultilabelScores, score_labels
+from rnncls.evaluation.label_coverage import (
+    SelectiveLabelScores,
+    compute_confidences,
+    compute_label_coverage,
+)
+from rnncls.evaluation.label_metrics import (
+    MultilabelScores,
+    pad_columns,
+    score_labels,
+)
 from rnncls.evaluation.parts import LabelPartScore, score_label_parts
 from rnncls.evaluation.run_evaluation import (
     NUM_MISTAKES,
@@ -29,6 +39,9 @@ from rnncls.evaluation.run_evaluation import (
 )
 
 Floats = npt.NDArray[np.float64]
+
+_NEVER = -1e4
+"""A logit below all thresholds, of labels that a classifier does not know."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,7 @@ class LabelEvaluationResult:
         device: The device that computed the logits.
         parts: The F1 of the network, of the n-grams and of both together; empty if the
             run has only one of them.
+        coverage: The scores if less certain texts are rejected.
     """
 
     scores: MultilabelScores
@@ -80,6 +94,7 @@ class LabelEvaluationResult:
     run_path: Path
     device: str
     parts: list[LabelPartScore] = field(default_factory=list)
+    coverage: list[SelectiveLabelScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -87,6 +102,7 @@ class LabelEvaluationResult:
         values |= asdict(self.calibration)
         values["mistakes"] = [asdict(mistake) for mistake in self.mistakes]
         values["parts"] = [part.to_dict() for part in self.parts]
+        values["coverage"] = [row.to_dict() for row in self.coverage]
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         values["device"] = self.device
@@ -97,13 +113,16 @@ class LabelEvaluationResult:
 class LabelDecisions:
     """What a classifier decides about C labels of N texts.
 
+    The texts may have U further labels, which the classifier does not know. They are
+    never predicted, and have no probability.
+
     Attributes:
-        labels: [N, C] bool, the true labels.
+        labels: [N, C + U] bool, the true labels.
         logits: [N, C] float32, not calibrated.
         temperature: The probabilities are sigmoid(logits / temperature).
         thresholds: [C] float64; a label is predicted if its probability reaches its
             threshold.
-        label_names: The C labels.
+        label_names: The C + U labels.
     """
 
     labels: npt.NDArray[np.bool_]
@@ -119,8 +138,18 @@ class LabelDecisions:
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.bool_]:
-        """Which labels are predicted. [N, C]."""
+        """Which labels are predicted. [N, C + U]."""
+        return pad_columns(self._predicted_known, self.labels.shape[1])
+
+    @cached_property
+    def _predicted_known(self) -> npt.NDArray[np.bool_]:
+        """Which of the labels that the classifier knows are predicted. [N, C]."""
         return self.probs >= self.thresholds
+
+    @property
+    def _known_labels(self) -> npt.NDArray[np.bool_]:
+        """The true labels that the classifier knows. [N, C]."""
+        return self.labels[:, : len(self.thresholds)]
 
     @property
     def _calibrated_logits(self) -> Floats:
@@ -129,7 +158,7 @@ class LabelDecisions:
 
     def scores(self) -> MultilabelScores:
         """Compute the scores, with their intervals."""
-        loss = _mean_loss(self._calibrated_logits, self.labels)
+        loss = _mean_loss(self._calibrated_logits, self._known_labels)
         return score_labels(
             self.labels, self.probs, self.thresholds, loss, self.label_names
         )
@@ -147,13 +176,20 @@ class LabelDecisions:
             temperature=self.temperature,
             ece=expected_calibration_error(bins),
             raw_ece=expected_calibration_error(raw_bins),
-            raw_loss=_mean_loss(raw_logits, self.labels),
+            raw_loss=_mean_loss(raw_logits, self._known_labels),
             reliability=bins,
             raw_reliability=raw_bins,
         )
 
     def _bins(self, probs: Floats) -> list[Bin]:
-        return reliability_bins(probs.ravel(), self.labels.ravel())
+        return reliability_bins(probs.ravel(), self._known_labels.ravel())
+
+    def coverage(self) -> list[SelectiveLabelScores]:
+        """Compute the scores if less certain texts are rejected."""
+        confidences = compute_confidences(
+            self._calibrated_logits, self._predicted_known
+        )  # [N]
+        return compute_label_coverage(confidences, self.labels, self.predicted)
 
     def find_confident_errors(self, limit: int) -> list[tuple[int, int]]:
         """Return the text and the label of the most confident wrong decisions.
@@ -161,13 +197,14 @@ class LabelDecisions:
         The confidence of a decision is the distance of its probability from the
         threshold, divided by the largest possible distance on that side.
         """
+        predicted = self._predicted_known  # [N, C]
         above = (self.probs - self.thresholds) / np.maximum(1 - self.thresholds, 1e-12)
         below = (self.thresholds - self.probs) / np.maximum(self.thresholds, 1e-12)
-        confidences = np.where(self.predicted, above, below)  # [N, C]
-        errors = np.flatnonzero(self.predicted != self.labels)  # [errors]
+        confidences = np.where(predicted, above, below)  # [N, C]
+        errors = np.flatnonzero(predicted != self._known_labels)  # [errors]
         order = np.argsort(-confidences.ravel()[errors], kind="stable")
         first = errors[order[:limit]]
-        rows, columns = np.unravel_index(first, self.labels.shape)
+        rows, columns = np.unravel_index(first, predicted.shape)
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
     def describe_error(
@@ -227,6 +264,7 @@ def summarize_labels(
         run_path=evaluation.run.path,
         device=evaluation.device,
         parts=score_run_parts(evaluation),
+        coverage=decisions.coverage(),
     )
 
 
@@ -243,7 +281,7 @@ def decide_labels(evaluation: Evaluation) -> LabelDecisions:
         logits=calibrated_logits * np.float32(classifier.temperature),
         temperature=classifier.temperature,
         thresholds=np.array(classifier.thresholds),
-        label_names=classifier.label_names,
+        label_names=evaluation.label_names,
     )
 
 
@@ -252,8 +290,13 @@ def score_run_parts(evaluation: Evaluation) -> list[LabelPartScore]:
     parts = evaluation.parts
     if parts is None:
         return []
-    labels = torch.from_numpy(evaluation.split.labels)
-    return score_label_parts(parts.network, parts.ngrams, parts.together, labels)
+    labels = torch.from_numpy(evaluation.split.labels)  # [N, C + U]
+    num_unknown = labels.shape[1] - parts.together.shape[1]
+    network, ngrams, together = (
+        F.pad(logits, (0, num_unknown), value=_NEVER)
+        for logits in (parts.network, parts.ngrams, parts.together)
+    )
+    return score_label_parts(network, ngrams, together, labels)
 
 
 def _describe_errors(

@@ -3,14 +3,15 @@
 scikit-learn computes every score that it has. Conventions: a ratio whose denominator
 is 0 is 0 (`zero_division=0`); all C labels count in macro-F1, also those without a true
 or predicted text; average precision of a label without a text, and AUROC of a label
-that no text or every text has, are None.
+that no text or every text has, are None. Labels that the classifier does not know are
+never predicted: their F1 is 0, and they are ranked last.
 
-Shapes: N texts, C labels.
+Shapes: N texts, C labels, U labels that the classifier does not know.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from rnncls.evaluation.metrics import percentile_interval, wilson_interval
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,13 @@ class LabelScores:
         recall: Share of its texts for which it is predicted; 0 without texts.
         f1: Harmonic mean of both.
         average_precision: Area under the precision-recall curve, as a sum of steps;
-            None: no text has the label.
-        auroc: Area under the ROC curve; None: no text, or every text, has the label.
-        ece: Expected calibration error of its probability (15 bins of equal width).
+            None: no text has the label, or the classifier does not know it.
+        auroc: Area under the ROC curve; None: no text, or every text, has the label, or
+            the classifier does not know it.
+        ece: Expected calibration error of its probability (15 bins of equal width);
+            None: the classifier does not know the label.
         threshold: The label is predicted from this probability on; if it differs
-            between texts, the mean.
+            between texts, the mean; None: the classifier does not know the label.
     """
 
     label: str
@@ -51,13 +55,16 @@ class LabelScores:
     f1: float
     average_precision: float | None
     auroc: float | None
-    ece: float
-    threshold: float
+    ece: float | None
+    threshold: float | None
 
 
 @dataclass(frozen=True)
 class MultilabelScores:
     """The scores of a classifier that assigns several labels, on N texts.
+
+    Labels that the classifier does not know count as missed in all scores but `loss`
+    and `ece`.
 
     Attributes:
         micro_f1: F1 of all N x C decisions.
@@ -113,6 +120,12 @@ class MultilabelScores:
         return values
 
 
+def pad_columns(values: npt.NDArray[Scalar], num_columns: int) -> npt.NDArray[Scalar]:
+    """Return a matrix with columns of zeros after its own. [N, `num_columns`]."""
+    num_added = num_columns - values.shape[1]
+    return np.pad(values, ((0, 0), (0, num_added))) if num_added else values
+
+
 def score_labels(
     labels: Bools,
     probs: Floats,
@@ -123,12 +136,13 @@ def score_labels(
     """Compute all scores of the probabilities and thresholds of N texts.
 
     Args:
-        labels: [N, C] bool, the true labels, N at least 1.
+        labels: [N, C + U] bool, the true labels, N at least 1; those that the
+            classifier does not know are last.
         probs: [N, C], the calibrated probability of each label.
         thresholds: [C], or [N, C] if they differ between texts; a label is predicted if
             its probability reaches its threshold.
         loss: Mean binary cross-entropy in nats.
-        label_names: The C labels.
+        label_names: The C + U labels.
     """
     from sklearn.metrics import (
         accuracy_score,
@@ -136,7 +150,10 @@ def score_labels(
         label_ranking_average_precision_score,
     )
 
-    predicted = probs >= thresholds  # [N, C]
+    num_labels = labels.shape[1]
+    predicted = pad_columns(probs >= thresholds, num_labels)  # [N, C + U]
+    ranking = pad_columns(probs, num_labels)  # [N, C + U]
+    known_labels = labels[:, : probs.shape[1]]  # [N, C]
     samples = bootstrap_f1(labels, predicted)
     per_label = _score_each_label(labels, probs, thresholds, label_names)
     num_rows = len(labels)
@@ -153,9 +170,9 @@ def score_labels(
         subset_accuracy=subset_accuracy,
         subset_accuracy_interval=wilson_interval(subset_accuracy * num_rows, num_rows),
         hamming_loss=float(hamming_loss(labels, predicted)),
-        lrap=float(label_ranking_average_precision_score(labels, probs)),
+        lrap=float(label_ranking_average_precision_score(labels, ranking)),
         loss=loss,
-        ece=compute_ece(probs.ravel(), labels.ravel()),
+        ece=compute_ece(probs.ravel(), known_labels.ravel()),
         num_rows=num_rows,
         num_rows_without_labels=int((~labels.any(axis=1)).sum()),
         num_rows_without_predictions=int((~predicted.any(axis=1)).sum()),
@@ -177,18 +194,29 @@ def _average_f1(labels: Bools, predicted: Bools, average: str) -> float:
     return float(f1_score(labels, predicted, average=average, zero_division=0.0))
 
 
+class _ProbScores(NamedTuple):
+    """The scores of a label that need its probabilities; None without them."""
+
+    average_precision: float | None = None
+    auroc: float | None = None
+    ece: float | None = None
+    threshold: float | None = None
+
+
 def _score_each_label(
     labels: Bools, probs: Floats, thresholds: Floats, label_names: Sequence[str]
 ) -> list[LabelScores]:
     """Compute the scores of each label on its own."""
-    predicted = probs >= thresholds  # [N, C]
+    predicted = pad_columns(probs >= thresholds, len(label_names))  # [N, C + U]
     precisions, recalls, f1s = _precisions_recalls_f1s(labels, predicted)
     num_predicted = predicted.sum(axis=0)  # [C]
     scores = []
     for index, name in enumerate(label_names):
-        label_probs = probs[:, index]  # [N]
         is_true = labels[:, index]  # [N]
-        average_precision, auroc = _rank_scores(is_true, label_probs)
+        of_probs = _ProbScores()
+        if index < probs.shape[1]:
+            threshold = float(thresholds[..., index].mean())
+            of_probs = _score_probs(is_true, probs[:, index], threshold)
         label_scores = LabelScores(
             label=name,
             support=int(is_true.sum()),
@@ -196,10 +224,10 @@ def _score_each_label(
             precision=float(precisions[index]),
             recall=float(recalls[index]),
             f1=float(f1s[index]),
-            average_precision=average_precision,
-            auroc=auroc,
-            ece=compute_ece(label_probs, is_true),
-            threshold=float(thresholds[..., index].mean()),
+            average_precision=of_probs.average_precision,
+            auroc=of_probs.auroc,
+            ece=of_probs.ece,
+            threshold=of_probs.threshold,
         )
         scores.append(label_scores)
     return scores
@@ -219,6 +247,13 @@ def _precisions_recalls_f1s(
         labels, predicted, labels=label_ids, zero_division=0.0
     )
     return precisions, recalls, f1s
+
+
+def _score_probs(is_true: Bools, probs: Floats, threshold: float) -> _ProbScores:
+    """Compute the scores of a label's probabilities, from two arrays [N]."""
+    average_precision, auroc = _rank_scores(is_true, probs)
+    ece = compute_ece(probs, is_true)
+    return _ProbScores(average_precision, auroc, ece, threshold)
 
 
 def _rank_scores(is_true: Bools, probs: Floats) -> tuple[float | None, float | None]:

@@ -33,7 +33,6 @@ def find_thresholds(
     label_names: Sequence[str],
     thresholds: Sequence[float] | None,
     threshold: float | None,
-    min_confidence: float,
 ) -> dict[str, float] | None:
     """Return the threshold of each label; None if a text has one label.
 
@@ -41,10 +40,9 @@ def find_thresholds(
         label_names: The C classes.
         thresholds: Those of the run; None: a text has one label.
         threshold: The threshold of all labels that the user asks for, if any.
-        min_confidence: Below this probability there is no answer.
 
     Raises:
-        ConfigError: The last two do not fit the number of labels of a text.
+        ConfigError: There is a `threshold`, but a text has one label.
     """
     if thresholds is None:
         if threshold is not None:
@@ -53,11 +51,6 @@ def find_thresholds(
                 " not threshold (--threshold)"
             )
         return None
-    if min_confidence:
-        raise ConfigError(
-            "the run has several labels a text: use threshold (--threshold), not"
-            " min_confidence (--min-confidence)"
-        )
     if threshold is not None:
         thresholds = [threshold] * len(thresholds)
     return dict(zip(label_names, thresholds, strict=True))

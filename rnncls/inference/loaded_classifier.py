@@ -110,7 +110,7 @@ class LoadedClassifier:
         for row, prediction in zip(
             indicators, self._predictor.predict(texts), strict=True
         ):
-            row[[columns[name] for name in prediction.labels]] = 1
+            row[[columns[name] for name in prediction.reached]] = 1
         return indicators
 
     def predict_proba(self, texts: str | Texts) -> npt.NDArray[np.float32]:

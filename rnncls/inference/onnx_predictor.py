@@ -52,7 +52,7 @@ class OnnxPredictor:
 
         Raises:
             ConfigError: ONNX Runtime is not installed; or a threshold was given for a
-                file with one label a text, or a `min_confidence` for one with several.
+                file with one label a text.
             RunError: ONNX Runtime cannot read the file, or it has other classes than
                 its metadata say.
         """
@@ -60,7 +60,7 @@ class OnnxPredictor:
         self.file = file
         self.min_confidence = min_confidence
         self.thresholds = find_thresholds(
-            metadata.label_names, metadata.thresholds, threshold, min_confidence
+            metadata.label_names, metadata.thresholds, threshold
         )
         self._session = _start_session(file)
 

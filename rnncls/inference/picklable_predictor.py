@@ -50,8 +50,7 @@ class PicklablePredictor:
 
         Raises:
             DeviceError: This machine lacks the requested device.
-            ConfigError: `threshold` is for several labels a text, `min_confidence` for
-                one.
+            ConfigError: `threshold` is for several labels a text.
         """
         self._classifier = classifier
         self._configured_device = configured_device
@@ -59,7 +58,7 @@ class PicklablePredictor:
         self._min_confidence = min_confidence
         self._threshold = threshold
         find_thresholds(  # raises an error now, not at the first text
-            classifier.label_names, classifier.thresholds, threshold, min_confidence
+            classifier.label_names, classifier.thresholds, threshold
         )
         if device is not None and device != "cpu":
             self._resolve_device()
@@ -156,7 +155,7 @@ def load_predictor(
     Raises:
         RunError: A file is missing, damaged, or from another run or a newer version.
         DeviceError: This machine lacks the requested device.
-        ConfigError: `threshold` is for several labels a text, `min_confidence` for one.
+        ConfigError: `threshold` is for several labels a text.
     """
     weights, config = load_weights_and_config(path)
     classifier: PortableClassifier | Classifier

@@ -1,5 +1,6 @@
 """The prediction for one text. Does not import torch."""
 
+import math
 from dataclasses import dataclass
 from operator import index
 
@@ -20,7 +21,8 @@ class Prediction:
         probs: Label → probability, in the order of the run's labels; they sum to 1 if a
             text has one label.
         attention: Each token and its attention weight; None if not requested.
-        min_confidence: Below this probability there is no answer.
+        min_confidence: Below this probability, for several labels a text below this
+            `confidence`, there is no answer.
         num_tokens: The number of tokens that the model read; None if not counted.
         num_unknown: How many of these the vocabulary lacks.
         num_cut: How many further tokens were cut off, because of `max_tokens`.
@@ -52,7 +54,8 @@ class Prediction:
         text = shorten(self.text, _SHOWN_CHARACTERS)
         if self.thresholds is not None:
             names = [f"{name} ({self.probs[name]:.1%})" for name in self.labels]
-            return f"{', '.join(names) or 'no label'}: {text}"
+            nothing = "no answer" if self.is_rejected else "no label"
+            return f"{', '.join(names) or nothing}: {text}"
         return f"{self.label} ({self.prob:.1%}): {text}"
 
     @property
@@ -64,13 +67,22 @@ class Prediction:
     def labels(self) -> list[str]:
         """The labels of the text, the most probable first; perhaps none.
 
-        For a run with one label a text, it is the answer, or none.
+        There are none if there is no `answer`. For a run with one label a text, it is
+        the answer.
+        """
+        return [] if self.is_rejected else self.reached
+
+    @property
+    def reached(self) -> list[str]:
+        """The labels that reach their threshold, the most probable first.
+
+        For a run with one label a text, it is the most probable one.
         """
         if self.thresholds is None:
-            return [] if self.answer is None else [self.answer]
+            return [self.label]
         thresholds = self.thresholds
         ranked = self.top(len(self.probs))
-        return [label for label, prob in ranked if prob >= thresholds[label]]
+        return [name for name, prob in ranked if prob >= thresholds[name]]
 
     @property
     def prob(self) -> float:
@@ -78,14 +90,39 @@ class Prediction:
         return self.probs[self.label]
 
     @property
+    def confidence(self) -> float:
+        """The probability that the prediction is right.
+
+        For several labels a text, it is the probability that all of them are right, as
+        if they were independent given the text: the product of the probability of each
+        label that reaches its threshold, and of 1 minus that of each other one. See
+        `rnncls.evaluation.label_coverage`.
+        """
+        if self.thresholds is None:
+            return self.prob
+        thresholds = self.thresholds
+        return math.prod(
+            prob if prob >= thresholds[name] else 1 - prob
+            for name, prob in self.probs.items()
+        )
+
+    @property
     def answer(self) -> str | None:
-        """The most probable label; None if less probable than `min_confidence`.
+        """The most probable label; None if `confidence` is below `min_confidence`.
 
         With a `min_confidence`, a text without a known word has no answer either.
         """
+        return None if self.is_rejected else self.label
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether there is no answer, because of `min_confidence`."""
+        if not self.min_confidence and self.thresholds is not None:
+            return False
         if self.min_confidence and self.has_no_known_word:
-            return None
-        return self.label if self.prob >= self.min_confidence else None
+            return True
+        # Not `<`: a probability that is not a number is no answer either.
+        return not self.confidence >= self.min_confidence
 
     @property
     def has_no_known_word(self) -> bool:

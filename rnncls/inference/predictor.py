@@ -49,8 +49,7 @@ class Predictor:
 
         Raises:
             ConfigError: Attention weights were requested of a model without attention;
-                or a threshold for a run with one label a text, or a `min_confidence`
-                for one with several.
+                or a threshold for a run with one label a text.
         """
         has_attention = classifier.model.has_attention
         check_attention(is_requested=attention, has_attention=has_attention)
@@ -60,7 +59,7 @@ class Predictor:
         self.attention = attention
         self.min_confidence = min_confidence
         self.thresholds = find_thresholds(
-            classifier.label_names, classifier.thresholds, threshold, min_confidence
+            classifier.label_names, classifier.thresholds, threshold
         )
 
     def predict(self, texts: str | Iterable[str]) -> list[Prediction]:

@@ -54,8 +54,7 @@ class RunPredictor:
         Raises:
             RunError: A file of the run is missing or damaged.
             ConfigError: Attention weights were requested of a model without attention;
-                or a threshold for a run with one label a text, or a `min_confidence`
-                for one with several.
+                or a threshold for a run with one label a text.
             DeviceError: This machine lacks the requested device.
         """
         self._options = options

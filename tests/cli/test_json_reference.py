@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import train_label_sets
 from tests.cli.conftest import Cli
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -48,3 +49,25 @@ def test_every_file_of_a_run_is_documented(run_path: Path, cli: Cli) -> None:
     for path in run_path.iterdir():
         name = path.name.replace("-test.", "-SPLIT.") + "/" * path.is_dir()
         assert f"| `{name}` |" in page
+
+
+def test_every_key_of_several_labels_is_documented(tmp_path: Path, cli: Cli) -> None:
+    run = str(train_label_sets(tmp_path, "train.max_epochs=1"))
+    keys = set(json.loads(cli("eval", run, "--json").stdout))
+    assert keys <= read_documented_keys("eval")
+    text = cli("predict", "--run", run, "--json", "a b").stdout
+    assert set(json.loads(text)) <= read_documented_keys("predict")
+
+
+def test_one_row_has_intervals(run_path: Path, tmp_path: Path, cli: Cli) -> None:
+    several = train_label_sets(tmp_path, "train.max_epochs=1")
+    Path("one.jsonl").write_text('{"text": "happy", "labels": ["joy"]}\n')
+    Path("one.csv").write_text("label,title,description\nsport,rovers,meet\n")
+    for path, data in ((several, "one.jsonl"), (run_path, "one.csv")):
+        outcome = cli("eval", str(path), "--data", data, "--json")
+        values = json.loads(outcome.stdout)
+        intervals = [key for key in values if key.endswith("_interval")]
+        assert len(intervals) > 2
+        for key in intervals:
+            low, high = values[key]
+            assert 0 <= low <= high <= 1

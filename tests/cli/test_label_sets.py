@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import rnncls
 from rnncls.cli.gradient import load_first_model
 from rnncls.cli.reporting.benchmark import (
     formats,
@@ -75,6 +76,51 @@ def test_a_table_of_predictions_joins_labels_as_the_training_data_does(
         assert row["labels"] == separator.join(sorted(names))
 
 
+def test_a_text_whose_labels_are_not_certain_has_no_answer(cli: Cli, run: str) -> None:
+    cli("export", run, "--output", "run.onnx")
+    for source in (run, "run.onnx"):
+        arguments = ("predict", "--run", source, TEXT, "--min-confidence")
+        sure = json.loads(cli(*arguments, "0.01", "--json").stdout)
+        assert set(sure["labels"]) == {"joy", "anger"}
+        assert sure["label"] in {"joy", "anger"}
+        probs = sure["probs"]
+        product = probs["joy"] * probs["anger"] * (1 - probs["fear"])
+        assert sure["confidence"] == pytest.approx(product)
+        unsure = json.loads(cli(*arguments, "1", "--json").stdout)
+        assert (unsure["label"], unsure["labels"]) == (None, None)
+        assert unsure["probs"] == probs
+        labels, shown, text, note = cli(*arguments, "1").stdout.split("\t")
+        assert (labels, shown, text) == ("", "", TEXT)
+        assert note.startswith("(no answer: the confidence is ")
+
+
+def test_a_table_leaves_labels_that_are_not_certain_empty(cli: Cli, run: str) -> None:
+    from pyarrow import parquet
+
+    arguments = ("predict", "--run", run, TEXT, "--min-confidence", "1", "--output")
+    cli(*arguments, "out.csv")
+    with Path("out.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["label"], row["labels"]) == ("", "")
+    cli(*arguments, "out.parquet")
+    (row,) = parquet.read_table("out.parquet").to_pylist()
+    assert (row["label"], row["labels"]) == (None, None)
+
+
+def test_a_kept_column_does_not_replace_the_confidence(cli: Cli, run: str) -> None:
+    Path("in.csv").write_text(f"text,confidence\n{TEXT},high\n", encoding="utf-8")
+    arguments = ("--input", "in.csv", "--keep", "confidence", "--json")
+    found = json.loads(cli("predict", "--run", run, *arguments).stdout)
+    assert 0 < found["confidence"] < 1
+    assert found["input_confidence"] == "high"
+
+
+def test_python_predicts_the_labels_whatever_the_confidence(run: str) -> None:
+    classifier = rnncls.load(run, min_confidence=1.0)
+    assert classifier(TEXT).answer is None
+    assert classifier.predict(TEXT).tolist() == rnncls.load(run).predict(TEXT).tolist()
+
+
 def test_a_row_is_named_with_its_labels(cli: Cli, run: str) -> None:
     data = str(Path(run).with_name("data.jsonl"))
     arguments = ("explain", "--run", run, "--data", data, "--json", "--row")
@@ -104,7 +150,7 @@ def test_a_stream_has_the_labels_so_far(cli: Cli, run: str) -> None:
     assert shown[0].split() == ["1", "-", "the"]
     refused = cli("stream", run, "--min-confidence", "0.9", stdin=stdin)
     assert refused.exit_code == 2
-    assert "has several labels a text" in refused.stderr
+    assert "the run has several labels a text" in refused.stderr
 
 
 def test_flags_are_compared_by_label(cli: Cli, run: str) -> None:

@@ -112,6 +112,7 @@ def test_the_result_comes_back_the_same_from_json() -> None:
         origin={"path": "test.jsonl"},
         run_path=Path("runs/a"),
         device="cpu",
+        coverage=decisions.coverage(),
     )
     plain = result.to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

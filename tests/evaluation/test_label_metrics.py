@@ -291,3 +291,38 @@ def test_scores_as_a_dictionary_have_the_promised_keys() -> None:
         "macro_f1_interval",
     }
     assert promised <= set(score_case(BY_HAND).to_dict())
+
+
+def test_an_unknown_label_is_missed_in_every_score() -> None:
+    known = draw(80, 4, 5)
+    unknown = np.zeros((80, 1), dtype=bool)
+    unknown[:10] = True
+    labels = np.hstack([known.labels, unknown])
+    names = ["a", "b", "c", "d", "unknown"]
+    scores = score_labels(labels, known.probs, known.thresholds, 0.25, names)
+    # scikit-learn gets the label as one that is never predicted, and ranked last.
+    predicted = np.pad(known.predicted, ((0, 0), (0, 1)))
+    ranking = np.pad(known.probs, ((0, 0), (0, 1)))
+    for average in ("micro", "macro", "weighted"):
+        expected = f1_score(labels, predicted, average=average, zero_division=0.0)
+        assert getattr(scores, f"{average}_f1") == pytest.approx(expected)
+    assert scores.subset_accuracy == accuracy_score(labels, predicted)
+    assert scores.hamming_loss == hamming_loss(labels, predicted)
+    lrap = label_ranking_average_precision_score(labels, ranking)
+    assert scores.lrap == pytest.approx(lrap)
+    # It has no probability.
+    assert scores.ece == score_case(known).ece
+    assert asdict(scores.per_label[-1]) == {
+        "label": "unknown",
+        "support": 10,
+        "num_predicted": 0,
+        "precision": 0.0,
+        "recall": 0.0,
+        "f1": 0.0,
+        "average_precision": None,
+        "auroc": None,
+        "ece": None,
+        "threshold": None,
+    }
+    plain = score_labels(known.labels, known.probs, known.thresholds, 0.25, names[:4])
+    assert scores.per_label[:-1] == plain.per_label

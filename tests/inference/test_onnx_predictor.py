@@ -74,6 +74,11 @@ def test_several_labels_are_those_of_the_run() -> None:
     assert copy.predict(TEXTS) == predictor.predict(TEXTS)
     (prediction,) = load_onnx_predictor(PATH, threshold=0.0).predict("oslo")
     assert set(prediction.labels) == set(LABELS)
+    (rejected,) = load_onnx_predictor(PATH, min_confidence=1.0).predict("oslo")
+    assert rejected.answer is None
+    assert rejected.confidence == pytest.approx(
+        networks.predictor().predict("oslo")[0].confidence, abs=1e-5
+    )
 
 
 @pytest.mark.usefixtures("predictor")

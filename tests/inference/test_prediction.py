@@ -39,6 +39,49 @@ def test_equally_probable_labels_keep_the_order_of_the_run() -> None:
     )
 
 
+THRESHOLDS = {"x": 0.5, "y": 0.25, "z": 0.5}
+
+
+def decide_set(min_confidence: float, num_unknown: int = 0) -> Prediction:
+    """Return a prediction of x and y, which is right with 0.9 * 0.3 * 0.8 = 0.216."""
+    return Prediction(
+        "a",
+        {"x": 0.9, "y": 0.3, "z": 0.2},
+        min_confidence=min_confidence,
+        num_tokens=1,
+        num_unknown=num_unknown,
+        thresholds=THRESHOLDS,
+    )
+
+
+def test_the_confidence_in_one_label_is_its_probability() -> None:
+    assert Prediction("a", {"x": 0.2, "y": 0.8}).confidence == 0.8
+
+
+def test_the_confidence_in_a_set_is_the_probability_that_all_of_it_is_right() -> None:
+    assert decide_set(0.0).confidence == pytest.approx(0.9 * 0.3 * 0.8)
+
+
+def test_a_set_with_enough_confidence_is_the_answer() -> None:
+    prediction = decide_set(0.21)
+    assert not prediction.is_rejected
+    assert (prediction.answer, prediction.labels) == ("x", ["x", "y"])
+
+
+@pytest.mark.parametrize("prediction", [decide_set(0.22), decide_set(0.1, 1)])
+def test_a_set_is_no_answer_below_the_confidence_or_without_a_known_word(
+    prediction: Prediction,
+) -> None:
+    assert prediction.is_rejected
+    assert (prediction.answer, prediction.labels) == (None, [])
+    assert (prediction.label, prediction.reached) == ("x", ["x", "y"])
+    assert str(prediction) == "no answer: a"
+
+
+def test_without_a_min_confidence_every_set_is_an_answer() -> None:
+    assert decide_set(0.0, 1).labels == ["x", "y"]
+
+
 @pytest.mark.parametrize(
     "module", ["rnncls.inference.prediction", "rnncls.text.encoded_texts"]
 )

@@ -13,14 +13,22 @@ from rnncls.cli.reporting.evaluation_page import (
     curve_picture,
     run_parts,
 )
-from rnncls.cli.reporting.evaluation_tables import bin_rows, ece_notes, pair_rows
+from rnncls.cli.reporting.evaluation_tables import (
+    bin_rows,
+    ece_notes,
+    pair_rows,
+    unknown_label_lines,
+)
 from rnncls.cli.reporting.label_plots import plot_label_f1s, plot_label_reliability
 from rnncls.cli.reporting.label_tables import (
+    LABEL_COVERAGE_HEADER,
+    LABEL_COVERAGE_TITLE,
     LABEL_HEADER,
     LABEL_MISTAKE_HEADER,
     LABEL_PAIR_HEADER,
     LABEL_PART_HEADER,
     LABEL_PART_TITLE,
+    label_coverage_rows,
     label_mistake_rows,
     label_part_rows,
     label_rows,
@@ -31,6 +39,7 @@ from rnncls.cli.reporting.label_tables import (
 from rnncls.cli.reporting.plotting import to_png
 from rnncls.cli.reporting.tables import with_ids
 from rnncls.cli.reporting.terminal_chart import LearningCurve
+from rnncls.evaluation.label_coverage import SelectiveLabelScores
 from rnncls.evaluation.label_evaluation import LabelEvaluationResult, LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.run_evaluation import CalibrationReport
@@ -93,6 +102,7 @@ def save_label_report(
     )
     parts = [
         source,
+        *map(html.paragraph, unknown_label_lines(origin)),
         *label_report_parts(result, pictures),
         *run_parts(history, settings, pictures),
     ]
@@ -102,7 +112,7 @@ def save_label_report(
 def label_report_parts(
     result: LabelEvaluationResult, pictures: Mapping[str, Picture]
 ) -> Iterator[Markup]:
-    """Yield the sections on scores, labels, calibration and errors."""
+    """Yield the sections on scores, labels, calibration, rejection and errors."""
     yield html.heading("Scores")
     yield _score_table(result.scores)
     if result.parts:
@@ -111,6 +121,7 @@ def label_report_parts(
     yield from _count_parts(result.scores)
     yield from _label_parts(result.scores, pictures["labels"])
     yield from _calibration_parts(result.calibration, pictures["reliability"])
+    yield from _coverage_parts(result.coverage)
     yield from _error_parts(result.mistakes)
 
 
@@ -152,7 +163,7 @@ def _label_parts(scores: MultilabelScores, picture: Picture) -> Iterator[Markup]
 def _label_table(per_label: Sequence[LabelScores]) -> Markup:
     header = [*LABEL_HEADER, "AUROC", "ECE"]
     rows = [
-        [*cells, show_score(scores.auroc), f"{scores.ece:.4f}"]
+        [*cells, show_score(scores.auroc), show_score(scores.ece)]
         for scores, cells in zip(per_label, label_rows(per_label), strict=True)
     ]
     return html.table("Per label", header, rows)
@@ -171,6 +182,18 @@ def _calibration_parts(
     header = ["probability", "decisions", "mean", "have the label"]
     yield html.table("Reliability", header, bin_rows(calibration.reliability))
     yield from map(html.paragraph, ece_notes(calibration))
+
+
+def _coverage_parts(coverage: Sequence[SelectiveLabelScores]) -> Iterator[Markup]:
+    if not coverage:
+        return
+    yield html.heading(LABEL_COVERAGE_TITLE)
+    yield html.paragraph(
+        "rnncls predict --min-confidence X gives a text labels only if the probability"
+        " that all of them are right is at least X."
+    )
+    rows = label_coverage_rows(coverage)
+    yield html.table("Scores of the kept texts", LABEL_COVERAGE_HEADER, rows)
 
 
 def _error_parts(mistakes: Sequence[LabelMistake]) -> Iterator[Markup]:

@@ -12,6 +12,7 @@ from rnncls.cli.reporting.display import (
 )
 from rnncls.cli.reporting.evaluation_tables import ece_notes, pair_rows
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
+from rnncls.evaluation.label_coverage import SelectiveLabelScores
 from rnncls.evaluation.label_evaluation import LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.parts import LabelPartScore
@@ -32,6 +33,15 @@ LABEL_PART_TITLE = "The network, the n-grams, and both together (common threshol
 LABEL_PART_HEADER = ["part", "micro-F1", "macro-F1"]
 LABEL_PAIR_HEADER = ["missed", "predicted instead", "rows", "of its label"]
 LABEL_MISTAKE_HEADER = ["row", "label", "error", "prob", "labels", "predicted", "text"]
+LABEL_COVERAGE_TITLE = "Scores if texts with less certain labels are rejected"
+LABEL_COVERAGE_HEADER = [
+    "min. confidence",
+    "kept",
+    "rows",
+    "subset accuracy",
+    INTERVAL,
+    "micro-F1",
+]
 MAX_SHOWN_LABELS = 40
 """With more labels, the screen has only the most frequent and the worst ones."""
 _NUM_EXTREMES = 10
@@ -158,15 +168,39 @@ def label_rows(per_label: Sequence[LabelScores]) -> list[list[str]]:
             percent(row.precision),
             percent(row.recall),
             show_score(row.average_precision),
-            f"{row.threshold:.3f}",
+            show_score(row.threshold, 3),
         ]
         for row in per_label
     ]
 
 
-def show_score(score: float | None) -> str:
-    """Format a score with 4 decimals; "-": it is undefined."""
-    return "-" if score is None else f"{score:.4f}"
+def show_score(score: float | None, decimals: int = 4) -> str:
+    """Format a score; "-": it is undefined."""
+    return "-" if score is None else f"{score:.{decimals}f}"
+
+
+def label_coverage_rows(
+    coverage: Sequence[SelectiveLabelScores],
+) -> list[list[str]]:
+    """Return a row for each confidence, with the columns LABEL_COVERAGE_HEADER."""
+    return [
+        [
+            f"{row.min_confidence:.2f}",
+            percent(row.share, 1),
+            f"{row.num_rows:,}",
+            percent(row.subset_accuracy),
+            percent_range(row.interval),
+            percent(row.micro_f1),
+        ]
+        for row in coverage
+    ]
+
+
+def label_coverage_table(coverage: Sequence[SelectiveLabelScores]) -> Table:
+    """Return the scores of the texts that `--min-confidence` would keep."""
+    header = ["--min-confidence", *LABEL_COVERAGE_HEADER[1:]]
+    rows = label_coverage_rows(coverage)
+    return grid_table(LABEL_COVERAGE_TITLE, header, rows, num_texts=0)
 
 
 def label_mistake_table(mistakes: Sequence[LabelMistake]) -> Table:

@@ -76,7 +76,8 @@ def prediction_line(
     anything of the text.
 
     With attention weights, the tokens with the highest weights precede the text.
-    Without an answer, the first label is empty.
+    Without an answer, the first label is empty; for several labels a text, which may
+    have none, a note says so.
 
     Args:
         prediction: The prediction.
@@ -97,10 +98,17 @@ def prediction_line(
         fields.append(_attended_tokens(prediction))
     fields.extend((kept or {}).values())
     fields.append(prediction.text)
-    note = reading_note(prediction)
-    if note:
-        fields.append(f"({note})")
+    notes = list(filter(None, [_rejection_note(prediction), reading_note(prediction)]))
+    if notes:
+        fields.append(f"({'; '.join(notes)})")
     return "\t".join(_valid_utf8(" ".join(field.split())) for field in fields)
+
+
+def _rejection_note(prediction: Prediction) -> str:
+    """Return why a text that may have no label has no answer; empty if it has one."""
+    if prediction.thresholds is None or not prediction.is_rejected:
+        return ""
+    return f"no answer: the confidence is {prediction.confidence:.4f}"
 
 
 def _labels_in_order(prediction: Prediction) -> list[str]:
@@ -148,7 +156,9 @@ def prediction_json(
     """
     values = prediction_row(prediction) | {"row": row}
     for name, value in (kept or {}).items():
-        if name != "row" or value != str(row):
+        if name == "confidence" and name in values:
+            values[f"input_{name}"] = value
+        elif name != "row" or value != str(row):
             values[name] = value
     return json.dumps(values)
 
@@ -156,8 +166,8 @@ def prediction_json(
 def prediction_row(prediction: Prediction) -> dict[str, Any]:
     """Return text, label and probabilities, and the attention weights if there are any.
 
-    Without an answer, the label is None; the probability is still that of the most
-    probable label.
+    Without an answer, the label is None, and so are several labels; the probability is
+    still that of the most probable label.
     """
     row: dict[str, Any] = {
         "text": prediction.text,
@@ -167,7 +177,8 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         **_counts(prediction),
     }
     if prediction.thresholds is not None:
-        row["labels"] = prediction.labels
+        row["labels"] = None if prediction.is_rejected else prediction.labels
+        row["confidence"] = prediction.confidence
     if prediction.attention is not None:
         row["attention"] = prediction.attention
         row["attention_spans"] = prediction.attention_spans
@@ -328,7 +339,8 @@ def _write_parquet(
                 columns: dict[str, Any] = dict(kept.next_row(num_rows))
                 columns["row"] = num_rows
                 if several:
-                    columns["labels"] = prediction.labels
+                    rejected = prediction.is_rejected
+                    columns["labels"] = None if rejected else prediction.labels
                 rows.append(
                     {
                         **columns,

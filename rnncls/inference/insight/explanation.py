@@ -248,7 +248,7 @@ def explain(classifier: Classifier, text: str, label: str | None = None) -> Expl
         opinions,
         integral.num_points,
         residual,
-        find_thresholds(classifier.label_names, classifier.thresholds, None, 0.0),
+        find_thresholds(classifier.label_names, classifier.thresholds, None),
     )
 
 

@@ -262,8 +262,13 @@ class Stream:
         """
         self._classifier, self._min_confidence = classifier, min_confidence
         self._row = 0
+        if min_confidence is not None and classifier.thresholds is not None:
+            raise ConfigError(
+                "min_confidence (--min-confidence) stops at one label, but the run has"
+                " several labels a text: leave it out, to read each text to its end"
+            )
         self._thresholds = find_thresholds(
-            classifier.label_names, classifier.thresholds, None, min_confidence or 0.0
+            classifier.label_names, classifier.thresholds, None
         )
         self._start_line()
 

@@ -47,15 +47,14 @@ class LightPredictor:
 
         Raises:
             ConfigError: Attention weights were requested of a model without attention;
-                or a threshold for a run with one label a text, or a `min_confidence`
-                for one with several.
+                or a threshold for a run with one label a text.
         """
         check_attention(is_requested=attention, has_attention=classifier.has_attention)
         self.classifier = classifier
         self.attention = attention
         self.min_confidence = min_confidence
         self.thresholds = find_thresholds(
-            classifier.label_names, classifier.thresholds, threshold, min_confidence
+            classifier.label_names, classifier.thresholds, threshold
         )
 
     def predict(self, texts: str | Iterable[str]) -> list[Prediction]:

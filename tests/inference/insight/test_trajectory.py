@@ -291,5 +291,5 @@ def test_a_stream_has_the_labels_so_far() -> None:
     (expected,) = SEVERAL.predictor().predict(TEXT)
     assert predictions[-1].is_final
     assert predictions[-1].labels == expected.labels
-    with pytest.raises(ConfigError, match="has several labels a text"):
+    with pytest.raises(ConfigError, match="the run has several labels"):
         Stream(SEVERAL.torch, min_confidence=0.9)

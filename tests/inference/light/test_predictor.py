@@ -76,12 +76,22 @@ def test_one_threshold_replaces_those_of_all_labels() -> None:
     assert LightPredictor(classifier, threshold=1.0).predict("oslo")[0].labels == []
 
 
-def test_an_option_for_the_other_task_is_an_error() -> None:
+def test_texts_below_a_confidence_are_those_of_torch() -> None:
+    networks = build_networks(task="several_labels")
+    expected = networks.predictor().predict(TEXTS)
+    confidences = sorted(prediction.confidence for prediction in expected)
+    middle = (confidences[len(TEXTS) // 2 - 1] + confidences[len(TEXTS) // 2]) / 2
+    found = LightPredictor(networks.numpy, min_confidence=middle).predict(TEXTS)
+    assert [prediction.is_rejected for prediction in found] == [
+        prediction.confidence < middle or prediction.has_no_known_word
+        for prediction in expected
+    ]
+    assert len({prediction.is_rejected for prediction in found}) == 2
+
+
+def test_a_threshold_is_for_several_labels_a_text() -> None:
     with pytest.raises(ConfigError, match="has one label a text: use min_confidence"):
         LightPredictor(build_networks().numpy, threshold=0.5)
-    several = build_networks(task="several_labels").numpy
-    with pytest.raises(ConfigError, match="has several labels a text: use threshold"):
-        LightPredictor(several, min_confidence=0.5)
 
 
 def test_the_attention_of_each_token_and_its_place_are_those_of_torch() -> None:
