@@ -14,6 +14,7 @@ from rnncls import RunError
 from rnncls.config.sections import TextSection
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.onnx_file import OPERATORS, load_onnx, seal_model
+from rnncls.inference.export.protobuf import encode_field
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.prediction import Prediction
 from tests.inference.light.networks import (
@@ -165,11 +166,23 @@ def change_graph(model: onnx.ModelProto, change: str) -> None:
 
 def write_changed(change: str, metadata: dict[str, str]) -> None:
     """Write the file with another graph or metadata, and a seal that fits it."""
+    model, entries = read_parts()
+    change_graph(model, change)
+    PATH.write_bytes(seal_model(model.SerializeToString(), entries | metadata))
+
+
+def write_with(field: bytes) -> None:
+    """Write the file with another field, and a seal that fits it."""
+    model, entries = read_parts()
+    PATH.write_bytes(seal_model(model.SerializeToString() + field, entries))
+
+
+def read_parts() -> tuple[onnx.ModelProto, dict[str, str]]:
+    """Return the model without its metadata, and these without the seal."""
     model = onnx.load_model_from_string(PATH.read_bytes())
     entries = {entry.key: entry.value for entry in model.metadata_props}
     del entries["sha256"], model.metadata_props[:]
-    change_graph(model, change)
-    PATH.write_bytes(seal_model(model.SerializeToString(), entries | metadata))
+    return model, entries
 
 
 @pytest.mark.usefixtures("predictor")
@@ -188,6 +201,21 @@ def write_changed(change: str, metadata: dict[str, str]) -> None:
 def test_a_file_with_anything_foreign_is_refused(change: str, message: str) -> None:
     write_changed(change, {})
     with pytest.raises(RunError, match=rf"^model\.onnx: .*{message}"):
+        load_onnx_predictor(PATH)
+
+
+@pytest.mark.usefixtures("predictor")
+def test_a_graph_under_an_impossible_number_is_refused() -> None:
+    # ONNX Runtime reads 32 bits of a field's number, and would see a second graph.
+    write_with(encode_field(7 + (1 << 29), b""))
+    with pytest.raises(RunError, match="a field of the impossible number 536870919"):
+        load_onnx_predictor(PATH)
+
+
+@pytest.mark.usefixtures("predictor")
+def test_a_graph_for_training_is_refused() -> None:
+    write_with(encode_field(20, b""))
+    with pytest.raises(RunError, match="it has a graph for training"):
         load_onnx_predictor(PATH)
 
 

@@ -33,7 +33,7 @@ SEAL = "sha256"
 _DOMAINS = {"", "ai.onnx"}
 
 # The numbers of the fields in the definition of the format, onnx.proto.
-_GRAPH, _OPSET, _METADATA, _FUNCTIONS = 7, 8, 14, 25
+_GRAPH, _OPSET, _METADATA, _TRAINING, _FUNCTIONS = 7, 8, 14, 20, 25
 _OPSET_DOMAIN = 1
 _KEY, _VALUE = 1, 2
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15
@@ -112,8 +112,11 @@ def _check_model(model: memoryview) -> None:
     for opset in iter_messages(model, _OPSET):
         for domain in iter_messages(opset, _OPSET_DOMAIN):
             _check_domain(str(domain, "utf-8"))
-    if any(iter_messages(model, _FUNCTIONS)):
-        raise ValueError("it defines operators of its own")
+    for field in iter_fields(model):
+        if field.number == _FUNCTIONS:
+            raise ValueError("it defines operators of its own")
+        if field.number == _TRAINING:
+            raise ValueError("it has a graph for training")
 
 
 def _check_graph(graph: memoryview) -> None:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 _MAX_SHIFT = 63
+_MAX_KEY = (1 << 32) - 1
+"""ONNX Runtime drops higher bits: it would see another field than this module."""
 _SIZES = {_FIXED_64: 8, _FIXED_32: 4}
 
 
@@ -34,6 +36,8 @@ def iter_fields(message: memoryview) -> Iterator[Field]:
     position = 0
     while position < len(message):
         key, position = _read_varint(message, position)
+        if key > _MAX_KEY:
+            raise ValueError(f"a field of the impossible number {key >> 3}")
         number, kind = key >> 3, key & 7
         if kind == _VARINT:
             value, position = _read_varint(message, position)
