@@ -4,6 +4,7 @@ It has `model.onnx`, `predict.py`, which needs NumPy and ONNX Runtime only,
 `requirements.txt`, a Dockerfile, a README and, if the run has one, `tokenizer.json`.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ from rnncls import RunError, __version__
 from rnncls.config.sections import ModelSection
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.machine.files import make_folder, read_bytes, read_json, write_atomic
-from rnncls.runs.companions import load_labels, load_run_config
 from rnncls.runs.folder import RunFolder
+from rnncls.runs.portable import PortableClassifier, load_portable
 
 if TYPE_CHECKING:
     from rnncls.inference.export.run_export import ExportedFile
@@ -30,7 +31,7 @@ ENTRYPOINT ["python", "predict.py"]
 """
 _README = """# {name}
 
-A text classifier: {network}. Exported by rnncls {version}.
+A text classifier: {parts}. Exported by rnncls {version}.
 
 {classes}.
 
@@ -44,8 +45,8 @@ A text classifier: {network}. Exported by rnncls {version}.
 
 Python 3.11 or newer. In a container:
 
-    docker build -t {name} .
-    docker run --rm {name} "a text"
+    docker build -t {tag} .
+    docker run --rm {tag} "a text"
 
 In a program:
 
@@ -58,8 +59,8 @@ In a program:
 |---|---|
 {sizes}
 
-The word vectors are stored as {embedding}. `model.onnx` reads `token_ids`, int64
-[batch, tokens], 0 after the end of a text, and returns `logits` and `probs`. Words,
+{stored} `model.onnx` reads `token_ids`, int64
+{shape}, and returns `logits` and `probs`. Words,
 labels, the steps of the tokenizer and 20 test vectors are in its metadata.
 
 ## Figures
@@ -68,6 +69,7 @@ labels, the steps of the tokenizer and 20 test vectors are in its metadata.
 - Compared with the run on {num_texts} texts: the largest difference of a probability is
   {difference:.1e}, and {num_changed} labels changed.
 """
+_BATCH_SHAPE = "[batch, tokens], 0 after the end of a text"
 
 
 def export_folder(
@@ -104,7 +106,9 @@ def export_folder(
     write_atomic(output / SCRIPT, read_bytes(script))
     write_atomic(output / "requirements.txt", REQUIREMENTS.encode())
     write_atomic(output / "Dockerfile", DOCKERFILE.encode())
-    readme = _describe_folder(run_path, output, exported, embedding)
+    readme = _describe_folder(
+        run_path, output, exported, embedding, is_single=is_single
+    )
     write_atomic(output / "README.md", readme.encode())
     return exported
 
@@ -121,29 +125,60 @@ def _check_folder(output: Path) -> None:
 
 
 def _describe_folder(
-    run_path: Path, output: Path, exported: "ExportedFile", embedding: str
+    run_path: Path,
+    output: Path,
+    exported: "ExportedFile",
+    embedding: str,
+    *,
+    is_single: bool,
 ) -> str:
     """Return the README of the folder."""
-    comparison = exported.comparison
-    model = load_run_config(run_path).model
+    name, comparison = run_path.resolve().name, exported.comparison
+    classifier = load_portable(run_path)
     kind = "Classes"
-    if model.has_several_labels:
+    if classifier.has_several_labels:
         kind = "Labels, of which a text may have several, or none"
     files = sorted(path for path in output.iterdir() if path.name != "README.md")
     sizes = [f"| `{path.name}` | {path.stat().st_size:,} |" for path in files]
     return _README.format(
-        name=run_path.resolve().name,
-        network=_describe_network(model),
+        name=name,
+        tag=_choose_tag(name),
+        parts=_describe_parts(classifier),
         version=__version__,
-        classes=f"{kind}: {', '.join(load_labels(run_path))}",
-        method="predict_labels" if model.has_several_labels else "predict",
+        classes=f"{kind}: {', '.join(classifier.label_names)}",
+        method="predict_labels" if classifier.has_several_labels else "predict",
         sizes="\n".join(sizes),
-        embedding=embedding,
+        stored=_describe_weights(classifier, embedding),
+        shape="[1, tokens]" if is_single else _BATCH_SHAPE,
         scores=_describe_scores(run_path),
         num_texts=comparison.num_texts,
         difference=comparison.largest_difference,
         num_changed=comparison.num_changed_labels,
     )
+
+
+def _choose_tag(name: str) -> str:
+    """Return a name for the image: Docker allows no capitals and few other signs."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "classifier"
+
+
+def _describe_parts(classifier: PortableClassifier) -> str:
+    """Return what is computed: by a network, by n-grams, or by both."""
+    table = classifier.ngrams
+    if table is None:
+        return _describe_network(classifier.model)
+    size = f"{len(table.keys):,} n-grams of up to {table.max_size} tokens"
+    if table.is_alone:
+        return f"a linear model of {size}"
+    network = _describe_network(classifier.model)
+    return f"{network}, and a linear model of {size}"
+
+
+def _describe_weights(classifier: PortableClassifier, embedding: str) -> str:
+    """Return how the numbers are stored, of which there are most."""
+    if classifier.ngrams is not None and classifier.ngrams.is_alone:
+        return "The weights of the n-grams are 16-bit floats."
+    return f"The word vectors are stored as {embedding}."
 
 
 def _describe_network(model: ModelSection) -> str:

@@ -7,11 +7,17 @@ import pytest
 import torch
 
 from rnncls import RunError
-from rnncls.inference.export.folder import export_folder
+from rnncls.inference.export.folder import (
+    _choose_tag,
+    _describe_parts,
+    _describe_weights,
+    export_folder,
+)
 from rnncls.inference.export.predict_script import Classifier
 from rnncls.inference.predictor import Predictor
 from rnncls.runs.run import load_run
 from tests.builders import write_run
+from tests.inference.light.networks import add_ngrams, build_networks
 
 RUN, FOLDER = Path("reviews"), Path("out/reviews-onnx")
 TEXTS = ["oslo again", "zürich", ""]
@@ -60,6 +66,31 @@ def test_an_earlier_export_is_replaced() -> None:
     export_folder(RUN, FOLDER, embedding="int8", is_single=True)
     metadata = Classifier(FOLDER / "model.onnx").metadata
     assert (metadata["embedding"], json.loads(metadata["is_single"])) == ("int8", True)
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert (
+        "stored as int8. `model.onnx` reads `token_ids`, int64\n[1, tokens], and"
+        in (readme)
+    )
+
+
+def test_the_readme_names_ngrams() -> None:
+    both = add_ngrams(build_networks()).numpy
+    assert both.ngrams is not None
+    size = f"{len(both.ngrams.keys)} n-grams of up to 3 tokens"
+    assert _describe_parts(both).startswith("cell `lstm`, embedding 6,")
+    assert _describe_parts(both).endswith(f", and a linear model of {size}")
+    assert _describe_weights(both, "int8") == "The word vectors are stored as int8."
+    alone = add_ngrams(build_networks(), is_alone=True).numpy
+    assert _describe_parts(alone) == f"a linear model of {size}"
+    assert _describe_weights(alone, "int8").startswith("The weights of the n-grams")
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [("AG News_2.0", "ag-news-2-0"), ("映画", "classifier"), ("-a-", "a")],
+)
+def test_the_image_has_a_name_that_docker_allows(name: str, tag: str) -> None:
+    assert _choose_tag(name) == tag
 
 
 def test_a_folder_of_other_files_is_refused() -> None:
