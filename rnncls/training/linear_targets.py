@@ -47,7 +47,7 @@ class LabelTargets:
     """A set of labels for each text; the loss is the binary cross-entropy.
 
     Attributes:
-        labels: [N, C] bool.
+        labels: [N, C] bool; or float32, the probability of each label.
         label_weights: [C] float32, the weight of each label that a text has; None: 1.
     """
 
@@ -56,7 +56,7 @@ class LabelTargets:
 
     @property
     def probs(self) -> torch.Tensor:
-        """The probability of each label, 0 or 1. [N, C] float32."""
+        """The probability of each label. [N, C] float32."""
         return self.labels.float()
 
     def start_bias(self) -> torch.Tensor:
@@ -69,9 +69,12 @@ class LabelTargets:
         loss = F.binary_cross_entropy_with_logits(
             logits, targets, pos_weight=self.label_weights, reduction="sum"
         )  # []
-        errors = logits.sigmoid() - targets  # [N, C]
-        if self.label_weights is not None:
-            errors = torch.where(self.labels, errors * self.label_weights, errors)
+        probs = logits.sigmoid()  # [N, C]
+        if self.label_weights is None:
+            errors = probs - targets  # [N, C]
+        else:
+            errors_if_true = targets * self.label_weights * (probs - 1)  # [N, C]
+            errors = (1 - targets) * probs + errors_if_true  # [N, C]
         num_texts = len(targets)
         return loss / num_texts, errors / num_texts
 
@@ -85,7 +88,7 @@ def compute_log_odds(labels: torch.Tensor) -> torch.Tensor:
     It is the bias of a model that predicts these shares for every text.
 
     Args:
-        labels: [N, C] bool.
+        labels: [N, C] bool; or float32, the probability of each label.
 
     Returns:
         [C] float32, finite.
@@ -113,6 +116,8 @@ def build_targets(
     labels = torch.from_numpy(all_labels[rows])  # [n] or [n, C]
     if labels.ndim > 1:
         weights = compute_class_weights(section, all_labels, label_names)  # [C]
+        if data.targets is not None:
+            labels = torch.from_numpy(data.targets[rows])  # [n, C]
         return LabelTargets(labels, weights)
     text_weights = compute_text_weights(section, all_labels, label_names)  # [N]
     row_weights = torch.from_numpy(text_weights[rows])  # [n]
