@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# The users' names `rnncls.ray`, `rnncls.spark` and `rnncls.mlflow` are files of this
+# folder, so that only the rooms of the package are beside this file.
+__path__.append(f"{__path__[0]}/inference/engines")
+
 
 class RnnclsError(Exception):
     """An error that the user can fix. Its message says what is wrong and where.

@@ -22,6 +22,7 @@ GUIDES = [
     "docs/guides/evaluating.md",
     "docs/guides/predicting.md",
     "docs/guides/exporting.md",
+    "docs/guides/engines.md",
     "docs/guides/pretraining.md",
     "docs/guides/looking-inside.md",
     "docs/guides/other-languages.md",

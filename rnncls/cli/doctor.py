@@ -17,6 +17,9 @@ EXTRAS = {
     "onnx": "onnxruntime",
     "docs": "mkdocs-material",
     "hf": "datasets",
+    "ray": "ray",
+    "spark": "pyspark",
+    "mlflow": "mlflow-skinny",
     "bench": "fasttext-numpy2-wheel",
     "dev": "pytest",
 }

@@ -62,6 +62,11 @@ class LoadedClassifier:
         classes = ", ".join(self.classes_)
         return f"<rnncls classifier of {len(self.classes_)} classes: {classes}>"
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self._predictor.has_several_labels
+
     @overload
     def __call__(self, texts: str) -> Prediction: ...
 
@@ -97,7 +102,7 @@ class LoadedClassifier:
         Raises:
             TypeError: An item is not a string. The message has its position.
         """
-        if self._predictor.has_several_labels:
+        if self.has_several_labels:
             return self._predict_indicators(check_texts(texts))
         labels = self.predict_proba(texts).argmax(axis=1)  # [N]
         predicted: npt.NDArray[np.str_] = self.classes_[labels]

@@ -1,0 +1,43 @@
+"""An exported model for the tests of engines, and programs that use it."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rnncls
+from rnncls.inference.export.onnx_export import export_onnx
+from rnncls.inference.loaded_classifier import LoadedClassifier
+from tests.inference.light.networks import build_networks
+
+TEXTS = ["rovers meet oslo", "", "Again again &amp; zanzibar"] * 4
+PATH = Path("model.onnx")
+# These packages report their use to their makers.
+_PRIVATE = {"RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def load_networks(**settings: Any) -> LoadedClassifier:
+    """Export small networks to `PATH` and load the file."""
+    export_onnx(build_networks(**settings).numpy, PATH)
+    return rnncls.load(PATH)
+
+
+def run_program(code: str, *arguments: str) -> str:
+    """Return what a program prints."""
+    program = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, **_PRIVATE}
+    return subprocess.run(
+        program, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    """Return the mark of a slow test that needs a package."""
+    return pytest.mark.skipif(
+        find_spec(package) is None,
+        reason=f"needs {package}, which scripts/test-slow installs",
+    )

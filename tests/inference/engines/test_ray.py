@@ -1,0 +1,105 @@
+"""Ray Data, and its class for batches without Ray."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rnncls.ray
+from tests.inference.engines.models import (
+    PATH,
+    TEXTS,
+    load_networks,
+    needs,
+    run_program,
+)
+
+
+def test_the_engines_are_imported_when_they_are_needed() -> None:
+    code = """
+import sys, rnncls.ray, rnncls.spark, rnncls.mlflow
+print({"ray", "pyspark", "mlflow", "pandas", "onnxruntime", "torch"} & set(sys.modules))
+"""
+    assert run_program(code) == "set()\n"
+
+
+def test_a_batch_has_its_predictions() -> None:
+    classifier = load_networks()
+    classify = rnncls.ray.Classify(PATH, column="body")
+    batch = {"body": np.array(TEXTS), "label": np.arange(len(TEXTS))}
+    found = classify(batch)
+    expected = [prediction.label for prediction in classifier(TEXTS)]
+    assert found["label"].tolist() == expected
+    assert found["input_label"].tolist() == list(range(len(TEXTS)))
+    table = classify(pd.DataFrame(batch))
+    assert table["label"].tolist() == expected
+    assert list(table) == ["body", "input_label", "label", "prob", "probs"]
+
+
+def test_a_worker_imports_the_class_by_the_users_name() -> None:
+    classifier = load_networks()
+    assert rnncls.ray.Classify.__module__ == "rnncls.ray"
+    Path("classify.pkl").write_bytes(pickle.dumps(rnncls.ray.Classify(classifier)))
+    PATH.unlink()  # the weights are in the pickled object
+    code = """
+import pathlib, pickle, sys
+import numpy as np
+classify = pickle.loads(pathlib.Path("classify.pkl").read_bytes())
+print(*classify({"text": np.array(sys.argv[1:])})["label"])
+"""
+    labels = [prediction.label for prediction in classifier(TEXTS)]
+    assert run_program(code, *TEXTS).split() == labels
+
+
+def test_another_kind_of_batch_is_refused() -> None:
+    load_networks()
+    batch: Any = TEXTS
+    with pytest.raises(TypeError, match="found list: use batch_format='numpy' or"):
+        rnncls.ray.Classify(PATH)(batch)
+
+
+RAY_DATA = """
+import json, sys
+import ray
+import rnncls, rnncls.ray
+
+path, *texts = sys.argv[1:]
+ray.init(
+    num_cpus=2,
+    include_dashboard=False,
+    object_store_memory=100_000_000,
+    log_to_driver=False,
+)
+rows = [{"id": row, "text": text, "label": "?"} for row, text in enumerate(texts)]
+answers = []
+for model in (path, rnncls.load(path)):
+    dataset = ray.data.from_items(rows).map_batches(
+        rnncls.ray.Classify,
+        fn_constructor_args=(model,),
+        batch_size=4,
+        compute=ray.data.ActorPoolStrategy(size=1),
+    )
+    answers.append(sorted(dataset.take_all(), key=lambda row: row["id"]))
+print(json.dumps(answers, default=lambda values: values.tolist()))
+"""
+
+
+@pytest.mark.slow
+@needs("ray")
+@pytest.mark.parametrize("task", ["one_label", "several_labels"])
+def test_ray_data_predicts_what_the_file_predicts(task: str) -> None:
+    classifier = load_networks(task=task)
+    path = str(PATH.absolute())
+    for rows in json.loads(run_program(RAY_DATA, path, *TEXTS)):
+        assert [row["text"] for row in rows] == TEXTS
+        assert {row["input_label"] for row in rows} == {"?"}
+        for row, prediction in zip(rows, classifier(TEXTS), strict=True):
+            assert row["label"] == prediction.label
+            assert row["prob"] == pytest.approx(prediction.prob)
+            assert row["probs"] == pytest.approx(list(prediction.probs.values()))
+            expected = None if task == "one_label" else prediction.labels
+            assert row.get("labels") == expected
