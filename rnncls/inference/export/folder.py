@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rnncls import RunError, __version__
 from rnncls.config.sections import ModelSection
 from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.inference.export.script_source import build_script
 from rnncls.machine.files import make_folder, read_bytes, read_json, write_atomic
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.portable import PortableClassifier, load_portable
@@ -102,8 +103,7 @@ def export_folder(
     if exported.tokenizer is not None:
         tokenizer = exported.tokenizer.replace(output / TOKENIZER)
         exported = exported._replace(tokenizer=tokenizer)
-    script = Path(__file__).with_name("predict_script.py")
-    write_atomic(output / SCRIPT, read_bytes(script))
+    write_atomic(output / SCRIPT, build_script())
     write_atomic(output / "requirements.txt", REQUIREMENTS.encode())
     write_atomic(output / "Dockerfile", DOCKERFILE.encode())
     readme = _describe_folder(

@@ -7,20 +7,19 @@
 
 In a program: `Classifier("model.onnx").predict(["a text"])`. For a model with several
 labels a text, `predict_labels` returns those that reach their threshold, and
-`--threshold 0.3` is another threshold for all labels. `rnncls export` wrote this file;
-everything about the model is in model.onnx.
+`--threshold 0.3` is another threshold for all labels. `--min-confidence 0.8` gives no
+answer if the prediction is right with a lower probability. Exit code 2 is for a wrong
+option, 3 for input that cannot be read, 4 for a model.onnx that is missing or damaged.
+`rnncls export` wrote this file; everything about the model is in model.onnx.
 """
 
 import argparse
-import heapq
-import html
+import hashlib
+import io
 import json
-import re
+import math
 import sys
-import unicodedata
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from functools import lru_cache
-from html.entities import html5
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,13 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-UNK, UNK_ID = "<unk>", 1
+from rnncls.inference.export.script_tokenizer import Tokenizer
+
+UNK_ID = 1
+FORMATS = ("1", "2")
+"""The versions of the metadata that this program reads."""
+SEAL_BYTES, CHECKSUM_BYTES = 76, 64
+"""The size of the last entry of the metadata, and of the checksum at its end."""
 MAX_BATCH = 8
 """Texts computed at once: larger batches hold more padding and are slower."""
 WINDOW = 1024
@@ -36,8 +41,34 @@ WINDOW = 1024
 TOLERANCE = 1e-4
 """The largest difference from a probability of the test vectors."""
 
-Step = Mapping[str, Any]
 TokenIds = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+
+class ModelError(Exception):
+    """A model.onnx is missing, damaged, or not one that this program reads."""
+
+
+class InputError(Exception):
+    """The input cannot be read."""
+
+
+def read_model(path: Path) -> bytes:
+    """Return the bytes of a model that match the checksum at their end.
+
+    Raises:
+        ModelError: The file is missing, damaged, or not from `rnncls export`.
+    """
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"{path}: cannot be read: {reason}") from error
+    checksum = hashlib.sha256(model[:-SEAL_BYTES]).hexdigest()
+    if model[-CHECKSUM_BYTES:] != checksum.encode():
+        raise ModelError(
+            f"{path}: damaged, or not written by rnncls export: export the run again"
+        )
+    return model
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
@@ -88,13 +119,28 @@ def pad(texts: Sequence[TokenIds]) -> npt.NDArray[np.int64]:
 
 
 class Classifier:
-    """A model and its tokenizer."""
+    """A model and its tokenizer.
+
+    Attributes:
+        labels: The labels, in the order of the probabilities.
+        thresholds: From which probability on a text has each label; None: it has one.
+        min_confidence: Below this `confidence`, the program gives no answer.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        """Load model.onnx."""
-        model = Path(path).read_bytes()
-        self.session = open_session(model)
+        """Load model.onnx.
+
+        Raises:
+            ModelError: The file is missing or damaged, or from another version.
+        """
+        self.session = open_session(read_model(Path(path)))
         self.metadata = self.session.get_modelmeta().custom_metadata_map
+        if self.metadata["format"] not in FORMATS:
+            raise ModelError(
+                f"{path}: has format {self.metadata['format']}, this predict.py reads"
+                f" {' and '.join(FORMATS)}: use the predict.py exported with it"
+            )
+        self.min_confidence = 0.0
         self.labels: list[str] = json.loads(self.metadata["labels"])
         self.thresholds = self.read_thresholds()
         words = self.metadata["words"].split("\n")
@@ -135,191 +181,25 @@ class Classifier:
         reached = [index for index in ranked if probs[index] >= thresholds[index]]
         return [self.labels[index] for index in reached]
 
+    def compute_confidence(self, probs: Sequence[float]) -> float:
+        """Return the probability that the prediction is right.
 
-class Tokenizer:
-    """Performs the steps that the model's metadata describe."""
+        Of several labels, it is that all are right, as if they were independent.
+        """
+        if self.thresholds is None:
+            return max(probs)
+        pairs = zip(probs, self.thresholds, strict=True)
+        return math.prod(prob if prob >= cut else 1 - prob for prob, cut in pairs)
 
-    def __init__(self, description: Mapping[str, Any], words: Container[str]) -> None:
-        """Compile the patterns."""
-        self.max_tokens: int = description["max_tokens"]
-        classes = [parse_ranges(ranges) for ranges in description["classes"]]
-        *cleaning, splitting = description["steps"]
-        self.changes = [build_change(step) for step in cleaning]
-        self.split: Callable[[str], list[str]]
-        if splitting["op"] == "subwords":
-            merges = description["merges"]
-            self.split = SubwordSplitter(splitting["word_start"], merges, words)
-        else:
-            self.split = build_splitter(splitting, classes)
+    def has_answer(self, text: str, probs: Sequence[float]) -> bool:
+        """Return whether the prediction is certain enough.
 
-    def __call__(self, text: str) -> list[str]:
-        """Return the tokens of a text, at least one."""
-        for change in self.changes:
-            text = change(text)
-        return self.split(text)[: self.max_tokens] or [UNK]
-
-
-def parse_ranges(ranges: str) -> str:
-    """Return ranges such as `41-5a 5f` as the inside of a set of `re`."""
-    parts = []
-    for part in ranges.split():
-        first, _, last = part.partition("-")
-        parts.append(rf"\U{int(first, 16):08x}-\U{int(last or first, 16):08x}")
-    return "".join(parts)
-
-
-def compile_pattern(step: Step, classes: Sequence[str] = ()) -> re.Pattern[str]:
-    r"""Return a step's pattern; `\C{0}` is one character of the first class."""
-    pattern = re.sub(
-        r"\\C\{(\d+)\}", lambda match: f"[{classes[int(match[1])]}]", step["pattern"]
-    )
-    flags = re.NOFLAG
-    for name in step.get("flags", ""):
-        flags |= {"i": re.IGNORECASE, "s": re.DOTALL}[name]
-    return re.compile(pattern, flags)
-
-
-def build_change(step: Step) -> Callable[[str], str]:
-    """Return the function that performs a step before the text is split."""
-    operation = step["op"]
-    if operation == "nfkc":
-        return lambda text: unicodedata.normalize("NFKC", text)
-    if operation == "lowercase":
-        return str.lower
-    pattern = compile_pattern(step)
-    if operation == "when":
-        return build_condition(pattern, step["steps"])
-    replacements: dict[str, Any] = {
-        "replace": step.get("with"),
-        "unescape": lambda match: html.unescape(match[0]),
-        "decode_entities": decode_entity,
-        "mark_case": mark_case,
-    }
-    replacement = replacements[operation]
-    return lambda text: pattern.sub(replacement, text)
-
-
-def build_condition(
-    pattern: re.Pattern[str], steps: Sequence[Step]
-) -> Callable[[str], str]:
-    """Return the function that performs steps if a pattern is in the text."""
-    changes = [build_change(step) for step in steps]
-
-    def change_all(text: str) -> str:
-        if not pattern.search(text):
-            return text
-        for change in changes:
-            text = change(text)
-        return text
-
-    return change_all
-
-
-def decode_entity(match: re.Match[str]) -> str:
-    """Decode an HTML entity; keep one whose name is unknown."""
-    name = match[1]
-    if name is not None and f"{name};" not in html5:
-        return match[0]
-    return html.unescape(match[0])
-
-
-def mark_case(match: re.Match[str]) -> str:
-    """Insert a mark before a word in capitals, or with a first capital."""
-    letters = match[1]
-    if len(letters) > 1 and letters.isupper():
-        return f"xxup {match[0]}"
-    if letters[0].isupper():
-        return f"xxmaj {match[0]}"
-    return match[0]
-
-
-def build_splitter(step: Step, classes: Sequence[str]) -> Callable[[str], list[str]]:
-    """Return the function that performs the last step."""
-    if step["op"] == "split":
-        return str.split
-    find = compile_pattern(step, classes).findall
-    if step["op"] == "find":
-        return find
-    start = step["word_start"]
-
-    def split_characters(text: str) -> list[str]:
-        tokens = []
-        for word in text.split():
-            tokens += [start, *find(word)]
-        return tokens
-
-    return split_characters
-
-
-class SubwordSplitter:
-    """Byte-pair encoding of each word (Sennrich, Haddow and Birch 2016)."""
-
-    def __init__(
-        self, word_start: str, merges: Sequence[str], pieces: Container[str]
-    ) -> None:
-        """Take the merges of two pieces, the first ones first, and all pieces."""
-        self.word_start = word_start
-        pairs = [merge.split(" ") for merge in merges]
-        self.ranks = {(left, right): rank for rank, (left, right) in enumerate(pairs)}
-        self.pieces = pieces
-        self.divide = lru_cache(maxsize=100_000)(self.divide_word)
-
-    def __call__(self, text: str) -> list[str]:
-        """Return the pieces of all words of a text."""
-        tokens: list[str] = []
-        for word in text.split():
-            is_marked = word.startswith(self.word_start)
-            tokens += self.divide(word if is_marked else self.word_start + word)
-        return tokens
-
-    def divide_word(self, word: str) -> list[str]:
-        """Return the pieces of a word: merge the pair of the first rank, repeatedly."""
-        symbols = self.list_symbols(word)
-        following = [*range(1, len(symbols)), -1]
-        previous = [-1, *range(len(symbols) - 1)]
-        # As in the package tokenizers: of equal ranks, the leftmost pair comes first.
-        queue: list[tuple[int, int, str]] = []
-        for left in range(len(symbols) - 1):
-            self.add_pair(queue, symbols, left, left + 1)
-        while queue:
-            _, left, merged = heapq.heappop(queue)
-            right = following[left]
-            if not symbols[left] or right < 0:
-                continue
-            pair = symbols[left], symbols[right]
-            if pair not in self.ranks or "".join(pair) != merged:
-                continue  # another merge has changed the pair
-            symbols[left], symbols[right] = merged, ""
-            before, after = previous[left], following[right]
-            following[left] = after
-            if after >= 0:
-                previous[after] = left
-                self.add_pair(queue, symbols, left, after)
-            if before >= 0:
-                self.add_pair(queue, symbols, before, left)
-        return [symbol for symbol in symbols if symbol]
-
-    def list_symbols(self, word: str) -> list[str]:
-        """Return the characters of a word; the bytes of those without a piece."""
-        symbols: list[str] = []
-        for character in word:
-            if character in self.pieces:
-                symbols.append(character)
-            else:
-                symbols += [f"<0x{byte:02X}>" for byte in character.encode()]
-        return symbols
-
-    def add_pair(
-        self,
-        queue: list[tuple[int, int, str]],
-        symbols: Sequence[str],
-        left: int,
-        right: int,
-    ) -> None:
-        """Put two neighbours into the queue, if they can be merged."""
-        pair = symbols[left], symbols[right]
-        if pair in self.ranks:
-            heapq.heappush(queue, (self.ranks[pair], left, "".join(pair)))
+        With a `min_confidence`, a text without a known word has no answer.
+        """
+        if not self.min_confidence:
+            return True
+        has_known_word = any(token_id != UNK_ID for token_id in self.encode(text))
+        return has_known_word and self.compute_confidence(probs) >= self.min_confidence
 
 
 def check(classifier: Classifier) -> Iterator[str]:
@@ -340,48 +220,107 @@ def format_prediction(
     """Return the prediction for a text as one line."""
     named = dict(zip(classifier.labels, probs, strict=True))
     labels = classifier.choose_labels(probs)
-    if not as_json:
-        shown = "|".join(f"{named[label]:.4f}" for label in labels)
-        fields = ["|".join(labels), shown, text]
-        return "\t".join(" ".join(field.split()) for field in fields)
     best = max(named, key=named.__getitem__)
-    prediction: dict[str, Any] = {"text": text, "label": best, "probs": named}
-    if classifier.thresholds is not None:
-        prediction["labels"] = labels
-    return json.dumps(prediction, ensure_ascii=False)
+    has_answer = classifier.has_answer(text, probs)
+    if as_json:
+        prediction: dict[str, Any] = {
+            "text": text,
+            "label": best if has_answer else None,
+        }
+        prediction["probs"] = named
+        if classifier.thresholds is not None:
+            prediction["labels"] = labels if has_answer else None
+            prediction["confidence"] = classifier.compute_confidence(probs)
+        return json.dumps(prediction, ensure_ascii=False)
+    shown = "|".join(f"{named[label]:.4f}" for label in labels)
+    fields = ["|".join(labels) if has_answer else "", shown, text]
+    if not has_answer:
+        confidence = classifier.compute_confidence(probs)
+        fields.append(f"(no answer: the confidence is {confidence:.4f})")
+    return "\t".join(" ".join(field.split()) for field in fields)
 
 
-def main() -> int:
-    """Run the command line and return its exit code."""
+def read_lines(content: bytes) -> list[str]:
+    """Return the lines of UTF-8 text.
+
+    Raises:
+        InputError: A line is not UTF-8.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"stdin: row {row:,}: not UTF-8: convert the input first"
+        ) from error
+    return [line.rstrip("\r\n") for line in io.StringIO(text, newline=None)]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the arguments of the command line; exit with code 2 if one is wrong."""
     parser = argparse.ArgumentParser(description="Classify texts with model.onnx.")
     parser.add_argument("texts", nargs="*", help="the texts; - reads lines from stdin")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--threshold", type=float, help="threshold of all labels, if a text has several"
     )
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, help="below it is no answer"
+    )
     parser.add_argument("--check", action="store_true", help="check the test vectors")
     parser.add_argument(
         "--model", type=Path, default=Path(__file__).with_name("model.onnx")
     )
     arguments = parser.parse_args()
+    if not arguments.check and not arguments.texts:
+        parser.error("no texts: expected texts, or - to read lines from stdin")
+    for name in ("threshold", "min_confidence"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 <= value <= 1:
+            option = name.replace("_", "-")
+            parser.error(f"--{option}: expected a probability from 0 to 1")
+    return arguments
+
+
+def load_classifier(arguments: argparse.Namespace) -> Classifier:
+    """Return the classifier with the options of the command line.
+
+    Raises:
+        ModelError: The model is missing or damaged.
+    """
     classifier = Classifier(arguments.model)
     if arguments.threshold is not None:
         if classifier.thresholds is None:
-            parser.error("--threshold: the model has one label a text")
-        if not 0 <= arguments.threshold <= 1:
-            parser.error("--threshold: expected a probability from 0 to 1")
+            sys.stderr.write("--threshold: the model has one label a text\n")
+            raise SystemExit(2)
         classifier.thresholds = [arguments.threshold] * len(classifier.labels)
+    classifier.min_confidence = arguments.min_confidence
+    return classifier
+
+
+def write_line(line: str) -> None:
+    """Print a line as UTF-8; characters of the command line that are none become ?."""
+    sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "replace"))
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    arguments = parse_arguments()
+    try:
+        classifier = load_classifier(arguments)
+        texts: list[str] = arguments.texts
+        if texts == ["-"]:
+            texts = read_lines(sys.stdin.buffer.read())
+    except (ModelError, InputError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 4 if isinstance(error, ModelError) else 3
     if arguments.check:
         problems = list(check(classifier))
-        sys.stdout.write("\n".join(problems or ["all test vectors are right"]) + "\n")
+        for line in problems or ["all test vectors are right"]:
+            write_line(line)
         return bool(problems)
-    texts: list[str] = arguments.texts
-    if texts == ["-"]:
-        texts = [line.rstrip("\r\n") for line in sys.stdin]
-    elif not texts:
-        parser.error("no texts: expected texts, or - to read lines from stdin")
     for line in iter_lines(classifier, texts, as_json=arguments.json):
-        sys.stdout.write(line + "\n")
+        write_line(line)
     return 0
 
 

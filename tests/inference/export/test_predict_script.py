@@ -1,5 +1,6 @@
 """`predict.py` of an exported folder: the tokens and predictions of the run."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import strategies as st
 
 from rnncls.config.sections import TextSection
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
+from rnncls.inference.export.onnx_file import SEAL, seal_model
 from rnncls.inference.export.onnx_metadata import describe_text
-from rnncls.inference.export.predict_script import Classifier, Tokenizer
+from rnncls.inference.export.predict_script import Classifier, ModelError
+from rnncls.inference.export.script_source import build_script
+from rnncls.inference.export.script_tokenizer import Tokenizer
 from rnncls.inference.export.test_vectors import HARD_TEXTS
 from rnncls.text.subwords import SubwordVocab, learn_subwords
 from rnncls.text.tokenizer import build_tokenizer
 from rnncls.text.vocab import Vocab
 from tests.fuzz.cases import ODD, fuzz, texts
-from tests.inference.light.networks import WORDS, build_networks
+from tests.inference.light.networks import WORDS, Networks, build_networks
 
 TOKENIZERS = ["basic_english", "whitespace", "words", "characters", "subwords"]
 TEXTS = [
@@ -137,7 +142,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_script(site: Path, *arguments: str, stdin: str = "") -> str:
     """Run the program without other packages and return what it prints."""
     script = Path("predict.py")
-    script.write_bytes(Path(predict_script.__file__).read_bytes())
+    script.write_bytes(build_script())
     result = subprocess.run(
         [sys.executable, "-S", str(script), *arguments],
         input=stdin,
@@ -253,3 +258,143 @@ def test_a_threshold_is_for_several_labels(
     assert Classifier(PATH).predict_labels(["oslo"]) == [
         [NETWORKS.predictor().predict("oslo")[0].label]
     ]
+
+
+def call(
+    monkeypatch: pytest.MonkeyPatch, *arguments: str, stdin: bytes = b""
+) -> int | str | None:
+    """Run the program in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["predict.py", "--model", str(PATH), *arguments])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    try:
+        return predict_script.main()
+    except SystemExit as error:
+        return error.code
+
+
+@pytest.mark.parametrize("networks", [NETWORKS, SEVERAL], ids=["one", "several"])
+def test_a_prediction_that_is_not_certain_is_no_answer(
+    networks: Networks,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    export_onnx(networks.numpy, PATH)
+    (expected,) = networks.predictor().predict("oslo")
+    below, above = expected.confidence - 1e-3, expected.confidence + 1e-3
+    assert call(monkeypatch, "--json", "--min-confidence", str(below), "oslo") == 0
+    sure = json.loads(capsys.readouterr().out)
+    assert sure["label"] == expected.label
+    assert call(monkeypatch, "--json", "--min-confidence", str(above), "oslo") == 0
+    unsure = json.loads(capsys.readouterr().out)
+    assert unsure["label"] is None
+    assert unsure["probs"] == sure["probs"]
+    if networks is SEVERAL:
+        assert (sure["labels"], unsure["labels"]) == (expected.labels, None)
+        assert sure["confidence"] == pytest.approx(expected.confidence, abs=1e-5)
+    assert call(monkeypatch, "--min-confidence", str(above), "oslo") == 0
+    line = capsys.readouterr().out
+    note = f"(no answer: the confidence is {expected.confidence:.4f})"
+    assert line.startswith("\t")
+    assert line.endswith(f"\toslo\t{note}\n")
+
+
+def test_a_text_without_a_known_word_is_no_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    arguments = ("--json", "--min-confidence", "0.01", "zzzz", "oslo")
+    assert call(monkeypatch, *arguments) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first)["label"] is None
+    assert json.loads(second)["label"] is not None
+
+
+@pytest.mark.parametrize("value", ["-0.1", "2", "nan", "much"])
+def test_a_min_confidence_is_a_probability(
+    value: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(monkeypatch, "--min-confidence", value, "oslo") == 2
+    assert "--min-confidence: " in capsys.readouterr().err
+
+
+def test_a_missing_model_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(monkeypatch, "oslo") == 4
+    expected = "model.onnx: cannot be read: No such file or directory\n"
+    assert capsys.readouterr().err == expected
+
+
+def damage(model: bytes, how: str) -> bytes:
+    """Return a model that is cut, changed, empty, or no model."""
+    middle = len(model) // 2
+    changed = bytes([model[middle] ^ 1])
+    return {
+        "cut": model[:-10],
+        "changed": model[:middle] + changed + model[middle + 1 :],
+        "empty": b"",
+        "text": b"not a model",
+        "longer": model + b"\n",
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["cut", "changed", "empty", "text", "longer"])
+def test_a_damaged_model_is_refused(
+    how: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    PATH.write_bytes(damage(PATH.read_bytes(), how))
+    assert call(monkeypatch, "oslo") == 4
+    expected = (
+        "model.onnx: damaged, or not written by rnncls export: export the run again\n"
+    )
+    assert capsys.readouterr().err == expected
+    with pytest.raises(ModelError, match=r"^model\.onnx: damaged"):
+        Classifier(PATH)
+
+
+def test_a_model_of_another_version_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    model = onnx.load_model_from_string(PATH.read_bytes())
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    del entries[SEAL]
+    del model.metadata_props[:]
+    changed = seal_model(model.SerializeToString(), {**entries, "format": "9"})
+    PATH.write_bytes(changed)
+    assert call(monkeypatch, "oslo") == 4
+    assert "model.onnx: has format 9, this predict.py reads 1 and 2: use " in (
+        capsys.readouterr().err
+    )
+
+
+def test_lines_that_are_not_utf8_are_refused_with_their_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    assert call(monkeypatch, "-", stdin=b"oslo\nz\xfcrich\n") == 3
+    expected = "stdin: row 2: not UTF-8: convert the input first\n"
+    assert capsys.readouterr().err == expected
+    stdin = "\ufeffoslo\r\nrovers".encode()
+    assert call(monkeypatch, "-", stdin=stdin) == 0
+    texts = [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()]
+    assert texts == ["oslo", "rovers"]
+
+
+def test_a_text_of_the_command_line_that_is_not_utf8_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(NETWORKS.numpy, PATH)
+    assert call(monkeypatch, "oslo \udcff") == 0
+    assert capsys.readouterr().out.endswith("\toslo ?\n")
+
+
+def test_the_shipped_file_is_valid_and_needs_no_package_of_rnncls() -> None:
+    source = build_script().decode()
+    assert "import rnncls" not in source
+    assert "from rnncls" not in source
+    for name in ("Classifier", "Tokenizer", "SubwordSplitter", "main"):
+        kind = "def" if name == "main" else "class"
+        assert f"\n{kind} {name}" in source
+    compile(source, "predict.py", "exec")

@@ -38,16 +38,17 @@ from rnncls.data.splits import Split
 from rnncls.evaluation.label_bootstrap import compute_f1
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.evaluation.run_evaluation import evaluate_run, read_texts
-from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.page.mixed_rows import choose_format
 from rnncls.inference.export.page.page_export import export_page
 from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.inference.export.script_source import build_script
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.onnx_predictor import load_onnx_predictor
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.predictor import Predictor
+from rnncls.machine.files import write_atomic
 from rnncls.runs.classifier import build_classifier
 from rnncls.runs.folder import MODEL
 from rnncls.runs.manifest import COMPANIONS, OPTIONAL
@@ -196,8 +197,9 @@ def _write_onnx(
 ) -> Format:
     """Write an ONNX file. Its process is the `predict.py` of an exported folder."""
     export_onnx(classifier, path, embedding=embedding)
-    script = predict_script.__file__
-    command = [sys.executable, script, "--model", str(path), _TEXT]
+    script = path.with_name("predict.py")
+    write_atomic(script, build_script())
+    command = [sys.executable, str(script), "--model", str(path), _TEXT]
     predictor = load_onnx_predictor(path)
     return Format(f"onnx {embedding}", path.stat().st_size, predictor.predict, command)
 
