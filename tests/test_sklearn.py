@@ -322,6 +322,23 @@ def test_a_fitted_classifier_can_be_calibrated(fitted: TextClassifier) -> None:
     assert calibrated.predict(TEXTS[:4]).tolist() == LABELS[:4]
 
 
+@pytest.mark.slow
+def test_calibration_can_fit_the_classifier_itself() -> None:
+    calibrated = CalibratedClassifierCV(small(), method="sigmoid", cv=2)
+    calibrated.fit(np.array(TEXTS), LABELS)
+    assert calibrated.predict(TEXTS[:4]).tolist() == LABELS[:4]
+
+
+@pytest.mark.slow
+def test_other_processes_get_a_fitted_classifier(fitted: TextClassifier) -> None:
+    # joblib pickles with cloudpickle, as Spark and Ray do.
+    calls = [joblib.delayed(fitted.predict_proba)(TEXTS[row:]) for row in range(2)]
+    found = joblib.Parallel(n_jobs=2)(calls)
+    for row, probs in enumerate(found):
+        expected = fitted.predict_proba(TEXTS[row:])
+        np.testing.assert_allclose(probs, expected, rtol=0, atol=1e-6)
+
+
 def test_the_program_keeps_its_threads() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from rnncls.config.sections import TextSection
 from rnncls.inference.light.network import compute_outputs
 from tests.fuzz.cases import fuzz, texts
-from tests.inference.light.networks import assert_same_labels, build_networks
+from tests.inference.light.networks import (
+    Networks,
+    add_ngrams,
+    assert_same_labels,
+    build_networks,
+)
 
 networks = st.fixed_dictionaries(
     {
@@ -33,14 +38,34 @@ sections = st.builds(
     mark_case=st.booleans(),
     max_tokens=st.integers(1, 50),
 )
+ngram_parts = st.sampled_from(["none", "added", "alone"])
 any_texts = st.lists(texts(surrogates=True), min_size=1, max_size=20)
 
 
-@fuzz(share=2.0, network=networks, section=sections, given_texts=any_texts)
-def test_any_network_has_the_logits_of_torch(
-    network: dict[str, Any], section: TextSection, given_texts: list[str]
-) -> None:
+def build_drawn(
+    network: dict[str, Any], section: TextSection, ngram_part: str
+) -> Networks:
+    """Return a network, with n-grams or replaced by them, or neither."""
     built = build_networks(text=section, **network)
+    if ngram_part == "none":
+        return built
+    return add_ngrams(built, is_alone=ngram_part == "alone")
+
+
+@fuzz(
+    share=2.0,
+    network=networks,
+    section=sections,
+    ngram_part=ngram_parts,
+    given_texts=any_texts,
+)
+def test_any_network_has_the_logits_of_torch(
+    network: dict[str, Any],
+    section: TextSection,
+    ngram_part: str,
+    given_texts: list[str],
+) -> None:
+    built = build_drawn(network, section, ngram_part)
     built.assert_equal(given_texts)
     expected = built.predictor().predict(given_texts)
     assert_same_labels(built.light().predict(given_texts), expected)

@@ -13,7 +13,7 @@ from rnncls.inference.export.onnx_export import encode_texts, export_onnx
 from rnncls.inference.export.onnx_file import load_onnx
 from rnncls.inference.export.predict_script import Classifier, open_session, pad
 from tests.fuzz.cases import attempt, damaged, fuzz, texts
-from tests.fuzz.test_light import networks, sections
+from tests.fuzz.test_light import build_drawn, networks, ngram_parts, sections
 from tests.inference.light.networks import build_networks
 
 PATH = Path("model.onnx")
@@ -23,17 +23,19 @@ any_texts = st.lists(texts(), min_size=1, max_size=12)
 @fuzz(
     network=networks,
     section=sections,
+    ngram_part=ngram_parts,
     given_texts=any_texts,
     is_single=st.integers(0, 3).map(lambda number: number == 0),
 )
 def test_any_network_has_the_probabilities_of_torch(
     network: dict[str, Any],
     section: TextSection,
+    ngram_part: str,
     given_texts: list[str],
     *,
     is_single: bool,
 ) -> None:
-    built = build_networks(text=section, **network)
+    built = build_drawn(network, section, ngram_part)
     export_onnx(built.numpy, PATH, is_single=is_single)
     encoded = built.encode(given_texts)
     model = built.torch.model

@@ -325,6 +325,21 @@ def test_a_started_process_gets_the_classifier_by_pickle(
         assert pool.map(classifier.predict, [TEXTS])[0].tolist() == expected
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("is_file", [False, True], ids=["run", "ONNX file"])
+def test_processes_of_joblib_get_the_classifier(run: Path, *, is_file: bool) -> None:
+    path = rnncls.export(run, "rovers.onnx").path if is_file else run
+    classifier = rnncls.load(path)
+    calls = [joblib.delayed(classifier.predict)(TEXTS[start:]) for start in range(3)]
+    found = joblib.Parallel(n_jobs=2)(calls)
+    expected = classifier.predict(TEXTS).tolist()
+    assert [labels.tolist() for labels in found] == [
+        expected,
+        expected[1:],
+        expected[2:],
+    ]
+
+
 def test_eight_threads_get_what_one_gets(classifier: LoadedClassifier) -> None:
     expected = [classifier(TEXTS[start:]) for start in range(len(TEXTS))]
     fresh = copy_by(pickle)(classifier)
@@ -393,8 +408,8 @@ def test_an_exported_file_is_a_classifier_too(run: Path, tmp_path: Path) -> None
     file = rnncls.export(run, tmp_path / "rovers.onnx").path
     expected = rnncls.load(run)
     classifier = rnncls.load(file)
-    copied = copy_by(pickle)(classifier)
-    for each in (classifier, copied):
+    copies = [copy_by(pickle), copy_by(cloudpickle), copy_by_joblib]
+    for each in (classifier, *(copy(classifier) for copy in copies)):
         assert each.classes_.tolist() == LABELS
         np.testing.assert_allclose(
             each.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5

@@ -25,9 +25,13 @@ from rnncls.inference.export.test_vectors import HARD_TEXTS
 from rnncls.text.subwords import SubwordVocab, learn_subwords
 from rnncls.text.tokenizer import build_tokenizer
 from rnncls.text.vocab import Vocab
+from tests.conftest import SHARED
 from tests.fuzz.cases import ODD, fuzz, texts
 from tests.inference.light.networks import WORDS, Networks, build_networks
 
+FILES = sorted(SHARED.glob("*/test.*"))
+"""Texts of several languages, where they are beside the checkout."""
+MAX_LINES = 3000
 TOKENIZERS = ["basic_english", "whitespace", "words", "characters", "subwords"]
 TEXTS = [
     *HARD_TEXTS,
@@ -101,6 +105,16 @@ def test_every_character_has_the_tokens_of_the_run(tokenizer: str) -> None:
         text = " ".join(f"{chr(code)} a{chr(code)}b" for code in block)
         expected, found = tokenize_both(section, text)
         assert found == expected, f"U+{block[0]:04X} to U+{block[-1]:04X}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_real_texts_have_the_tokens_of_the_run(tokenizer: str, path: Path) -> None:
+    section = TextSection.model_validate({"tokenizer": tokenizer, "clean": True})
+    for line in path.read_text("utf-8").splitlines()[:MAX_LINES]:
+        expected, found = tokenize_both(section, line)
+        assert found == expected, line
 
 
 sections = st.builds(

@@ -19,8 +19,8 @@ from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
 from tests.fuzz.cases import fuzz
-from tests.inference.export.page.scripts import Scripts
-from tests.inference.light.networks import TOLERANCE, build_networks
+from tests.inference.export.page.scripts import FLOAT32, Scripts
+from tests.inference.light.networks import TOLERANCE, add_ngrams, build_networks
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("**/*.yaml"))
 ALL = ["attention", "last", "max", "mean"]
@@ -76,12 +76,17 @@ SETTINGS = st.fixed_dictionaries(
 
 @fuzz(
     settings=SETTINGS,
+    ngram_part=st.sampled_from(["none", "added", "alone"]),
     words=st.lists(st.sampled_from(["oslo", "meet", "'", "zanzibar"]), max_size=30),
 )
 def test_any_network_has_the_logits_of_the_package(
-    settings: dict[str, Any], words: list[str], scripts: Scripts
+    settings: dict[str, Any], ngram_part: str, words: list[str], scripts: Scripts
 ) -> None:
     networks = build_networks(**settings)
+    if ngram_part != "none":
+        networks = add_ngrams(networks, is_alone=ngram_part == "alone")
+        rounded = round_weights(networks.numpy, FLOAT32)
+        networks = replace(networks, numpy=rounded)
     encoded = networks.encode([" ".join(words)])
     scripts.load(networks.numpy)
     token_ids = encoded.token_ids.tolist()

@@ -150,6 +150,14 @@ def test_an_example_is_read_at_a_click(browser: Browser) -> None:
     assert reading == "2 tokens."
 
 
+def test_the_chart_of_no_text_has_the_scale_of_all_probabilities(
+    browser: Browser,
+) -> None:
+    browser.evaluate("document.getElementById('clear').click()")
+    highest = "document.querySelectorAll('#chart text')[2].textContent"
+    assert browser.evaluate(highest) == "100%"
+
+
 def test_names_do_not_reorder_a_sentence(browser: Browser) -> None:
     assert browser.evaluate("isolate('sport')") == "sport"
     assert browser.evaluate("isolate('كتب')") == "\u2068كتب\u2069"

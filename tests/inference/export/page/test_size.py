@@ -9,7 +9,7 @@ import pytest
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
 from rnncls.inference.export.page.document import write_page
-from rnncls.inference.export.page.mixed_rows import VectorFormat
+from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
 from rnncls.inference.export.page.size import choose_content
 from rnncls.inference.export.page.weights import limit_words
 from rnncls.inference.export.quantization import EmbeddingType
@@ -52,6 +52,15 @@ def test_free_room_gives_frequent_words_more_bits() -> None:
     assert content.num_words == len(classifier.vocab)
     assert 0 < content.vectors.num_fine < len(classifier.vocab)
     assert limit - 300 < measure(classifier, content.vectors) <= limit + 100
+
+
+@pytest.mark.parametrize("embedding", ["int8", "float16"])
+def test_a_model_of_two_megabytes_has_a_page_of_less(embedding: EmbeddingType) -> None:
+    words = [f"{SIGNS[number % 4]}word{number}" for number in range(16_600)]
+    classifier = build_classifier(Vocab(["<pad>", "<unk>", *words]))
+    num_parameters = sum(values.size for values in classifier.weights.values())
+    assert 1.99e6 < 4 * num_parameters < 2e6  # as `tune --max-size-mb 2` counts
+    assert measure(classifier, choose_format(embedding, len(classifier.vocab))) < 2e6
 
 
 def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:

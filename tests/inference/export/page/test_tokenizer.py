@@ -2,6 +2,7 @@
 
 import html
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from rnncls.runs.portable import PortableClassifier
 from rnncls.text.subwords import learn_subwords
 from rnncls.text.tokenizer import build_tokenizer, tokenize_texts
 from rnncls.text.vocab import Vocab
+from tests.conftest import SHARED
 from tests.fuzz.cases import fuzz, texts
 from tests.inference.export.page.scripts import Scripts
 
@@ -36,6 +38,9 @@ TEXTS = [
     "👍🏽 👨‍👩‍👧 🇩🇪🇫🇷 🇩 5️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿 :) ❤️ ☹",
     "so\u00adft a\u200bb \u202eright\u202c \ufeff <unk> <pad> \0 \x7f \u2028 \U000e0067",
 ]  # fmt: skip
+FILES = sorted(SHARED.glob("*/test.*"))
+"""Texts of several languages, where they are beside the checkout."""
+MAX_LINES = 8000
 NAMES = ["basic_english", "whitespace", "words", "characters"]
 OPTIONS: list[dict[str, Any]] = [
     {"clean": True},
@@ -122,6 +127,15 @@ def test_every_character_is_treated_as_in_the_package(
         " ".join(f"a{character}b {character}" for character in characters[at : at + 64])
         for at in range(0, len(characters), 64)
     ]
+    assert scripts.tokenize(lines) == list(map(build_tokenizer(section), lines))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_real_texts_have_the_tokens_of_the_package(
+    path: Path, section: TextSection, scripts: Scripts
+) -> None:
+    lines = path.read_text("utf-8").splitlines()[:MAX_LINES]
     assert scripts.tokenize(lines) == list(map(build_tokenizer(section), lines))
 
 

@@ -39,7 +39,7 @@ class Trajectory {
     this.slider.disabled = tokens.length === 0;
     this.shown = this.chooseClasses();
     const largest = Math.max(0, ...probs.map((row) => Math.max(...row)));
-    this.scale = SCALES.find((scale) => largest <= scale) ?? 1;
+    this.scale = SCALES.find((scale) => largest > 0 && largest <= scale) ?? 1;
     this.decision.textContent = tokens.length > 0 ? this.describeDecision() : "";
     this.drawLegend();
     this.draw();
