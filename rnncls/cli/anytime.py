@@ -36,6 +36,7 @@ def anytime_command(
 
     check_picture("--plot", plot, "anytime")
     with fast_imports():
+        from rnncls.cli.reporting.evaluation_notes import describe_use
         from rnncls.cli.reporting.insight_tables import anytime_table, print_sentence
         from rnncls.evaluation.loading import load_run_and_split
         from rnncls.inference.insight.anytime import (
@@ -67,3 +68,5 @@ def anytime_command(
         console = Console(highlight=False)
         console.print(anytime_table(points, title))
         print_sentence(console, describe_anytime(points))
+        if describe_use(origin):
+            print_sentence(console, describe_use(origin))

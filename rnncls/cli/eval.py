@@ -239,6 +239,7 @@ def _find_label_issues(
 
 def print_result(result: "EvaluationResult") -> None:
     """Print all scores, tables of the classes and slices, and some errors."""
+    from rnncls.cli.reporting.evaluation_notes import row_notes
     from rnncls.cli.reporting.evaluation_tables import (
         calibration_lines,
         class_tables,
@@ -248,7 +249,6 @@ def print_result(result: "EvaluationResult") -> None:
         part_tables,
         score_lines,
         slice_table,
-        unknown_label_lines,
     )
     from rnncls.runs.companions import load_run_config
 
@@ -256,7 +256,7 @@ def print_result(result: "EvaluationResult") -> None:
     lines = score_lines(result.scores, title)
     reason = explain_no_calibration(result.run_path)
     lines += calibration_lines(result.calibration, reason)
-    lines += unknown_label_lines(result.origin)
+    lines += row_notes(result.origin)
     tables = [
         *part_tables(result.parts),
         *class_tables(result.scores),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def print_label_result(result: "LabelEvaluationResult") -> None:
     """Print all scores, tables of the labels, and some errors."""
     with fast_imports():
-        from rnncls.cli.reporting.evaluation_tables import unknown_label_lines
+        from rnncls.cli.reporting.evaluation_notes import row_notes
         from rnncls.cli.reporting.label_tables import (
             label_calibration_lines,
             label_coverage_table,
@@ -26,7 +26,7 @@ def print_label_result(result: "LabelEvaluationResult") -> None:
     title = f"{result.run_path.name} on {result.origin['path']}"
     lines = label_score_lines(result.scores, title)
     lines += label_calibration_lines(result.calibration)
-    lines += unknown_label_lines(result.origin)
+    lines += row_notes(result.origin)
     tables = [
         *label_part_tables(result.parts),
         *label_tables(result.scores),

@@ -98,10 +98,14 @@ def order_command(
             )
         )
     else:
+        from rnncls.cli.reporting.evaluation_notes import describe_use
+
         print_order(
             readings,
             f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows",
         )
+        if describe_use(origin):
+            typer.echo(describe_use(origin))
 
 
 def describe_order(

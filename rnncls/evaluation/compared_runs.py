@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError, RunError
+from rnncls.config.sections import DataSection
 from rnncls.data.splits import Split
 from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run
+from rnncls.text.display import list_names
 
 NUM_DISAGREEMENTS = 20
 """Number of texts to keep among those on which the runs disagree."""
@@ -34,6 +36,7 @@ class ComparedRun(Generic[ScoresT, PartT]):
         train_s: Training time in seconds.
         tokens_per_s: Mean number of training tokens per second.
         parts: What its network and its n-grams achieve; empty without n-grams.
+        used_for: What it used the rows of the comparison for (see `find_use`).
     """
 
     name: str
@@ -43,6 +46,7 @@ class ComparedRun(Generic[ScoresT, PartT]):
     train_s: float
     tokens_per_s: float
     parts: list[PartT]
+    used_for: str | None = None
 
 
 def evaluate_runs(
@@ -101,28 +105,64 @@ def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None
             f"{path}: its model.task is {task}, that of {first.run.path} is"
             f" {first.run.config.model.task}: compare runs of the same task"
         )
-    expected = first.run.classifier.label_names
-    label_names = second.run.classifier.label_names
-    if label_names != expected:
-        raise ConfigError(
-            f"{path}: expected the classes {expected}, found {label_names}"
-        )
+    _check_classes(path, first, second)
     origin = second.origin
     is_same_file = origin["sha256"] == first.origin["sha256"]
     has_same_rows = np.array_equal(first.split.rows, second.split.rows)
     if not (is_same_file and has_same_rows):
-        split_name = origin["split"]
-        data_path = origin["path"]
+        reason = (
+            _explain_other_rows(first.run.config.data, second.run.config.data)
+            if is_same_file
+            else f"that run has the rows of {first.origin['path']}, which is another"
+            " file: compare runs on the same files, or name one file for all with"
+            " --data"
+        )
         raise ConfigError(
-            f"{path}: its {split_name} rows of {data_path} are"
-            f" not those of {first.run.path}: compare runs with the same files. Each"
-            " seed draws other rows: train all runs with, for example, --set"
-            " data.split_seed=1, or name a file with --data"
+            f"{path}: its {origin['split']} rows of {origin['path']} are not those of"
+            f" {first.run.path}; {reason}"
         )
 
 
+def _check_classes(path: Path, first: Evaluation, second: Evaluation) -> None:
+    """Raise unless two runs have the same classes; see `_check_comparable`."""
+    expected = first.run.classifier.label_names
+    label_names = second.run.classifier.label_names
+    if label_names == expected:
+        return
+    lacking = [name for name in expected if name not in set(label_names)]
+    further = [name for name in label_names if name not in set(expected)]
+    differences = []
+    if lacking:
+        differences.append(f"it lacks {list_names(lacking)}")
+    if further:
+        differences.append(f"only it has {list_names(further)}")
+    shown = " and ".join(differences) or "they are in another order"
+    raise ConfigError(
+        f"{path}: its classes are not those of {first.run.path}: {shown}: compare runs"
+        " that were trained with the same classes"
+    )
+
+
+def _explain_other_rows(first: DataSection, second: DataSection) -> str:
+    """Return why two runs drew other rows of one file, and what to do."""
+    differences = []
+    for key in ("split", "valid_fraction", "test_fraction"):
+        values = getattr(first, key), getattr(second, key)
+        if values[0] != values[1]:
+            differences.append(f"data.{key} ({values[0]} and {values[1]})")
+    if differences:
+        return (
+            f"they differ in {', '.join(differences)}: train all runs with the same"
+            " value, or name a file with --data"
+        )
+    return (
+        "each seed draws other rows: train all runs with, for example, --set"
+        " data.split_seed=1, or name a file with --data"
+    )
+
+
 def describe_run(
-    path: Path, scores: ScoresT, parts: list[PartT]
+    path: Path, scores: ScoresT, parts: list[PartT], used_for: str | None
 ) -> ComparedRun[ScoresT, PartT]:
     """Return a finished run with its size and the speed of its training.
 
@@ -130,6 +170,7 @@ def describe_run(
         path: The run folder, as given by the user.
         scores: Its scores.
         parts: The scores of its parts.
+        used_for: What it used the rows of the comparison for.
 
     Raises:
         RunError: Its summary is damaged.
@@ -150,6 +191,7 @@ def describe_run(
         train_s=train_s,
         tokens_per_s=num_tokens / max(train_s, 1e-9),
         parts=parts,
+        used_for=used_for,
     )
 
 

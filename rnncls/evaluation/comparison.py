@@ -150,7 +150,9 @@ def compare_evaluations(
     """
     runs = []
     for path, evaluation in zip(paths, evaluations, strict=True):
-        run = describe_run(path, evaluation.scores(), evaluation.part_scores())
+        used_for = evaluation.origin["used_for"]
+        scores, parts = evaluation.scores(), evaluation.part_scores()
+        run = describe_run(path, scores, parts, used_for)
         runs.append(run)
     accuracies = [run.scores.accuracy for run in runs[1:]]
     configs = [evaluation.run.config for evaluation in evaluations]

@@ -115,7 +115,9 @@ def compare_label_runs(
     runs, differences = [], []
     for number, path in enumerate(paths):
         parts = score_run_parts(evaluations[number])
-        runs.append(describe_run(path, decisions[number].scores(), parts))
+        scores = decisions[number].scores()
+        used_for = evaluations[number].origin["used_for"]
+        runs.append(describe_run(path, scores, parts, used_for))
         if number:
             difference = _compare(
                 str(path), decisions[0], decisions[number], is_correct[[0, number]]

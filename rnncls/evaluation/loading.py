@@ -7,7 +7,7 @@ from rnncls.data.loading import EncodedSplit, load_labelled_split
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.machine.device import resolve_run_device
-from rnncls.runs.data_check import check_file_is_unchanged
+from rnncls.runs.data_check import check_file_is_unchanged, find_use
 from rnncls.runs.run import Run, load_run
 
 
@@ -32,7 +32,8 @@ def load_run_and_split(
 
     Returns:
         The run with its model on the device, the rows, and where the rows come from:
-        the file, its checksum, the split and the number of rows.
+        the file, its checksum, the split, the number of rows, and what the run used
+        them for (see `find_use`).
 
     Raises:
         RnnclsError: The run, the data or the device is wrong.
@@ -75,4 +76,5 @@ def load_rows(
     is_drawn = split != "test" or run.config.data.test_fraction is not None
     if data is None and is_drawn:
         check_file_is_unchanged(run.path, origin)
+    origin["used_for"] = find_use(run.path, run.config.data, origin)
     return rows, origin

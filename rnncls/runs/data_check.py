@@ -1,15 +1,17 @@
-"""Check that a finished run was not trained on the held-out rows of another run.
+"""Check which rows a finished run was trained on.
 
 A teacher or a language model that was trained on the validation or test rows of a new
-run would make the scores of that run too optimistic.
+run would make the scores of that run too optimistic, and so does an evaluation of a run
+on its own training rows.
 """
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rnncls import ConfigError, DataError, RunError
+from rnncls.config.sections import DataSection
 from rnncls.machine.files import read_bytes, read_json, sha256_of
 from rnncls.runs.folder import RunFolder
 
@@ -128,3 +130,58 @@ def check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
             " splits cannot be reproduced: restore the file, or in eval, report and"
             " compare name another one with --data"
         )
+
+
+def find_use(
+    path: Path, section: DataSection, origin: Mapping[str, Any]
+) -> Literal["training", "validation"] | None:
+    """Return what a run used the rows of an evaluation for.
+
+    A file is recognised by its checksum or by its path.
+
+    Args:
+        path: The run folder.
+        section: The data section of the run's config.
+        origin: Where the rows are from: the file, its checksum and the split.
+
+    Returns:
+        What the rows, or some rows of their file, were used for; None: for nothing, as
+        far as the run folder tells.
+
+    Raises:
+        RunError: The summary of the run is damaged.
+    """
+    split = origin["split"]
+    if split == "train":
+        return "training"
+    if split == "valid":
+        return "validation"
+    if split == "test" and section.test_fraction is not None:
+        return None  # other rows of the training file
+    files = _load_used_files(path, section)
+    if "train" in files and _is_same_file(files["train"], origin):
+        return "training"
+    if "valid" in files and _is_same_file(files["valid"], origin):
+        return "validation"
+    return None
+
+
+def _load_used_files(
+    path: Path, section: DataSection
+) -> dict[str, Mapping[str, object]]:
+    """Return path and checksum of the files of a run by split, as far as known."""
+    files: dict[str, Mapping[str, object]] = {}
+    for split, name in (("train", section.train), ("valid", section.valid)):
+        if name is not None:
+            files[split] = {"path": name}
+    summary = RunFolder(path).summary
+    if summary.exists():
+        data = read_json(summary).get("data", {})
+        files |= data.get("files", {})
+    return files
+
+
+def _is_same_file(file: Mapping[str, object], origin: Mapping[str, Any]) -> bool:
+    if file.get("sha256") == origin["sha256"]:
+        return True
+    return Path(str(file["path"])).resolve() == Path(origin["path"]).resolve()

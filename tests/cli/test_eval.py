@@ -510,3 +510,27 @@ def test_the_device_is_in_the_json_and_on_the_page(cli: Cli) -> None:
     cli("report", "--device", "cpu")
     page = Path("runs/toy/report.html").read_text(encoding="utf-8")
     assert "on the device cpu" in page
+
+
+def test_the_file_that_the_run_was_trained_on_is_named_as_such(cli: Cli) -> None:
+    Path("copy.csv").write_bytes(Path("toy.csv").read_bytes())
+    Path("other.csv").write_text("label,title,description\nsport,rovers,oslo\n")
+    note = "the run was trained on rows of this file: its scores here are too"
+    for name in ("toy.csv", "copy.csv"):
+        assert note in cli("eval", "--data", name).stdout
+        assert evaluate(cli, "--data", name)["data"]["used_for"] == "training"
+    assert evaluate(cli, "--data", "other.csv")["data"]["used_for"] is None
+    assert evaluate(cli, "--split", "valid")["data"]["used_for"] == "validation"
+
+
+def test_a_report_and_eval_have_the_same_notes(cli: Cli) -> None:
+    text = Path("toy.csv").read_text(encoding="utf-8").replace("world,", "news,")
+    Path("toy.csv").write_text(text, encoding="utf-8")  # changed since the training
+    options = ["--data", "toy.csv", "--unknown-labels", "skip"]
+    screen = cli("eval", *options).stdout
+    assert cli("report", *options, "--output", "page.html").exit_code == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    starts = ("unknown labels", "no row here", "the run was trained on")
+    notes = [line for line in screen.splitlines() if line.startswith(starts)]
+    assert len(notes) == len(starts)
+    assert all(note.replace("'", "&#39;") in page for note in notes)

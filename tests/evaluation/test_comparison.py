@@ -157,9 +157,30 @@ def test_another_test_file_is_refused(
     train(make_config("data.test=other.csv", "train.max_epochs=1"), Path("runs/other"))
     with pytest.raises(
         ConfigError,
-        match=r"other: its test rows of other\.csv are not those of runs/bag",
+        match=r"other: its test rows of other\.csv are not those of runs/bag; that run"
+        r" has the rows of \S*toy\.csv, which is another file: .* with --data$",
     ):
         compare_runs([runs[0], Path("runs/other")])
+
+
+def test_runs_with_other_fractions_or_classes_are_told_what_differs(
+    runs: list[Path],
+) -> None:
+    config, other = runs[0] / "config.yaml", Path("runs/other")
+    changes = ["data.valid_fraction=0.3", "train.max_epochs=1"]
+    train(load_config(config, changes), other)
+    with pytest.raises(
+        ConfigError,
+        match=r"they differ in data\.valid_fraction \(\S+ and 0\.3\): train",
+    ):
+        compare_runs([runs[0], other], split="valid")
+    text = Path("toy.csv").read_text(encoding="utf-8")
+    Path("renamed.csv").write_text(text.replace("world,", "earth,"), encoding="utf-8")
+    renamed = Path("runs/renamed")
+    changes = ["data.train=renamed.csv", "data.test=renamed.csv", "train.max_epochs=1"]
+    train(load_config(config, changes), renamed)
+    with pytest.raises(ConfigError, match="lacks 'world' and only it has 'earth': com"):
+        compare_runs([runs[0], renamed])
 
 
 def test_an_unfinished_run_is_refused(runs: list[Path]) -> None:

@@ -17,6 +17,7 @@ from rnncls.cli.reporting.display import (
     percent_range,
     short_names,
 )
+from rnncls.cli.reporting.evaluation_notes import describe_origin, describe_use
 from rnncls.cli.reporting.evaluation_tables import PART_HEADER, PART_TITLE, part_rows
 from rnncls.cli.reporting.tables import cut_table, plain_table, with_ids
 from rnncls.evaluation.compared_runs import ComparedRun
@@ -93,6 +94,25 @@ def summary_lines(comparison: Comparison) -> list[str]:
         lines.append(f"  {explain_difference(run)}")
     if len(comparison.differences) > 1:
         lines.append(_mean_line(comparison))
+    return [*lines, *use_lines(comparison.origin, comparison.contenders)]
+
+
+def use_lines(
+    origin: Mapping[str, Any], contenders: Sequence[ComparedRun[Any, Any]]
+) -> list[str]:
+    """Return a line for each run that was trained on the rows, or chosen by them.
+
+    Args:
+        origin: Where the rows are from.
+        contenders: The runs.
+    """
+    names = name_runs(contenders)
+    lines = []
+    for name, run in zip(names, contenders, strict=True):
+        use = describe_use({**origin, "used_for": run.used_for}, name)
+        if use:
+            fact, _, consequence = use.rpartition(": ")
+            lines += [f"{fact}:", f"  {consequence}"]
     return lines
 
 
@@ -224,12 +244,6 @@ def _disagreement_part(comparison: Comparison, names: Sequence[str]) -> Markup:
 def name_runs(runs: Sequence[ComparedRun[Any, Any]]) -> list[str]:
     """Return short names of the runs."""
     return short_names([run.name for run in runs])
-
-
-def describe_origin(origin: Mapping[str, Any]) -> str:
-    """Return the file, the number of rows and the split of an evaluation."""
-    split = origin["split"] or "a separate file"
-    return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
 
 
 def disagreement_title(num_disagreements: int) -> str:

@@ -11,6 +11,11 @@ from matplotlib.figure import Figure
 
 from rnncls.cli.reporting import html
 from rnncls.cli.reporting.display import INTERVAL, percent, percent_range
+from rnncls.cli.reporting.evaluation_notes import (
+    absence_notes,
+    describe_source,
+    row_notes,
+)
 from rnncls.cli.reporting.evaluation_plots import (
     MAX_NAMED_CLASSES,
     plot_confusion,
@@ -238,17 +243,10 @@ def run_parts(
 
 
 def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
-    origin = result.origin
-    split = (
-        f"the {origin['split']} split of the run's own data"
-        if origin["split"]
-        else "a separate file"
-    )
-    yield html.paragraph(
-        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, {split}, on the"
-        f" device {result.device}. SHA-256 {origin['sha256']}."
-    )
+    yield html.paragraph(describe_source(result.origin, result.device))
     yield _score_table(result.scores, result.calibration)
+    yield from map(html.paragraph, absence_notes(result.scores))
+    yield from map(html.paragraph, row_notes(result.origin))
     if result.parts:
         yield html.table(PART_TITLE, PART_HEADER, part_rows(result.parts))
 

@@ -29,7 +29,7 @@ def summary_sentences(
     """
     yield _describe_model(result, summary)
     yield _describe_data(result.origin, day)
-    yield _describe_accuracy(result.scores)
+    yield _describe_accuracy(result.scores, is_training=_is_training(result.origin))
     yield _describe_baseline(result.scores)
     yield _describe_errors(result.scores)
     yield f"What to do next: {_advise(result.scores, num_label_issues)}."
@@ -48,7 +48,7 @@ def _describe_model(result: EvaluationResult, summary: dict[str, Any]) -> str:
 
 
 def _describe_data(origin: dict[str, Any], day: date) -> str:
-    is_training = origin["split"] == "train"
+    is_training = _is_training(origin)
     relation = "which it was trained on" if is_training else "not used for training"
     return (
         f"Report of {day.isoformat()}, on {origin['num_rows']:,} labelled texts of"
@@ -56,11 +56,19 @@ def _describe_data(origin: dict[str, Any], day: date) -> str:
     )
 
 
-def _describe_accuracy(scores: Scores) -> str:
+def _is_training(origin: dict[str, Any]) -> bool:
+    """Return whether the run was trained on the rows."""
+    return origin["split"] == "train" or origin.get("used_for") == "training"
+
+
+def _describe_accuracy(scores: Scores, *, is_training: bool) -> str:
+    found = f"It is right for {percent(scores.accuracy, 1)} of these texts"
+    if is_training:
+        return f"{found}; for other texts, expect less."
     low, high = scores.accuracy_interval
     return (
-        f"It is right for {percent(scores.accuracy, 1)} of these texts; for other texts"
-        f" of the same kind, expect {percent(low, 1)} to {percent(high, 1)}."
+        f"{found}; for other texts of the same kind, expect {percent(low, 1)} to"
+        f" {percent(high, 1)}."
     )
 
 

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 from rich.style import Style
@@ -17,8 +16,8 @@ from rnncls.cli.reporting.display import (
     percent,
     percent_range,
 )
+from rnncls.cli.reporting.evaluation_notes import absence_notes
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
-from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
 from rnncls.evaluation.calibration import Bin, SelectiveAccuracy
 from rnncls.evaluation.confusion import (
     ConfusedPair,
@@ -34,7 +33,7 @@ from rnncls.evaluation.run_evaluation import (
     EvaluationResult,
     Mistake,
 )
-from rnncls.text.display import list_names, printable
+from rnncls.text.display import printable
 from rnncls.training.label_issues import LabelIssue
 
 PART_TITLE = "The network, the n-grams, and both together"
@@ -59,29 +58,13 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
         f"accuracy  {percent(scores.accuracy)}  ({INTERVAL} {accuracy_interval})",
         f"macro-F1  {percent(scores.macro_f1)}  ({describe_macro_f1_interval(scores)})",
         f"loss      {scores.loss:.4f}  (cross-entropy: the lower, the better)",
-        *_absence_lines(scores),
+        *absence_notes(scores),
     ]
 
 
 def describe_macro_f1_interval(scores: Scores) -> str:
     """Return the interval of macro-F1, or why it has none."""
     return bootstrap_range(scores.macro_f1_interval, scores.macro_f1, scores.num_rows)
-
-
-def _absence_lines(scores: Scores) -> list[str]:
-    """Return a line on the classes without a row here, if there are any."""
-    without_rows = [row.label for row in scores.per_class if row.support == 0]
-    absent = scores.absent_classes
-    lines = []
-    if absent:
-        lines.append(f"no row here, so not counted in macro-F1: {list_names(absent)}")
-    only_predicted = [name for name in without_rows if name not in set(absent)]
-    if only_predicted:
-        lines.append(
-            "no row here but predicted, so counted as 0 in macro-F1:"
-            f" {list_names(only_predicted)}"
-        )
-    return lines
 
 
 def part_rows(parts: list[PartScore]) -> list[list[str]]:
@@ -102,20 +85,6 @@ def part_tables(parts: list[PartScore]) -> list[Table]:
     if not parts:
         return []
     return [grid_table(PART_TITLE, PART_HEADER, part_rows(parts))]
-
-
-def unknown_label_lines(origin: dict[str, Any]) -> list[str]:
-    """Return a line on the rows with unknown labels, if there are any.
-
-    Args:
-        origin: Where the rows of the evaluation are from.
-    """
-    unknown = [UnknownLabel(**values) for values in origin.get("unknown_labels", [])]
-    if not unknown:
-        return []
-    is_skipped = origin["unknown_labels_are"] == "skip"
-    treatment = "skipped" if is_skipped else "counted as wrong, and not in the loss"
-    return [f"unknown labels, {treatment}: {list_unknown_labels(unknown)}"]
 
 
 def calibration_lines(calibration: CalibrationReport, reason: str = "") -> list[str]:

@@ -8,7 +8,6 @@ from rich.table import Table
 from rnncls.cli.reporting import html
 from rnncls.cli.reporting.comparison_report import (
     SIGNIFICANCE_LEVEL,
-    describe_origin,
     describe_significance,
     disagreement_title,
     format_p,
@@ -16,6 +15,7 @@ from rnncls.cli.reporting.comparison_report import (
     setting_parts,
     setting_tables,
     size_cells,
+    use_lines,
 )
 from rnncls.cli.reporting.display import (
     INTERVAL,
@@ -23,6 +23,7 @@ from rnncls.cli.reporting.display import (
     percent,
     percent_range,
 )
+from rnncls.cli.reporting.evaluation_notes import describe_origin
 from rnncls.cli.reporting.label_tables import (
     LABEL_PART_HEADER,
     LABEL_PART_TITLE,
@@ -76,7 +77,7 @@ def label_summary_lines(comparison: LabelRunComparison) -> list[str]:
                 f"{name}: {score}: {significance} {names[0]} (p = {format_p(f1.p)})"
             )
         lines.append(f"  {_explain_gains(run)}")
-    return lines
+    return [*lines, *use_lines(comparison.origin, comparison.contenders)]
 
 
 def _explain_gains(run: LabelDifference) -> str:

@@ -7,6 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from rnncls.cli.reporting import html
+from rnncls.cli.reporting.evaluation_notes import (
+    describe_source,
+    label_absence_notes,
+    row_notes,
+)
 from rnncls.cli.reporting.evaluation_page import (
     Picture,
     TrainingHistory,
@@ -17,7 +22,6 @@ from rnncls.cli.reporting.evaluation_tables import (
     bin_rows,
     ece_notes,
     pair_rows,
-    unknown_label_lines,
 )
 from rnncls.cli.reporting.label_plots import plot_label_f1s, plot_label_reliability
 from rnncls.cli.reporting.label_tables import (
@@ -95,14 +99,9 @@ def save_label_report(
     Raises:
         RunError: The file cannot be written.
     """
-    origin = result.origin
-    source = html.paragraph(
-        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, on the device"
-        f" {result.device}. SHA-256 {origin['sha256']}."
-    )
     parts = [
-        source,
-        *map(html.paragraph, unknown_label_lines(origin)),
+        html.paragraph(describe_source(result.origin, result.device)),
+        *map(html.paragraph, row_notes(result.origin)),
         *label_report_parts(result, pictures),
         *run_parts(history, settings, pictures),
     ]
@@ -115,6 +114,7 @@ def label_report_parts(
     """Yield the sections on scores, labels, calibration, rejection and errors."""
     yield html.heading("Scores")
     yield _score_table(result.scores)
+    yield from map(html.paragraph, label_absence_notes(result.scores))
     if result.parts:
         rows = label_part_rows(result.parts)
         yield html.table(LABEL_PART_TITLE, LABEL_PART_HEADER, rows)

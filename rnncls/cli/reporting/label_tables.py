@@ -10,6 +10,10 @@ from rnncls.cli.reporting.display import (
     percent,
     percent_range,
 )
+from rnncls.cli.reporting.evaluation_notes import (
+    label_absence_notes,
+    label_count_notes,
+)
 from rnncls.cli.reporting.evaluation_tables import ece_notes, pair_rows
 from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.evaluation.label_coverage import SelectiveLabelScores
@@ -17,7 +21,6 @@ from rnncls.evaluation.label_evaluation import LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.parts import LabelPartScore
 from rnncls.evaluation.run_evaluation import CalibrationReport
-from rnncls.text.display import list_names
 
 LABEL_HEADER = [
     "label",
@@ -58,11 +61,7 @@ def label_score_lines(scores: MultilabelScores, origin: str) -> list[str]:
     for name, value, interval in label_score_rows(scores):
         shown = f"  ({interval})" if interval else ""
         lines.append(f"{name:<16}  {value}{shown}")
-    lines += _count_lines(scores)
-    if scores.absent_labels:
-        names = list_names(scores.absent_labels)
-        lines.append(f"no row here, so counted as 0 in macro-F1: {names}")
-    return lines
+    return [*lines, *label_count_notes(scores), *label_absence_notes(scores)]
 
 
 def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
@@ -92,20 +91,6 @@ def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
             "binary cross-entropy: the lower, the better",
         ),
     ]
-
-
-def _count_lines(scores: MultilabelScores) -> list[str]:
-    """Return lines on the number of labels a text, and on texts without any."""
-    lines = [
-        f"labels a text: {scores.mean_labels:.2f} in the file,"
-        f" {scores.mean_predictions:.2f} predicted"
-    ]
-    if scores.num_rows_without_labels or scores.num_rows_without_predictions:
-        lines.append(
-            f"texts without a label: {scores.num_rows_without_labels:,} in the file,"
-            f" {scores.num_rows_without_predictions:,} predicted"
-        )
-    return lines
 
 
 def label_calibration_lines(calibration: CalibrationReport) -> list[str]:

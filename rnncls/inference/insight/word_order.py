@@ -28,6 +28,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.nn.decisions import decide
 from rnncls.runs.classifier import Classifier
+from rnncls.runs.data_check import find_use
 from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
@@ -147,6 +148,7 @@ def compare_with_bag(
             f"{bag.path}: has other rows or classes than {run.path}:"
             f" {bag_origin['path']}"
         )
+    origin["used_for"] = find_use(run.path, run.config.data, origin)
     results = evaluate_word_orders(
         classifier,
         rows,

@@ -72,4 +72,6 @@ def test_no_error_is_said_so() -> None:
 
 
 def test_training_rows_are_named_as_such() -> None:
-    assert "which it was trained on" in summarize([[5, 0], [0, 5]], split="train")[1]
+    sentences = summarize([[5, 0], [0, 5]], split="train")
+    assert "which it was trained on" in sentences[1]
+    assert sentences[2].endswith("of these texts; for other texts, expect less.")

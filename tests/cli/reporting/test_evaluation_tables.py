@@ -15,7 +15,6 @@ from rnncls.cli.reporting.evaluation_tables import (
     coverage_table,
     describe_macro_f1_interval,
     score_lines,
-    unknown_label_lines,
 )
 from rnncls.evaluation.calibration import SelectiveAccuracy
 from rnncls.evaluation.metrics import ClassScores, Scores, score
@@ -98,19 +97,6 @@ def test_a_class_without_a_row_is_named_below_the_scores() -> None:
         "no row here, so not counted in macro-F1: 'c'",
         "no row here but predicted, so counted as 0 in macro-F1: 'b'",
     ]
-
-
-def test_skipped_labels_are_named_with_their_rows() -> None:
-    origin = {
-        "unknown_labels_are": "skip",
-        "unknown_labels": [
-            {"label": "x", "num_rows": 2, "first_row": 3, "similar": "X"}
-        ],
-    }
-    assert unknown_label_lines(origin) == [
-        "unknown labels, skipped: 'x' (2 rows, first row 3, similar to 'X')"
-    ]
-    assert unknown_label_lines({}) == []
 
 
 def test_a_threshold_has_a_row_with_two_digits() -> None:

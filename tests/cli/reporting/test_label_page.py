@@ -95,6 +95,6 @@ def test_the_report_is_one_page_with_the_training(tmp_path: Path) -> None:
     save_label_report(path, result, history, {"train": {"epochs": 1}}, pictures)
     text = path.read_text(encoding="utf-8")
     assert "Report on emotions" in text
-    assert "test.jsonl: 120 rows, on the device cpu. SHA-256 abc123." in text
+    assert "test.jsonl: 120 rows, the test split of the run" in text
     assert "Loss and score by epoch." in text
     assert text.index("Per label") < text.index('<h2 dir="auto">Training</h2>')
