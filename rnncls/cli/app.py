@@ -25,7 +25,7 @@ PANELS = {
     "Your data": ["init", "inspect"],
     "Train": ["train", "pretrain", "distill", "crossval", "tune"],
     "Evaluate": ["eval", "report", "compare", "plot"],
-    "Predict": ["predict", "stream", "export"],
+    "Predict": ["predict", "stream", "serve", "export"],
     "Look inside": [
         "explain",
         "anytime",

@@ -15,6 +15,7 @@ EXTRAS = {
     "excel": "openpyxl",
     "subwords": "tokenizers",
     "onnx": "onnxruntime",
+    "serve": "fastapi",
     "docs": "mkdocs-material",
     "hf": "datasets",
     "ray": "ray",

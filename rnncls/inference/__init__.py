@@ -7,6 +7,7 @@ Modules that other rooms use:
     light              the same in NumPy, without importing torch
     runtime            choose between the two
     loaded_classifier  the classifier that `rnncls.load` returns
+    serve              predictions over HTTP, without torch
     insight            explanations, trajectories, gates and more
 
 May import: `evaluation` and what is below it.

@@ -128,13 +128,42 @@ class OnnxPredictor:
             self.thresholds,
         )
 
+    def compute_logits(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+        """Return the logits of encoded texts. [N, C] float32.
+
+        Several threads may call it at once.
+        """
+        from rnncls.inference.export.predict_script import (
+            batch_rows,
+            get_max_batch,
+            pad,
+        )
+
+        texts = _split_texts(encoded.flat_tokens(), encoded.lengths)
+        logits = np.zeros((len(texts), len(self.label_names)), np.float32)  # [N, C]
+        for rows in batch_rows(texts, get_max_batch(self._session)):
+            token_ids = pad([texts[row] for row in rows])  # [B, T]
+            inputs = {"token_ids": token_ids}
+            (batch_logits,) = self._session.run(["logits"], inputs)  # [B, C]
+            logits[rows] = batch_logits
+        return logits
+
     def _compute_probs(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
         """Return the probabilities. [N, C] float32."""
         from rnncls.inference.export.predict_script import compute_probs
 
-        ends = np.cumsum(encoded.lengths)
-        texts = np.split(encoded.token_ids, ends[:-1]) if len(encoded) else []
+        texts = _split_texts(encoded.token_ids, encoded.lengths)
         return compute_probs(self._session, texts)
+
+
+def _split_texts(
+    token_ids: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int32]]:
+    """Return the token ids of each text, which follow each other. [M], [N]."""
+    if not len(lengths):
+        return []
+    ends = np.cumsum(lengths)
+    return np.split(token_ids, ends[:-1])
 
 
 def load_onnx_predictor(

@@ -56,13 +56,29 @@ def export_onnx(
         RunError: The run has a setting that an ONNX file cannot have, or the file
             cannot be written.
     """
+    model = build_onnx(classifier, embedding=embedding, is_single=is_single)
+    write_atomic(path, model)
+
+
+def build_onnx(
+    classifier: PortableClassifier,
+    *,
+    embedding: EmbeddingType = "float32",
+    is_single: bool = False,
+) -> bytes:
+    """Return a classifier as the bytes of an ONNX file; see `export_onnx`.
+
+    Raises:
+        ConfigError: The package `onnx` or `onnxruntime` is not installed.
+        RunError: The run has a setting that an ONNX file cannot have.
+    """
     check_exportable(classifier)
     graph = _build_graph(classifier, embedding, is_single=is_single)
     model = _serialize(graph)
     metadata = describe_classifier(classifier, embedding=embedding, is_single=is_single)
     vectors = compute_vectors(classifier, model)
     metadata["test_vectors"] = describe_vectors(vectors)
-    write_atomic(path, seal_model(model, metadata))
+    return seal_model(model, metadata)
 
 
 def check_exportable(classifier: PortableClassifier) -> None:

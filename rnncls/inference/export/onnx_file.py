@@ -70,7 +70,19 @@ def load_onnx(path: Path) -> OnnxFile:
     Raises:
         RunError: The file is missing, damaged, or not such a file.
     """
-    model = read_bytes(path)
+    return parse_onnx(path, read_bytes(path))
+
+
+def parse_onnx(path: Path, model: bytes) -> OnnxFile:
+    """Verify the bytes of a file that `rnncls export` wrote.
+
+    Args:
+        path: What messages name.
+        model: The bytes.
+
+    Raises:
+        RunError: They are damaged, or not such a file.
+    """
     try:
         entries = _read_entries(memoryview(model))
     except ValueError as error:

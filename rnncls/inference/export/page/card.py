@@ -6,7 +6,7 @@ from typing import Any
 
 from rnncls import __version__
 from rnncls.config.sections import ModelSection
-from rnncls.inference.export.page.document import Fact
+from rnncls.inference.export.page.template import Fact
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.portable import PortableClassifier

@@ -1,50 +1,19 @@
-"""The page: template, style, scripts and model in one HTML file without requests.
+"""The page as a file: a model, described for its scripts, and the HTML around it."""
 
-The page's Content-Security-Policy forbids every request, so the browser makes sure that
-no text leaves the device.
-"""
-
-import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment
-from markupsafe import Markup
 
 from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.inference.export.page.ngrams import pack_ngrams
 from rnncls.inference.export.page.support import check_support
+from rnncls.inference.export.page.template import Fact, render_offline_page
 from rnncls.inference.export.page.text_code import encode_text
 from rnncls.inference.export.page.tokenizer import describe_tokenizer
 from rnncls.inference.export.page.weights import pack_weights
 from rnncls.machine.files import write_atomic
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.vocab import Vocab
-
-_ASSETS = Path(__file__).with_name("assets")
-MODEL_SCRIPTS = (
-    "patterns",
-    "unicode",
-    "cleaning",
-    "subwords",
-    "tokenizer",
-    "text_code",
-    "embedding",
-    "arrays",
-    "cells",
-    "encoders",
-    "ngrams",
-    "char_ngrams",
-    "network",
-)
-"""The scripts that classify a text; they need no page."""
-VIEW_SCRIPTS = ("background", "bars", "tokens", "chart", "main")
-"""The scripts that show it."""
-
-Fact = tuple[str, str]
-"""A row of the model card: what it is about, and its value."""
 
 
 def write_page(
@@ -91,22 +60,7 @@ def render_page(
 ) -> bytes:
     """Return the bytes of the page; for the arguments see `write_page`."""
     model, weights = describe_model(classifier, vectors)
-    template = Environment(autoescape=True, trim_blocks=True).from_string(
-        read_asset("page.html.jinja")
-    )
-    # The parts that are not escaped hold no "<" but that of the scripts.
-    text = template.render(
-        name=name,
-        facts=facts,
-        examples=examples,
-        several=classifier.has_several_labels,
-        style=Markup(read_asset("page.css")),
-        script=Markup(read_scripts(*MODEL_SCRIPTS, *VIEW_SCRIPTS)),
-        model=Markup(_dump_json(model)),
-        weights=Markup(weights),
-    )
-    # A word may hold half of a surrogate pair; JSON has the escapes that Python writes.
-    return text.encode("utf-8", "backslashreplace")
+    return render_offline_page(name, facts, examples, model, weights)
 
 
 def describe_model(
@@ -143,20 +97,3 @@ def _describe_char_ngrams(vocab: Vocab) -> dict[str, int] | None:
         "numBuckets": char_ngrams.num_buckets,
         "firstRow": len(vocab),
     }
-
-
-def _dump_json(value: object) -> str:
-    """Return JSON that cannot end the element of the page that it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
-
-
-def read_scripts(*names: str) -> str:
-    """Return scripts in one text; they share one scope."""
-    return "\n".join(read_asset(f"{name}.js") for name in names)
-
-
-@cache
-def read_asset(name: str) -> str:
-    """Return a file of the page."""
-    return (_ASSETS / name).read_text("utf-8")

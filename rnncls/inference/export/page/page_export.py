@@ -9,7 +9,7 @@ from rnncls.data.headers import check_first_text
 from rnncls.data.rows import Columns
 from rnncls.inference.export.page.card import describe_run
 from rnncls.inference.export.page.comparison import LabelChanges, count_label_changes
-from rnncls.inference.export.page.document import Fact, write_page
+from rnncls.inference.export.page.document import write_page
 from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
 from rnncls.inference.export.page.size import (
     BYTES_A_MEGABYTE,
@@ -17,6 +17,7 @@ from rnncls.inference.export.page.size import (
     choose_content,
 )
 from rnncls.inference.export.page.support import check_support
+from rnncls.inference.export.page.template import Fact
 from rnncls.inference.export.page.weights import limit_words, round_weights
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.companions import load_run_config

@@ -10,12 +10,9 @@ from typing import Any, Self
 
 import pytest
 
-from rnncls.inference.export.page.document import (
-    MODEL_SCRIPTS,
-    describe_model,
-    read_scripts,
-)
+from rnncls.inference.export.page.document import describe_model
 from rnncls.inference.export.page.mixed_rows import VectorFormat
+from rnncls.inference.export.page.template import MODEL_SCRIPTS, read_scripts
 from rnncls.runs.portable import PortableClassifier
 
 FLOAT32 = VectorFormat("float32")

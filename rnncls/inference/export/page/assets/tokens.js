@@ -37,13 +37,13 @@ class TokenView {
   }
 
   /** Show the tokens of a text; a token that was there before keeps its colour for now. `predicted` is the likeliest of its labels. */
-  show(tokens, tokenIds, logits, direction, predicted) {
+  show(tokens, isUnknown, logits, direction, predicted) {
     this.element.dir = direction;
     const old = this.spans;
     this.logits = logits;
     this.predicted = predicted;
     this.without = null;
-    this.tokenIds = tokenIds;
+    this.isUnknown = isUnknown;
     this.spans = tokens.map((token, index) => {
       if (token === this.tokens[index]) return old[index];
       const span = create("bdi", "token", token);
@@ -57,7 +57,7 @@ class TokenView {
   }
 
   mark(span, index) {
-    span.classList.toggle("unknown", this.tokenIds[index] === UNKNOWN_ID);
+    span.classList.toggle("unknown", this.isUnknown[index]);
   }
 
   /** Show the tokens without colours. */
@@ -109,7 +109,7 @@ class TokenView {
     const name = create("th", "", this.tokens[index]);
     name.scope = "row";
     name.dir = "auto";
-    const isKnown = this.tokenIds[index] !== UNKNOWN_ID;
+    const isKnown = !this.isUnknown[index];
     row.append(name, create("td", "number", writeEffect(effect)), create("td", "", isKnown ? "known" : "unknown"));
     return row;
   }
