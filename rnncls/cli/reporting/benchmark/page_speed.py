@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnncls.cli.reporting.benchmark.latency import choose_texts
-from rnncls.inference.export.page.document import MODEL_SCRIPTS, read_scripts
+from rnncls.inference.export.page.template import MODEL_SCRIPTS, read_scripts
 
 _PROGRAM = """
 const { readFileSync } = require("node:fs");
