@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnncls import DataError
+from rnncls import ConfigError, DataError
 from rnncls.cli.eval import SplitName
 from rnncls.cli.options import (
     JsonOption,
@@ -40,6 +40,17 @@ def check_command(
             metavar="FILE",
         ),
     ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "Column of the text in --input; may be repeated. Default: the columns"
+                " that the run was trained on."
+            ),
+            metavar="COLUMN",
+            show_default=False,
+        ),
+    ] = None,
     num_texts: NumTextsOption = 256,
     json_: JsonOption = False,
     no_cache: NoCacheOption = False,
@@ -58,8 +69,10 @@ def check_command(
         )
         from rnncls.text.batch_plans import evenly_spaced
 
+    if text and input_ is None:
+        raise ConfigError("--text: only allowed with --input FILE")
     loaded, texts, source = open_texts(
-        choose_run(run_folder, run), split, input_, use_cache=not no_cache
+        choose_run(run_folder, run), split, input_, text or [], use_cache=not no_cache
     )
     chosen = texts.select(evenly_spaced(len(texts), num_texts))
     classifier = loaded.classifier
@@ -92,7 +105,12 @@ def check_command(
 
 
 def open_texts(
-    path: Path, split: SplitName, input_: str | None, *, use_cache: bool
+    path: Path,
+    split: SplitName,
+    input_: str | None,
+    text_columns: list[str],
+    *,
+    use_cache: bool,
 ) -> "tuple[Run, EncodedTexts, str]":
     """Return a run on the CPU, encoded texts, and the name of their source.
 
@@ -111,7 +129,8 @@ def open_texts(
         )
         return run, rows.texts, origin["path"]
     run = load_run(path)
-    texts = [text for chunk in read_texts(input_, run.config.data) for text in chunk]
+    chunks = read_texts(input_, run.config.data, text_columns)
+    texts = [text for chunk in chunks for text in chunk]
     if not texts:
         raise DataError(f"{input_}: found no text, expected at least one")
     return (

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.eval import DataOption, IdOption
+from rnncls.cli.eval import (
+    DataOption,
+    IdOption,
+    LabelColumnOption,
+    TextColumnOption,
+)
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -43,6 +48,8 @@ def compare_command(
         Literal["valid", "test"], typer.Option(help="The split of the runs' data.")
     ] = "test",
     data: DataOption = None,
+    text: TextColumnOption = None,
+    label: LabelColumnOption = None,
     id_: IdOption = None,
     json_: JsonOption = False,
     html: Annotated[
@@ -63,13 +70,21 @@ def compare_command(
         raise ConfigError("expected two runs or more: rnncls compare RUN RUN")
 
     with fast_imports():
-        from rnncls.evaluation.compared_runs import evaluate_runs
+        from rnncls.evaluation.columns import name_columns
+        from rnncls.evaluation.compared_runs import (
+            evaluate_on_same_rows,
+            load_finished_run,
+        )
         from rnncls.runs.folder import find_run
 
     paths = [find_run(run) for run in runs]
     _note_same_runs(paths)
-    evaluations = evaluate_runs(
-        paths,
+    loaded = [
+        name_columns(load_finished_run(path), data, text or [], label, prefix="--")
+        for path in paths
+    ]
+    evaluations = evaluate_on_same_rows(
+        loaded,
         split=split,
         data=data,
         device=device,

@@ -267,8 +267,8 @@ def print_result(result: "EvaluationResult") -> None:
     print_tables(lines, tables)
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]
-        labels = load_run_config(result.run_path).data.label_columns
-        line = describe_errors(result, len(shown), labels)
+        own_texts = load_run_config(result.run_path).data.text
+        line = describe_errors(result, len(shown), own_texts)
         print_tables([line], [mistake_table(shown)], fit=True)
 
 

@@ -11,7 +11,9 @@ from rnncls.cli.options import (
     JsonOption,
     PlotOption,
     RowFileOption,
+    RowIdOption,
     RowOption,
+    RowTextOption,
     TextRunOption,
     find_run_or_newest,
     split_run,
@@ -23,6 +25,7 @@ from rnncls.cli.text_arguments import STDIN, check_texts
 from rnncls.cli.text_columns import read_texts
 from rnncls.cli.text_source import (
     ROW_ADVICE,
+    RowChoice,
     SourceText,
     check_row_options,
     load_texts,
@@ -43,12 +46,18 @@ def explain_command(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The texts; - reads one per line from stdin.", show_default=False
+            help=(
+                "The texts; - reads one per line from stdin. The run folder may precede"
+                " them."
+            ),
+            show_default=False,
         ),
     ] = None,
     run: TextRunOption = None,
     data: RowFileOption = None,
     row: RowOption = None,
+    id_: RowIdOption = None,
+    text: RowTextOption = None,
     label: Annotated[
         str | None,
         typer.Option(
@@ -79,10 +88,9 @@ def explain_command(
 
     Methods: Integrated Gradients and occlusion. --plot needs --trajectory.
     """
-    texts = texts or []
-    if data is not None:
-        texts, run = split_run(texts, run)
-    check_row_options(texts, data, row, "explain")
+    texts, run = split_run(texts, run, context, has_file=data is not None)
+    choice = RowChoice(data, row, id_, text or [])
+    check_row_options(texts, choice, "explain")
     check_texts(texts, context, advice=ROW_ADVICE)
     if trajectory and label is not None:
         raise ConfigError(
@@ -109,7 +117,7 @@ def explain_command(
     loaded = load_run(path)
     if texts == [STDIN]:
         texts = read_stdin(loaded.config.data)
-    sources = load_texts(texts, data, row, loaded.config.data)
+    sources = load_texts(texts, choice, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     if trajectory:
         show_trajectories(loaded, sources, html=html, plot=plot, json_=json_)

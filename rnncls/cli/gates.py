@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
     PlotOption,
     RowFileOption,
+    RowIdOption,
     RowOption,
+    RowTextOption,
     TextRunOption,
     find_run_or_newest,
     split_run,
@@ -19,6 +22,7 @@ from rnncls.cli.screen import save_plot
 from rnncls.cli.text_arguments import check_texts
 from rnncls.cli.text_source import (
     ROW_ADVICE,
+    RowChoice,
     check_row_options,
     load_texts,
     print_json,
@@ -29,12 +33,19 @@ from rnncls.machine.imports import fast_imports
 
 def gates_command(
     context: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(help="The text.", show_default=False)
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The text. The run folder may precede it.",
+            metavar="[TEXT]",
+            show_default=False,
+        ),
     ] = None,
     run: TextRunOption = None,
     data: RowFileOption = None,
     row: RowOption = None,
+    id_: RowIdOption = None,
+    text: RowTextOption = None,
     layer: Annotated[
         int | None,
         typer.Option(
@@ -50,10 +61,11 @@ def gates_command(
     """Print state, cell and gate activity of an rnn, lstm or gru at each token."""
     from rich.console import Console
 
-    texts = [] if text is None else [text]
-    if data is not None:
-        texts, run = split_run(texts, run)
-    check_row_options(texts, data, row, "gates")
+    texts, run = split_run(texts, run, context, has_file=data is not None)
+    choice = RowChoice(data, row, id_, text or [])
+    check_row_options(texts, choice, "gates")
+    if len(texts) > 1:
+        raise ConfigError(f"expected one text, found {len(texts)} arguments")
     check_texts(texts, context, advice=ROW_ADVICE)
     check_picture("--plot", plot, "gates")
 
@@ -65,7 +77,7 @@ def gates_command(
 
     path = find_run_or_newest(run)
     loaded = load_run(path)
-    (source,) = load_texts(texts, data, row, loaded.config.data)
+    (source,) = load_texts(texts, choice, loaded.config.data)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     trace = trace_gates(loaded.classifier, source.text, layer)
     if plot is not None:

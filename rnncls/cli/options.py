@@ -164,16 +164,37 @@ RowFileOption = Annotated[
     ),
 ]
 RowOption = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--row",
-        min=1,
         help=(
             "The number of the row in --data: 1 is the first after the header. A quoted"
-            " text of several lines belongs to one row."
+            " text of several lines belongs to one row. With --id, a value of that"
+            " column."
         ),
         show_default=False,
         metavar="N",
+    ),
+]
+RowIdOption = Annotated[
+    str | None,
+    typer.Option(
+        "--id",
+        help="A column of --data that names its rows, such as an id; see --row.",
+        show_default=False,
+        metavar="COLUMN",
+    ),
+]
+RowTextOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        help=(
+            "Column of the text in --data; may be repeated. Default: the columns that"
+            " the run was trained on."
+        ),
+        show_default=False,
+        metavar="COLUMN",
     ),
 ]
 PlotOption = Annotated[
@@ -260,19 +281,33 @@ def find_run_or_newest(run: Path | None) -> Path:
 
 
 def split_run(
-    texts: list[str] | None, run: Path | None
+    texts: list[str] | None, run: Path | None, context: typer.Context, *, has_file: bool
 ) -> tuple[list[str], Path | None]:
-    """Return the arguments without a run folder, and the run.
+    """Return the arguments without a run folder before the texts, and the run.
 
-    It is for commands whose arguments are texts, when the texts come from a file.
+    Args:
+        texts: The arguments of a command whose arguments are texts.
+        run: The value of --run.
+        context: The context of the command.
+        has_file: Whether the texts come from a file. The only argument is then a run
+            folder. Otherwise the first of several arguments may be one.
 
     Raises:
         ConfigError: Two runs are given.
     """
     texts = texts or []
-    if len(texts) == 1 and os.path.isdir(texts[0]):  # noqa: PTH112 - no error for a long text
-        return [], _choose("--run", Path(texts[0]), run)
-    return texts, run
+    if not texts or (len(texts) == 1) != has_file:
+        return texts, run
+    first, *others = texts
+    after_dashes = context.obj or ()
+    if first in after_dashes or not os.path.isdir(first):  # noqa: PTH112 - no error for a long text
+        return texts, run
+    if not has_file:
+        from rnncls.runs.folder import RunFolder
+
+        if not RunFolder(Path(first)).is_run():
+            return texts, run
+    return others, _choose("--run", Path(first), run)
 
 
 def choose_runs(arguments: list[Path] | None, options: list[Path] | None) -> list[Path]:

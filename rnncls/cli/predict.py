@@ -37,8 +37,8 @@ def predict_command(
         list[str] | None,
         typer.Argument(
             help=(
-                "The texts; - reads one text per line from stdin. With --input, the run"
-                " folder."
+                "The texts; - reads one text per line from stdin. The run folder may"
+                " precede them; with --input, it is the only argument."
             ),
             show_default=False,
         ),
@@ -144,9 +144,8 @@ def predict_command(
     Tables and JSON have the number of each row: 1 is the first after the header, and a
     quoted text of several lines belongs to one row.
     """
-    if input_ is not None and texts is not None:
-        arguments, run = split_run(texts, run)
-        texts = arguments or None
+    arguments, run = split_run(texts, run, context, has_file=input_ is not None)
+    texts = arguments or None
     check_source(texts, input_)
     check_texts(
         texts or [], context, advice="to classify its texts, use --input {file}"

@@ -1,6 +1,6 @@
 """The columns of the text in a file or a stream that a run reads, and its texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rnncls.data.rows import Columns
 
 
-def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":
+def find_text_columns(section: "DataSection", text: Sequence[str]) -> "Columns":
     """Return the columns of the text in the input.
 
     Args:
@@ -36,8 +36,15 @@ def find_text_columns(section: "DataSection", text: list[str]) -> "Columns":
     return replace(columns, hint=hint)
 
 
-def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
+def read_texts(
+    source: str, section: "DataSection", text: Sequence[str] = ()
+) -> Iterator[list[str]]:
     """Yield chunks of texts from a file, or the lines of stdin.
+
+    Args:
+        source: The file, or `-` for stdin.
+        section: The data section of the run's config.
+        text: The columns of the text in the file; empty: those of the run.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is wrong; or stdin
@@ -46,7 +53,7 @@ def read_texts(source: str, section: "DataSection") -> Iterator[list[str]]:
     from rnncls.cli.predict_input import read_stdin_lines
     from rnncls.data.readers import read_rows
 
-    columns = find_text_columns(section, [])
+    columns = find_text_columns(section, text)
     if source == STDIN:
         yield from read_stdin_lines(columns)
         return

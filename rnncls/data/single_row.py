@@ -12,6 +12,8 @@ from rnncls.data.label_sets import split_labels
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns
 
+_ROWS_LISTED = 5
+
 
 @dataclass(frozen=True)
 class SingleRow:
@@ -22,12 +24,14 @@ class SingleRow:
         number: The row's number, from 1; the header is not counted.
         text: Its text.
         label: Its label, or its labels in one text; None if the file has none.
+        id: The value by which the user named it; None: it was named by its number.
     """
 
     path: Path
     number: int
     text: str
     label: str | None
+    id: str | None = None
 
 
 def read_row(path: Path, number: int, section: DataSection) -> SingleRow:
@@ -52,6 +56,39 @@ def read_row(path: Path, number: int, section: DataSection) -> SingleRow:
         return SingleRow(path, number, text, _name_label(label or "", section))
     text, _ = _find_row(path, text_only, number)
     return SingleRow(path, number, text, None)
+
+
+def read_row_by_id(
+    path: Path, value: str, column: str, section: DataSection
+) -> SingleRow:
+    """Return the row of a file that has a value in a column; see `read_row`.
+
+    Raises:
+        ConfigError: No row, or several rows, have the value.
+        DataError: The file cannot be read or lacks the column.
+    """
+    columns = replace(
+        columns_of(section),
+        text=(column,),
+        label=None,
+        must_be_table=True,
+        hint="name a column of the file with --id",
+    )
+    numbers = []
+    for number, (found, _) in enumerate(_iter_rows(path, columns), start=1):
+        if found.strip() == value.strip():
+            numbers.append(number)
+    place = f"'{value}' in the column '{column}'"
+    if not numbers:
+        raise ConfigError(f"--row: no row of {path} has {place}")
+    if len(numbers) > 1:
+        shown = ", ".join(f"{number:,}" for number in numbers[:_ROWS_LISTED])
+        more = ", …" if len(numbers) > _ROWS_LISTED else ""
+        raise ConfigError(
+            f"--row: {len(numbers):,} rows of {path} have {place}: the rows"
+            f" {shown}{more}: give the number of one of them as --row, without --id"
+        )
+    return replace(read_row(path, numbers[0], section), id=value)
 
 
 def _name_label(label: str, section: DataSection) -> str | None:

@@ -14,7 +14,7 @@ from rnncls.data.splits import Split
 from rnncls.evaluation.run_evaluation import Evaluation, evaluate_run
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import RunFolder
-from rnncls.runs.run import load_run
+from rnncls.runs.run import Run, load_run
 from rnncls.text.display import list_names
 
 NUM_DISAGREEMENTS = 20
@@ -70,24 +70,42 @@ def evaluate_runs(
         ConfigError: The runs do not have the same rows, classes or task.
         RnnclsError: A run, the data or the device is wrong.
     """
-    for path in paths:
-        _check_is_finished(path)
-    runs = [load_run(path) for path in paths]
+    runs = list(map(load_finished_run, paths))
+    return evaluate_on_same_rows(
+        runs, split=split, data=data, device=device, use_cache=use_cache
+    )
+
+
+def evaluate_on_same_rows(
+    runs: Sequence[Run],
+    *,
+    split: Split,
+    data: Path | None,
+    device: str | None,
+    use_cache: bool,
+) -> list[Evaluation]:
+    """Do as `evaluate_runs` does, with runs that are loaded."""
     evaluations = [
         evaluate_run(run, split=split, data=data, device=device, use_cache=use_cache)
         for run in runs
     ]
-    for path, evaluation in zip(paths, evaluations, strict=True):
-        _check_comparable(path, evaluations[0], evaluation)
+    for evaluation in evaluations:
+        _check_comparable(evaluation.run.path, evaluations[0], evaluation)
     return evaluations
 
 
-def _check_is_finished(path: Path) -> None:
+def load_finished_run(path: Path) -> Run:
+    """Load a run whose training has finished.
+
+    Raises:
+        RunError: The run is damaged, or its training has not finished.
+    """
     summary_path = RunFolder(path).summary
     if not summary_path.is_file():
         raise RunError(
             f"{path}: not finished: finish it with 'rnncls train --resume --out {path}'"
         )
+    return load_run(path)
 
 
 def _check_comparable(path: Path, first: Evaluation, second: Evaluation) -> None:

@@ -107,6 +107,8 @@ class EvaluationResult:
         device: The device that computed the logits.
         parts: The accuracy of the network, of the n-grams and of both together; empty
             if the run has only one of them.
+        text_columns: The columns of the text in the file.
+        label_columns: The columns of the labels in the file.
     """
 
     scores: Scores
@@ -119,6 +121,8 @@ class EvaluationResult:
     run_path: Path
     device: str
     parts: list[PartScore] = field(default_factory=list)
+    text_columns: Sequence[str] = ()
+    label_columns: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -261,6 +265,7 @@ class Evaluation:
 
     def result(self, mistakes: list[Mistake]) -> EvaluationResult:
         """Compute everything and put it together with the given mistakes."""
+        section = self.run.config.data
         return EvaluationResult(
             scores=self.scores(),
             calibration=self.calibration(),
@@ -272,6 +277,8 @@ class Evaluation:
             run_path=self.run.path,
             device=self.device,
             parts=self.part_scores(),
+            text_columns=section.text,
+            label_columns=section.label_columns,
         )
 
     def _loss(self, logits: torch.Tensor) -> float:

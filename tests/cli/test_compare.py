@@ -162,3 +162,14 @@ def test_a_page_with_another_ending_is_refused(
         in outcome.stderr
     )
     assert not Path("page.pdf").exists()
+
+
+def test_a_file_with_other_columns_is_compared(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
+    lines = ["kind,body", "world,oslo meet rovers", "sport,rovers meet oslo"]
+    Path("other.csv").write_text("\n".join(lines) + "\n")
+    options = ["--data", "other.csv", "--text", "body", "--label", "kind", "--json"]
+    done = cli("compare", str(other_path), str(run_path), *options)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["origin"]["num_rows"] == 2

@@ -534,3 +534,16 @@ def test_a_report_and_eval_have_the_same_notes(cli: Cli) -> None:
     notes = [line for line in screen.splitlines() if line.startswith(starts)]
     assert len(notes) == len(starts)
     assert all(note.replace("'", "&#39;") in page for note in notes)
+
+
+def test_the_command_for_all_rows_names_the_columns_of_the_file(cli: Cli) -> None:
+    lines = ["kind,body", *["world,rovers meet oslo"] * 3]
+    Path("other.csv").write_text("\n".join(lines) + "\n")
+    options = ["--data", "other.csv", "--text", "body", "--label", "kind"]
+    command = (
+        "rnncls predict --run runs/toy --input other.csv --text body --keep kind"
+        " --output predictions.csv"
+    )
+    assert command in cli("eval", *options).stdout
+    assert cli("report", *options, "--output", "page.html").exit_code == 0
+    assert command in Path("page.html").read_text(encoding="utf-8")

@@ -137,6 +137,26 @@ def test_a_row_of_a_file_is_shown_with_its_label(cli: Cli, command: list[str]) -
 
 
 @pytest.mark.parametrize("command", ROW_COMMANDS, ids=" ".join)
+def test_a_row_can_be_named_by_its_id_and_its_text_by_its_column(
+    cli: Cli, command: list[str]
+) -> None:
+    Path("rows.csv").write_text(
+        "ticket,label,body\nT-1,sport,not this\nT-2,world,oslo meet rovers\n"
+    )
+    arguments = ["--data", "rows.csv", "--id", "ticket", "--row", "T-2"]
+    arguments += ["--text", "body"]
+    done = cli(*command, *arguments)
+    first, _, rest = done.stdout.partition("\n\n")
+    assert first == "rows.csv, row 2 (T-2), labelled world: oslo meet rovers"
+    assert rest == cli(*command, "oslo meet rovers").stdout
+    found = json.loads(cli(*command, *arguments, "--json").stdout)
+    assert (found["row"], found["id"]) == (2, "T-2")
+    done = cli(*command, *arguments, "--id", "nummer")
+    assert done.exit_code == 3
+    assert "no column 'nummer'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ROW_COMMANDS, ids=" ".join)
 def test_the_run_can_be_the_argument_if_the_text_is_a_row(
     cli: Cli, command: list[str]
 ) -> None:
@@ -165,6 +185,21 @@ def test_a_row_without_a_label_says_so_also_on_the_page(cli: Cli) -> None:
         (["--data", "toy.csv"], "--data and --row: give both"),
         (["--row", "1"], "--data and --row: give both"),
         (["--data", "toy.csv", "--row", "97"], "--row: expected 1 to 96"),
+        (["--data", "toy.csv", "--row", "0"], "--row: expected the number of a row"),
+        (["--data", "toy.csv", "--row", "x"], "--row: expected the number of a row"),
+        (
+            ["--data", "toy.csv", "--row", "1", "--text", "label"],
+            "--text: expected different columns, without the run's column of the label",
+        ),
+        ([TEXT, "--id", "label"], "--id and --text: only allowed with --data and"),
+        (
+            ["--data", "toy.csv", "--id", "label", "--row", "none"],
+            "--row: no row of toy.csv has 'none' in the column 'label'",
+        ),
+        (
+            ["--data", "toy.csv", "--id", "label", "--row", "world"],
+            "--row: 48 rows of toy.csv have 'world' in the column 'label': the rows 4,",
+        ),
         (
             ["--data", "toy.csv", "--row", "1", TEXT],
             f"found the text '{TEXT}' and --data toy.csv: give only one of them",

@@ -130,3 +130,7 @@ def test_other_texts_can_be_checked(cli: Cli) -> None:
         == 3
     )
     assert cli("check", "--input", "-").exit_code == 3
+    Path("in.csv").write_text("body\noslo\nrovers\n")
+    done = cli("check", "--input", "in.csv", "--text", "body", "--json")
+    assert json.loads(done.stdout)["num_texts"] == 2
+    assert "--text: only allowed with --input" in cli("check", "--text", "a").stderr

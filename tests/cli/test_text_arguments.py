@@ -25,14 +25,39 @@ def test_a_file_given_as_a_text_is_an_error_that_names_the_option(
     assert "put it last, after --" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["predict", "explain"])
-def test_a_run_given_before_the_text_is_an_error_that_names_run(
-    cli: Cli, command: str
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_run_given_before_the_text_is_the_run(cli: Cli, command: str) -> None:
+    named = cli(command, "--run", "runs/toy", "rovers meet oslo")
+    Path("runs/latest").unlink()
+    assert cli(command, "runs/toy", "rovers meet oslo") == named
+    assert named.exit_code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "arguments", [["runs/toy"], ["--run", "runs/toy", "runs/toy"]], ids=" ".join
+)
+def test_a_run_given_as_the_text_is_an_error_that_names_run(
+    cli: Cli, command: str, arguments: list[str]
 ) -> None:
-    done = cli(command, "runs/toy", "rovers meet oslo")
+    done = cli(command, *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "runs/toy is a run folder, not a text" in done.stderr
     assert "--run runs/toy" in done.stderr
+
+
+def test_a_run_after_the_first_text_or_after_dashes_is_not_the_run(cli: Cli) -> None:
+    assert "is a run folder, not a text" in cli("predict", "oslo", "runs/toy").stderr
+    assert cli("predict", "--", "runs/toy", "oslo").stdout.count("\n") == 2
+
+
+def test_two_different_runs_or_texts_are_refused(cli: Cli) -> None:
+    done = cli("gates", "runs/toy", "oslo", "--run", "runs/other")
+    assert done.exit_code == 2
+    assert "--run: found runs/other, and runs/toy as an argument" in done.stderr
+    done = cli("gates", "oslo", "rovers")
+    assert done.exit_code == 2
+    assert "expected one text, found 2 arguments" in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -334,9 +334,8 @@ def _error_parts(
     yield _slice_table("By number of tokens", result.by_length, "{:,.0f}")
     yield _slice_table("By share of unknown words", result.by_unknown_share, "{:.1%}")
     if result.mistakes:
-        label = settings["data"]["label"]
-        labels = [label] if isinstance(label, str) else label
-        line = describe_errors(result, len(result.mistakes), labels)
+        own_texts = settings["data"]["text"]
+        line = describe_errors(result, len(result.mistakes), own_texts)
         yield html.paragraph(line)
         yield _mistake_table(result.mistakes)
     else:

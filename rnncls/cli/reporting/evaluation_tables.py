@@ -263,14 +263,14 @@ def coverage_table(coverage: list[SelectiveAccuracy]) -> Table:
 
 
 def describe_errors(
-    result: EvaluationResult, num_shown: int, labels: Sequence[str]
+    result: EvaluationResult, num_shown: int, own_texts: Sequence[str]
 ) -> str:
     """Return which of the errors are listed, and how to see all predictions.
 
     Args:
         result: The evaluation.
         num_shown: How many errors are listed.
-        labels: The columns of the labels in the file.
+        own_texts: The columns of the text that the run was trained on.
     """
     matrix = result.scores.confusion_matrix
     num_correct = sum(counts[index] for index, counts in enumerate(matrix))
@@ -280,8 +280,11 @@ def describe_errors(
         run = run.relative_to(folder)
     words = ["rnncls", "predict", "--run", str(run)]
     words += ["--input", str(result.origin["path"])]
-    for label in labels:
-        words += ["--keep", label]
+    if list(result.text_columns) != list(own_texts):
+        for name in result.text_columns:
+            words += ["--text", name]
+    for name in result.label_columns:
+        words += ["--keep", name]
     command = shlex.join([*words, "--output", "predictions.csv"])
     return (
         f"{num_shown:,} of {num_errors:,} errors, those with the highest probability"

@@ -209,8 +209,14 @@ def _contribution_row(token: TokenOpinion, name: str, index: int) -> list[str]:
 
 
 def contribution_table(explanation: Explanation) -> Table:
-    """Return the contributions of the strongest tokens to the logit."""
-    header, rows = contribution_rows(explanation, explanation.strongest(NUM_TOKENS))
+    """Return the contributions of the strongest tokens to the logit.
+
+    The words that the summary names are there too, even if they are weaker.
+    """
+    indices = explanation.strongest(NUM_TOKENS)
+    named = {**explanation.named(sign=1), **explanation.named(sign=-1)}
+    indices += [index for index in named.values() if index not in indices]
+    header, rows = contribution_rows(explanation, indices)
     num_tokens = len(explanation.tokens)
     title = (
         "Contribution of the only token"

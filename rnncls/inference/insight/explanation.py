@@ -38,6 +38,8 @@ from rnncls.text.vocab import UNK_ID
 
 SMALLEST_NAMED = 0.005
 """A summary names no token whose contribution would be shown as 0.00."""
+_NUM_NAMED = 3
+"""How many words of each sign a summary names."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,25 @@ class Explanation:
         order = sorted(range(len(sizes)), key=lambda index: -sizes[index])
         return order[:count]
 
+    def named(self, sign: int) -> dict[str, int]:
+        """Return the words of one sign that `meaning` names, the strongest first.
+
+        Args:
+            sign: 1 for words that support the label, -1 for words that oppose it.
+
+        Returns:
+            The word as written → the index of its strongest token. At most three.
+        """
+        indices: dict[str, int] = {}
+        for index in self.strongest(len(self.tokens)):
+            token = self.tokens[index]
+            if sign * token.contribution >= SMALLEST_NAMED:
+                written = name_token(self.text, token.token, self.spans[index])
+                indices.setdefault(written, index)
+            if len(indices) == _NUM_NAMED:
+                break
+        return indices
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, dictionaries and numbers."""
         values = {
@@ -169,14 +190,7 @@ class Explanation:
 
     def _quote_strongest(self, sign: int) -> str:
         """Name up to three words with the largest contributions of one sign."""
-        quoted: list[str] = []
-        for index in self.strongest(len(self.tokens)):
-            token = self.tokens[index]
-            if sign * token.contribution >= SMALLEST_NAMED:
-                written = name_token(self.text, token.token, self.spans[index])
-                quoted.append(f"'{written}'")
-        distinct = list(dict.fromkeys(quoted))
-        return ", ".join(distinct[:3]) or "none"
+        return ", ".join(f"'{word}'" for word in self.named(sign)) or "none"
 
     def _warn_of_residual(self) -> str:
         """Return why the contributions cannot be trusted; empty if they can."""

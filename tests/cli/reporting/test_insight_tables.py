@@ -9,11 +9,13 @@ from rich.console import Console
 from rnncls.cli.reporting.insight_tables import (
     AGAINST,
     FOR,
+    NUM_TOKENS,
     anytime_table,
     check_table,
     coloured_text,
     contribution_marks,
     contribution_rows,
+    contribution_table,
     flag_table,
     marked_text,
     occlusion_agreement,
@@ -69,6 +71,17 @@ def printed(explanation: Explanation, *, color: str | None) -> str:
 def test_marks_are_shares_of_the_strongest_contribution() -> None:
     marks = contribution_marks(explain(2.0, -1.4, 0.7, -0.2, 0.19, 0.0))
     assert marks == [3, -3, 2, -1, 0, 0]
+
+
+def test_each_word_that_the_summary_names_is_in_the_table() -> None:
+    found = explain(*[1.0 + share / 100 for share in range(12)], -0.02, 0.5, -0.01)
+    named = [*found.named(sign=1), *found.named(sign=-1)]
+    assert named == ["w11", "w10", "w9", "w12", "w14"]
+    assert all(f"'{word}'" in found.meaning() for word in named)
+    names = list(map(str, contribution_table(found).columns[0].cells))
+    assert set(named) <= set(names)
+    assert len(names) == NUM_TOKENS + 2
+    assert "w13" not in names
 
 
 def test_tokens_that_add_nothing_have_no_marks() -> None:
