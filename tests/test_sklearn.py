@@ -68,6 +68,8 @@ def fitted() -> TextClassifier:
         "check_estimator_repr",
         "check_estimator_tags_renamed",
         "check_valid_tag_types",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_mixin_order",
     ],
 )
 def test_the_checks_of_sklearn_that_need_no_numbers_pass(check: str) -> None:

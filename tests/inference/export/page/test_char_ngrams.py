@@ -87,6 +87,14 @@ def test_any_text_has_the_logits_of_the_package(
     assert_close(logits, compute_outputs(rounded, networks.encode([text])).logits[0])
 
 
+def test_a_word_of_thousands_of_letters_has_its_logits(scripts: Scripts) -> None:
+    networks = build(min_length=2, max_length=2)
+    scripts.load(networks.numpy)
+    (logits,) = scripts.run("classify", texts=["x" * 5000])
+    expected = compute_outputs(networks.numpy, networks.encode(["x" * 5000]))
+    assert_close(logits, expected.logits[0])
+
+
 @pytest.mark.parametrize("num_buckets", [1, 1000, 2_000_000])
 def test_a_word_has_the_rows_of_the_package(num_buckets: int, scripts: Scripts) -> None:
     words = ["where", "a", "", "東京タワー", "👨‍👩‍👧", "\ud83d", "a\udc4db", "é\u0301"]

@@ -166,7 +166,13 @@ class Network {
     this.embedding.read(tokenId, tape.inputs, offset);
     if (!this.charNgrams || tokenId !== UNKNOWN_ID || word === UNKNOWN) return;
     const rows = this.charNgrams.hash(word);
-    for (const row of rows) this.embedding.add(row, 1 / rows.length, tape.inputs, offset);
+    if (rows.length === 0) return;
+    // 32 bits are too few for the sum of the thousands of n-grams of a very long word.
+    const sums = new Float64Array(this.embeddingSize);
+    for (const row of rows) this.embedding.add(row, 1, sums, 0);
+    sums.forEach((sum, column) => {
+      tape.inputs[offset + column] += sum / rows.length;
+    });
   }
 
   /** Return the logits of the first tokens of a text: those of the network and of the n-grams together. */
