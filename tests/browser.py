@@ -86,7 +86,11 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Open a file and wait until it is loaded."""
-        self.send("Page.navigate", url=path.as_uri())
+        self.open_address(path.as_uri())
+
+    def open_address(self, address: str) -> None:
+        """Open an address and wait until it is loaded."""
+        self.send("Page.navigate", url=address)
         self.evaluate(
             "new Promise((done) => document.readyState === 'complete' ? done() :"
             " addEventListener('load', () => done()))"
