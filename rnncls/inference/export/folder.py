@@ -2,8 +2,10 @@
 
 It has `model.onnx`, `predict.py`, which needs NumPy and ONNX Runtime only,
 `requirements.txt`, a Dockerfile, a README and, if the run has one, `tokenizer.json`.
+`Dockerfile.serve` and `requirements-serve.txt` are for `rnncls serve` in a container.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,37 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY model.onnx predict.py ./
 ENTRYPOINT ["python", "predict.py"]
+"""
+SERVE_REQUIREMENTS = """\
+annotated-types>=0.6
+fastapi>=0.115
+httptools>=0.6.3
+jinja2>=3.1
+numpy>=1.26
+onnxruntime>=1.20
+prometheus-client>=0.21
+pydantic>=2.7
+pyyaml>=6
+regex>=2024.5
+rich>=13
+safetensors>=0.4.3
+typer>=0.20
+uvicorn>=0.34
+"""
+"""What `rnncls serve` imports for an ONNX file. rnncls itself, and torchtext, of which
+one file is read, are installed without their dependencies: these have torch."""
+SERVE_DOCKERFILE = """\
+# Needs the wheel of rnncls in this folder: in its repository, run
+# pip wheel --no-deps --wheel-dir THIS_FOLDER .
+FROM python:3.12-slim
+WORKDIR /app
+COPY requirements-serve.txt rnncls-*.whl ./
+RUN pip install --no-cache-dir -r requirements-serve.txt \\
+    && pip install --no-cache-dir --no-deps torchtext==0.6.0 rnncls-*.whl
+COPY model.onnx .
+USER nobody
+EXPOSE 8000
+ENTRYPOINT ["rnncls", "serve", "model.onnx", "--host", "0.0.0.0", "--name", {name}]
 """
 _README = """# {name}
 
@@ -106,11 +139,19 @@ def export_folder(
     write_atomic(output / SCRIPT, build_script())
     write_atomic(output / "requirements.txt", REQUIREMENTS.encode())
     write_atomic(output / "Dockerfile", DOCKERFILE.encode())
+    _write_serve_files(run_path.resolve().name, output)
     readme = _describe_folder(
         run_path, output, exported, embedding, is_single=is_single
     )
     write_atomic(output / "README.md", readme.encode())
     return exported
+
+
+def _write_serve_files(name: str, output: Path) -> None:
+    """Write what builds a container that answers requests."""
+    dockerfile = SERVE_DOCKERFILE.format(name=json.dumps(name))
+    write_atomic(output / "requirements-serve.txt", SERVE_REQUIREMENTS.encode())
+    write_atomic(output / "Dockerfile.serve", dockerfile.encode())
 
 
 def _check_folder(output: Path) -> None:

@@ -35,6 +35,7 @@ def test_the_folder_has_model_program_and_description() -> None:
     optional = {"tokenizer.json"} & names
     assert names - optional == {
         *("model.onnx", "predict.py", "requirements.txt", "Dockerfile", "README.md"),
+        *("requirements-serve.txt", "Dockerfile.serve"),
     }
     assert exported.path == FOLDER / "model.onnx"
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")

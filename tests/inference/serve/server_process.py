@@ -78,11 +78,18 @@ class Server:
 def start(*arguments: str) -> Iterator[Server]:
     """Start a server on a free port and wait until it is ready."""
     command = [sys.executable, "-W", "error", "-c", PROGRAM, "serve", *arguments]
-    messages = Path("messages.jsonl")
+    with start_command([*command, "--port", "0"]) as server:
+        yield server
+
+
+@contextmanager
+def start_command(command: list[str]) -> Iterator[Server]:
+    """Start a command that serves, and wait until it is ready."""
+    messages = Path("messages.jsonl").absolute()
     with (
         messages.open("w") as stderr,
         subprocess.Popen(
-            [*command, "--port", "0"],
+            command,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -92,7 +99,7 @@ def start(*arguments: str) -> Iterator[Server]:
         try:
             assert process.stdout is not None
             address = process.stdout.readline()
-            assert address.startswith("http://127.0.0.1:"), messages.read_text()
+            assert address.startswith("http://"), messages.read_text()
             port = int(address.split(":")[2].split("/")[0])
             server = Server(process, port, messages)
             server.wait_until(server.is_ready)
