@@ -129,9 +129,11 @@ def eval_command(
         from rnncls.machine.files import read_json, write_json
         from rnncls.runs.companions import load_run_config
         from rnncls.runs.folder import RunFolder
+        from rnncls.runs.lock import is_being_trained
 
     check_source(split, data)
     path = choose_run(run_folder, run)
+    is_in_training = is_being_trained(path)
     evaluation = evaluate_run(
         load_run_with_columns(path, data, text or [], label),
         split=split or "test",
@@ -154,9 +156,12 @@ def eval_command(
     source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
     folder = RunFolder(path)
-    write_json(folder.evaluation(source), values)
-    if isinstance(result, EvaluationResult):
-        save_confusion(folder.confusion(source), result.scores)
+    if is_in_training or is_being_trained(path):
+        typer.echo(f"{path}: is being trained: the result is not saved there", err=True)
+    else:
+        write_json(folder.evaluation(source), values)
+        if isinstance(result, EvaluationResult):
+            save_confusion(folder.confusion(source), result.scores)
     if json_:
         typer.echo(json.dumps(values))
         return

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls import ConfigError
 from rnncls.cli.eval import (
     DataOption,
     IdOption,
@@ -67,11 +68,17 @@ def report_command(
         from rnncls.cli.reporting.evaluation_page import save_pictures
         from rnncls.evaluation.run_evaluation import evaluate_run
         from rnncls.runs.folder import RunFolder
+        from rnncls.runs.lock import is_being_trained
 
     check_source(split, data)
     check_page("--output", output, REPORT)
     check_pictures("--pictures", pictures, PICTURE_NAMES)
     path = choose_run(run_folder, run)
+    if output is None and is_being_trained(path):
+        raise ConfigError(
+            f"{path}: is being trained, and at its end would delete a report of earlier"
+            " weights: wait for it, or write the report elsewhere with --output"
+        )
     evaluation = evaluate_run(
         load_run_with_columns(path, data, text or [], label),
         split=split or "test",

@@ -2,7 +2,8 @@
 
 Modules that other rooms use:
 
-    folder         every file name of a run, the lock, the newest run
+    folder         every file name of a run, the newest run
+    lock           one process trains in a run at a time
     manifest       the checksums of the files that belong to the weights
     classifier     `Classifier`: a network with all that it needs to read a text
     portable       `PortableClassifier`: the same as NumPy arrays, without torch

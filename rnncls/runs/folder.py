@@ -1,4 +1,4 @@
-"""The run folder: the name of every file in it, its lock, and where the newest run is.
+"""The run folder: the name of every file in it, and where the newest run is.
 
     config.yaml              the resolved config              ┐
     vocab.txt                one word per line                │ these four predict,
@@ -29,7 +29,6 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -171,10 +170,20 @@ class RunFolder:
     def delete_results(self) -> None:
         """Delete the files that describe the current weights.
 
+        Those that other commands than the training wrote are named in the log.
+
         Raises:
             RunError: A file cannot be deleted.
         """
-        for file in self.results():
+        results = self.results()
+        others = [file for file in results if file not in (self.summary, self.card)]
+        if others:
+            logger.info(
+                "%s: deleted, since the run is trained further: %s",
+                self.path,
+                ", ".join(file.name for file in others),
+            )
+        for file in results:
             try:
                 if file.is_dir():
                     shutil.rmtree(file)
@@ -285,41 +294,6 @@ def release_if_empty(path: Path) -> None:
     """Delete a claimed folder if nothing was written into it."""
     with contextlib.suppress(OSError):
         path.rmdir()
-
-
-@contextlib.contextmanager
-def lock_run(path: Path) -> Iterator[None]:
-    """Lock a run folder against training by another process; create it if missing.
-
-    The operating system releases the lock when the process ends, even if it is killed.
-    Temporary files of a killed process are deleted.
-
-    Raises:
-        ConfigError: The path is that of the link to the newest run.
-        RunError: Another process holds the lock, or the folder cannot be created or
-            written to.
-    """
-    # Imported here: short commands lock no run.
-    from filelock import FileLock, Timeout
-
-    folder = RunFolder(path)
-    folder.create()
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RunError(
-            f"{path}: another process is training here: wait for it, or choose another"
-            " --out"
-        ) from error
-    except OSError as error:
-        raise RunError(f"{folder.lock}: cannot be written: {error.strerror}") from error
-    try:
-        for part in [*path.glob(TEMPORARY), *folder.lock.parent.glob(TEMPORARY)]:
-            part.unlink(missing_ok=True)
-        yield
-    finally:
-        lock.release()
 
 
 def find_launched(launch: str | None, out: Path | None) -> Path | None:

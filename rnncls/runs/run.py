@@ -76,7 +76,7 @@ def _describe_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> by
 
 
 def change_config(path: Path, config_text: str, weights: str) -> None:
-    """Replace the config of a run, and delete what described its weights.
+    """Replace the config of a run.
 
     The weights and the state accept both configs first: a crash at any point leaves a
     run that can be loaded.
@@ -90,7 +90,6 @@ def change_config(path: Path, config_text: str, weights: str) -> None:
         RunError: A file is missing or damaged, or cannot be written.
     """
     folder = RunFolder(path)
-    folder.delete_results()
     content = config_text.encode()
     tokenizer = _describe_tokenizer(folder, config_text, load_vocab(path))
     for file in (path / weights, folder.state):

@@ -11,9 +11,14 @@ from rnncls.config.yaml_format import dump_settings
 from rnncls.machine.files import write_atomic
 from rnncls.machine.processes import ProcessGroup, torchrun_id
 from rnncls.runs.companions import load_run_config
-from rnncls.runs.folder import MODEL, STATE, RunFolder, lock_run
+from rnncls.runs.folder import MODEL, STATE, RunFolder
+from rnncls.runs.lock import lock_run
 from rnncls.runs.run import change_config, create_run
-from rnncls.training.resume import check_config, restore_trainer
+from rnncls.training.resume import (
+    changes_results,
+    check_config,
+    restore_trainer,
+)
 from rnncls.training.saved_state import SavedState, load_saved_state, save_state
 from rnncls.training.trainer import Trainer
 
@@ -25,6 +30,8 @@ class OpenRun:
 
     Attributes:
         is_resumed: Whether the training continues from a saved state.
+        was_finished: Whether its results are those of a training that had already
+            finished, and of which nothing is left to do.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class OpenRun:
     ) -> None:
         """Store the arguments; nothing is written yet."""
         self.is_resumed = False
+        self.was_finished = False
         self._settings = settings
         self._path = path
         self._folder = RunFolder(path)
@@ -104,30 +112,25 @@ class OpenRun:
         create_run(self._path, config_text, vocab, label_names)
         save_state(trainer, self._path)
 
-    def _note_outdated_results(self) -> None:
-        """Name the results of other commands, which are about to be deleted."""
-        of_training = (self._folder.summary, self._folder.card)
-        results = [file for file in self._folder.results() if file not in of_training]
-        if results:
-            names = ", ".join(file.name for file in results)
-            logger.info(
-                "%s: deleted, since the run is trained further: %s", self._path, names
-            )
-
     def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
         self._note_launch()
         data_differs = restore_trainer(
             trainer, self._path, saved, may_change=self._may_change
         )
-        if data_differs or not trainer.is_finished:
-            self._note_outdated_results()
+        saved_settings = load_run_config(self._path).model_dump()
+        is_outdated = data_differs or changes_results(saved_settings, self._settings)
+        if is_outdated or not trainer.is_finished:
             self._folder.delete_results()
-        if load_run_config(self._path).model_dump() != self._settings:
+        self.was_finished = self._folder.summary.exists()
+        if saved_settings != self._settings:
+            # Until the summary is written again, the run counts as unfinished.
+            self._folder.summary.unlink(missing_ok=True)
             change_config(self._path, dump_settings(self._settings), trainer.file)
         if trainer.is_finished:
             is_complete = trainer.num_validations >= trainer.options.max_epochs
             logger.info(
-                "already finished: stopped after epoch %d%s (%s)",
+                "already finished: stopped after epoch %d%s (to train further, raise"
+                " %s)",
                 trainer.num_validations,
                 "" if is_complete else " without improvement",
                 trainer.why_finished,

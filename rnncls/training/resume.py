@@ -21,12 +21,13 @@ from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
-FREE_KEYS = (
+_LENGTH_KEYS = (
     *("train.max_epochs", "pretrain.max_epochs", "train.patience"),
-    *("train.save_every", "train.tensorboard", "train.calibrate"),
+    *("train.save_every", "train.tensorboard"),
 )
-"""Config keys that may always change: how long a run is trained, how often it is saved,
-and what is done at its end."""
+"""Config keys for how long a run is trained, and what is saved meanwhile."""
+FREE_KEYS = (*_LENGTH_KEYS, "train.calibrate")
+"""Config keys that may always change: also what is done at the end."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,17 @@ def check_compatible(
     if any(difference.part == "config" for difference in refused):
         raise ConfigError(message)
     raise RunError(message)
+
+
+def changes_results(saved: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
+    """Return whether a finished run is another one with another config.
+
+    Args:
+        saved: The values of its config, by section and key.
+        present: Those of the new config.
+    """
+    keys = _differing_keys(flatten(saved), flatten(present))
+    return any(key not in _LENGTH_KEYS for key in keys)
 
 
 def check_config(settings: Mapping[str, Any], path: Path, *, may_change: bool) -> None:

@@ -107,7 +107,12 @@ def train(
             for step in trainer.steps():  # batch → gradients → update → validation
                 record(step)  # metric rows, best weights, state
         return finish_run(
-            trainer, config.model, config.train, path, becomes_latest=becomes_latest
+            trainer,
+            config.model,
+            config.train,
+            path,
+            was_finished=run.was_finished,
+            becomes_latest=becomes_latest,
         )
 
 

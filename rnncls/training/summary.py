@@ -34,6 +34,7 @@ def finish_run(
     train: TrainSection,
     path: Path,
     *,
+    was_finished: bool,
     becomes_latest: bool = True,
 ) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest.
@@ -43,6 +44,8 @@ def finish_run(
         section: Its network.
         train: How it was trained.
         path: The run folder.
+        was_finished: Whether the training had already finished when it was resumed: the
+            run is not newer, and the results of other commands remain true.
         becomes_latest: Whether `runs/latest` becomes a link to it.
 
     Returns:
@@ -55,19 +58,18 @@ def finish_run(
     with trainer.processes.main_first():
         if not trainer.processes.is_main:
             return read_json(folder.summary)
-        if not folder.summary.exists():
-            folder.delete_results()  # of commands that did not wait for the end
         # The summary has the checksum of the weights, which hold the temperature.
         calibration = calibrate(trainer, section, train, path)
         save_temperature(
             path, calibration.temperature, calibration.ngrams, calibration.thresholds
         )
+        if not was_finished:
+            folder.delete_results()  # of commands that did not wait for the end
         summary = summarise_classifier(trainer, path, calibration)
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
         try:
-            # A run that was finished before and had nothing left to do is not newer.
-            if becomes_latest and not folder.summary.exists():
+            if becomes_latest and not was_finished:
                 point_latest_at(path)
         finally:  # the summary comes last: a run that has one is finished
             write_json(folder.summary, summary)

@@ -22,7 +22,8 @@ from rnncls.data.sources import Sources, load_sources
 from rnncls.evaluation.metrics import wilson_interval
 from rnncls.machine.files import write_atomic, write_json
 from rnncls.machine.signals import stop_on_signal
-from rnncls.runs.folder import RunFolder, lock_run
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.lock import lock_run
 from rnncls.training.folds import log_single_rows, log_small_classes, scored_rows
 from rnncls.training.initialization import log_vectors_once, prepare_torch
 from rnncls.training.search_space import change, read_value

@@ -11,6 +11,7 @@ import pytest
 
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import UNFINISHED
+from rnncls.runs.lock import lock_run
 from tests.builders import write_run
 from tests.cli.conftest import NEWEST, Cli
 
@@ -547,3 +548,15 @@ def test_the_command_for_all_rows_names_the_columns_of_the_file(cli: Cli) -> Non
     assert command in cli("eval", *options).stdout
     assert cli("report", *options, "--output", "page.html").exit_code == 0
     assert command in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_nothing_is_saved_in_a_run_that_is_being_trained(cli: Cli) -> None:
+    with lock_run(Path("runs/toy")):
+        done = cli("eval", "runs/toy", "--json")
+        assert done.stderr == (
+            "runs/toy: is being trained: the result is not saved there\n"
+        )
+        assert cli("report", "runs/toy").exit_code == 2
+        assert cli("report", "runs/toy", "--output", "page.html").exit_code == 0
+    assert not list(Path("runs/toy").glob("eval-*"))
+    assert not Path("runs/toy/report.html").exists()

@@ -16,7 +16,9 @@ from rnncls.machine import arrays, files, tensors
 from rnncls.machine.files import write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs import run as run_module
-from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, STATE, RunFolder, lock_run
+from rnncls.runs.data_check import load_data_fingerprint
+from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, STATE, RunFolder
+from rnncls.runs.lock import lock_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import load_run
 from rnncls.runs.unfinished import find_unfinished
@@ -218,8 +220,11 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(
 @pytest.mark.parametrize(
     ("override", "why"),
     [
-        ("train.max_epochs=2", " (train.max_epochs)"),
-        ("train.max_epochs=9", " without improvement (train.patience)"),
+        ("train.max_epochs=2", " (to train further, raise train.max_epochs)"),
+        (
+            "train.max_epochs=9",
+            " without improvement (to train further, raise train.patience)",
+        ),
     ],
 )
 def test_a_run_that_is_at_its_end_says_why(
@@ -230,6 +235,25 @@ def test_a_run_that_is_at_its_end_says_why(
     with caplog.at_level("INFO"):
         train(make_config(override, *options), Path("run"), resume=True)
     assert f"already finished: stopped after epoch 2{why}" in caplog.text
+
+
+def test_a_finished_run_that_is_not_trained_further_keeps_its_results(
+    make_config: MakeConfig,
+) -> None:
+    options = "train.patience=1", "train.lr=1e-12"
+    train(make_config("train.max_epochs=2", *options), Path("runs/one"))
+    train(make_config("train.max_epochs=1"), Path("runs/two"))
+    results = [Path("runs/one") / name for name in ("report.html", "eval-test.json")]
+    for file in results:
+        file.write_text("{}")
+    train(make_config("train.max_epochs=9", *options), Path("runs/one"), resume=True)
+    assert [file.exists() for file in results] == [True, True]
+    assert Path("runs/latest").readlink() == Path("two")
+    assert load_run(Path("runs/one")).config.train.max_epochs == 9
+    load_data_fingerprint(Path("runs/one"))  # the summary is that of the weights
+    options = *options, "train.calibrate=false"
+    train(make_config("train.max_epochs=9", *options), Path("runs/one"), resume=True)
+    assert [file.exists() for file in results] == [False, False]
 
 
 def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None:

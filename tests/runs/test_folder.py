@@ -1,4 +1,4 @@
-"""The lock of a run folder, finding a run, and the link to the newest."""
+"""The names of a run folder, finding a run, and the link to the newest."""
 
 import errno
 import shutil
@@ -15,7 +15,6 @@ from rnncls.runs.folder import (
     claim_new_folder,
     find_launched,
     find_run,
-    lock_run,
     point_latest_at,
 )
 from tests.builders import write_run
@@ -39,18 +38,6 @@ def test_a_run_cannot_take_the_place_of_the_link_to_the_newest() -> None:
         match=r"runs/latest: is the link to the newest run; choose another --out",
     ):
         write_run(Path("runs/latest"), labels=["a", "b"], words=[])
-
-
-def test_a_folder_is_held_by_one_at_a_time_and_let_go_after(tmp_path: Path) -> None:
-    with lock_run(tmp_path / "run"):
-        with (
-            pytest.raises(RunError, match="run: another process is training here"),
-            lock_run(tmp_path / "run"),
-        ):
-            pass
-        assert RunFolder(tmp_path / "run").has_no_checkpoint()
-    with lock_run(tmp_path / "run"):
-        pass
 
 
 def test_no_run_at_all_says_how_to_get_one() -> None:
@@ -226,15 +213,6 @@ def test_runs_of_one_second_get_folders_of_their_own(
     names = [claim_new_folder("toy", parent).name for _ in range(3)]
     first = "toy-20240506-070809"
     assert names == [first, f"{first}-2", f"{first}-3"]
-
-
-def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    RunFolder(tmp_path).lock.mkdir(parents=True)
-    with (
-        pytest.raises(RunError, match=r"last/lock: cannot be written: Is a directory"),
-        lock_run(tmp_path),
-    ):
-        pass
 
 
 def test_a_launched_run_is_found_in_runs_or_in_its_own_folder(tmp_path: Path) -> None:

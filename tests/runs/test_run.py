@@ -352,10 +352,8 @@ CHANGED = "data: {train: other.csv}\nmodel: {embedding_dim: 3, hidden_size: 4}\n
 
 
 def test_a_changed_config_is_that_of_the_run(run: Path, model: TextClassifier) -> None:
-    (run / "eval-test.json").write_text("{}", encoding="utf-8")
     change_config(run, CHANGED, MODEL)
     assert (run / "config.yaml").read_text(encoding="utf-8") == CHANGED
-    assert not (run / "eval-test.json").exists()
     loaded = load_run(run)
     assert loaded.config.data.train == "other.csv"
     weights = loaded.classifier.model.state_dict()
