@@ -7,6 +7,7 @@ import re
 import torch
 
 from rnncls import ConfigError, DeviceError
+from rnncls.machine.accelerators import may_have_accelerator
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +15,8 @@ logger = logging.getLogger(__name__)
 def resolve_device(name: str) -> torch.device:
     """Return the device with this name; `auto` prefers CUDA, then MPS, then the CPU.
 
-    The choice of `auto` and its reason are logged.
+    The choice of `auto` and its reason are logged, but not on a machine that has only
+    its CPU.
 
     Args:
         name: auto, cpu, cuda, cuda:N or mps.
@@ -70,7 +72,8 @@ def resolve_run_device(requested: str | None, configured: str) -> torch.device:
 
 def _choose_device() -> torch.device:
     kind, reason = _find_best_device()
-    logger.info("device: %s (auto: %s)", kind, reason)
+    if kind != "cpu" or may_have_accelerator():
+        logger.info("device: %s (auto: %s)", kind, reason)
     return torch.device(kind)
 
 

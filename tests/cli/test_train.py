@@ -65,13 +65,6 @@ def test_no_bar_goes_to_a_stderr_that_is_no_terminal(
     assert "%|" not in stderr
 
 
-def test_an_automatic_device_is_told(train: Callable[..., Outcome]) -> None:
-    assert re.match(
-        r"device: \w+ \(auto: .*\)\n",
-        train("--out", "runs/a", "--device", "auto").stderr,
-    )
-
-
 # What it leaves
 
 

@@ -251,8 +251,8 @@ def test_a_finished_run_that_is_not_trained_further_keeps_its_results(
     assert Path("runs/latest").readlink() == Path("two")
     assert load_run(Path("runs/one")).config.train.max_epochs == 9
     load_data_fingerprint(Path("runs/one"))  # the summary is that of the weights
-    options = *options, "train.calibrate=false"
-    train(make_config("train.max_epochs=9", *options), Path("runs/one"), resume=True)
+    changed = make_config("train.max_epochs=9", "train.calibrate=false", *options)
+    train(changed, Path("runs/one"), resume=True)
     assert [file.exists() for file in results] == [False, False]
 
 

@@ -35,11 +35,26 @@ def machine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     indirect=["machine"],
 )
 def test_auto_takes_the_fastest_device_and_says_why(
-    chosen: str, reason: str, caplog: pytest.LogCaptureFixture
+    chosen: str,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(device_module, "may_have_accelerator", lambda: True)
     with caplog.at_level(logging.INFO, "rnncls"):
         assert resolve_device("auto") == torch.device(chosen)
     assert caplog.messages == [f"device: {chosen} (auto: {reason})"]
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("machine", [(0, False)], indirect=True)
+def test_auto_says_nothing_where_there_is_only_the_cpu(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_module, "may_have_accelerator", lambda: False)
+    with caplog.at_level(logging.INFO, "rnncls"):
+        assert resolve_device("auto") == torch.device("cpu")
+    assert not caplog.messages
 
 
 @pytest.mark.usefixtures("machine")
