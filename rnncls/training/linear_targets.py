@@ -36,10 +36,26 @@ class ClassTargets:
 
     def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean loss, [], and its gradient at the logits. [N, C]."""
-        losses = F.cross_entropy(logits, self.probs, reduction="none")  # [N]
-        row_shares = self.row_weights / len(losses)  # [N]
-        errors = logits.softmax(dim=1) - self.probs  # [N, C]
-        return losses @ row_shares, errors * row_shares[:, None]
+        row_shares = self.row_weights / len(logits)  # [N]
+        log_probs = logits.log_softmax(dim=1)  # [N, C]
+        losses = -(self.probs * log_probs).sum(dim=1)  # [N]
+        errors = log_probs.exp_().sub_(self.probs)  # [N, C]
+        return losses @ row_shares, errors.mul_(row_shares[:, None])
+
+    def compute_curvature(
+        self, logits: torch.Tensor, changes: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the second derivative of the mean loss along a line, [].
+
+        Args:
+            logits: [N, C], where it is computed.
+            changes: [N, C], the direction of the line.
+        """
+        row_shares = self.row_weights / len(logits)  # [N]
+        weighted = logits.softmax(dim=1).mul_(changes)  # [N, C]
+        means = weighted.sum(dim=1)  # [N]
+        variances = weighted.mul_(changes).sum(dim=1) - means.square()  # [N]
+        return variances @ row_shares
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,22 @@ class LabelTargets:
             errors = (1 - targets) * probs + errors_if_true  # [N, C]
         num_texts = len(targets)
         return loss / num_texts, errors / num_texts
+
+    def compute_curvature(
+        self, logits: torch.Tensor, changes: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the second derivative of the mean loss along a line, [].
+
+        Args:
+            logits: [N, C], where it is computed.
+            changes: [N, C], the direction of the line.
+        """
+        probs = logits.sigmoid()  # [N, C]
+        curvatures = probs * (1 - probs) * changes.square()  # [N, C]
+        if self.label_weights is not None:
+            targets = self.probs  # [N, C]
+            curvatures *= 1 - targets + targets * self.label_weights
+        return curvatures.sum() / len(logits)
 
 
 Targets = ClassTargets | LabelTargets

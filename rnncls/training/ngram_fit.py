@@ -29,8 +29,9 @@ from rnncls.text.ngram_table import (
 )
 from rnncls.text.subwords import SubwordVocab
 from rnncls.text.vocab import Vocab
+from rnncls.training.linear_problem import LinearModel, LinearProblem
 from rnncls.training.linear_targets import build_targets
-from rnncls.training.logistic_regression import LinearModel, LinearProblem, fit_path
+from rnncls.training.logistic_regression import fit_path
 from rnncls.training.ngram_features import NgramFeatures, collect_features
 from rnncls.training.ngram_priors import compute_prior_scales
 

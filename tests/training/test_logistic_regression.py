@@ -5,8 +5,9 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from rnncls.training.linear_problem import LinearProblem
 from rnncls.training.linear_targets import ClassTargets, LabelTargets
-from rnncls.training.logistic_regression import LinearProblem, fit_path
+from rnncls.training.logistic_regression import fit_path
 from rnncls.training.sparse_matrix import SparseMatrix, build_sparse
 
 
@@ -36,8 +37,8 @@ def test_the_weights_are_those_of_scikit_learn() -> None:
 
 
 def test_columns_can_share_parameters() -> None:
-    features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
-    targets = torch.tensor([[1.0, 0.0]] * 4)
+    features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    targets = torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]])
     shared = torch.tensor([[1.0], [1.0]])
     problem = LinearProblem(
         sparse(features),
