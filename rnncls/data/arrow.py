@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rnncls import DataError
 from rnncls.config.document import shorten
-from rnncls.data.label_sets import join_labels
+from rnncls.data.label_sets import join_items
 from rnncls.data.rows import Columns, Rows, decode
 
 if TYPE_CHECKING:
@@ -83,18 +83,27 @@ def rows_of_batches(
             is_kept_only = name not in columns.wanted
             is_set = columns.has_several_labels and name in columns.label_columns
             if is_set and is_list_type(column.type):
-                values[name] = _join_lists(column)
+                place = _place_format(source, f": '{name}'")
+                values[name] = _join_lists(column, place, start)
             elif is_kept_only and pa.types.is_nested(column.type):
                 values[name] = _to_json(column)
             else:
-                place = f"{source}: row {{row:,}}: '{name}'"
+                place = _place_format(source, f": '{name}'")
                 values[name] = _strings(column, place, start)
-        labels = _read_labels(values, columns, f"{source}: row {{row:,}}", start)
+        labels = _read_labels(values, columns, _place_format(source), start)
         row_numbers = [""] * len(batch)
         kept = [values.get(name, row_numbers) for name in columns.kept]
         texts = [values[name] for name in columns.text]
         yield Rows(_join(texts), labels, list(zip(*kept, strict=True)))
         start += len(batch)
+
+
+def _place_format(source: str, end: str = "") -> str:
+    """Return the start of an error message, with `{row}` for the row."""
+    before, after = (
+        text.replace("{", "{{").replace("}", "}}") for text in (source, end)
+    )
+    return f"{before}: row {{row:,}}{after}"
 
 
 def _read_labels(
@@ -123,14 +132,21 @@ def is_list_type(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    is_list = is_list or pa.types.is_fixed_size_list(kind)
     return bool(is_list and not pa.types.is_nested(kind.value_type))
 
 
-def _join_lists(column: "pa.Array") -> list[str]:
-    """Return lists of labels as `join_labels` writes them."""
+def _join_lists(column: "pa.Array", place: str, start: int) -> list[str]:
+    """Return lists of labels as `join_labels` writes them.
+
+    Args:
+        column: The lists.
+        place: The start of an error message, with `{row}` for the row.
+        start: The number of rows before this column.
+    """
     return [
-        join_labels(str(item) for item in items or [] if item is not None)
-        for items in column.to_pylist()
+        join_items(items or [], place.format(row=row))
+        for row, items in enumerate(column.to_pylist(), start + 1)
     ]
 
 

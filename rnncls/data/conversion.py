@@ -97,6 +97,14 @@ def convert_files(
 
     Rows with neither a text nor a label are left out.
 
+    Args:
+        files: The files.
+        formats: Their formats.
+        out: The path of the config.
+        columns: The columns of the text and of the label.
+        options: What the conversion may do.
+        separator: What separates the labels of a list; None: there are no lists.
+
     Returns:
         The new files, and notes on the rows that were left out.
 
@@ -113,10 +121,9 @@ def convert_files(
             path, formats[split], with_sets=columns.has_several_labels
         )
         records = selection.select(all_records)
-        rows = (
-            [_write_labels(record.get(name, ""), separator) for name in names]
-            for record in records
-        )
+        if columns.has_several_labels:
+            records = _write_lists(records, columns.label_columns, separator)
+        rows = ([record.get(name, "") for name in names] for record in records)
         new_path = _csv_path(out, split)
         _save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
@@ -124,11 +131,26 @@ def convert_files(
     return converted, notes
 
 
-def _write_labels(value: str, separator: str | None) -> str:
-    """Return a value as it is written; a set of labels with a separator."""
-    if separator is None or not is_label_set(value):
-        return value
-    return separator.join(split_labels(value, None))
+def _write_lists(
+    records: Iterable[Record], label_columns: Sequence[str], separator: str | None
+) -> Iterator[Record]:
+    """Yield the rows with lists as texts.
+
+    Args:
+        records: The rows.
+        label_columns: The columns of the labels.
+        separator: What separates the labels of a list; None: they are no lists.
+    """
+    for record in records:
+        written = {
+            name: ", ".join(split_labels(value, None)) if is_label_set(value) else value
+            for name, value in record.items()
+        }
+        if separator is not None:
+            for name in label_columns:
+                labels = split_labels(record.get(name, ""), None)
+                written[name] = separator.join(labels)
+        yield written
 
 
 def _list_columns(path: Path, file_format: FileFormat, columns: Columns) -> list[str]:
@@ -176,10 +198,15 @@ class _RowSelection:
             values = [record.get(name, "") for name in self._columns.wanted]
             if not any(map(str.strip, values)):
                 self.empty.append(number)
-            elif self._skip_unlabelled and not values[-1].strip():
+            elif self._skip_unlabelled and self._lacks_label(record):
                 self.unlabelled.append(number)
             else:
                 yield record
+
+    def _lacks_label(self, record: Record) -> bool:
+        """Return whether the label, or one of the columns of 1 and 0, is blank."""
+        labels = [record.get(name, "") for name in self._columns.label_columns]
+        return not all(map(str.strip, labels))
 
     def notes(self, path: Path) -> list[str]:
         """Return what was left out."""

@@ -20,7 +20,7 @@ from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.copies import CopyFinder
 from rnncls.data.datasets import columns_of
 from rnncls.data.label_names import normalize_label
-from rnncls.data.label_sets import LabelMatrix, split_labels
+from rnncls.data.label_sets import LabelMatrix, name_labels, read_labels
 from rnncls.data.readers import read_rows
 from rnncls.data.splits import Labels
 from rnncls.text.markup import is_html_column
@@ -182,15 +182,24 @@ class _SetCounter:
     """The label sets of rows."""
 
     def __init__(self, section: DataSection) -> None:
+        """Start without rows.
+
+        Raises:
+            DataError: Two columns of labels have the same name, or one has none.
+        """
         self.classes: Counter[str] = Counter()
         self.num_without_labels = 0
         self._separator = section.label_separator
+        self._source = str(section.train)
         self._matrix = LabelMatrix()
+        if len(section.label_columns) > 1:
+            name_labels(section.label_columns, str(section.train))
 
     def add(self, labels: Sequence[str]) -> None:
         """Count the labels of some rows."""
         for value in labels:
-            names = split_labels(value, self._separator)
+            row = self.num_rows + 1
+            names = read_labels(value, self._separator, self._source, row)
             self.classes.update(names)
             self.num_without_labels += not names
             self._matrix.add(names)

@@ -20,7 +20,7 @@ from rnncls.data.builtin import BUILT_IN_COLUMNS, BUILT_INS, download_missing
 from rnncls.data.checksums import checksum
 from rnncls.data.copies import CopyFinder
 from rnncls.data.label_names import normalize_label
-from rnncls.data.label_sets import LabelMatrix, split_labels
+from rnncls.data.label_sets import LabelMatrix, name_labels, read_labels
 from rnncls.data.readers import read_rows
 from rnncls.data.rows import Columns, Rows
 from rnncls.data.splits import Labels, Split
@@ -251,8 +251,8 @@ def _load_label_sets(
     path: Path, section: DataSection, text: TextSection
 ) -> LabelledTexts:
     """Read and tokenise a file with several labels a text, as `load_labelled` does."""
-    is_known = len(section.label_columns) > 1
-    matrix = LabelMatrix(section.label_columns if is_known else ())
+    columns = section.label_columns
+    matrix = LabelMatrix(name_labels(columns, str(path)) if len(columns) > 1 else ())
     copies = CopyFinder()
 
     def iter_texts() -> Iterator[list[str]]:
@@ -260,7 +260,8 @@ def _load_label_sets(
             if section.split == "texts":
                 copies.add(rows.texts)
             for value in rows.labels:
-                matrix.add(split_labels(value, section.label_separator))
+                row = matrix.num_rows + 1
+                matrix.add(read_labels(value, section.label_separator, str(path), row))
             yield rows.texts
 
     texts = _tokenize_file(path, iter_texts(), text)

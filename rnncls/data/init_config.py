@@ -25,6 +25,7 @@ from rnncls.data.conversion import (
 )
 from rnncls.data.dataset_stats import DatasetStats, measure_dataset, reservoir_sample
 from rnncls.data.datasets import columns_of
+from rnncls.data.file_label_form import choose_separator, find_file_form
 from rnncls.data.file_sets import data_ending
 from rnncls.data.formats import FileFormat
 from rnncls.data.given_files import (
@@ -33,9 +34,8 @@ from rnncls.data.given_files import (
     check_given_columns,
     detect_given_formats,
 )
-from rnncls.data.label_forms import LabelForm, choose_separator, find_label_form
+from rnncls.data.label_forms import LabelForm
 from rnncls.data.label_names import note_look_alikes
-from rnncls.data.label_sets import MARK
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.small_data import (
@@ -47,6 +47,7 @@ from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
 from rnncls.data.tokenizer_check import describe_draft_misfit
 from rnncls.machine.files import write_atomic
+from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
@@ -119,7 +120,7 @@ def draft_config(
         text, label = text or [TEXT], label or LABEL
     records = read_records(train, train_format, with_sets=True)
     sample = reservoir_sample(records, _RECORDS_SAMPLED)
-    form = _find_form(sample, train_format, text, label)
+    form = find_file_form(train, train_format, sample, text, label)
     if form is not None:
         return _draft_several(
             source, out, files, formats, sample, list(text), form, options
@@ -134,42 +135,13 @@ def draft_config(
     return replace(draft, guess=describe_guess(sample, texts, chosen))
 
 
-@dataclass(frozen=True)
-class _Several:
-    """What a config says of several labels a text.
-
-    Attributes:
-        separator: What separates the labels in the column; None: there is none.
-        reason: Why a text has several labels.
-    """
-
-    separator: str | None
-    reason: str
-
-
-def _label_keys(labels: list[str], several: _Several | None) -> dict[str, Any]:
+def _label_keys(labels: list[str], several: LabelForm | None) -> dict[str, Any]:
     """Return the keys of the data section for the columns of the labels."""
     if several is None:
         return {"label": labels[0]}
     if several.separator is None:
         return {"label": labels}
     return {"label": labels[0], "label_separator": several.separator}
-
-
-def _find_form(
-    sample: Sequence[Record],
-    file_format: FileFormat,
-    text: Sequence[str],
-    label: str | None,
-) -> LabelForm | None:
-    """Return the form of several labels a text; None: a text has one label."""
-    if file_format.kind == "folder":
-        return None
-    if file_format.kind == "fasttext":
-        num_several = sum(row[LABEL].count(MARK) != 1 for row in sample)
-        reason = f"{num_several:,} of {len(sample):,} rows have several labels or none"
-        return LabelForm((LABEL,), None, reason) if num_several else None
-    return find_label_form(sample, text, label)
 
 
 def _draft_several(  # noqa: PLR0913 - as `_draft`
@@ -206,13 +178,11 @@ def _draft_several(  # noqa: PLR0913 - as `_draft`
         ]
         texts, _ = guess_columns(plain, str(files["train"]), [], form.columns[0])
     columns = Columns(tuple(texts), form.columns)
-    separator = form.separator
-    has_lists = separator is None and len(form.columns) == 1
     needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
-    if needs_conversion and has_lists:
-        separator = choose_separator(sample, form.columns[0])
-    several = _Several(separator, form.reason)
-    return _draft(source, out, files, formats, columns, several, options)
+    if needs_conversion and form.has_lists:
+        separator = choose_separator(files, formats, form.columns[0])
+        form = replace(form, separator=separator)
+    return _draft(source, out, files, formats, columns, form, options)
 
 
 def _draft(  # noqa: PLR0913 - what `draft_config` has found
@@ -221,7 +191,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     files: Files,
     formats: Formats,
     columns: Columns,
-    several: _Several | None,
+    several: LabelForm | None,
     options: ConversionOptions,
 ) -> Draft:
     """Return a config for files whose columns are known.
@@ -232,7 +202,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
         files: The file of each split.
         formats: Their formats.
         columns: The columns of the text and of the label.
-        several: What to say of several labels a text; None: a text has one label.
+        several: The form of several labels a text; None: a text has one label.
         options: What a conversion may do.
     """
     train, train_format = files["train"], formats["train"]
@@ -245,7 +215,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     ]
     needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
     if needs_conversion:
-        separator = None if several is None else several.separator
+        separator = several.separator if several and several.has_lists else None
         originals = files
         files, left_out = convert_files(
             originals, formats, out, columns, options, separator
@@ -309,14 +279,18 @@ def _find_columns(
         ) from error
 
 
-def _note_labels(stats: DatasetStats, several: _Several | None) -> list[str]:
+def _note_labels(stats: DatasetStats, several: LabelForm | None) -> list[str]:
     """Return the notes on rare classes, or on several labels a text."""
     if several is None:
         return note_single_rows(stats.classes)
-    return [
+    notes = [
         f"several labels a text: {several.reason}; {stats.num_without_labels:,} rows"
         " have none"
     ]
+    if several.unseen:
+        names = list_names(several.unseen)
+        notes.append(f"no label, as the column has only 0: {names}")
+    return notes
 
 
 def _note_conversion(

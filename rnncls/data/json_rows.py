@@ -10,7 +10,7 @@ from rnncls.config.document import shorten
 from rnncls.data.encodings import iter_lines
 from rnncls.data.file_sets import open_binary
 from rnncls.data.formats import FileFormat
-from rnncls.data.label_sets import join_labels
+from rnncls.data.label_sets import join_items
 from rnncls.data.rows import (
     ROW_NUMBER,
     Columns,
@@ -56,16 +56,21 @@ def _iter_rows(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Row]
 def _label_of(row: dict[str, Any], name: str, place: str, columns: Columns) -> str:
     """Return the value of a label column; a list of labels as `join_labels` does."""
     value = row[name]
-    if columns.has_several_labels and is_text_list(value):
-        return join_labels(map(_to_text, value))
+    if columns.has_several_labels and is_label_list(value):
+        return join_items(value, f"{place}: '{name}'")
+    if columns.has_several_labels and isinstance(value, dict | list):
+        raise DataError(
+            f"{place}: '{name}': expected a list of labels, such as"
+            f' ["joy", "love"], found {shorten(_dump(value))}'
+        )
     return _text_of(row, name, place)
 
 
-def is_text_list(value: object) -> bool:
-    """Return whether a value of JSON or Parquet is a list of texts or numbers."""
+def is_label_list(value: object) -> bool:
+    """Return whether a value of JSON is a list of texts, numbers or null."""
     if not isinstance(value, list):
         return False
-    return all(isinstance(item, str | int | float) for item in value)
+    return all(isinstance(item, str | int | float | None) for item in value)
 
 
 def kept_value(row: dict[str, Any], name: str, place: str) -> str:
@@ -186,8 +191,8 @@ def _to_record(row: object, place: str, *, with_sets: bool) -> Record:
         raise DataError(f"{place}: expected an object with a text and its class")
     record = {}
     for name, value in row.items():
-        if with_sets and is_text_list(value):
-            record[name] = join_labels(map(_to_text, value))
+        if with_sets and is_label_list(value):
+            record[name] = join_items(value, f"{place}: '{name}'")
         elif not isinstance(value, dict | list):
             record[name] = _to_text(value)
     return record

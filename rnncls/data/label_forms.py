@@ -1,12 +1,13 @@
 """Recognise the form in which an unknown file gives several labels a text."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rnncls.data.column_guess import LABEL_NAMES, is_number, may_be_label, rank
-from rnncls.data.label_sets import FLAGS, is_label_set, split_labels
+from rnncls.data.label_sets import FLAGS, is_label_set, parse_list, split_labels
 from rnncls.data.rows import Record
+from rnncls.text.display import printable
 
 SEPARATORS = ("|", ";", ",")
 """The separators that are tried, the most likely first."""
@@ -22,13 +23,18 @@ class LabelForm:
     Attributes:
         columns: The columns of the labels: one with all labels of a row, or one for
             each label.
-        separator: What separates the labels in the column; None: it has lists.
+        separator: What separates the labels in the column; None: it has lists, or
+            there are several columns.
         reason: Why a text has several labels, for a comment.
+        unseen: Further columns, which have only 0 in these rows.
+        has_lists: Whether the column has lists in the file.
     """
 
     columns: tuple[str, ...]
     separator: str | None
     reason: str
+    unseen: tuple[str, ...] = ()
+    has_lists: bool = False
 
 
 def find_label_form(
@@ -60,9 +66,10 @@ def _rank(name: str) -> int:
 
 
 def _find_form_of_column(name: str, values: Sequence[str]) -> LabelForm | None:
-    num_lists = sum(map(is_label_set, values))
-    if num_lists:
-        return LabelForm((name,), None, f"column '{name}' has lists of labels")
+    filled = list(filter(str.strip, values))
+    if any(map(is_label_set, values)) or (filled and all(map(_is_list, filled))):
+        reason = f"column '{printable(name)}' has lists of labels"
+        return LabelForm((name,), None, reason, has_lists=True)
     for separator in SEPARATORS:
         num_several = _count_combined(values, separator)
         if num_several:
@@ -72,6 +79,10 @@ def _find_form_of_column(name: str, values: Sequence[str]) -> LabelForm | None:
             )
             return LabelForm((name,), separator, reason)
     return None
+
+
+def _is_list(value: str) -> bool:
+    return parse_list(value) is not None
 
 
 def _count_combined(values: Sequence[str], separator: str) -> int:
@@ -105,29 +116,61 @@ def _count_combined(values: Sequence[str], separator: str) -> int:
 def _find_flags(
     records: Sequence[Record], names: Sequence[str], text: Sequence[str]
 ) -> LabelForm | None:
-    """Return the columns of 0 and 1, if there are several of them."""
-    columns = []
-    for name in names:
-        values = {row.get(name, "").strip() for row in records}
-        is_flag = values <= FLAGS.keys() - {""} and len(values) == 2
-        if is_flag and name not in text and name.strip():
-            columns.append(name)
-    if len(columns) < _MIN_FLAG_COLUMNS:
+    """Return the columns of 1 and 0, if there are several of them.
+
+    One with blanks counts too, as its rows must be named: a blank is unknown. Only if
+    there is one column without blanks, it may be a class.
+    """
+    values_of = {
+        name: {row.get(name, "").strip() for row in records}
+        for name in names
+        if name.strip() and name not in text
+    }
+    columns = [name for name, values in values_of.items() if _are_flags(values)]
+    with_blanks = [name for name in columns if "" in values_of[name]]
+    num_complete = len(columns) - len(with_blanks)
+    if len(columns) < _MIN_FLAG_COLUMNS or (num_complete, len(with_blanks)) == (1, 1):
         return None
-    for name in set(names) - {*columns, *text}:
-        values_of_rows = [row.get(name, "").strip() for row in records]
-        if may_be_label(name, values_of_rows) and not any(
-            map(is_number, values_of_rows)
-        ):
+    for name in set(values_of) - set(columns):
+        values = [row.get(name, "").strip() for row in records]
+        has_numbers = any(map(is_number, values)) and not with_blanks
+        if may_be_label(name, values) and not has_numbers:
             return None  # a column of classes
-    reason = f"{len(columns)} columns have only 1 and 0, one column for each label"
-    return LabelForm(tuple(columns), None, reason)
+    unseen = [name for name, values in values_of.items() if _are_all_false(values)]
+    return LabelForm(tuple(columns), None, _explain_flags(columns), tuple(unseen))
 
 
-def choose_separator(records: Sequence[Record], column: str) -> str:
-    """Return a separator that no label of a column has."""
-    labels = "".join(record.get(column, "") for record in records)
-    for separator in (*SEPARATORS, "/", "~"):
-        if separator not in labels:
-            return separator
-    return "||"
+def _are_flags(values: set[str]) -> bool:
+    """Return whether values are 1 and 0, or one of them and blanks."""
+    is_known = values - {""} <= FLAGS.keys()
+    return is_known and len({FLAGS.get(value) for value in values}) > 1
+
+
+def _are_all_false(values: set[str]) -> bool:
+    return {FLAGS.get(value) for value in values} == {False}
+
+
+def add_rare_flags(form: LabelForm, records: Iterable[Record]) -> LabelForm:
+    """Return the form with the columns of labels that no row of the sample has.
+
+    Args:
+        form: The form that was found in a sample of the rows.
+        records: All rows.
+    """
+    unseen = set(form.unseen)
+    for record in records:
+        if not unseen:
+            break
+        unseen -= {name for name in unseen if _is_true(record.get(name, ""))}
+    found = [name for name in form.unseen if name not in unseen]
+    columns = (*form.columns, *found)
+    left = tuple(name for name in form.unseen if name in unseen)
+    return LabelForm(columns, None, _explain_flags(columns), left)
+
+
+def _explain_flags(columns: Sequence[str]) -> str:
+    return f"{len(columns)} columns have only 1 and 0, one column for each label"
+
+
+def _is_true(value: str) -> bool:
+    return FLAGS.get(value.strip(), False)

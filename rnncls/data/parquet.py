@@ -7,7 +7,7 @@ from rnncls import DataError
 from rnncls.config.document import shorten
 from rnncls.data import rows as row_limits
 from rnncls.data.arrow import is_list_type, rows_of_batches
-from rnncls.data.label_sets import join_labels
+from rnncls.data.label_sets import join_items
 from rnncls.data.rows import Columns, Record, Rows, check_columns
 
 
@@ -59,7 +59,7 @@ def read_parquet_records(path: Path, *, with_sets: bool = False) -> Iterator[Rec
                 batch_size=row_limits.ROWS_AT_ONCE, columns=names
             ):
                 for row in batch.to_pylist():
-                    yield {name: _to_text(value) for name, value in row.items()}
+                    yield {name: _to_text(row[name], path, name) for name in names}
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {error}") from error
 
@@ -71,7 +71,7 @@ def count_parquet_rows(path: Path) -> int:
     return int(pa_parquet.read_metadata(path).num_rows)
 
 
-def _to_text(value: object) -> str:
+def _to_text(value: object, path: Path, name: str) -> str:
     if isinstance(value, list):
-        return join_labels(str(item) for item in value if item is not None)
+        return join_items(value, f"{path}: '{name}'")
     return "" if value is None else str(value)

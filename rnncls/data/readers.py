@@ -38,7 +38,7 @@ from rnncls.data.json_rows import (
     read_jsonl_records,
     read_jsonl_rows,
 )
-from rnncls.data.missing_labels import check_labels
+from rnncls.data.missing_labels import check_flags, check_labels
 from rnncls.data.parquet import (
     count_parquet_rows,
     read_parquet_records,
@@ -72,6 +72,8 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
         rows = _read_file(file, columns)
         if isinstance(columns.label, str):
             rows = check_labels(rows, str(file), columns.label)
+        elif len(columns.label_columns) > 1:
+            rows = check_flags(rows, str(file), columns.label_columns)
         yield from rows
 
 
