@@ -10,6 +10,7 @@ from rnncls import ConfigError
 from rnncls.cli.options import YAML_ENDINGS, JsonOption
 from rnncls.cli.outputs import check_target
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import printable_lines
 
 if TYPE_CHECKING:
     from rnncls.data.conversion import ConversionOptions
@@ -113,10 +114,10 @@ def init_command(
         typer.echo(json.dumps(describe(draft, path)))
         return
     for note in (*draft.notes, *draft.advice):
-        typer.echo(note, err=True)
+        typer.echo(printable_lines(note), err=True)
     if draft.guess:
-        typer.echo(draft.guess)
-    typer.echo(describe_next(draft, path))
+        typer.echo(printable_lines(draft.guess))
+    typer.echo(printable_lines(describe_next(draft, path)))
 
 
 def init_config(

@@ -18,6 +18,7 @@ from rnncls.cli.outputs import check_output, check_target, find_data
 from rnncls.cli.replaced_files import check_replaces_table
 from rnncls.cli.replaced_pages import INSPECTION, check_page
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import printable_lines
 
 if TYPE_CHECKING:
     from rnncls.data.inspection import Inspection
@@ -170,7 +171,7 @@ def inspect_source(
         out = Path(folder) / "config.yaml"
         draft = draft_config(str(source), out, options=options)
         for note in draft.notes:
-            typer.echo(note, err=True)
+            typer.echo(printable_lines(note), err=True)
         config = parse_config(draft.text, "the drafted config", overrides)
         inspection = inspect_data(
             config.data,
@@ -214,7 +215,7 @@ def print_inspection(inspection: "Inspection") -> None:
     is_ascii = console.options.ascii_only
 
     def say(text: str, margin: int = 0) -> None:
-        console.print(Padding(Text(text), (0, 0, 0, margin)))
+        console.print(Padding(Text(printable_lines(text)), (0, 0, 0, margin)))
 
     for line in summary_lines(inspection):
         say(line)

@@ -11,6 +11,7 @@ import typer
 from rnncls import DataError, Interrupted, RnnclsError
 from rnncls.cli.app import build_app
 from rnncls.cli.processes import silence_other_ranks, torchrun_int
+from rnncls.text.display import printable_lines
 
 
 def run() -> None:
@@ -64,7 +65,7 @@ def _show_error(error: Exception, *, debug: bool) -> None:
     if debug:
         traceback.print_exception(error)
     kind = "interrupted" if isinstance(error, Interrupted) else "error"
-    typer.echo(f"{kind}: {error}", err=True)
+    typer.echo(printable_lines(f"{kind}: {error}"), err=True)
 
 
 def _discard_output() -> None:
@@ -82,7 +83,7 @@ class _LogHandler(logging.Handler):
     """Write log messages to stderr, above any progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = self.format(record)
+        message = printable_lines(self.format(record))
         if "tqdm" not in sys.modules:  # then there is no bar
             sys.stderr.write(f"{message}\n")
             return

@@ -299,6 +299,9 @@ def write_predictions(
         # The predictions themselves may go to /dev/stdout.
         typer.echo(f"{output}: {num_rows:,} predictions", err=is_special(output))
         return
+    from rnncls.text.display import printable
+
+    is_terminal = sys.stdout.isatty()
     row = 0
     for window in windows:
         for prediction in window:
@@ -307,8 +310,10 @@ def write_predictions(
             line = (
                 prediction_json(prediction, row, columns)
                 if as_json
-                else prediction_line(prediction, top_k, columns)
+                else prediction_line(prediction, top_k, columns, is_printed=True)
             )
+            if is_terminal and not as_json:
+                line = "\t".join(map(printable, line.split("\t")))
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

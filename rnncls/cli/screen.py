@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rnncls.text.display import printable_lines
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
@@ -34,7 +36,7 @@ def print_tables(
     """Print lines, then tables.
 
     Args:
-        lines: Printed as they are: neither wrapped nor parsed as markup.
+        lines: Neither wrapped nor parsed as markup.
         tables: Printed one below the other.
         fit: Whether to cut what is wider than the screen. If not, wide tables are
             printed in full: squeezed, they would lose digits.
@@ -43,7 +45,8 @@ def print_tables(
 
     console = Console()
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        shown = printable_lines(line)
+        console.print(shown, highlight=False, markup=False, soft_wrap=True)
     if not fit:
         unlimited = console.options.update(max_width=1_000_000)
         widths = [console.measure(table, options=unlimited).maximum for table in tables]

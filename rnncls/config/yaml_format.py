@@ -10,6 +10,7 @@ from rnncls.config.sections import Config
 
 _MAX_BITS = 1024
 _MAX_MERGED_KEYS = 1000
+_UNLIMITED = 1 << 30
 
 
 class YamlLoader(yaml.SafeLoader):
@@ -50,8 +51,9 @@ class YamlDumper(yaml.SafeDumper):
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
         """Return the node of a text, quoted if it has unusual line ends."""
-        # PyYAML writes U+0085 and U+2028 unquoted, and then reads them as a space.
-        style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
+        # PyYAML writes U+0085 and U+2028 unquoted, and then reads them as a space. It
+        # writes a line end as an empty line, which is no value on one line.
+        style = '"' if set(text) & set("\n\x85\u2028\u2029\ufeff") else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
@@ -81,11 +83,10 @@ def to_yaml(value: object) -> str:
         value,
         Dumper=YamlDumper,
         default_flow_style=True,
-        width=10_000,
+        width=_UNLIMITED,
         allow_unicode=True,
     )
-    without_end = text.removesuffix("\n").removesuffix("\n...")
-    return " ".join(without_end.split())
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _error_at(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:

@@ -217,7 +217,9 @@ class _RowSelection:
             )
         if self.unlabelled:
             rows = _list_rows(self.unlabelled)
-            notes.append(f"{path}: left out {rows}: no label")
+            has_flags = len(self._columns.label_columns) > 1
+            reason = "a blank instead of 1 or 0" if has_flags else "no label"
+            notes.append(f"{path}: left out {rows}: {reason}")
         return notes
 
 

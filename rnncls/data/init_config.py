@@ -47,7 +47,6 @@ from rnncls.data.source_files import Files, find_files
 from rnncls.data.text_files import LABEL, TEXT
 from rnncls.data.tokenizer_check import describe_draft_misfit
 from rnncls.machine.files import write_atomic
-from rnncls.text.display import list_names
 
 _RECORDS_SAMPLED = 4000
 _CLASSES_SHOWN = 8
@@ -283,14 +282,11 @@ def _note_labels(stats: DatasetStats, several: LabelForm | None) -> list[str]:
     """Return the notes on rare classes, or on several labels a text."""
     if several is None:
         return note_single_rows(stats.classes)
-    notes = [
+    return [
         f"several labels a text: {several.reason}; {stats.num_without_labels:,} rows"
-        " have none"
+        " have none",
+        *several.notes,
     ]
-    if several.unseen:
-        names = list_names(several.unseen)
-        notes.append(f"no label, as the column has only 0: {names}")
-    return notes
 
 
 def _note_conversion(

@@ -1,19 +1,21 @@
 """Recognise the form in which an unknown file gives several labels a text."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rnncls.data.column_guess import LABEL_NAMES, is_number, may_be_label, rank
 from rnncls.data.label_sets import FLAGS, is_label_set, parse_list, split_labels
 from rnncls.data.rows import Record
-from rnncls.text.display import printable
+from rnncls.text.display import list_names, printable
 
 SEPARATORS = ("|", ";", ",")
 """The separators that are tried, the most likely first."""
 _MIN_COMBINATIONS = 3
 _MAX_PART_CHARACTERS = 40
 _MIN_FLAG_COLUMNS = 2
+_MAX_OTHER_VALUES = 0.05
+"""A column with at most this share of values besides 1 and 0 is mentioned."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class LabelForm:
         reason: Why a text has several labels, for a comment.
         unseen: Further columns, which have only 0 in these rows.
         has_lists: Whether the column has lists in the file.
+        notes: What the user should know of other columns.
     """
 
     columns: tuple[str, ...]
@@ -35,6 +38,7 @@ class LabelForm:
     reason: str
     unseen: tuple[str, ...] = ()
     has_lists: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def find_label_form(
@@ -137,7 +141,24 @@ def _find_flags(
         if may_be_label(name, values) and not has_numbers:
             return None  # a column of classes
     unseen = [name for name, values in values_of.items() if _are_all_false(values)]
-    return LabelForm(tuple(columns), None, _explain_flags(columns), tuple(unseen))
+    others = set(values_of) - {*columns, *unseen}
+    notes = [_note_other_value(name, records) for name in names if name in others]
+    reason = _explain_flags(columns)
+    found = tuple(filter(None, notes))
+    return LabelForm(tuple(columns), None, reason, tuple(unseen), notes=found)
+
+
+def _note_other_value(name: str, records: Sequence[Record]) -> str:
+    """Return the note on a column with few other values than 1 and 0; empty: many."""
+    counts = Counter(row.get(name, "").strip() for row in records)
+    others = [value for value in counts if value and value not in FLAGS]
+    num_others = sum(counts[value] for value in others)
+    if num_others > _MAX_OTHER_VALUES * len(records):
+        return ""
+    values = list_names(others)
+    return (
+        f"not used as a label, as it has other values than 1 and 0: '{name}': {values}"
+    )
 
 
 def _are_flags(values: set[str]) -> bool:
@@ -165,7 +186,12 @@ def add_rare_flags(form: LabelForm, records: Iterable[Record]) -> LabelForm:
     found = [name for name in form.unseen if name not in unseen]
     columns = (*form.columns, *found)
     left = tuple(name for name in form.unseen if name in unseen)
-    return LabelForm(columns, None, _explain_flags(columns), left)
+    notes = list(form.notes)
+    if left:
+        names = list_names(left)
+        notes.append(f"not used as labels, as they have only 0: {names}")
+    reason = _explain_flags(columns)
+    return LabelForm(columns, None, reason, left, notes=tuple(notes))
 
 
 def _explain_flags(columns: Sequence[str]) -> str:

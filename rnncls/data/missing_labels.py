@@ -164,18 +164,18 @@ def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataErro
 def _blank_flags(
     source: str, names: Sequence[str], missing: _MissingLabels
 ) -> DataError:
-    first, *others = missing.first_missing
+    first = missing.first_missing[0]
     name = missing.label.removeprefix(UNKNOWN) or names[0]
     start = f"{source}: row {first:,}: '{name}': expected 1 or 0, found a blank"
+    rows = "this row"
     if missing.num_missing > 1:
-        listed = ", ".join(f"{row:,}" for row in others)
+        listed = ", ".join(f"{row:,}" for row in missing.first_missing)
         more = ", …" if missing.num_missing > _ROWS_LISTED else ""
-        num_others = missing.num_missing - 1
-        rows = "another row" if num_others == 1 else f"{num_others:,} other rows"
-        start += f", and so have {rows} ({listed}{more}) in a column of data.label"
+        start += f"; {missing.num_missing:,} rows have blanks ({listed}{more})"
+        rows = "these rows"
     return DataError(
         f"{start}: a blank is unknown: write 0 where a text does not have the label, or"
-        " let 'rnncls init --skip-unlabelled' write a file without these rows"
+        f" let 'rnncls init --skip-unlabelled' write a file without {rows}"
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rnncls import DataError
 from rnncls.config.document import shorten
 from rnncls.data.label_sets import read_flags
+from rnncls.text.display import printable
 
 Record = dict[str, str]
 """A row of a file of any format: a value for each column."""
@@ -236,4 +237,4 @@ def _suggest_column(name: str, names: Sequence[str]) -> str:
 
 def quote_names(names: Iterable[str]) -> str:
     """Return names in quotation marks, separated by commas."""
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{printable(name)}'" for name in names)

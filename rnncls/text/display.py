@@ -21,6 +21,15 @@ def printable(text: str) -> str:
     return "".join(escape_characters(text))
 
 
+def printable_lines(text: str) -> str:
+    """Replace what a terminal cannot show as `printable` does, but keep line ends.
+
+    Names of labels and of columns come from files: an escape sequence in one of them
+    could change what a terminal shows.
+    """
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def escape_characters(text: str) -> list[str]:
     """Return for each character itself, or the escape sequence that is shown for it.
 
@@ -64,6 +73,6 @@ def name_token(text: str, token: str, span: tuple[int, int]) -> str:
 
 def list_names(names: Sequence[str], limit: int = 5) -> str:
     """Return names in quotation marks; of many only the first, and how many follow."""
-    shown = ", ".join(f"'{name}'" for name in names[:limit])
+    shown = ", ".join(f"'{printable(name)}'" for name in names[:limit])
     num_left = len(names) - limit
     return f"{shown} and {num_left:,} more" if num_left > 0 else shown

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from rnncls import DataError
 from rnncls.inference.prediction import Prediction
-from rnncls.text.display import name_token
+from rnncls.text.display import name_token, printable
 
 LABEL_SEPARATOR = "|"
 """Between several labels of a text, in lines; in tables if the data has none."""
@@ -68,7 +68,11 @@ class KeptColumns:
 
 
 def prediction_line(
-    prediction: Prediction, top_k: int | None, kept: Mapping[str, str] | None = None
+    prediction: Prediction,
+    top_k: int | None,
+    kept: Mapping[str, str] | None = None,
+    *,
+    is_printed: bool = False,
 ) -> str:
     """Return label, probability and text, separated by tabs.
 
@@ -84,16 +88,20 @@ def prediction_line(
         top_k: The number of labels, the most probable first; None: one, or of several
             labels a text all that reach their threshold.
         kept: The values of kept columns.
+        is_printed: Whether characters of labels that a terminal cannot show are
+            escaped; in a file, labels stay as they are.
     """
     fields = []
     if prediction.thresholds is not None and top_k is None:
         names = prediction.labels
+        shown = map(printable, names) if is_printed else names
         probs = [f"{prediction.probs[name]:.4f}" for name in names]
-        fields += [LABEL_SEPARATOR.join(names), LABEL_SEPARATOR.join(probs)]
+        fields += [LABEL_SEPARATOR.join(shown), LABEL_SEPARATOR.join(probs)]
     else:
         for label, prob in prediction.top(top_k or 1):
-            fields += [label, f"{prob:.4f}"]
-        fields[0] = prediction.answer or ""
+            fields += [printable(label) if is_printed else label, f"{prob:.4f}"]
+        if prediction.answer is None:
+            fields[0] = ""
     if prediction.attention is not None:
         fields.append(_attended_tokens(prediction))
     fields.extend((kept or {}).values())
