@@ -121,6 +121,39 @@ def test_python_predicts_the_labels_whatever_the_confidence(run: str) -> None:
     assert classifier.predict(TEXT).tolist() == rnncls.load(run).predict(TEXT).tolist()
 
 
+def test_control_characters_of_labels_are_escaped(cli: Cli) -> None:
+    labels = ["jo\x1b[31my", "an\u202eger", "fe\nar\x07"]
+    flags = [
+        [int(number % divisor == 0) for divisor in (2, 3, 5)] for number in range(60)
+    ]
+    with Path("own.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", *labels])
+        writer.writerows([[f"word {number}", *row] for number, row in enumerate(flags)])
+    changes = ("train.max_epochs=1", "model.ngrams=null", "text.vectors=null")
+    options = [part for change in changes for part in ("--set", change)]
+    text = "word 1"
+    commands = (
+        ("init", "own.csv"),
+        ("inspect", "own.yaml"),
+        ("train", "--config", "own.yaml", "--out", "own", *options),
+        ("eval", "own"),
+        ("explain", "--run", "own", text),
+        ("predict", "--run", "own", "--threshold", "0", text),
+    )
+    for command in commands:
+        outcome = cli(*command)
+        assert outcome.exit_code == 0
+        shown = outcome.stdout + outcome.stderr
+        assert not set(shown) & set("\x1b\x07\u202e")
+    assert "jo\\x1b[31my" in shown
+    found = json.loads(cli("predict", "--run", "own", "--json", text).stdout)
+    assert set(found["probs"]) == set(labels)
+    refused = cli("explain", "--run", "own", "--label", "\x1b[31m", text)
+    assert refused.exit_code == 2
+    assert not set(refused.stderr) & set("\x1b\x07\u202e")
+
+
 def test_a_row_is_named_with_its_labels(cli: Cli, run: str) -> None:
     data = str(Path(run).with_name("data.jsonl"))
     arguments = ("explain", "--run", run, "--data", data, "--json", "--row")

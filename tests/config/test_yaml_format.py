@@ -13,7 +13,7 @@ from rnncls.config.sections import (
     TextSection,
     TrainSection,
 )
-from rnncls.config.yaml_format import dump_config
+from rnncls.config.yaml_format import YamlLoader, dump_config, to_yaml
 from tests.config.cases import DATA, DOCUMENTED_DEFAULTS, errors_of
 
 
@@ -180,3 +180,13 @@ def test_a_dumped_config_with_no_default_left_reads_back_the_same() -> None:
         ),
     )
     assert parse_config(dump_config(config), "my.yaml") == config
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["two\nlines", "two  blanks", " \ttab\n", "\x1b[31m", ["a\nb", " c"] * 2000],
+)
+def test_a_value_on_one_line_is_read_back(value: object) -> None:
+    written = to_yaml(value)
+    assert "\n" not in written
+    assert yaml.load(written, YamlLoader) == value  # noqa: S506 - a safe loader

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
+from rnncls.data import init_config
 from rnncls.data.cache import load_cached
+from rnncls.data.conversion import ConversionOptions
 from rnncls.data.datasets import load_labelled
 from rnncls.data.init_config import draft_config
 from rnncls.data.label_sets import to_label_matrix
@@ -146,3 +149,133 @@ def test_single_labels_and_sets_become_the_same_matrix() -> None:
     expected = [[False, True, False], [True, False, False], [False, True, False]]
     assert matrix.tolist() == expected
     assert to_label_matrix(matrix, 3) is matrix
+
+
+# Columns of 1 and 0
+
+
+def _write_flag_rows(path: Path, header: list[str], cells: dict[int, str]) -> None:
+    """Write 40 rows with three columns of 1 and 0; `cells` changes the second."""
+    rows = []
+    for number in range(40):
+        flags = [str(int(number % divisor == 0)) for divisor in (2, 3, 5)]
+        flags[1] = cells.get(number + 1, flags[1])
+        rows.append([f"some text number {number}", *flags])
+    _write_csv(path, ["text", *header], rows)
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ({5: ""}, "found a blank: a blank is unknown: .* without this row$"),
+        ({5: " ", 9: "", 30: ""}, r"found a blank; 3 rows have blanks \(5, 9, 30\): "),
+        (
+            dict.fromkeys(range(5, 41), ""),
+            r"found a blank; 36 rows have blanks \(5, 6, 7, 8, 9, …\)",
+        ),
+    ],
+)
+def test_a_blank_is_refused_by_init_and_by_training(
+    tmp_path: Path, cells: dict[int, str], found: str
+) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, NAMES, cells)
+    expected = rf"a\.csv: row 5: 'joy': expected 1 or 0, {found}"
+    with pytest.raises(DataError, match=expected):
+        draft_config(str(path), tmp_path / "a.yaml")
+    section = DataSection(train="a.csv", text=["text"], label=NAMES)
+    for use_cache in (False, True):
+        with pytest.raises(DataError, match=expected):
+            load_cached(path, section, TextSection(), use_cache=use_cache)
+
+
+def test_rows_with_a_blank_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, NAMES, {5: "", 8: ""})
+    options = ConversionOptions(skip_unlabelled=True)
+    draft = draft_config(str(path), tmp_path / "a.yaml", options=options)
+    assert draft.stats.num_rows == 38
+    assert any("2 rows (5, 8): a blank instead of 1 or 0" in n for n in draft.notes)
+
+
+def test_empty_rows_at_the_end_are_ignored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, NAMES, {})
+    path.write_text(path.read_text() + ",,,\n,,,\n")
+    section = DataSection(train="a.csv", text=["text"], label=NAMES)
+    with caplog.at_level("INFO", logger="rnncls"):
+        loaded = load_labelled(path, section, TextSection())
+    assert len(loaded.labels) == 40
+    assert "rows 41 to 42, at the end, are empty: ignored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("True", "false"), ("1.0", "0.0"), (" 1", "0 ")]
+)
+def test_other_forms_of_1_and_0_are_read(tmp_path: Path, yes: str, no: str) -> None:
+    rows = [
+        [f"text number {n}", yes if n % 2 else no, yes if n % 3 else no]
+        for n in range(12)
+    ]
+    _write_csv(tmp_path / "a.csv", ["text", "b", "c"], rows)
+    draft = draft_config(str(tmp_path / "a.csv"), tmp_path / "a.yaml")
+    assert draft.config.data.label == ["b", "c"]
+    assert draft.stats.classes == {"c": 8, "b": 6}
+
+
+def test_a_rare_label_that_the_sample_lacks_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init_config, "_RECORDS_SAMPLED", 10)
+    rows = [
+        [f"text {n}", str(n % 2), str(n % 3 % 2), str(int(n == 90)), "0"]
+        for n in range(100)
+    ]
+    _write_csv(tmp_path / "a.csv", ["text", "b", "c", "rare", "never"], rows)
+    draft = draft_config(str(tmp_path / "a.csv"), tmp_path / "a.yaml")
+    assert draft.config.data.label == ["b", "c", "rare"]
+    assert "not used as labels, as they have only 0: 'never'" in draft.notes
+
+
+def test_a_column_with_another_value_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, NAMES, {5: "2"})
+    draft = draft_config(str(path), tmp_path / "a.yaml")
+    assert draft.config.data.label == ["anger", "love"]
+    assert any(note.endswith("than 1 and 0: 'joy': '2'") for note in draft.notes)
+
+
+def test_one_column_with_blanks_beside_one_without_is_no_label(tmp_path: Path) -> None:
+    rows = [
+        [f"some text {n}", str(n % 2), "" if n % 5 else str(n % 3 % 2)]
+        for n in range(60)
+    ]
+    _write_csv(tmp_path / "a.csv", ["text", "spam", "answered"], rows)
+    draft = draft_config(str(tmp_path / "a.csv"), tmp_path / "a.yaml")
+    assert draft.config.data.label == "spam"
+
+
+def test_names_of_columns_are_normalised_as_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, [" joy", "an\nger", "love\t"], {})
+    draft = draft_config(str(path), tmp_path / "a.yaml")
+    assert draft.config.data.label == [" joy", "an\nger", "love\t"]
+    section = draft.config.data
+    loaded = load_labelled(path, section, TextSection())
+    assert loaded.label_names == ["an\nger", "joy", "love"]
+    assert loaded.labels.sum(axis=0).tolist() == [14, 20, 8]
+    assert "labels: ' joy', 'an\\nger', 'love\\t'" in draft.notes[0]
+
+
+@pytest.mark.parametrize("second", ["joy ", "joy\t", "\njoy"])
+def test_columns_of_the_same_label_are_refused(tmp_path: Path, second: str) -> None:
+    path = tmp_path / "a.csv"
+    _write_flag_rows(path, ["joy", second, "love"], {})
+    expected = f"columns 'joy' and {second!r} of data.label are the same label"
+    with pytest.raises(DataError, match=re.escape(expected)):
+        draft_config(str(path), tmp_path / "a.yaml")
+    section = DataSection(train="a.csv", text=["text"], label=["joy", second, "love"])
+    with pytest.raises(DataError, match=re.escape(expected)):
+        load_labelled(path, section, TextSection())

@@ -2,7 +2,13 @@
 
 import pytest
 
-from rnncls.text.display import name_token, printable, shorten
+from rnncls.text.display import (
+    list_names,
+    name_token,
+    printable,
+    printable_lines,
+    shorten,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,13 @@ def test_a_token_is_named_as_it_is_written(
     text: str, token: str, span: tuple[int, int], expected: str
 ) -> None:
     assert name_token(text, token, span) == expected
+
+
+def test_lines_keep_their_ends() -> None:
+    assert (
+        printable_lines("a\x1b[31m\nb\u202ec\x00\r") == "a\\x1b[31m\nb\\u202ec\\x00\\r"
+    )
+
+
+def test_names_are_listed_without_control_characters() -> None:
+    assert list_names(["a\x1b", "b\nc"]) == "'a\\x1b', 'b\\nc'"
