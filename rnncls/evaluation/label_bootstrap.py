@@ -31,11 +31,14 @@ class F1Samples:
         micro: [S].
         macro: [S].
         weighted: [S].
+        per_label: [C, S], F1 of each label; NaN: the sample has no text for which it is
+            true or predicted.
     """
 
     micro: Floats
     macro: Floats
     weighted: Floats
+    per_label: Floats
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,21 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
         micro=np.concatenate([part.micro for part in parts]),
         macro=np.concatenate([part.macro for part in parts]),
         weighted=np.concatenate([part.weighted for part in parts]),
+        per_label=np.concatenate([part.per_label for part in parts], axis=1),
     )
+
+
+def bootstrap_mean(values: Floats) -> Floats:
+    """Return the mean of bootstrap samples of the texts. [S].
+
+    The samples are those of `bootstrap_f1`.
+
+    Args:
+        values: [N], the value of each text.
+    """
+    num_rows = len(values)
+    means = [values @ weights / num_rows for weights in _draw_weights(num_rows)]
+    return np.concatenate(means)
 
 
 def _f1_of_counts(
@@ -143,6 +160,7 @@ def _f1_of_counts(
         micro=divide_counts(2 * hits.sum(axis=0), sums.sum(axis=0)),
         macro=share_present * means,
         weighted=divide_counts(weighted_sums, supports.sum(axis=0)),
+        per_label=np.where(sums > 0, f1s, np.nan),
     )
 
 

@@ -10,7 +10,7 @@ Shapes: N texts, C labels, U labels that the classifier does not know.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,8 +18,18 @@ import numpy.typing as npt
 
 from rnncls.evaluation.calibration import expected_calibration_error, reliability_bins
 from rnncls.evaluation.confusion import ConfusedPair, rank_pairs
-from rnncls.evaluation.label_bootstrap import bootstrap_f1
-from rnncls.evaluation.metrics import percentile_interval, wilson_interval
+from rnncls.evaluation.label_bootstrap import bootstrap_f1, bootstrap_mean
+from rnncls.evaluation.metrics import (
+    Interval,
+    defined_interval,
+    percentile_interval,
+    wilson_interval,
+)
+from rnncls.evaluation.ranking_bootstrap import (
+    RankingIntervals,
+    bootstrap_ranking,
+    compute_rank_precisions,
+)
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -45,6 +55,10 @@ class LabelScores:
             None: the classifier does not know the label.
         threshold: The label is predicted from this probability on; if it differs
             between texts, the mean; None: the classifier does not know the label.
+        f1_interval: The 95% bootstrap interval of `f1`; None: there is no true or
+            predicted text.
+        average_precision_interval: That of `average_precision`; None: as for it.
+        auroc_interval: That of `auroc`; None: as for it.
     """
 
     label: str
@@ -57,6 +71,21 @@ class LabelScores:
     auroc: float | None
     ece: float | None
     threshold: float | None
+    f1_interval: Interval | None = None
+    average_precision_interval: Interval | None = None
+    auroc_interval: Interval | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scores as plain lists and numbers."""
+        return _with_lists(asdict(self))
+
+
+def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values of which tuples are replaced by lists, as in JSON."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -76,7 +105,9 @@ class MultilabelScores:
         subset_accuracy: Share of texts whose labels are all predicted, and no others.
         subset_accuracy_interval: Its 95% interval (Wilson 1927).
         hamming_loss: Share of the N x C decisions that are wrong.
+        hamming_loss_interval: Its 95% bootstrap interval.
         lrap: Label ranking average precision; a text without labels counts as 1.
+        lrap_interval: Its 95% bootstrap interval.
         loss: Mean binary cross-entropy in nats of the calibrated probabilities.
         ece: Expected calibration error of all N x C probabilities.
         num_rows: N.
@@ -91,15 +122,17 @@ class MultilabelScores:
     """
 
     micro_f1: float
-    micro_f1_interval: tuple[float, float]
+    micro_f1_interval: Interval
     macro_f1: float
-    macro_f1_interval: tuple[float, float]
+    macro_f1_interval: Interval
     weighted_f1: float
-    weighted_f1_interval: tuple[float, float]
+    weighted_f1_interval: Interval
     subset_accuracy: float
-    subset_accuracy_interval: tuple[float, float]
+    subset_accuracy_interval: Interval
     hamming_loss: float
+    hamming_loss_interval: Interval
     lrap: float
+    lrap_interval: Interval
     loss: float
     ece: float
     num_rows: int
@@ -113,10 +146,8 @@ class MultilabelScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain lists, dictionaries and numbers."""
-        values = asdict(self)
-        for key, value in values.items():
-            if isinstance(value, tuple):
-                values[key] = list(value)
+        values = _with_lists(asdict(self))
+        values["per_label"] = [row.to_dict() for row in self.per_label]
         return values
 
 
@@ -155,7 +186,15 @@ def score_labels(
     ranking = pad_columns(probs, num_labels)  # [N, C + U]
     known_labels = labels[:, : probs.shape[1]]  # [N, C]
     samples = bootstrap_f1(labels, predicted)
-    per_label = _score_each_label(labels, probs, thresholds, label_names)
+    f1_intervals = list(map(defined_interval, samples.per_label))
+    per_label = [
+        replace(scores, f1_interval=interval)
+        for scores, interval in zip(
+            _score_each_label(labels, probs, thresholds, label_names),
+            f1_intervals,
+            strict=True,
+        )
+    ]
     num_rows = len(labels)
     subset_accuracy = float(accuracy_score(labels, predicted))
     is_present = labels.any(axis=0) | predicted.any(axis=0)  # [C]
@@ -170,7 +209,9 @@ def score_labels(
         subset_accuracy=subset_accuracy,
         subset_accuracy_interval=wilson_interval(subset_accuracy * num_rows, num_rows),
         hamming_loss=float(hamming_loss(labels, predicted)),
+        hamming_loss_interval=_interval_of_mean((labels != predicted).mean(axis=1)),
         lrap=float(label_ranking_average_precision_score(labels, ranking)),
+        lrap_interval=_interval_of_mean(compute_rank_precisions(labels, ranking)),
         loss=loss,
         ece=compute_ece(probs.ravel(), known_labels.ravel()),
         num_rows=num_rows,
@@ -182,6 +223,11 @@ def score_labels(
         confused_pairs=find_confused_labels(labels, predicted, label_names),
         absent_labels=[label_names[index] for index in absent],
     )
+
+
+def _interval_of_mean(values: npt.NDArray[np.float64]) -> Interval:
+    """Return the 95% bootstrap interval of the mean of a value of each text, [N]."""
+    return percentile_interval(bootstrap_mean(values))
 
 
 def _average_f1(labels: Bools, predicted: Bools, average: str) -> float:
@@ -201,6 +247,7 @@ class _ProbScores(NamedTuple):
     auroc: float | None = None
     ece: float | None = None
     threshold: float | None = None
+    intervals: RankingIntervals = RankingIntervals(None, None)
 
 
 def _score_each_label(
@@ -210,13 +257,16 @@ def _score_each_label(
     predicted = pad_columns(probs >= thresholds, len(label_names))  # [N, C + U]
     precisions, recalls, f1s = _precisions_recalls_f1s(labels, predicted)
     num_predicted = predicted.sum(axis=0)  # [C]
+    intervals = bootstrap_ranking(labels[:, : probs.shape[1]], probs)
     scores = []
     for index, name in enumerate(label_names):
         is_true = labels[:, index]  # [N]
         of_probs = _ProbScores()
         if index < probs.shape[1]:
             threshold = float(thresholds[..., index].mean())
-            of_probs = _score_probs(is_true, probs[:, index], threshold)
+            of_probs = _score_probs(
+                is_true, probs[:, index], threshold, intervals[index]
+            )
         label_scores = LabelScores(
             label=name,
             support=int(is_true.sum()),
@@ -228,6 +278,8 @@ def _score_each_label(
             auroc=of_probs.auroc,
             ece=of_probs.ece,
             threshold=of_probs.threshold,
+            average_precision_interval=of_probs.intervals.average_precision,
+            auroc_interval=of_probs.intervals.auroc,
         )
         scores.append(label_scores)
     return scores
@@ -249,11 +301,13 @@ def _precisions_recalls_f1s(
     return precisions, recalls, f1s
 
 
-def _score_probs(is_true: Bools, probs: Floats, threshold: float) -> _ProbScores:
+def _score_probs(
+    is_true: Bools, probs: Floats, threshold: float, intervals: RankingIntervals
+) -> _ProbScores:
     """Compute the scores of a label's probabilities, from two arrays [N]."""
     average_precision, auroc = _rank_scores(is_true, probs)
     ece = compute_ece(probs, is_true)
-    return _ProbScores(average_precision, auroc, ece, threshold)
+    return _ProbScores(average_precision, auroc, ece, threshold, intervals)
 
 
 def _rank_scores(is_true: Bools, probs: Floats) -> tuple[float | None, float | None]:

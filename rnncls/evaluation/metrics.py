@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Interval = tuple[float, float]
+
 NUM_RESAMPLES = 2_000
 """Number of bootstrap samples."""
 _MANY_CELLS = 5_000
@@ -205,6 +207,12 @@ def percentile_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the range of the middle 95% of bootstrap values."""
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def defined_interval(values: npt.NDArray[np.float64]) -> Interval | None:
+    """Return the range of the middle 95% of the values that are not NaN, if any."""
+    defined = values[~np.isnan(values)]
+    return percentile_interval(defined) if len(defined) else None
 
 
 def score(

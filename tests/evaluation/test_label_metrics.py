@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -97,9 +98,18 @@ CASES = {
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
+SCORED: dict[bytes, MultilabelScores] = {}
+"""The scores of each case, which many tests read."""
+
+
 def score_case(case: Case) -> MultilabelScores:
-    names = [f"label {index}" for index in range(case.labels.shape[1])]
-    return score_labels(case.labels, case.probs, case.thresholds, 0.25, names)
+    key = b"".join(array.tobytes() for array in case)
+    if key not in SCORED:
+        names = [f"label {index}" for index in range(case.labels.shape[1])]
+        SCORED[key] = score_labels(
+            case.labels, case.probs, case.thresholds, 0.25, names
+        )
+    return SCORED[key]
 
 
 def with_two_empty_columns(values: Bools) -> Bools:
@@ -323,6 +333,55 @@ def test_an_unknown_label_is_missed_in_every_score() -> None:
         "auroc": None,
         "ece": None,
         "threshold": None,
+        "f1_interval": (0.0, 0.0),
+        "average_precision_interval": None,
+        "auroc_interval": None,
     }
     plain = score_labels(known.labels, known.probs, known.thresholds, 0.25, names[:4])
     assert scores.per_label[:-1] == plain.per_label
+
+
+@each_case
+def test_every_score_is_in_its_interval(case: Case) -> None:
+    scores = score_case(case)
+    for key in ("micro_f1", "weighted_f1", "hamming_loss", "lrap", "subset_accuracy"):
+        low, high = getattr(scores, f"{key}_interval")
+        assert low - 1e-12 <= getattr(scores, key) <= high + 1e-12
+
+
+@each_case
+def test_a_score_of_a_label_has_an_interval_if_it_is_defined(case: Case) -> None:
+    for row in score_case(case).per_label:
+        is_present = row.support > 0 or row.num_predicted > 0
+        assert (row.f1_interval is not None) == is_present
+        for key in ("average_precision", "auroc"):
+            score, interval = getattr(row, key), getattr(row, f"{key}_interval")
+            assert (interval is None) == (score is None)
+            if interval is not None and row.support > 10:
+                assert interval[0] - 1e-12 <= score <= interval[1] + 1e-12
+
+
+def test_the_interval_of_the_f1_of_a_label_is_that_of_resampled_texts() -> None:
+    case = draw(150, 3, 4)
+    row = score_case(case).per_label[1]
+    generator = np.random.default_rng(5)
+    is_true, predicted = case.labels[:, 1], case.predicted[:, 1]
+    rows = generator.integers(0, 150, (1_000, 150))
+    hits = (is_true & predicted)[rows].sum(axis=1)
+    f1s = 2 * hits / (is_true[rows].sum(axis=1) + predicted[rows].sum(axis=1))
+    expected = tuple(np.quantile(f1s, [0.025, 0.975]))
+    assert row.f1_interval == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("case", [draw(300, 6, 0), draw(2_000, 2, 1)])
+def test_calibration_of_each_label_is_that_of_scikit_learn(case: Case) -> None:
+    # Not at the ends of bins, of which scikit-learn's include the upper one.
+    case = case._replace(probs=case.probs * 0.99 + 0.001)
+    for index, row in enumerate(score_case(case).per_label):
+        probs, is_true = case.probs[:, index], case.labels[:, index]
+        shares, means = calibration_curve(is_true, probs, n_bins=15)
+        edges = np.linspace(0, 1, 16)
+        counts, _ = np.histogram(probs, edges)
+        filled = counts[counts > 0]
+        expected = np.average(np.abs(shares - means), weights=filled)
+        assert row.ece == pytest.approx(expected)

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from rnncls.cli.reporting import html
+from rnncls.cli.reporting.display import INTERVAL
 from rnncls.cli.reporting.evaluation_notes import (
     describe_source,
     label_absence_notes,
@@ -37,6 +38,7 @@ from rnncls.cli.reporting.label_tables import (
     label_part_rows,
     label_rows,
     label_score_rows,
+    show_interval,
     show_score,
     sort_by_support,
 )
@@ -162,11 +164,19 @@ def _label_parts(scores: MultilabelScores, picture: Picture) -> Iterator[Markup]
 
 def _label_table(per_label: Sequence[LabelScores]) -> Markup:
     header = [*LABEL_HEADER, "AUROC", "ECE"]
+    header += [f"{INTERVAL} of {score}" for score in ("F1", "AP", "AUROC")]
     rows = [
-        [*cells, show_score(scores.auroc), show_score(scores.ece)]
+        [
+            *cells,
+            show_score(scores.auroc),
+            show_score(scores.ece),
+            show_interval(scores.f1_interval),
+            show_interval(scores.average_precision_interval),
+            show_interval(scores.auroc_interval),
+        ]
         for scores, cells in zip(per_label, label_rows(per_label), strict=True)
     ]
-    return html.table("Per label", header, rows)
+    return html.table("Per label (intervals: bootstrap)", header, rows)
 
 
 def _calibration_parts(

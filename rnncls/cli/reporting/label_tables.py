@@ -6,6 +6,7 @@ from rich.table import Table
 
 from rnncls.cli.reporting.display import (
     INTERVAL,
+    MIN_BOOTSTRAP_ROWS,
     bootstrap_range,
     percent,
     percent_range,
@@ -19,6 +20,7 @@ from rnncls.cli.reporting.tables import cut_table, grid_table, with_ids
 from rnncls.evaluation.label_coverage import SelectiveLabelScores
 from rnncls.evaluation.label_evaluation import LabelMistake
 from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
+from rnncls.evaluation.metrics import Interval
 from rnncls.evaluation.parts import LabelPartScore
 from rnncls.evaluation.run_evaluation import CalibrationReport
 
@@ -83,14 +85,46 @@ def label_score_rows(scores: MultilabelScores) -> list[tuple[str, str, str]]:
             f"{INTERVAL} {percent_range(scores.subset_accuracy_interval)}; all labels"
             " of a text are right",
         ),
-        ("Hamming loss", f"{scores.hamming_loss:.4f}", "share of wrong decisions"),
-        ("LRAP", f"{scores.lrap:.4f}", "label ranking average precision"),
+        (
+            "Hamming loss",
+            f"{scores.hamming_loss:.4f}",
+            _describe(
+                "share of wrong decisions",
+                scores.hamming_loss_interval,
+                scores.num_rows,
+            ),
+        ),
+        (
+            "LRAP",
+            f"{scores.lrap:.4f}",
+            _describe(
+                "label ranking average precision",
+                scores.lrap_interval,
+                scores.num_rows,
+            ),
+        ),
         (
             "loss",
             f"{scores.loss:.4f}",
             "binary cross-entropy: the lower, the better",
         ),
     ]
+
+
+def _describe(meaning: str, interval: Interval, num_rows: int) -> str:
+    """Return what a score is, after its bootstrap interval if that says something."""
+    shown = show_interval(interval)
+    if shown == "-" or num_rows < MIN_BOOTSTRAP_ROWS:
+        return meaning
+    return f"{INTERVAL} {shown}; {meaning}"
+
+
+def show_interval(interval: Interval | None) -> str:
+    """Format an interval with 4 decimals; "-": there is none, or it has no width."""
+    if interval is None or interval[0] == interval[1]:
+        return "-"
+    low, high = interval
+    return f"{low:.4f} to {high:.4f}"
 
 
 def label_calibration_lines(calibration: CalibrationReport) -> list[str]:

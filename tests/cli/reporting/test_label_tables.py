@@ -36,6 +36,7 @@ def test_each_score_has_a_line_with_its_interval() -> None:
         micro_f1=0.5555,
         micro_f1_interval=(0.54321, 0.56789),
         hamming_loss=0.03456,
+        hamming_loss_interval=(0.03211, 0.03654),
     )
     lines = label_score_lines(scores, "emotions on test.jsonl")
     assert lines[0] == "emotions on test.jsonl: 120 rows"
@@ -43,7 +44,11 @@ def test_each_score_has_a_line_with_its_interval() -> None:
         lines[1]
         == "micro-F1          55.55%  (95% interval 54.32% to 56.79%, bootstrap)"
     )
-    assert "Hamming loss      0.0346  (share of wrong decisions)" in lines
+    expected = (
+        "Hamming loss      0.0346  (95% interval 0.0321 to 0.0365; share of wrong"
+        " decisions)"
+    )
+    assert expected in lines
 
 
 def test_rows_without_an_error_have_no_interval() -> None:
@@ -64,6 +69,7 @@ def test_few_rows_have_no_interval() -> None:
     assert lines[2].endswith(
         "(no interval: 19 rows are too few, at least 20 are needed)"
     )
+    assert any(line.endswith("(share of wrong decisions)") for line in lines)
 
 
 def test_texts_without_labels_are_counted_if_there_are_any() -> None:
