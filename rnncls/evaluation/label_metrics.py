@@ -183,7 +183,7 @@ def score_labels(
 
     num_labels = labels.shape[1]
     predicted = pad_columns(probs >= thresholds, num_labels)  # [N, C + U]
-    ranking = pad_columns(probs, num_labels)  # [N, C + U]
+    ranking = pad_columns(probs.astype(np.float64), num_labels)  # [N, C + U]
     known_labels = labels[:, : probs.shape[1]]  # [N, C]
     samples = bootstrap_f1(labels, predicted)
     f1_intervals = list(map(defined_interval, samples.per_label))

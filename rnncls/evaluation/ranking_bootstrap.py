@@ -78,7 +78,7 @@ def bootstrap_ranking(labels: Bools, probs: Floats) -> list[RankingIntervals]:
         for index in range(labels.shape[1])
     ]
     num_groups = sum(np.count_nonzero(groups.counts) for groups in groups_of_labels)
-    num_samples = limit_resamples(num_groups)
+    num_samples = limit_resamples(int(num_groups))
     generator = np.random.default_rng(0)
     return [_score(groups, num_samples, generator) for groups in groups_of_labels]
 
