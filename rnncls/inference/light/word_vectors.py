@@ -28,9 +28,8 @@ def embed_unknown(embedding: Array, unknown: UnknownWords | None) -> Array:
     has_ngrams = ngrams.counts > 0  # [U]
     starts = ngrams.starts[has_ngrams]
     if len(starts):
-        # 32 bits are too few for the thousands of n-grams of a very long word.
-        sums = np.add.reduceat(embedding[ngrams.rows], starts, dtype=np.float64)
-        vectors[has_ngrams] += sums / ngrams.counts[has_ngrams, None]
+        sums = np.add.reduceat(embedding[ngrams.rows], starts)
+        vectors[has_ngrams] += sums / ngrams.counts[has_ngrams, None].astype(np.float32)
     return vectors
 
 
