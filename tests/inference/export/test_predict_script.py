@@ -31,7 +31,7 @@ from tests.inference.light.networks import WORDS, Networks, build_networks
 
 FILES = sorted(SHARED.glob("*/test.*"))
 """Texts of several languages, where they are beside the checkout."""
-MAX_LINES = 3000
+MAX_LINES = 1000
 TOKENIZERS = ["basic_english", "whitespace", "words", "characters", "subwords"]
 TEXTS = [
     *HARD_TEXTS,

@@ -29,8 +29,8 @@ _WAIT = """new Promise((done) => {
   look();
 })"""
 _PREDICT = """window.texts.map((text) => {
-  const { tokens, tokenIds } = page.tokenizer.tokenize(text);
-  return [...page.network.toProbs(page.network.read(tokenIds, tokens))];
+  const { tokens, tokenIds } = page.reader.tokenizer.tokenize(text);
+  return [...page.reader.network.toProbs(page.reader.network.read(tokenIds, tokens))];
 })"""
 _ROWS = """[...document.querySelectorAll('%s tr')].map(
   (row) => [...row.cells].map((cell) => cell.textContent))"""
