@@ -16,8 +16,12 @@ from tests.inference.light.networks import build_networks
 
 TEXTS = ["rovers meet oslo", "", "Again again &amp; zanzibar"] * 4
 PATH = Path("model.onnx")
-# These packages report their use to their makers.
-_PRIVATE = {"RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_SETTINGS = {
+    # These packages report their use to their makers.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYSPARK_PYTHON": sys.executable,
+}
 
 
 def load_networks(**settings: Any) -> LoadedClassifier:
@@ -29,7 +33,7 @@ def load_networks(**settings: Any) -> LoadedClassifier:
 def run_program(code: str, *arguments: str) -> str:
     """Return what a program prints."""
     program = [sys.executable, "-c", code, *arguments]
-    environment = {**os.environ, **_PRIVATE}
+    environment = {**os.environ, **_SETTINGS}
     return subprocess.run(
         program, check=True, stdout=subprocess.PIPE, text=True, env=environment
     ).stdout
