@@ -41,6 +41,12 @@ def test_ray_data() -> None:
 
 
 @pytest.mark.slow
+@needs("ray")
+def test_ray_serve() -> None:
+    assert "'predictions': [{'label':" in run_program(find_block("import httpx2"))
+
+
+@pytest.mark.slow
 @needs("pyspark")
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
 def test_spark() -> None:
@@ -55,4 +61,4 @@ def test_mlflow() -> None:
 
 
 def test_each_block_has_its_test() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5

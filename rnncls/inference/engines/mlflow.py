@@ -18,6 +18,7 @@ from rnncls.config.arguments import check_optional_path, check_path
 from rnncls.inference.export.folder import REQUIREMENTS
 from rnncls.inference.export.onnx_file import OnnxFile, load_onnx
 from rnncls.inference.export.run_export import export_run
+from rnncls.inference.export.script_source import build_script
 from rnncls.machine.files import read_bytes, write_atomic
 from rnncls.runs.folder import find_run
 
@@ -58,7 +59,7 @@ def save_model(
     with TemporaryDirectory() as name:
         folder = Path(name)
         file = _export(source, folder / "model.onnx")
-        code = _copy_scripts(folder)
+        code = copy_scripts(folder)
         mlflow.pyfunc.save_model(
             path=os.fspath(target),
             loader_module=f"{code.name}.{_LOADER}",
@@ -79,16 +80,16 @@ def _export(source: Path | None, output: Path) -> OnnxFile:
     return load_onnx(output)
 
 
-def _copy_scripts(folder: Path) -> Path:
+def copy_scripts(folder: Path) -> Path:
     """Write the package that loads the model, and return its folder."""
-    names = [f"{_CLASSIFIER}.py", f"{_LOADER}.py"]
-    contents = [read_bytes(_SCRIPTS / name) for name in names]
-    digest = hashlib.sha256(b"".join(contents)).hexdigest()
+    loader = read_bytes(_SCRIPTS / f"{_LOADER}.py")
+    scripts = {f"{_CLASSIFIER}.py": build_script(), f"{_LOADER}.py": loader}
+    digest = hashlib.sha256(b"".join(scripts.values())).hexdigest()
     # Another name for other code: a program may load models of two versions of rnncls.
     package = folder / f"rnncls_model_{digest[:8]}"
     package.mkdir()
     write_atomic(package / "__init__.py", b"")
-    for name, content in zip(names, contents, strict=True):
+    for name, content in scripts.items():
         write_atomic(package / name, content)
     return package
 

@@ -1,16 +1,23 @@
 """Classify data sets of Ray Data, and serve a model with Ray Serve: `rnncls.ray`.
 
-dataset.map_batches(
-    rnncls.ray.Classify,
-    fn_constructor_args=("model.onnx",),
-    batch_size=1024,
-    compute=ray.data.ActorPoolStrategy(size=2),
-)
+    dataset.map_batches(
+        rnncls.ray.Classify,
+        fn_constructor_args=("model.onnx",),
+        batch_size=1024,
+        compute=ray.data.ActorPoolStrategy(size=2),
+    )
+    ray.serve.run(rnncls.ray.app("model.onnx"))
+
+`Classify` is also a function for Dask and pandas, where Ray need not be installed.
 """
 
+import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from rnncls import ConfigError
+from rnncls.config.arguments import check_path
 from rnncls.inference.prediction_columns import (
     Array,
     Model,
@@ -20,7 +27,14 @@ from rnncls.inference.prediction_columns import (
 )
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from pandas import DataFrame
+    from ray.serve import Application
+
+    from rnncls.inference.serve.limits import Limits
+
+_NUM_THREADS = 1
+"""Those of a replica, as Ray reserves one core for it."""
 
 
 class Classify:
@@ -70,3 +84,54 @@ class Classify:
             "batch: expected a dictionary of arrays or a DataFrame of pandas, found"
             f" {type(batch).__name__}: use batch_format='numpy' or 'pandas'"
         )
+
+
+def app(
+    model: str | os.PathLike[str],
+    *,
+    num_replicas: int | Literal["auto"] = 1,
+    limits: "Limits | None" = None,
+) -> "Application":
+    """Return an application for `ray.serve.run`: that of `rnncls serve`, in replicas.
+
+    A replica answers with one thread, and only after it has computed the test vectors
+    of the file, or of a run some texts, right.
+
+    Args:
+        model: An .onnx file or a run folder that every replica can read.
+        num_replicas: How many replicas answer, or `"auto"`: as many as are needed.
+        limits: How much a request may ask for; None: the defaults of `rnncls serve`.
+
+    Raises:
+        ConfigError: Ray Serve is not installed, or the model is no path.
+    """
+    path = check_path("model", model, "the path of an .onnx file or a run folder")
+    try:
+        from ray import serve
+
+        from rnncls.inference.serve.limits import Limits
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"rnncls.ray.app needs the package {error.name}: pip install 'rnncls[ray]'"
+        ) from error
+    limits = limits or Limits()
+
+    def build_app() -> "FastAPI":  # Ray calls it in each replica
+        return _build_app(path, limits)
+
+    deployment = serve.deployment(
+        name="rnncls",
+        num_replicas=num_replicas,
+        # More requests than these would wait outside, where nothing refuses them.
+        max_ongoing_requests=limits.max_waiting + _NUM_THREADS + 1,
+    )
+    return deployment(serve.ingress(build_app)()).bind()
+
+
+def _build_app(path: Path, limits: "Limits") -> "FastAPI":
+    """Load a model and return its web application."""
+    from rnncls.inference.serve.app import create_app
+    from rnncls.inference.serve.reload import ModelHolder, ModelSource
+
+    model = ModelSource(path).load()
+    return create_app(ModelHolder(model), limits, num_threads=_NUM_THREADS)

@@ -1,9 +1,11 @@
 """Classify the rows of a Spark DataFrame; import it as `rnncls.spark`.
 
-from rnncls.spark import classify, output_schema
+    from rnncls.spark import classify, output_schema
 
-schema = output_schema(table.schema, "model.onnx")
-table.mapInPandas(classify("model.onnx"), schema)
+    schema = output_schema(table.schema, "model.onnx")
+    table.mapInPandas(classify("model.onnx"), schema)
+
+A model can be tried on an iterator of DataFrames of pandas, without Spark.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """A model of MLflow: what `mlflow.pyfunc.load_model` loads and serves.
 
-`rnncls.mlflow.save_model` copies this file and predict_script.py into the folder of the
-model, so that loading it needs neither rnncls nor torch.
+`rnncls.mlflow.save_model` copies this file and `predict.py` of an exported folder into
+the folder of the model, so that loading it needs neither rnncls nor torch.
 """
 
 from typing import Any

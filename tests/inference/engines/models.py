@@ -1,5 +1,6 @@
 """An exported model for the tests of engines, and programs that use it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def run_program(code: str, *arguments: str) -> str:
     return subprocess.run(
         program, check=True, stdout=subprocess.PIPE, text=True, env=environment
     ).stdout
+
+
+def run_json_program(code: str, *arguments: str) -> Any:
+    """Return the JSON that a program prints, among messages of its engine."""
+    lines = run_program(code, *arguments).splitlines()
+    (printed,) = [line for line in lines if line.startswith(("{", "[{", "[["))]
+    return json.loads(printed)
 
 
 def needs(package: str) -> pytest.MarkDecorator:

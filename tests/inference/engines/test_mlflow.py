@@ -1,6 +1,7 @@
 """Models of MLflow, used where neither rnncls nor torch can be imported."""
 
-import json
+import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.inference.engines.models import (
     TEXTS,
     load_networks,
     needs,
+    run_json_program,
     run_program,
 )
 
@@ -51,7 +53,7 @@ def test_a_model_is_loaded_and_served_without_rnncls_and_torch(task: str) -> Non
     classifier = load_networks(task=task)
     run_program(SAVE, str(PATH), "model")
     PATH.unlink()
-    found = json.loads(run_program(LOAD, "model", *TEXTS))
+    found = run_json_program(LOAD, "model", *TEXTS)
     assert found["labels"] == classifier.classes_.tolist()
     for way in ("loaded", "served"):
         for row, prediction in zip(found[way], classifier(TEXTS), strict=True):
@@ -71,7 +73,7 @@ def test_a_run_folder_becomes_a_model_with_three_requirements() -> None:
     lines = Path("model/requirements.txt").read_text(encoding="utf-8").splitlines()
     packages = [line.partition("=")[0].strip(">") for line in lines]
     assert packages == ["mlflow", "numpy", "onnxruntime"]
-    found = json.loads(run_program(LOAD, "model", *TEXTS))
+    found = run_json_program(LOAD, "model", *TEXTS)
     labels = [prediction.label for prediction in rnncls.load(run)(TEXTS)]
     assert [row["label"] for row in found["served"]] == labels
     # The package has the name of its contents, so that two versions can be loaded.
@@ -79,6 +81,18 @@ def test_a_run_folder_becomes_a_model_with_three_requirements() -> None:
     loader = description["flavors"]["python_function"]["loader_module"]
     (package,) = Path("model/code").glob("rnncls_model_*")
     assert loader == f"{package.name}.pyfunc_script"
+
+
+def test_the_copied_code_imports_neither_rnncls_nor_torch(tmp_path: Path) -> None:
+    package = rnncls.mlflow.copy_scripts(tmp_path)
+    names = set()
+    for script in package.glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(str(node.module).partition(".")[0])
+    assert names - sys.stdlib_module_names == {"numpy", "onnxruntime", "pandas"}
 
 
 def test_an_existing_folder_is_not_replaced() -> None:

@@ -1,7 +1,7 @@
 """Ray Data, and its class for batches without Ray."""
 
-import json
 import pickle
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 import rnncls.ray
+from rnncls import ConfigError
 from tests.inference.engines.models import (
     PATH,
     TEXTS,
     load_networks,
     needs,
+    run_json_program,
     run_program,
 )
 
@@ -94,7 +96,7 @@ print(json.dumps(answers, default=lambda values: values.tolist()))
 def test_ray_data_predicts_what_the_file_predicts(task: str) -> None:
     classifier = load_networks(task=task)
     path = str(PATH.absolute())
-    for rows in json.loads(run_program(RAY_DATA, path, *TEXTS)):
+    for rows in run_json_program(RAY_DATA, path, *TEXTS):
         assert [row["text"] for row in rows] == TEXTS
         assert {row["input_label"] for row in rows} == {"?"}
         for row, prediction in zip(rows, classifier(TEXTS), strict=True):
@@ -103,3 +105,65 @@ def test_ray_data_predicts_what_the_file_predicts(task: str) -> None:
             assert row["probs"] == pytest.approx(list(prediction.probs.values()))
             expected = None if task == "one_label" else prediction.labels
             assert row.get("labels") == expected
+
+
+RAY_SERVE = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+import httpx2
+import ray
+from ray import serve
+import rnncls.ray
+from rnncls.inference.serve.limits import Limits
+
+path, port, *texts = sys.argv[1:]
+ray.init(
+    num_cpus=4,
+    include_dashboard=False,
+    object_store_memory=100_000_000,
+    log_to_driver=False,
+)
+serve.start(http_options={"port": int(port)})
+serve.run(rnncls.ray.app(path, num_replicas=2, limits=Limits(max_texts=len(texts))))
+client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+def post(number):
+    return client.post("/predict", json={"texts": texts})
+
+with ThreadPoolExecutor(8) as threads:
+    answers = list(threads.map(post, range(32)))
+found = {
+    "answers": [answer.json()["predictions"] for answer in answers],
+    "refused": client.post("/predict", json={"texts": [*texts, "one"]}).status_code,
+    "ready": client.get("/v2/health/ready").status_code,
+    "page": client.get("/").text[:15],
+}
+print(json.dumps(found))
+serve.shutdown()
+"""
+
+
+@pytest.mark.slow
+@needs("ray")
+def test_ray_serve_answers_as_rnncls_serve_does() -> None:
+    classifier = load_networks()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = str(PATH.absolute())
+    found = run_json_program(RAY_SERVE, path, str(port), *TEXTS)
+    assert len(found["answers"]) == 32
+    for answer in found["answers"]:
+        for row, prediction in zip(answer, classifier(TEXTS), strict=True):
+            assert row["label"] == prediction.label
+            assert row["probs"] == pytest.approx(prediction.probs)
+    assert found["refused"] == 413
+    assert (found["ready"], found["page"]) == (200, "<!doctype html>")
+
+
+def test_an_application_needs_a_path() -> None:
+    none: Any = None
+    with pytest.raises(
+        ConfigError, match=r"model: expected the path of an \.onnx file"
+    ):
+        rnncls.ray.app(none)

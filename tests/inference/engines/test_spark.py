@@ -1,6 +1,5 @@
 """Spark: the function for partitions, and with a local Spark."""
 
-import json
 import shutil
 
 import pandas as pd
@@ -13,7 +12,7 @@ from tests.inference.engines.models import (
     TEXTS,
     load_networks,
     needs,
-    run_program,
+    run_json_program,
 )
 
 
@@ -72,7 +71,7 @@ COLUMNS = (
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
 def test_spark_predicts_what_the_file_predicts() -> None:
     classifier = load_networks(task="several_labels")
-    found = json.loads(run_program(SPARK, str(PATH.absolute()), *TEXTS))
+    found = run_json_program(SPARK, str(PATH.absolute()), *TEXTS)
     assert found["columns"] == f"struct<{COLUMNS}>"
     for rows in found["answers"]:
         assert [row["text"] for row in rows] == TEXTS
