@@ -73,7 +73,11 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
     all_keys = _differing_keys(saved.config, present.config)
     keys = [key for key in all_keys if key not in FREE_KEYS]
     if keys:
-        text = f"the config differs in {', '.join(keys)}"
+        values = [
+            f"{key} ({saved.config.get(key)} in the run, {present.config.get(key)} now)"
+            for key in keys
+        ]
+        text = f"the config differs in {', '.join(values)}"
         differences.append(Difference("config", text))
     if _differs(saved.fingerprint, present.fingerprint):
         names = _differing_keys(saved.fingerprint or {}, present.fingerprint or {})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+import yaml
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 
@@ -13,9 +14,15 @@ from rnncls import ConfigError, RunError
 from rnncls.data.fingerprint import describe_file
 from rnncls.data.sources import Sources
 from rnncls.machine.files import read_bytes, write_atomic
+from rnncls.training.resume import flatten
 
 Metric = Literal["accuracy", "micro_f1", "macro_f1", "loss"]
 JOURNAL = "last/journal.log"
+_GOAL_OPTIONS = {
+    "--metric": "metric",
+    "--max-size-mb": "max_size_mb",
+    "--folds": "num_folds",
+}
 NUM_UNPRUNED = 4
 """Trials that are completed before the first one can be pruned."""
 
@@ -92,16 +99,57 @@ def _describe_search(config_text: str, goal: Goal, sources: Sources) -> dict[str
 
 
 def _check_same_search(study: optuna.Study, path: Path, search: dict[str, Any]) -> None:
-    """Check that a study belongs to this search; assign a new study to it."""
+    """Check that a study belongs to this search; assign a new study to it.
+
+    Raises:
+        ConfigError: It belongs to another one.
+    """
     saved = study.user_attrs.get("asked", search)
-    differing = [name for name, value in search.items() if saved[name] != value]
-    if differing:
-        names = " and the ".join(differing)
+    differences = [
+        *_goal_differences(saved["goal"], search["goal"]),
+        *_data_differences(saved["data"], search["data"]),
+        *_config_differences(saved, search),
+    ]
+    if differences:
         raise ConfigError(
-            f"{path}: cannot resume: the {names} differ from those of the search there;"
-            " choose another --out"
+            f"{path}: cannot resume: the search there differs in"
+            f" {'; in '.join(differences)}; or choose another --out for a new search"
         )
     study.set_user_attr("asked", search)
+
+
+def _goal_differences(saved: dict[str, Any], present: dict[str, Any]) -> list[str]:
+    """Return the options of the goal that differ, and how to give them again."""
+    differences = []
+    for option, key in _GOAL_OPTIONS.items():
+        value, new_value = saved[key], present[key]
+        if value != new_value:
+            advice = f"give {option} {value}"
+            if value is None:
+                advice = f"leave {option} out"
+            difference = f"{option}: {value} there, {new_value} now: {advice}"
+            differences.append(difference.replace("None", "not given"))
+    return differences
+
+
+def _data_differences(saved: dict[str, str], present: dict[str, str]) -> list[str]:
+    """Return the data files whose contents differ."""
+    differing = [name for name in present if saved[name] != present[name]]
+    return [f"the contents of the {name} data" for name in differing]
+
+
+def _config_differences(saved: dict[str, Any], present: dict[str, Any]) -> list[str]:
+    """Return the keys of the config that differ, with both values."""
+    saved_keys = flatten(yaml.safe_load(saved["config"]))
+    present_keys = flatten(yaml.safe_load(present["config"]))
+    keys = sorted(saved_keys.keys() | present_keys.keys())
+    if saved["goal"]["metric"] != present["goal"]["metric"]:
+        keys = [key for key in keys if key != "train.monitor"]  # it is the metric
+    return [
+        f"{key}: {saved_keys.get(key)} there, {present_keys.get(key)} now"
+        for key in keys
+        if saved_keys.get(key) != present_keys.get(key)
+    ]
 
 
 def repair_journal(journal: Path) -> None:

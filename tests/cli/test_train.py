@@ -304,8 +304,8 @@ def test_a_run_is_not_resumed_with_another_config(
     assert (exit_code, stderr) == (
         2,
         (
-            "error: runs/a: cannot resume exactly: the config differs in train.lr;"
-            " --with-changes resumes anyway\n"
+            "error: runs/a: cannot resume exactly: the config differs in train.lr"
+            " (0.02 in the run, 0.1 now); --with-changes resumes anyway\n"
         ),
     )
 

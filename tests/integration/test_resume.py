@@ -262,7 +262,8 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     with pytest.raises(
         ConfigError,
         match=(
-            r"differs in train\.batch_size, train\.lr; --with-changes resumes anyway"
+            r"differs in train\.batch_size .*, train\.lr .*0\.001 now\); --with-changes"
+            " resumes anyway"
         ),
     ):
         train(changed, Path("run"), resume=True)
@@ -350,7 +351,7 @@ def test_a_language_model_goes_on_like_a_classifier(
     assert result_of(Path("lm"), LANGUAGE_MODEL) == result_of(
         Path("whole"), LANGUAGE_MODEL
     )
-    with pytest.raises(ConfigError, match=r"differs in pretrain\.lr"):
+    with pytest.raises(ConfigError, match=r"differs in pretrain\.lr \(.*, 0\.01 now\)"):
         pretrain(
             make_config("pretrain.max_epochs=3", "pretrain.lr=0.01"),
             Path("lm"),

@@ -66,7 +66,9 @@ def test_an_existing_run_is_not_overwritten(
 def test_resuming_with_another_config_names_the_keys_that_differ(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"differs in seed, train\.lr"):
+    with pytest.raises(
+        ConfigError, match=r"differs in seed .*, train\.lr \(.* in the run, 0\.5 now\)"
+    ):
         train(make_config("train.lr=0.5", "seed=1"), toy_run, resume=True)
 
 

@@ -289,9 +289,23 @@ def test_with_enough_trials_it_is_said_what_mattered(
 @pytest.mark.parametrize(
     ("overrides", "goal", "named"),
     [
-        (["train.lr=0.5"], ACCURACY, "the config differ"),
-        ([], Goal("loss"), "the goal and the config differ"),
-        (["data.train=other.csv"], ACCURACY, "the data and the config differ"),
+        (["train.lr=0.5"], ACCURACY, r"train\.lr: 0\.\d+ there, 0\.5 now; or choose"),
+        (
+            [],
+            Goal("loss"),
+            "--metric: accuracy there, loss now: give --metric accuracy; or choose",
+        ),
+        (
+            [],
+            Goal("accuracy", 4.5),
+            "--max-size-mb: not given there, 4.5 now: leave --max-size-mb out; or",
+        ),
+        (
+            ["data.train=other.csv"],
+            ACCURACY,
+            "the contents of the train data; in the contents of the valid data; in"
+            r" data\.train: .*toy\.csv there, other\.csv now; or choose another --out",
+        ),
     ],
 )
 def test_a_search_for_something_else_is_not_gone_on_with(
