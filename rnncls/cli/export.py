@@ -7,7 +7,7 @@ import typer
 
 from rnncls import ConfigError
 from rnncls.cli.options import RunArgument, RunOption, choose_run
-from rnncls.cli.outputs import check_output, check_target
+from rnncls.cli.outputs import check_output, check_target, is_special
 from rnncls.cli.replaced_pages import CLASSIFIER, check_onnx, check_page
 from rnncls.machine.imports import fast_imports
 
@@ -26,13 +26,15 @@ def export_command(
     run_folder: RunArgument = None,
     run: RunOption = None,
     to: Annotated[
-        Literal["onnx", "folder", "page"],
+        Literal["onnx", "folder", "page"] | None,
         typer.Option(
             help="What to write: one ONNX file; a folder with the file and a program"
             " that needs only NumPy and ONNX Runtime; or one HTML file that classifies"
-            " texts in a browser, offline."
+            " texts in a browser, offline. Default: page if --output ends in .html,"
+            " else onnx.",
+            show_default=False,
         ),
-    ] = "onnx",
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,6 +79,8 @@ def export_command(
     """Write a run as a file that needs no torch, and compare the file with the run."""
     path = choose_run(run_folder, run)
     name = path.resolve().name
+    if to is None:
+        to = _choose_kind(output)
     if to == "page":
         _refuse(to, {"--single": single})
         target = output or Path(f"{name}.html")
@@ -92,6 +96,23 @@ def export_command(
         return
     target = output or Path(f"{name}.onnx")
     _export_onnx(path, target, embedding or "float32", is_single=single)
+
+
+def _choose_kind(output: Path | None) -> Literal["onnx", "page"]:
+    """Return what the ending of the output stands for, as `rnncls.export` does.
+
+    Raises:
+        ConfigError: It has another ending, or none.
+    """
+    if output is None or is_special(output) or output.suffix.lower() in ONNX:
+        return "onnx"
+    if output.suffix.lower() in PAGE:
+        return "page"
+    found = output.suffix or "no ending"
+    raise ConfigError(
+        f"--output: {output}: expected .onnx, or .html for a page, found {found}; for"
+        " a folder add --to folder"
+    )
 
 
 def _refuse(to: str, options: dict[str, bool]) -> None:
@@ -173,6 +194,13 @@ def _export_folder(
     with fast_imports():
         from rnncls.inference.export.folder import export_folder
 
+    ending = target.suffix.lower()
+    if ending in (*ONNX, *PAGE):
+        kind = "page" if ending in PAGE else "onnx"
+        raise ConfigError(
+            f"--output: {target}: expected the name of a folder, found {ending}: choose"
+            f" another name, or use --to {kind}"
+        )
     check_output("--output", target / "model.onnx", [])
     check_onnx("--output", target / "model.onnx", None)
     exported = export_folder(run, target, embedding=embedding, is_single=is_single)

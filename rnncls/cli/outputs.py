@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnncls import ConfigError, DataError
+from rnncls.config.arguments import check_parent
 from rnncls.runs.folder import find_owner
 
 if TYPE_CHECKING:
@@ -42,24 +43,7 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
         known = ", ".join(ending or "no ending" for ending in endings)
         found = path.suffix or "no ending"
         raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
-    check_folder(option, path)
-
-
-def check_folder(option: str, path: Path) -> None:
-    """Check that the folder of a file to write exists.
-
-    Raises:
-        ConfigError: It does not exist, or is a file.
-    """
-    folder = path.parent
-    if os.path.isdir(folder):  # noqa: PTH112 - no error for a long name
-        return
-    if os.path.exists(folder):  # noqa: PTH110 - no error for a long name
-        raise ConfigError(f"{option}: {path}: {folder} is a file, not a folder")
-    raise ConfigError(
-        f"{option}: {path}: the folder {folder} does not exist: create it first, or"
-        " choose another one"
-    )
+    check_parent(option, path)
 
 
 def check_output(

@@ -42,6 +42,27 @@ def check_optional_path(name: str, value: object, expected: str) -> Path | None:
     return check_path(name, value, f"{expected}, or None")
 
 
+def check_parent(name: str, path: Path) -> None:
+    """Check that the folder of a file to write exists.
+
+    Args:
+        name: The name of the argument or option.
+        path: The file.
+
+    Raises:
+        ConfigError: It does not exist, or is a file.
+    """
+    folder = path.parent
+    if os.path.isdir(folder):  # noqa: PTH112 - no error for a long name
+        return
+    if os.path.exists(folder):  # noqa: PTH110 - no error for a long name
+        raise ConfigError(f"{name}: {path}: {folder} is a file, not a folder")
+    raise ConfigError(
+        f"{name}: {path}: the folder {folder} does not exist: create it first, or"
+        " choose another one"
+    )
+
+
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Check an argument that takes one of several words.
 

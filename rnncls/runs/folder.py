@@ -336,6 +336,12 @@ def find_run(path: Path | None) -> Path:
             f"{chosen}: a language model, not a classifier: use it with 'rnncls train"
             f" --set model.pretrained={chosen}' first"
         )
+    exported = chosen / "model.onnx"
+    if not folder.model.is_file() and exported.is_file():
+        raise RunError(
+            f"{chosen}: an exported folder, not a run folder: predict with {exported},"
+            " or name the run folder that it was exported from"
+        )
     if not folder.model.is_file():
         raise RunError(
             f"{chosen}: has no {MODEL}: not a run folder, or stopped before its first"

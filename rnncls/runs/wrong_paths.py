@@ -5,23 +5,33 @@ from pathlib import Path
 
 from rnncls.config.loading import CONFIG_ENDINGS, has_data_ending
 
-_PLAIN_TEXT = ".txt"
+_PLAIN_TEXT, _ONNX_ENDING, _PAGE_ENDINGS = ".txt", ".onnx", {".html", ".htm"}
 
 
 def explain_no_run(path: Path) -> str:
     """Return why a path that is no folder is no run, and what to do."""
-    advice = "name an existing one, or none for the newest"
+    advice = "name an existing one, or omit the run to use the newest"
     if not path.is_file():
         return f"no such run folder: {advice}"
     if path.suffix.lower() in CONFIG_ENDINGS:
         quoted = shlex.quote(str(path))
         return (
             f"is a config, not a run folder: 'rnncls train {quoted}' trains a run with"
-            " it; name the folder of that run, or none for the newest"
+            " it; name the folder of that run, or omit the run to use the newest"
         )
     if has_data_ending(path) or path.suffix.lower() == _PLAIN_TEXT:
         return (
             f"is a data file, not a run folder: {advice}; data is given with --data"
             " (eval, report, compare, explain) or --input (predict, check)"
+        )
+    if path.suffix.lower() in _PAGE_ENDINGS:
+        return (
+            "is a page, not a run folder: open it in a browser; name the run folder"
+            " that it was exported from, or an .onnx file where one is allowed"
+        )
+    if path.suffix.lower() == _ONNX_ENDING:
+        return (
+            "is an exported file, which holds no data and no scores: name the run"
+            " folder that it was exported from"
         )
     return f"is a file, not a run folder: {advice}"

@@ -51,8 +51,16 @@ def test_another_ending_is_an_error(cli: Cli, run_path: Path) -> None:
     exit_code, _, stderr = cli("export", str(run_path), "--output", "a.csv")
     assert (exit_code, stderr) == (
         2,
-        "error: --output: a.csv: expected .onnx, found .csv\n",
+        "error: --output: a.csv: expected .onnx, or .html for a page, found .csv; for a"
+        " folder add --to folder\n",
     )
+
+
+def test_the_ending_chooses_a_page(cli: Cli, run_path: Path) -> None:
+    exit_code, stdout, stderr = cli("export", str(run_path), "--output", "a.html")
+    assert (exit_code, stderr) == (0, "")
+    assert stdout.startswith("a.html: 0.")
+    assert Path("a.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
@@ -80,6 +88,19 @@ def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
             "--max-size-mb 0.01: the page needs 0.1",
         ),
         (
+            ["--to", "onnx", "--output", "a.html"],
+            "--output: a.html: expected .onnx, found .html",
+        ),
+        (
+            ["--to", "folder", "--output", "b.onnx"],
+            "--output: b.onnx: expected the name of a folder, found .onnx: choose"
+            " another name, or use --to onnx",
+        ),
+        (
+            ["--output", "b"],
+            "--output: b: expected .onnx, or .html for a page, found no ending; for a",
+        ),
+        (
             ["--to", "page", "--output", "a.onnx"],
             "--output: a.onnx: expected .html, .htm, found .onnx",
         ),
@@ -96,6 +117,8 @@ def test_options_of_other_kinds_and_impossible_ones_are_errors(
     exit_code, _, stderr = cli("export", str(run_path), *arguments)
     assert exit_code == 2
     assert stderr.startswith(f"error: {message}")
+    assert not Path("b").exists()
+    assert not Path("b.onnx").exists()
 
 
 def test_a_folder_is_exported(cli: Cli, run_path: Path) -> None:

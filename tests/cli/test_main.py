@@ -89,8 +89,8 @@ def test_a_run_error_leaves_with_4(cli: Cli) -> None:
     assert cli("eval", "nowhere") == (
         4,
         "",
-        "error: nowhere: no such run folder: name an existing one, or none for the"
-        " newest\n",
+        "error: nowhere: no such run folder: name an existing one, or omit the run"
+        " to use the newest\n",
     )
 
 
@@ -142,8 +142,8 @@ def test_debug_shows_the_traceback_wherever_it_stands(
     stderr = cli(*arguments).stderr
     assert stderr.startswith("Traceback (most recent call last):\n")
     assert stderr.endswith(
-        "\nerror: nowhere: no such run folder: name an existing one, or none for the"
-        " newest\n"
+        "\nerror: nowhere: no such run folder: name an existing one, or omit the run"
+        " to use the newest\n"
     )
 
 

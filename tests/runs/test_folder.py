@@ -60,8 +60,13 @@ def test_a_latest_run_that_was_deleted_is_none(run: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("missing", "no such run folder: name an existing one, or none for the newest"),
+        ("missing", "no such run folder: name an existing one, or omit the run"),
         ("file", "is a file, not a run folder"),
+        ("my.html", "is a page, not a run folder: open it in a browser; name the run"),
+        (
+            "my.onnx",
+            "is an exported file, .*: name the run folder that it was exported",
+        ),
         ("my.yaml", "is a config, not a run folder: 'rnncls train .*my.yaml' trains"),
         ("my.csv.gz", "is a data file, not a run folder: .* --data .* or --input"),
         ("my.txt", "is a data file, not a run folder: .* --data .* or --input"),
@@ -81,6 +86,13 @@ def test_a_folder_without_weights_is_no_finished_run(run: Path) -> None:
         match=r"run: has no model\.safetensors: not a run folder, or stopped before",
     ):
         find_run(run)
+
+
+def test_an_exported_folder_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_text("")
+    message = r": an exported folder, .*: predict with .*model\.onnx, or name the run"
+    with pytest.raises(RunError, match=message):
+        find_run(tmp_path)
 
 
 def test_a_named_run_is_found(run: Path) -> None:

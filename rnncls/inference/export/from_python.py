@@ -9,6 +9,7 @@ from rnncls import ConfigError
 from rnncls.config.arguments import (
     check_choice,
     check_optional_path,
+    check_parent,
     check_path,
     check_positive,
     check_strings,
@@ -75,10 +76,13 @@ def _export(
         single: Whether an ONNX model reads one text at a time.
 
     Raises:
-        ConfigError: The ending is another, or this kind of file has no such option.
+        ConfigError: The ending is another, or this kind of file has no such option;
+            or the folder of the file does not exist.
         RunError: The run is damaged, or the file cannot be written.
     """
     ending = output.suffix.lower()
+    if ending:
+        check_parent("output", output)
     if ending in _PAGE:
         _refuse(output, {"single": single})
         return export_page(find_run(run), output, page)

@@ -42,6 +42,11 @@ def test_without_an_ending_a_folder_is_written(run: Path) -> None:
     ("output", "options", "message"),
     [
         ("a.pt", {}, r"ends in \.onnx or \.html, or a folder .* found a\.pt"),
+        (
+            "nothing/a.onnx",
+            {},
+            "^output: nothing/a.onnx: the folder nothing does not exist: create it",
+        ),
         ("a.html", {"single": True}, r"single: not possible with a\.html"),
         ("a.onnx", {"max_size_mb": 2.0}, r"max_size_mb: not possible with a\.onnx"),
         ("a.onnx", {"examples": ["oslo"]}, r"examples: not possible with a\.onnx"),
