@@ -3,11 +3,11 @@
 A token's character n-grams depend on the token alone, so what they add to a text can be
 added up once for each token of the vocabulary: they cost nothing when texts are read.
 
-Shapes: N texts, M tokens in all of them, K n-grams, G character n-grams, V words.
+Shapes: N texts, M tokens in all of them, K n-grams, G character n-grams, V words, Z
+character n-grams of all words, X characters of all words.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,12 +17,12 @@ import torch
 
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.ngram_hash import NO_KEY, hash_ngrams
-from rnncls.text.tokenizer import number_by_appearance
 from rnncls.training.sparse_matrix import SparseMatrix, build_sparse
 
 _MIN_TEXTS = 2
 """An n-gram of several tokens must occur at least so often in the training texts."""
-_CHARACTER_SIZES = (2, 3, 4, 5)
+_MAX_CHARACTERS = 5
+"""Character n-grams have two characters or more, up to so many."""
 _MIN_WORDS = 2
 """A character n-gram must occur in at least this many words."""
 _CHARACTER_WEIGHT = 0.6
@@ -53,7 +53,10 @@ class NgramFeatures:
 
     def transform(self, texts: EncodedTexts) -> SparseMatrix:
         """Return how often each n-gram is in each text, divided by the norm. [N, K]."""
-        counts = count_ngrams(texts, self.keys, self.max_size)
+        return self.normalize(count_ngrams(texts, self.keys, self.max_size))
+
+    def normalize(self, counts: SparseMatrix) -> SparseMatrix:
+        """Divide what `count_ngrams` returned by the norm of each text. [N, K]."""
         squares = torch.from_numpy(self.squares)[:, None]  # [K, 1]
         norms = counts.multiply(squares).sqrt()  # [N, 1]
         return counts.scale_rows(norms[:, 0].clamp(min=1e-6).reciprocal())
@@ -61,8 +64,8 @@ class NgramFeatures:
 
 def collect_features(
     texts: EncodedTexts, words: Sequence[str], max_size: int, max_ngrams: int
-) -> NgramFeatures:
-    """Return the features of training texts.
+) -> tuple[NgramFeatures, SparseMatrix]:
+    """Return the features of training texts, and what `transform` returns for these.
 
     Args:
         texts: N training texts.
@@ -73,13 +76,15 @@ def collect_features(
     """
     keys = _select_keys(texts, max_size, max_ngrams)
     matrix = count_ngrams(texts, keys, max_size)
-    counts = _count_texts(matrix)  # [K]
+    rows = matrix.rows().numpy()
+    counts = _count_distinct(matrix.columns.numpy(), rows, len(keys))  # [K]
     idf = _compute_idf(counts, len(texts))  # [K]
     spellings = list_spellings(words, keys)
     expand = _build_expansion(idf, spellings, counts, len(texts), max_ngrams)
     squares = torch.zeros(len(keys))
     squares.index_add_(0, expand.rows(), expand.values.square())
-    return NgramFeatures(max_size, keys, expand, squares.numpy(), counts)
+    features = NgramFeatures(max_size, keys, expand, squares.numpy(), counts)
+    return features, features.normalize(matrix)
 
 
 def count_ngrams(texts: EncodedTexts, keys: Ints, max_size: int) -> SparseMatrix:
@@ -126,11 +131,21 @@ def _select_keys(texts: EncodedTexts, max_size: int, max_ngrams: int) -> Ints:
     return np.unique(np.concatenate(all_keys)[most_frequent])
 
 
-def _count_texts(matrix: SparseMatrix) -> Ints:
-    """Return in how many rows each column has a value. [R, S] -> [S] int64."""
-    places = matrix.rows() * matrix.num_columns + matrix.columns
-    columns = np.unique(places.numpy()) % max(matrix.num_columns, 1)
-    return np.bincount(columns, minlength=matrix.num_columns)
+def _count_distinct(groups: Ints, members: Ints, num_groups: int) -> Ints:
+    """Return how many different members each group has.
+
+    Args:
+        groups: [Z], the group of each entry.
+        members: [Z], its member, at least 0; it may be the same as in other entries.
+        num_groups: How many groups there are.
+
+    Returns:
+        [num_groups] int64.
+    """
+    num_members = members.max(initial=0) + 1
+    pairs = np.sort(groups * num_members + members)  # [Z]
+    is_new = np.diff(pairs, prepend=-1) != 0  # [Z]
+    return np.bincount(pairs[is_new] // num_members, minlength=num_groups)
 
 
 def _compute_idf(counts: Ints, num_texts: int) -> Floats:
@@ -176,10 +191,8 @@ def _select_columns(
 ) -> Ints:
     """Return the new number of each character n-gram, -1 if it is not used. [G]."""
     num_columns = spellings.num_columns
-    num_rows = spellings.rows.max(initial=0) + 1
     # A word may have the same character n-gram several times.
-    places = np.unique(spellings.columns * num_rows + spellings.rows)
-    num_words = np.bincount(places // num_rows, minlength=num_columns)  # [G]
+    num_words = _count_distinct(spellings.columns, spellings.rows, num_columns)  # [G]
     most_frequent = np.argsort(-text_counts, kind="stable")  # [G]
     is_shared = num_words[most_frequent] >= _MIN_WORDS  # [G]
     used = most_frequent[is_shared][:max_columns]
@@ -206,31 +219,66 @@ class Spellings(NamedTuple):
 def list_spellings(words: Sequence[str], keys: Ints) -> Spellings:
     """List the character n-grams of the tokens that are in the table.
 
-    A token of one character has none of its own.
+    A space on each side of a token counts as one of its characters. A token of one
+    character has no n-grams of its own.
 
     Args:
         words: The V words of the vocabulary.
         keys: [K], ascending.
     """
-    numbers = number_by_appearance()
     first_keys = keys[keys <= len(words)].tolist()
-    row_of = {key: row for row, key in enumerate(first_keys)}
-    rows, columns = array("q"), array("q")
-    for token_id, word in enumerate(words):
-        row = row_of.get(token_id + 1)  # the key of the word
-        if row is None or len(word) == 1:
-            continue
-        for characters in _list_characters(word):
-            rows.append(row)
-            columns.append(numbers[characters])
-    return Spellings(
-        np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64), len(numbers)
-    )
+    spelled = [words[key - 1] for key in first_keys]  # the key of word i is i + 1
+    table_rows = [row for row, word in enumerate(spelled) if len(word) > 1]
+    padded = [f" {spelled[row]} " for row in table_rows]
+    word_of, numbers = _number_characters(padded)  # [Z] each
+    columns, num_columns = _number_by_appearance(numbers)  # [Z]
+    rows = np.array(table_rows, dtype=np.int64)[word_of]  # [Z]
+    return Spellings(rows, columns, num_columns)
 
 
-def _list_characters(word: str) -> Iterator[str]:
-    """Yield the character n-grams of a word with a space on each side."""
-    padded = f" {word} "
-    for size in _CHARACTER_SIZES:
-        for start in range(len(padded) - size + 1):
-            yield padded[start : start + size]
+def _number_characters(words: Sequence[str]) -> tuple[Ints, Ints]:
+    """Number the character n-grams of words: equal ones have the same number.
+
+    An n-gram is known by the number of its characters without the last one, and by the
+    last one.
+
+    Args:
+        words: The words.
+
+    Returns:
+        The word of each n-gram, ascending, and the number of the n-gram. [Z] each.
+    """
+    lengths = np.array([len(word) for word in words], dtype=np.int64)  # [V]
+    word_at = np.repeat(np.arange(len(words)), lengths)  # [X]
+    num_left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(word_at))  # [X]
+    text = "".join(words).encode("utf-32-le", errors="surrogatepass")
+    _, characters = np.unique(np.frombuffer(text, "<u4"), return_inverse=True)  # [X]
+    num_characters = characters.max(initial=0) + 1
+    starts, numbers = np.arange(len(characters)), characters
+    all_words, all_numbers, num_ngrams = [], [], 0
+    for size in range(2, _MAX_CHARACTERS + 1):
+        has_next = num_left[starts] >= size
+        starts, shorter = starts[has_next], numbers[has_next]
+        pairs = shorter * num_characters + characters[starts + size - 1]
+        _, numbers = np.unique(pairs, return_inverse=True)
+        all_words.append(word_at[starts])
+        all_numbers.append(num_ngrams + numbers)
+        num_ngrams += numbers.max(initial=-1) + 1
+    word_of = np.concatenate(all_words)  # [Z]
+    by_word = np.argsort(word_of, kind="stable")
+    return word_of[by_word], np.concatenate(all_numbers)[by_word]
+
+
+def _number_by_appearance(numbers: Ints) -> tuple[Ints, int]:
+    """Number different numbers in the order of their first appearance, from 0.
+
+    Args:
+        numbers: [Z].
+
+    Returns:
+        The new numbers, [Z] int64, and how many different ones there are.
+    """
+    _, firsts, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    new_numbers = np.empty_like(firsts)
+    new_numbers[np.argsort(firsts)] = np.arange(len(firsts))
+    return new_numbers[inverse], len(firsts)

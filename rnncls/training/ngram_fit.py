@@ -100,8 +100,7 @@ def fit_ngrams(
     if max_size is None:
         max_size = choose_size(train.texts, data.vocab)
     max_ngrams = min(count_ngrams_that_fit(num_classes), _MAX_PARAMETERS // num_classes)
-    features = collect_features(train.texts, words, max_size, max_ngrams)
-    texts = features.transform(train.texts)
+    features, texts = collect_features(train.texts, words, max_size, max_ngrams)
     targets = build_targets(section, data, rows)
     problem = LinearProblem(
         texts,
