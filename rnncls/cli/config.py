@@ -1,6 +1,7 @@
 """`rnncls config`: show, check and describe configs, without loading torch."""
 
 import json
+from pathlib import Path
 
 import typer
 
@@ -17,12 +18,27 @@ def validate_command(
     config: ConfigOption = None,
     set_: SetOption = None,
 ) -> None:
-    """Check a config and report all errors, with line numbers and similar keys."""
+    """Check a config and report all errors, with line numbers and similar keys.
+
+    Notes name files that are missing or lack a column. Only the first rows of each file
+    are read; 'rnncls inspect' reads all.
+    """
     from rnncls.config.loading import load_config
+    from rnncls.data.named_files import find_file_problems
 
     config = choose_config(config_file, config)
-    load_config(config, set_ or [])
-    typer.echo(f"{config}: valid")
+    checked = load_config(config, set_ or [])
+    runs = [("train.teachers", teacher) for teacher in checked.train.teachers]
+    if checked.model.pretrained is not None:
+        runs.append(("model.pretrained", checked.model.pretrained))
+    problems = find_file_problems(checked.data)
+    for key, run in runs:
+        if not Path(run).is_dir():
+            problems.append(f"{key}: {run}: no such run folder")
+    for problem in problems:
+        typer.echo(f"note: {problem}", err=True)
+    end = ", but see the notes on its files" if problems else ""
+    typer.echo(f"{config}: valid{end}")
 
 
 @app.command("show")

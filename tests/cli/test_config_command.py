@@ -99,6 +99,29 @@ def test_a_valid_config_is_called_valid(cli: Cli) -> None:
     )
 
 
+@pytest.mark.usefixtures("workplace")
+def test_files_that_cannot_be_read_are_noted(cli: Cli) -> None:
+    Path("other.csv").write_text("label,title\nsport,a\n")
+    Path("empty.csv").write_text("label,title,description\n")
+    changes = ["data.valid=none.csv"]
+    changes += ["data.unlabelled=[other.csv,empty.csv]", "model.pretrained=runs/lm"]
+    options = [word for change in changes for word in ("--set", change)]
+    done = cli("config", "validate", "toy.yaml", *options)
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "toy.yaml: valid, but see the notes on its files\n",
+    )
+    notes = done.stderr.splitlines()
+    starts = [
+        "note: data.valid: none.csv: no such file",
+        "note: data.unlabelled: other.csv: no column 'description'",
+        "note: data.unlabelled: empty.csv: has no rows",
+        "note: model.pretrained: runs/lm: no such run folder",
+    ]
+    assert len(notes) == len(starts)
+    assert all(map(str.startswith, notes, starts))
+
+
 def test_all_mistakes_of_a_config_are_told_at_once(cli: Cli) -> None:
     Path("two.yaml").write_text(TWO_MISTAKES)
     exit_code, stdout, stderr = cli("config", "validate", "--config", "two.yaml")
