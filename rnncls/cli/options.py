@@ -299,15 +299,28 @@ def split_run(
     if not texts or (len(texts) == 1) != has_file:
         return texts, run
     first, *others = texts
-    after_dashes = context.obj or ()
-    if first in after_dashes or not os.path.isdir(first):  # noqa: PTH112 - no error for a long text
+    if first in (context.obj or ()) or not _may_be_run(first, has_file=has_file):
         return texts, run
-    if not has_file:
-        from rnncls.runs.folder import RunFolder
-
-        if not RunFolder(Path(first)).is_run():
-            return texts, run
     return others, _choose("--run", Path(first), run)
+
+
+def _may_be_run(text: str, *, has_file: bool) -> bool:
+    """Return whether an argument is a run folder, or is meant as one.
+
+    Args:
+        text: The argument.
+        has_file: Whether the texts come from a file, so that any folder, and any path
+            with a separator, is meant as a run.
+    """
+    if has_file and os.sep in text and not any(map(str.isspace, text)):
+        return True
+    if not os.path.isdir(text):  # noqa: PTH112 - no error for a long text
+        return False
+    if has_file:
+        return True
+    from rnncls.runs.folder import RunFolder
+
+    return RunFolder(Path(text)).is_run()
 
 
 def choose_runs(arguments: list[Path] | None, options: list[Path] | None) -> list[Path]:

@@ -110,8 +110,9 @@ def convert_files(
 
     Raises:
         DataError: A file or one of its rows is wrong.
-        ConfigError: A new file already exists.
+        ConfigError: A new file already exists, or is one of the files that are read.
     """
+    _check_keeps_data(files, out)
     converted: Files = {}
     notes: list[str] = []
     for split, path in files.items():
@@ -129,6 +130,22 @@ def convert_files(
         converted[split] = new_path
         notes += selection.notes(path)
     return converted, notes
+
+
+def _check_keeps_data(files: Files, out: Path) -> None:
+    """Check that no new file replaces one that is read, by any name or link.
+
+    Raises:
+        ConfigError: One does.
+    """
+    for split in files:
+        new_path = _csv_path(out, split)
+        for path in files.values():
+            if new_path.exists() and any(map(new_path.samefile, list_files(path))):
+                raise ConfigError(
+                    f"{new_path}: is the data that is read, which its converted copy"
+                    " would replace: choose another name for the config with --out"
+                )
 
 
 def _write_lists(

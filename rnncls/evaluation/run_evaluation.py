@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from rnncls.data.datasets import columns_of
 from rnncls.data.loading import EncodedSplit
-from rnncls.data.readers import find_texts
+from rnncls.data.readers import find_texts, read_rows
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.calibration import (
@@ -345,6 +345,8 @@ def read_ids(
     hint = "name a column of the file with --id"
     columns = replace(columns_of(section), text=(id_column,), label=None, hint=hint)
     path = Path(evaluation.origin["path"])
+    if not len(indices):
+        next(read_rows(path, columns), None)  # a wrong name is an error in any case
     return find_texts(path, columns, evaluation.split.rows[indices].tolist())
 
 

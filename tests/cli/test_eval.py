@@ -560,3 +560,19 @@ def test_nothing_is_saved_in_a_run_that_is_being_trained(cli: Cli) -> None:
         assert cli("report", "runs/toy", "--output", "page.html").exit_code == 0
     assert not list(Path("runs/toy").glob("eval-*"))
     assert not Path("runs/toy/report.html").exists()
+
+
+def test_a_column_of_ids_that_does_not_exist_is_an_error_without_mistakes(
+    cli: Cli,
+) -> None:
+    right = "label,title,description\n" + "world,rovers meet oslo,the crowd waits\n"
+    labels = [row["label"] for row in evaluate(cli)["per_class"]]
+    for label in labels:
+        Path("one.csv").write_text(right.replace("world", label))
+        result = evaluate(cli, "--data", "one.csv")
+        if not result["mistakes"]:
+            break
+    assert result["mistakes"] == []
+    done = cli("eval", "--data", "one.csv", "--id", "nummer")
+    assert done.exit_code == 3
+    assert "no column 'nummer'" in done.stderr

@@ -281,3 +281,22 @@ def test_a_config_has_its_own_ending(cli: Cli, films: str) -> None:
         "error: --out: own.txt: expected .yaml, .yml, found .txt\n",
     )
     assert not Path("own.txt").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]], ids=["new", "overwrite"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["file", "link"])
+def test_a_conversion_never_replaces_the_data(
+    cli: Cli, options: list[str], *, is_link: bool
+) -> None:
+    content = "text,label\n" + "good film,pos\nbad film,neg\n" * 20
+    data = Path("notes-train.csv")
+    data.write_bytes(content.encode("utf-16"))
+    if is_link:
+        Path("in.csv").symlink_to(data)
+        data = Path("in.csv")
+    before = data.read_bytes()
+    done = cli("init", str(data), "--out", "notes.yaml", *options)
+    assert done.exit_code == 2
+    assert "notes-train.csv: is the data that is read" in done.stderr
+    assert data.read_bytes() == before
+    assert not Path("notes.yaml").exists()

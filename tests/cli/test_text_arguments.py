@@ -108,3 +108,15 @@ def test_the_name_of_a_missing_data_file_is_a_text_with_a_note(cli: Cli) -> None
 def test_a_sentence_about_a_file_is_a_text(cli: Cli) -> None:
     done = cli("predict", "please read toy.csv", "see toy.csv.")
     assert (done.exit_code, done.stderr) == (0, NEWEST)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_run_that_does_not_exist_is_named_if_the_texts_are_in_a_file(
+    cli: Cli, command: str
+) -> None:
+    options = ["--input", "toy.csv"]
+    if command != "predict":
+        options = ["--data", "toy.csv", "--row", "1"]
+    done = cli(command, "runs/none", *options)
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert done.stderr.startswith("error: runs/none: no such run folder")
