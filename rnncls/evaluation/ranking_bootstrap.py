@@ -126,11 +126,13 @@ def _draw_samples(
     shares = counts[filled] / num_rows
     num_at_once = max(_COUNTS_AT_ONCE // len(counts), 1)
     num_true = len(groups.true)
+    ends = [num_true, 2 * num_true]
     for start in range(0, num_samples, num_at_once):
         size = min(num_at_once, num_samples - start)
+        drawn = generator.multinomial(num_rows, shares, size)
         sampled = np.zeros((size, len(counts)), dtype=np.int64)  # [s, G]
-        sampled[:, filled] = generator.multinomial(num_rows, shares, size)
-        true, tied, between = np.split(sampled, [num_true, 2 * num_true], axis=1)
+        sampled[:, filled] = drawn
+        true, tied, between = np.split(sampled, ends, axis=1)
         yield true, tied, between
 
 
@@ -139,16 +141,22 @@ def _score_samples(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return average precision and AUROC of samples, NaN where undefined. Two [s]."""
     true, tied, between = samples  # [s, K], [s, K], [s, K + 1]
+    num_true = true.sum(axis=1)  # [s]
+    num_others = tied.sum(axis=1) + between.sum(axis=1)  # [s]
     num_hits = true.cumsum(axis=1).astype(np.float64)  # [s, K]
-    num_false = (between[:, :-1] + tied).cumsum(axis=1).astype(np.float64)  # [s, K]
-    num_true = num_hits[:, -1]  # [s]
-    num_others = num_false[:, -1] + between[:, -1]  # [s]
-    precisions = divide_counts(num_hits, num_hits + num_false)  # [s, K]
+    new_false = between[:, :-1] + tied  # [s, K]
+    num_false = new_false.cumsum(axis=1)  # [s, K]
+    num_predicted = num_hits + num_false  # [s, K]
+    precisions = divide_counts(num_hits, num_predicted)  # [s, K]
     precision_sums = (true * precisions).sum(axis=1)  # [s]
-    num_below = num_others[:, None] - num_false + tied / 2  # [s, K]
-    num_pairs = (true * num_below).sum(axis=1)  # [s]
+    num_less_probable = num_others[:, None] - num_false  # [s, K]
+    num_beaten = num_less_probable + tied / 2  # [s, K]
+    beaten_sums = (true * num_beaten).sum(axis=1)  # [s]
+    num_pairs = num_true * num_others  # [s]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return precision_sums / num_true, num_pairs / (num_true * num_others)
+        average_precisions = precision_sums / num_true  # [s]
+        aurocs = beaten_sums / num_pairs  # [s]
+    return average_precisions, aurocs
 
 
 def compute_rank_precisions(labels: Bools, probs: Floats) -> npt.NDArray[np.float64]:
@@ -166,11 +174,15 @@ def compute_rank_precisions(labels: Bools, probs: Floats) -> npt.NDArray[np.floa
     sums = np.zeros(num_rows)  # [N]
     num_at_once = max(_COUNTS_AT_ONCE // num_labels, 1)
     for start in range(0, len(rows), num_at_once):
-        part = rows[start : start + num_at_once]
-        part_columns = columns[start : start + num_at_once]
-        is_above = probs[part] >= probs[part, part_columns][:, None]  # [part, C]
-        num_true = (is_above & labels[part]).sum(axis=1)
-        precisions = num_true / is_above.sum(axis=1)
-        sums += np.bincount(part, precisions, num_rows)
+        end = start + num_at_once
+        part_rows, part_columns = rows[start:end], columns[start:end]  # [part]
+        row_probs = probs[part_rows]  # [part, C]
+        label_probs = probs[part_rows, part_columns]  # [part]
+        is_above = row_probs >= label_probs[:, None]  # [part, C]
+        is_true_above = is_above & labels[part_rows]  # [part, C]
+        ranks = is_above.sum(axis=1)  # [part]
+        num_true = is_true_above.sum(axis=1)  # [part]
+        sums += np.bincount(part_rows, num_true / ranks, num_rows)
     counts = labels.sum(axis=1)  # [N]
-    return np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
+    means = sums / np.maximum(counts, 1)  # [N]
+    return np.where(counts > 0, means, 1.0)
