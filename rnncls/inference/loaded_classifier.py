@@ -19,6 +19,7 @@ from rnncls.config.arguments import (
     check_optional_path,
     check_probability,
 )
+from rnncls.config.python_messages import name_python_arguments
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.picklable_predictor import PicklablePredictor, load_predictor
 from rnncls.inference.prediction import Prediction
@@ -198,6 +199,7 @@ class LoadedClassifier:
             return explain(predictor.classifier, text, label)
 
 
+@name_python_arguments()
 def load_classifier(
     run: str | os.PathLike[str] | None,
     *,

@@ -211,8 +211,7 @@ def test_only_one_text_of_a_known_class_can_be_explained(
         ),
         (
             {"threshold": 0.5},
-            "the run has one label a text: use min_confidence (--min-confidence), not"
-            " threshold (--threshold)",
+            "the run has one label a text: use min_confidence, not threshold",
         ),
         (
             {"threshold": -1},

@@ -85,6 +85,11 @@ def test_wrong_arguments_are_reported(
     assert not Path("page.html").exists()
 
 
+def test_too_small_a_size_is_named_as_an_argument(run: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^max_size_mb 0\.01: the page needs"):
+        rnncls.export(run, "a.html", max_size_mb=0.01)
+
+
 def test_a_missing_run_is_reported() -> None:
     with pytest.raises(RunError, match="no such run folder"):
         rnncls.export("nothing", "a.onnx")
