@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NUM_THREADS = 1
 """Those of a replica, as Ray reserves one core for it."""
+_MAX_ONGOING_REQUESTS = 10_000
 
 
 class Classify:
@@ -122,8 +123,8 @@ def app(
     deployment = serve.deployment(
         name="rnncls",
         num_replicas=num_replicas,
-        # More requests than these would wait outside, where nothing refuses them.
-        max_ongoing_requests=limits.max_waiting + _NUM_THREADS + 1,
+        # Ray lets further requests wait without a limit; the replica refuses them.
+        max_ongoing_requests=_MAX_ONGOING_REQUESTS,
     )
     return deployment(serve.ingress(build_app)()).bind()
 

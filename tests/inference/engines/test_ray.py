@@ -1,4 +1,4 @@
-"""Ray Data, and its class for batches without Ray."""
+"""Ray Data and Ray Serve, and the class for batches without Ray."""
 
 import pickle
 import socket
@@ -127,17 +127,22 @@ serve.start(http_options={"port": int(port)})
 serve.run(rnncls.ray.app(path, num_replicas=2, limits=Limits(max_texts=len(texts))))
 client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
-def post(number):
-    return client.post("/predict", json={"texts": texts})
+def post_all(num_requests, texts):
+    post = lambda _: client.post("/predict", json={"texts": texts})
+    with ThreadPoolExecutor(32) as threads:
+        return list(threads.map(post, range(num_requests)))
 
-with ThreadPoolExecutor(8) as threads:
-    answers = list(threads.map(post, range(32)))
+answers = post_all(32, texts)
 found = {
     "answers": [answer.json()["predictions"] for answer in answers],
     "refused": client.post("/predict", json={"texts": [*texts, "one"]}).status_code,
     "ready": client.get("/v2/health/ready").status_code,
     "page": client.get("/").text[:15],
 }
+# A second model takes the place of the first; this one lets one request wait.
+serve.run(rnncls.ray.app(path, limits=Limits(max_waiting=1)))
+flood = post_all(64, ["oslo again " * 8000] * 10)
+found["flood"] = sorted({answer.status_code for answer in flood})
 print(json.dumps(found))
 serve.shutdown()
 """
@@ -159,6 +164,7 @@ def test_ray_serve_answers_as_rnncls_serve_does() -> None:
             assert row["probs"] == pytest.approx(prediction.probs)
     assert found["refused"] == 413
     assert (found["ready"], found["page"]) == (200, "<!doctype html>")
+    assert found["flood"] == [200, 429]
 
 
 def test_an_application_needs_a_path() -> None:
