@@ -14,7 +14,6 @@ from rnncls.inference.serve.service import LOG_FIELDS, Service
 
 logger = logging.getLogger(__name__)
 
-_CLOSE = (b"connection", b"close")
 _DISCARDED = 16
 """How many times the largest body is read and discarded, so that a client which is
 still sending gets its answer."""
@@ -80,7 +79,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class Observation:
-    """Measures and logs requests; closes their connections when the server stops."""
+    """Measures and logs requests."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         """Take the application, and what all routes share."""
@@ -99,8 +98,6 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if self._service.models.is_stopping:
-                    message["headers"] = [*message["headers"], _CLOSE]
             await send(message)
 
         try:

@@ -30,8 +30,11 @@ from rnncls.inference.serve.reload import ModelHolder, ModelSource
 
 logger = logging.getLogger(__name__)
 
+STOP_LISTENING_S = 0.25
+"""After this time all processes have noticed the signal, twice uvicorn's interval."""
 GRACE_S = 0.5
-"""How long an open connection may still bring a request when the server stops."""
+"""How long an open connection may still bring a request afterwards."""
+_CLOSE = (b"connection", b"close")
 STOP_TIMEOUT_S = 30
 """After this time, requests are no longer waited for."""
 KEEP_ALIVE_S = 75
@@ -63,12 +66,20 @@ class GracefulProtocol(HttpToolsProtocol):
     """A connection that still answers a request which arrives as the server stops."""
 
     def shutdown(self) -> None:
-        """Close the connection, after a while if no request is being answered.
+        """Keep the connection until no process accepts another one, then end it.
 
-        The answers of a server that stops end their connections.
+        A client that was told to open another connection before would be refused.
         """
-        if self._is_idle():
-            self.loop.call_later(GRACE_S, self._close_if_idle)
+        self.loop.call_later(STOP_LISTENING_S, self._end)
+
+    def _end(self) -> None:
+        """End the connection with its next answer, or if no request comes."""
+        headers = self.server_state.default_headers
+        if _CLOSE not in headers:
+            headers.append(_CLOSE)
+        if not self._is_idle():
+            self.cycle.keep_alive = False
+        self.loop.call_later(GRACE_S, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if self._is_idle():
@@ -87,6 +98,15 @@ class Workers(Multiprocess):
             if process.pid is not None and process.exitcode is None:
                 os.kill(process.pid, signal.SIGHUP)
 
+    def terminate_all(self) -> None:
+        """Ask all processes to stop.
+
+        Without this process's copy, the socket ends when the last of them closes it.
+        """
+        for shared in self.sockets:
+            shared.close()
+        super().terminate_all()
+
 
 def bind_socket(host: str, port: int) -> socket.socket:
     """Return a socket that is bound to an address, but does not listen yet.
@@ -98,8 +118,10 @@ def bind_socket(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"--host: no address {host!r}: {error}") from error
-    family, *_, address = found[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    # With its protocol: asyncio sends small answers without delay (TCP_NODELAY) only on
+    # sockets that say they are TCP.
+    bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)
