@@ -90,8 +90,12 @@ def compute_f1(labels: Bools, predicted: Bools) -> tuple[float, float]:
     supports = labels.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
     num_predicted = predicted.sum(axis=0, dtype=np.float64)[:, None]  # [C, 1]
     sums = supports + num_predicted  # [C, 1]
-    f1 = _f1_of_counts(hits, supports, sums, float(np.mean(sums > 0)))
-    return float(f1.micro[0]), float(f1.macro[0])
+    is_present = sums > 0  # [C, 1]
+    f1s = divide_counts(2 * hits, sums)  # [C, 1]
+    means = divide_counts(f1s.sum(axis=0), is_present.sum(axis=0))  # [1]
+    macro = float(np.mean(is_present)) * means  # [1]
+    micro = divide_counts(2 * hits.sum(axis=0), sums.sum(axis=0))  # [1]
+    return float(micro[0]), float(macro[0])
 
 
 def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
@@ -99,9 +103,10 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
 
     The samples depend on N only, so two runs on the same texts have the same samples.
     As in scikit-learn with zero_division=0, a label without a true or predicted text
-    counts as 0 in macro-F1. But a label that has such texts counts only in samples that
-    drew one of them: many samples lack a rare label, and the F1 of all would be lower
-    than that of the texts.
+    counts as 0 in macro-F1. But a label that has such texts counts with its F1 of all
+    texts in samples that drew none of them. Many samples lack a rare label: as 0, it
+    would make the F1 of the samples lower than that of all texts; left out, higher, as
+    rare labels have a lower F1 than the others.
 
     Args:
         labels: [N, C] bool, the true labels.
@@ -113,12 +118,14 @@ def bootstrap_f1(labels: Bools, predicted: Bools) -> F1Samples:
     hits = csr_array((labels & predicted).T, dtype=np.float64)  # [C, N]
     true = csr_array(labels.T, dtype=np.float64)  # [C, N]
     positive = csr_array(predicted.T, dtype=np.float64)  # [C, N]
-    share_present = float((labels | predicted).any(axis=0).mean())
+    all_texts = np.ones((len(labels), 1))
+    all_sums = true @ all_texts + positive @ all_texts  # [C, 1]
+    f1s_of_all = divide_counts(2 * (hits @ all_texts), all_sums)  # [C, 1]
     parts = []
     for weights in _draw_weights(len(labels)):
         supports = true @ weights  # [C, samples]
         sums = supports + positive @ weights  # [C, samples]
-        part = _f1_of_counts(hits @ weights, supports, sums, share_present)
+        part = _f1_of_counts(hits @ weights, supports, sums, f1s_of_all)
         parts.append(part)
     return F1Samples(
         micro=np.concatenate([part.micro for part in parts]),
@@ -142,7 +149,7 @@ def bootstrap_mean(values: Floats) -> Floats:
 
 
 def _f1_of_counts(
-    hits: Floats, supports: Floats, sums: Floats, share_present: float
+    hits: Floats, supports: Floats, sums: Floats, f1s_of_all: Floats
 ) -> F1Samples:
     """Compute F1 of samples from their counts.
 
@@ -150,17 +157,16 @@ def _f1_of_counts(
         hits: [C, S], number of true and predicted texts.
         supports: [C, S], number of true texts.
         sums: [C, S], number of true texts plus number of predicted texts.
-        share_present: The share of the labels that have a true or predicted text.
+        f1s_of_all: [C, 1], F1 of all texts, of labels that a sample lacks.
     """
     f1s = divide_counts(2 * hits, sums)  # [C, S]
-    num_drawn = (sums > 0).sum(axis=0)  # [S]
-    means = divide_counts(f1s.sum(axis=0), num_drawn)  # [S], of the labels drawn
+    is_drawn = sums > 0  # [C, S]
     weighted_sums = (f1s * supports).sum(axis=0)  # [S]
     return F1Samples(
         micro=divide_counts(2 * hits.sum(axis=0), sums.sum(axis=0)),
-        macro=share_present * means,
+        macro=np.where(is_drawn, f1s, f1s_of_all).mean(axis=0),
         weighted=divide_counts(weighted_sums, supports.sum(axis=0)),
-        per_label=np.where(sums > 0, f1s, np.nan),
+        per_label=np.where(is_drawn, f1s, np.nan),
     )
 
 

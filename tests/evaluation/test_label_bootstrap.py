@@ -24,23 +24,54 @@ def draw(num_rows: int, num_labels: int, seed: int) -> tuple[Bools, Bools]:
     return labels, labels ^ is_wrong
 
 
-@pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
+def draw_rows() -> npt.NDArray[np.int32]:
+    """Return the first samples of 12 texts, a hundred, which are drawn together."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 12, (100, 12), dtype=np.int32)
+
+
+@pytest.mark.parametrize("average", ["micro", "weighted"])
 def test_each_sample_is_scored_as_by_scikit_learn(average: str) -> None:
     labels, predicted = draw(12, 4, 0)
     samples = getattr(bootstrap_f1(labels, predicted), average)
     assert samples.shape == (NUM_LABEL_RESAMPLES,)
-    generator = np.random.default_rng(0)
-    # The first hundred samples are drawn together.
-    rows = generator.integers(0, 12, (100, 12), dtype=np.int32)
-    # Labels that a sample did not draw are left out of the mean of macro-F1.
-    zero_division = np.nan if average == "macro" else 0.0
     expected = [
-        f1_score(
-            labels[row], predicted[row], average=average, zero_division=zero_division
-        )
-        for row in rows
+        f1_score(labels[row], predicted[row], average=average, zero_division=0.0)
+        for row in draw_rows()
     ]
     np.testing.assert_allclose(samples[:100], expected, rtol=1e-12)
+
+
+def test_labels_that_a_sample_lacks_keep_their_f1() -> None:
+    labels, predicted = draw(12, 4, 0)
+    labels[:, 0] = predicted[:, 0] = False
+    labels[0, 0] = predicted[0, 0] = True
+    labels[:, 1] = predicted[:, 1] = False
+    labels[1, 1] = predicted[2, 1] = True
+    samples = bootstrap_f1(labels, predicted)
+    f1s_of_all = f1_score(labels, predicted, average=None, zero_division=0.0)
+    assert f1s_of_all[:2].tolist() == [1.0, 0.0]
+    num_lacking = 0
+    for index, row in enumerate(draw_rows()):
+        f1s = f1_score(labels[row], predicted[row], average=None, zero_division=np.nan)
+        np.testing.assert_allclose(samples.per_label[:, index], f1s, rtol=1e-12)
+        is_lacking = np.isnan(f1s)
+        num_lacking += int(is_lacking.sum())
+        expected = np.where(is_lacking, f1s_of_all, f1s).mean()
+        assert samples.macro[index] == pytest.approx(expected, rel=1e-12)
+    assert num_lacking > 10
+
+
+def test_the_interval_of_macro_f1_holds_it_if_rare_labels_are_never_found() -> None:
+    # 5 labels with 50 texts each, of which nearly all are found; 100 with one each.
+    labels = np.zeros((350, 105), dtype=bool)
+    labels[np.arange(250), np.arange(250) % 5] = True
+    labels[np.arange(250, 350), np.arange(5, 105)] = True
+    predicted = labels & (np.arange(105) < 5)
+    predicted[:20] = False
+    _, macro_f1 = compute_f1(labels, predicted)
+    low, high = percentile_interval(bootstrap_f1(labels, predicted).macro)
+    assert low < macro_f1 < high
 
 
 def test_the_samples_of_the_same_texts_are_the_same() -> None:
