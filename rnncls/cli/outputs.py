@@ -64,10 +64,7 @@ def check_output(
         return
     for source in inputs:
         if _is_same_file(path, source):
-            raise ConfigError(
-                f"{option}: {path} is the same file as {source}, which is read: choose"
-                " another name"
-            )
+            raise ConfigError(_describe_input(option, path, source))
     if any(_is_same_file(path, file) for file in run_data):
         raise ConfigError(
             f"{option}: {path} is a data file of the run, which other commands read"
@@ -82,6 +79,14 @@ def check_output(
         raise ConfigError(
             f"{option}: {path} is a file of the run {run_path}: choose another name"
         )
+
+
+def _describe_input(option: str, path: Path, source: Path) -> str:
+    """Return that an output is an input, which may have another name."""
+    problem = f"{path} is the same file as the input {source}"
+    if path == source:
+        problem = f"{path} is also the input"
+    return f"{option}: {problem}: choose another name"
 
 
 def check_stdout(source: Path) -> None:

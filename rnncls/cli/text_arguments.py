@@ -42,8 +42,8 @@ def check_texts(texts: Sequence[str], context: typer.Context, *, advice: str) ->
         problem = _describe_path(text, advice)
         if problem:
             raise ConfigError(
-                f"{problem}; to classify the name itself as a text, put it last, after"
-                " --"
+                f"{problem}; to take this name as a text:"
+                f" rnncls {context.info_name} -- {shlex.quote(text)}"
             )
         note = _note_file_name(text, advice)
         if note:

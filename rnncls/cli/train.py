@@ -94,8 +94,9 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
         )
         if part["gained"] or part["lost"]:
             line += (
-                f"; together, rows gained: {part['gained']:,}, lost:"
-                f" {part['lost']:,} (McNemar's test: p = {part['p']:.2g})"
+                f"; together: {part['gained']:,} more rows right,"
+                f" {part['lost']:,} more wrong than this part (McNemar's test: p ="
+                f" {part['p']:.2g})"
             )
         lines.append(line)
     return lines

@@ -279,7 +279,8 @@ def _choose_model(rule: _SizeRule, stats: DatasetStats) -> list[Choice]:
         Choice(
             "model.ngrams",
             _NGRAMS_OF_CHARACTERS if stats.reads_characters else "auto",
-            "a linear model of n-grams beside the network: both together are better",
+            "a linear model of n-grams beside the network: both together are usually"
+            " better; train prints the score of each",
         ),
     ]
 

@@ -161,7 +161,10 @@ def describe_format(file_format: FileFormat) -> str:
     if file_format.kind == "delimited":
         words = f"{DELIMITERS[file_format.delimiter]}-delimited"
         if not file_format.is_quoted:
-            words += ", quotation marks as plain characters"
+            words += (
+                " (a quotation mark is never closed: all were read as ordinary"
+                " characters)"
+            )
     if file_format.encoding != "utf-8":
         words += f", encoding {file_format.encoding}"
     return words

@@ -86,9 +86,7 @@ def _advise_fraction(
     key = f"data.{split}_fraction"
     working = _find_fraction(labels, seed, text_ids)
     if working is None:
-        advice = (
-            f"add rows (no value of {key} is enough), or set data.{split} to a file"
-        )
+        advice = f"add rows (no {key} works), or set data.{split} to a file"
     else:
         advice = f"set {key} to {working}, or data.{split} to a file"
     if text_ids is None:

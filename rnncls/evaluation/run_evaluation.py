@@ -75,7 +75,7 @@ class CalibrationReport:
 
     Attributes:
         temperature: The logits are divided by this number; 1 means no calibration.
-            For n-grams that are alone, it is one over their factor.
+            For n-grams that are alone, it is 1 / (their factor).
         ece: Expected calibration error over 15 bins of equal width.
         raw_ece: The same before calibration.
         raw_loss: Mean cross-entropy in nats before calibration.
@@ -207,7 +207,7 @@ class Evaluation:
     def temperature(self) -> float:
         """The number that divides the logits, to calibrate them.
 
-        If n-grams are alone, they have a factor instead: it is one over that.
+        If n-grams are alone, they have a factor instead: it is 1 / (that factor).
         """
         classifier = self.run.classifier
         ngrams = classifier.model.ngrams

@@ -4,6 +4,8 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -28,7 +30,7 @@ from rnncls.text.vocab import Vocab
 from rnncls.training.linear_targets import compute_log_odds
 
 logger = logging.getLogger(__name__)
-_VECTORS_FOUND = "vectors: %s of %s different words of the vocabulary found in %s"
+_VECTORS_FOUND = "vectors: %s of %s different words of the vocabulary found in %s%s"
 
 
 def prepare_torch(
@@ -90,7 +92,7 @@ def build_model(
     if pretrained is not None:
         model.load_state_dict(pretrained.weights, strict=False)
     elif vectors is not None and is_fresh and section.has_network:
-        copy_vectors(model.embedding, vectors, data.vocab)
+        copy_vectors(model.embedding, vectors, data.vocab, data.train.texts.token_ids)
     if section.has_several_labels and is_fresh:
         start_from_frequencies(model, data.train.labels)
     return model
@@ -125,13 +127,20 @@ def explain_sizes() -> Iterator[None]:
         ) from error
 
 
-def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> None:
+def copy_vectors(
+    embedding: nn.Embedding,
+    vectors_name: str,
+    vocab: Vocab,
+    token_ids: npt.NDArray[np.int32] | None = None,
+) -> None:
     """Copy pretrained vectors into the first columns of an embedding.
 
     Args:
         embedding: One row for each word of the vocabulary.
         vectors_name: As `text.vectors` names them.
         vocab: The words.
+        token_ids: [M] int32, those of the training rows, of which the message says how
+            many have a vector; None: it does not.
 
     Raises:
         ConfigError: The vectors are wider than the embedding.
@@ -149,7 +158,22 @@ def copy_vectors(embedding: nn.Embedding, vectors_name: str, vocab: Vocab) -> No
         f"{has_vector.sum():,}",
         f"{len(has_vector):,}",
         vectors_name,
+        "" if token_ids is None else _describe_coverage(has_vector, token_ids),
     )
+
+
+def _describe_coverage(
+    has_vector: torch.Tensor, token_ids: npt.NDArray[np.int32]
+) -> str:
+    """Return the share of the tokens that have a vector, in words.
+
+    Args:
+        has_vector: [V] bool, whether each word has one.
+        token_ids: [M] int32.
+    """
+    is_word = token_ids < len(has_vector)  # other ids are those of rare words
+    num_found = has_vector.numpy()[token_ids[is_word]].sum()
+    return f" ({num_found / max(len(token_ids), 1):.1%} of all tokens)"
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
         ),
         (
             ["--to", "page", "--examples", "a.html", "--output", "a.html"],
-            "--output: a.html is the same file as a.html, which is read",
+            "--output: a.html is also the input: choose another name",
         ),
     ],
 )

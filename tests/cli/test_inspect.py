@@ -123,7 +123,7 @@ def test_a_column_that_the_file_lacks_is_named(cli: Cli) -> None:
         ("--html", "page.pdf", "--html: page.pdf: expected .html, .htm, found .pdf"),
         ("--html", "page", "--html: page: expected .html, .htm, found no ending"),
         ("--csv", "all.xlsx", "--csv: all.xlsx: expected .csv, found .xlsx"),
-        ("--csv", "own.csv", "--csv: own.csv is the same file as own.csv"),
+        ("--csv", "own.csv", "--csv: own.csv is also the input"),
     ],
 )
 def test_an_output_of_another_form_or_over_an_input_is_refused(

@@ -22,7 +22,7 @@ def test_a_file_given_as_a_text_is_an_error_that_names_the_option(
     assert (done.exit_code, done.stdout) == (2, "")
     assert f"{name} is a file, not a text" in done.stderr
     assert f"use {option} {name}" in done.stderr
-    assert "put it last, after --" in done.stderr
+    assert f"to take this name as a text: rnncls {command} -- {name}" in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -61,9 +61,7 @@ def test_a_split_leaves_each_class_a_training_row(fraction: float) -> None:
     assert set(labels[train].tolist()) == {0, 1, 2}
 
 
-NO_FRACTION = (
-    "add rows (no value of data.valid_fraction is enough), or set data.valid to a file"
-)
+NO_FRACTION = "add rows (no data.valid_fraction works), or set data.valid to a file"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_too_few_rows_for_a_test_are_refused() -> None:
         DataError,
         match=(
             r"^2 rows are too few to keep 10% of each class for the test: add rows"
-            r" \(no value of data\.test_fraction"
+            r" \(no data\.test_fraction works"
         ),
     ):
         split_test_rows(np.array([0, 1]), 0.1)

@@ -352,7 +352,7 @@ def _interval_table(comparison: Comparison, names: Sequence[str]) -> Table:
             width=_SCALE_WIDTH,
         )
         rows.append([name, percent(run.macro_f1), line])
-    title = f"Macro-F1. The dot is the accuracy, the line its {INTERVAL}"
+    title = f"Accuracy with its {INTERVAL} (dot and line), and macro-F1"
     table = plain_table(title, ["run", "macro-F1", low_label + high_label], rows)
     table.columns[2].justify = "left"
     return table

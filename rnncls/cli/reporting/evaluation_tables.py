@@ -118,7 +118,7 @@ def ece_notes(calibration: CalibrationReport) -> list[str]:
         return []
     return [
         "          the ECE is larger than before: calibration lowers the loss on the"
-        " validation rows, and the ECE of few rows varies"
+        " validation rows, and with few rows the ECE is unreliable"
     ]
 
 

@@ -135,7 +135,7 @@ class Trajectory:
         index, last = self.decided_at, len(self.tokens) - 1
         num_after = last - index
         pronoun = "it" if self.thresholds is None else "them"
-        rest = "it is the last token"
+        rest = "it is the only token"
         if num_after == 1:
             rest = f"the token after it does not change {pronoun}"
         elif num_after:
@@ -145,6 +145,12 @@ class Trajectory:
         if self.is_reread:
             note = (
                 " The model is bidirectional, so each prefix was classified separately."
+            )
+        if index == last > 0:
+            subject = "The label is" if self.thresholds is None else "The labels are"
+            return (
+                f"{subject} final only at the last token, '{token}':"
+                f" {self.predictions[-1]}.{note}"
             )
         verb = "the label is" if self.thresholds is None else "the labels are"
         return (

@@ -59,7 +59,10 @@ def test_rows_without_an_error_have_no_interval() -> None:
 
 def test_a_larger_calibration_error_than_before_is_explained() -> None:
     calibration = replace(RESULT.calibration, ece=0.02, raw_ece=0.01)
-    assert "the ECE of few rows varies" in label_calibration_lines(calibration)[-1]
+    assert (
+        "with few rows the ECE is unreliable"
+        in label_calibration_lines(calibration)[-1]
+    )
     calibration = replace(calibration, raw_ece=0.03)
     assert len(label_calibration_lines(calibration)) == 2
 

@@ -122,7 +122,8 @@ def test_the_token_that_decides_is_the_last_that_changes_the_label(
             "From token 2 of 4, 'b', on, the label is b: the 2 tokens after it do not"
             " change it.",
         ),
-        ("ab", "From token 2 of 2, 'b', on, the label is b: it is the last token."),
+        ("ab", "The label is final only at the last token, 'b': b."),
+        ("a", "From token 1 of 1, 'a', on, the label is a: it is the only token."),
     ],
 )
 def test_what_it_means_is_a_sentence(predictions: str, meaning: str) -> None:

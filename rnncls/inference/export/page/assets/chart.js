@@ -67,12 +67,14 @@ class Trajectory {
     while (index > 0 && String(this.verdicts[index - 1]) === String(this.verdicts[last])) index -= 1;
     const numAfter = last - index;
     const pronoun = this.thresholds ? "them" : "it";
-    let rest = "it is the last token";
+    let rest = "it is the only token";
     if (numAfter === 1) rest = `the token after it does not change ${pronoun}`;
     if (numAfter > 1) rest = `the ${numAfter} tokens after it do not change ${pronoun}`;
     const label = this.verdicts[last].map((chosen) => isolate(this.labels[chosen])).join(", ") || "none";
     const subject = this.thresholds ? "the labels are" : "the class is";
-    return `From token ${index + 1} of ${last + 1}, “${isolate(this.tokens[index])}”, on, ${subject} ${label}: ${rest}.`;
+    const token = isolate(this.tokens[index]);
+    if (numAfter === 0 && last > 0) return `${subject.replace("t", "T")} final only at the last token, “${token}”: ${label}.`;
+    return `From token ${index + 1} of ${last + 1}, “${token}”, on, ${subject} ${label}: ${rest}.`;
   }
 
   /** Tell the prediction at the slider's position. */
