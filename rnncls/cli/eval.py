@@ -174,8 +174,19 @@ def eval_command(
 
 
 def source_name(split: SplitName | None, data: Path | None) -> str:
-    """Return what the files of an evaluation are named after: the split or the file."""
-    return f"file-{data.stem}" if data else split or "test"
+    """Return what the files of an evaluation are named after: the split or the file.
+
+    A pattern of files has the name of their folder if nothing else is left of it.
+    """
+    if data is None:
+        return split or "test"
+    name = data.stem
+    if set("*?[]") & set(data.name):
+        first = data.name.split(".")[0]
+        name = "".join(letter for letter in first if letter not in "*?[]").strip("-_")
+    path = data.resolve()
+    folder = path if data.is_dir() else path.parent
+    return f"file-{name or folder.name}"
 
 
 def check_source(split: SplitName | None, data: Path | None) -> None:

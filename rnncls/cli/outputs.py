@@ -35,7 +35,7 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
             for a name without an ending.
 
     Raises:
-        ConfigError: It has another ending, or its folder does not exist.
+        ConfigError: It has another ending, is a folder, or its folder does not exist.
     """
     if path is None or is_special(path):
         return
@@ -44,6 +44,8 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
         found = path.suffix or "no ending"
         raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
     check_parent(option, path)
+    if os.path.isdir(path):  # noqa: PTH112 - no error for a long name
+        raise ConfigError(f"{option}: {path} is a folder: name a file in it")
 
 
 def check_output(

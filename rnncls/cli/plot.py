@@ -70,7 +70,13 @@ def load_curves(runs: list[Path]) -> "list[LearningCurve]":
     for path, name in zip(paths, names, strict=True):
         if not path.is_dir():
             raise RunError(f"{path}: {explain_no_run(path)}")
-        rows = read_rows(RunFolder(path).metrics)
+        metrics = RunFolder(path).metrics
+        if not metrics.exists():
+            raise RunError(
+                f"{path}: has no {metrics.name}: not a run folder, or its first epoch"
+                " has not ended"
+            )
+        rows = read_rows(metrics)
         if not rows:
             raise RunError(
                 f"{path}: metrics.jsonl has no rows yet: wait for the end of the first"

@@ -11,7 +11,7 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -30,8 +30,8 @@ from rnncls.data.readers import read_rows
 from rnncls.data.rows import (
     ROW_NUMBER,
     Columns,
+    check_columns,
     missing_column,
-    missing_kept,
 )
 from rnncls.data.stream_lines import decode_stream_line
 
@@ -243,45 +243,92 @@ def read_stdin_lines(columns: Columns) -> Iterator[list[str]]:
         yield [line.rstrip("\r\n")]
 
 
+class _RecordLines:
+    """Lines for a `csv.reader`, which remember those of the current record."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._current: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines."""
+        for line in self._lines:
+            self._current.append(line)
+            yield line
+
+    def take(self) -> list[str]:
+        """Return the lines since the last call: those of a record that was read."""
+        lines, self._current = self._current, []
+        return lines
+
+
 def _parse_csv(
     lines: _WaitingLines, source: str, columns: Columns, keep: Sequence[str]
 ) -> _Parsed:
     """Yield the rows of delimited lines, in which empty ones are ignored."""
     iterator = iter(lines)
     header = next((line for line in iterator if line.strip()), "")
+    if not header:
+        return
     delimiter = columns.delimiter or find_header_delimiter(header, columns) or ","
-    rows = parse_csv(chain([header], iterator), delimiter)
+    names: list[str] = next(parse_csv([header], delimiter), [])
+    has_header = set(columns.text) <= set(names)
+    if not has_header and len(names) == len(columns.positions):
+        names, iterator = list(columns.positions), chain([header], iterator)
+    check_columns(Path(source), columns, names)
+    replace(columns, kept=tuple(keep)).names_to_read(names, source)
+    indices = [names.index(name) for name in columns.text]
+    kept = [names.index(name) if name in names else None for name in keep]
+    for number, row in _iter_csv_rows(iterator, delimiter, source):
+        if len(row) != len(names):
+            raise DataError(
+                f"{source}: row {number:,}: expected {len(names)} columns, found"
+                f" {len(row)}: {shorten(delimiter.join(row))}"
+            )
+        values = ["" if index is None else row[index] for index in kept]
+        yield " ".join(row[index] for index in indices), values
+
+
+def _iter_csv_rows(
+    lines: Iterable[str], delimiter: str, source: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the fields of each row that is not empty.
+
+    Raises:
+        DataError: A row is no CSV, or has a quotation mark that is never closed.
+    """
+    record_lines = _RecordLines(lines)
+    rows = parse_csv(record_lines, delimiter)
+    number = 0
     try:
-        names: list[str] = next(rows, [])
-        if not set(columns.text) <= set(names) and len(names) == len(columns.positions):
-            names = list(columns.positions)
-            rows = parse_csv(chain([header], iterator), delimiter)
-        if not header:
-            return
-        for name in columns.text:
-            if name not in names:
-                raise missing_column(source, name, names, columns)
-        indices = [names.index(name) for name in columns.text]
-        kept = [_index(name, names, source) for name in keep]
-        for number, row in enumerate(filter(None, rows), start=1):
-            if len(row) != len(names):
-                raise DataError(
-                    f"{source}: row {number:,}: expected {len(names)} columns, found"
-                    f" {len(row)}: {shorten(delimiter.join(row))}"
-                )
-            values = ["" if index is None else row[index] for index in kept]
-            yield " ".join(row[index] for index in indices), values
+        for row in rows:
+            written = record_lines.take()
+            if row:
+                number += 1
+                _check_quotes(written, delimiter, f"{source}: row {number:,}")
+                yield number, row
     except csv.Error as error:
-        raise DataError(f"{source}: line {rows.line_num:,}: {error}") from error
+        raise DataError(f"{source}: row {number + 1:,}: {error}") from error
 
 
-def _index(name: str, names: Sequence[str], source: str) -> int | None:
-    """Return the index of a column to keep; None for the number of the row."""
-    if name in names:
-        return names.index(name)
-    if name == ROW_NUMBER:
-        return None
-    raise missing_kept(source, name, names)
+def _check_quotes(lines: Sequence[str], delimiter: str, place: str) -> None:
+    """Check that a field does not run to the end of the input.
+
+    Raises:
+        DataError: A quotation mark is never closed.
+    """
+    if sum(line.count('"') for line in lines) % 2 == 0:
+        return
+    try:
+        for _ in csv.reader(lines, delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise DataError(
+                f"{place}: a quotation mark is never closed, so that the row runs to"
+                " the end of the input: write a quotation mark within a quoted text"
+                " twice"
+            ) from error
 
 
 def _parse_jsonl(

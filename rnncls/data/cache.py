@@ -89,9 +89,9 @@ def _load_through_cache(
 ) -> LabelledTexts:
     try:
         sha256 = checksum(path, "sha256")
+        entry = _find_entry(path, sha256, data, text)
     except (OSError, DataError):
         return load_labelled(path, data, text)  # which raises a clear error
-    entry = _find_entry(path, sha256, data, text)
     labelled = _try_to_read(entry, path, sha256)
     if labelled is not None and data.split == "rows":
         labelled = replace(labelled, text_ids=None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rnncls.cli.eval import source_name
 from rnncls.machine.files import read_json
 from rnncls.runs.folder import UNFINISHED
 from rnncls.runs.lock import lock_run
@@ -576,3 +577,22 @@ def test_a_column_of_ids_that_does_not_exist_is_an_error_without_mistakes(
     done = cli("eval", "--data", "one.csv", "--id", "nummer")
     assert done.exit_code == 3
     assert "no column 'nummer'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("parts/*.csv", "file-parts"),
+        ("parts/*.csv.gz", "file-parts"),
+        ("parts/mails-*.csv", "file-mails"),
+        ("parts/x.y.csv", "file-x.y"),
+        ("parts", "file-parts"),
+        (".", "file-data"),
+    ],
+)
+def test_the_files_of_an_evaluation_have_names_that_every_system_allows(
+    data: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("data/parts").mkdir(parents=True)
+    monkeypatch.chdir("data")
+    assert source_name(None, Path(data)) == name

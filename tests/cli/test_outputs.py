@@ -44,6 +44,14 @@ def test_a_folder_that_does_not_exist_is_named_before_any_work(
     assert not Path("sub").exists()
 
 
+@pytest.mark.parametrize("command", ["predict", "report"])
+def test_a_folder_is_no_file_for_an_output(cli: Cli, command: str) -> None:
+    arguments = ["oslo"] if command == "predict" else []
+    done = cli(command, *arguments, "--output", "runs")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--output: runs is a folder: name a file in it" in done.stderr
+
+
 def test_a_file_is_no_folder_for_an_output(cli: Cli) -> None:
     Path("sub").write_text("mine")
     done = cli("report", "--output", "sub/r.html")

@@ -44,3 +44,10 @@ def test_a_run_without_rows_is_named(
     outcome = cli("plot", str(run_path))
     assert outcome.exit_code == 4
     assert message in outcome.stderr
+
+
+@pytest.mark.usefixtures("run_path")
+def test_a_folder_that_is_no_run_is_named(cli: Cli) -> None:
+    done = cli("plot", "runs")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "runs: has no metrics.jsonl: not a run folder" in done.stderr

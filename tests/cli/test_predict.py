@@ -236,6 +236,31 @@ def test_the_rows_before_a_wrong_line_of_stdin_are_answered(
     assert f"error: stdin: {place}: not UTF-8: byte 0xe9 at position" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        (b"title,description,title\na,b,c\n", "column 'title' appears twice"),
+        (
+            b'title,description\na,b\n"open,c\nd,e\n',
+            "row 2: a quotation mark is never closed",
+        ),
+    ],
+    ids=["column twice", "open quote"],
+)
+def test_a_csv_stream_that_is_misread_is_an_error(
+    cli: Cli, stdin: bytes, message: str
+) -> None:
+    done = cli("predict", "-", "--format", "csv", stdin=stdin)
+    assert done.exit_code == 3
+    assert f"error: stdin: {message}" in done.stderr
+
+
+def test_quotation_marks_in_a_csv_stream_may_stand_for_inches(cli: Cli) -> None:
+    stdin = b'title,description\n5" disk,b\n"a ""b""\nc",d\n"x",7" disk\n'
+    texts = [row["text"] for row in predict(cli, "-", "--format", "csv", stdin=stdin)]
+    assert texts == ['5" disk b', 'a "b"\nc d', 'x 7" disk']
+
+
 def test_a_file_of_output_is_not_written_if_a_line_of_stdin_is_wrong(cli: Cli) -> None:
     done = cli("predict", "-", "--output", "out.csv", stdin=b"oslo\n\xff\n")
     assert done.exit_code == 3
@@ -784,6 +809,7 @@ def test_a_run_of_a_gpu_predicts_without_one(cli: Cli) -> None:
         dump_config(load_config(config, ["device=cuda"])),
         MODEL,
     )
+    RunFolder(Path("runs/toy")).delete_results()
     done = cli("predict", "rovers meet oslo")
     assert (done.exit_code, done.stdout[:6]) == (0, "sport\t")
     unfinished, newest, note = done.stderr.splitlines()

@@ -442,3 +442,10 @@ def test_an_entry_of_the_earlier_cleaning_serves_a_file_without_markup(
         assert_same(load("text.clean=html"), expected)
     assert load("text.clean=html").texts.words is not None
     assert len(entries()) == (1 if is_used else 2)
+
+
+def test_a_damaged_compressed_file_is_named() -> None:
+    Path("own.csv.gz").write_bytes(b"no gzip")
+    config = configure("data.train=own.csv.gz")
+    with pytest.raises(DataError, match=r"own\.csv\.gz: cannot be read: "):
+        load_cached(Path("own.csv.gz"), config.data, config.text, use_cache=True)
