@@ -418,6 +418,12 @@ def test_a_matrix_of_labels_comes_back_as_a_matrix() -> None:
     [
         ([[0, 2]] * 4, r"expected 1 for each label of a text .* found \[0, 2\]"),
         ([["good", "bad"]] * 4, "use MultiLabelBinarizer"),
+        (
+            [[0, 1], [1, 0], [1, np.nan], [1, 1]],
+            r"y\[2\]: expected 1 .* found \[1, nan\]",
+        ),
+        (np.zeros((4, 3)), "found 0 among 3 columns of 4 rows"),
+        ([[0, 1, 0]] * 4, "two or more labels that a text has, .* found 1 among 3"),
         ([["good"], ["good", "bad"]] * 2, r"y\[0\]: .* MultiLabelBinarizer"),
         ([{"good"}, set()] * 2, r"y\[0\]: .* MultiLabelBinarizer"),
     ],

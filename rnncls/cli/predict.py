@@ -286,7 +286,6 @@ def write_predictions(
         as_json: Whether stdout gets JSON lines.
     """
     from rnncls.cli.reporting.prediction_output import (
-        LABEL_SEPARATOR,
         prediction_json,
         prediction_line,
         save_predictions,
@@ -294,8 +293,7 @@ def write_predictions(
 
     if output is not None:
         predictions = (prediction for window in windows for prediction in window)
-        separator = label_separator or LABEL_SEPARATOR
-        num_rows = save_predictions(output, predictions, top_k, kept, separator)
+        num_rows = save_predictions(output, predictions, top_k, kept, label_separator)
         # The predictions themselves may go to /dev/stdout.
         typer.echo(f"{output}: {num_rows:,} predictions", err=is_special(output))
         return

@@ -144,8 +144,8 @@ def compute_key(path: Path, sha256: str, data: DataSection, text: TextSection) -
     columns = [data.name, data.text, data.label, data.delimiter, data.columns]
     if data.label_separator is not None:
         columns.append(data.label_separator)
-    if len(data.label_columns) > 1:
-        columns.append("a blank is unknown")  # an earlier version read it as 0
+    if data.has_several_labels:
+        columns.append("blanks")  # an earlier version read a blank as 0
     depends_on = {
         "sha256": sha256,
         "form": path.suffix.lower(),

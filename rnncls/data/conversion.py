@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnncls import ConfigError, DataError
+from rnncls import ConfigError
 from rnncls.data.detected import describe_format
 from rnncls.data.encodings import find_encoding
 from rnncls.data.file_sets import data_ending, list_files
@@ -16,14 +16,11 @@ from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
 from rnncls.data.label_sets import is_label_set, split_labels
 from rnncls.data.readers import read_records
 from rnncls.data.rows import Columns, Record, quote_names
-from rnncls.data.source_files import SPLIT_NAMES, Files
+from rnncls.data.source_files import Files
 from rnncls.data.splits import Split
 from rnncls.machine.files import write_atomic
 
 Formats = Mapping[Split, FileFormat]
-HUB = "hf:"
-"""The prefix of a data set of the Hugging Face Hub, or of a folder that its library
-can load."""
 _ENDINGS = {"jsonl": {".jsonl", ".ndjson"}, "parquet": {".parquet"}}
 """The endings by which training recognises a format; delimited files have any other."""
 _ROWS_LISTED = 5
@@ -125,8 +122,8 @@ def convert_files(
         if columns.has_several_labels:
             records = _write_lists(records, columns.label_columns, separator)
         rows = ([record.get(name, "") for name in names] for record in records)
-        new_path = _csv_path(out, split)
-        _save_csv(new_path, names, rows, overwrite=options.overwrite)
+        new_path = csv_path(out, split)
+        save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
         notes += selection.notes(path)
     return converted, notes
@@ -139,7 +136,7 @@ def _check_keeps_data(files: Files, out: Path) -> None:
         ConfigError: One does.
     """
     for split in files:
-        new_path = _csv_path(out, split)
+        new_path = csv_path(out, split)
         for path in files.values():
             if new_path.exists() and any(map(new_path.samefile, list_files(path))):
                 raise ConfigError(
@@ -315,7 +312,8 @@ def _find_open_quote(path: Path, file_format: FileFormat) -> int | None:
     return None
 
 
-def _csv_path(out: Path, split: Split) -> Path:
+def csv_path(out: Path, split: Split) -> Path:
+    """Return the path of the CSV file of a split, beside the config at `out`."""
     return out.with_name(f"{out.stem}-{split}.csv")
 
 
@@ -332,69 +330,17 @@ def check_absent(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _save_csv(
+def save_csv(
     path: Path, names: Sequence[str], rows: Iterator[Sequence[str]], *, overwrite: bool
 ) -> None:
+    """Write a header and rows as CSV in UTF-8.
+
+    Raises:
+        ConfigError: The file exists and may not be replaced.
+    """
     check_absent(path, overwrite=overwrite)
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
     write_atomic(path, stream.getvalue().encode("utf-8", "replace"))
-
-
-# Hugging Face
-
-
-def fetch_from_hub(source: str, out: Path, *, overwrite: bool) -> Files:
-    """Write the splits of a `hf:` data set as CSV beside the config at `out`.
-
-    Raises:
-        ConfigError: Hugging Face's library is not installed.
-        DataError: The library cannot load the data set.
-    """
-    splits = _load_from_hub(source)
-    files: Files = {}
-    for split, names in SPLIT_NAMES.items():
-        dataset = next((splits[name] for name in names if name in splits), None)
-        if dataset is not None:
-            records = (_hub_record(row, dataset.features) for row in dataset)
-            columns = list(dataset.features)
-            rows = ([record[name] for name in columns] for record in records)
-            files[split] = _csv_path(out, split)
-            _save_csv(files[split], columns, rows, overwrite=overwrite)
-    if "train" not in files:
-        raise DataError(
-            f"{source}: has no training rows, found the splits {', '.join(splits)}"
-        )
-    return files
-
-
-def _load_from_hub(source: str) -> Mapping[str, Any]:
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{source}: needs Hugging Face's library ({error.msg}): pip install"
-            " 'rnncls[hf]'"
-        ) from error
-    name, _, subset = source.removeprefix(HUB).partition("#")
-    try:
-        loaded: Mapping[str, Any] = datasets.load_dataset(name, subset or None)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{source}: cannot be loaded: {str(error).splitlines()[0]}"
-        ) from error
-    return loaded
-
-
-def _hub_record(row: Mapping[str, Any], features: Mapping[str, Any]) -> Record:
-    """Return a row as texts; a class by its name."""
-    record = {}
-    for column, value in row.items():
-        names = getattr(features[column], "names", None)
-        if names and isinstance(value, int) and 0 <= value < len(names):
-            record[column] = names[value]
-        else:
-            record[column] = "" if value is None else str(value)
-    return record

@@ -116,8 +116,9 @@ def measure_dataset(section: DataSection) -> DatasetStats:
     classes = counter.classes
     if len(classes) < 2:
         columns = ", ".join(f"'{name}'" for name in section.label_columns)
+        noun = "labels" if section.has_several_labels else "classes"
         raise DataError(
-            f"{section.train}: has {len(classes)} classes in column {columns}:"
+            f"{section.train}: has {len(classes)} {noun} in column {columns}:"
             " expected two or more"
         )
     num_with_markup, is_html = is_html_column(sample)

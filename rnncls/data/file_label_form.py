@@ -57,14 +57,11 @@ def _find_fasttext_form(path: Path, file_format: FileFormat) -> LabelForm | None
 
     Lines without a label are no reason: one label may be missing.
     """
-    num_several = num_without = 0
-    for record in read_records(path, file_format, with_sets=True):
-        num_labels = len(split_labels(record[LABEL], None))
-        num_several += num_labels > 1
-        num_without += num_labels == 0
+    records = read_records(path, file_format, with_sets=True)
+    num_several = sum(len(split_labels(row[LABEL], None)) > 1 for row in records)
     if not num_several:
         return None
-    reason = f"{num_several:,} rows have several labels, {num_without:,} none"
+    reason = f"{num_several:,} rows have several labels"
     return LabelForm((LABEL,), None, reason, has_lists=True)
 
 

@@ -12,14 +12,12 @@ from rnncls.config.sections import Config
 from rnncls.data.choices import choose, find_fraction, render
 from rnncls.data.column_guess import describe_guess, guess_columns
 from rnncls.data.conversion import (
-    HUB,
     ConversionOptions,
     Formats,
     are_readable,
     convert_files,
     describe_reading,
     detect_formats,
-    fetch_from_hub,
     format_keys,
     note_conversion,
 )
@@ -34,6 +32,8 @@ from rnncls.data.given_files import (
     check_given_columns,
     detect_given_formats,
 )
+from rnncls.data.hub import HUB, fetch_from_hub
+from rnncls.data.json_rows import list_nested_columns
 from rnncls.data.label_forms import LabelForm
 from rnncls.data.label_names import note_look_alikes
 from rnncls.data.readers import read_records, read_rows
@@ -269,6 +269,12 @@ def _find_columns(
     try:
         return guess_columns(sample, str(train), text, label)
     except DataError as error:
+        nested = list_nested_columns(train)
+        if nested:
+            raise DataError(
+                f"{error}; {quote_names(nested)}: lists or objects, which are no class:"
+                ' several labels are lists of texts, such as ["joy", "love"]'
+            ) from error
         if text or label or data_ending(train) not in _TEXT_ENDINGS:
             raise
         raise DataError(

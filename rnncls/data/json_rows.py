@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from rnncls import DataError
 from rnncls.config.document import shorten
 from rnncls.data.encodings import iter_lines
-from rnncls.data.file_sets import open_binary
+from rnncls.data.file_sets import list_files, open_binary
 from rnncls.data.formats import FileFormat
 from rnncls.data.label_sets import join_items
 from rnncls.data.rows import (
@@ -196,3 +196,18 @@ def _to_record(row: object, place: str, *, with_sets: bool) -> Record:
         elif not isinstance(value, dict | list):
             record[name] = _to_text(value)
     return record
+
+
+def list_nested_columns(path: Path) -> list[str]:
+    """Return the keys of the first line of JSON whose values are lists or objects.
+
+    Empty for other files.
+    """
+    try:
+        with open_binary(list_files(path)[0]) as stream:
+            row = json.loads(stream.readline())
+    except (OSError, ValueError, RecursionError, DataError):
+        return []
+    if not isinstance(row, dict):
+        return []
+    return [name for name, value in row.items() if isinstance(value, dict | list)]

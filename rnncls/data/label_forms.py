@@ -4,7 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rnncls.data.column_guess import LABEL_NAMES, is_number, may_be_label, rank
+from rnncls.data.column_guess import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    is_number,
+    may_be_label,
+    rank,
+)
 from rnncls.data.label_sets import FLAGS, is_label_set, parse_list, split_labels
 from rnncls.data.rows import Record
 from rnncls.text.display import list_names, printable
@@ -14,6 +20,8 @@ SEPARATORS = ("|", ";", ",")
 _MIN_COMBINATIONS = 3
 _MAX_PART_CHARACTERS = 40
 _MIN_FLAG_COLUMNS = 2
+_MAX_MEAN_LABELS = 10
+"""A column of an unknown name with more items a row has other things than labels."""
 _MAX_OTHER_VALUES = 0.05
 """A column with at most this share of values besides 1 and 0 is mentioned."""
 
@@ -59,7 +67,36 @@ def find_label_form(
             form = _find_form_of_column(name, [row.get(name, "") for row in records])
             if form is not None:
                 return form
-    return None if candidates else _find_flags(records, names, text)
+    if candidates:
+        return None
+    flags = _find_flags(records, names, text)
+    return flags or _find_other_column(records, names, text)
+
+
+def _find_other_column(
+    records: Sequence[Record], names: Sequence[str], text: Sequence[str]
+) -> LabelForm | None:
+    """Return the form of the only column with several labels, whatever its name.
+
+    None if another column may be the class.
+    """
+    forms = []
+    for name in names:
+        values = [row.get(name, "") for row in records]
+        if name in text or not name.strip() or rank(name, TEXT_NAMES) < len(TEXT_NAMES):
+            continue
+        form = _find_form_of_column(name, values)
+        if form is not None and _has_few_labels(form, values):
+            forms.append(form)
+        elif may_be_label(name, list(map(str.strip, values))):
+            return None
+    return forms[0] if len(forms) == 1 else None
+
+
+def _has_few_labels(form: LabelForm, values: Sequence[str]) -> bool:
+    """Return whether lists are labels, and not the tokens of the texts."""
+    num_labels = sum(len(split_labels(value, form.separator)) for value in values)
+    return num_labels <= _MAX_MEAN_LABELS * len(values)
 
 
 def _rank(name: str) -> int:

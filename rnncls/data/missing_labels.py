@@ -104,6 +104,38 @@ def check_flags(
     _note_empty_rows(source, missing)
 
 
+def skip_empty_end(chunks: Iterable[Rows], source: str) -> Iterator[Rows]:
+    """Yield rows that may have no label, without empty rows at the end.
+
+    Args:
+        chunks: The rows of a file.
+        source: The name of the file, for messages.
+    """
+    missing = _MissingLabels(_is_blank)
+    pending: list[Rows] = []
+    for rows in chunks:
+        num_filled = len(rows.texts)
+        while num_filled and _is_empty(rows, num_filled - 1):
+            num_filled -= 1
+        missing.num_rows += len(rows.texts)
+        if num_filled:
+            yield from pending
+            pending = []
+            missing.num_empty = 0
+            yield _slice_rows(rows, 0, num_filled)
+        missing.num_empty += len(rows.texts) - num_filled
+        pending.append(_slice_rows(rows, num_filled, len(rows.texts)))
+    _note_empty_rows(source, missing)
+
+
+def _is_empty(rows: Rows, index: int) -> bool:
+    return not rows.texts[index].strip() and not rows.labels[index].strip()
+
+
+def _slice_rows(rows: Rows, start: int, end: int) -> Rows:
+    return Rows(rows.texts[start:end], rows.labels[start:end], rows.kept[start:end])
+
+
 def _is_blank(label: str) -> bool:
     return not label or label.isspace()
 
@@ -122,7 +154,7 @@ def _iter_labelled(chunks: Iterable[Rows], missing: _MissingLabels) -> Iterator[
             missing.num_rows += len(rows.labels)
             continue
         if index:
-            yield Rows(rows.texts[:index], rows.labels[:index], rows.kept[:index])
+            yield _slice_rows(rows, 0, index)
         missing.num_rows += index
         missing.add(Rows(rows.texts[index:], rows.labels[index:]))
         _count_the_rest(chunks, missing)

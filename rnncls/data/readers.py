@@ -38,7 +38,7 @@ from rnncls.data.json_rows import (
     read_jsonl_records,
     read_jsonl_rows,
 )
-from rnncls.data.missing_labels import check_flags, check_labels
+from rnncls.data.missing_labels import check_flags, check_labels, skip_empty_end
 from rnncls.data.parquet import (
     count_parquet_rows,
     read_parquet_records,
@@ -74,6 +74,8 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
             rows = check_labels(rows, str(file), columns.label)
         elif len(columns.label_columns) > 1:
             rows = check_flags(rows, str(file), columns.label_columns)
+        elif columns.has_several_labels:
+            rows = skip_empty_end(rows, str(file))
         yield from rows
 
 

@@ -59,11 +59,24 @@ def read_labels(labels: Any) -> PythonLabels:
 
 
 def _read_matrix(matrix: npt.NDArray[Any]) -> PythonLabels:
-    """Return the labels of texts, given as [N, C] of 1 and 0."""
-    if not np.isin(matrix, (0, 1)).all():
+    """Return the labels of texts, given as [N, C] of 1 and 0.
+
+    Raises:
+        ValueError: A value is neither 1 nor 0, or fewer than two columns have a 1.
+    """
+    is_flag = np.isin(matrix, (0, 1))  # [N, C]
+    if not is_flag.all():
+        row = int((~is_flag).any(axis=1).argmax())
         raise ValueError(
-            "y: expected 1 for each label of a text and 0 for the others, found"
-            f" {matrix[0].tolist()}; for lists of labels, use MultiLabelBinarizer"
+            f"y[{row}]: expected 1 for each label of a text and 0 for the others, found"
+            f" {matrix[row].tolist()}; for lists of labels, use MultiLabelBinarizer"
+        )
+    num_used = int((matrix == 1).any(axis=0).sum())
+    if num_used < 2:
+        raise ValueError(
+            "y: expected two or more labels that a text has, a column with a 1 for"
+            f" each, found {num_used} among {matrix.shape[1]} columns of"
+            f" {len(matrix):,} rows"
         )
     names = [str(column) for column in range(matrix.shape[1])]
     columns = np.array(names)

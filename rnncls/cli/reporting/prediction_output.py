@@ -15,6 +15,7 @@ from rnncls.text.display import name_token, printable
 
 LABEL_SEPARATOR = "|"
 """Between several labels of a text, in lines; in tables if the data has none."""
+_SEPARATORS = (LABEL_SEPARATOR, ";", ",", "/", "~", "||")
 _ROWS_PER_WRITE = 8192
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUM_ATTENDED_TOKENS = 5
@@ -198,7 +199,7 @@ def save_predictions(
     predictions: Iterable[Prediction],
     top_k: int | None,
     kept: KeptColumns | None = None,
-    label_separator: str = LABEL_SEPARATOR,
+    label_separator: str | None = None,
 ) -> int:
     """Write predictions to a file as they arrive, and return how many there were.
 
@@ -211,7 +212,8 @@ def save_predictions(
         predictions: The predictions.
         top_k: The number of labels in a plain line; see `prediction_line`.
         kept: The columns of the input to repeat; None: none.
-        label_separator: What joins several labels of a text in CSV and TSV.
+        label_separator: What joins several labels of a text in CSV and TSV; None: one
+            that no label of the run contains.
 
     Raises:
         DataError: The file cannot be written.
@@ -243,7 +245,7 @@ def _write(
     predictions: Iterable[Prediction],
     top_k: int | None,
     kept: KeptColumns,
-    label_separator: str,
+    label_separator: str | None,
 ) -> int:
     if suffix == ".parquet":
         return _write_parquet(path, predictions, kept)
@@ -269,7 +271,7 @@ def _write_delimited(
     predictions: Iterable[Prediction],
     delimiter: str,
     kept: KeptColumns,
-    label_separator: str,
+    label_separator: str | None,
 ) -> int:
     """Write a header, and a line of CSV or TSV for each prediction."""
     minimal = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
@@ -277,7 +279,9 @@ def _write_delimited(
         stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
     further_names = kept.further_names
-    predictions, several = _peek(predictions)
+    predictions, names_of_run = _peek(predictions)
+    several = bool(names_of_run)
+    separator = label_separator or choose_separator(names_of_run)
     own_names = ["label", "prob", "text", "row", *_COUNTS]
     if several:
         own_names.append("labels")
@@ -292,7 +296,7 @@ def _write_delimited(
         fields += ["" if count is None else str(count) for count in counts]
         if several:
             names = _labels_in_order(prediction)
-            fields.append(_valid_utf8(label_separator.join(names)))
+            fields.append(_valid_utf8(separator.join(names)))
         fields += [_valid_utf8(columns[name]) for name in further_names]
         # Python 3.11 and 3.12 do not quote a lone carriage return, although they must.
         has_return = any("\r" in field for field in fields)
@@ -301,13 +305,22 @@ def _write_delimited(
     return num_rows
 
 
-def _peek(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], bool]:
-    """Return the same predictions, and whether they have several labels a text."""
+def choose_separator(labels: Sequence[str]) -> str:
+    """Return the first separator that no label contains; LABEL_SEPARATOR if all do."""
+    for separator in _SEPARATORS:
+        if not any(separator in label for label in labels):
+            return separator
+    return LABEL_SEPARATOR
+
+
+def _peek(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], list[str]]:
+    """Return the same predictions, and the labels of the run if a text has several."""
     iterator = iter(predictions)
     first = next(iterator, None)
     if first is None:
-        return iterator, False
-    return chain([first], iterator), first.thresholds is not None
+        return iterator, []
+    labels = [] if first.thresholds is None else list(first.probs)
+    return chain([first], iterator), labels
 
 
 def _counts(prediction: Prediction) -> dict[str, int | None]:

@@ -13,6 +13,7 @@ import pytest
 
 from rnncls import DataError
 from rnncls.cli.reporting.prediction_output import (
+    choose_separator,
     prediction_json,
     prediction_line,
     save_predictions,
@@ -282,3 +283,13 @@ def test_a_table_has_the_counts_of_tokens(tmp_path: Path, name: str) -> None:
     else:
         (values,) = pyarrow.parquet.read_table(tmp_path / name).to_pylist()
     assert [int(values[column]) for column in COUNTS] == [2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "separator"),
+    [(["a", "b"], "|"), (["a|b", "c"], ";"), (["|;", ",/~"], "||"), ([], "|")],
+)
+def test_labels_are_separated_by_what_none_of_them_contains(
+    labels: list[str], separator: str
+) -> None:
+    assert choose_separator(labels) == separator
