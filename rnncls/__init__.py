@@ -6,13 +6,13 @@ for scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md.
 The exceptions, each with the exit code of the command line:
 
 RnnclsError
-├── DivergedError   1   a loss is not finite
-├── ProcessLostError 1   one of several processes was lost
-├── ConfigError   2   the command line or the config is wrong
-├── DataError     3   a data file is missing or malformed
-├── RunError      4   a run folder is missing, unfinished or damaged
-├── DeviceError   5   the requested device is unavailable
-└── Interrupted 130   stopped by the user; all work is saved
+├── DivergedError       1   a loss is not finite
+├── ProcessLostError    1   one of several processes was lost
+├── ConfigError         2   the command line, an argument or the config is wrong
+├── DataError           3   a data file is missing or malformed
+├── RunError            4   a run folder is missing, unfinished or damaged
+├── DeviceError         5   the requested device is unavailable
+└── Interrupted       130   stopped by the user; all work is saved
 """
 
 # Nothing is imported here: to import `rnncls` costs no time, and what a function needs
@@ -91,7 +91,7 @@ def load(
     min_confidence: float = 0.0,
     threshold: float | None = None,
 ) -> "LoadedClassifier":
-    """Load a trained run, or a file that `rnncls export` wrote, as a classifier.
+    """Load a trained run, or an .onnx file of `rnncls export`, as a classifier.
 
     `classifier("a text")` returns a prediction, `classifier(["a", "b"])` a list of
     them, and `classifier.predict(["a", "b"])` an array of labels.
@@ -108,7 +108,8 @@ def load(
             text has a label; None: that of each label in the run.
 
     Raises:
-        RunError: The folder is not a run, or one of its files is damaged.
+        RunError: The path is not that of a run or of an .onnx file (pages and exported
+            folders cannot be loaded), or a file is damaged.
         DeviceError: This machine lacks the requested device.
         ConfigError: ONNX Runtime, which an .onnx file needs, is not installed; or an
             argument has a wrong value, or does not fit the number of labels of a text.
@@ -138,18 +139,21 @@ def train(
             `{"data": {"train": "reviews.csv"}}`. Paths are relative to the current
             folder.
         overrides: Other values for some keys, such as `{"train.lr": 0.002}`.
-        out: The run folder, which must not exist; None: a new one in `runs/`.
+        out: The run folder, which must not exist unless `resume` is set; None: a new
+            one in `runs/`.
         resume: Whether to continue the run in `out`, or without `out` the newest
             unfinished run of this config.
         use_cache: Whether to read and write the cache of tokenised files.
 
     Returns:
         The run: its folder (`path`), its validation scores (`scores`) and its
-        `summary`. `load` and `evaluate` take it too.
+        `summary`. `load`, `evaluate` and `export` accept it as their `run`.
 
     Raises:
         ConfigError: A key or value is wrong, or the folder already exists.
         DataError: A data file is wrong.
+        RunError: The run cannot be resumed, or its folder cannot be written to.
+        DeviceError: This machine lacks the requested device.
         Interrupted: The user pressed Ctrl-C; the run is saved and can be resumed.
     """
     from rnncls.training.from_python import train_from_python
@@ -190,6 +194,7 @@ def evaluate(  # noqa: PLR0913 - all but the first are named
         RunError: The folder is not a run, or one of its files is damaged.
         DataError: The data is missing or wrong.
         ConfigError: An argument has a wrong value.
+        DeviceError: This machine lacks the requested device.
     """
     from rnncls.evaluation.from_python import evaluate_from_python
 
@@ -218,7 +223,8 @@ def export(
     Args:
         run: The run folder or the result of `train`; None: the newest finished run.
         output: What to write, by its ending: an ONNX file (.onnx), a page for a browser
-            (.html), or without an ending a folder that classifies texts on its own.
+            (.html), or without an ending a folder that classifies texts on its own. An
+            existing file, and a folder of an earlier export, are replaced.
         embedding: The type in which the word vectors are stored; None: int8 for a page,
             else float32.
         single: For ONNX: whether the model reads one text at a time, for runtimes that
@@ -228,14 +234,16 @@ def export(
         examples: For a page: texts that it offers.
 
     Returns:
-        The file (`path`), its `size` in bytes, and how far it agrees with the run: the
-        `comparison` of an ONNX model, the `changes` of a page.
+        The file (`path`; for a folder, the `model.onnx` in it), its `size` in bytes,
+        and how far it agrees with the run: the `comparison` of an ONNX model, the
+        `changes` of a page.
 
     Raises:
         ConfigError: The output has another ending, an argument has a wrong value, this
             kind of file lacks an option or a setting of the run, or a package is
             missing.
-        RunError: The run is damaged, or the file cannot be written.
+        RunError: The run is damaged, the folder to write has other files, or the file
+            cannot be written.
     """
     from rnncls.inference.export.from_python import export_from_python
 

@@ -25,6 +25,8 @@ TEST_SEED = 20_151_121
 """The seed of the rows of `data.test_fraction`. No seed of a config changes it, so that
 a test row of one run is never a training row of another. The rows also depend on the
 labels of the file (see `rnncls.data.fingerprint`)."""
+_VERY_FEW_ROWS = 10
+"""With fewer rows, no fraction gives parts that say much: more rows are needed."""
 _FRACTIONS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 
 
@@ -89,6 +91,8 @@ def _advise_fraction(
         advice = f"add rows (no {key} works), or set data.{split} to a file"
     else:
         advice = f"set {key} to {working}, or data.{split} to a file"
+    if working is not None and len(labels) < _VERY_FEW_ROWS:
+        advice = f"add rows, or {advice}"
     if text_ids is None:
         return advice
     num_texts = len(np.unique(text_ids))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Column(Protocol):
-    """A column of a table: an array, or a Series of pandas or Polars."""
+    """A one-dimensional array of NumPy, or a Series of pandas or Polars."""
 
     __array__: Callable[..., Any]
 
@@ -50,7 +50,8 @@ class LoadedClassifier:
     machine that loaded it.
 
     Attributes:
-        classes_: [C] str, the classes in the order of the probabilities.
+        classes_: An array of C strings: the classes, in the order of the
+            probabilities.
     """
 
     def __init__(self, predictor: PicklablePredictor | OnnxPredictor) -> None:
@@ -97,8 +98,10 @@ class LoadedClassifier:
         A single string is one text, and gives an array of one label.
 
         Returns:
-            [N] str. For a run with several labels a text: [N, C] int64, 1 for the
-            labels of the text, in the order of `classes_`, else 0.
+            An array of N strings, one for each text. For a run with several labels a
+            text, an int64 array with a row for each of the N texts and a column for
+            each of the C labels, in the order of `classes_`: 1 if the text has the
+            label, else 0.
 
         Raises:
             TypeError: An item is not a string. The message has its position.
@@ -122,10 +125,9 @@ class LoadedClassifier:
     def predict_proba(self, texts: str | Texts) -> npt.NDArray[np.float32]:
         """Return the probability of each class for each text.
 
-        The columns are in the order of `classes_`.
-
         Returns:
-            [N, C] float32.
+            A float32 array with a row for each of the N texts and a column for each of
+            the C classes, in the order of `classes_`.
 
         Raises:
             TypeError: An item is not a string. The message has its position.
@@ -170,10 +172,13 @@ class LoadedClassifier:
     def explain(self, text: str, label: str | None = None) -> "Explanation":
         """Explain a prediction by Integrated Gradients and occlusion. Imports torch.
 
+        A contribution is what a token adds to the logit of the class, its score before
+        it becomes a probability: positive if the token speaks for the class. Occlusion
+        replaces one token at a time by `<unk>`, and measures how much the logit drops.
+
         Args:
             text: The text.
-            label: The class to explain; None: the predicted one, of several labels the
-                most probable of them.
+            label: The class to explain; None: the most probable one.
 
         Returns:
             The contribution of each token (`tokens`), and a summary (`meaning()`).

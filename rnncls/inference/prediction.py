@@ -16,6 +16,9 @@ _SHOWN_CHARACTERS = 60
 class Prediction:
     """The prediction for one text.
 
+    It also has the properties `label`, `prob` and `answer`, and for a run with several
+    labels a text `labels`; they are computed from these attributes.
+
     Attributes:
         text: The text.
         probs: Label → probability, in the order of the run's labels; they sum to 1 if a
@@ -131,6 +134,8 @@ class Prediction:
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """Return the `k` most probable labels with their probabilities, sorted.
+
+        If the run has fewer than `k` labels, all of them are returned.
 
         Raises:
             ConfigError: `k` is not a whole number from 1.

@@ -75,8 +75,15 @@ NO_FRACTION = "add rows (no data.valid_fraction works), or set data.valid to a f
             [0, 1, 2],
             NO_FRACTION,
         ),
-        ([0] * 9, "set data.valid_fraction to 0.1, or data.valid to a file"),
-        ([0, 0, 1, 1], "set data.valid_fraction to 0.3, or data.valid to a file"),
+        (
+            [0] * 9,
+            "add rows, or set data.valid_fraction to 0.1, or data.valid to a file",
+        ),
+        (
+            [0, 0, 1, 1],
+            "add rows, or set data.valid_fraction to 0.3, or data.valid to a file",
+        ),
+        ([0] * 10, "set data.valid_fraction to 0.1, or data.valid to a file"),
     ],
 )
 def test_too_few_rows_to_split_are_named_with_what_to_do(

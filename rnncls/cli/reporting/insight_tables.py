@@ -157,10 +157,14 @@ def legend(*, has_colors: bool) -> str:
 
 
 def occlusion_agreement(explanation: Explanation) -> str:
-    """Return a sentence on how far occlusion agrees; empty for a single token."""
+    """Return a sentence on how far occlusion agrees with the contributions.
+
+    It is empty for a single token, and if all contributions are shown as 0.
+    """
     tokens = explanation.tokens
     count = min(_NUM_COMPARED, len(tokens))
-    if count == 1:
+    shown = [round(token.contribution, _SHOWN_DECIMALS) for token in tokens]
+    if count == 1 or not any(shown):
         return ""
     by_occlusion = sorted(
         range(len(tokens)), key=lambda index: -abs(tokens[index].occlusion)

@@ -160,6 +160,10 @@ def test_occlusion_agrees_only_where_the_sign_is_the_same_and_not_zero() -> None
     assert "agrees on 1 of the 3 most" in occlusion_agreement(explanation)
 
 
+def test_occlusion_is_not_compared_with_contributions_that_are_all_zero() -> None:
+    assert occlusion_agreement(explain(0.0, 0.00001)) == ""
+
+
 def test_a_trajectory_marks_the_token_that_decides() -> None:
     spans = [Span(0, 1), Span(2, 3)]
     probs = [[0.75, 0.25], [0.1, 0.9]]
