@@ -15,6 +15,9 @@ from typer.main import get_group
 from rnncls import ConfigError, __version__
 from rnncls.cli.processes import torchrun_int
 
+_ABOVE_ONE = "less than or equal to 1"
+"""The end of a message on a share or probability that was given in percent."""
+
 DISTRIBUTED_COMMANDS = {"train", "distill", "predict"}
 """The commands that several processes of torchrun can share."""
 
@@ -71,6 +74,8 @@ class _LazyGroup(TyperGroup):
             # typer's own class of this error is private.
             option: str | None = getattr(error, "option_name", None)
             message: str | None = getattr(error, "message", None)
+            if message and message.endswith(_ABOVE_ONE):
+                vars(error)["message"] = f"{message}: give 80% as 0.8"
             if option and message and ctx.invoked_subcommand in TEXT_COMMANDS:
                 hint = (
                     "; put texts that begin with a dash after --, as in:"

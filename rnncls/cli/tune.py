@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DEFAULT_MINUTES = 10.0
+_NO_BETTER = (
+    "no better setting was found: trial 0, the config as it was given, is the best"
+)
 NUM_SHOWN_TRIALS, NUM_SHOWN_KEYS = 5, 5
 
 
@@ -138,6 +141,8 @@ def show(result: dict[str, Any], path: Path, elapsed_s: float | None = None) -> 
         shares = ", ".join(f"{key} {share:.0%}" for key, share in keys)
         typer.echo(f"most important keys: {shares}")
     typer.echo(f"{path}: {best_line(result)}")
+    if result["best"]["trial"] == 0:
+        typer.echo(_NO_BETTER)
     typer.echo(
         "this score is optimistic: the same rows selected the config; expect less on"
         " other rows"

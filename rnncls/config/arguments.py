@@ -12,6 +12,8 @@ from typing import TypeGuard
 
 from rnncls import ConfigError
 
+_PERCENT = 100
+
 
 def check_path(name: str, value: object, expected: str) -> Path:
     """Return the path that an argument gives.
@@ -84,7 +86,15 @@ def check_probability(name: str, value: object) -> None:
         ConfigError: It is not.
     """
     if not _is_number(value) or not 0 <= value <= 1:
-        raise ConfigError(f"{name}: expected a number from 0 to 1, found {value!r}")
+        hint = suggest_probability(value) if _is_number(value) else ""
+        raise ConfigError(
+            f"{name}: expected a number from 0 to 1, found {value!r}{hint}"
+        )
+
+
+def suggest_probability(value: float) -> str:
+    """Return the end of a message on a number that may be meant in percent."""
+    return f"; did you mean {value / 100:g}?" if 1 < value <= _PERCENT else ""
 
 
 def check_positive(name: str, value: object) -> None:

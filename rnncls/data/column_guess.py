@@ -1,5 +1,6 @@
 """Guess which columns of an unknown file hold the text and the class."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -145,6 +146,13 @@ def _collect_columns(records: Sequence[Record]) -> dict[str, list[str]]:
     }
 
 
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]|$)"
+    r"|\d{1,2}:\d{2}(:\d{2})?$"
+)
+"""The start of a date, with or without a time, or a time of the day."""
+
+
 class _LabelCandidate(NamedTuple):
     """A column that may hold the class; the smallest is the most likely.
 
@@ -171,8 +179,13 @@ def describe_guess(records: Sequence[Record], text: Sequence[str], label: str) -
         for candidate in sorted(candidates)
         if candidate.num_distinct <= _MAX_OTHER_CLASSES
     ]
-    if not names:
+    if not names and is_common_name(label):
         return ""
+    if not names:
+        return (
+            f"class: guessed '{label}', from its values: if it is another column,"
+            " choose it with --label COLUMN"
+        )
     others = list_names(names)
     return (
         f"class: guessed '{label}'; it could also be {others}: choose with --label"
@@ -219,6 +232,8 @@ def may_be_label(name: str, values: Sequence[str]) -> bool:
     is_named = rank(name, LABEL_NAMES) < len(LABEL_NAMES)
     if "" in values and not is_named:
         return False
+    if _are_dates(values):
+        return False
     num_distinct = len(set(values))
     max_distinct = len(values) / _MIN_ROWS_PER_CLASS
     if len(values) < _FEW_ROWS:
@@ -226,6 +241,12 @@ def may_be_label(name: str, values: Sequence[str]) -> bool:
     if not 2 <= num_distinct <= max_distinct:
         return False
     return sum(map(len, values)) <= _MAX_LABEL_CHARACTERS * len(values)
+
+
+def _are_dates(values: Sequence[str]) -> bool:
+    """Return whether all values are dates or times, which are never classes."""
+    filled = [value for value in values if value]
+    return bool(filled) and all(_DATE.match(value) for value in filled)
 
 
 def _guess_texts(columns: Mapping[str, list[str]]) -> list[str]:

@@ -33,6 +33,11 @@ _SPLIT_BY_TEXT = (
     " these rows will be too good"
 )
 
+_COPIES_ARE_TOGETHER = (
+    "none needed: data.split: texts keeps all copies of a text in one part; each copy"
+    " counts again in training and in scores"
+)
+
 _KEEP_ONE_VERSION = (
     "look at them: if they are versions of one text, keep one in the file, or scores on"
     " these rows will be too good"
@@ -95,7 +100,7 @@ def find_all(
         *_find_look_alikes(rows),
         _find_imbalance(rows, monitor),
         *_find_unknown_classes(rows),
-        *_find_repeats(rows),
+        *_find_repeats(rows, is_split_by_text=is_split_by_text),
         *_find_empty(rows),
         *_find_odd_characters(rows),
         _find_fasttext_labels(rows),
@@ -294,10 +299,13 @@ def _find_unknown_classes(rows: AllRows) -> Iterator[Finding]:
         )
 
 
-def _find_repeats(rows: AllRows) -> Iterator[Finding]:
+def _find_repeats(rows: AllRows, *, is_split_by_text: bool) -> Iterator[Finding]:
     """Find texts that occur in a split more than once."""
     for index in range(len(rows.splits)):
-        yield _find_same_within(rows, index)
+        same = _find_same_within(rows, index)
+        if is_split_by_text:
+            same = replace(same, advice=_COPIES_ARE_TOGETHER)
+        yield same
         yield _find_near_within(rows, index)
 
 

@@ -28,6 +28,8 @@ def test_a_config_is_written_that_trains_with_no_edit_and_can_be_evaluated(
     assert (exit_code, stdout) == (
         0,
         (
+            "class: guessed 'meinung', from its values: if it is another column, choose"
+            " it with --label COLUMN\n"
             "films.yaml: 60 rows, 2 classes; now: rnncls train --config films.yaml "
             "(or look first: rnncls inspect films.yaml)\n"
         ),

@@ -147,6 +147,14 @@ def test_debug_shows_the_traceback_wherever_it_stands(
     )
 
 
+def test_a_probability_in_percent_is_an_error_that_says_how_to_give_it(
+    cli: Cli,
+) -> None:
+    exit_code, _, stderr = cli("predict", "a text", "--min-confidence", "80")
+    assert exit_code == 2
+    assert "give 80% as 0.8" in " ".join(stderr.replace("│", " ").split())
+
+
 def test_debug_does_not_change_the_exit_code(cli: Cli) -> None:
     assert cli("eval", "nowhere", "--debug").exit_code == 4
 

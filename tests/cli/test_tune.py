@@ -164,6 +164,26 @@ def test_what_is_printed_names_what_was_changed_and_how_each_trial_ended(
 
 
 @pytest.mark.usefixtures("workplace")
+def test_that_no_better_setting_was_found_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {"train.lr": 0.003}
+    row = {"trial": 0, "ended": "completed", "scores": {"loss": 0.5}, "values": given}
+    row |= {"size_mb": 1.26, "seconds": 3.4}
+    result = {
+        "trials": [row],
+        "best": row,
+        "given": given,
+        "goal": {"metric": "loss"},
+        "seconds": 3.4,
+        "importance": None,
+        "num_rows": 1200,
+    }
+    show(result, Path("tuning/best.yaml"))
+    message = "no better setting was found: trial 0, the config as it was given, is the"
+    assert message in capsys.readouterr().out
+
+
 def test_a_missing_optuna_is_reported_with_what_to_do(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

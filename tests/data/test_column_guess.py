@@ -3,7 +3,7 @@
 import pytest
 
 from rnncls import ConfigError, DataError
-from rnncls.data.column_guess import guess_columns
+from rnncls.data.column_guess import describe_guess, guess_columns
 
 LONG = [
     "words that make up a text",
@@ -37,6 +37,16 @@ LONG = [
             (["name"], "country"),
         ),
         ({"v1": "hshs", "v2": LONG, "": ["", "", "", ""]}, (["v2"], "v1")),
+        (
+            {
+                "date": ["2024-01-02", "2024-01-02 10:15", "2024-1-3", "2024-01-02"],
+                "seen": ["1.2.2024", "1.2.2024", "3.2.2024", "3.2.2024"],
+                "time": ["10:15", "10:15", "11:20", "11:20"],
+                "queue": "abab",
+                "body": LONG,
+            },
+            (["body"], "queue"),
+        ),
         ({"flag": "0101", "target": "abba", "comment": LONG}, (["comment"], "target")),
     ],
 )
@@ -54,6 +64,16 @@ RECORDS = [
     {"a": str(number % 2), "b": text, "c": str(number)}
     for number, text in enumerate(LONG)
 ]
+
+
+def test_a_class_of_an_unusual_name_is_said_to_be_guessed() -> None:
+    records = [
+        {"text": text, "prio": prio} for text, prio in zip(LONG, "abab", strict=True)
+    ]
+    note = "class: guessed 'prio', from its values: if it is another column, choose it"
+    assert describe_guess(records, ["text"], "prio").startswith(note)
+    named = [{"text": each["text"], "label": each["prio"]} for each in records]
+    assert describe_guess(named, ["text"], "label") == ""
 
 
 def test_a_guess_can_be_corrected() -> None:

@@ -228,3 +228,14 @@ def test_findings_on_copies_say_what_was_found_and_what_to_do() -> None:
     )
     advice = "delete the copies, unless real messages are repeated too"
     assert findings["same_train"].advice.startswith(advice)
+
+
+def test_copies_that_a_split_by_texts_keeps_together_may_stay() -> None:
+    rows = [("a", "one two"), ("b", "three"), ("a", "four"), ("b", "five six")] * 3
+    write("train.csv", rows)
+    findings = {
+        finding.kind: finding
+        for finding in inspect(configure("data.split=texts")).findings
+    }
+    advice = "none needed: data.split: texts keeps all copies of a text in one part"
+    assert findings["same_train"].advice.startswith(advice)

@@ -202,6 +202,11 @@ def test_only_one_text_of_a_known_class_can_be_explained(
     [
         ({"run": 5}, "run: expected a run folder or an .onnx file, or None, found 5"),
         (
+            {"min_confidence": 80},
+            "min_confidence: expected a number from 0 to 1, found 80; did you mean"
+            " 0.8?",
+        ),
+        (
             {"min_confidence": float("nan")},
             "min_confidence: expected a number from 0 to 1, found nan",
         ),
