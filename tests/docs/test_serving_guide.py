@@ -87,7 +87,6 @@ def test_the_defaults_are_those_of_the_command() -> None:
 def test_the_unit_starts_and_reloads() -> None:
     (unit,) = read_blocks("ini")
     parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # keep capitals
     parser.read_string(unit)
     program, command, *_ = parser["Service"]["ExecStart"].split()
     assert (Path(program).name, command) == ("rnncls", "serve")

@@ -130,12 +130,17 @@ class Routes:
         """
         body = await read_body(request, PREDICT_REQUEST.validate_json)
         if isinstance(body, InputsRequest):
-            texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
-            _, predictions = await self._service.predict(request, texts)
-            top_k = body.parameters.top_k if body.parameters else None
-            return write_answer(describe_scores(predictions, top_k))
+            return await self._predict_inputs(request, body)
         model, predictions = await self._service.predict(request, body.texts)
         return write_answer(describe_predictions(model, predictions, body.top_k))
+
+    async def _predict_inputs(self, request: Request, body: InputsRequest) -> Response:
+        """Classify texts for a client of Hugging Face."""
+        inputs = body.inputs
+        texts = [inputs] if isinstance(inputs, str) else inputs
+        _, predictions = await self._service.predict(request, texts)
+        top_k = body.parameters.top_k if body.parameters else None
+        return write_answer(describe_scores(predictions, top_k))
 
     async def explain(self, request: Request) -> Response:
         """Say what each token of a text adds to the logit of a label (occlusion)."""

@@ -37,6 +37,7 @@ TOLERANCE = 1e-4
 """The largest difference of a probability from that of a test vector."""
 _VERSION_DIGITS = 12
 _MAX_NAMED = 30
+_SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -183,17 +184,20 @@ def check_predictor(
     Raises:
         RunError: A probability differs by more than `TOLERANCE`, or is not a number.
     """
-    predictions = predictor.predict(texts)
-    probs = np.array([list(item.probs.values()) for item in predictions])  # [N, C]
+    rows = [list(item.probs.values()) for item in predictor.predict(texts)]
+    probs = np.array(rows, np.float32)  # [N, C]
     differences = np.abs(probs - expected).max(axis=1)  # [N]
     is_right = differences <= TOLERANCE  # [N]
-    if not is_right.all():
-        worst = int(np.argmin(is_right))
-        raise RunError(
-            f"{path}: does not pass its test on this machine: a probability of"
-            f" {texts[worst][:40]!r} differs by {differences[worst]:.2g}; expected at"
-            f" most {TOLERANCE:g}: export it again, or report it with rnncls doctor"
-        )
+    if is_right.all():
+        return
+    first_wrong = int(np.argmin(is_right))
+    shown = texts[first_wrong][:_SHOWN_CHARACTERS]
+    difference = differences[first_wrong]
+    raise RunError(
+        f"{path}: does not pass its test on this machine: a probability of {shown!r}"
+        f" differs by {difference:.2g}; expected at most {TOLERANCE:g}: export it"
+        " again, or report it with rnncls doctor"
+    )
 
 
 def _describe_file(predictor: OnnxPredictor) -> list[Fact]:

@@ -108,14 +108,19 @@ class OpenInference:
         """Classify the texts of the tensor `text`."""
         self._find(name)
         body = await read_body(request, InferRequest.model_validate_json)
-        texts = read_texts(body.inputs[0])
-        names = None if body.outputs is None else [item.name for item in body.outputs]
+        names = None
+        if body.outputs is not None:
+            names = [output.name for output in body.outputs]
         check_outputs(names, self._service.models.model)
+        texts = read_texts(body.inputs[0])
         model, predictions = await self._service.predict(request, texts)
-        answer: Json = {"model_name": model.name, "model_version": model.version}
+        answer: Json = {
+            "model_name": model.name,
+            "model_version": model.version,
+            "outputs": build_outputs(model, predictions, names),
+        }
         if body.id is not None:
             answer["id"] = body.id
-        answer["outputs"] = build_outputs(model, predictions, names)
         return write_answer(answer)
 
     def _find(self, name: str) -> ServedModel:

@@ -12,10 +12,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -227,11 +228,11 @@ def create_worker_app(source: ModelSource, options: ServerOptions) -> FastAPI:
 
 
 def _configure(
-    app: object, options: ServerOptions, *, is_factory: bool = False
+    app: Callable[..., Any], options: ServerOptions, *, is_factory: bool = False
 ) -> uvicorn.Config:
     """Return the configuration of uvicorn."""
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn wants the application's exact type
+        app,
         http=GracefulProtocol,
         ws="none",
         lifespan="on",

@@ -20,7 +20,7 @@ from tests.inference.serve.server_process import START_S, Server, start
 
 pytestmark = pytest.mark.slow
 NUM_CLIENTS = 8
-BACK_OFF_S = 0.2
+BACK_OFF_S = 0.5
 LONG = "rovers meet oslo again " * 100
 """A text whose explanation takes long."""
 NUM_REQUESTS = 200_000
@@ -119,7 +119,7 @@ def test_no_request_is_lost_while_models_replace_each_other(path: Path) -> None:
 
 def test_a_flood_is_refused_at_once(path: Path) -> None:
     """A refused request does not wait until those before it are computed."""
-    num_clients = 64
+    num_clients = 16
     bodies = itertools.repeat({"text": LONG, "trajectory": True})
     end = time.monotonic() + 5
 
@@ -127,7 +127,7 @@ def test_a_flood_is_refused_at_once(path: Path) -> None:
         return time.monotonic() > end
 
     with (
-        start(str(path), "--max-waiting", "4") as server,
+        start(str(path), "--max-waiting", "2") as server,
         ThreadPoolExecutor(num_clients) as threads,
     ):
         futures = [
