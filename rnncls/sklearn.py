@@ -160,7 +160,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             TypeError: A text is not a string.
             ValueError: A class is missing, there is only one, or two have the same
-                name.
+                name; or fewer than two columns of `y` have a 1.
             ConfigError: An argument has a wrong value.
             DataError: There are too few rows.
             KeyboardInterrupt: The user pressed Ctrl-C.

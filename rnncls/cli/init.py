@@ -70,7 +70,10 @@ def init_command(
         bool,
         typer.Option(
             "--skip-unlabelled",
-            help="Write a file without the rows that have no label, and use it.",
+            help=(
+                "Write a file without the rows that have no label, or a blank in a"
+                " column of 1 and 0, and use it."
+            ),
         ),
     ] = False,
     valid: Annotated[
