@@ -59,6 +59,7 @@ def _check_supported(values: Mapping[str, Mapping[str, Any]]) -> None:
         )
     if values["train"]["sampling"] != "uniform":
         raise ValueError(
-            "train.sampling: is only for one label a text, but model.task is"
-            f" {TASK}: set it to uniform, or train.class_weights to balanced"
+            f"train.sampling: balanced is only for one label a text; for {TASK} it"
+            " repeats frequent labels together with rare ones, and lowers F1: set it to"
+            " uniform, as the threshold of each label fits its frequency"
         )
