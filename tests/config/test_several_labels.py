@@ -19,5 +19,7 @@ def test_regularisation_supports_several_labels() -> None:
 
 
 def test_a_key_for_one_label_is_refused_with_what_to_set() -> None:
-    with pytest.raises(ConfigError, match=r"train\.sampling: .* lowers F1: set it to uniform"):
+    with pytest.raises(
+        ConfigError, match=r"train\.sampling: .* lowers F1: set it to uniform"
+    ):
         parse("train.sampling=balanced")

@@ -24,7 +24,11 @@ from rnncls.cli.reporting.evaluation_tables import (
     ece_notes,
     pair_rows,
 )
-from rnncls.cli.reporting.label_plots import plot_label_f1s, plot_label_reliability
+from rnncls.cli.reporting.label_plots import (
+    plot_label_coverage,
+    plot_label_f1s,
+    plot_label_reliability,
+)
 from rnncls.cli.reporting.label_tables import (
     LABEL_COVERAGE_HEADER,
     LABEL_COVERAGE_TITLE,
@@ -76,6 +80,14 @@ def plot_label_pictures(
             "Two lines near the diagonal; the table below has the values of one.",
         ),
     ]
+    if result.coverage:
+        picture = Picture(
+            "coverage",
+            to_png(plot_label_coverage(result.coverage), "coverage"),
+            "Scores of the kept texts if those with less certain labels are rejected.",
+            "Two lines of points; the table below has their values.",
+        )
+        pictures.append(picture)
     if history.rows:
         curve = LearningCurve(result.run_path.name, history.rows)
         pictures.append(curve_picture(curve, "Loss and score by epoch."))
@@ -123,7 +135,8 @@ def label_report_parts(
     yield from _count_parts(result.scores)
     yield from _label_parts(result.scores, pictures["labels"])
     yield from _calibration_parts(result.calibration, pictures["reliability"])
-    yield from _coverage_parts(result.coverage)
+    if result.coverage:
+        yield from _coverage_parts(result.coverage, pictures["coverage"])
     yield from _error_parts(result.mistakes)
 
 
@@ -194,10 +207,11 @@ def _calibration_parts(
     yield from map(html.paragraph, ece_notes(calibration))
 
 
-def _coverage_parts(coverage: Sequence[SelectiveLabelScores]) -> Iterator[Markup]:
-    if not coverage:
-        return
+def _coverage_parts(
+    coverage: Sequence[SelectiveLabelScores], picture: Picture
+) -> Iterator[Markup]:
     yield html.heading(LABEL_COVERAGE_TITLE)
+    yield picture.as_part()
     yield html.paragraph(
         "rnncls predict --min-confidence X gives a text labels only if the probability"
         " that all of them are right is at least X."

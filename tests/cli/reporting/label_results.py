@@ -31,4 +31,5 @@ def evaluate(num_rows: int = 120, num_labels: int = 5) -> LabelEvaluationResult:
         origin={"path": "test.jsonl", "split": "test", "num_rows": num_rows},
         run_path=Path("runs/emotions"),
         device="cpu",
+        coverage=decisions.coverage(),
     )

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -13,7 +14,11 @@ from rnncls.cli.reporting.label_page import (
     plot_label_pictures,
     save_label_report,
 )
-from rnncls.cli.reporting.label_plots import MAX_PLOTTED_LABELS, plot_label_f1s
+from rnncls.cli.reporting.label_plots import (
+    MAX_PLOTTED_LABELS,
+    plot_label_coverage,
+    plot_label_f1s,
+)
 from tests.cli.reporting.label_results import evaluate
 
 RESULT = evaluate()
@@ -30,6 +35,7 @@ def test_the_sections_come_in_order(page: str) -> None:
         "Scores",
         "Labels",
         "Calibration of the probabilities",
+        "Scores if texts with less certain labels are rejected",
         "Errors",
     ]
 
@@ -39,6 +45,25 @@ def test_scores_and_calibration_are_on_the_page(page: str) -> None:
     assert f"{RESULT.scores.lrap:.4f}" in page
     assert f"{RESULT.calibration.ece:.4f}" in page
     assert "sigmoid(logits / 1.2500)" in page
+
+
+def test_the_scores_of_the_kept_texts_are_on_the_page(page: str) -> None:
+    table = page[page.index("Scores of the kept texts") :]
+    for row in RESULT.coverage:
+        assert f"{row.subset_accuracy:.2%}" in table
+        assert f"{row.micro_f1:.2%}" in table
+
+
+def test_the_plot_of_the_kept_texts_has_their_scores() -> None:
+    axes = plot_label_coverage(RESULT.coverage).axes[0]
+    accuracies, *_, micro_f1s = axes.get_lines()
+    coverage = RESULT.coverage
+    assert accuracies.get_xydata() == pytest.approx(
+        np.array([(row.share, row.subset_accuracy) for row in coverage])
+    )
+    assert micro_f1s.get_xydata() == pytest.approx(
+        np.array([(row.share, row.micro_f1) for row in coverage])
+    )
 
 
 def test_labels_are_sorted_by_support(page: str) -> None:
