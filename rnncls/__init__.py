@@ -1,7 +1,8 @@
 """Train, evaluate, explain and ship recurrent text classifiers from a YAML file.
 
 For Python programs: `load`, `train`, `evaluate` and `export` here, and `TextClassifier`
-for scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md.
+for scikit-learn in `rnncls.sklearn`. The guide is docs/guides/python.md. For engines:
+`rnncls.ray`, `rnncls.spark` and `rnncls.mlflow`; the guide is docs/guides/engines.md.
 
 The exceptions, each with the exit code of the command line:
 

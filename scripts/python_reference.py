@@ -5,13 +5,22 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import rnncls
+import rnncls.mlflow
+import rnncls.ray
+import rnncls.spark
 from rnncls.inference.loaded_classifier import LoadedClassifier
 from rnncls.inference.prediction import Prediction
 from rnncls.sklearn import TextClassifier
 from rnncls.training.from_python import TrainedRun
 
 FUNCTIONS = [rnncls.load, rnncls.train, rnncls.evaluate, rnncls.export]
+ENGINES = [
+    ("ray", rnncls.ray.Classify),
+    ("ray", rnncls.ray.app),
+    ("spark", rnncls.spark.classify),
+    ("spark", rnncls.spark.output_schema),
+    ("mlflow", rnncls.mlflow.save_model),
+]
 TITLES = {
     "Args": "argument",
     "Attributes": "attribute",
@@ -61,6 +70,13 @@ def build_python_page(mark: str) -> str:
     parts += ["## `rnncls.sklearn.TextClassifier`\n", *describe_text(TextClassifier)]
     for name in ("fit", "predict", "predict_proba"):
         parts += describe_callable(f"model.{name}", getattr(TextClassifier, name))
+    parts += ["## Ray, Spark and MLflow\n"]
+    parts += ["The guide is [Ray, Spark and MLflow](../guides/engines.md).\n"]
+    for engine, function in ENGINES:
+        name = f"rnncls.{engine}.{function.__name__}"
+        parts += describe_callable(name, function)
+        if isinstance(function, type):
+            parts += describe_text(vars(function)["__init__"])
     return "\n".join(parts)
 
 

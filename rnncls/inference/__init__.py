@@ -8,6 +8,7 @@ Modules that other rooms use:
     runtime            choose between the two
     loaded_classifier  the classifier that `rnncls.load` returns
     serve              predictions over HTTP, without torch
+    engines            `rnncls.ray`, `rnncls.spark` and `rnncls.mlflow`, for users
     insight            explanations, trajectories, gates and more
 
 May import: `evaluation` and what is below it.
