@@ -49,6 +49,7 @@ def train_command(
         from rnncls.machine.device import resolve_device
 
     checked = load_config(config, set_ or [])
+    _announce("training steps", json_=json_)
     result = benchmark_training(
         checked.data_settings,
         checked.model,
@@ -76,6 +77,7 @@ def predict_command(
         from rnncls.machine.device import resolve_device
 
     checked = load_config(config, set_ or [])
+    _announce("prediction", json_=json_)
     result = benchmark_prediction(
         checked.data_settings, checked.model, resolve_device(device)
     )
@@ -98,6 +100,7 @@ def startup_command(
         from rnncls.cli.reporting.benchmark.startup import benchmark_startup
 
     checked = load_config(config, set_ or [])
+    _announce("the start of commands", json_=json_)
     result = benchmark_startup(
         config, dump_config(checked), checked.data_settings, checked.model
     )
@@ -127,11 +130,18 @@ def formats_command(
 
     check_source(split, data)
     path = choose_run(run_folder, run)
+    _announce("the run and its exports", json_=json_)
     result = benchmark_formats(path, split=split or "test", data=data, max_texts=texts)
     if json_:
         typer.echo(json.dumps(result))
     else:
         print_tables([], [tabulate_formats(result)])
+
+
+def _announce(what: str, *, json_: bool) -> None:
+    """Say what is being measured, as nothing else is printed until the end."""
+    if not json_:
+        typer.echo(f"measuring {what}: this can take a minute or more", err=True)
 
 
 def _show(result: dict[str, Any], *, json_: bool) -> None:

@@ -37,6 +37,10 @@ from rnncls.data.stream_lines import decode_stream_line
 
 logger = logging.getLogger(__name__)
 
+_HAS_TAB = (
+    "%s: line %s has a tab, and is one text as a whole: for a table, add --format csv"
+    " and a header"
+)
 _MAX_ROWS = 16_384
 _BLOCK_BYTES = 1 << 16
 _BLOCKS_AHEAD = 64
@@ -225,9 +229,13 @@ def _parse_lines(
                 f"{source}: {option}: lines of text have no column '{name}': if the"
                 " input is a table, add --format csv or --format jsonl"
             )
+    can_note_tabs = not is_sure
     for number, line in enumerate(lines, start=1):
         if number == 1 and not is_sure:
             check_first_text(line, source, columns, has_format=True)
+        if can_note_tabs and "\t" in line.rstrip():
+            logger.info(_HAS_TAB, source, f"{number:,}")
+            can_note_tabs = False
         yield line.rstrip("\r\n"), ["" for _ in keep]
 
 

@@ -14,6 +14,9 @@ PYTHON_WORDING = {
     " skip or wrong": (
         "leave these rows out or count them as wrong: unknown_labels='skip' or 'wrong'"
     ),
+    "let eval or report leave them out: --unknown-labels skip": (
+        "leave them out: unknown_labels='skip'"
+    ),
     "(eval, report: --text)": "(rnncls.evaluate: text=)",
     "(eval, report: --label)": "(rnncls.evaluate: label=)",
     "without labels, use rnncls predict": "without labels, use rnncls.load",

@@ -8,7 +8,7 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,6 +74,8 @@ class DatasetStats:
         tokenizer: The tokenizer that fits the texts; `lengths` and `coverage` are those
             of its tokens.
         num_without_labels: The number of rows without a label.
+        respelled: The number of rows of each label that has white space around it, or
+            is not in Unicode's composed form.
     """
 
     num_rows: int
@@ -90,6 +92,7 @@ class DatasetStats:
     tokenizer: str = "words"
     tokens: TokenizedTexts | None = None
     num_without_labels: int = 0
+    respelled: dict[str, int] = field(default_factory=dict)
 
     @property
     def reads_characters(self) -> bool:
@@ -150,6 +153,7 @@ def measure_dataset(section: DataSection) -> DatasetStats:
         tokenizer,
         tokenized,
         counter.num_without_labels,
+        dict(counter.respelled),
     )
 
 
@@ -160,6 +164,7 @@ class _LabelCounter:
 
     def __init__(self) -> None:
         self.classes: Counter[str] = Counter()
+        self.respelled: Counter[str] = Counter()
         self._numbers = number_by_appearance()
         self._labels = array("q")
 
@@ -167,6 +172,8 @@ class _LabelCounter:
         """Count the labels of some rows."""
         names = [normalize_label(label) for label in labels]
         self.classes.update(names)
+        pairs = zip(labels, names, strict=True)
+        self.respelled.update(label for label, name in pairs if label != name)
         self._labels.extend(self._numbers[name] for name in names)
 
     @property
@@ -189,6 +196,7 @@ class _SetCounter:
             DataError: Two columns of labels have the same name, or one has none.
         """
         self.classes: Counter[str] = Counter()
+        self.respelled: Counter[str] = Counter()
         self.num_without_labels = 0
         self._separator = section.label_separator
         self._source = str(section.train)

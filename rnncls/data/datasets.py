@@ -189,14 +189,19 @@ def find_test_file(section: DataSection) -> Path | None:
     return None if section.test is None else Path(section.test)
 
 
-def read_labelled(path: Path, section: DataSection) -> Iterator[Rows]:
+def read_labelled(
+    path: Path, section: DataSection, *, allows_unlabelled: bool = False
+) -> Iterator[Rows]:
     """Yield the rows of a labelled file, each with the final name of its label.
+
+    If rows may have no label, it is empty.
 
     Raises:
         DataError: The file or one of its rows is wrong.
     """
     names = find_label_names(section)
-    for rows in read_rows(path, columns_of(section)):
+    columns = replace(columns_of(section), allows_unlabelled=allows_unlabelled)
+    for rows in read_rows(path, columns):
         labels = [normalize_label(label) for label in rows.labels]
         yield Rows(rows.texts, [names.get(label, label) for label in labels])
 
@@ -208,7 +213,13 @@ def find_label_names(section: DataSection) -> dict[str, str]:
     return _class_numbers(BUILT_INS[section.name].labels)
 
 
-def load_labelled(path: Path, section: DataSection, text: TextSection) -> LabelledTexts:
+def load_labelled(
+    path: Path,
+    section: DataSection,
+    text: TextSection,
+    *,
+    allows_unlabelled: bool = False,
+) -> LabelledTexts:
     """Read and tokenise a labelled file, with a progress bar on a terminal.
 
     Raises:
@@ -221,7 +232,10 @@ def load_labelled(path: Path, section: DataSection, text: TextSection) -> Labell
     copies = CopyFinder()
 
     def iter_texts() -> Iterator[list[str]]:
-        for rows in read_labelled(path, section):
+        labelled_rows = read_labelled(
+            path, section, allows_unlabelled=allows_unlabelled
+        )
+        for rows in labelled_rows:
             if section.split == "texts":
                 copies.add(rows.texts)
             labels.extend(label_numbers[label] for label in rows.labels)

@@ -35,7 +35,7 @@ from rnncls.data.given_files import (
 from rnncls.data.hub import HUB, fetch_from_hub
 from rnncls.data.json_rows import list_nested_columns
 from rnncls.data.label_forms import LabelForm
-from rnncls.data.label_names import note_look_alikes
+from rnncls.data.label_names import note_look_alikes, note_merged_labels
 from rnncls.data.readers import read_records, read_rows
 from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.small_data import (
@@ -207,11 +207,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     train, train_format = files["train"], formats["train"]
     is_from_hub = source.startswith(HUB)
     texts, labels = list(columns.text), list(columns.label_columns)
-    kind = "class" if several is None else "labels"
-    notes = [
-        f"text: {quote_names(texts)}; {kind}: {quote_names(labels)} (to choose"
-        " others: rnncls init --text, --label)"
-    ]
+    notes = _note_columns(train, train_format, columns)
     needs_conversion = options.skip_unlabelled or not are_readable(files, formats)
     if needs_conversion:
         separator = several.separator if several and several.has_lists else None
@@ -233,6 +229,7 @@ def _draft(  # noqa: PLR0913 - what `draft_config` has found
     data = {"train": str(files["train"]), **keys, **siblings}
     stats = measure_dataset(build_data_section(data))
     notes += note_look_alikes(stats.classes)
+    notes += note_merged_labels(stats.respelled, stats.classes)
     notes += _note_labels(stats, several)
     fraction = find_fraction(stats.num_rows)
     missing_rows = describe_missing_rows(data, stats, fraction)
@@ -282,6 +279,20 @@ def _find_columns(
             " class in each row; to classify its texts with a trained run, use rnncls"
             f" predict --input {train}"
         ) from error
+
+
+def _note_columns(train: Path, train_format: FileFormat, columns: Columns) -> list[str]:
+    """Return the notes on the columns that were chosen, and on a missing header."""
+    kind = "labels" if columns.has_several_labels else "class"
+    labels = quote_names(columns.label_columns)
+    notes = [
+        f"text: {quote_names(columns.text)}; {kind}: {labels}"
+        " (to choose others: rnncls init --text, --label)"
+    ]
+    if train_format.kind == "delimited" and not train_format.has_header:
+        names = quote_names(train_format.names)
+        notes.insert(0, f"{train}: no header was found: its columns are called {names}")
+    return notes
 
 
 def _note_labels(stats: DatasetStats, several: LabelForm | None) -> list[str]:

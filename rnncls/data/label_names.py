@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+_MERGED_LISTED = 5
 _MIN_LETTERS = 5
 """Shorter names often differ in one letter on purpose: `cat`, `car`."""
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[_-](?=[^\W_])")
@@ -71,6 +72,28 @@ def note_look_alikes(counts: Mapping[str, int]) -> list[str]:
     """
     found = find_look_alikes(counts)
     return [f"one class or several? {describe_look_alikes(found)}"] if found else []
+
+
+def note_merged_labels(
+    respelled: Mapping[str, int], counts: Mapping[str, int]
+) -> list[str]:
+    """Return the note on labels that are read as another one; none if there are none.
+
+    Args:
+        respelled: The number of rows of each label that `normalize_label` changes.
+        counts: The number of rows of each class.
+    """
+    merged = []
+    for label, num_rows in respelled.items():
+        name = normalize_label(label)
+        if num_rows < counts.get(name, 0):
+            shown = f"{show_label(label)} ({num_rows:,} rows) as {show_label(name)}"
+            merged.append(shown)
+    if not merged:
+        return []
+    listed = ", ".join(merged[:_MERGED_LISTED])
+    more = ", …" if len(merged) > _MERGED_LISTED else ""
+    return [f"labels that differ in white space only are one class: {listed}{more}"]
 
 
 def show_label(name: str) -> str:

@@ -16,10 +16,16 @@ from rnncls import ConfigError, DataError
 from rnncls.config.sections import DataSection, DataSettings, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.checksums import checksum
-from rnncls.data.datasets import LabelledTexts, find_test_file, load_unlabelled
+from rnncls.data.datasets import (
+    LabelledTexts,
+    find_test_file,
+    load_labelled,
+    load_unlabelled,
+)
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
 from rnncls.data.label_names import note_look_alikes
 from rnncls.data.label_sets import count_labels
+from rnncls.data.missing_labels import UnlabelledRowsError
 from rnncls.data.sources import Sources, load_sources, load_test_source
 from rnncls.data.splits import Ints, Labels, Split
 from rnncls.data.tokenizer_check import note_misfit, note_unread_signs
@@ -270,7 +276,13 @@ def load_labelled_split(
         DataError: The file or one of its rows is wrong, or has unknown labels and they
             are errors.
     """
-    source, rows = _load_split_source(settings, selection, use_cache=use_cache)
+    try:
+        source, rows = _load_split_source(settings, selection, use_cache=use_cache)
+    except UnlabelledRowsError as error:
+        if not isinstance(selection, Path):
+            raise
+        source = _load_with_unlabelled(selection, settings, unknown_labels, error)
+        rows = np.arange(len(source.labels))
     rows, unknown = _treat_unknown_labels(source, rows, label_names, unknown_labels)
     origin = describe_file(source)
     origin["split"] = None if isinstance(selection, Path) else selection
@@ -283,6 +295,24 @@ def load_labelled_split(
     if unknown_labels == "wrong":
         names += [each.label for each in unknown]
     return encode_rows(source, rows, vocab, names), origin
+
+
+def _load_with_unlabelled(
+    path: Path,
+    settings: DataSettings,
+    unknown_labels: UnknownLabels,
+    error: UnlabelledRowsError,
+) -> LabelledTexts:
+    """Return a file with its rows without a label, if such rows are to be skipped.
+
+    Raises:
+        DataError: They are an error.
+    """
+    if unknown_labels != "skip":
+        raise DataError(
+            f"{error}; or let eval or report leave them out: --unknown-labels skip"
+        ) from error
+    return load_labelled(path, settings.data, settings.text, allows_unlabelled=True)
 
 
 def _treat_unknown_labels(

@@ -16,6 +16,10 @@ logger = logging.getLogger(__name__)
 _ROWS_LISTED = 5
 
 
+class UnlabelledRowsError(DataError):
+    """Rows of a labelled file have no label."""
+
+
 class _MissingLabels:
     """The rows without a label so far.
 
@@ -182,11 +186,11 @@ def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataErro
     first, *others = missing.first_missing
     start = f"{source}: row {first:,}: the label (column '{name}') is missing"
     if missing.num_missing == 1:
-        return DataError(f"{start}: fill it in, or remove the row")
+        return UnlabelledRowsError(f"{start}: fill it in, or remove the row")
     listed = ", ".join(f"{row:,}" for row in others)
     more = ", …" if missing.num_missing > _ROWS_LISTED else ""
     num_others = missing.num_missing - 1
-    return DataError(
+    return UnlabelledRowsError(
         f"{start}, and those of {num_others:,} other rows ({listed}{more}):"
         " fill them in, or let 'rnncls init --skip-unlabelled' write a file without"
         " these rows"

@@ -70,7 +70,9 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Rows]:
     """
     for file in list_files(path):
         rows = _read_file(file, columns)
-        if isinstance(columns.label, str):
+        if columns.allows_unlabelled:
+            rows = skip_empty_end(rows, str(file))
+        elif isinstance(columns.label, str):
             rows = check_labels(rows, str(file), columns.label)
         elif len(columns.label_columns) > 1:
             rows = check_flags(rows, str(file), columns.label_columns)

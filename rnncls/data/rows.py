@@ -41,6 +41,7 @@ class Columns:
             decide the format of the file.
         must_be_table: Whether a file with one text per line is an error, because the
             columns of the text were named for this file.
+        allows_unlabelled: Whether rows may have no label.
         hint: What to do if a column of the text or the class is missing; None: rename
             the columns or name them in the config.
     """
@@ -53,6 +54,7 @@ class Columns:
     kept: tuple[str, ...] = ()
     must_be_table: bool = False
     hint: str | None = None
+    allows_unlabelled: bool = False
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -40,8 +40,9 @@ class UnknownLabel:
         """Return the label with its rows and the known label that it resembles."""
         plural = "s" if self.num_rows > 1 else ""
         similar = f", similar to '{self.similar}'" if self.similar is not None else ""
+        name = f"'{self.label}'" if self.label else "no label"
         return (
-            f"'{self.label}' ({self.num_rows:,} row{plural}, first row"
+            f"{name} ({self.num_rows:,} row{plural}, first row"
             f" {self.first_row:,}{similar})"
         )
 

@@ -406,6 +406,21 @@ def test_rows_with_unknown_labels_can_count_as_wrong(cli: Cli) -> None:
     assert result["loss"] == pytest.approx(skipped["loss"])
 
 
+def test_rows_without_a_label_can_be_skipped(cli: Cli) -> None:
+    rows = "sport,rovers,meet\n,oslo,meets\nworld,oslo,votes\n,rovers,win\n"
+    Path("own.csv").write_text(f"label,title,description\n{rows}")
+    exit_code, _, stderr = cli("eval", "--data", "own.csv")
+    assert exit_code == 3
+    assert "or let eval or report leave them out: --unknown-labels skip" in stderr
+    result = evaluate(cli, "--data", "own.csv", "--unknown-labels", "skip")
+    assert result["data"]["num_rows"] == 2
+    (skipped,) = result["data"]["unknown_labels"]
+    assert (skipped["label"], skipped["num_rows"], skipped["first_row"]) == ("", 2, 2)
+    stdout = cli("eval", "--data", "own.csv", "--unknown-labels", "skip").stdout
+    assert "no label (2 rows, first row 2)" in " ".join(stdout.split())
+    assert cli("eval", "--data", "own.csv", "--unknown-labels", "wrong").exit_code == 3
+
+
 def test_a_file_without_a_known_label_cannot_be_skipped(cli: Cli) -> None:
     Path("own.csv").write_text("label,title,description\nx,rovers,meet\n")
     exit_code, _, stderr = cli("eval", "--data", "own.csv", "--unknown-labels", "skip")

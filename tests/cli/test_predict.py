@@ -202,6 +202,15 @@ def test_a_dash_reads_a_text_a_line_from_stdin(cli: Cli, arguments: list[str]) -
     ]
 
 
+def test_a_line_of_stdin_with_a_tab_is_one_text_and_noted_once(cli: Cli) -> None:
+    done = cli("predict", "-", stdin=b"oslo\nrovers\tmeet\noslo\tmeet\n")
+    assert done.exit_code == 0
+    assert done.stderr.count("has a tab, and is one text as a whole") == 1
+    assert "stdin: line 2 has a tab" in done.stderr
+    sure = cli("predict", "-", "--format", "lines", stdin=b"rovers\tmeet\n")
+    assert "has a tab" not in sure.stderr
+
+
 @pytest.mark.parametrize("form", [[], ["--format", "csv"], ["--format", "jsonl"]])
 def test_an_empty_stdin_gets_no_lines_but_a_note(cli: Cli, form: list[str]) -> None:
     note = "stdin: has no rows: there is nothing to predict\n"

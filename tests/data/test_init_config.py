@@ -236,6 +236,8 @@ def test_files_in_a_folder_without_a_header_share_their_columns() -> None:
     data = draft_config("news", OUT).config.data
     assert (data.train, data.test) == ("news/train.csv", "news/test.csv")
     assert data.columns == ["column1", "column2"]
+    note = "news/train.csv: no header was found: its columns are called 'column1'"
+    assert draft_config("news", OUT).notes[0].startswith(note)
 
 
 def test_folders_of_classes_for_training_and_test_are_found() -> None:

@@ -9,6 +9,7 @@ from rnncls.data.label_names import (
     find_look_alikes,
     normalize_label,
     note_look_alikes,
+    note_merged_labels,
 )
 
 
@@ -78,6 +79,16 @@ def test_short_names_and_numbers_may_differ_in_one_sign(one: str, two: str) -> N
 
 def test_two_large_classes_may_differ_in_one_letter() -> None:
     assert not find_look_alikes({"tourist": 40, "tourism": 35})
+
+
+def test_labels_that_are_read_as_another_one_are_noted() -> None:
+    respelled = {"Billing ": 2, " Tech": 3}
+    (note,) = note_merged_labels(respelled, {"Billing": 5, "Tech": 3})
+    assert note == (
+        "labels that differ in white space only are one class: 'Billing ' (2 rows) as"
+        " 'Billing'"
+    )
+    assert note_merged_labels({" Tech": 3}, {"Tech": 3}) == []
 
 
 def test_invisible_characters_are_shown_as_escapes() -> None:
