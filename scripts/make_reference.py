@@ -237,10 +237,11 @@ def build_exit_codes_page() -> str:
 
 
 def find_error_classes(parent: Any) -> list[Any]:
-    """Return every subclass, those of a class after it."""
+    """Return every public subclass, those of a class after it."""
     classes = []
     for child in parent.__subclasses__():
-        classes += [child, *find_error_classes(child)]
+        if child.__module__ == "rnncls":
+            classes += [child, *find_error_classes(child)]
     return classes
 
 

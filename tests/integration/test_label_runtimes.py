@@ -68,8 +68,8 @@ def test_python_predicts_a_matrix_of_labels(run: Path) -> None:
     assert names == [set(prediction.labels) for prediction in classifier(TEXTS)]
     assert matrix.shape == (len(TEXTS), 3)
     assert rnncls.load(run, threshold=0.0).predict(TEXTS).all()
-    with pytest.raises(ConfigError, match="has several labels a text"):
-        rnncls.load(run, min_confidence=0.5)
+    certain = rnncls.load(run, min_confidence=1.0)
+    assert [prediction.answer for prediction in certain(TEXTS)] == [None] * len(TEXTS)
 
 
 def test_python_explains_any_label(run: Path) -> None:
