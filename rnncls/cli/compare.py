@@ -12,13 +12,13 @@ from rnncls.cli.eval import (
     DataOption,
     IdOption,
     LabelColumnOption,
-    TextColumnOption,
 )
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
     NoCacheOption,
     RunsOption,
+    TextColumnOption,
     choose_runs,
 )
 from rnncls.cli.replaced_pages import COMPARISON, check_page

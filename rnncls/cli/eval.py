@@ -14,6 +14,7 @@ from rnncls.cli.options import (
     NoCacheOption,
     RunArgument,
     RunOption,
+    TextColumnOption,
     choose_run,
 )
 from rnncls.cli.screen import print_tables
@@ -39,18 +40,6 @@ DataOption = Annotated[
     typer.Option(
         help="A labelled file to use instead, with the same columns as the run's data.",
         show_default=False,
-    ),
-]
-TextColumnOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--text",
-        help=(
-            "Column of the text in --data; may be repeated. Default: the columns that"
-            " the run was trained on."
-        ),
-        show_default=False,
-        metavar="COLUMN",
     ),
 ]
 LabelColumnOption = Annotated[

@@ -13,7 +13,7 @@ from rnncls.cli.options import (
     RowFileOption,
     RowIdOption,
     RowOption,
-    RowTextOption,
+    TextColumnOption,
     TextRunOption,
     find_run_or_newest,
     split_run,
@@ -57,7 +57,7 @@ def explain_command(
     data: RowFileOption = None,
     row: RowOption = None,
     id_: RowIdOption = None,
-    text: RowTextOption = None,
+    text: TextColumnOption = None,
     label: Annotated[
         str | None,
         typer.Option(

@@ -12,7 +12,7 @@ from rnncls.cli.options import (
     RowFileOption,
     RowIdOption,
     RowOption,
-    RowTextOption,
+    TextColumnOption,
     TextRunOption,
     find_run_or_newest,
     split_run,
@@ -45,7 +45,7 @@ def gates_command(
     data: RowFileOption = None,
     row: RowOption = None,
     id_: RowIdOption = None,
-    text: RowTextOption = None,
+    text: TextColumnOption = None,
     layer: Annotated[
         int | None,
         typer.Option(

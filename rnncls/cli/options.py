@@ -185,7 +185,7 @@ RowIdOption = Annotated[
         metavar="COLUMN",
     ),
 ]
-RowTextOption = Annotated[
+TextColumnOption = Annotated[
     list[str] | None,
     typer.Option(
         "--text",

@@ -11,7 +11,6 @@ from rnncls.cli.eval import (
     IdOption,
     LabelColumnOption,
     SplitOption,
-    TextColumnOption,
     UnknownLabelsOption,
     check_source,
     load_run_with_columns,
@@ -22,6 +21,7 @@ from rnncls.cli.options import (
     NoCacheOption,
     RunArgument,
     RunOption,
+    TextColumnOption,
     choose_run,
 )
 from rnncls.cli.replaced_pages import REPORT, check_page, check_pictures
