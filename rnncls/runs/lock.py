@@ -8,6 +8,10 @@ from rnncls import RunError
 from rnncls.machine.files import TEMPORARY
 from rnncls.runs.folder import RunFolder
 
+_PATIENCE_S = 0.2
+"""How long to wait for the lock: a training holds it for longer, and
+`is_being_trained` of another process only for a moment."""
+
 
 @contextlib.contextmanager
 def lock_run(path: Path) -> Iterator[None]:
@@ -28,7 +32,7 @@ def lock_run(path: Path) -> Iterator[None]:
     folder.create()
     lock = FileLock(folder.lock)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE_S)
     except Timeout as error:
         raise RunError(
             f"{path}: another process is training here: wait for it, or choose another"
@@ -53,7 +57,7 @@ def is_being_trained(path: Path) -> bool:
         return False
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE_S)
     except Timeout:
         return True
     except OSError:  # a folder that this user may only read

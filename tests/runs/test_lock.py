@@ -1,5 +1,7 @@
 """The lock of a run folder."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,24 @@ def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.raises(RunError, match=r"last/lock: cannot be written: Is a directory"),
         lock_run(tmp_path),
     ):
+        pass
+
+
+def test_a_lock_that_is_held_for_a_moment_is_no_training(tmp_path: Path) -> None:
+    release = threading.Event()
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with lock_run(tmp_path):
+            is_held.set()
+            release.wait()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(hold)
+        is_held.wait()
+        threading.Timer(0.05, release.set).start()
+        assert not is_being_trained(tmp_path)
+    with lock_run(tmp_path):
         pass
 
 
