@@ -46,15 +46,19 @@ class Prediction:
     thresholds: dict[str, float] | None = None
 
     def __repr__(self) -> str:
-        """Return the label, its probability and the start of the text."""
-        text = shorten(self.text, _SHOWN_CHARACTERS)
+        """Return the label, its probability, the start of the text and a note."""
+        result = f"label={self.label!r}, prob={self.prob:.4f}"
         if self.thresholds is not None:
-            return f"Prediction(labels={self.labels!r}, text={text!r})"
-        return f"Prediction(label={self.label!r}, prob={self.prob:.4f}, text={text!r})"
+            result = f"labels={self.labels!r}"
+        text = shorten(self.text, _SHOWN_CHARACTERS)
+        note = reading_note(self)
+        shown_note = f", note={note!r}" if note else ""
+        return f"Prediction({result}, text={text!r}{shown_note})"
 
     def __str__(self) -> str:
-        """Return the label, its probability and the start of the text, for people."""
-        text = shorten(self.text, _SHOWN_CHARACTERS)
+        """Return label, probability, start of the text and a note, for people."""
+        note = reading_note(self)
+        text = shorten(self.text, _SHOWN_CHARACTERS) + (f" ({note})" if note else "")
         if self.thresholds is not None:
             names = [f"{name} ({self.probs[name]:.1%})" for name in self.labels]
             nothing = "no answer" if self.is_rejected else "no label"
@@ -147,3 +151,14 @@ class Prediction:
         if not is_count:
             raise ConfigError(f"k: expected a whole number from 1, found {k!r}")
         return sorted(self.probs.items(), key=lambda item: -item[1])[:k]
+
+
+def reading_note(prediction: Prediction) -> str:
+    """Return what the model could not read of a text; empty if it read all of it."""
+    notes = []
+    if prediction.has_no_known_word:
+        notes.append("no known word")
+    if prediction.num_cut:
+        num_all = (prediction.num_tokens or 0) + prediction.num_cut
+        notes.append(f"cut: {prediction.num_tokens:,} of {num_all:,} tokens read")
+    return "; ".join(notes)

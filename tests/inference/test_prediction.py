@@ -68,14 +68,33 @@ def test_a_set_with_enough_confidence_is_the_answer() -> None:
     assert (prediction.answer, prediction.labels) == ("x", ["x", "y"])
 
 
-@pytest.mark.parametrize("prediction", [decide_set(0.22), decide_set(0.1, 1)])
+@pytest.mark.parametrize(
+    ("prediction", "shown"),
+    [
+        (decide_set(0.22), "no answer: a"),
+        (decide_set(0.1, 1), "no answer: a (no known word)"),
+    ],
+)
 def test_a_set_is_no_answer_below_the_confidence_or_without_a_known_word(
-    prediction: Prediction,
+    prediction: Prediction, shown: str
 ) -> None:
     assert prediction.is_rejected
     assert (prediction.answer, prediction.labels) == (None, [])
     assert (prediction.label, prediction.reached) == ("x", ["x", "y"])
-    assert str(prediction) == "no answer: a"
+    assert str(prediction) == shown
+
+
+def test_a_text_that_was_not_read_or_cut_has_a_note() -> None:
+    probs = {"x": 0.75, "y": 0.25}
+    unknown = Prediction("qqq", probs, num_tokens=1, num_unknown=1, num_cut=0)
+    assert str(unknown) == "x (75.0%): qqq (no known word)"
+    assert repr(unknown) == (
+        "Prediction(label='x', prob=0.7500, text='qqq', note='no known word')"
+    )
+    cut = Prediction("a b c", probs, num_tokens=2, num_unknown=1, num_cut=1)
+    assert str(cut) == "x (75.0%): a b c (cut: 2 of 3 tokens read)"
+    read = Prediction("a b", probs, num_tokens=2, num_unknown=1, num_cut=0)
+    assert str(read) == "x (75.0%): a b"
 
 
 def test_without_a_min_confidence_every_set_is_an_answer() -> None:

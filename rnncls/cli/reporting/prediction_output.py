@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnncls import DataError
-from rnncls.inference.prediction import Prediction
+from rnncls.inference.prediction import Prediction, reading_note
 from rnncls.text.display import name_token, printable
 
 LABEL_SEPARATOR = "|"
@@ -124,17 +124,6 @@ def _labels_in_order(prediction: Prediction) -> list[str]:
     """Return the labels of a text in the order of the run's labels."""
     labels = set(prediction.labels)
     return [name for name in prediction.probs if name in labels]
-
-
-def reading_note(prediction: Prediction) -> str:
-    """Return what the model could not read of a text; empty if it read all of it."""
-    notes = []
-    if prediction.has_no_known_word:
-        notes.append("no known word")
-    if prediction.num_cut:
-        num_all = (prediction.num_tokens or 0) + prediction.num_cut
-        notes.append(f"cut: {prediction.num_tokens:,} of {num_all:,} tokens read")
-    return "; ".join(notes)
 
 
 def _attended_tokens(prediction: Prediction) -> str:
