@@ -66,7 +66,7 @@ def anytime_command(
         typer.echo(json.dumps(found))
     else:
         console = Console(highlight=False)
-        console.print(anytime_table(points, title))
-        print_sentence(console, describe_anytime(points))
         if describe_use(origin):
             print_sentence(console, describe_use(origin))
+        console.print(anytime_table(points, title))
+        print_sentence(console, describe_anytime(points))

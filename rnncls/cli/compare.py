@@ -137,6 +137,7 @@ def show_comparison(
             comparison_details,
             comparison_tables,
             save_comparison,
+            use_lines,
         )
         from rnncls.evaluation.comparison import compare_evaluations
 
@@ -146,7 +147,8 @@ def show_comparison(
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
-        print_tables([], comparison_tables(comparison))
+        uses = use_lines(comparison.origin, comparison.contenders)
+        print_tables(uses, comparison_tables(comparison))
         details = comparison_details(comparison, NUM_PRINTED_DISAGREEMENTS)
         print_tables(*details, fit=True)
 
@@ -161,6 +163,7 @@ def show_label_comparison(
 ) -> None:
     """Compare runs with several labels a text; see `show_comparison`."""
     with fast_imports():
+        from rnncls.cli.reporting.comparison_report import use_lines
         from rnncls.cli.reporting.label_comparison_report import (
             label_comparison_details,
             label_comparison_tables,
@@ -174,6 +177,7 @@ def show_label_comparison(
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
-        print_tables([], label_comparison_tables(comparison))
+        uses = use_lines(comparison.origin, comparison.contenders)
+        print_tables(uses, label_comparison_tables(comparison))
         details = label_comparison_details(comparison, NUM_PRINTED_DISAGREEMENTS)
         print_tables(*details, fit=True)

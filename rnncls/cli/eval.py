@@ -258,10 +258,10 @@ def print_result(result: "EvaluationResult") -> None:
     from rnncls.runs.companions import load_run_config
 
     title = f"{result.run_path.name} on {result.origin['path']}"
-    lines = score_lines(result.scores, title)
+    first_line, *figures = score_lines(result.scores, title)
+    lines = [first_line, *row_notes(result.origin), *figures]
     reason = explain_no_calibration(result.run_path)
     lines += calibration_lines(result.calibration, reason)
-    lines += row_notes(result.origin)
     tables = [
         *part_tables(result.parts),
         *class_tables(result.scores),

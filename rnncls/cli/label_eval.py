@@ -24,9 +24,9 @@ def print_label_result(result: "LabelEvaluationResult") -> None:
         )
 
     title = f"{result.run_path.name} on {result.origin['path']}"
-    lines = label_score_lines(result.scores, title)
+    first_line, *figures = label_score_lines(result.scores, title)
+    lines = [first_line, *row_notes(result.origin), *figures]
     lines += label_calibration_lines(result.calibration)
-    lines += row_notes(result.origin)
     tables = [
         *label_part_tables(result.parts),
         *label_tables(result.scores),

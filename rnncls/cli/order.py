@@ -100,12 +100,12 @@ def order_command(
     else:
         from rnncls.cli.reporting.evaluation_notes import describe_use
 
+        if describe_use(origin):
+            typer.echo(describe_use(origin))
         print_order(
             readings,
             f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows",
         )
-        if describe_use(origin):
-            typer.echo(describe_use(origin))
 
 
 def describe_order(

@@ -83,6 +83,16 @@ def test_a_page_has_the_tables_and_a_picture(
     assert all(each["text"] in page.text for each in found["disagreements"])
 
 
+def test_a_file_that_trained_the_runs_is_named_before_the_figures(
+    cli: Cli, run_path: Path, other_path: Path
+) -> None:
+    paths = [str(other_path), str(run_path)]
+    stdout = cli("compare", *paths, "--data", "toy.csv").stdout
+    figures = stdout.index("parameters")
+    assert stdout[:figures].count("was trained on rows of this file") == 2
+    assert "too optimistic" not in stdout[figures:]
+
+
 def test_one_run_alone_is_refused(cli: Cli, run_path: Path) -> None:
     outcome = cli("compare", str(run_path))
     assert outcome.exit_code == 2

@@ -181,8 +181,10 @@ def test_people_get_figures_with_rows_uncertainty_and_unit(cli: Cli) -> None:
     lines = cli("eval").stdout.splitlines()
     low, high = result["accuracy_interval"]
     assert result["macro_f1_interval"] == [1.0, 1.0]
-    assert lines[:6] == [
+    use = "the run was trained on these rows: its scores here are too optimistic for"
+    assert lines[:7] == [
         "toy on toy.csv: 96 rows",
+        f"{use} other texts",
         f"accuracy  {result['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
         (f"macro-F1  {result['macro_f1']:.2%}  (no interval: no error in 96 rows)"),
         f"loss      {result['loss']:.4f}  (cross-entropy: the lower, the better)",
@@ -534,7 +536,8 @@ def test_the_file_that_the_run_was_trained_on_is_named_as_such(cli: Cli) -> None
     Path("other.csv").write_text("label,title,description\nsport,rovers,oslo\n")
     note = "the run was trained on rows of this file: its scores here are too"
     for name in ("toy.csv", "copy.csv"):
-        assert note in cli("eval", "--data", name).stdout
+        stdout = cli("eval", "--data", name).stdout
+        assert 0 < stdout.find(note) < stdout.index("accuracy")
         assert evaluate(cli, "--data", name)["data"]["used_for"] == "training"
     assert evaluate(cli, "--data", "other.csv")["data"]["used_for"] is None
     assert evaluate(cli, "--split", "valid")["data"]["used_for"] == "validation"

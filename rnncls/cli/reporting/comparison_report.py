@@ -94,7 +94,7 @@ def summary_lines(comparison: Comparison) -> list[str]:
         lines.append(f"  {explain_difference(run)}")
     if len(comparison.differences) > 1:
         lines.append(_mean_line(comparison))
-    return [*lines, *use_lines(comparison.origin, comparison.contenders)]
+    return lines
 
 
 def use_lines(
@@ -198,6 +198,7 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
     origin = comparison.origin
     parts = [
         html.paragraph(f"{describe_origin(origin)}. SHA-256 {origin['sha256']}."),
+        *map(html.paragraph, use_lines(origin, comparison.contenders)),
         html.table("Runs", _SCORE_HEADER, _score_rows(comparison, names)),
         _accuracy_picture(comparison, names),
         html.table(

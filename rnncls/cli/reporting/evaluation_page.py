@@ -244,9 +244,9 @@ def run_parts(
 
 def _score_parts(result: EvaluationResult) -> Iterator[Markup]:
     yield html.paragraph(describe_source(result.origin, result.device))
+    yield from map(html.paragraph, row_notes(result.origin))
     yield _score_table(result.scores, result.calibration)
     yield from map(html.paragraph, absence_notes(result.scores))
-    yield from map(html.paragraph, row_notes(result.origin))
     if result.parts:
         yield html.table(PART_TITLE, PART_HEADER, part_rows(result.parts))
 

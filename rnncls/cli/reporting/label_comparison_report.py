@@ -77,7 +77,7 @@ def label_summary_lines(comparison: LabelRunComparison) -> list[str]:
                 f"{name}: {score}: {significance} {names[0]} (p = {format_p(f1.p)})"
             )
         lines.append(f"  {_explain_gains(run)}")
-    return [*lines, *use_lines(comparison.origin, comparison.contenders)]
+    return lines
 
 
 def _explain_gains(run: LabelDifference) -> str:
@@ -136,6 +136,7 @@ def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
     differences = _difference_rows(comparison, names[1:])
     parts = [
         html.paragraph(f"{describe_origin(origin)}. SHA-256 {origin['sha256']}."),
+        *map(html.paragraph, use_lines(origin, comparison.contenders)),
         html.table("Runs", _F1_HEADER, f1_rows),
         html.table("Sizes and speeds", _COST_HEADER, cost_rows),
         html.table(_DIFFERENCE_TITLE, _DIFFERENCE_HEADER, differences),
