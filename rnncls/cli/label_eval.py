@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rnncls.cli.eval import NUM_PRINTED_MISTAKES
 from rnncls.cli.screen import print_tables
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
     from rnncls.evaluation.label_evaluation import LabelEvaluationResult
@@ -35,4 +36,9 @@ def print_label_result(result: "LabelEvaluationResult") -> None:
     print_tables(lines, tables)
     if result.mistakes:
         shown = result.mistakes[:NUM_PRINTED_MISTAKES]
-        print_tables([], [label_mistake_table(shown)], fit=True)
+        errors = format_count(len(shown), "error")
+        line = (
+            f"{errors}, those with the highest probability first"
+            f" (eval-*.json in the run folder has {len(result.mistakes):,})"
+        )
+        print_tables([line], [label_mistake_table(shown)], fit=True)

@@ -76,3 +76,15 @@ def list_names(names: Sequence[str], limit: int = 5) -> str:
     shown = ", ".join(f"'{printable(name)}'" for name in names[:limit])
     num_left = len(names) - limit
     return f"{shown} and {num_left:,} more" if num_left > 0 else shown
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 row", "2,000 rows" or "no rows".
+
+    Args:
+        number: The number.
+        noun: The noun in the singular; its plural ends in s.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}s" if number else f"no {noun}s"

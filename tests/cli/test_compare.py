@@ -7,6 +7,7 @@ import pytest
 
 from rnncls.cli.reporting.comparison_report import (
     describe_significance,
+    disagreement_title,
     explain_difference,
 )
 from rnncls.config.loading import load_config
@@ -110,6 +111,22 @@ def test_a_run_is_as_good_as_itself(cli: Cli, run_path: Path) -> None:
     assert "Mean accuracy" not in stdout
     three = cli("compare", *[str(run_path)] * 3).stdout
     assert "Mean accuracy of the runs after the first" in " ".join(three.split())
+
+
+@pytest.mark.parametrize(
+    ("counts", "end"),
+    [
+        ((0,), "disagree: 0"),
+        ((5, 5, 5), "disagree: 5"),
+        ((8, 5, 8), "disagree: 8 (5 of 8 shown; all: --html FILE or --json)"),
+        ((53, 5, 20), "disagree: 53 (5 of 53 shown; 20: --html FILE or --json)"),
+        ((53, 20), "disagree: 53 (20 of 53 shown)"),
+    ],
+)
+def test_it_is_said_how_many_disagreements_are_shown_and_where_the_others_are(
+    counts: tuple[int, ...], end: str
+) -> None:
+    assert disagreement_title(*counts) == f"Rows on which the runs {end}"
 
 
 @pytest.mark.parametrize(

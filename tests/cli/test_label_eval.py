@@ -99,6 +99,7 @@ def test_unknown_labels_can_count_as_missed(cli: Cli, run: str, data: str) -> No
     assert found["per_label"][-2]["threshold"] is None
     stdout = cli("eval", run, "--data", data, "--unknown-labels", "wrong").stdout
     assert "unknown labels, counted as wrong" in stdout
+    assert ", those with the highest probability first (eval-*.json" in stdout
 
 
 def test_the_report_counts_unknown_labels(cli: Cli, run: str, data: str) -> None:

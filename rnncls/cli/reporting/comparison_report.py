@@ -184,7 +184,9 @@ def _disagreement_table(comparison: Comparison, limit: int) -> Table:
         for row in shown
     ]
     table = with_ids(header, rows, [row.id for row in shown])
-    title = disagreement_title(comparison.num_disagreements)
+    title = disagreement_title(
+        comparison.num_disagreements, len(shown), len(comparison.disagreements)
+    )
     return cut_table(title, *table)
 
 
@@ -212,7 +214,11 @@ def save_comparison(path: Path, comparison: Comparison) -> None:
             " bootstrap intervals."
         ),
         *setting_parts(comparison.settings, names),
-        html.heading(disagreement_title(comparison.num_disagreements)),
+        html.heading(
+            disagreement_title(
+                comparison.num_disagreements, len(comparison.disagreements)
+            )
+        ),
     ]
     if comparison.disagreements:
         parts.append(_disagreement_part(comparison, names))
@@ -247,9 +253,25 @@ def name_runs(runs: Sequence[ComparedRun[Any, Any]]) -> list[str]:
     return short_names([run.name for run in runs])
 
 
-def disagreement_title(num_disagreements: int) -> str:
-    """Return the title of the rows that only some runs get right."""
-    return f"Rows on which the runs disagree: {num_disagreements:,}"
+def disagreement_title(
+    num_disagreements: int, num_shown: int | None = None, num_on_page: int = 0
+) -> str:
+    """Return the title of the rows that only some runs get right.
+
+    Args:
+        num_disagreements: The number of these rows.
+        num_shown: How many of them are shown; None: all.
+        num_on_page: How many the page and JSON have.
+    """
+    title = f"Rows on which the runs disagree: {num_disagreements:,}"
+    if num_shown is None or num_shown == num_disagreements:
+        return title
+    title += f" ({num_shown:,} of {num_disagreements:,} shown"
+    if num_on_page > num_shown:
+        has_all = num_on_page == num_disagreements
+        amount = "all" if has_all else f"{num_on_page:,}"
+        title += f"; {amount}: --html FILE or --json"
+    return f"{title})"
 
 
 def _score_rows(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:

@@ -120,7 +120,9 @@ def _disagreement_table(comparison: LabelRunComparison, limit: int) -> Table:
     header, rows = _disagreements(comparison, names[:num_shown])
     ids = [row.id for row in comparison.disagreements[:limit]]
     table = with_ids(header, rows[:limit], ids)
-    title = disagreement_title(comparison.num_disagreements)
+    title = disagreement_title(
+        comparison.num_disagreements, len(ids), len(comparison.disagreements)
+    )
     return cut_table(title, *table)
 
 
@@ -146,7 +148,9 @@ def save_label_comparison(path: Path, comparison: LabelRunComparison) -> None:
     parts += setting_parts(comparison.settings, names)
     header, rows = _disagreements(comparison, names)
     header, rows = with_ids(header, rows, [row.id for row in comparison.disagreements])
-    title = disagreement_title(comparison.num_disagreements)
+    title = disagreement_title(
+        comparison.num_disagreements, len(comparison.disagreements)
+    )
     parts.append(html.heading(title))
     if rows:
         num_texts = len(header)
