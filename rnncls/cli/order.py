@@ -21,6 +21,7 @@ from rnncls.cli.options import (
 from rnncls.cli.replaced_pages import check_picture
 from rnncls.cli.screen import save_plot
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
     from rnncls.inference.insight.word_order import WordOrderResult
@@ -100,12 +101,9 @@ def order_command(
     else:
         from rnncls.cli.reporting.evaluation_notes import describe_use
 
-        if describe_use(origin):
-            typer.echo(describe_use(origin))
-        print_order(
-            readings,
-            f"{loaded.path.name} on {origin['path']}: {origin['num_rows']:,} rows",
-        )
+        rows = format_count(origin["num_rows"], "row")
+        title = f"{loaded.path.name} on {origin['path']}: {rows}"
+        print_order(readings, title, describe_use(origin))
 
 
 def describe_order(
@@ -122,18 +120,21 @@ def describe_order(
     }
 
 
-def print_order(readings: "list[WordOrderResult]", title: str) -> None:
-    """Print a table of the results and a summary."""
+def print_order(readings: "list[WordOrderResult]", title: str, note: str) -> None:
+    """Print a title, a note on the rows, a table of the results and a summary."""
     from rich.console import Console
     from rich.table import Table
 
     from rnncls.cli.reporting.display import interval_cell
+    from rnncls.cli.reporting.insight_tables import print_sentence
     from rnncls.inference.insight.word_order import AS_WRITTEN, describe_word_order
 
     console = Console()
     num_draws = max(len(reading.draws) for reading in readings)
     draws = f", shuffled {num_draws} times" if num_draws > 1 else ""
     console.print(f"{title}{draws}", highlight=False, markup=False, soft_wrap=True)
+    if note:
+        print_sentence(console, note)
     table = Table("words")
     for name in ("accuracy", "95% interval", "lost, points", "95% interval"):
         table.add_column(name, justify="right")

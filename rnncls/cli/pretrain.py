@@ -17,6 +17,7 @@ from rnncls.cli.options import (
     choose_resumed_config,
 )
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import format_count
 
 
 def pretrain_command(
@@ -55,6 +56,7 @@ def pretrain_command(
     summary = pretrain(
         checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache
     )
+    rows = format_count(summary["data"]["num_valid_rows"], "validation row")
     again = shlex.join(
         [
             str(config),
@@ -67,8 +69,7 @@ def pretrain_command(
     )
     typer.echo(
         f"{out}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
-        f" perplexity {summary['valid']['perplexity']:.4g} per word on"
-        f" {summary['data']['num_valid_rows']:,} validation rows,"
+        f" perplexity {summary['valid']['perplexity']:.4g} per word on {rows},"
         f" {summary['num_parameters']:,} parameters, trained in"
         f" {summary['train_s']:.0f} s; now: rnncls train --config {again}"
     )

@@ -18,6 +18,7 @@ from rnncls.cli.options import (
     choose_resumed_config,
 )
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import format_count
 
 
 def train_command(
@@ -59,14 +60,15 @@ def train_command(
         raise
     valid = summary["valid"]
     low, high = valid["accuracy_interval"]
+    rows = format_count(summary["data"]["num_valid_rows"], "validation row")
     accuracy = "accuracy"
     if "micro_f1" in valid:
         accuracy = f"micro-F1 {valid['micro_f1']:.2%}, all labels right"
     typer.echo(
         f"{path}: best epoch {summary['best_epoch']} of {summary['num_epochs']},"
-        f" {accuracy} {valid['accuracy']:.2%} on {summary['data']['num_valid_rows']:,}"
-        f" validation rows (95% interval {low:.2%} to {high:.2%}), macro-F1"
-        f" {valid['macro_f1']:.2%}, {summary['num_parameters']:,} parameters, trained"
+        f" {accuracy} {valid['accuracy']:.2%} on {rows} (95% interval {low:.2%} to"
+        f" {high:.2%}), macro-F1 {valid['macro_f1']:.2%},"
+        f" {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"
     )
     for line in describe_parts(summary):
@@ -94,9 +96,9 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
         )
         if part["gained"] or part["lost"]:
             line += (
-                f"; together: {part['gained']:,} more rows right,"
-                f" {part['lost']:,} more wrong than this part (McNemar's test: p ="
-                f" {part['p']:.2g})"
+                f"; together: {format_count(part['gained'], 'row')} gained and"
+                f" {format_count(part['lost'], 'row')} lost, compared with this part"
+                f" (McNemar's test: p = {part['p']:.2g})"
             )
         lines.append(line)
     return lines

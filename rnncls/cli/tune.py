@@ -19,6 +19,7 @@ from rnncls.cli.options import (
     choose_config,
 )
 from rnncls.machine.imports import fast_imports
+from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -161,8 +162,8 @@ def count_line(result: dict[str, Any], elapsed_s: float | None = None) -> str:
     rows = result["trials"]
     counts = Counter(row["ended"] for row in rows)
     ends = ", ".join(f"{count:,} {end}" for end, count in counts.items())
-    plural = "s" if len(rows) > 1 else ""
-    line = f"{len(rows):,} trial{plural} in {result['seconds']:.0f} s: {ends}"
+    trials = format_count(len(rows), "trial")
+    line = f"{trials} in {result['seconds']:.0f} s: {ends}"
     if result.get("num_cut_off"):
         line += "; one more was stopped at the time limit and does not count"
     return line if elapsed_s is None else f"{line}; {elapsed_s:.0f} s in all"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rnncls import DataError
 from rnncls.data.label_sets import UNKNOWN
 from rnncls.data.rows import Rows
+from rnncls.text.display import format_count
 
 logger = logging.getLogger(__name__)
 
@@ -189,9 +190,9 @@ def _missing_labels(source: str, name: str, missing: _MissingLabels) -> DataErro
         return UnlabelledRowsError(f"{start}: fill it in, or remove the row")
     listed = ", ".join(f"{row:,}" for row in others)
     more = ", …" if missing.num_missing > _ROWS_LISTED else ""
-    num_others = missing.num_missing - 1
+    other_rows = format_count(missing.num_missing - 1, "other row")
     return UnlabelledRowsError(
-        f"{start}, and those of {num_others:,} other rows ({listed}{more}):"
+        f"{start}, and those of {other_rows} ({listed}{more}):"
         " fill them in, or let 'rnncls init --skip-unlabelled' write a file without"
         " these rows"
     )

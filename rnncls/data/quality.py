@@ -17,6 +17,7 @@ from rnncls.data.label_names import (
 )
 from rnncls.data.odd_characters import ODD_CHARACTERS
 from rnncls.data.splits import Split
+from rnncls.text.display import format_count
 
 NUM_EXAMPLES = 3
 _IMBALANCE = 3
@@ -192,7 +193,7 @@ def _find_conflicts(rows: AllRows) -> Finding:
     return Finding(
         "conflicting_labels",
         "rows have the same text as another row, but a different class"
-        f" ({len(groups):,} texts)",
+        f" ({format_count(len(groups), 'text')})",
         len(indices),
         len(labels),
         found,

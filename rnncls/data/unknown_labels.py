@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.data.label_names import normalize_label, plain_form
+from rnncls.text.display import format_count
 
 UnknownLabels = Literal["error", "skip", "wrong"]
 """What to do with rows whose label is unknown: raise an error, leave them out, or count
@@ -38,13 +39,10 @@ class UnknownLabel:
 
     def describe(self) -> str:
         """Return the label with its rows and the known label that it resembles."""
-        plural = "s" if self.num_rows > 1 else ""
         similar = f", similar to '{self.similar}'" if self.similar is not None else ""
         name = f"'{self.label}'" if self.label else "no label"
-        return (
-            f"{name} ({self.num_rows:,} row{plural}, first row"
-            f" {self.first_row:,}{similar})"
-        )
+        rows = format_count(self.num_rows, "row")
+        return f"{name} ({rows}, first row {self.first_row:,}{similar})"
 
 
 def find_unknown_labels(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rnncls.cli.train import describe_parts
 from rnncls.config.loading import load_config
 from rnncls.data.cache import cache_dir
 from rnncls.runs.folder import claim_new_folder
@@ -461,3 +462,13 @@ def test_a_run_without_a_config_names_what_is_missing(cli: Cli) -> None:
         "error: runs/a: nothing to resume: has no config.yaml\n"
     )
     assert "as in rnncls train --resume --out RUN" in cli("train", "--resume").stderr
+
+
+def test_the_lines_on_the_parts_count_rows_in_plain_english() -> None:
+    part = {"name": "network", "accuracy": 0.5, "interval": [0.4, 0.6], "p": 1.0}
+    summary = {"ngrams": {"valid": [{**part, "gained": 1, "lost": 0}]}}
+    assert describe_parts(summary) == [
+        "  network   50.00% of the validation rows (95% interval 40.00% to 60.00%);"
+        " together: 1 row gained and no rows lost, compared with this part (McNemar's"
+        " test: p = 1)"
+    ]

@@ -224,7 +224,7 @@ def test_findings_on_copies_say_what_was_found_and_what_to_do() -> None:
     write("train.csv", rows)
     findings = {finding.kind: finding for finding in inspect(config).findings}
     assert findings["conflicting_labels"].what == (
-        "rows have the same text as another row, but a different class (1 texts)"
+        "rows have the same text as another row, but a different class (1 text)"
     )
     advice = "delete the copies, unless real messages are repeated too"
     assert findings["same_train"].advice.startswith(advice)

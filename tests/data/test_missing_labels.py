@@ -44,7 +44,10 @@ def test_empty_rows_at_the_end_are_ignored_with_a_note(
     [
         ("ab?", "row 3: the label (column 'y') is missing: fill it in, or remove"),
         ("a?b..", "row 2: the label (column 'y') is missing: fill it in, or remove"),
-        ("a.b?..", "row 2: the label (column 'y') is missing, and those of 1 other"),
+        (
+            "a.b?..",
+            "row 2: the label (column 'y') is missing, and those of 1 other row (",
+        ),
         ("??a.b", "row 1: the label (column 'y') is missing, and those of 2 other"),
         ("a" + "?" * 40, "and those of 39 other rows (3, 4, 5, 6, …): fill them in"),
     ],

@@ -3,6 +3,7 @@
 import pytest
 
 from rnncls.text.display import (
+    format_count,
     list_names,
     name_token,
     printable,
@@ -60,3 +61,11 @@ def test_lines_keep_their_ends() -> None:
 
 def test_names_are_listed_without_control_characters() -> None:
     assert list_names(["a\x1b", "b\nc"]) == "'a\\x1b', 'b\\nc'"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0, "no rows"), (1, "1 row"), (2, "2 rows"), (1234, "1,234 rows")],
+)
+def test_a_count_has_its_noun_in_the_right_number(number: int, expected: str) -> None:
+    assert format_count(number, "row") == expected

@@ -6,7 +6,7 @@ from typing import Any
 from rnncls.data.unknown_labels import UnknownLabel, list_unknown_labels
 from rnncls.evaluation.label_metrics import MultilabelScores
 from rnncls.evaluation.metrics import Scores
-from rnncls.text.display import list_names
+from rnncls.text.display import format_count, list_names
 
 
 def describe_origin(origin: Mapping[str, Any]) -> str:
@@ -16,7 +16,7 @@ def describe_origin(origin: Mapping[str, Any]) -> str:
         origin: Where the rows of the evaluation are from.
     """
     split = origin["split"] or "a separate file"
-    return f"{origin['path']}: {origin['num_rows']:,} rows ({split})"
+    return f"{origin['path']}: {format_count(origin['num_rows'], 'row')} ({split})"
 
 
 def describe_source(origin: Mapping[str, Any], device: str) -> str:
@@ -31,8 +31,9 @@ def describe_source(origin: Mapping[str, Any], device: str) -> str:
         if origin["split"]
         else "a separate file"
     )
+    rows = format_count(origin["num_rows"], "row")
     return (
-        f"Evaluated on {origin['path']}: {origin['num_rows']:,} rows, {split}, on the"
+        f"Evaluated on {origin['path']}: {rows}, {split}, on the"
         f" device {device}. SHA-256 {origin['sha256']}."
     )
 

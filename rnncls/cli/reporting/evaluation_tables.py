@@ -33,7 +33,7 @@ from rnncls.evaluation.run_evaluation import (
     EvaluationResult,
     Mistake,
 )
-from rnncls.text.display import printable
+from rnncls.text.display import format_count, printable
 from rnncls.training.label_issues import LabelIssue
 
 PART_TITLE = "The network, the n-grams, and both together"
@@ -54,7 +54,7 @@ def score_lines(scores: Scores, origin: str) -> list[str]:
     """
     accuracy_interval = percent_range(scores.accuracy_interval)
     return [
-        f"{origin}: {scores.num_rows:,} rows",
+        f"{origin}: {format_count(scores.num_rows, 'row')}",
         f"accuracy  {percent(scores.accuracy)}  ({INTERVAL} {accuracy_interval})",
         f"macro-F1  {percent(scores.macro_f1)}  ({describe_macro_f1_interval(scores)})",
         f"loss      {scores.loss:.4f}  (cross-entropy: the lower, the better)",

@@ -32,6 +32,7 @@ from rnncls.cli.reporting.label_tables import (
 from rnncls.cli.reporting.tables import cut_table, plain_table, with_ids
 from rnncls.evaluation.label_bootstrap import F1Difference
 from rnncls.evaluation.label_comparison import LabelDifference, LabelRunComparison
+from rnncls.text.display import format_count
 
 _MAX_PREDICTION_COLUMNS = 2
 """With more runs, there is no room for their predictions beside the texts."""
@@ -85,8 +86,8 @@ def _explain_gains(run: LabelDifference) -> str:
     if run.gained == run.lost == 0:
         return "both get all labels of the same rows right"
     return (
-        f"only this run gets all labels of {run.gained:,} rows right, only the first"
-        f" one those of {run.lost:,}"
+        f"only this run gets all labels of {format_count(run.gained, 'row')} right,"
+        f" only the first one those of {format_count(run.lost, 'row')}"
     )
 
 

@@ -23,6 +23,7 @@ from rnncls.evaluation.label_metrics import LabelScores, MultilabelScores
 from rnncls.evaluation.metrics import Interval
 from rnncls.evaluation.parts import LabelPartScore
 from rnncls.evaluation.run_evaluation import CalibrationReport
+from rnncls.text.display import format_count
 
 LABEL_HEADER = [
     "label",
@@ -59,7 +60,7 @@ def label_score_lines(scores: MultilabelScores, origin: str) -> list[str]:
         scores: The scores.
         origin: What was evaluated on which data.
     """
-    lines = [f"{origin}: {scores.num_rows:,} rows"]
+    lines = [f"{origin}: {format_count(scores.num_rows, 'row')}"]
     for name, value, interval in label_score_rows(scores):
         shown = f"  ({interval})" if interval else ""
         lines.append(f"{name:<16}  {value}{shown}")
