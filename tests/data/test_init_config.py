@@ -321,6 +321,8 @@ def test_installed_vectors_are_used_where_they_know_the_words(
     drafted = draft_config("a.csv", OUT)
     assert drafted.stats.coverage == coverage
     assert (drafted.config.text.vectors is not None) == is_used
+    reason = "% of the tokens in all 20 rows of the file have a vector"
+    assert (reason in drafted.text) == is_used
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def test_vectors_start_the_embedding(
     counts = f"1 of {len(data.vocab.words):,} different words of the vocabulary found"
     assert counts in caplog.text
     is_the = data.train.texts.token_ids == data.vocab.words.index("the")
-    assert f"{vectors} ({is_the.mean():.1%} of all tokens)" in caplog.text
+    share = f"{is_the.mean():.1%} of the tokens of the training rows"
+    assert f"{vectors} ({share})" in caplog.text
     assert model.embedding.weight[data.vocab.words.index("the"), :3].tolist() == [
         1.5,
         2.5,
