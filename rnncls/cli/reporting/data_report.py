@@ -177,12 +177,22 @@ def finding_lines(inspection: Inspection) -> Iterator[tuple[int, str]]:
     """Yield the findings with advice and examples: paragraphs and their indentation."""
     if not inspection.findings:
         yield 0, _nothing_found()
-    for finding in inspection.findings:
-        yield 0, finding_title(finding)
-        yield 2, _advice(finding)
-        yield from _example_lines(finding)
+    for findings in _group_by_advice(inspection.findings):
+        for finding in findings:
+            yield 0, finding_title(finding)
+        yield 2, _advice(findings)
+        for finding in findings:
+            yield from _example_lines(finding)
         yield 0, ""
     yield 0, METHOD
+
+
+def _group_by_advice(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Return the findings in groups with the same advice, often one per split."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.advice, []).append(finding)
+    return list(groups.values())
 
 
 def _example_lines(finding: Finding) -> Iterator[tuple[int, str]]:
@@ -196,8 +206,10 @@ def _nothing_found() -> str:
     return f"No problems found. Checked for: {CHECKED}."
 
 
-def _advice(finding: Finding) -> str:
-    return f"What to do: {finding.advice}."
+def _advice(findings: Sequence[Finding]) -> str:
+    """Return the advice that findings share."""
+    which = " about all of these" if len(findings) > 1 else ""
+    return f"What to do{which}: {findings[0].advice}."
 
 
 def finding_title(finding: Finding) -> str:
@@ -239,12 +251,14 @@ def save_data_report(path: Path, inspection: Inspection, title: str) -> None:
 def _finding_parts(findings: Sequence[Finding]) -> Iterator[Markup]:
     if not findings:
         yield html.paragraph(_nothing_found())
-    for finding in findings:
-        yield html.subheading(finding_title(finding))
-        yield html.paragraph(_advice(finding))
+    for group in _group_by_advice(findings):
+        for finding in group:
+            yield html.subheading(finding_title(finding))
+        yield html.paragraph(_advice(group))
+        examples = [example for finding in group for example in finding.examples]
         rows = [
             [row_name(row), shorten(row.text, _PAGE_TEXT_LENGTH)]
-            for example in finding.examples
+            for example in examples
             for row in example
         ]
         if rows:

@@ -92,6 +92,24 @@ def test_a_finding_has_its_count_its_advice_and_its_examples() -> None:
     assert lines[3] == "train row 7 [<i>]: <script>alert(1)</script>\\x07"
 
 
+def test_findings_with_the_same_advice_have_it_once() -> None:
+    other = replace(EVIL, kind="same_valid", what="validation rows", advice="wait")
+    last = replace(EVIL, kind="same_test", what="test rows")
+    found = inspection(EVIL, other, last)
+    lines = [text for _, text in finding_lines(found)]
+    assert lines[:3] == [
+        "1 of 4 (25.00%): rows <b>",
+        "1 of 4 (25.00%): test rows",
+        "What to do about all of these: look.",
+    ]
+    assert sum(line.startswith("What to do") for line in lines) == 2
+    assert sum(line.startswith("train row 7") for line in lines) == 3
+    save_data_report(Path("a.html"), found, "title")
+    page = Path("a.html").read_text(encoding="utf-8")
+    assert page.count("What to do about all of these: look.") == 1
+    assert page.count("What to do: wait.") == 1
+
+
 def test_without_findings_it_says_what_was_looked_for() -> None:
     assert next(iter(finding_lines(inspection())))[1].startswith(
         "No problems found. Checked for: duplicates"
