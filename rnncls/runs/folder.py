@@ -159,7 +159,7 @@ class RunFolder:
     def results(self) -> list[Path]:
         """Return the existing files and folders that describe the current weights.
 
-        They are outdated as soon as the run is trained further.
+        They are outdated as soon as better weights replace these.
         """
         files = [self.summary, self.card, self.label_issues, self.label_issue_table]
         files += [self.bag_of_words, self.report()]

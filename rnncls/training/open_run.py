@@ -120,7 +120,8 @@ class OpenRun:
         saved_settings = load_run_config(self._path).model_dump()
         is_outdated = data_differs or changes_results(saved_settings, self._settings)
         if is_outdated or not trainer.is_finished:
-            self._folder.delete_results()
+            # The other results describe the best weights until new ones replace them.
+            self._folder.summary.unlink(missing_ok=True)
         self.was_finished = self._folder.summary.exists()
         if saved_settings != self._settings:
             # Until the summary is written again, the run counts as unfinished.

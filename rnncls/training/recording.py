@@ -93,9 +93,14 @@ class _Recorder:
 
 
 def record_validation(row: dict[str, Any], trainer: Trainer[Any], path: Path) -> None:
-    """Append the metric row of a validation, and save the weights if they are best."""
-    append_row(RunFolder(path).metrics, row)
+    """Append the metric row of a validation, and save the weights if they are best.
+
+    Results that describe the weights before are deleted.
+    """
+    folder = RunFolder(path)
+    append_row(folder.metrics, row)
     if row["is_best"]:
+        folder.delete_results()
         save_model(path, trainer.eval_model, trainer.file)
 
 

@@ -529,6 +529,23 @@ def test_results_of_the_weights_before_are_deleted_by_more_training(
     assert RunFolder(toy_run).summary.exists()
 
 
+def test_results_are_kept_by_a_stop_before_the_first_new_epoch(
+    make_config: MakeConfig, toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise Killed
+
+    write_results(toy_run)
+    card = RunFolder(toy_run).card.read_bytes()
+    more = make_config("train.max_epochs=6")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(recording, "append_row", stop)
+        train(more, toy_run, resume=True)
+    assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
+    assert RunFolder(toy_run).card.read_bytes() == card
+    assert not RunFolder(toy_run).summary.exists()  # it is no longer finished
+
+
 def test_results_are_deleted_where_only_the_data_has_changed(
     make_config: MakeConfig, toy_run: Path, toy_csv: Path
 ) -> None:
