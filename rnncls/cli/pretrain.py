@@ -42,19 +42,23 @@ def pretrain_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a language model on the training texts and on data.unlabelled."""
-    from rnncls.config.loading import load_config
+    from rnncls.runs.overrides import load_training_config, name_overridden_keys
 
     config = choose_resumed_config(config_file, config, out, resume=resume)
     check_changes(resume=resume, with_changes=with_changes)
-    checked = load_config(
-        config, [*(set_ or []), *([f"device={device}"] if device else [])]
-    )
+    overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
+    checked = load_training_config(config, overrides, out if resume else None)
 
     with fast_imports():
         from rnncls.training.pretraining import pretrain
 
     summary = pretrain(
-        checked, out, resume=resume, may_change=with_changes, use_cache=not no_cache
+        checked,
+        out,
+        resume=resume,
+        may_change=with_changes,
+        use_cache=not no_cache,
+        overridden=name_overridden_keys(overrides),
     )
     rows = format_count(summary["data"]["num_valid_rows"], "validation row")
     again = shlex.join(

@@ -32,12 +32,12 @@ def train_command(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Train a classifier; Ctrl-C saves, --resume continues."""
-    from rnncls.config.loading import load_config
+    from rnncls.runs.overrides import load_training_config, name_overridden_keys
 
     config = choose_resumed_config(config_file, config, out, resume=resume)
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
-    checked = load_config(config, overrides)
+    checked = load_training_config(config, overrides, out if resume else None)
 
     with fast_imports():
         from rnncls.runs.folder import release_if_empty
@@ -53,6 +53,7 @@ def train_command(
             resume=resume,
             may_change=with_changes,
             use_cache=not no_cache,
+            overridden=name_overridden_keys(overrides),
         )
     except BaseException:
         if out is None:

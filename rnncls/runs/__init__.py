@@ -11,6 +11,7 @@ Modules that other rooms use:
     pretrained     the language model that a classifier starts from
     data_check     check that a run was not trained on held-out rows
     metric_rows    metrics.jsonl
+    overrides      the config keys that a run to resume keeps
     wrong_paths    why a path is no run
     progress       the progress bar
     tensorboard    the event files

@@ -11,6 +11,7 @@
     last/state.safetensors   all that an exact resume needs
     last/lock                held by the process that trains here
     last/launch              which call of torchrun trains here, if one does
+    last/overrides.json      the config keys that the user set apart from the file
     events/                  the rows for TensorBoard (train.tensorboard)
     eval-*.json              what `rnncls eval` printed
     confusion-*.csv          the confusion matrix of each eval-*.json
@@ -124,6 +125,11 @@ class RunFolder:
         return self.path / "last/launch"
 
     @property
+    def overrides(self) -> Path:
+        """The config keys that the user set apart from the config file."""
+        return self.path / "last/overrides.json"
+
+    @property
     def events(self) -> Path:
         """The folder of the TensorBoard event files."""
         return self.path / "events"
@@ -210,6 +216,7 @@ class RunFolder:
             self.lock.parent,
             self.lock,
             self.launch,
+            self.overrides,
         }
         existing = {item for item in self.path.rglob("*") if not item.match(TEMPORARY)}
         return existing <= before_first_save

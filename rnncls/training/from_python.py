@@ -12,9 +12,11 @@ import torch
 from rnncls.config.arguments import check_optional_path
 from rnncls.config.loading import build_config
 from rnncls.config.python_messages import name_python_arguments
+from rnncls.config.sections import Config
 from rnncls.machine.processes import torchrun_id
 from rnncls.machine.threads import compute_as_worker
 from rnncls.runs.folder import RunFolder, find_launched, release_if_empty
+from rnncls.runs.overrides import load_with_kept_values
 from rnncls.runs.unfinished import choose_run_dir
 from rnncls.training.run import train
 
@@ -53,8 +55,14 @@ def train_from_python(
     use_cache: bool,
 ) -> TrainedRun:
     """Train a classifier; for the arguments and errors see `rnncls.train`."""
-    checked = build_config(config, overrides or {})
     folder = check_optional_path("out", out, "the path of a run folder")
+    given = overrides or {}
+
+    def load(kept: Mapping[str, Any]) -> Config:
+        is_mapping = isinstance(given, Mapping)  # if not, it is an error
+        return build_config(config, {**kept, **given} if is_mapping else given)
+
+    checked = load_with_kept_values(folder if resume else None, load)
     if folder is not None and not resume:
         _check_is_free(folder)
     stem = "run" if isinstance(config, Mapping) else Path(config).stem
@@ -62,7 +70,13 @@ def train_from_python(
     path, is_resumed = choose_run_dir(stem, settings, folder, resume=resume)
     try:
         with keep_torch_settings():
-            summary = train(checked, path, resume=is_resumed, use_cache=use_cache)
+            summary = train(
+                checked,
+                path,
+                resume=is_resumed,
+                use_cache=use_cache,
+                overridden=list(given),
+            )
     except BaseException:
         if folder is None:
             release_if_empty(path)

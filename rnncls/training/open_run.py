@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rnncls.machine.processes import ProcessGroup, torchrun_id
 from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import MODEL, STATE, RunFolder
 from rnncls.runs.lock import lock_run
+from rnncls.runs.overrides import save_overridden_keys
 from rnncls.runs.run import change_config, create_run
 from rnncls.training.resume import (
     changes_results,
@@ -41,6 +42,7 @@ class OpenRun:
         processes: ProcessGroup,
         *,
         may_change: bool,
+        overridden: Sequence[str] = (),
     ) -> None:
         """Store the arguments; nothing is written yet."""
         self.is_resumed = False
@@ -50,6 +52,7 @@ class OpenRun:
         self._folder = RunFolder(path)
         self._processes = processes
         self._may_change = may_change
+        self._overridden = overridden
         self._saved: SavedState | None = None
         self._lock = contextlib.ExitStack()
 
@@ -110,6 +113,7 @@ class OpenRun:
         vocab, label_names = trainer.data.vocab, trainer.label_names
         config_text = dump_settings(self._settings)
         create_run(self._path, config_text, vocab, label_names)
+        save_overridden_keys(self._path, self._overridden)
         save_state(trainer, self._path)
 
     def _restore(self, trainer: Trainer[Any], saved: SavedState) -> None:
@@ -117,6 +121,7 @@ class OpenRun:
         data_differs = restore_trainer(
             trainer, self._path, saved, may_change=self._may_change
         )
+        save_overridden_keys(self._path, self._overridden)
         saved_settings = load_run_config(self._path).model_dump()
         is_outdated = data_differs or changes_results(saved_settings, self._settings)
         if is_outdated or not trainer.is_finished:
@@ -144,7 +149,7 @@ class OpenRun:
 
 
 @contextlib.contextmanager
-def open_run(
+def open_run(  # noqa: PLR0913 - all but the first three are named
     settings: Mapping[str, Any],
     path: Path,
     processes: ProcessGroup,
@@ -152,6 +157,7 @@ def open_run(
     weights: str = MODEL,
     resume: bool,
     may_change: bool = False,
+    overridden: Sequence[str] = (),
 ) -> Iterator[OpenRun]:
     """Open a run folder for a training; it stays locked until the end of the block.
 
@@ -164,6 +170,8 @@ def open_run(
         resume: Whether to continue the run there.
         may_change: Whether its config, data and precision may differ; some keys of the
             config may always.
+        overridden: The keys that the user set apart from the config file: a later
+            resume keeps their values.
 
     Raises:
         ConfigError: The folder is not empty, or its config differs and may not.
@@ -177,7 +185,9 @@ def open_run(
         RunFolder(path).check_is_free()
         return False
 
-    run = OpenRun(settings, path, processes, may_change=may_change)
+    run = OpenRun(
+        settings, path, processes, may_change=may_change, overridden=overridden
+    )
     try:
         run.is_resumed = processes.broadcast_from_main(prepare)
         yield run

@@ -4,6 +4,7 @@ A classifier of the same shape can start from its weights (Dai and Le 2015; Howa
 Ruder 2018, ULMFiT).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def pretrain(
     resume: bool = False,
     may_change: bool = False,
     use_cache: bool = True,
+    overridden: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train a language model and save it at `path`, for `model.pretrained`.
 
@@ -48,6 +50,8 @@ def pretrain(
         resume: Continue exactly where an earlier call stopped.
         may_change: Continue, though not exactly, if the config or the data differs.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
+        overridden: The keys that the user set apart from the config file: a later
+            resume keeps their values.
 
     Returns:
         The summary.
@@ -64,6 +68,7 @@ def pretrain(
         weights=LANGUAGE_MODEL,
         resume=resume,
         may_change=may_change,
+        overridden=overridden,
     ) as run:
         check_starts_fresh(config.model.pretrained, path)
         check_text_section(config.text)

@@ -5,7 +5,7 @@ words and the classes. `--with-changes` accepts other values of the first three.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,11 +73,7 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
     all_keys = _differing_keys(saved.config, present.config)
     keys = [key for key in all_keys if key not in FREE_KEYS]
     if keys:
-        values = [
-            f"{key} ({saved.config.get(key)} in the run, {present.config.get(key)} now)"
-            for key in keys
-        ]
-        text = f"the config differs in {', '.join(values)}"
+        text = f"the config differs in {_list_values(saved, present, keys)}"
         differences.append(Difference("config", text))
     if _differs(saved.fingerprint, present.fingerprint):
         names = _differing_keys(saved.fingerprint or {}, present.fingerprint or {})
@@ -99,6 +95,15 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
         )
         differences.append(Difference("classes", text))
     return differences
+
+
+def _list_values(saved: Snapshot, present: Snapshot, keys: Sequence[str]) -> str:
+    """Return keys of the config with their saved and their present values."""
+    values = [
+        f"{key} ({saved.config.get(key)} in the run, {present.config.get(key)} now)"
+        for key in keys
+    ]
+    return ", ".join(values)
 
 
 def check_compatible(
@@ -145,6 +150,8 @@ def changes_results(saved: Mapping[str, Any], present: Mapping[str, Any]) -> boo
 def check_config(settings: Mapping[str, Any], path: Path, *, may_change: bool) -> None:
     """Check the config of a run to resume, before any data is read.
 
+    The log names the keys whose values change.
+
     Raises:
         ConfigError: It differs from `settings` in a key that must not change.
         RunError: The config of the run is damaged.
@@ -153,6 +160,10 @@ def check_config(settings: Mapping[str, Any], path: Path, *, may_change: bool) -
     present = Snapshot(flatten(settings))
     differences = find_differences(saved, present)
     check_compatible(path, differences, may_change=may_change)
+    keys = _differing_keys(saved.config, present.config)
+    if keys:
+        changes = _list_values(saved, present, keys)
+        logger.info("%s: the config has changed: %s", path, changes)
 
 
 def restore_trainer(

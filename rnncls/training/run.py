@@ -5,6 +5,7 @@
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ _MAX_TEXTS_READ_AGAIN = 1000
 """Texts that are looked at again to tell whether they were cut."""
 
 
-def train(
+def train(  # noqa: PLR0913 - all but the first two are named
     config: Config,
     path: Path,
     *,
@@ -50,6 +51,7 @@ def train(
     may_change: bool = False,
     use_cache: bool = True,
     becomes_latest: bool = True,
+    overridden: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train a model and write its run folder at `path`; return its summary.
 
@@ -60,6 +62,8 @@ def train(
         may_change: Continue, not exactly, if the config or the data has changed.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
         becomes_latest: Whether `runs/latest` becomes a link to the run.
+        overridden: The keys that the user set apart from the config file: a later
+            resume keeps their values.
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
@@ -69,7 +73,12 @@ def train(
     config = config.replace(text=choose_cleaning(config.text, earlier_run))
     processes = init_process_group()
     with open_run(
-        config.model_dump(), path, processes, resume=resume, may_change=may_change
+        config.model_dump(),
+        path,
+        processes,
+        resume=resume,
+        may_change=may_change,
+        overridden=overridden,
     ) as run:
         with processes.raise_everywhere():
             device = prepare_torch(

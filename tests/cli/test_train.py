@@ -457,6 +457,32 @@ def test_a_run_is_resumed_with_its_folder_alone(
     assert "already finished" in stderr
 
 
+def test_a_resume_keeps_what_was_set_for_the_run(
+    train: Callable[..., Outcome],
+) -> None:
+    train("--out", "runs/a", "--set", "train.max_epochs=1")
+    Path("runs/a/report.html").write_text("")
+    stderr = train("--resume", "--out", "runs/a").stderr
+    assert "runs/a: train.max_epochs stays 1, as it was set for this run" in stderr
+    assert "already finished: stopped after epoch 1" in stderr
+    assert Path("runs/a/report.html").exists()
+    again = train("--resume", "--out", "runs/a", "--set", "train.max_epochs=2")
+    changed = "the config has changed: train.max_epochs (1 in the run, 2 now)"
+    assert changed in again.stderr
+    assert len(rows_without_times(Path("runs/a"))) == 2
+
+
+def test_a_resume_takes_what_was_changed_in_the_file(
+    train: Callable[..., Outcome],
+) -> None:
+    train("--out", "runs/a")
+    file = Path("toy.yaml")
+    file.write_text(file.read_text().replace("max_epochs: 2", "max_epochs: 3"))
+    stderr = train("--resume", "--out", "runs/a").stderr
+    assert "the config has changed: train.max_epochs (2 in the run, 3 now)" in stderr
+    assert len(rows_without_times(Path("runs/a"))) == 3
+
+
 def test_a_run_without_a_config_names_what_is_missing(cli: Cli) -> None:
     assert cli("train", "--resume", "--out", "runs/a").stderr == (
         "error: runs/a: nothing to resume: has no config.yaml\n"

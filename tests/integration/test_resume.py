@@ -23,6 +23,7 @@ from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import load_run
 from rnncls.runs.unfinished import find_unfinished
 from rnncls.runs.weights import save_model
+from rnncls.training import open_run as opening
 from rnncls.training import recording, summary
 from rnncls.training import resume as resuming
 from rnncls.training import run as training
@@ -70,6 +71,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
                 (files, "write_atomic"),
                 (tensors, "write_atomic"),
                 (run_module, "write_atomic"),
+                (opening, "save_overridden_keys"),
                 (recording, "append_row"),
                 (resuming, "keep_rows"),
                 (summary, "point_latest_at"),
@@ -518,13 +520,13 @@ def write_results(path: Path) -> None:
     (path / RESULTS[-1]).mkdir()
 
 
-@pytest.mark.parametrize("changes", [{}, {"resume": True, "may_change": True}])
+@pytest.mark.parametrize("may_change", [False, True])
 def test_results_of_the_weights_before_are_deleted_by_more_training(
-    make_config: MakeConfig, toy_run: Path, changes: dict[str, bool]
+    make_config: MakeConfig, toy_run: Path, *, may_change: bool
 ) -> None:
     write_results(toy_run)
-    more = make_config("train.max_epochs=6", *(["train.lr=0.01"] if changes else []))
-    train(more, toy_run, **{"resume": True, **changes})
+    more = make_config("train.max_epochs=6", *(["train.lr=0.01"] if may_change else []))
+    train(more, toy_run, resume=True, may_change=may_change)
     assert not [name for name in RESULTS if (toy_run / name).exists()]
     assert RunFolder(toy_run).summary.exists()
 
@@ -538,8 +540,8 @@ def test_results_are_kept_by_a_stop_before_the_first_new_epoch(
     write_results(toy_run)
     card = RunFolder(toy_run).card.read_bytes()
     more = make_config("train.max_epochs=6")
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(recording, "append_row", stop)
+    monkeypatch.setattr(recording, "append_row", stop)
+    with pytest.raises(Killed):
         train(more, toy_run, resume=True)
     assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
     assert RunFolder(toy_run).card.read_bytes() == card

@@ -68,6 +68,14 @@ def test_an_interrupted_run_can_be_resumed(
     assert resumed.summary["weights_sha256"] == expected.summary["weights_sha256"]
 
 
+def test_a_resumed_run_keeps_the_values_of_its_overrides(
+    settings: dict[str, Any],
+) -> None:
+    rnncls.train(settings, {"seed": 5}, out="run")
+    resumed = rnncls.train(settings, out="run", resume=True)
+    assert resumed.summary["seed"] == 5
+
+
 def test_without_a_run_to_resume_there_is_an_error(settings: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="no unfinished run of this config"):
         rnncls.train(settings, resume=True)
