@@ -158,7 +158,7 @@ def find_use(
         return "validation"
     if split == "test" and section.test_fraction is not None:
         return None  # other rows of the training file
-    files = _load_used_files(path, section)
+    files = load_used_files(path, section)
     if "train" in files and _is_same_file(files["train"], origin):
         return "training"
     if "valid" in files and _is_same_file(files["valid"], origin):
@@ -166,10 +166,21 @@ def find_use(
     return None
 
 
-def _load_used_files(
+def load_used_files(
     path: Path, section: DataSection
 ) -> dict[str, Mapping[str, object]]:
-    """Return path and checksum of the files of a run by split, as far as known."""
+    """Return path, checksum and number of rows of a run's files, as far as known.
+
+    Args:
+        path: The run folder.
+        section: The data section of its config.
+
+    Returns:
+        Split, `train` or `valid`, → its file.
+
+    Raises:
+        RunError: The summary of the run is damaged.
+    """
     files: dict[str, Mapping[str, object]] = {}
     for split, name in (("train", section.train), ("valid", section.valid)):
         if name is not None:

@@ -539,6 +539,12 @@ def test_the_file_that_the_run_was_trained_on_is_named_as_such(cli: Cli) -> None
         stdout = cli("eval", "--data", name).stdout
         assert 0 < stdout.find(note) < stdout.index("accuracy")
         assert evaluate(cli, "--data", name)["data"]["used_for"] == "training"
+    wide = Path("toy.csv").read_text(encoding="utf-8").encode("utf-16")
+    Path("wide.csv").write_bytes(wide)  # as the original of a converted file
+    assert note in cli("eval", "--data", "wide.csv").stdout
+    changed = wide.decode("utf-16").replace("meet", "greet")
+    Path("changed.csv").write_text(changed, encoding="utf-8")
+    assert evaluate(cli, "--data", "changed.csv")["data"]["used_for"] is None
     assert evaluate(cli, "--data", "other.csv")["data"]["used_for"] is None
     assert evaluate(cli, "--split", "valid")["data"]["used_for"] == "validation"
 
