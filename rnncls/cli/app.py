@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_group
+from typer.main import get_command, get_group
 
 from rnncls import ConfigError, __version__
 from rnncls.cli.processes import torchrun_int
@@ -66,6 +66,16 @@ class _LazyGroup(TyperGroup):
                 self.get_command(ctx, name)
         return self.commands.get(cmd_name)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, which shows of each command only the docstring.
+
+        Building all commands with their options would take as long as all the rest.
+        """
+        for panel, names in PANELS.items():
+            for name in names:
+                self.commands[name] = _summarize_command(name, panel)
+        super().format_help(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; explain how to pass a text that looks like an option."""
         try:
@@ -109,6 +119,20 @@ def _load_command(name: str, panel: str) -> typer.Typer:
         command = getattr(module, f"{name}_command")
         program.command(name, rich_help_panel=panel)(command)
     return program
+
+
+def _summarize_command(name: str, panel: str) -> Any:
+    """Return a command with the help text of a command, but without its options."""
+    module = importlib.import_module(f"rnncls.cli.{name}")
+    if hasattr(module, "app"):
+        text = module.app.info.help
+    else:
+        text = getattr(module, f"{name}_command").__doc__
+    program = typer.Typer(add_completion=False)
+    program.command(name, help=text, rich_help_panel=panel)(lambda: None)
+    command = get_command(program)
+    _join_help_lines([command])
+    return command
 
 
 def _join_help_lines(commands: Iterable[Any]) -> None:
