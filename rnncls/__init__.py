@@ -42,9 +42,19 @@ class RnnclsError(Exception):
 
     Attributes:
         exit_code: Exit code of the command line when this error ends it.
+        suggestions: Arguments that would help and their values, such as
+            `{"device": "cpu"}`; the value of a switch is "". The command line adds
+            those that the command has to the message, as options.
     """
 
     exit_code = 1
+
+    def __init__(
+        self, message: str = "", suggestions: "Mapping[str, str] | None" = None
+    ) -> None:
+        """Store the message and the suggestions."""
+        super().__init__(message)
+        self.suggestions = dict(suggestions or {})
 
 
 class ConfigError(RnnclsError):

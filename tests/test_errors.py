@@ -1,5 +1,7 @@
 """The exception tree is the table of exit codes."""
 
+import copy
+
 import pytest
 
 import rnncls as errors
@@ -18,6 +20,11 @@ EXIT_CODES = {
 @pytest.mark.parametrize(("name", "exit_code"), EXIT_CODES.items())
 def test_each_error_has_its_exit_code(name: str, exit_code: int) -> None:
     assert getattr(errors, name).exit_code == exit_code
+
+
+def test_a_copy_of_an_error_has_its_message_and_suggestions() -> None:
+    error = copy.copy(errors.DeviceError("no GPU", {"device": "cpu"}))
+    assert (str(error), error.suggestions) == ("no GPU", {"device": "cpu"})
 
 
 def test_no_error_is_missing_from_the_table() -> None:

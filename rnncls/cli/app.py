@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from rnncls import ConfigError, __version__
+from rnncls import ConfigError, RnnclsError, __version__
 from rnncls.cli.processes import torchrun_int
 
 _ABOVE_ONE = "less than or equal to 1"
@@ -77,9 +77,12 @@ class _LazyGroup(TyperGroup):
         super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; explain how to pass a text that looks like an option."""
+        """Run a command; add to its errors what to type instead."""
         try:
             return super().invoke(ctx)
+        except RnnclsError as error:
+            _name_suggested_options(error, self.commands.get(ctx.invoked_subcommand))
+            raise
         except Exception as error:
             # typer's own class of this error is private.
             option: str | None = getattr(error, "option_name", None)
@@ -146,6 +149,24 @@ def _join_help_lines(commands: Iterable[Any]) -> None:
         joined = [" ".join(paragraph.split()) for paragraph in paragraphs]
         command.help = "\n\n".join(joined)
         _join_help_lines(getattr(command, "commands", {}).values())
+
+
+def _name_suggested_options(error: RnnclsError, command: Any) -> None:
+    """Add the suggested arguments to the message, as options of the command.
+
+    Args:
+        error: The error.
+        command: The command, of a type private to typer; None: it was not loaded.
+    """
+    parameters = getattr(command, "params", [])
+    known = {option for parameter in parameters for option in parameter.opts}
+    shown = []
+    for argument, value in error.suggestions.items():
+        option = f"--{argument.replace('_', '-')}"
+        if option in known:
+            shown.append(f"{option} {value}".rstrip())
+    if shown:
+        error.args = (f"{error} ({', '.join(shown)})",)
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -69,7 +69,7 @@ def crossval_command(
         from rnncls.training.cross_validation_files import save_cross_validation
 
     if out is not None:
-        RunFolder(out).check_is_free("choose another --out")
+        RunFolder(out).check_is_free("choose another folder")
     path = out or claim_new_folder(config.stem, Path("crossval"))
     try:
         validation = cross_validate(checked, folds, use_cache=not no_cache)

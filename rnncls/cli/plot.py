@@ -62,14 +62,14 @@ def load_curves(runs: list[Path]) -> "list[LearningCurve]":
         from rnncls.cli.reporting.terminal_chart import LearningCurve
         from rnncls.runs.folder import RunFolder
         from rnncls.runs.metric_rows import read_rows
-        from rnncls.runs.wrong_paths import explain_no_run
+        from rnncls.runs.wrong_paths import build_no_run_error
 
     paths = runs or [find_run_or_newest(None)]
     names = short_names([str(path) for path in paths])
     curves = []
     for path, name in zip(paths, names, strict=True):
         if not path.is_dir():
-            raise RunError(f"{path}: {explain_no_run(path)}")
+            raise build_no_run_error(path)
         metrics = RunFolder(path).metrics
         if not metrics.exists():
             raise RunError(

@@ -16,6 +16,7 @@ from rnncls.cli.options import (
     check_changes,
     choose_resumed_config,
 )
+from rnncls.cli.train import name_resume_command
 from rnncls.machine.imports import fast_imports
 from rnncls.text.display import format_count
 
@@ -52,14 +53,15 @@ def pretrain_command(
     with fast_imports():
         from rnncls.training.pretraining import pretrain
 
-    summary = pretrain(
-        checked,
-        out,
-        resume=resume,
-        may_change=with_changes,
-        use_cache=not no_cache,
-        overridden=name_overridden_keys(overrides),
-    )
+    with name_resume_command("pretrain", out):
+        summary = pretrain(
+            checked,
+            out,
+            resume=resume,
+            may_change=with_changes,
+            use_cache=not no_cache,
+            overridden=name_overridden_keys(overrides),
+        )
     rows = format_count(summary["data"]["num_valid_rows"], "validation row")
     again = shlex.join(
         [

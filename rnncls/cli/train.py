@@ -1,10 +1,14 @@
 """`rnncls train`: from a config to a run folder."""
 
-from collections.abc import Mapping
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from rnncls import Interrupted
 from rnncls.cli.options import (
     ConfigArgument,
     ConfigOption,
@@ -47,14 +51,15 @@ def train_command(
     settings = checked.model_dump()
     path, resume = choose_run_dir(config.stem, settings, out, resume=resume)
     try:
-        summary = train(
-            checked,
-            path,
-            resume=resume,
-            may_change=with_changes,
-            use_cache=not no_cache,
-            overridden=name_overridden_keys(overrides),
-        )
+        with name_resume_command("train", path):
+            summary = train(
+                checked,
+                path,
+                resume=resume,
+                may_change=with_changes,
+                use_cache=not no_cache,
+                overridden=name_overridden_keys(overrides),
+            )
     except BaseException:
         if out is None:
             release_if_empty(path)
@@ -74,6 +79,17 @@ def train_command(
     )
     for line in describe_parts(summary):
         typer.echo(line)
+
+
+@contextlib.contextmanager
+def name_resume_command(command: str, path: Path) -> Iterator[None]:
+    """Name the command that resumes a run in the message that the run was stopped."""
+    try:
+        yield
+    except Interrupted as error:
+        options = f"--resume --out {shlex.quote(str(path))}"
+        error.args = (f"{error}: continue with rnncls {command} {options}",)
+        raise
 
 
 def describe_parts(summary: Mapping[str, Any]) -> list[str]:

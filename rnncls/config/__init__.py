@@ -5,7 +5,6 @@ Other rooms use:
 - `sections`: `Config` and its five sections.
 - `loading`: `load_config`, `parse_config` and `build_config`.
 - `arguments`: the checks of what a Python program passes.
-- `python_messages`: arguments instead of options in errors of Python programs.
 - `yaml_format`: `dump_config`, `dump_settings`.
 - `describe`: the reference of the keys.
 

@@ -150,11 +150,13 @@ def note_if_not_canonical(path: Path, num_rows: int, name: str) -> None:
         return
     if path.stat().st_size == file.num_bytes and checksum(path, "md5") == file.md5:
         return
+    difference = "its checksum differs"
+    if num_rows != file.num_rows:
+        difference = f"it has {num_rows:,} rows instead of {file.num_rows:,}"
     logger.info(
-        "%s is not the published %s file (%s rows instead of %s, another checksum):"
-        " results cannot be compared with published ones",
+        "%s is not the published %s file (%s): results cannot be compared with"
+        " published ones",
         path,
         name,
-        f"{num_rows:,}",
-        f"{file.num_rows:,}",
+        difference,
     )

@@ -176,9 +176,10 @@ def _own_file(section: DataSection, split: Split) -> Path:
     if split != "test":
         raise DataError(f"data.{split} is not set: name the file in the config")
     raise DataError(
-        "data.test is not set, so there are no test rows: choose others with"
-        " --split valid, or in eval, report and compare with --data FILE; for the next"
-        " training, set data.test or data.test_fraction"
+        "data.test is not set, so there are no test rows: for the next training, set"
+        " data.test or data.test_fraction; for this run, choose another data file, or"
+        " the validation rows",
+        {"split": "valid", "data": "FILE"},
     )
 
 

@@ -310,7 +310,7 @@ def _load_with_unlabelled(
     """
     if unknown_labels != "skip":
         raise DataError(
-            f"{error}; or let eval or report leave them out: --unknown-labels skip"
+            f"{error}; or evaluate without them", {"unknown_labels": "skip"}
         ) from error
     return load_labelled(path, settings.data, settings.text, allows_unlabelled=True)
 
@@ -337,8 +337,9 @@ def _treat_unknown_labels(
     found = f"{source.path}: {describe_unknown_labels(unknown, known)}"
     if treatment == "error":
         raise DataError(
-            f"{found}; correct the file, or let eval or report leave these rows out or"
-            " count them as wrong: --unknown-labels skip or wrong"
+            f"{found}; correct the file, or evaluate with these rows skipped or counted"
+            " as wrong",
+            {"unknown_labels": "skip or wrong"},
         )
     if not has_known:
         raise DataError(

@@ -199,25 +199,28 @@ def missing_column(
         columns: The columns to read, and the hint, if there is one.
     """
     hint = columns.hint
+    suggestions: dict[str, str] = {}
     suggestion = _suggest_column(name, names)
     if hint is None:
         hint = f"{suggestion} {_explain_key(name, columns)}".strip()
+        argument = "label" if name in columns.label_columns else "text"
+        suggestions = {argument: "COLUMN"}
     elif suggestion:
         hint = f"{hint}; {suggestion}"
-    return DataError(f"{place}: {_describe_missing(name, names)}; {hint}")
+    message = f"{place}: {_describe_missing(name, names)}; {hint}"
+    return DataError(message, suggestions)
 
 
 def _explain_key(name: str, columns: Columns) -> str:
     """Return which key of the config names a column, and what to set it to."""
     if name not in columns.label_columns:
         return (
-            f"data.text is {quote_names(columns.text)}: set it to columns of the file"
-            " (eval, report: --text), or rename these"
+            f"data.text is {quote_names(columns.text)}: set it to columns of the file,"
+            " or rename these"
         )
     return (
-        f"data.label is {quote_names(columns.label_columns)}: set it to a column of the"
-        " file (eval, report: --label), or rename this one; without labels, use rnncls"
-        " predict"
+        f"data.label is {quote_names(columns.label_columns)}, without which texts can"
+        " only be predicted: set it to a column of the file, or rename this one"
     )
 
 

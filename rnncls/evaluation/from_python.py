@@ -12,7 +12,6 @@ from rnncls.config.arguments import (
     check_optional_path,
     check_strings,
 )
-from rnncls.config.python_messages import name_python_arguments
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.columns import name_columns
@@ -23,7 +22,6 @@ from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
 
 
-@name_python_arguments()
 def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
     run: str | os.PathLike[str] | None,
     *,

@@ -24,8 +24,8 @@ def check_attention(*, is_requested: bool, has_attention: bool) -> None:
     """
     if is_requested and not has_attention:
         raise ConfigError(
-            "the model has no attention weights: train one with --set"
-            " 'model.pooling=[last,max,attention]'"
+            "the model has no attention weights: train one with"
+            " model.pooling: [last, max, attention]"
         )
 
 
@@ -47,8 +47,8 @@ def find_thresholds(
     if thresholds is None:
         if threshold is not None:
             raise ConfigError(
-                "the run has one label a text: use min_confidence (--min-confidence),"
-                " not threshold (--threshold)"
+                "the run has one label a text: use min_confidence, not threshold",
+                {"min_confidence": "PROBABILITY"},
             )
         return None
     if threshold is not None:

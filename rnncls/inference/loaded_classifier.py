@@ -19,7 +19,6 @@ from rnncls.config.arguments import (
     check_optional_path,
     check_probability,
 )
-from rnncls.config.python_messages import name_python_arguments
 from rnncls.inference.onnx_predictor import OnnxPredictor, load_onnx_predictor
 from rnncls.inference.picklable_predictor import PicklablePredictor, load_predictor
 from rnncls.inference.prediction import Prediction
@@ -204,7 +203,6 @@ class LoadedClassifier:
             return explain(predictor.classifier, text, label)
 
 
-@name_python_arguments()
 def load_classifier(
     run: str | os.PathLike[str] | None,
     *,

@@ -11,6 +11,8 @@ from rnncls.machine.accelerators import may_have_accelerator
 
 logger = logging.getLogger(__name__)
 
+_ADVICE = "use the device cpu or auto"
+
 
 def resolve_device(name: str) -> torch.device:
     """Return the device with this name; `auto` prefers CUDA, then MPS, then the CPU.
@@ -35,7 +37,7 @@ def resolve_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(
-            "mps: Apple's MPS is not available here; use --device cpu or --device auto"
+            f"mps: Apple's MPS is not available here; {_ADVICE}", {"device": "auto"}
         )
     if kind == "cuda":
         _check_cuda_index(name, int(index or 0))
@@ -94,8 +96,8 @@ def _check_cuda_index(name: str, index: int) -> None:
     num_devices = torch.cuda.device_count()
     if index >= num_devices:
         raise DeviceError(
-            f"{name}: this machine has {num_devices} CUDA devices; use --device cpu or"
-            " --device auto"
+            f"{name}: this machine has {num_devices} CUDA devices; {_ADVICE}",
+            {"device": "auto"},
         )
 
 

@@ -79,7 +79,8 @@ class ProcessGroup:
             raise DeviceError(
                 f"cuda: {self.local_world_size} processes on a machine of {num_devices}"
                 f" CUDA devices: start torchrun with --nproc-per-node {num_devices}, or"
-                " use --device cpu"
+                " use the device cpu",
+                {"device": "cpu"},
             )
         torch.cuda.set_device(self.local_rank)
         return torch.device("cuda", self.local_rank)
@@ -351,16 +352,16 @@ def _report_lost_process() -> Iterator[None]:
         ) from error
 
 
-def _error_message(error: RnnclsError) -> list[str]:
-    """Return the class and the text of an error, for JSON."""
-    return [type(error).__name__, str(error)]
+def _error_message(error: RnnclsError) -> list[Any]:
+    """Return the class, the text and the suggestions of an error, for JSON."""
+    return [type(error).__name__, str(error), error.suggestions]
 
 
-def _error_of(message: Sequence[str]) -> RnnclsError:
+def _error_of(message: Sequence[Any]) -> RnnclsError:
     """Return the error that `_error_message` was made from."""
-    name, text = message
+    name, text, suggestions = message
     classes = {kind.__name__: kind for kind in RnnclsError.__subclasses__()}
-    return classes.get(name, RnnclsError)(text)
+    return classes.get(name, RnnclsError)(text, suggestions)
 
 
 def _encode_json(value: Any) -> torch.Tensor:

@@ -68,7 +68,10 @@ def check_not_trained_on(
             pretrained on one of these.
     """
     if not RunFolder(path).summary.is_file():
-        raise RunError(f"{path}: not finished: resume it with --resume --out {path}")
+        raise RunError(
+            f"{path}: not finished: resume its training first",
+            {"resume": "", "out": str(path)},
+        )
     their_files, their_split = load_data_fingerprint(path)
     files = fingerprint["files"]
     train, valid = (files.get(name, {}).get("sha256") for name in ("train", "valid"))
@@ -127,8 +130,8 @@ def check_file_is_unchanged(path: Path, origin: dict[str, Any]) -> None:
     if origin["sha256"] not in checksums:
         raise DataError(
             f"{origin['path']}: the file has changed since {path} was trained, so its"
-            " splits cannot be reproduced: restore the file, or in eval, report and"
-            " compare name another one with --data"
+            " splits cannot be reproduced: restore the file, or name another one",
+            {"data": "FILE"},
         )
 
 

@@ -222,7 +222,7 @@ class RunFolder:
         return existing <= before_first_save
 
     def check_is_free(
-        self, advice: str = "choose another --out, or continue it with --resume"
+        self, advice: str = "choose another folder, or resume the run in it"
     ) -> None:
         """Check that a new run can be written here; the advice ends the message.
 
@@ -231,7 +231,9 @@ class RunFolder:
         """
         path = self.path
         if path.exists() and (path.is_file() or any(path.iterdir())):
-            raise ConfigError(f"{path}: already exists; {advice}")
+            raise ConfigError(
+                f"{path}: already exists; {advice}", {"out": "FOLDER", "resume": ""}
+            )
 
     def create(self) -> None:
         """Create the folder, and `last/` in it, if they do not exist.
@@ -242,7 +244,8 @@ class RunFolder:
         """
         if self.path.absolute() == (RUNS_DIR / LATEST).absolute():
             raise ConfigError(
-                f"{self.path}: is the link to the newest run; choose another --out"
+                f"{self.path}: is the link to the newest run; choose another folder",
+                {"out": "FOLDER"},
             )
         try:
             self.state.parent.mkdir(parents=True, exist_ok=True)
@@ -331,13 +334,13 @@ def find_run(path: Path | None) -> Path:
     folder = RunFolder(chosen)
     if path is None and not chosen.exists():
         raise RunError(
-            f"no finished run at {chosen}: train one with 'rnncls train --config …', or"
+            f"no finished run at {chosen}: train one with 'rnncls train CONFIG', or"
             " name its folder"
         )
     if not chosen.is_dir():
-        from rnncls.runs.wrong_paths import explain_no_run  # it imports pydantic
+        from rnncls.runs.wrong_paths import build_no_run_error  # it imports pydantic
 
-        raise RunError(f"{chosen}: {explain_no_run(chosen)}")
+        raise build_no_run_error(chosen)
     if folder.language_model.is_file():
         raise RunError(
             f"{chosen}: a language model, not a classifier: use it with 'rnncls train"

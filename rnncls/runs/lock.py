@@ -36,7 +36,8 @@ def lock_run(path: Path) -> Iterator[None]:
     except Timeout as error:
         raise RunError(
             f"{path}: another process is training here: wait for it, or choose another"
-            " --out"
+            " folder",
+            {"out": "FOLDER"},
         ) from error
     except OSError as error:
         raise RunError(f"{folder.lock}: cannot be written: {error.strerror}") from error

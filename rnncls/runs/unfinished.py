@@ -66,8 +66,8 @@ def find_unfinished(settings: Mapping[str, Any]) -> Path:
             unfinished.append(path)
     if not unfinished:
         raise RunError(
-            f"no unfinished run of this config in {RUNS_DIR}/ to resume; name one with"
-            " --out"
+            f"no unfinished run of this config in {RUNS_DIR}/ to resume; name one",
+            {"out": "FOLDER"},
         )
     return max(unfinished, key=_saved_at)
 

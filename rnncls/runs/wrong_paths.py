@@ -3,12 +3,24 @@
 import shlex
 from pathlib import Path
 
+from rnncls import RunError
 from rnncls.config.loading import CONFIG_ENDINGS, has_data_ending
 
 _PLAIN_TEXT, _ONNX_ENDING, _PAGE_ENDINGS = ".txt", ".onnx", {".html", ".htm"}
 
 
-def explain_no_run(path: Path) -> str:
+def build_no_run_error(path: Path) -> RunError:
+    """Return the error that says why a path that is no folder is no run."""
+    suggestions = {"data": "FILE", "input": "FILE"} if _is_data_file(path) else {}
+    return RunError(f"{path}: {_explain_no_run(path)}", suggestions)
+
+
+def _is_data_file(path: Path) -> bool:
+    has_ending = has_data_ending(path) or path.suffix.lower() == _PLAIN_TEXT
+    return has_ending and path.is_file()
+
+
+def _explain_no_run(path: Path) -> str:
     """Return why a path that is no folder is no run, and what to do."""
     advice = "name an existing one, or omit the run to use the newest"
     if not path.is_file():
@@ -19,10 +31,10 @@ def explain_no_run(path: Path) -> str:
             f"is a config, not a run folder: 'rnncls train {quoted}' trains a run with"
             " it; name the folder of that run, or omit the run to use the newest"
         )
-    if has_data_ending(path) or path.suffix.lower() == _PLAIN_TEXT:
+    if _is_data_file(path):
         return (
-            f"is a data file, not a run folder: {advice}; data is given with --data"
-            " (eval, report, compare, explain) or --input (predict, check)"
+            f"is a data file, not a run folder: {advice}; a data file is given"
+            " separately"
         )
     if path.suffix.lower() in _PAGE_ENDINGS:
         return (

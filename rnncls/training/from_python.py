@@ -11,7 +11,6 @@ import torch
 
 from rnncls.config.arguments import check_optional_path
 from rnncls.config.loading import build_config
-from rnncls.config.python_messages import name_python_arguments
 from rnncls.config.sections import Config
 from rnncls.machine.processes import torchrun_id
 from rnncls.machine.threads import compute_as_worker
@@ -45,7 +44,6 @@ class TrainedRun(os.PathLike[str]):
         return scores
 
 
-@name_python_arguments()
 def train_from_python(
     config: str | os.PathLike[str] | Mapping[str, Any],
     overrides: Mapping[str, Any] | None,
@@ -97,7 +95,6 @@ def _check_is_free(path: Path) -> None:
     )
 
 
-@name_python_arguments()
 def train_in_folder(settings: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Train a classifier on a file that is read once; return its summary.
 

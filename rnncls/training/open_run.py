@@ -107,7 +107,8 @@ class OpenRun:
         if not self._folder.has_no_checkpoint():
             raise ConfigError(
                 f"{self._path}: another process has just begun a run here; choose"
-                " another --out"
+                " another folder",
+                {"out": "FOLDER"},
             )
         self._note_launch()
         vocab, label_names = trainer.data.vocab, trainer.label_names

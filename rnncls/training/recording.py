@@ -4,7 +4,6 @@ On a terminal it shows a progress bar too, and Ctrl-C saves before it stops.
 """
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,13 +104,9 @@ def record_validation(row: dict[str, Any], trainer: Trainer[Any], path: Path) ->
 
 
 def _stop(trainer: Trainer[Any], epoch: int, path: Path) -> None:
-    command = "pretrain" if trainer.label_names is None else "train"
     # No process exits before the main one has saved.
     with trainer.processes.raise_everywhere():
-        raise Interrupted(
-            f"stopped in epoch {epoch}; everything is saved: continue with rnncls"
-            f" {command} --resume --out {shlex.quote(str(path))}"
-        )
+        raise Interrupted(f"stopped in epoch {epoch}; everything is saved in {path}")
 
 
 class SaveClock:

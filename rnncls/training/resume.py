@@ -129,11 +129,13 @@ def check_compatible(
         return
     message = f"{path}: cannot resume exactly: "
     message += "; ".join(difference.text for difference in refused)
+    suggestions: dict[str, str] = {}
     if any(difference.can_be_accepted for difference in refused):
-        message += "; --with-changes resumes anyway"
+        message += "; the command line can resume anyway"
+        suggestions = {"with_changes": ""}
     if any(difference.part == "config" for difference in refused):
-        raise ConfigError(message)
-    raise RunError(message)
+        raise ConfigError(message, suggestions)
+    raise RunError(message, suggestions)
 
 
 def changes_results(saved: Mapping[str, Any], present: Mapping[str, Any]) -> bool:

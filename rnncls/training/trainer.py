@@ -297,8 +297,8 @@ class Trainer(Generic[M]):
         """Return the error, with advice on how to continue."""
         return DivergedError(
             f"{what}; the last save is complete: resume from it with a lower"
-            f" {self.options.section_name}.lr or a train.clip_norm"
-            " (--resume --with-changes)"
+            f" {self.options.section_name}.lr or a train.clip_norm",
+            {"resume": "", "with_changes": ""},
         )
 
     @property

@@ -50,5 +50,17 @@ def test_a_help_text_has_no_line_end_inside_a_sentence(cli: Cli, name: str) -> N
         assert line.endswith(".") or not fits
 
 
+@pytest.mark.usefixtures("workplace")
+def test_what_an_error_suggests_is_named_if_the_command_has_it(cli: Cli) -> None:
+    Path("my.csv").write_text("")
+    message = "my.csv: is a data file, not a run folder: "
+    endings = {"eval": "(--data FILE)\n", "check": "(--input FILE)\n"}
+    for command, ending in {**endings, "anytime": "separately\n"}.items():
+        exit_code, _, stderr = cli(command, "my.csv")
+        assert exit_code == 4
+        assert message in stderr
+        assert stderr.endswith(ending)
+
+
 def test_a_mistyped_command_is_named_with_the_nearest_one(cli: Cli) -> None:
     assert "Did you mean 'train'" in cli("trian").stderr

@@ -373,7 +373,7 @@ def test_all_unknown_labels_are_reported_with_rows_and_similar_classes(
     assert exit_code == 3
     assert "'Sport' (2 rows, first row 2, similar to 'sport')" in stderr
     assert "'wether' (1 row, first row 4)" in stderr
-    assert "--unknown-labels skip or wrong" in stderr
+    assert "skipped or counted as wrong (--unknown-labels skip or wrong)" in stderr
 
 
 def test_rows_with_unknown_labels_can_be_skipped(cli: Cli) -> None:
@@ -413,7 +413,7 @@ def test_rows_without_a_label_can_be_skipped(cli: Cli) -> None:
     Path("own.csv").write_text(f"label,title,description\n{rows}")
     exit_code, _, stderr = cli("eval", "--data", "own.csv")
     assert exit_code == 3
-    assert "or let eval or report leave them out: --unknown-labels skip" in stderr
+    assert "or evaluate without them (--unknown-labels skip)" in stderr
     result = evaluate(cli, "--data", "own.csv", "--unknown-labels", "skip")
     assert result["data"]["num_rows"] == 2
     (skipped,) = result["data"]["unknown_labels"]
@@ -482,7 +482,7 @@ def test_the_hint_on_a_missing_column_can_be_followed(cli: Cli) -> None:
     Path("own.csv").write_text("\n".join([header, *lines[1:]]) + "\n")
     stderr = cli("eval", "--data", "own.csv").stderr
     assert "no column 'title', found 'label', 'headline', 'summary'" in stderr
-    assert "(eval, report: --text), or rename these" in stderr
+    assert "of the file, or rename these (--text COLUMN)" in stderr
     Path("own.csv").write_text("\n".join(lines) + "\n")
     assert cli("eval", "--data", "own.csv").exit_code == 0
 

@@ -85,7 +85,7 @@ def test_a_run_is_exported_as_a_page(cli: Cli, run_path: Path) -> None:
         (["--examples", "a.txt"], "--examples: not possible with --to onnx"),
         (
             ["--to", "page", "--max-size-mb", "0.01"],
-            "--max-size-mb 0.01: the page needs 0.1",
+            "a limit of 0.01 MB: the page needs 0.1",
         ),
         (
             ["--to", "onnx", "--output", "a.html"],
@@ -117,6 +117,8 @@ def test_options_of_other_kinds_and_impossible_ones_are_errors(
     exit_code, _, stderr = cli("export", str(run_path), *arguments)
     assert exit_code == 2
     assert stderr.startswith(f"error: {message}")
+    if "--max-size-mb" in arguments:
+        assert "--max-size-mb" in stderr
     assert not Path("b").exists()
     assert not Path("b.onnx").exists()
 

@@ -181,8 +181,7 @@ def test_without_a_run_it_says_how_to_get_one(cli: Cli) -> None:
     exit_code, stdout, stderr = cli("predict", "oslo")
     assert (exit_code, stdout) == (4, "")
     assert stderr.startswith(
-        "error: no finished run at runs/latest: train one with 'rnncls train"
-        " --config …'"
+        "error: no finished run at runs/latest: train one with 'rnncls train CONFIG'"
     )
 
 

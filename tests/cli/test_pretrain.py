@@ -47,8 +47,8 @@ def test_an_existing_folder_is_not_overwritten(cli: Cli) -> None:
     outcome = cli(*arguments)
     assert outcome.exit_code == 2
     assert (
-        "lm: already exists; choose another --out, or continue it with --resume"
-        in outcome.stderr
+        "lm: already exists; choose another folder, or resume the run in it"
+        " (--out FOLDER, --resume)" in outcome.stderr
     )
     assert cli(*arguments, "--resume").exit_code == 0
 

@@ -211,8 +211,8 @@ def test_what_is_already_there_is_never_overwritten(
     assert (exit_code, stdout) == (2, "")
     assert (
         stderr
-        == "error: taken: already exists; choose another --out, or continue it with"
-        " --resume\n"
+        == "error: taken: already exists; choose another folder, or resume the run in"
+        " it (--out FOLDER, --resume)\n"
     )
     assert {
         path: path.read_bytes() for path in [taken, *taken.rglob("*")] if path.is_file()
@@ -225,7 +225,8 @@ def test_the_link_to_the_newest_run_is_no_place_for_a_run(
     exit_code, _, stderr = train("--out", "runs/latest")
     assert (exit_code, stderr) == (
         2,
-        "error: runs/latest: is the link to the newest run; choose another --out\n",
+        "error: runs/latest: is the link to the newest run; choose another"
+        " folder (--out FOLDER)\n",
     )
 
 
@@ -272,8 +273,8 @@ def test_there_must_be_something_to_resume(train: Callable[..., Outcome]) -> Non
     assert (exit_code, stderr) == (
         4,
         (
-            "error: no unfinished run of this config in runs/ to resume; name one with"
-            " --out\n"
+            "error: no unfinished run of this config in runs/ to resume; name one"
+            " (--out FOLDER)\n"
         ),
     )
 
@@ -306,7 +307,8 @@ def test_a_run_is_not_resumed_with_another_config(
         2,
         (
             "error: runs/a: cannot resume exactly: the config differs in train.lr"
-            " (0.02 in the run, 0.1 now); --with-changes resumes anyway\n"
+            " (0.02 in the run, 0.1 now); the command line can resume anyway"
+            " (--with-changes)\n"
         ),
     )
 
@@ -384,8 +386,8 @@ def test_an_interrupted_run_saves_leaves_with_130_and_goes_on_as_if_nothing_had_
         in notes
     )
     assert re.fullmatch(
-        r"interrupted: stopped in epoch \d+; everything is saved: continue with"
-        r" rnncls train --resume --out runs/stopped",
+        r"interrupted: stopped in epoch \d+; everything is saved in runs/stopped:"
+        r" continue with rnncls train --resume --out runs/stopped",
         message,
     )
     assert 1 <= len(rows_without_times(Path("runs/stopped"))) < 12

@@ -69,8 +69,8 @@ def test_a_search_that_is_there_is_not_begun_anew(cli: Cli) -> None:
     assert (exit_code, stderr) == (
         2,
         (
-            "error: tuning: already exists; choose another --out, or continue it with"
-            " --resume\n"
+            "error: tuning: already exists; choose another folder, or resume the run"
+            " in it (--out FOLDER, --resume)\n"
         ),
     )
 

@@ -220,8 +220,8 @@ def test_a_file_that_is_not_the_published_one_is_noted(
     content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert notes_on("train", content, caplog) == [
-        "data/ag_news/train.csv is not the published ag_news file (2 rows instead of 2,"
-        " another checksum): results cannot be compared with published ones"
+        "data/ag_news/train.csv is not the published ag_news file (its checksum"
+        " differs): results cannot be compared with published ones"
     ]
 
 
@@ -229,7 +229,7 @@ def test_the_note_counts_the_rows_of_both_files(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (note,) = notes_on("test", b"1,a,b\n" * 1001, caplog)
-    assert "(1,001 rows instead of 7,600, " in note
+    assert "(it has 1,001 rows instead of 7,600): " in note
 
 
 def test_a_file_with_another_name_is_read_without_a_note(

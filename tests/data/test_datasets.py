@@ -208,9 +208,9 @@ def test_ones_own_files_are_where_the_config_says(split: Split) -> None:
         ("valid", "data.valid is not set: name the file in the config"),
         (
             "test",
-            "data.test is not set, so there are no test rows: choose others with"
-            " --split valid, or in eval, report and compare with --data FILE; for the"
-            " next training, set data.test or data.test_fraction",
+            "data.test is not set, so there are no test rows: for the next"
+            " training, set data.test or data.test_fraction; for this run, choose"
+            " another data file, or the validation rows",
         ),
     ],
 )

@@ -372,7 +372,7 @@ def test_a_missing_column_is_named_with_the_nearest_one(writer: Writer) -> None:
     assert (
         error_of(path)
         == "no column 'text', found 'txt', 'label'; did you mean 'txt'? data.text is"
-        " 'text': set it to columns of the file (eval, report: --text), or rename these"
+        " 'text': set it to columns of the file, or rename these"
     )
 
 
@@ -381,8 +381,8 @@ def test_a_missing_key_is_named_with_its_row_and_the_nearest_one() -> None:
     assert (
         error_of(path)
         == "row 2: no column 'label', found 'text', 'lable'; did you mean 'lable'?"
-        " data.label is 'label': set it to a column of the file (eval, report:"
-        " --label), or rename this one; without labels, use rnncls predict"
+        " data.label is 'label', without which texts can only be predicted: set it to a"
+        " column of the file, or rename this one"
     )
 
 
@@ -394,7 +394,7 @@ def test_a_missing_column_like_no_other_is_named_with_the_keys_to_set(
     assert (
         error_of(path)
         == "no column 'text', found 'a', 'b'; data.text is 'text': set it to columns of"
-        " the file (eval, report: --text), or rename these"
+        " the file, or rename these"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import rnncls
-from rnncls import ConfigError, RunError
+from rnncls import ConfigError, DataError, RunError
 from rnncls.cli.main import run
 
 
@@ -85,6 +85,30 @@ def test_another_file_may_have_other_columns(
 def test_a_missing_run_is_reported() -> None:
     with pytest.raises(RunError, match="no such run folder"):
         rnncls.evaluate("nothing")
+
+
+def test_unknown_labels_are_reported_without_an_option(
+    toy_run: Path, toy_csv: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.csv"
+    file.write_text(toy_csv.read_text("utf-8") + "a,b,weather\n", "utf-8")
+    with pytest.raises(DataError) as caught:
+        rnncls.evaluate(toy_run, data=file)
+    message = str(caught.value)
+    assert message.endswith("evaluate with these rows skipped or counted as wrong")
+    assert "--" not in message
+    assert caught.value.suggestions == {"unknown_labels": "skip or wrong"}
+
+
+def test_missing_columns_are_reported_without_an_option(
+    toy_run: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.csv"
+    file.write_text("body,label\nmeet,sport\n", "utf-8")
+    with pytest.raises(DataError, match=r"of the file, or rename these$") as caught:
+        rnncls.evaluate(toy_run, data=file)
+    assert "--" not in str(caught.value)
+    assert caught.value.suggestions == {"text": "COLUMN"}
 
 
 def test_the_program_keeps_its_threads(toy_run: Path) -> None:

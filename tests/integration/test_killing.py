@@ -161,7 +161,7 @@ def test_the_second_of_two_trainings_in_one_folder_is_told(
     wait_for(folder / "run" / STATE, first)
     message = (
         "error: run: another process is training here: wait for it, or choose another"
-        " --out"
+        " folder (--out FOLDER)"
     )
     first.send_signal(
         signal.SIGSTOP

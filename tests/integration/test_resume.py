@@ -264,8 +264,8 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
     with pytest.raises(
         ConfigError,
         match=(
-            r"differs in train\.batch_size .*, train\.lr .*0\.001 now\); --with-changes"
-            " resumes anyway"
+            r"differs in train\.batch_size .*, train\.lr .*0\.001 now\); the command"
+            " line can resume anyway"
         ),
     ):
         train(changed, Path("run"), resume=True)
@@ -334,7 +334,7 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
         RunError,
         match=(
             r"the data differs in files\.train\.sha256, .*vocab_sha256;"
-            r" .*--with-changes"
+            r" .*can resume anyway"
         ),
     ):
         train(config, Path("run"), resume=True)
@@ -483,7 +483,7 @@ def test_another_precision_is_refused(make_config: MakeConfig, toy_run: Path) ->
     change_state(toy_run, precision="torch.bfloat16")
     message = (
         r"it was trained in torch\.bfloat16, but this machine uses torch\.float32;"
-        " --with-"
+        " the command line"
     )
     with pytest.raises(RunError, match=message):
         train(make_config(), toy_run, resume=True)
@@ -503,8 +503,9 @@ def test_all_differences_are_in_one_error(
         "the data differs in files.train.sha256",
         "it was trained in torch.bfloat16",
     )
-    for part in (*parts, "vocab.txt has other words", "--with-changes"):
+    for part in (*parts, "vocab.txt has other words", "can resume anyway"):
         assert part in message
+    assert raised.value.suggestions == {"with_changes": ""}
 
 
 # What described the weights before

@@ -84,30 +84,24 @@ def test_a_device_that_is_there_is_taken(
         (
             (2, False),
             "mps",
-            "mps: Apple's MPS is not available here; use --device cpu or --device auto",
+            "mps: Apple's MPS is not available here; use the device cpu or auto",
         ),
         (
             (0, False),
             "cuda",
-            "cuda: this machine has 0 CUDA devices; use --device cpu or --device auto",
+            "cuda: this machine has 0 CUDA devices; use the device cpu or auto",
         ),
         (
             (2, False),
             "cuda:2",
-            (
-                "cuda:2: this machine has 2 CUDA devices; use --device cpu or --device"
-                " auto"
-            ),
+            "cuda:2: this machine has 2 CUDA devices; use the device cpu or auto",
         ),
         # torch.device("cuda:256") is cuda:0, and torch.device("cuda:99999999999") is an
         # error of torch's.
         (
             (2, False),
             "cuda:256",
-            (
-                "cuda:256: this machine has 2 CUDA devices; use --device cpu or"
-                " --device auto"
-            ),
+            "cuda:256: this machine has 2 CUDA devices; use the device cpu or auto",
         ),
         (
             (0, False),
@@ -123,6 +117,7 @@ def test_a_device_that_is_not_there_is_named_with_what_to_do(
     with pytest.raises(DeviceError) as caught:
         resolve_device(name)
     assert str(caught.value).startswith(message)
+    assert caught.value.suggestions == {"device": "auto"}
 
 
 @pytest.mark.parametrize(

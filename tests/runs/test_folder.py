@@ -35,7 +35,7 @@ def test_a_run_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_run_cannot_take_the_place_of_the_link_to_the_newest() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"runs/latest: is the link to the newest run; choose another --out",
+        match=r"runs/latest: is the link to the newest run; choose another folder",
     ):
         write_run(Path("runs/latest"), labels=["a", "b"], words=[])
 
@@ -43,9 +43,7 @@ def test_a_run_cannot_take_the_place_of_the_link_to_the_newest() -> None:
 def test_no_run_at_all_says_how_to_get_one() -> None:
     with pytest.raises(
         RunError,
-        match=(
-            r"no finished run at runs/latest: train one with 'rnncls train --config …'"
-        ),
+        match=r"no finished run at runs/latest: train one with 'rnncls train CONFIG'",
     ):
         find_run(None)
 
@@ -68,15 +66,16 @@ def test_a_latest_run_that_was_deleted_is_none(run: Path) -> None:
             "is an exported file, .*: name the run folder that it was exported",
         ),
         ("my.yaml", "is a config, not a run folder: 'rnncls train .*my.yaml' trains"),
-        ("my.csv.gz", "is a data file, not a run folder: .* --data .* or --input"),
-        ("my.txt", "is a data file, not a run folder: .* --data .* or --input"),
+        ("my.csv.gz", "is a data file, not a run folder: .* is given separately"),
+        ("my.txt", "is a data file, not a run folder: .* is given separately"),
     ],
 )
 def test_what_is_no_folder_is_no_run(tmp_path: Path, name: str, found: str) -> None:
     if name != "missing":
         (tmp_path / name).write_text("")
-    with pytest.raises(RunError, match=rf"{name}: {found}"):
+    with pytest.raises(RunError, match=rf"{name}: {found}") as caught:
         find_run(tmp_path / name)
+    assert ("data" in caught.value.suggestions) == found.startswith("is a data file")
 
 
 def test_a_folder_without_weights_is_no_finished_run(run: Path) -> None:

@@ -190,9 +190,10 @@ def test_an_unfinished_teacher_is_refused(make_config: MakeConfig) -> None:
     train(make_config("train.max_epochs=1"), Path("one"))
     Path("one/summary.json").unlink()
     with pytest.raises(
-        RunError, match="one: not finished: resume it with --resume --out one"
-    ):
+        RunError, match="one: not finished: resume its training first"
+    ) as caught:
         train(make_config("train.teachers=[one]"), Path("run"))
+    assert caught.value.suggestions == {"resume": "", "out": "one"}
 
 
 def test_a_teacher_of_other_classes_is_refused(make_config: MakeConfig) -> None:
@@ -223,9 +224,10 @@ def test_a_teacher_that_was_trained_anew_cannot_teach_the_rest_of_a_run(
     train(make_config("train.max_epochs=1", "train.lr=0.01"), Path("one"))
     with pytest.raises(
         RunError,
-        match="cannot resume exactly: the data differs in teachers; --with-changes",
-    ):
+        match="cannot resume exactly: the data differs in teachers; the command line",
+    ) as caught:
         train(config, Path("run"), resume=True)
+    assert caught.value.suggestions == {"with_changes": ""}
 
 
 def test_no_cache_is_for_the_teachers_texts_too(make_config: MakeConfig) -> None:

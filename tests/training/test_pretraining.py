@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rnncls import ConfigError, DataError, DivergedError, Interrupted, RunError
+from rnncls.cli.train import name_resume_command
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_language_data, load_training_data
 from rnncls.inference.predictor import Predictor
@@ -377,8 +378,15 @@ def test_a_stopped_pretraining_resumes_exactly(
         return train_step(trainer, batch)
 
     monkeypatch.setattr(Trainer, "train_step", stop_after)
-    with pytest.raises(
-        Interrupted, match="everything is saved: continue with rnncls pretrain --resume"
+    with (
+        pytest.raises(
+            Interrupted,
+            match=(
+                r"everything is saved in stopped: continue with rnncls pretrain"
+                r" --resume --out stopped$"
+            ),
+        ),
+        name_resume_command("pretrain", path),
     ):
         pretrain(config, path)
     pretrain(config, path, resume=True)

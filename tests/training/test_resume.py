@@ -133,10 +133,12 @@ def test_with_changes_accepts_another_config_data_and_precision(part: Any) -> No
     check_compatible(PATH, [difference], may_change=True)
     error = ConfigError if part == "config" else RunError
     message = (
-        "^runs/one: cannot resume exactly: it differs; --with-changes resumes anyway$"
+        "^runs/one: cannot resume exactly: it differs; the command line can resume"
+        " anyway$"
     )
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         check_compatible(PATH, [difference], may_change=False)
+    assert caught.value.suggestions == {"with_changes": ""}
 
 
 @pytest.mark.parametrize("may_change", [False, True])
@@ -146,13 +148,15 @@ def test_with_changes_does_not_accept_other_words_or_classes(
 ) -> None:
     difference = Difference(part, "it differs")
     message = "^runs/one: cannot resume exactly: it differs$"
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(RunError, match=message) as caught:
         check_compatible(PATH, [difference], may_change=may_change)
+    assert caught.value.suggestions == {}
 
 
 def test_an_error_names_only_what_with_changes_does_not_accept() -> None:
-    with pytest.raises(ConfigError, match=r"train\.lr; other words; --with-changes"):
+    with pytest.raises(ConfigError, match=r"train\.lr; other words; the command") as e:
         check_compatible(PATH, [CONFIG, WORDS], may_change=False)
+    assert e.value.suggestions == {"with_changes": ""}
     with pytest.raises(RunError, match=r"exactly: other words$"):
         check_compatible(PATH, [CONFIG, WORDS], may_change=True)
 
@@ -171,9 +175,7 @@ def test_the_config_of_the_run_is_compared_with_the_present_one(config: Config) 
     check_config(settings, Path("run"), may_change=False)
     settings["train"]["lr"] = 0.5
     check_config(settings, Path("run"), may_change=True)
-    message = (
-        r"^run: cannot resume exactly: the config differs in train\.lr \(.*; --with-"
-    )
+    message = r"^run: cannot resume exactly: the config differs in train\.lr \(.*; the "
     with pytest.raises(ConfigError, match=message):
         check_config(settings, Path("run"), may_change=False)
 
@@ -249,7 +251,7 @@ def test_with_other_data_the_epoch_starts_again(
 ) -> None:
     _, metadata = load_tensors(FOLDER.state)
     change_state(fingerprint={**metadata["fingerprint"], "vocab_sha256": "other"})
-    with pytest.raises(RunError, match="the data differs in vocab_sha256; --with-"):
+    with pytest.raises(RunError, match="the data differs in vocab_sha256; the "):
         restore()
     with caplog.at_level("INFO"):
         restored, data_differs = restore(may_change=True)

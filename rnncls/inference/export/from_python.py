@@ -14,7 +14,6 @@ from rnncls.config.arguments import (
     check_positive,
     check_strings,
 )
-from rnncls.config.python_messages import name_python_arguments
 from rnncls.inference.export.folder import export_folder
 from rnncls.inference.export.page.page_export import (
     ExportedPage,
@@ -30,7 +29,6 @@ Exported = ExportedFile | ExportedPage
 _ONNX, _PAGE = {".onnx"}, {".html", ".htm"}
 
 
-@name_python_arguments()
 def export_from_python(
     run: str | os.PathLike[str] | None,
     output: str | os.PathLike[str],

@@ -90,12 +90,15 @@ def check_exportable(classifier: PortableClassifier) -> None:
     setting = find_unsupported(classifier.text, classifier.model, KNOWN_KEYS)
     if setting is None:
         return
-    advice = "train without it, or use rnncls predict"
+    advice = "train without it, or predict with the run itself"
+    suggestions: dict[str, str] = {}
     if setting.startswith("text.char_ngrams="):
         # A graph of token ids does not see the characters of unknown words.
-        advice = "export it with --to page, train without it, or use rnncls predict"
+        advice += ", or export it as a page"
+        suggestions = {"to": "page"}
     raise RunError(
-        f"the run cannot be exported: ONNX files do not support {setting}: {advice}"
+        f"the run cannot be exported: ONNX files do not support {setting}: {advice}",
+        suggestions,
     )
 
 

@@ -85,8 +85,8 @@ def test_wrong_arguments_are_reported(
     assert not Path("page.html").exists()
 
 
-def test_too_small_a_size_is_named_as_an_argument(run: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^max_size_mb 0\.01: the page needs"):
+def test_too_small_a_size_is_named(run: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^a limit of 0\.01 MB: the page needs"):
         rnncls.export(run, "a.html", max_size_mb=0.01)
 
 

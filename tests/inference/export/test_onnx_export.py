@@ -180,8 +180,10 @@ def test_a_setting_that_files_lack_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_character_ngrams_are_refused_with_advice() -> None:
     text = TextSection(tokenizer="words", char_ngrams=[3, 5], ngram_buckets=64)
-    with pytest.raises(RunError, match=r"text\.char_ngrams=\[3, 5\]: .* --to page"):
+    message = r"text\.char_ngrams=\[3, 5\]: .* as a page"
+    with pytest.raises(RunError, match=message) as caught:
         export_onnx(build_networks(text=text).numpy, PATH)
+    assert caught.value.suggestions == {"to": "page"}
 
 
 def test_another_set_of_labels_is_a_changed_label() -> None:

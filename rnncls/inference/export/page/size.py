@@ -75,8 +75,9 @@ def _too_large(
     limit = max_bytes / BYTES_A_MEGABYTE
     needed = num_needed / BYTES_A_MEGABYTE
     return ConfigError(
-        f"--max-size-mb {limit:g}: the page needs {needed:.2f} MB without any word:"
-        f" choose a larger limit, or train with {_suggest_smaller(classifier)}"
+        f"a limit of {limit:g} MB: the page needs {needed:.2f} MB without any word:"
+        f" train with {_suggest_smaller(classifier)}, or choose a larger limit",
+        {"max_size_mb": "MB"},
     )
 
 

@@ -39,8 +39,8 @@ def check_support(text: TextSection, model: ModelSection) -> None:
         unknown.append(f"model.pooling=[{', '.join(model.pooling)}]")
     if unknown:
         raise ConfigError(
-            f"--to page: the run has {', '.join(unknown)}, which the page cannot"
-            " compute: train without it, or use rnncls predict"
+            f"the run has {', '.join(unknown)}, which a page cannot compute: train"
+            " without it, or predict with the run itself"
         )
 
 

@@ -80,7 +80,8 @@ def test_fewer_subwords_are_pieces_of_shorter_merges() -> None:
 
 def test_a_limit_without_room_for_words_is_an_error() -> None:
     classifier = build_classifier(Vocab(["<pad>", "<unk>", "a"]))
-    with pytest.raises(ConfigError, match=r"0\.001: the page needs 0\.0\d MB without"):
+    message = r"0\.001 MB: the page needs 0\.0\d MB without"
+    with pytest.raises(ConfigError, match=message):
         choose_content(classifier, 1000, 0, "int8")
 
 
