@@ -304,10 +304,10 @@ def _describe_repairs(path: Path, file_format: FileFormat) -> list[str]:
 
 
 def _find_open_quote(path: Path, file_format: FileFormat) -> int | None:
-    """Return the number of the first row with a field that only opens with a quote."""
+    """Return the number of the first row with a field that opens a quote for good."""
     for number, record in enumerate(read_records(path, file_format), start=1):
         for value in record.values():
-            if value.startswith('"') and not value[1:].endswith('"'):
+            if value.startswith('"') and value.count('"') % 2:
                 return number
     return None
 

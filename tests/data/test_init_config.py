@@ -496,6 +496,14 @@ def test_what_was_repaired_is_said_with_the_row() -> None:
     assert "row 1 has a quotation mark that is never closed, so all" in note
 
 
+def test_a_closed_quotation_mark_is_not_called_open() -> None:
+    texts = {5: '"Great" product', 15: '"never closed'}
+    lines = [f"{row},{texts.get(row, 'text')},{'ab'[row % 2]}" for row in range(20)]
+    write("a.csv", "\n".join(["id,text,label", *lines]) + "\n")
+    [note] = [note for note in draft_config("a.csv", OUT).notes if "written" in note]
+    assert "row 16 has a quotation mark that is never closed, so all" in note
+
+
 @pytest.mark.parametrize("ending", ["csv.gz", "csv"])
 def test_files_of_a_folder_are_drafted_without_a_copy(ending: str) -> None:
     content = "\n".join(["text,label", *(f"t {n},{n % 2}" for n in range(9))]).encode()
