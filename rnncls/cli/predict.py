@@ -1,7 +1,7 @@
 """`rnncls predict`: classify texts from the command line, from stdin or from a file."""
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,6 +18,7 @@ from rnncls.cli.processes import torchrun_int
 from rnncls.cli.text_arguments import STDIN, check_source, check_texts
 from rnncls.cli.text_columns import find_text_columns
 from rnncls.machine.imports import fast_imports, one_blas_thread
+from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
     from rnncls.cli.input_rows import InputRows
@@ -265,6 +266,19 @@ def iter_texts(
         errors.append(error)
 
 
+def _count_notes(
+    windows: "Iterator[list[Prediction]]", notes: Counter[str]
+) -> "Iterator[Prediction]":
+    """Yield predictions, and count the texts that the model could not read in full."""
+    for window in windows:
+        for prediction in window:
+            if prediction.num_cut:
+                notes["cut"] += 1
+            if prediction.has_no_known_word:
+                notes["without a known word"] += 1
+            yield prediction
+
+
 def write_predictions(
     windows: "Iterator[list[Prediction]]",
     output: Path | None,
@@ -292,10 +306,15 @@ def write_predictions(
     )
 
     if output is not None:
-        predictions = (prediction for window in windows for prediction in window)
+        notes = Counter[str]()
+        predictions = _count_notes(windows, notes)
         num_rows = save_predictions(output, predictions, top_k, kept, label_separator)
+        counts = [f"{format_count(num, 'text')} {note}" for note, num in notes.items()]
+        line = f"{output}: {format_count(num_rows, 'prediction')}"
+        if counts:
+            line += f" ({', '.join(counts)})"
         # The predictions themselves may go to /dev/stdout.
-        typer.echo(f"{output}: {num_rows:,} predictions", err=is_special(output))
+        typer.echo(line, err=is_special(output))
         return
     from rnncls.text.display import printable
 

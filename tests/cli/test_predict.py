@@ -797,6 +797,9 @@ def test_a_line_says_what_was_not_read(cli: Cli) -> None:
         bool(each) and "cut" in each[0] for each in notes
     ]
     assert [row["num_unknown"] for row in rows] == [1, 0, 0, 0]
+    done = cli("predict", *texts, "--output", "read.csv")
+    counts = "4 predictions (2 texts without a known word, 1 text cut)"
+    assert done.stdout == f"read.csv: {counts}\n"
 
 
 def test_a_text_that_begins_with_a_dash_goes_behind_two_dashes(cli: Cli) -> None:
@@ -891,7 +894,7 @@ def test_a_file_without_rows_is_noted(cli: Cli, name: str, output: str | None) -
     arguments = ["predict", "--run", "runs/toy", "--input", name]
     arguments += [] if output is None else ["--output", output]
     exit_code, stdout, stderr = cli(*arguments)
-    expected = "" if output is None else f"{output}: 0 predictions\n"
+    expected = "" if output is None else f"{output}: no predictions\n"
     assert (exit_code, stdout) == (0, expected)
     assert stderr == f"{name}: has no rows: there is nothing to predict\n"
 

@@ -93,4 +93,4 @@ def test_stdout_can_be_named_as_the_output() -> None:
     )
     lines = done.stdout.decode().splitlines()
     assert [line.split("\t")[-1].split()[0] for line in lines] == ["oslo"]
-    assert b"/dev/stdout: 1 predictions" in done.stderr
+    assert b"/dev/stdout: 1 prediction" in done.stderr
