@@ -274,7 +274,7 @@ def _score_table(scores: Scores, calibration: CalibrationReport) -> Markup:
 
 
 def _class_parts(scores: Scores, picture: Picture) -> Iterator[Markup]:
-    rows = class_rows(scores.per_class)
+    rows = class_rows(scores.per_class, scores.absent_classes)
     yield html.heading("Classes")
     yield html.table("Per class", ["class", "precision", "recall", "F1", "rows"], rows)
     yield picture.as_part()

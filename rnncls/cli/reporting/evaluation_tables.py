@@ -1,7 +1,7 @@
 """Evaluation results as lines and tables for the terminal."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -143,12 +143,13 @@ def class_tables(scores: Scores) -> list[Table]:
     """
     num_classes = len(scores.per_class)
     if num_classes <= MAX_SHOWN_CLASSES:
-        return [class_table(scores.per_class), confusion_table(scores)]
+        table = class_table(scores.per_class, absent=scores.absent_classes)
+        return [table, confusion_table(scores)]
     ranked = rank_classes(scores)
     best, worst = ranked[:_NUM_EXTREMES], ranked[-_NUM_EXTREMES:][::-1]
     return [
         class_table(best, f"Best of {num_classes:,} classes"),
-        class_table(worst, f"Worst of {num_classes:,} classes"),
+        class_table(worst, f"Worst of {num_classes:,} classes", scores.absent_classes),
         _pair_table(find_confused_pairs(scores, _NUM_EXTREMES)),
     ]
 
@@ -166,24 +167,32 @@ def _pair_table(pairs: list[ConfusedPair]) -> Table:
     return grid_table("Most confused classes", PAIR_HEADER, rows, num_texts=2)
 
 
-def class_table(per_class: list[ClassScores], title: str = "Per class") -> Table:
-    """Return precision, recall, F1 and support of classes."""
+def class_table(
+    per_class: list[ClassScores],
+    title: str = "Per class",
+    absent: Collection[str] = (),
+) -> Table:
+    """Return precision, recall, F1 and support of classes; see `class_rows`."""
     header = ["class", "precision", "recall", "F1", "support"]
-    return grid_table(title, header, class_rows(per_class))
+    return grid_table(title, header, class_rows(per_class, absent))
 
 
-def class_rows(per_class: list[ClassScores]) -> list[list[str]]:
-    """Return the label, precision, recall, F1 and support of each class as texts."""
-    return [
-        [
-            row.label,
-            percent(row.precision),
-            percent(row.recall),
-            percent(row.f1),
-            f"{row.support:,}",
-        ]
-        for row in per_class
-    ]
+def class_rows(
+    per_class: list[ClassScores], absent: Collection[str] = ()
+) -> list[list[str]]:
+    """Return the label, precision, recall, F1 and support of each class as texts.
+
+    Args:
+        per_class: The scores.
+        absent: The classes without a true or predicted row, which have no scores.
+    """
+    return [_class_row(row, is_absent=row.label in absent) for row in per_class]
+
+
+def _class_row(row: ClassScores, *, is_absent: bool) -> list[str]:
+    scores = [row.precision, row.recall, row.f1]
+    shown = ["-" if is_absent else percent(score) for score in scores]
+    return [row.label, *shown, f"{row.support:,}"]
 
 
 def confusion_table(scores: Scores) -> Table:

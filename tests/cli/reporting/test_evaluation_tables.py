@@ -97,6 +97,11 @@ def test_a_class_without_a_row_is_named_below_the_scores() -> None:
         "no row here, so not counted in macro-F1: 'c'",
         "no row here but predicted, so counted as 0 in macro-F1: 'b'",
     ]
+    rows = draw(class_tables(scores)[0])[2:]
+    assert rows == [
+        ["b", "0.00%", "0.00%", "0.00%", "0"],
+        ["c", "-", "-", "-", "0"],
+    ]
 
 
 def test_a_threshold_has_a_row_with_two_digits() -> None:
