@@ -40,7 +40,9 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
     if path is None or is_special(path):
         return
     if path.suffix.lower() not in endings:
-        known = ", ".join(ending or "no ending" for ending in endings)
+        known = ", ".join(ending for ending in endings if ending)
+        if "" in endings:
+            known += " or no ending"
         found = path.suffix or "no ending"
         raise ConfigError(f"{option}: {path}: expected {known}, found {found}")
     check_parent(option, path)

@@ -161,13 +161,16 @@ def _split_annotation(annotation: Any) -> tuple[Any, list[Any]]:
 def _describe_list(kind: Any, constraints: list[Any]) -> str:
     (item_type,) = get_args(kind)
     item = _describe_type(item_type)
-    items = "texts" if item == "text" else item
+    # The only lists of texts are lists of columns.
+    items = "column names, as in [text]" if item == "text" else item
     for constraint in constraints:
         if isinstance(constraint, Len):
             items = item.replace("number", "numbers")
             return f"list of {constraint.min_length} {items}"
     is_bounded = any(isinstance(constraint, MinLen) for constraint in constraints)
-    return f"non-empty list of {items}" if is_bounded else f"list of {items}"
+    if not is_bounded or item == "text":
+        return f"list of {items}"
+    return f"list of {items}, at least one"
 
 
 def _describe_bounds(constraints: list[Any]) -> str:

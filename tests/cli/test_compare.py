@@ -185,7 +185,7 @@ def test_a_page_with_another_ending_is_refused(
     outcome = cli("compare", str(other_path), str(run_path), "--html", "page.pdf")
     assert outcome.exit_code == 2
     assert (
-        "--html: page.pdf: expected .html, .htm, no ending, found .pdf"
+        "--html: page.pdf: expected .html, .htm or no ending, found .pdf"
         in outcome.stderr
     )
     assert not Path("page.pdf").exists()

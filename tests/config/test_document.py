@@ -177,8 +177,8 @@ def test_an_override_in_the_wrong_form_is_refused(override: str) -> None:
         (
             "model.pooling=[last, foo]",
             (
-                "model.pooling: expected non-empty list of last | max | mean |"
-                " attention, found foo"
+                "model.pooling: expected list of last | max | mean |"
+                " attention, at least one, found foo"
             ),
         ),
     ],

@@ -34,16 +34,16 @@ def test_a_wrong_value_at_top_level_is_named(
         ("data.name", "imdb", "ag_news | quickstart | null", "imdb"),
         ("data.root", "3", "text", "3"),
         ("data.train", "[a.csv]", "text | null", "[a.csv]"),
-        ("data.text", "title", "non-empty list of texts", "title"),
-        ("data.text", "[]", "non-empty list of texts", "[]"),
+        ("data.text", "title", "list of column names, as in [text]", "title"),
+        ("data.text", "[]", "list of column names, as in [text]", "[]"),
         (
             "data.text",
             "[title, 3]",
-            "non-empty list of texts",
+            "list of column names, as in [text]",
             "3: YAML reads it so without quotation marks; write text: ['title', '3']",
         ),
         ("data.delimiter", "';'", "comma | semicolon | tab | pipe | null", ";"),
-        ("data.columns", "[]", "non-empty list of texts | null", "[]"),
+        ("data.columns", "[]", "list of column names, as in [text] | null", "[]"),
         ("data.test_fraction", "1.0", "number (> 0, < 1) | null", "1.0"),
         ("data.valid_fraction", "0", "number (> 0, < 1)", "0"),
         ("data.valid_fraction", "1.0", "number (> 0, < 1)", "1.0"),
@@ -77,19 +77,19 @@ def test_a_wrong_value_at_top_level_is_named(
         (
             "model.pooling",
             "last",
-            "non-empty list of last | max | mean | attention",
+            "list of last | max | mean | attention, at least one",
             "last",
         ),
         (
             "model.pooling",
             "[]",
-            "non-empty list of last | max | mean | attention",
+            "list of last | max | mean | attention, at least one",
             "[]",
         ),
         (
             "model.pooling",
             "[last, maxx]",
-            "non-empty list of last | max | mean | attention",
+            "list of last | max | mean | attention, at least one",
             "maxx",
         ),
         ("model.dropout", "1.0", "number (>= 0, < 1)", "1.0"),
@@ -224,7 +224,7 @@ def test_a_missing_data_section_is_named_with_what_it_is_for() -> None:
 def test_the_same_mistake_in_many_items_is_told_once() -> None:
     text = f"data: {{train: a.csv, text: [{', '.join(['1'] * 1000)}]}}\n"
     assert errors_of(text) == [
-        "my.yaml:1: data.text: expected non-empty list of texts, found 1"
+        "my.yaml:1: data.text: expected list of column names, as in [text], found 1"
     ]
 
 
@@ -282,7 +282,7 @@ def test_wrong_class_weights_are_told_once(override: str, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_config(DATA, "my.yaml", [f"train.class_weights={override}"])
     expected = (
-        "expected balanced | non-empty list of number (> 0) | mapping of class to"
+        "expected balanced | list of number (> 0), at least one | mapping of class to"
         " number (> 0) | null"
     )
     assert (
