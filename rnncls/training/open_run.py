@@ -33,6 +33,8 @@ class OpenRun:
         is_resumed: Whether the training continues from a saved state.
         was_finished: Whether its results are those of a training that had already
             finished, and of which nothing is left to do.
+        has_current_results: Whether it had finished before with the same data, so that
+            existing results describe its best weights.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OpenRun:
         """Store the arguments; nothing is written yet."""
         self.is_resumed = False
         self.was_finished = False
+        self.has_current_results = False
         self._settings = settings
         self._path = path
         self._folder = RunFolder(path)
@@ -125,6 +128,7 @@ class OpenRun:
         save_overridden_keys(self._path, self._overridden)
         saved_settings = load_run_config(self._path).model_dump()
         is_outdated = data_differs or changes_results(saved_settings, self._settings)
+        self.has_current_results = not is_outdated and self._folder.summary.exists()
         if is_outdated or not trainer.is_finished:
             # The other results describe the best weights until new ones replace them.
             self._folder.summary.unlink(missing_ok=True)

@@ -121,6 +121,7 @@ def train(  # noqa: PLR0913 - all but the first two are named
             config.train,
             path,
             was_finished=run.was_finished,
+            has_current_results=run.has_current_results,
             becomes_latest=becomes_latest,
         )
 

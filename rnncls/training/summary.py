@@ -28,13 +28,14 @@ from rnncls.training.trainer import Trainer
 _LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
 
 
-def finish_run(
+def finish_run(  # noqa: PLR0913 - all but the first four are named
     trainer: Trainer[Any],
     section: ModelSection,
     train: TrainSection,
     path: Path,
     *,
     was_finished: bool,
+    has_current_results: bool = False,
     becomes_latest: bool = True,
 ) -> dict[str, Any]:
     """Write the summary and the model card, and make this run the latest.
@@ -46,6 +47,8 @@ def finish_run(
         path: The run folder.
         was_finished: Whether the training had already finished when it was resumed: the
             run is not newer, and the results of other commands remain true.
+        has_current_results: Whether the results of other commands describe the best
+            weights so far, of a run that had finished before with the same data.
         becomes_latest: Whether `runs/latest` becomes a link to it.
 
     Returns:
@@ -59,13 +62,15 @@ def finish_run(
         if not trainer.processes.is_main:
             return read_json(folder.summary)
         # The summary has the checksum of the weights, which hold the temperature.
+        earlier_weights = checksum(path / trainer.file, "sha256")
         calibration = calibrate(trainer, section, train, path)
         save_temperature(
             path, calibration.temperature, calibration.ngrams, calibration.thresholds
         )
-        if not was_finished:
-            folder.delete_results()  # of commands that did not wait for the end
         summary = summarise_classifier(trainer, path, calibration)
+        is_same = summary["weights_sha256"] == earlier_weights
+        if not was_finished and not (has_current_results and is_same):
+            folder.delete_results()  # of commands that did not wait for the end
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
         try:

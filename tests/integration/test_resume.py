@@ -13,7 +13,7 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import Config
 from rnncls.machine import arrays, files, tensors
-from rnncls.machine.files import write_json
+from rnncls.machine.files import read_json, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.runs import run as run_module
 from rnncls.runs.data_check import load_data_fingerprint
@@ -521,13 +521,12 @@ def write_results(path: Path) -> None:
     (path / RESULTS[-1]).mkdir()
 
 
-@pytest.mark.parametrize("may_change", [False, True])
-def test_results_of_the_weights_before_are_deleted_by_more_training(
-    make_config: MakeConfig, toy_run: Path, *, may_change: bool
+def test_results_of_the_weights_before_are_deleted_by_another_training(
+    make_config: MakeConfig, toy_run: Path
 ) -> None:
     write_results(toy_run)
-    more = make_config("train.max_epochs=6", *(["train.lr=0.01"] if may_change else []))
-    train(more, toy_run, resume=True, may_change=may_change)
+    more = make_config("train.max_epochs=6", "train.lr=0.01")
+    train(more, toy_run, resume=True, may_change=True)
     assert not [name for name in RESULTS if (toy_run / name).exists()]
     assert RunFolder(toy_run).summary.exists()
 
@@ -547,6 +546,21 @@ def test_results_are_kept_by_a_stop_before_the_first_new_epoch(
     assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
     assert RunFolder(toy_run).card.read_bytes() == card
     assert not RunFolder(toy_run).summary.exists()  # it is no longer finished
+
+
+def test_results_are_kept_where_no_later_epoch_is_better(
+    make_config: MakeConfig, toy_run: Path
+) -> None:
+    options = ("train.lr=0.01", "train.patience=20")
+    more = make_config("train.max_epochs=6", *options)
+    train(more, toy_run, resume=True, may_change=True)
+    write_results(toy_run)
+    epochs = read_json(RunFolder(toy_run).summary)
+    longer = make_config("train.max_epochs=7", *options)
+    train(longer, toy_run, resume=True)
+    summary = read_json(RunFolder(toy_run).summary)
+    assert (summary["best_epoch"], summary["num_epochs"]) == (epochs["best_epoch"], 7)
+    assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
 
 
 def test_results_are_deleted_where_only_the_data_has_changed(
