@@ -85,7 +85,7 @@ def test_any_config_is_valid_or_wrong(cli: Cli, content: bytes) -> None:
     written("fuzz.yaml", content)
     outcome = cli("config", "validate", "--config", "fuzz.yaml")
     check(outcome)
-    assert (outcome.stdout == "fuzz.yaml: valid\n") == (outcome.exit_code == 0)
+    assert outcome.stdout.startswith("fuzz.yaml: valid") == (outcome.exit_code == 0)
     assert outcome.exit_code == 0 or "fuzz.yaml" in outcome.stderr
 
 
