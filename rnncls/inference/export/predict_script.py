@@ -198,8 +198,13 @@ class Classifier:
         """
         if not self.min_confidence:
             return True
-        has_known_word = any(token_id != UNK_ID for token_id in self.encode(text))
-        return has_known_word and self.compute_confidence(probs) >= self.min_confidence
+        if not self.has_known_word(text):
+            return False
+        return self.compute_confidence(probs) >= self.min_confidence
+
+    def has_known_word(self, text: str) -> bool:
+        """Return whether a token of the text is in the vocabulary."""
+        return any(token_id != UNK_ID for token_id in self.encode(text))
 
 
 def check(classifier: Classifier) -> Iterator[str]:
@@ -234,7 +239,9 @@ def format_prediction(
         return json.dumps(prediction, ensure_ascii=False)
     shown = "|".join(f"{named[label]:.4f}" for label in labels)
     fields = ["|".join(labels) if has_answer else "", shown, text]
-    if not has_answer:
+    if not classifier.has_known_word(text):
+        fields.append("(no known word)")
+    elif not has_answer:
         confidence = classifier.compute_confidence(probs)
         fields.append(f"(no answer: the confidence is {confidence:.4f})")
     return "\t".join(" ".join(field.split()) for field in fields)

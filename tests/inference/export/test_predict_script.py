@@ -321,6 +321,10 @@ def test_a_text_without_a_known_word_is_no_answer(
     first, second = capsys.readouterr().out.splitlines()
     assert json.loads(first)["label"] is None
     assert json.loads(second)["label"] is not None
+    assert call(monkeypatch, "zzzz", "oslo") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("\tzzzz\t(no known word)")
+    assert second.endswith("\toslo")
 
 
 @pytest.mark.parametrize("value", ["-0.1", "2", "nan", "much"])
