@@ -144,6 +144,7 @@ def show_comparison(
     comparison = compare_evaluations(paths, evaluations, id_column)
     if html is not None:
         save_comparison(html, comparison)
+        typer.echo(f"{html}: written", err=True)
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
@@ -174,6 +175,7 @@ def show_label_comparison(
     comparison = compare_label_runs(paths, evaluations, id_column)
     if html is not None:
         save_label_comparison(html, comparison)
+        typer.echo(f"{html}: written", err=True)
     if as_json:
         typer.echo(json.dumps(comparison.to_dict()))
     else:
