@@ -91,8 +91,8 @@ class _LazyGroup(TyperGroup):
                 vars(error)["message"] = f"{message}: give 80% as 0.8"
             if option and message and ctx.invoked_subcommand in TEXT_COMMANDS:
                 hint = (
-                    "; put texts that begin with a dash after --, as in:"
-                    f' rnncls {ctx.invoked_subcommand} -- "{option} ..."'
+                    "; put texts that begin with a dash after --, and options before:"
+                    f' rnncls {ctx.invoked_subcommand} [OPTIONS] -- "{option} ..."'
                 )
                 vars(error)["message"] = message + hint
             raise

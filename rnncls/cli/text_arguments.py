@@ -36,18 +36,31 @@ def check_texts(texts: Sequence[str], context: typer.Context, *, advice: str) ->
         ConfigError: A text names an existing file or run folder.
     """
     after_dashes: Collection[str] = context.obj or ()
+    _note_options_after_dashes(after_dashes, context)
     for text in texts:
         if text == STDIN or text in after_dashes:
             continue
         problem = _describe_path(text, advice)
         if problem:
             raise ConfigError(
-                f"{problem}; to take this name as a text:"
-                f" rnncls {context.info_name} -- {shlex.quote(text)}"
+                f"{problem}; to take this name as a text, put it after -- and all"
+                f" options before: rnncls {context.info_name} [OPTIONS] --"
+                f" {shlex.quote(text)}"
             )
         note = _note_file_name(text, advice)
         if note:
             typer.echo(f"note: {note}", err=True)
+
+
+def _note_options_after_dashes(texts: Collection[str], context: typer.Context) -> None:
+    """Note that options after `--` are read as texts."""
+    options = {name for parameter in context.command.params for name in parameter.opts}
+    for text in options.intersection(texts):
+        typer.echo(
+            f"note: {text} comes after --, so it is read as a text: put options"
+            " before --",
+            err=True,
+        )
 
 
 def _note_file_name(text: str, advice: str) -> str:

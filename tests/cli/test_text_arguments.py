@@ -22,7 +22,7 @@ def test_a_file_given_as_a_text_is_an_error_that_names_the_option(
     assert (done.exit_code, done.stdout) == (2, "")
     assert f"{name} is a file, not a text" in done.stderr
     assert f"use {option} {name}" in done.stderr
-    assert f"to take this name as a text: rnncls {command} -- {name}" in done.stderr
+    assert f"all options before: rnncls {command} [OPTIONS] -- {name}" in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -49,6 +49,9 @@ def test_a_run_given_as_the_text_is_an_error_that_names_run(
 def test_a_run_after_the_first_text_or_after_dashes_is_not_the_run(cli: Cli) -> None:
     assert "is a run folder, not a text" in cli("predict", "oslo", "runs/toy").stderr
     assert cli("predict", "--", "runs/toy", "oslo").stdout.count("\n") == 2
+    done = cli("predict", "--", "oslo", "--run", "runs/toy")
+    assert done.stdout.count("\n") == 3
+    assert "--run comes after --, so it is read as a text" in done.stderr
 
 
 def test_two_different_runs_or_texts_are_refused(cli: Cli) -> None:
