@@ -13,7 +13,6 @@ from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
 from rnncls.config.yaml_format import to_yaml
 from rnncls.machine.files import read_json, write_json
-from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -98,6 +97,8 @@ def load_kept_values(run: Path) -> dict[str, Any]:
     keys = load_overridden_keys(run)
     if not keys or not RunFolder(run).config.is_file():
         return {}
+    from rnncls.runs.companions import load_run_config  # it imports NumPy
+
     settings = load_run_config(run).model_dump()
     return {key: find_value(settings, key) for key in keys}
 

@@ -123,5 +123,5 @@ def test_a_value_that_the_page_does_not_know_is_an_error(
     names: str, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(support, names, {"other"})
-    with pytest.raises(ConfigError, match=f"the run has {setting}, which the page"):
+    with pytest.raises(ConfigError, match=f"the run has {setting}, which a page"):
         write_page(build_networks().numpy, PAGE, name="page", vectors=INT8)
