@@ -95,11 +95,15 @@ def name_resume_command(command: str, path: Path) -> Iterator[None]:
 def describe_parts(summary: Mapping[str, Any]) -> list[str]:
     """Return a line for the network, the n-grams and both together, if there are both.
 
+    One more line says that the network is left out, if it is.
+
     Args:
         summary: The summary of a run.
     """
     lines = []
-    for part in (summary.get("ngrams") or {}).get("valid", []):
+    ngrams = summary.get("ngrams") or {}
+    parts = ngrams.get("valid", [])
+    for part in parts:
         if "micro_f1" in part:
             lines.append(
                 f"  {part['name']:<9} micro-F1 {part['micro_f1']:.2%}, macro-F1"
@@ -118,4 +122,9 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
                 f" (McNemar's test: p = {part['p']:.2g})"
             )
         lines.append(line)
+    if parts and not ngrams.get("is_network_used", True):
+        lines.append(
+            "  the network is left out: it does not lower the loss on the validation"
+            " rows (model.ngrams: alone trains the n-grams without it)"
+        )
     return lines

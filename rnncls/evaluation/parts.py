@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 
 from rnncls import RunError
-from rnncls.evaluation.calibration import fit_class_biases, fit_scales
 from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import mcnemar, wilson_interval
 from rnncls.machine.files import read_json
@@ -20,7 +19,6 @@ from rnncls.nn.decisions import decide
 from rnncls.runs.folder import RunFolder
 
 NETWORK, NGRAMS, TOGETHER = "network", "n-grams", "together"
-_NUM_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -160,40 +158,3 @@ def score_label_parts(
         scores = score_label_sets(logits, labels)
         part_scores.append(LabelPartScore(name, scores["micro_f1"], scores["macro_f1"]))
     return part_scores
-
-
-def cross_fit(
-    network: torch.Tensor,
-    ngrams: torch.Tensor,
-    labels: torch.Tensor,
-    *,
-    has_biases: bool = False,
-) -> torch.Tensor:
-    """Return the logits of both parts together, each row with factors of other rows.
-
-    The factors that join the parts are fitted on the validation rows, and so are the
-    biases of the classes. Scores of these rows are not too optimistic if those of each
-    fifth of the rows are fitted on the others.
-
-    Args:
-        network: [N, C], the logits of the network.
-        ngrams: [N, C], the logits of the n-gram part.
-        labels: [N] int64; for several labels a text [N, C] bool.
-        has_biases: Whether to add the biases of the classes.
-
-    Returns:
-        [N, C].
-    """
-    parts = torch.stack([network, ngrams])  # [2, N, C]
-    together = torch.empty_like(network)  # [N, C]
-    fold_of = torch.arange(len(labels)) % _NUM_FOLDS  # [N]
-    for fold in range(min(_NUM_FOLDS, len(labels))):
-        is_held_out = fold_of == fold
-        other_labels = labels[~is_held_out]
-        factors = fit_scales(parts[:, ~is_held_out], other_labels)
-        weights = torch.tensor(factors)[:, None, None]  # [2, 1, 1]
-        joined = (weights * parts).sum(dim=0)  # [N, C]
-        if has_biases:
-            joined = joined + fit_class_biases(joined[~is_held_out], other_labels)
-        together[is_held_out] = joined[is_held_out]
-    return together

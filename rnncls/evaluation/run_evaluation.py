@@ -312,7 +312,7 @@ def evaluate_run(
         use_cache=use_cache,
     )
     model = run.classifier.model
-    if model.ngrams is None or model.ngrams.is_alone:
+    if model.ngrams is None or not model.section.has_network:
         return Evaluation(run, rows, origin, compute_logits(model, rows.texts))
     parts = compute_part_logits(model, rows.texts)
     biases = load_class_biases(run.path, len(run.classifier.label_names))  # [C]

@@ -159,7 +159,7 @@ def _escape(text: str) -> str:
 def _describe_parts(model: ModelSection, summary: Mapping[str, Any]) -> str:
     """Return what is computed: by a network, by n-grams, or by both."""
     parts = []
-    if model.has_network:
+    if _is_network_used(model, summary):
         num_parameters = f"{summary['num_parameters']:,} parameters"
         parts.append(f"{_describe_network(model)},\n{num_parameters}")
     ngrams = summary.get("ngrams")
@@ -168,6 +168,15 @@ def _describe_parts(model: ModelSection, summary: Mapping[str, Any]) -> str:
         size = f"{num_ngrams:,} n-grams of up to {max_size} tokens"
         parts.append(f"a linear model of {size}")
     return ";\n".join(parts)
+
+
+def _is_network_used(model: ModelSection, summary: Mapping[str, Any]) -> bool:
+    """Return whether the classifier uses the logits of its network.
+
+    Earlier versions used every network that there was.
+    """
+    ngrams = summary.get("ngrams") or {}
+    return bool(ngrams.get("is_network_used", model.has_network))
 
 
 def _describe_network(model: ModelSection) -> str:
@@ -204,7 +213,7 @@ def _describe_calibration(model: ModelSection, summary: Mapping[str, Any]) -> st
     """Return by which numbers the logits are divided or multiplied, if by any."""
     temperature, ngrams = summary["temperature"], summary.get("ngrams") or {}
     scale = ngrams.get("scale", 1.0)
-    if not model.has_network and scale != 1:
+    if not _is_network_used(model, summary) and scale != 1:
         return (
             f"To calibrate the probabilities, the n-grams' logits are multiplied by"
             f" {scale:.3f}, the number that gives the lowest loss on the validation"

@@ -17,22 +17,18 @@ import torch.nn.functional as F
 
 from rnncls.config.sections import ModelSection, TrainSection
 from rnncls.data.loading import TrainingData
-from rnncls.evaluation.calibration import (
-    fit_class_biases,
-    fit_scales,
-    fit_temperature,
-)
+from rnncls.evaluation.calibration import fit_temperature
 from rnncls.evaluation.evaluator import (
     PartLogits,
     compute_logits,
     compute_part_logits,
 )
+from rnncls.evaluation.joining import fit_join
 from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import accuracy_of, count_confusion, macro_f1_of
 from rnncls.evaluation.parts import (
     LabelPartScore,
     PartScore,
-    cross_fit,
     score_label_parts,
     score_parts,
 )
@@ -178,53 +174,52 @@ def _join(
 ) -> Calibration:
     """Return the n-gram part with the factor that joins it to the network.
 
-    The biases of the classes are part of its bias. They are fitted for both parts
-    together, so the n-grams alone are scored without them.
+    The biases of the classes are part of its bias. They are fitted for all that is
+    joined, so the n-grams alone are scored without them.
     """
     valid, has_network = data.valid, model.section.has_network
     labels = torch.from_numpy(valid.labels)  # [N], or [N, C]
     ngrams = fit.build(data.vocab.num_rows)
     model.ngrams = ngrams.to(model.linear.weight.device)
     parts = compute_part_logits(model, valid.texts)
+    network = parts.network if has_network else None
+    may_add_biases = has_network and labels.ndim == 1 and not _has_weights(train)
+    join = fit_join(network, parts.ngrams, labels, may_add_biases=may_add_biases)
+    scale = join.ngram_factor
     class_biases: list[float] = []
-    if has_network:
-        inverse, scale = fit_scales(torch.stack([parts.network, parts.ngrams]), labels)
-        has_biases = labels.ndim == 1 and not _has_weights(train)
-        together = cross_fit(
-            parts.network, parts.ngrams, labels, has_biases=has_biases
-        )  # [N, C]
-        if has_biases:
-            joined = inverse * parts.network + scale * parts.ngrams  # [N, C]
-            biases = fit_class_biases(joined, labels) / scale  # [C]
-            fit = fit.add_to_bias(biases.numpy())
-            class_biases = biases.tolist()
-    else:
-        inverse, scale = 1.0, fit_scales(parts.ngrams[None], labels)[0]
-        together = scale * parts.ngrams
-    temperature = 1 / inverse
-    if not train.calibrate:  # the same sum, with a temperature of 1
-        temperature, scale = 1.0, scale / inverse if has_network else 1.0
+    if join.biases is not None:
+        biases = join.biases / scale  # [C]
+        fit = fit.add_to_bias(biases.numpy())
+        class_biases = [round(bias, 6) for bias in biases.tolist()]
+    temperature = 1.0
+    if join.network_factor is not None and train.calibrate:
+        temperature = 1 / join.network_factor
+    elif join.network_factor is not None:  # the same sum, with a temperature of 1
+        scale /= join.network_factor
+    is_network_used = join.network_factor is not None
     thresholds = None
     if labels.ndim > 1:
         joined = parts.ngrams * scale  # [N, C]
-        if has_network:
+        if is_network_used:
             joined = joined + parts.network / temperature
         thresholds = choose_label_thresholds(valid.labels, joined.numpy())  # [C]
+    scores = _score_parts(parts, join.valid_logits, labels) if has_network else []
     summary = {
         "num_ngrams": len(fit.arrays["ngrams.keys"]),
         "max_size": int(fit.arrays["ngrams.max_size"]),
         "num_bytes": sum(array.nbytes for array in fit.arrays.values()),
         "inverse_strength": fit.inverse_strength,
         "scale": scale,
-        "class_biases": [round(bias, 6) for bias in class_biases],
+        "is_network_used": is_network_used,
+        "class_biases": class_biases,
         "fit_s": round(fit.seconds, 3),
-        "valid": _score_parts(parts, together, labels) if has_network else [],
+        "valid": scores,
     }
     return Calibration(
         temperature,
-        with_scale(fit.arrays, scale, is_alone=not has_network),
+        with_scale(fit.arrays, scale, is_alone=not is_network_used),
         summary,
-        _score(together, labels, len(data.label_names)),
+        _score(join.valid_logits, labels, len(data.label_names)),
         thresholds,
     )
 

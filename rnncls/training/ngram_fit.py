@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from rnncls.config.sections import TrainSection
 from rnncls.data.loading import EncodedSplit, TrainingData
+from rnncls.evaluation.joining import compute_loss
 from rnncls.nn.ngrams import NgramClassifier
 from rnncls.text.batch_plans import evenly_spaced
 from rnncls.text.encoded_texts import EncodedTexts
@@ -139,7 +139,7 @@ def select_model(
     best: tuple[LinearModel, float] | None = None
     models = fit_path(problem, penalties, _MAX_STEPS)
     for strength, model in zip(strengths, models, strict=True):
-        loss = _compute_loss(model.compute_logits(texts), labels)
+        loss = compute_loss(model.compute_logits(texts), labels)
         logger.debug("n-grams: C %g: validation loss %.4f", strength, loss)
         if loss < best_loss:
             best_loss, best = loss, (model, strength)
@@ -147,13 +147,6 @@ def select_model(
             break
     assert best is not None
     return best
-
-
-def _compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the mean loss of logits [N, C] for classes [N] or label sets [N, C]."""
-    if labels.ndim > 1:
-        return F.binary_cross_entropy_with_logits(logits, labels.float()).item()
-    return F.cross_entropy(logits, labels).item()
 
 
 def _pack(

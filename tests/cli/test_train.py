@@ -500,3 +500,18 @@ def test_the_lines_on_the_parts_count_rows_in_plain_english() -> None:
         " together: 1 row gained and no rows lost, compared with this part (McNemar's"
         " test: p = 1)"
     ]
+
+
+def test_a_network_that_has_learnt_nothing_is_left_out(
+    cli: Cli, train: Callable[..., Outcome]
+) -> None:
+    options = ["--set", "model.ngrams=auto", "--set", "train.lr=1e-12"]
+    done = train(*options, "--out", "runs/a")
+    assert "the network is left out" in done.stdout
+    summary = json.loads(Path("runs/a/summary.json").read_text())
+    assert summary["ngrams"]["is_network_used"] is False
+    evaluated = cli("eval", "runs/a", "--split", "valid", "--json")
+    parts = json.loads(evaluated.stdout)["parts"]
+    assert [part["name"] for part in parts] == ["network", "n-grams", "together"]
+    exported = cli("export", "runs/a", "--output", "model.onnx")
+    assert "labels changed                      0" in exported.stdout + exported.stderr

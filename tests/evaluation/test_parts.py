@@ -12,7 +12,7 @@ from rnncls.evaluation.calibration import (
     fit_temperature,
 )
 from rnncls.evaluation.label_sets import THRESHOLDS
-from rnncls.evaluation.parts import cross_fit, score_label_parts, score_parts
+from rnncls.evaluation.parts import score_label_parts, score_parts
 from rnncls.evaluation.thresholds import fit_label_temperature
 
 
@@ -77,19 +77,6 @@ def test_few_validation_rows_lead_to_moderate_factors(num_texts: int) -> None:
     parts, labels = random_parts(num_texts)
     factors = fit_scales(100 * parts, labels)
     assert all(1e-3 <= factor <= 10 for factor in factors)
-
-
-@pytest.mark.parametrize("has_biases", [False, True])
-def test_cross_fitted_rows_do_not_depend_on_their_own_label(
-    *, has_biases: bool
-) -> None:
-    parts, labels = random_parts(20)
-    before = cross_fit(parts[0], parts[1], labels, has_biases=has_biases)
-    changed = labels.clone()
-    changed[0] = (labels[0] + 1) % 3
-    after = cross_fit(parts[0], parts[1], changed, has_biases=has_biases)
-    assert torch.equal(before[0], after[0])
-    assert not torch.equal(before[1], after[1])
 
 
 def test_rows_gained_and_lost_are_counted() -> None:

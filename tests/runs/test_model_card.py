@@ -119,6 +119,13 @@ def test_the_card_of_ngrams_alone_has_their_factor_and_no_network() -> None:
     assert read_metadata(card)["tags"] == ["rnncls", "bag-of-ngrams"]
 
 
+def test_the_card_of_a_network_that_is_left_out_has_the_ngrams_alone() -> None:
+    ngrams = {**NGRAMS, "is_network_used": False}
+    card = make_card("{ngrams: auto}", ngrams=ngrams, temperature=1.0)
+    assert "made by rnncls 9.8.7: a linear model of 12,345 n-grams of up to 3" in card
+    assert "the n-grams' logits are multiplied by 0.837, the number" in card
+
+
 def test_ngrams_alone_without_a_factor_are_not_calibrated() -> None:
     ngrams = {**NGRAMS, "scale": 1.0}
     card = make_card("{ngrams: alone}", ngrams=ngrams, temperature=1.0)
