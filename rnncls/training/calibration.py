@@ -191,12 +191,11 @@ def _join(
         biases = join.biases / scale  # [C]
         fit = fit.add_to_bias(biases.numpy())
         class_biases = [round(bias, 6) for bias in biases.tolist()]
-    temperature = 1.0
-    if join.network_factor is not None and train.calibrate:
-        temperature = 1 / join.network_factor
-    elif join.network_factor is not None:  # the same sum, with a temperature of 1
-        scale /= join.network_factor
     is_network_used = join.network_factor is not None
+    temperature = 1 / (join.network_factor or 1.0)
+    if not train.calibrate:  # the same classes, with a temperature of 1
+        scale = scale * temperature if is_network_used else 1.0
+        temperature = 1.0
     thresholds = None
     if labels.ndim > 1:
         joined = parts.ngrams * scale  # [N, C]

@@ -515,3 +515,15 @@ def test_a_network_that_has_learnt_nothing_is_left_out(
     assert [part["name"] for part in parts] == ["network", "n-grams", "together"]
     exported = cli("export", "runs/a", "--output", "model.onnx")
     assert "labels changed                      0" in exported.stdout + exported.stderr
+
+
+@pytest.mark.parametrize("ngrams", ["auto", "alone"])
+def test_without_calibration_the_temperature_is_1(
+    ngrams: str, train: Callable[..., Outcome]
+) -> None:
+    options = [f"model.ngrams={ngrams}", "train.calibrate=false"]
+    train(*(word for key in options for word in ("--set", key)), "--out", "runs/a")
+    summary = json.loads(Path("runs/a/summary.json").read_text())
+    assert summary["temperature"] == 1
+    if ngrams == "alone":
+        assert summary["ngrams"]["scale"] == 1
