@@ -61,15 +61,16 @@ def finish_run(  # noqa: PLR0913 - all but the first four are named
     with trainer.processes.main_first():
         if not trainer.processes.is_main:
             return read_json(folder.summary)
-        # The summary has the checksum of the weights, which hold the temperature.
-        earlier_weights = checksum(path / trainer.file, "sha256")
+        earlier_weights = None
+        if has_current_results:  # before the calibration rewrites the file
+            earlier_weights = checksum(path / trainer.file, "sha256")
         calibration = calibrate(trainer, section, train, path)
         save_temperature(
             path, calibration.temperature, calibration.ngrams, calibration.thresholds
         )
         summary = summarise_classifier(trainer, path, calibration)
         is_same = summary["weights_sha256"] == earlier_weights
-        if not was_finished and not (has_current_results and is_same):
+        if not was_finished and not is_same:
             folder.delete_results()  # of commands that did not wait for the end
         card = model_card(section, summary, path)
         write_atomic(folder.card, card.encode())
