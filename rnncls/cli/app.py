@@ -5,7 +5,7 @@ The help text of a command is the docstring of its function.
 
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -115,27 +115,33 @@ def build_app() -> typer.Typer:
 def _load_command(name: str, panel: str) -> typer.Typer:
     """Return a program with one command or group of commands, from its module."""
     program = typer.Typer(add_completion=False)
-    module = importlib.import_module(f"rnncls.cli.{name}")
-    if hasattr(module, "app"):
-        program.add_typer(module.app, name=name, rich_help_panel=panel)
+    command = _import_command(name)
+    if isinstance(command, typer.Typer):
+        program.add_typer(command, name=name, rich_help_panel=panel)
     else:
-        command = getattr(module, f"{name}_command")
         program.command(name, rich_help_panel=panel)(command)
     return program
 
 
-def _summarize_command(name: str, panel: str) -> Any:
-    """Return a command with the help text of a command, but without its options."""
+def _import_command(name: str) -> typer.Typer | Callable[..., None]:
+    """Return the group of commands, or the function of a command, from its module."""
     module = importlib.import_module(f"rnncls.cli.{name}")
     if hasattr(module, "app"):
-        text = module.app.info.help
-    else:
-        text = getattr(module, f"{name}_command").__doc__
+        group: typer.Typer = module.app
+        return group
+    function: Callable[..., None] = getattr(module, f"{name}_command")
+    return function
+
+
+def _summarize_command(name: str, panel: str) -> Any:
+    """Return a command with the help text of a command, but without its options."""
+    command = _import_command(name)
+    text = command.info.help if isinstance(command, typer.Typer) else command.__doc__
     program = typer.Typer(add_completion=False)
     program.command(name, help=text, rich_help_panel=panel)(lambda: None)
-    command = get_command(program)
-    _join_help_lines([command])
-    return command
+    summary = get_command(program)
+    _join_help_lines([summary])
+    return summary
 
 
 def _join_help_lines(commands: Iterable[Any]) -> None:
