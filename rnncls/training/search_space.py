@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnncls.config.sections import Config
+from rnncls.runs.overrides import find_value
 
 if TYPE_CHECKING:
     import optuna
@@ -88,9 +89,8 @@ def build_space(settings: Settings, *, has_limit: bool) -> dict[str, Choice | Ra
 
 
 def read_value(settings: Settings, key: str) -> Any:
-    """Return a config's value of a key in the search space."""
-    section, name = key.split(".")
-    value = settings[section][name]
+    """Return a config's value of a key in the search space, a list as text."""
+    value = find_value(settings, key)
     return ",".join(value) if isinstance(value, list) else value
 
 
