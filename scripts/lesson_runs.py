@@ -29,6 +29,7 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.machine.files import read_json, write_atomic, write_json
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import load_run
+from rnncls.training.resume import ResumeOptions
 from rnncls.training.run import train
 
 ROOT = Path(__file__).parents[1]
@@ -236,7 +237,7 @@ def train_one(config: Config, path: Path) -> None:
     if path.exists() and not is_begun:
         shutil.rmtree(path)
     try:
-        train(config, path, resume=is_begun)
+        train(config, path, ResumeOptions(resume=is_begun))
     except RunError:  # other rows than those that it was begun with
         if not is_begun:
             raise

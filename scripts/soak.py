@@ -35,6 +35,7 @@ from rnncls.config.loading import load_config
 from rnncls.machine.files import TEMPORARY
 from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import CONFIG, LABELS, MODEL, STATE, VOCAB, RunFolder
+from rnncls.training.resume import ResumeOptions
 from rnncls.training.run import train
 
 TIMES = {"elapsed_s", "tokens_per_s", "epoch_s"}
@@ -167,9 +168,8 @@ def train_in_process(folder: Path, name: str) -> None:
         threading.RLock()
     )  # not one for several processes, which a killed one would leave behind
     path = Path(name)
-    train(
-        load_config("config.yaml"), path, resume=path.exists() and any(path.iterdir())
-    )
+    is_begun = path.exists() and any(path.iterdir())
+    train(load_config("config.yaml"), path, ResumeOptions(resume=is_begun))
 
 
 def wait(

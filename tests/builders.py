@@ -10,7 +10,11 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.run import create_run
 from rnncls.runs.weights import save_model
 from rnncls.text.vocab import Vocab
+from rnncls.training.resume import ResumeOptions
 from rnncls.training.run import train
+
+RESUME = ResumeOptions(resume=True)
+RESUME_WITH_CHANGES = ResumeOptions(resume=True, may_change=True)
 
 
 def write_ag_news(root: Path, num_rows: int = 120) -> None:

@@ -52,16 +52,15 @@ def pretrain_command(
 
     with fast_imports():
         from rnncls.training.pretraining import pretrain
+        from rnncls.training.resume import ResumeOptions
 
+    options = ResumeOptions(
+        resume=resume,
+        may_change=with_changes,
+        overridden=name_overridden_keys(overrides),
+    )
     with name_resume_command("pretrain", out):
-        summary = pretrain(
-            checked,
-            out,
-            resume=resume,
-            may_change=with_changes,
-            use_cache=not no_cache,
-            overridden=name_overridden_keys(overrides),
-        )
+        summary = pretrain(checked, out, options, use_cache=not no_cache)
     rows = format_count(summary["data"]["num_valid_rows"], "validation row")
     again = shlex.join(
         [

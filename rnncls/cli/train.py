@@ -46,20 +46,19 @@ def train_command(
     with fast_imports():
         from rnncls.runs.folder import release_if_empty
         from rnncls.runs.unfinished import choose_run_dir
+        from rnncls.training.resume import ResumeOptions
         from rnncls.training.run import train
 
     settings = checked.model_dump()
     path, resume = choose_run_dir(config.stem, settings, out, resume=resume)
+    options = ResumeOptions(
+        resume=resume,
+        may_change=with_changes,
+        overridden=name_overridden_keys(overrides),
+    )
     try:
         with name_resume_command("train", path):
-            summary = train(
-                checked,
-                path,
-                resume=resume,
-                may_change=with_changes,
-                use_cache=not no_cache,
-                overridden=name_overridden_keys(overrides),
-            )
+            summary = train(checked, path, options, use_cache=not no_cache)
     except BaseException:
         if out is None:
             release_if_empty(path)

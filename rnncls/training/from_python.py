@@ -17,6 +17,7 @@ from rnncls.machine.threads import compute_as_worker
 from rnncls.runs.folder import RunFolder, find_launched, release_if_empty
 from rnncls.runs.overrides import load_with_kept_values
 from rnncls.runs.unfinished import choose_run_dir
+from rnncls.training.resume import ResumeOptions
 from rnncls.training.run import train
 
 
@@ -66,15 +67,10 @@ def train_from_python(
     stem = "run" if isinstance(config, Mapping) else Path(config).stem
     settings = checked.model_dump()
     path, is_resumed = choose_run_dir(stem, settings, folder, resume=resume)
+    options = ResumeOptions(resume=is_resumed, overridden=list(given))
     try:
         with keep_torch_settings():
-            summary = train(
-                checked,
-                path,
-                resume=is_resumed,
-                use_cache=use_cache,
-                overridden=list(given),
-            )
+            summary = train(checked, path, options, use_cache=use_cache)
     except BaseException:
         if folder is None:
             release_if_empty(path)

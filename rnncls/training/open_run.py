@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rnncls.runs.lock import lock_run
 from rnncls.runs.overrides import save_overridden_keys
 from rnncls.runs.run import change_config, create_run
 from rnncls.training.resume import (
+    ResumeOptions,
     changes_results,
     check_config,
     restore_trainer,
@@ -42,9 +43,7 @@ class OpenRun:
         settings: Mapping[str, Any],
         path: Path,
         processes: ProcessGroup,
-        *,
-        may_change: bool,
-        overridden: Sequence[str] = (),
+        options: ResumeOptions,
     ) -> None:
         """Store the arguments; nothing is written yet."""
         self.is_resumed = False
@@ -54,8 +53,8 @@ class OpenRun:
         self._path = path
         self._folder = RunFolder(path)
         self._processes = processes
-        self._may_change = may_change
-        self._overridden = overridden
+        self._may_change = options.may_change
+        self._overridden = options.overridden
         self._saved: SavedState | None = None
         self._lock = contextlib.ExitStack()
 
@@ -154,29 +153,23 @@ class OpenRun:
 
 
 @contextlib.contextmanager
-def open_run(  # noqa: PLR0913 - all but the first three are named
+def open_run(
     settings: Mapping[str, Any],
     path: Path,
     processes: ProcessGroup,
+    options: ResumeOptions,
     *,
     weights: str = MODEL,
-    resume: bool,
-    may_change: bool = False,
-    overridden: Sequence[str] = (),
 ) -> Iterator[OpenRun]:
     """Open a run folder for a training; it stays locked until the end of the block.
 
     Args:
         settings: The values of the config by section and key. They are written to the
             folder, and compared with those of a run to resume.
-        path: The run folder; it must be empty or missing unless `resume` is set.
+        path: The run folder.
         processes: The processes that train together.
+        options: Whether to continue the run there, and how.
         weights: The name of the file for its best weights.
-        resume: Whether to continue the run there.
-        may_change: Whether its config, data and precision may differ; some keys of the
-            config may always.
-        overridden: The keys that the user set apart from the config file: a later
-            resume keeps their values.
 
     Raises:
         ConfigError: The folder is not empty, or its config differs and may not.
@@ -185,14 +178,12 @@ def open_run(  # noqa: PLR0913 - all but the first three are named
     """
 
     def prepare() -> bool:
-        if resume:
+        if options.resume:
             return run.load(weights)
         RunFolder(path).check_is_free()
         return False
 
-    run = OpenRun(
-        settings, path, processes, may_change=may_change, overridden=overridden
-    )
+    run = OpenRun(settings, path, processes, options)
     try:
         run.is_resumed = processes.broadcast_from_main(prepare)
         yield run

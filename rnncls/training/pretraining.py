@@ -4,7 +4,6 @@ A classifier of the same shape can start from its weights (Dai and Le 2015; Howa
 Ruder 2018, ULMFiT).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from rnncls.training.language_modeling import LanguageModelTask
 from rnncls.training.open_run import open_run
 from rnncls.training.options import TrainOptions
 from rnncls.training.recording import record_training
+from rnncls.training.resume import NEW_RUN, ResumeOptions
 from rnncls.training.summary import summarise
 from rnncls.training.trainer import Trainer
 
@@ -36,22 +36,17 @@ from rnncls.training.trainer import Trainer
 def pretrain(
     config: Config,
     path: Path,
+    options: ResumeOptions = NEW_RUN,
     *,
-    resume: bool = False,
-    may_change: bool = False,
     use_cache: bool = True,
-    overridden: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train a language model and save it at `path`, for `model.pretrained`.
 
     Args:
         config: All settings.
-        path: The folder, which must not exist unless `resume` is set.
-        resume: Continue exactly where an earlier call stopped.
-        may_change: Continue, though not exactly, if the config or the data differs.
+        path: The folder.
+        options: Whether to continue the training at `path`, and how.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
-        overridden: The keys that the user set apart from the config file: a later
-            resume keeps their values.
 
     Returns:
         The summary.
@@ -61,15 +56,8 @@ def pretrain(
         Interrupted: The user stopped it; it is saved and can be resumed.
     """
     config = config.replace(text=choose_cleaning(config.text, path))
-    with open_run(
-        config.model_dump(),
-        path,
-        SINGLE,
-        weights=LANGUAGE_MODEL,
-        resume=resume,
-        may_change=may_change,
-        overridden=overridden,
-    ) as run:
+    settings = config.model_dump()
+    with open_run(settings, path, SINGLE, options, weights=LANGUAGE_MODEL) as run:
         check_starts_fresh(config.model.pretrained, path)
         check_text_section(config.text)
         check_model_section(config.model)
@@ -81,7 +69,7 @@ def pretrain(
             deterministic=config.deterministic,
         )
         is_learned = config.text.tokenizer == "subwords"
-        keeps_words = run.is_resumed and (may_change or is_learned)
+        keeps_words = run.is_resumed and (options.may_change or is_learned)
         vocab = load_vocab(path) if keeps_words else None
         data = load_language_data(config.data_settings, vocab, use_cache=use_cache)
         model = build_language_model(

@@ -31,6 +31,28 @@ FREE_KEYS = (*_LENGTH_KEYS, "train.calibrate")
 
 
 @dataclass(frozen=True)
+class ResumeOptions:
+    """Whether and how a training continues the run in its folder.
+
+    Attributes:
+        resume: Whether to continue exactly where the run stopped; if not, the folder
+            must be empty or missing.
+        may_change: Whether to continue, not exactly, if the config, the data or the
+            precision differs; some keys of the config may always differ.
+        overridden: The keys that the user set apart from the config file: a later
+            resume keeps their values.
+    """
+
+    resume: bool = False
+    may_change: bool = False
+    overridden: Sequence[str] = ()
+
+
+NEW_RUN = ResumeOptions()
+"""Starts a new run, of which a later resume keeps no values."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """What a resume compares; attributes that are None are not compared.
 

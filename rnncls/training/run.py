@@ -5,7 +5,6 @@
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.open_run import open_run
 from rnncls.training.recording import record_training
+from rnncls.training.resume import NEW_RUN, ResumeOptions
 from rnncls.training.summary import finish_run
 
 logger = logging.getLogger(__name__)
@@ -43,43 +43,31 @@ _MAX_TEXTS_READ_AGAIN = 1000
 """Texts that are looked at again to tell whether they were cut."""
 
 
-def train(  # noqa: PLR0913 - all but the first two are named
+def train(
     config: Config,
     path: Path,
+    options: ResumeOptions = NEW_RUN,
     *,
-    resume: bool = False,
-    may_change: bool = False,
     use_cache: bool = True,
     becomes_latest: bool = True,
-    overridden: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train a model and write its run folder at `path`; return its summary.
 
     Args:
         config: All settings.
-        path: The run folder, which must not exist unless `resume` is set.
-        resume: Continue exactly where the run at `path` stopped.
-        may_change: Continue, not exactly, if the config or the data has changed.
+        path: The run folder.
+        options: Whether to continue the run at `path`, and how.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
         becomes_latest: Whether `runs/latest` becomes a link to the run.
-        overridden: The keys that the user set apart from the config file: a later
-            resume keeps their values.
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
         Interrupted: The user stopped the run; it is saved and can be resumed.
     """
-    earlier_run = path if resume else Path(config.model.pretrained or path)
+    earlier_run = path if options.resume else Path(config.model.pretrained or path)
     config = config.replace(text=choose_cleaning(config.text, earlier_run))
     processes = init_process_group()
-    with open_run(
-        config.model_dump(),
-        path,
-        processes,
-        resume=resume,
-        may_change=may_change,
-        overridden=overridden,
-    ) as run:
+    with open_run(config.model_dump(), path, processes, options) as run:
         with processes.raise_everywhere():
             device = prepare_torch(
                 config.device,
@@ -91,7 +79,7 @@ def train(  # noqa: PLR0913 - all but the first two are named
         with processes.local_main_first():  # it fills the cache for the others
             resumed = path if run.is_resumed else None
             pretrained, vocab = load_start(
-                config.text, config.model, resumed, may_change=may_change
+                config.text, config.model, resumed, may_change=options.may_change
             )
             settings = config.data_settings
             data = load_training_data(settings, vocab, use_cache=use_cache)

@@ -36,6 +36,7 @@ from rnncls.training.resume import restore_trainer
 from rnncls.training.run import train
 from rnncls.training.saved_state import load_saved_state, save_state
 from rnncls.training.trainer import Trainer
+from tests.builders import RESUME, RESUME_WITH_CHANGES
 from tests.conftest import toy_yaml, write_toy_csv
 
 MakeConfig = Callable[..., Config]
@@ -120,13 +121,13 @@ def test_a_saved_run_has_the_validation_scores_of_its_training(
         config.data_settings, "valid", classifier.vocab, classifier.label_names
     )
     accuracy = is_right(classifier, split).mean()
-    summary = train(config, run, resume=True)
+    summary = train(config, run, RESUME)
     assert summary["valid"]["accuracy"] == pytest.approx(accuracy)
 
 
 def test_an_unchanged_resume_is_exact(run: Path, config: Config) -> None:
     before, *_ = load_verified(run, MODEL)
-    train(config, run, resume=True)
+    train(config, run, RESUME)
     after, *_ = load_verified(run, MODEL)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
@@ -176,7 +177,7 @@ def test_ngrams_cannot_be_added_to_a_trained_run(
     train(make_config("text.max_vocab=5", "train.max_epochs=1"), RUN)
     config = make_config(*NGRAMS)
     with pytest.raises(RunError, match="weights do not fit the config"):
-        train(config, RUN, resume=True, may_change=True)
+        train(config, RUN, RESUME_WITH_CHANGES)
 
 
 def test_an_explanation_is_complete_and_names_unknown_words(run: Path) -> None:

@@ -25,6 +25,7 @@ from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import create_run, load_run
 from rnncls.text.vocab import Vocab
 from rnncls.training.run import train
+from tests.builders import RESUME
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -85,7 +86,7 @@ def make_site(path: Path) -> Site:
 def resume(config: Config) -> Any:
     """Go on to the second epoch; return the best weights' file and the rows without
     their times."""
-    train(config, Path("run"), resume=True)
+    train(config, Path("run"), RESUME)
     rows = [
         {key: value for key, value in row.items() if key not in TIMES}
         for row in read_rows(RunFolder(Path("run")).metrics)

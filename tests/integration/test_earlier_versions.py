@@ -25,6 +25,7 @@ from rnncls.runs.folder import RunFolder, find_run
 from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.run import load_run
 from rnncls.training.run import train
+from tests.builders import RESUME
 
 EARLIER = Path(__file__).parent.parent / "data" / "earlier"
 RUNS = sorted(path.name for path in (EARLIER / "runs").iterdir() if path.is_dir())
@@ -81,7 +82,7 @@ def test_a_classifier_can_start_from_an_earlier_language_model() -> None:
 def test_an_earlier_unfinished_run_resumes_to_the_same_weights() -> None:
     path = Path("unfinished")
     num_rows = len(read_rows(RunFolder(path).metrics))
-    train(load_config(RunFolder(path).config), path, resume=True)
+    train(load_config(RunFolder(path).config), path, RESUME)
     rows = read_rows(RunFolder(path).metrics)
     assert num_rows < len(rows) == read_json(RunFolder(path).summary)["num_epochs"]
     tensors, metadata = load_tensors(RunFolder(path).state)

@@ -23,7 +23,7 @@ from rnncls.runs.portable import load_portable
 from rnncls.runs.run import load_run
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.run import train
-from tests.builders import train_label_sets
+from tests.builders import RESUME, train_label_sets
 from tests.inference.light.networks import assert_same_labels
 
 
@@ -98,7 +98,7 @@ def test_a_resumed_run_is_the_run_without_a_break(
         patch.setattr("rnncls.training.recording.append_row", append_or_stop)
         with pytest.raises(KeyboardInterrupt):
             train(config, parts, becomes_latest=False)
-    train(config, parts, becomes_latest=False, resume=True)
+    train(config, parts, RESUME, becomes_latest=False)
     weights = [(path / "model.safetensors").read_bytes() for path in (whole, parts)]
     assert weights[0] == weights[1]
     assert weights[0] != (run / "model.safetensors").read_bytes()

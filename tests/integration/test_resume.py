@@ -29,7 +29,9 @@ from rnncls.training import resume as resuming
 from rnncls.training import run as training
 from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import pretrain
+from rnncls.training.resume import ResumeOptions
 from rnncls.training.run import train
+from tests.builders import RESUME, RESUME_WITH_CHANGES
 
 MakeConfig = Callable[..., Config]
 TIMES = {"elapsed_s", "tokens_per_s"}
@@ -113,7 +115,8 @@ def result_of(
 
 
 def begin_or_go_on(config: Config, path: Path) -> None:
-    train(config, path, resume=path.exists() and any(path.iterdir()))
+    is_begun = path.exists() and any(path.iterdir())
+    train(config, path, ResumeOptions(resume=is_begun))
 
 
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_been(
@@ -147,7 +150,7 @@ def test_what_a_killed_process_has_half_written_goes(make_config: MakeConfig) ->
     for name in (".model.safetensors.part-abc", "last/.state.safetensors.part-abc"):
         (Path("run") / name).parent.mkdir(parents=True, exist_ok=True)
         (Path("run") / name).write_bytes(b"half")
-    train(config, Path("run"), resume=True)
+    train(config, Path("run"), RESUME)
     assert not [file for file in Path("run").rglob("*") if "part" in file.name]
 
 
@@ -165,7 +168,7 @@ def test_a_run_that_was_never_saved_is_found_and_begins_at_its_start(
     ):
         (Path("runs/one") / name).unlink()
     with caplog.at_level("INFO"):
-        train(config, find_unfinished(config.model_dump()), resume=True)
+        train(config, find_unfinished(config.model_dump()), RESUME)
     assert (
         "runs/one: nothing was saved here yet: the run starts from the beginning"
         in caplog.text
@@ -182,7 +185,7 @@ def test_a_folder_that_has_lost_its_state_is_not_begun_anew(
     with pytest.raises(
         RunError, match=r"run: nothing to resume: has no last/state\.safetensors"
     ):
-        train(make_config(), Path("run"), resume=True)
+        train(make_config(), Path("run"), RESUME)
     assert (Path("run") / left).read_bytes() == b"mine"
 
 
@@ -202,7 +205,7 @@ def test_a_finished_run_can_be_given_more_epochs(
     train(short, Path("short"))
     # Killed wherever it can be while its config is changed, and after.
     kills = 0
-    while kill_at(kills + 1, lambda: train(long, Path("short"), resume=True)) > kills:
+    while kill_at(kills + 1, lambda: train(long, Path("short"), RESUME)) > kills:
         kills += 1
         load_run(Path("short"))
     assert kills > 8
@@ -215,7 +218,7 @@ def test_a_run_that_is_to_go_on_is_no_longer_finished(
 ) -> None:
     train(make_config("train.max_epochs=1"), Path("runs/one"))
     config = make_config("train.max_epochs=2")
-    kill_at(8, lambda: train(config, Path("runs/one"), resume=True))
+    kill_at(8, lambda: train(config, Path("runs/one"), RESUME))
     assert find_unfinished(config.model_dump()) == Path("runs/one")
 
 
@@ -235,7 +238,7 @@ def test_a_run_that_is_at_its_end_says_why(
     options = "train.patience=1", "train.lr=1e-12"
     train(make_config("train.max_epochs=2", *options), Path("run"))
     with caplog.at_level("INFO"):
-        train(make_config(override, *options), Path("run"), resume=True)
+        train(make_config(override, *options), Path("run"), RESUME)
     assert f"already finished: stopped after epoch 2{why}" in caplog.text
 
 
@@ -248,13 +251,13 @@ def test_a_finished_run_that_is_not_trained_further_keeps_its_results(
     results = [Path("runs/one") / name for name in ("report.html", "eval-test.json")]
     for file in results:
         file.write_text("{}")
-    train(make_config("train.max_epochs=9", *options), Path("runs/one"), resume=True)
+    train(make_config("train.max_epochs=9", *options), Path("runs/one"), RESUME)
     assert [file.exists() for file in results] == [True, True]
     assert Path("runs/latest").readlink() == Path("two")
     assert load_run(Path("runs/one")).config.train.max_epochs == 9
     load_data_fingerprint(Path("runs/one"))  # the summary is that of the weights
     changed = make_config("train.max_epochs=9", "train.calibrate=false", *options)
-    train(changed, Path("runs/one"), resume=True)
+    train(changed, Path("runs/one"), RESUME)
     assert [file.exists() for file in results] == [False, False]
 
 
@@ -268,8 +271,8 @@ def test_another_config_is_taken_when_asked_for(make_config: MakeConfig) -> None
             " line can resume anyway"
         ),
     ):
-        train(changed, Path("run"), resume=True)
-    train(changed, Path("run"), resume=True, may_change=True)
+        train(changed, Path("run"), RESUME)
+    train(changed, Path("run"), RESUME_WITH_CHANGES)
     rows = read_rows(RunFolder(Path("run")).metrics)
     assert [row["step"] for row in rows] == [
         10,
@@ -283,7 +286,7 @@ def test_weights_are_averaged_from_where_that_is_asked_for(
 ) -> None:
     train(make_config("train.max_epochs=1"), Path("run"))
     config = make_config("train.max_epochs=2", "train.average=0.9")
-    train(config, Path("run"), resume=True, may_change=True)
+    train(config, Path("run"), RESUME_WITH_CHANGES)
     rows = read_rows(RunFolder(Path("run")).metrics)
     assert rows[1]["valid_loss"] < rows[0]["valid_loss"]
 
@@ -297,7 +300,7 @@ def test_a_run_goes_on_when_its_vectors_have_gone(make_config: MakeConfig) -> No
     train(
         make_config("train.max_epochs=2", "text.vectors=vectors.txt"),
         Path("run"),
-        resume=True,
+        RESUME,
     )
     assert len(read_rows(RunFolder(Path("run")).metrics)) == 2
 
@@ -315,8 +318,7 @@ def test_a_config_that_does_not_fit_the_weights_is_refused(
             train(
                 make_config("train.optimizer=sgd", override),
                 Path("run"),
-                resume=True,
-                may_change=True,
+                RESUME_WITH_CHANGES,
             )
     assert result_of(Path("run")) == before
 
@@ -337,8 +339,8 @@ def test_other_data_is_taken_when_asked_for_and_the_words_stay(
             r" .*can resume anyway"
         ),
     ):
-        train(config, Path("run"), resume=True)
-    train(config, Path("run"), resume=True, may_change=True)
+        train(config, Path("run"), RESUME)
+    train(config, Path("run"), RESUME_WITH_CHANGES)
     assert RunFolder(Path("run")).vocab.read_bytes() == words
     assert len(read_rows(RunFolder(Path("run")).metrics)) == 2
 
@@ -349,7 +351,7 @@ def test_a_language_model_goes_on_like_a_classifier(
     config = make_config("pretrain.max_epochs=2")
     pretrain(config, Path("whole"))
     kill_at(8, lambda: pretrain(config, Path("lm")))
-    pretrain(config, Path("lm"), resume=True)
+    pretrain(config, Path("lm"), RESUME)
     assert result_of(Path("lm"), LANGUAGE_MODEL) == result_of(
         Path("whole"), LANGUAGE_MODEL
     )
@@ -357,12 +359,10 @@ def test_a_language_model_goes_on_like_a_classifier(
         pretrain(
             make_config("pretrain.max_epochs=3", "pretrain.lr=0.01"),
             Path("lm"),
-            resume=True,
+            RESUME,
         )
     changed = make_config("pretrain.max_epochs=3", "pretrain.lr=0.01")
-    assert (
-        pretrain(changed, Path("lm"), resume=True, may_change=True)["num_epochs"] == 3
-    )
+    assert pretrain(changed, Path("lm"), RESUME_WITH_CHANGES)["num_epochs"] == 3
 
 
 # Two at once
@@ -380,7 +380,7 @@ def test_a_second_process_is_told_that_the_folder_is_taken(
             RunError, match="run: another process is training here: wait for it"
         ),
     ):
-        train(config, Path("run"), resume=True)
+        train(config, Path("run"), RESUME)
     assert result_of(Path("run")) == before
 
 
@@ -432,7 +432,7 @@ def test_a_sealed_state_of_another_form_is_damage(
     )
     save_tensors(RunFolder(toy_run).state, tensors, {**meta, **change, "place": place})
     with pytest.raises(RunError, match="damaged"):
-        train(make_config(), toy_run, resume=True)
+        train(make_config(), toy_run, RESUME)
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_a_sealed_state_of_other_tensors_is_refused(
     with pytest.raises(
         RunError, match=r"last/state\.safetensors: .* not fit the config"
     ):
-        train(make_config(), toy_run, resume=True)
+        train(make_config(), toy_run, RESUME)
 
 
 @pytest.mark.parametrize("labels", [None, "sport", [], [1, 2]])
@@ -486,8 +486,8 @@ def test_another_precision_is_refused(make_config: MakeConfig, toy_run: Path) ->
         " the command line"
     )
     with pytest.raises(RunError, match=message):
-        train(make_config(), toy_run, resume=True)
-    train(make_config(), toy_run, resume=True, may_change=True)
+        train(make_config(), toy_run, RESUME)
+    train(make_config(), toy_run, RESUME_WITH_CHANGES)
 
 
 def test_all_differences_are_in_one_error(
@@ -497,7 +497,7 @@ def test_all_differences_are_in_one_error(
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text.replace("meet", "greet"), encoding="utf-8")
     with pytest.raises(RunError) as raised:
-        train(make_config(), toy_run, resume=True)
+        train(make_config(), toy_run, RESUME)
     message = str(raised.value)
     parts = (
         "the data differs in files.train.sha256",
@@ -526,7 +526,7 @@ def test_results_of_the_weights_before_are_deleted_by_another_training(
 ) -> None:
     write_results(toy_run)
     more = make_config("train.max_epochs=6", "train.lr=0.01")
-    train(more, toy_run, resume=True, may_change=True)
+    train(more, toy_run, RESUME_WITH_CHANGES)
     assert not [name for name in RESULTS if (toy_run / name).exists()]
     assert RunFolder(toy_run).summary.exists()
 
@@ -542,7 +542,7 @@ def test_results_are_kept_by_a_stop_before_the_first_new_epoch(
     more = make_config("train.max_epochs=6")
     monkeypatch.setattr(recording, "append_row", stop)
     with pytest.raises(Killed):
-        train(more, toy_run, resume=True)
+        train(more, toy_run, RESUME)
     assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
     assert RunFolder(toy_run).card.read_bytes() == card
     assert not RunFolder(toy_run).summary.exists()  # it is no longer finished
@@ -553,11 +553,11 @@ def test_results_are_kept_where_no_later_epoch_is_better(
 ) -> None:
     options = ("train.lr=0.01", "train.patience=20")
     more = make_config("train.max_epochs=6", *options)
-    train(more, toy_run, resume=True, may_change=True)
+    train(more, toy_run, RESUME_WITH_CHANGES)
     write_results(toy_run)
     epochs = read_json(RunFolder(toy_run).summary)
     longer = make_config("train.max_epochs=7", *options)
-    train(longer, toy_run, resume=True)
+    train(longer, toy_run, RESUME)
     summary = read_json(RunFolder(toy_run).summary)
     assert (summary["best_epoch"], summary["num_epochs"]) == (epochs["best_epoch"], 7)
     assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS
@@ -569,7 +569,7 @@ def test_results_are_deleted_where_only_the_data_has_changed(
     write_results(toy_run)
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text.replace("meet", "greet"), encoding="utf-8")
-    train(make_config(), toy_run, resume=True, may_change=True)
+    train(make_config(), toy_run, RESUME_WITH_CHANGES)
     assert not [name for name in RESULTS if (toy_run / name).exists()]
 
 
@@ -577,5 +577,5 @@ def test_results_are_kept_where_nothing_is_left_to_do(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
     write_results(toy_run)
-    train(make_config(), toy_run, resume=True)
+    train(make_config(), toy_run, RESUME)
     assert [name for name in RESULTS if (toy_run / name).exists()] == RESULTS

@@ -17,6 +17,7 @@ from rnncls.runs.run import load_run
 from rnncls.runs.weights import load_verified
 from rnncls.text.subwords import SubwordVocab
 from rnncls.training.run import train
+from tests.builders import RESUME, RESUME_WITH_CHANGES
 
 MakeConfig = Callable[..., Config]
 SUBWORDS = ("text.tokenizer=subwords", "text.subwords=600")
@@ -50,7 +51,7 @@ def test_the_run_has_the_pieces_of_its_training_rows(
 def test_a_resumed_run_has_the_same_weights(make_config: MakeConfig, run: Path) -> None:
     path = Path("resumed")
     train(make_config(*SUBWORDS, "train.max_epochs=1"), path)
-    train(make_config(*SUBWORDS), path, resume=True, may_change=True)
+    train(make_config(*SUBWORDS), path, RESUME_WITH_CHANGES)
     resumed = load_run(path).classifier
     assert resumed.vocab.words == load_run(run).classifier.vocab.words
     assert json.loads(RunFolder(path).tokenizer.read_text("utf-8"))
@@ -58,7 +59,7 @@ def test_a_resumed_run_has_the_same_weights(make_config: MakeConfig, run: Path) 
 
 def test_an_unchanged_resume_is_exact(make_config: MakeConfig, run: Path) -> None:
     before, *_ = load_verified(run, MODEL)
-    train(make_config(*SUBWORDS), run, resume=True)
+    train(make_config(*SUBWORDS), run, RESUME)
     after, *_ = load_verified(run, MODEL)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 

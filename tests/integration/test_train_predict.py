@@ -30,6 +30,7 @@ from rnncls.training.initialization import build_model
 from rnncls.training.run import train
 from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 Row = dict[str, Any]
@@ -290,7 +291,7 @@ def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
         patch.setattr(module, name, write_twice)
         with pytest.raises(ZeroDivisionError):
             train(config, Path("crashed"))
-    train(config, Path("crashed"), resume=True)
+    train(config, Path("crashed"), RESUME)
     assert read_rows(Path("crashed")) == read_rows(Path("whole"))
     assert (
         Path("crashed/model.safetensors").read_bytes()

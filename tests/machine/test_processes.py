@@ -25,6 +25,7 @@ from rnncls.machine.tensors import load_tensors
 from rnncls.runs.folder import RunFolder, find_launched
 from rnncls.runs.run import load_run
 from rnncls.training.run import train
+from tests.builders import RESUME
 from tests.conftest import CITIES, TEAMS, toy_yaml
 
 KILL_AT = 9
@@ -147,7 +148,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
         outcomes = [
             dict(zip(COMMANDS, map(tuple, each), strict=True)) for each in found
         ]
-        train(load_config("toy.yaml", SETTINGS), Path("out/first-on-two"), resume=True)
+        train(load_config("toy.yaml", SETTINGS), Path("out/first-on-two"), RESUME)
     return Work(path, outcomes, stderr)
 
 

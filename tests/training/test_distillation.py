@@ -24,6 +24,7 @@ from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model
 from rnncls.training.run import train
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 CPU = torch.device("cpu")
@@ -226,7 +227,7 @@ def test_a_teacher_that_was_trained_anew_cannot_teach_the_rest_of_a_run(
         RunError,
         match="cannot resume exactly: the data differs in teachers; the command line",
     ) as caught:
-        train(config, Path("run"), resume=True)
+        train(config, Path("run"), RESUME)
     assert caught.value.suggestions == {"with_changes": ""}
 
 

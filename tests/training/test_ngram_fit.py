@@ -23,6 +23,7 @@ from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.training.cross_validation import cross_validate
 from rnncls.training.ngram_fit import fit_ngrams
 from rnncls.training.run import train
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 
@@ -67,7 +68,7 @@ def test_the_network_is_that_of_a_run_without_ngrams(
 
 def test_a_resumed_run_has_the_same_ngrams(make_config: MakeConfig, run: Path) -> None:
     before, _ = load_tensors(RunFolder(run).model)
-    train(make_config("model.ngrams=auto", "train.max_epochs=1"), run, resume=True)
+    train(make_config("model.ngrams=auto", "train.max_epochs=1"), run, RESUME)
     after, _ = load_tensors(RunFolder(run).model)
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

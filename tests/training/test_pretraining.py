@@ -29,6 +29,7 @@ from rnncls.training.initialization import build_model
 from rnncls.training.pretraining import build_language_model_trainer, pretrain
 from rnncls.training.run import train
 from rnncls.training.trainer import Trainer
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 QUICK = "pretrain.max_epochs=3", "pretrain.batch_size=16", "pretrain.lr=0.02"
@@ -215,7 +216,7 @@ def test_a_run_goes_on_when_its_pretrained_folder_has_gone(
         train(config, Path("stopped"))
     request.requested = False
     shutil.rmtree(pretrained)
-    train(config, Path("stopped"), resume=True)
+    train(config, Path("stopped"), RESUME)
     for name in ("model.safetensors", "vocab.txt"):
         assert (Path("stopped") / name).read_bytes() == (
             Path("whole") / name
@@ -389,7 +390,7 @@ def test_a_stopped_pretraining_resumes_exactly(
         name_resume_command("pretrain", path),
     ):
         pretrain(config, path)
-    pretrain(config, path, resume=True)
+    pretrain(config, path, RESUME)
     for name in ("language_model.safetensors", "vocab.txt"):
         assert (path / name).read_bytes() == (pretrained / name).read_bytes()
 
@@ -525,7 +526,7 @@ def test_a_run_is_resumed_with_its_cleaning_where_the_config_names_none(
 ) -> None:
     train(make_config(f"text.clean={clean}", "train.max_epochs=1"), tmp_path / "run")
     config = make_config("train.max_epochs=1")
-    train(config, tmp_path / "run", resume=True)
+    train(config, tmp_path / "run", RESUME)
     config = make_config("text.clean=html", "train.max_epochs=1")
     with pytest.raises(ConfigError, match=r"text\.clean"):
-        train(config, tmp_path / "run", resume=True)
+        train(config, tmp_path / "run", RESUME)

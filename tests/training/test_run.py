@@ -17,6 +17,7 @@ from rnncls.runs.run import load_run, load_uncalibrated
 from rnncls.runs.unfinished import find_unfinished
 from rnncls.training.recording import SaveClock
 from rnncls.training.run import train
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 
@@ -69,7 +70,7 @@ def test_resuming_with_another_config_names_the_keys_that_differ(
     with pytest.raises(
         ConfigError, match=r"differs in seed .*, train\.lr \(.* in the run, 0\.5 now\)"
     ):
-        train(make_config("train.lr=0.5", "seed=1"), toy_run, resume=True)
+        train(make_config("train.lr=0.5", "seed=1"), toy_run, RESUME)
 
 
 def test_resuming_with_other_data_is_refused(
@@ -78,12 +79,12 @@ def test_resuming_with_other_data_is_refused(
     text = toy_csv.read_text(encoding="utf-8")
     toy_csv.write_text(text.replace("meet", "met", 1), encoding="utf-8")
     with pytest.raises(RunError, match=r"the data differs in files\.train\.sha256"):
-        train(make_config(), toy_run, resume=True)
+        train(make_config(), toy_run, RESUME)
 
 
 def test_resuming_nothing_says_so(make_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="nothing to resume"):
-        train(make_config(), tmp_path / "absent", resume=True)
+        train(make_config(), tmp_path / "absent", RESUME)
 
 
 def test_resuming_a_finished_run_changes_nothing(
@@ -91,7 +92,7 @@ def test_resuming_a_finished_run_changes_nothing(
 ) -> None:
     names = (MODEL, "metrics.jsonl", STATE)
     before = {name: (toy_run / name).read_bytes() for name in names}
-    train(make_config(), toy_run, resume=True)
+    train(make_config(), toy_run, RESUME)
     assert {name: (toy_run / name).read_bytes() for name in names} == before
 
 
@@ -136,7 +137,7 @@ def test_a_run_whose_best_weights_are_lost_is_not_resumed(
 ) -> None:
     RunFolder(toy_run).model.unlink()
     with pytest.raises(RunError, match=r"model\.safetensors: missing"):
-        train(make_config(), toy_run, resume=True)
+        train(make_config(), toy_run, RESUME)
 
 
 def test_a_run_can_be_resumed_from_its_very_first_moment(
@@ -150,7 +151,7 @@ def test_a_run_can_be_resumed_from_its_very_first_moment(
         )
         with pytest.raises(KeyboardInterrupt):
             train(make_config(), path)
-    train(make_config(), path, resume=True)
+    train(make_config(), path, RESUME)
     assert RunFolder(path).model.read_bytes() == (RunFolder(toy_run).model).read_bytes()
 
 
@@ -168,7 +169,7 @@ def test_a_finished_run_that_is_gone_on_with_keeps_its_temperature_bit_for_bit(
     config = make_config("train.max_epochs=1")
     first = train(config, Path("run"))["temperature"]
     before = Path("run/model.safetensors").read_bytes()
-    assert train(config, Path("run"), resume=True)["temperature"] == first != 1
+    assert train(config, Path("run"), RESUME)["temperature"] == first != 1
     assert Path("run/model.safetensors").read_bytes() == before
 
 

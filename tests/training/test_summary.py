@@ -11,6 +11,7 @@ from rnncls.config.sections import Config
 from rnncls.runs.folder import RunFolder
 from rnncls.training.run import train
 from rnncls.training.summary import finish_run
+from tests.builders import RESUME
 
 MakeConfig = Callable[..., Config]
 
@@ -38,5 +39,5 @@ def test_results_of_a_finished_run_stay_if_nothing_is_left_to_do(
     path = tmp_path / "run"
     train(make_config(), path)
     (path / "eval-test.json").write_text("{}")
-    train(make_config(), path, resume=True)
+    train(make_config(), path, RESUME)
     assert (path / "eval-test.json").exists()

@@ -30,6 +30,7 @@ from rnncls.training.initialization import build_model
 from rnncls.training.run import train
 from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
+from tests.builders import RESUME_WITH_CHANGES
 
 MakeConfig = Callable[..., Config]
 
@@ -458,8 +459,7 @@ def test_a_diverged_run_can_be_resumed_from_its_last_save(
         train(
             make_config("train.max_epochs=2", *own, *DIVERGING),
             Path("run"),
-            resume=True,
-            may_change=True,
+            RESUME_WITH_CHANGES,
         )
     for file in files:
         tensors, _ = load_tensors(file)
@@ -467,8 +467,7 @@ def test_a_diverged_run_can_be_resumed_from_its_last_save(
     summary = train(
         make_config("train.max_epochs=2", *own),
         Path("run"),
-        resume=True,
-        may_change=True,
+        RESUME_WITH_CHANGES,
     )
     assert summary["num_epochs"] == 2
     assert files[0].read_bytes() != weights_before
