@@ -1,4 +1,4 @@
-"""Compute logits, attention weights and scores of a model on encoded texts.
+"""Compute logits, states, attention weights and scores of a model on encoded texts.
 
 Shapes: N texts, B texts in a batch, T tokens in the longest of them, C classes.
 """
@@ -46,7 +46,8 @@ def compute_logits(
         )
         return logits
 
-    return _collect_logits(model, texts, compute_batch, workers)
+    num_classes = model.linear.out_features
+    return collect_rows(model, texts, num_classes, compute_batch, workers)
 
 
 @dataclass(frozen=True)
@@ -83,43 +84,64 @@ def compute_part_logits(model: TextClassifier, texts: EncodedTexts) -> PartLogit
         logits: torch.Tensor = ngrams(batch.token_ids, batch.lengths)
         return logits
 
-    network = _collect_logits(model, texts, compute_network)
-    ngram_logits = _collect_logits(model, texts, compute_ngrams)
+    num_classes = model.linear.out_features
+    network = collect_rows(model, texts, num_classes, compute_network)
+    ngram_logits = collect_rows(model, texts, num_classes, compute_ngrams)
     return PartLogits(network, ngram_logits, model.join(network, ngram_logits))
 
 
-def _collect_logits(
+def compute_pooled_states(model: TextClassifier, texts: EncodedTexts) -> torch.Tensor:
+    """Return the pooled states of all texts: what the linear layer reads.
+
+    Args:
+        model: On its device.
+        texts: N of them.
+
+    Returns:
+        [N, P * S] float32 on the CPU, for P poolings of states of width S.
+    """
+
+    def compute_batch(bound: TextClassifier, batch: Batch) -> torch.Tensor:
+        return bound.compute_pooled(
+            batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
+        )
+
+    return collect_rows(model, texts, model.linear.in_features, compute_batch)
+
+
+def collect_rows(
     model: TextClassifier,
     texts: EncodedTexts,
+    width: int,
     compute_batch: Callable[[TextClassifier, Batch], torch.Tensor],
     workers: Workers | None = None,
 ) -> torch.Tensor:
-    """Return the logits that a function computes of all texts, in their order.
+    """Return what a function computes of each text, in the order of the texts.
 
     Args:
-        model: Gives the device and the number of classes.
+        model: Gives the device.
         texts: N of them.
+        width: W, the number of values of a text.
         compute_batch: From the model, bound to the texts, and B texts on its device to
-            logits [B, C].
+            values [B, W].
         workers: Threads that share the batches; None: those of the model's device.
 
     Returns:
-        [N, C] float32 on the CPU.
+        [N, W] float32 on the CPU.
     """
     device = model.linear.weight.device
-    num_classes = model.linear.out_features
-    logits = torch.empty(len(texts), num_classes, device=device)  # [N, C]
+    values = torch.empty(len(texts), width, device=device)  # [N, W]
     model = model.bind(texts.unknown)
 
     @torch.inference_mode()
     def fill_batch(rows: Rows) -> None:
         batch = assemble(texts, rows).to(device)
-        logits[batch.device_rows] = compute_batch(model, batch).float()
+        values[batch.device_rows] = compute_batch(model, batch).float()
 
     if workers is None:
         workers = start_workers(device)
     _for_each_batch(texts, fill_batch, workers)
-    return logits.cpu()
+    return values.cpu()
 
 
 def compute_attention(model: TextClassifier, texts: EncodedTexts) -> list[list[float]]:

@@ -141,6 +141,31 @@ class TextClassifier(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Return the logits of the network alone; see `forward`. [B, C] float32."""
+        pooled = self.compute_pooled(
+            token_ids,
+            lengths,
+            is_ragged=is_ragged,
+            word_vectors=word_vectors,
+            dropout=dropout,
+            shift=shift,
+            dtype=dtype,
+        )  # [B, P * S]
+        if dropout is not None:
+            pooled = pooled * dropout.last
+        return self.classify(pooled)
+
+    def compute_pooled(  # noqa: PLR0913 - as `forward`
+        self,
+        token_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        *,
+        is_ragged: bool,
+        word_vectors: torch.Tensor | None = None,
+        dropout: Dropout | None = None,
+        shift: torch.Tensor | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Return the pooled states, before their dropout; see `forward`. [B, P * S]."""
         ids_by_step = token_ids.t()  # [T, B]
         if word_vectors is None:
             inputs = self.embed(ids_by_step)  # [T, B, E]
@@ -154,10 +179,8 @@ class TextClassifier(nn.Module):
             states = self.encoder(
                 inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
             )
-        pooled = self.pooling(states, lengths, is_ragged=is_ragged)  # [B, P * S]
-        if dropout is not None:
-            pooled = pooled * dropout.last
-        return self.classify(pooled)
+        pooled: torch.Tensor = self.pooling(states, lengths, is_ragged=is_ragged)
+        return pooled
 
     def bind(self, unknown: UnknownWords | None) -> "TextClassifier":
         """Return the same network for texts with these unknown words.
