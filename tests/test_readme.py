@@ -35,6 +35,7 @@ GROUPS = [
     GUIDES,
     ["docs/results/accuracy.md"],
     ["docs/guides/several-labels.md"],
+    ["docs/guides/labelling.md"],
 ]
 """Pages whose commands run in one folder."""
 
@@ -83,9 +84,23 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "comments.jsonl").write_text(comments, encoding="utf-8")
     more = comments.replace("praise", "Praise")
     (tmp_path / "more-comments.jsonl").write_text(more, encoding="utf-8")
+    write_tickets(tmp_path)
     (yaml,) = read_blocks("docs/guides/your-data.md", "yaml")
     (tmp_path / "by-hand.yaml").write_text(yaml, encoding="utf-8")
     return tmp_path
+
+
+def write_tickets(folder: Path) -> None:
+    """Write a file of labelled texts, all of them different, and one without labels."""
+    lines = []
+    for number in range(120):
+        label, word = [("billing", "invoice"), ("delivery", "parcel")][number % 2]
+        lines.append(f"{label},the {word} of order {number}")
+    (folder / "tickets.csv").write_text("label,text\n" + "\n".join(lines) + "\n")
+    texts = [
+        f"my {word} {number}" for word in ("invoice", "box") for number in range(40)
+    ]
+    (folder / "unlabelled.csv").write_text("text\n" + "\n".join(texts) + "\n")
 
 
 def write_comments() -> str:

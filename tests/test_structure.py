@@ -16,6 +16,7 @@ MAX_NODES_PER_LINE = 8.5
 CONFIG_ROOTS = {
     "training/bag_of_words.py:train_bag",
     "training/cross_validation.py:cross_validate",
+    "training/label_issues.py:find_label_issues",
     "training/pretraining.py:pretrain",
     "training/run.py:train",
     "training/tuning.py:tune",

@@ -25,7 +25,7 @@ TEXT_COMMANDS = {"predict", "explain", "gates"}
 """The commands whose arguments are texts, which may begin with a dash."""
 
 PANELS = {
-    "Your data": ["init", "inspect"],
+    "Your data": ["init", "inspect", "label-issues", "suggest"],
     "Train": ["train", "pretrain", "distill", "crossval", "tune"],
     "Evaluate": ["eval", "report", "compare", "plot"],
     "Predict": ["predict", "stream", "serve", "export"],
@@ -40,7 +40,7 @@ PANELS = {
     ],
     "Tools": ["config", "benchmark", "doctor"],
 }
-"""The commands of each panel of the help: modules of `rnncls.cli`."""
+"""The commands of each panel of the help: modules of `rnncls.cli`, with `-` for `_`."""
 
 
 class _LazyGroup(TyperGroup):
@@ -125,11 +125,12 @@ def _load_command(name: str, panel: str) -> typer.Typer:
 
 def _import_command(name: str) -> typer.Typer | Callable[..., None]:
     """Return the group of commands, or the function of a command, from its module."""
-    module = importlib.import_module(f"rnncls.cli.{name}")
+    name_in_code = name.replace("-", "_")
+    module = importlib.import_module(f"rnncls.cli.{name_in_code}")
     if hasattr(module, "app"):
         group: typer.Typer = module.app
         return group
-    function: Callable[..., None] = getattr(module, f"{name}_command")
+    function: Callable[..., None] = getattr(module, f"{name_in_code}_command")
     return function
 
 

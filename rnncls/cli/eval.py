@@ -1,13 +1,13 @@
 """`rnncls eval`: evaluate a run on labelled texts outside its training set."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rnncls import ConfigError
+from rnncls.cli.label_issues import find_issues_of_run, print_issues
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -23,10 +23,9 @@ from rnncls.machine.imports import fast_imports
 if TYPE_CHECKING:
     from rnncls.evaluation.run_evaluation import EvaluationResult
     from rnncls.runs.run import Run
-    from rnncls.training.label_issues import LabelIssue
 
-NUM_PRINTED_MISTAKES, NUM_PRINTED_ISSUES = 5, 10
-"""Rows in the terminal; --json and the report have more."""
+NUM_PRINTED_MISTAKES = 5
+"""Errors in the terminal; --json and the report have more."""
 
 SplitName = Literal["train", "valid", "test"]
 SplitOption = Annotated[
@@ -115,8 +114,7 @@ def eval_command(
             evaluate_run,
             summarize,
         )
-        from rnncls.machine.files import read_json, write_json
-        from rnncls.runs.companions import load_run_config
+        from rnncls.machine.files import write_json
         from rnncls.runs.folder import RunFolder
         from rnncls.runs.lock import is_being_trained
 
@@ -139,9 +137,8 @@ def eval_command(
     values = result.to_dict()
     issues = None
     if label_issues:
-        own = replace(evaluation.run, config=load_run_config(path))
-        issues = _find_label_issues(own, folds, id_, use_cache=not no_cache)
-        values["label_issues"] = read_json(RunFolder(path).label_issues)["label_issues"]
+        issues = find_issues_of_run(path, folds, id_, use_cache=not no_cache)
+        values["label_issues"] = issues.to_dict()["label_issues"]
     source = source_name(split, data)
     # Before anything is printed: a closed pipe ends the command.
     folder = RunFolder(path)
@@ -159,7 +156,7 @@ def eval_command(
     else:
         print_label_result(result)
     if issues is not None:
-        print_issues(issues)
+        print_issues(issues.issues)
 
 
 def source_name(split: SplitName | None, data: Path | None) -> str:
@@ -213,35 +210,6 @@ def load_run_with_columns(
     return name_columns(run, data, text, label, prefix="--")
 
 
-def _find_label_issues(
-    run: "Run", num_folds: int, id_column: str | None, *, use_cache: bool
-) -> "list[LabelIssue]":
-    """Find training rows that are probably mislabelled, and save them in the run."""
-    with fast_imports():
-        from rnncls.machine.files import write_json
-        from rnncls.runs.folder import RunFolder
-        from rnncls.training.label_issues import (
-            NUM_ISSUES,
-            find_label_issues,
-            save_issue_table,
-        )
-
-    issues = find_label_issues(
-        run, num_folds=num_folds, id_column=id_column, use_cache=use_cache
-    )
-    rows = [asdict(issue) for issue in issues[:NUM_ISSUES]]
-    if id_column is None:
-        for row in rows:
-            del row["id"]
-    folder = RunFolder(run.path)
-    write_json(
-        folder.label_issues,
-        {"num_folds": num_folds, "num_issues": len(issues), "label_issues": rows},
-    )
-    save_issue_table(folder.label_issue_table, issues, id_column)
-    return issues
-
-
 def print_result(result: "EvaluationResult") -> None:
     """Print all scores, tables of the classes and slices, and some errors."""
     from rnncls.cli.reporting.evaluation_notes import row_notes
@@ -287,21 +255,3 @@ def explain_no_calibration(run_path: Path) -> str:
     if not load_run_config(run_path).train.calibrate:
         return "train.calibrate: false"
     return ""
-
-
-def print_issues(issues: "list[LabelIssue]") -> None:
-    """Print the training rows whose label is least probable."""
-    from rnncls.cli.reporting.evaluation_tables import label_issue_table
-
-    title = (
-        "Training and validation rows that are probably mislabelled"
-        f" ({len(issues):,} found; test rows were not checked; all are in"
-        " label-issues.csv in the run folder)"
-    )
-    if not issues:
-        typer.echo(
-            "No training or validation row is probably mislabelled (0 found; test rows"
-            " were not checked)"
-        )
-        return
-    print_tables([title], [label_issue_table(issues[:NUM_PRINTED_ISSUES])], fit=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnncls.cli.config_source import open_config
 from rnncls.cli.options import (
     YAML_ENDINGS,
     ConfigOption,
@@ -144,35 +145,11 @@ def inspect_source(
     Raises:
         RnnclsError: The config or the data is wrong.
     """
-    import tempfile
-
-    from rnncls.config.loading import load_config, parse_config
-
-    if source.suffix.lower() in YAML_ENDINGS:
-        config = load_config(source, overrides)
+    with open_config(source, overrides) as opened:
         with fast_imports():
             from rnncls.data.inspection import inspect_data
 
-        return inspect_data(
-            config.data,
-            config.text,
-            config.seed,
-            config.train.monitor,
-            id_column=id_column,
-            use_cache=use_cache,
-        )
-    with fast_imports():
-        from rnncls.data.conversion import ConversionOptions
-        from rnncls.data.init_config import draft_config
-        from rnncls.data.inspection import inspect_data
-
-    with tempfile.TemporaryDirectory() as folder:
-        options = ConversionOptions(is_temporary=True)
-        out = Path(folder) / "config.yaml"
-        draft = draft_config(str(source), out, options=options)
-        for note in draft.notes:
-            typer.echo(printable_lines(note), err=True)
-        config = parse_config(draft.text, "the drafted config", overrides)
+        config = opened.config
         inspection = inspect_data(
             config.data,
             config.text,
@@ -181,7 +158,9 @@ def inspect_source(
             id_column=id_column,
             use_cache=use_cache,
         )
-        return _name_files(inspection, Path(folder), source)
+        if opened.folder is None:
+            return inspection
+        return _name_files(inspection, opened.folder, source)
 
 
 def _name_files(inspection: "Inspection", folder: Path, source: Path) -> "Inspection":

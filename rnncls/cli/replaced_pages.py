@@ -41,6 +41,7 @@ class PageKind:
 
 REPORT = PageKind("a report by rnncls report", re.compile("Report on "))
 COMPARISON = PageKind("a page by rnncls compare", re.compile("Comparison of runs"))
+LABEL_ISSUES = PageKind("a page by rnncls label-issues", re.compile("Label issues of "))
 INSPECTION = PageKind("a page by rnncls inspect", re.compile("The data of "))
 EXPLANATION = PageKind(
     "a page by rnncls explain",

@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 JSONL_ENDINGS = {".jsonl", ".ndjson"}
 PARQUET_ENDING = ".parquet"
-_KINDS_WITHOUT_COLUMNS = {"fasttext", "folder", "lines"}
+KINDS_WITHOUT_COLUMNS = {"fasttext", "folder", "lines"}
+"""The formats that have a text and perhaps a label, but no names of columns."""
 
 
 def find_other_format(path: Path, columns: Columns) -> FileFormat | None:
@@ -185,7 +186,7 @@ def read_detected_rows(
         DataError: The file lacks a column, or a row is wrong.
     """
     _note_file(path, file_format)
-    if file_format.kind in _KINDS_WITHOUT_COLUMNS:
+    if file_format.kind in KINDS_WITHOUT_COLUMNS:
         label: str | tuple[str, ...] | None = None
         if columns.label is not None:
             label = (LABEL,) if columns.has_several_labels else LABEL

@@ -59,6 +59,18 @@ def find_near_pairs(texts: TokenizedTexts) -> Ints:
     return pairs[_similarities(pairs, shingles, starts, counts) >= THRESHOLD]
 
 
+def compare_pairs(texts: TokenizedTexts, pairs: Ints) -> npt.NDArray[np.float64]:
+    """Return the Jaccard similarity of the shingles of each pair of texts. [P] float64.
+
+    Args:
+        texts: N of them.
+        pairs: [P, 2] int64.
+    """
+    shingles, counts = _hash_shingles(texts)
+    starts = np.cumsum(counts) - counts
+    return _similarities(pairs, shingles, starts, counts)
+
+
 def _hash_shingles(texts: TokenizedTexts) -> tuple[Hashes, Ints]:
     """Return the hashes of all shingles, and how many each text has.
 

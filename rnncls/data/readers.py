@@ -19,6 +19,7 @@ from rnncls.data.delimited import (
 )
 from rnncls.data.detected import (
     JSONL_ENDINGS,
+    KINDS_WITHOUT_COLUMNS,
     PARQUET_ENDING,
     find_other_format,
     read_detected_rows,
@@ -122,6 +123,23 @@ def _read_by_ending(path: Path, columns: Columns) -> Iterator[Rows]:
             " rename the file, or before the training set data.delimiter or let 'rnncls"
             f" init {path}' detect it"
         )
+
+
+def has_columns(path: Path, columns: Columns) -> bool:
+    """Return whether `read_rows` reads texts from named columns of a file.
+
+    If not, each line is a text. Of a folder or a pattern, the first file decides.
+
+    Raises:
+        DataError: The file has no wanted column, or a folder has no data file.
+        OSError: The file cannot be read.
+    """
+    file = list_files(path)[0]
+    file_format = find_other_format(file, columns)
+    if file_format is not None:
+        return file_format.kind not in KINDS_WITHOUT_COLUMNS
+    table_endings = {PARQUET_ENDING, *JSONL_ENDINGS, *DELIMITER_OF_ENDING}
+    return data_ending(file) in table_endings or columns.delimiter is not None
 
 
 def _refuse_columns(path: Path, columns: Columns) -> None:

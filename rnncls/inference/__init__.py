@@ -10,6 +10,7 @@ Modules that other rooms use:
     serve              predictions over HTTP, without torch
     engines            `rnncls.ray`, `rnncls.spark` and `rnncls.mlflow`, for users
     insight            explanations, trajectories, gates and more
+    active_learning    which texts to label next
 
 May import: `evaluation` and what is below it.
 """

@@ -8,25 +8,50 @@ trained without it: K-fold cross-validation with the run's own config.
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnncls import ConfigError
-from rnncls.config.sections import DataSection
-from rnncls.data.datasets import columns_of, locate
+from rnncls.config.sections import Config, DataSection
+from rnncls.data.datasets import LabelledTexts, columns_of, locate
+from rnncls.data.duplicates import THRESHOLD, compare_pairs
 from rnncls.data.readers import find_texts, read_rows
+from rnncls.data.rows import Columns
+from rnncls.data.sources import load_sources
+from rnncls.data.splits import Ints, Labels
 from rnncls.machine.files import write_atomic
-from rnncls.runs.run import Run
 from rnncls.training.cross_validation import CrossValidation, cross_validate
 from rnncls.training.cross_validation_files import join_names
+from rnncls.training.twin_rows import find_twins
 
 NUM_ISSUES = 100
-"""Number of rows in JSON and on pages, the most suspicious first; the CSV has all."""
+"""Number of rows in JSON and in reports, the most suspicious first; the CSV has all."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The most similar training or validation row with another label.
+
+    Attributes:
+        row: Its row in the file, from 1.
+        label: Its label, or its labels joined by `|`.
+        text: The text.
+        similarity: The cosine of the TF-IDF vectors of both texts, from 0 to 1.
+        is_near_duplicate: Whether both texts are nearly the same (see
+            `rnncls.data.duplicates`), so that one of the labels is probably wrong.
+    """
+
+    row: int
+    label: str
+    text: str
+    similarity: float
+    is_near_duplicate: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,8 @@ class LabelIssue:
         suggested: The label that this network predicts.
         text: The text.
         id: The value of the column that names the rows; None: no column was given.
+        twin: The most similar row with another label; None: no such row has a word of
+            the text.
     """
 
     row: int
@@ -48,20 +75,58 @@ class LabelIssue:
     suggested: str
     text: str
     id: str | None = None
+    twin: Twin | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the issue as JSON values, with `id` only if there is one."""
+        values = asdict(self)
+        if self.id is None:
+            del values["id"]
+        return values
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """The rows that are probably mislabelled.
+
+    Attributes:
+        issues: The rows, the one with the least probable label first.
+        num_rows: The number of rows that were checked.
+        num_folds: The number of folds, each with a model of its own.
+    """
+
+    issues: list[LabelIssue]
+    num_rows: int
+    num_folds: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts and the first rows as JSON values."""
+        return {
+            "num_folds": self.num_folds,
+            "num_rows": self.num_rows,
+            "num_issues": len(self.issues),
+            "label_issues": [issue.to_dict() for issue in self.issues[:NUM_ISSUES]],
+        }
 
 
 def find_label_issues(
-    run: Run,
+    config: Config,
     *,
     num_folds: int = 5,
     id_column: str | None = None,
     use_cache: bool = True,
-) -> list[LabelIssue]:
-    """Return the training and validation rows of a run that are probably mislabelled.
+) -> LabelIssues:
+    """Return the training and validation rows that are probably mislabelled.
 
     The row with the least probable label comes first. One model is trained for each
     fold, without teachers and without a pretrained model: those were trained on the
     rows of every fold.
+
+    Args:
+        config: The data, and how the models are trained.
+        num_folds: The number of folds.
+        id_column: A column of the training file that names the rows; None: none does.
+        use_cache: Whether to use the cache of tokenised files.
 
     Raises:
         ConfigError: cleanlab is not installed.
@@ -71,35 +136,82 @@ def find_label_issues(
         import cleanlab.filter  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "--label-issues: cleanlab is not installed: pip install 'rnncls[clean]'"
+            "label issues: cleanlab is not installed: pip install 'rnncls[clean]'"
         ) from error
-    config = run.config.replace(
-        model=run.config.model.replace(pretrained=None),
-        train=run.config.train.replace(teachers=[]),
+    config = config.replace(
+        model=config.model.replace(pretrained=None),
+        train=config.train.replace(teachers=[]),
     )
     ids = _read_ids(config.data, id_column) if id_column is not None else None
     validation = cross_validate(config, num_folds, use_cache=use_cache)
-    probs = validation.probs()  # [N, C]
-    if validation.has_several_labels:
-        ranked = _rank_label_sets(validation, probs)
-        describe = partial(
-            _describe_label_set, validation, probs, validation.thresholds()
-        )
-    else:
-        ranked = _rank_labels(validation, probs)
-        describe = partial(_describe_label, validation, probs)
-    rows = validation.rows[ranked].tolist()
-    texts = find_texts(
-        Path(validation.source["path"]),
-        replace(columns_of(config.data), label=None),
-        rows,
-    )
+    ranked, describe = _rank_rows(validation)
+    rows = validation.rows[ranked]
+    sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
+    columns = replace(columns_of(config.data), label=None)
+    texts = find_texts(sources.train.path, columns, rows.tolist())
+    twins = _find_twin_rows(sources.train, validation.rows, rows, columns)
     issues = []
-    for number, row, text in zip(ranked.tolist(), rows, texts, strict=True):
+    for number, row, text in zip(ranked.tolist(), rows.tolist(), texts, strict=True):
         label, prob, suggested = describe(number)
         row_id = None if ids is None else ids[row]
-        issues.append(LabelIssue(row + 1, label, prob, suggested, text, row_id))
-    return issues
+        twin = twins.get(row)
+        issues.append(LabelIssue(row + 1, label, prob, suggested, text, row_id, twin))
+    return LabelIssues(issues, len(validation.rows), num_folds)
+
+
+Describe = Callable[[int], tuple[str, float, str]]
+"""Returns the label of a row, its probability, and the suggested label."""
+
+
+def _rank_rows(validation: CrossValidation) -> tuple[Ints, Describe]:
+    """Return the rows that are probably mislabelled, and what describes one of them.
+
+    The rows are indices into those of the cross-validation, the least probable label
+    first.
+    """
+    probs = validation.probs()  # [N, C]
+    if not validation.has_several_labels:
+        describe: Describe = partial(_describe_label, validation, probs)
+        return _rank_labels(validation, probs), describe
+    thresholds = validation.thresholds()  # [N, C]
+    describe = partial(_describe_label_set, validation, probs, thresholds)
+    return _rank_label_sets(validation, probs), describe
+
+
+def _find_twin_rows(
+    source: LabelledTexts, candidates: Ints, rows: Ints, columns: Columns
+) -> dict[int, Twin]:
+    """Return the most similar row with another label for each row that has one.
+
+    Args:
+        source: The training file.
+        candidates: The rows that may be a twin, from 0: not those kept for testing.
+        rows: The rows whose twins are wanted, from 0.
+        columns: The columns of the text.
+    """
+    twins, similarities = find_twins(source.texts, source.labels, candidates, rows)
+    has_twin = twins >= 0  # [Q]
+    rows, twins, similarities = rows[has_twin], twins[has_twin], similarities[has_twin]
+    overlaps = compare_pairs(source.texts, np.stack([rows, twins], axis=1))
+    texts = find_texts(source.path, columns, twins.tolist())
+    labels = _name_labels(source.labels[twins], source.label_names)
+    found = {}
+    for index, row in enumerate(rows.tolist()):
+        found[row] = Twin(
+            int(twins[index]) + 1,
+            labels[index],
+            texts[index],
+            float(similarities[index]),
+            bool(overlaps[index] >= THRESHOLD),
+        )
+    return found
+
+
+def _name_labels(labels: Labels, names: list[str]) -> list[str]:
+    """Return the label of each row, or its labels joined by `|`."""
+    if labels.ndim > 1:
+        return join_names(labels, names)
+    return [names[label] for label in labels.tolist()]
 
 
 def _rank_labels(
@@ -184,6 +296,11 @@ def _read_ids(section: DataSection, id_column: str) -> list[str]:
     return [value for rows in read_rows(path, columns) for value in rows.texts]
 
 
+ISSUE_COLUMNS = ("row", "label", "suggested", "probability", "text")
+"""The columns that tables of every version have."""
+_TWIN_COLUMNS = ("twin_row", "twin_label", "twin_similarity", "twin_text")
+
+
 def save_issue_table(
     path: Path, issues: Sequence[LabelIssue], id_column: str | None = None
 ) -> None:
@@ -199,10 +316,20 @@ def save_issue_table(
     """
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    header = ["row", "label", "suggested", "probability", "text"]
+    header = [*ISSUE_COLUMNS, *_TWIN_COLUMNS]
     writer.writerow(header if id_column is None else [*header, id_column])
     for issue in issues:
         prob = f"{issue.prob:.6f}"
         values = [issue.row, issue.label, issue.suggested, prob, issue.text]
-        writer.writerow(values if id_column is None else [*values, issue.id])
+        values += _twin_cells(issue.twin)
+        if id_column is not None:
+            values.append(issue.id or "")
+        writer.writerow(values)
     write_atomic(path, stream.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _twin_cells(twin: Twin | None) -> list[str]:
+    """Return the cells of `_TWIN_COLUMNS`, empty without a twin."""
+    if twin is None:
+        return [""] * len(_TWIN_COLUMNS)
+    return [str(twin.row), twin.label, f"{twin.similarity:.4f}", twin.text]

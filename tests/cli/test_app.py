@@ -21,7 +21,9 @@ COMMANDS = {
 
 
 def test_every_module_with_a_command_is_in_the_program() -> None:
-    with_a_command = {name for name, command in COMMANDS.items() if command}
+    with_a_command = {
+        name.replace("_", "-") for name, command in COMMANDS.items() if command
+    }
     assert with_a_command | {"config", "benchmark"} == set(NAMES)
 
 
@@ -33,7 +35,8 @@ def test_every_command_has_a_help_page(cli: Cli, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"config", "benchmark"}))
 def test_the_help_text_of_a_command_is_its_docstring(cli: Cli, name: str) -> None:
-    first_line, *_ = (COMMANDS[name].__doc__ or "").splitlines()
+    command = COMMANDS[name.replace("-", "_")]
+    first_line, *_ = (command.__doc__ or "").splitlines()
     first_words = first_line.split()[:5]
     for arguments in (["--help"], [name, "--help"]):
         stdout = " ".join(cli(*arguments).stdout.replace("│", " ").split())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnncls.training.label_issues import LabelIssue, LabelIssues, Twin
 from tests.builders import train_label_sets
 from tests.cli.conftest import Cli
 
@@ -26,10 +27,14 @@ COMMANDS = [
 
 def read_documented_keys(command: str) -> set[str]:
     """Return what stands in code format in the first column of a command's tables."""
-    page = (REFERENCE / "json.md").read_text(encoding="utf-8")
-    section = page.split(f"## rnncls {command}\n")[1].split("\n## ")[0]
-    cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    cells = re.findall(r"^\| (`[^|]*) \|", read_section(command), re.MULTILINE)
     return set(re.findall(r"`(\w+)`", " ".join(cells)))
+
+
+def read_section(command: str) -> str:
+    """Return what the page says of a command."""
+    page = (REFERENCE / "json.md").read_text(encoding="utf-8")
+    return page.split(f"## rnncls {command}\n")[1].split("\n## ")[0]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -41,6 +46,24 @@ def test_every_key_is_documented(words: list[str], run_path: Path, cli: Cli) -> 
         json.loads(outcome.stdout.splitlines()[0] if is_about_texts else outcome.stdout)
     )
     assert keys <= read_documented_keys(words[0]), outcome.stderr
+
+
+def test_every_key_of_suggestions_is_documented(run_path: Path, cli: Cli) -> None:
+    Path("pool.txt").write_text("rovers meet lima\n")
+    values = json.loads(cli("suggest", str(run_path), "pool.txt", "--json").stdout)
+    section = read_section("suggest")
+    for key in {*values, *values["rows"][0]}:
+        assert f"`{key}`" in section
+
+
+def test_every_key_of_label_issues_is_documented() -> None:
+    twin = Twin(1, "a", "text", 0.5, is_near_duplicate=False)
+    issue = LabelIssue(1, "a", 0.1, "b", "text", "key", twin)
+    values = LabelIssues([issue], 1, 2).to_dict()
+    section = read_section("label-issues")
+    row = values["label_issues"][0]
+    for key in {*values, *row, *row["twin"]}:
+        assert f"`{key}`" in section
 
 
 def test_every_file_of_a_run_is_documented(run_path: Path, cli: Cli) -> None:

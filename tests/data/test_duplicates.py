@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from rnncls.config.sections import TextSection
-from rnncls.data.duplicates import THRESHOLD, find_near_pairs, group_texts
+from rnncls.data.duplicates import (
+    THRESHOLD,
+    compare_pairs,
+    find_near_pairs,
+    group_texts,
+)
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
 
@@ -96,3 +101,11 @@ def test_many_copies_of_a_template_are_found_without_comparing_all() -> None:
     texts = [f"{body} n{number}" for number in range(200)]
     pairs = find_near_pairs(tokenize(*texts))
     assert set(pairs.ravel().tolist()) == set(range(200))
+
+
+def test_a_pair_is_compared_by_its_shingles() -> None:
+    texts = ["a b c d", "a b c d", "a b c e", "x y z"]
+    tokenized = tokenize_texts(texts, TextSection())
+    pairs = np.array([[0, 1], [0, 2], [0, 3]])
+    # {abc, bcd} and {abc, bce} have one of three shingles in common.
+    assert compare_pairs(tokenized, pairs).tolist() == pytest.approx([1, 1 / 3, 0])

@@ -14,7 +14,7 @@ import pytest
 from rnncls import DataError
 from rnncls.data import delimited
 from rnncls.data import rows as row_limits
-from rnncls.data.readers import find_texts, read_rows
+from rnncls.data.readers import find_texts, has_columns, read_rows
 from rnncls.data.rows import Columns
 from rnncls.data.text_files import read_lines
 
@@ -846,3 +846,21 @@ def test_a_kept_label_may_be_missing() -> None:
     path = write("a.csv", "text,label\none,a\ntwo,\nthree,b\n")
     (rows,) = read_rows(path, Columns(("text",), None, kept=("label",)))
     assert rows.kept == [("a",), ("",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", "title,body\nx,y\n", True),
+        ("a.jsonl", '{"title": "x", "body": "y"}\n', True),
+        ("a.txt", "title\tbody\nx\ty\n", True),
+        ("a.txt", "one text\nanother text\n", False),
+        ("a.txt", "__label__a one text\n__label__b another text\n", False),
+    ],
+)
+def test_a_table_is_told_from_lines_of_text(
+    name: str, content: str, expected: bool
+) -> None:
+    Path(name).write_text(content)
+    columns = Columns(("title", "body"), None)
+    assert has_columns(Path(name), columns) is expected

@@ -190,9 +190,7 @@ def test_cross_validation_scores_each_row(config: Config) -> None:
 @pytest.mark.slow
 def test_wrong_label_sets_are_found(tmp_path: Path) -> None:
     pytest.importorskip("cleanlab")
-    train(draft(tmp_path, num_wrong=6), tmp_path / "run", becomes_latest=False)
-    run = load_run(tmp_path / "run")
-    issues = find_label_issues(run, num_folds=3)
+    issues = find_label_issues(draft(tmp_path, num_wrong=6), num_folds=3).issues
     found = {issue.row for issue in issues[:6]}
     assert len(found & set(range(1, 7))) >= 3
     assert all(0 <= issue.prob <= 1 for issue in issues)

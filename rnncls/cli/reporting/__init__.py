@@ -7,6 +7,7 @@ Modules that the commands use:
     data_report                                             a data set
     insight_tables, insight_page, insight_plots             inside a network
     prediction_output                                       predictions, line by line
+    suggestions, label_issue_page                           what to label or correct
     terminal_chart                                          curves in the terminal
     benchmark.training, .prediction, .startup               measured speed
     html, plotting, display                                 pages, images, numbers

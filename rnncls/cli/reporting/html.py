@@ -64,6 +64,15 @@ figcaption { font-size: .9rem; }
 .tokens { white-space: pre-wrap; line-height: 1.8; }
 .tokens span { padding: .1rem 0; border-radius: .2rem; }
 .tokens .framed { outline: 2px solid currentcolor; }
+.card {
+  margin: 1rem 0; padding: .25rem 1rem; border: 1px solid var(--line);
+  border-radius: .5rem;
+}
+.card h3 { font-size: 1rem; margin: .5rem 0; }
+.card .aside {
+  margin: .75rem 0; padding-left: .75rem; border-left: 3px solid var(--line);
+}
+.card p { margin: .25rem 0; }
 </style>
 </head>
 <body>
@@ -135,6 +144,22 @@ def written_text(parts: Sequence[Markup]) -> Markup:
 def subheading(text: str) -> Markup:
     """Return the heading of a part of a section."""
     return Markup("<h3>{}</h3>").format(text)
+
+
+def card(title: Markup, parts: Sequence[Markup], aside: Sequence[Markup]) -> Markup:
+    """Return an item of a list to go through, in a frame.
+
+    Args:
+        title: Its heading.
+        parts: What it is.
+        aside: What to compare it with, beside a line.
+    """
+    content = Markup("").join(parts)
+    if aside:
+        content += Markup('<div class="aside">{}</div>').format(Markup("").join(aside))
+    return Markup('<section class="card"><h3>{}</h3>{}</section>').format(
+        title, content
+    )
 
 
 def table(

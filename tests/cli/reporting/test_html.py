@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from rnncls import RunError
 from rnncls.cli.reporting.html import (
+    card,
     heading,
     paragraph,
     picture,
@@ -164,3 +165,17 @@ def test_a_part_is_markup() -> None:
 def test_a_page_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"page\.html: cannot be written"):
         save_page(tmp_path / "none" / "page.html", "t", [])
+
+
+def test_a_card_has_a_title_its_parts_and_what_to_compare(tmp_path: Path) -> None:
+    title = Markup("<bdi>{}</bdi>").format(HOSTILE)
+    parts = [
+        card(title, [paragraph(HOSTILE)], [paragraph("beside")]),
+        card(title, [], []),
+    ]
+    save_page(tmp_path / "page.html", "cards", parts)
+    reader = Reader((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert reader.all("script") == []
+    assert [item.get("class") for item in reader.all("section")] == ["card", "card"]
+    assert [item.get("class") for item in reader.all("div")] == ["aside"]
+    assert reader.text.count(HOSTILE) == 3

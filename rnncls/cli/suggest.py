@@ -1,0 +1,304 @@
+"""`rnncls suggest`: which texts to label next."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rnncls import ConfigError
+from rnncls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    TextRunOption,
+    find_run_or_newest,
+)
+from rnncls.cli.outputs import (
+    check_output,
+    check_target,
+    find_data,
+    find_files,
+)
+from rnncls.cli.pool_input import PoolForm, load_pool, read_pool
+from rnncls.cli.replaced_files import has_content
+from rnncls.cli.screen import print_tables
+from rnncls.cli.text_arguments import STDIN
+from rnncls.machine.imports import fast_imports
+from rnncls.text.display import printable_lines
+
+if TYPE_CHECKING:
+    from rnncls.cli.reporting.suggestions import SheetColumns
+    from rnncls.config.sections import DataSection
+    from rnncls.inference.active_learning.selection import SelectionOptions, Suggestion
+    from rnncls.runs.run import Run
+
+
+def suggest_command(
+    run_folder: Annotated[
+        str,
+        typer.Argument(
+            help=(
+                "The run folder. With one argument, it is the pool, and the run is the"
+                " newest finished one or that of --run."
+            ),
+            metavar="RUN",
+            show_default=False,
+        ),
+    ],
+    pool: Annotated[
+        str | None,
+        typer.Argument(
+            help=(
+                "The unlabelled texts: a .csv, .tsv, .jsonl or .parquet file, or a file"
+                " of one text per line; - reads stdin."
+            ),
+            metavar="POOL",
+            show_default=False,
+        ),
+    ] = None,
+    run: TextRunOption = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many texts to choose.")] = 50,
+    by: Annotated[
+        Literal["margin", "entropy", "dropout", "gradients", "centres", "random"],
+        typer.Option(
+            help=(
+                "What is chosen. margin: texts with two labels that are almost equally"
+                " probable; entropy: texts with uncertain predictions; dropout: texts"
+                " that dropout masks disagree on (BALD); gradients: texts that would"
+                " change the last layer most (BADGE); centres: texts unlike the"
+                " labelled ones; random: any."
+            ),
+        ),
+    ] = "margin",
+    candidates: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help=(
+                "For margin, entropy and dropout: choose texts that are unlike each"
+                " other among this many times --rows of the most uncertain ones. 1:"
+                " the most uncertain ones, however similar."
+            ),
+        ),
+    ] = 10,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help=(
+                "A file of texts that are not suggested, such as those that are being"
+                " labelled. The run's own data never are. May be repeated."
+            ),
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Write a .csv file with an empty column for the label, which rnncls"
+                " train reads once it is filled in."
+            ),
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    blind: Annotated[
+        bool,
+        typer.Option(
+            "--blind",
+            help=(
+                "Leave the predicted label out of --output, so that it influences"
+                " nobody."
+            ),
+        ),
+    ] = False,
+    form: Annotated[
+        PoolForm | None,
+        typer.Option(
+            "--format",
+            help=(
+                "Format of the pool; default: that of the file's ending, lines for"
+                " stdin."
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "Column of the text in the pool; may be repeated. Default: the columns"
+                " that the run was trained on."
+            ),
+            metavar="COLUMN",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "Also write this column of the pool, such as an id. May be repeated."
+            ),
+            metavar="COLUMN",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what is random.", min=0)] = 0,
+    json_: JsonOption = False,
+    device: DeviceOption = None,
+) -> None:
+    """Suggest which texts of a pool to label next: uncertain, and unlike each other.
+
+    Texts of the run's own data, copies and empty texts are left out. Row 1 is the first
+    row after the header; a quoted text of several lines belongs to one row.
+    """
+    run, source = split_arguments(run_folder, pool, run)
+    check_target("--output", output, (".csv",))
+    with fast_imports():
+        from rnncls.cli.reporting.suggestions import (
+            SheetColumns,
+            save_suggestions,
+            suggestion_table,
+            suggestions_to_dict,
+        )
+        from rnncls.inference.active_learning.selection import SelectionOptions
+        from rnncls.runs.run import load_run
+
+    path = find_run_or_newest(run)
+    loaded = load_run(path)
+    section = loaded.config.data
+    check_sheet(output, [source, *map(str, exclude or [])], section)
+    columns = SheetColumns(
+        list(section.text),
+        list(section.label_columns),
+        list(dict.fromkeys(keep or [])),
+        has_predictions=not blind,
+        label_separator=section.label_separator,
+    )
+    check_kept(columns)
+    chunks = read_pool(source, section, form, columns.kept, text or [])
+    unlabelled = load_pool(source, chunks, section, exclude or [])
+    options = SelectionOptions(rows, by, candidates, seed)
+    texts = [item.text for item in unlabelled.items]
+    suggestions = suggest_with_run(loaded, texts, options, device)
+    if output is not None:
+        save_suggestions(output, unlabelled, suggestions, columns)
+        typer.echo(describe_sheet(output, len(suggestions), columns), err=json_)
+    if json_:
+        result = {"run": str(path), "pool": source, "by": by}
+        result |= suggestions_to_dict(unlabelled, suggestions, columns)
+        typer.echo(json.dumps(result))
+    elif output is None:
+        table = suggestion_table(unlabelled, suggestions, columns)
+        print_tables([], [table], fit=True)
+
+
+def split_arguments(
+    first: str, second: str | None, run: Path | None
+) -> tuple[Path | None, str]:
+    """Return the run, and the pool.
+
+    Args:
+        first: The first argument: the run, or the pool if it is the only argument.
+        second: The second argument: the pool.
+        run: The value of --run.
+
+    Raises:
+        ConfigError: There are two runs, or there is no pool.
+    """
+    from rnncls.runs.folder import RunFolder
+
+    if second is None:
+        if RunFolder(Path(first)).is_run():
+            raise ConfigError(
+                f"no pool: expected a file of unlabelled texts after the run {first},"
+                f" as in rnncls suggest {first} texts.csv"
+            )
+        return run, first
+    if run is not None and run.resolve() != Path(first).resolve():
+        raise ConfigError(
+            f"--run: found {run}, and {first} as an argument: give only one of them"
+        )
+    return Path(first), second
+
+
+def check_sheet(
+    output: Path | None, sources: Sequence[str], section: "DataSection"
+) -> None:
+    """Check that the file to fill in replaces no file: it may hold labels.
+
+    Args:
+        output: The file; None: none is written.
+        sources: The files that are read, or `-` for stdin.
+        section: The data section of the run's config.
+
+    Raises:
+        ConfigError: The file exists.
+    """
+    if output is None:
+        return
+    files = find_files([source for source in sources if source != STDIN])
+    check_output("--output", output, files, find_data(section))
+    if has_content(output):
+        raise ConfigError(
+            f"--output: {output} already exists, and may hold labels: choose another"
+            " name, or delete the file first"
+        )
+
+
+def check_kept(columns: "SheetColumns") -> None:
+    """Check that no kept column has the name of another column of the output.
+
+    Raises:
+        ConfigError: One of them has.
+    """
+    from rnncls.data.rows import ROW_NUMBER
+
+    for name in columns.kept:
+        if name in {ROW_NUMBER, *columns.text, *columns.label}:
+            raise ConfigError(
+                f"--keep: the output has a column '{name}' anyway: leave it out"
+            )
+
+
+def suggest_with_run(
+    run: "Run", texts: list[str], options: "SelectionOptions", device: str | None
+) -> "list[Suggestion]":
+    """Return the texts to label next, by the model of a run.
+
+    Args:
+        run: The run.
+        texts: The texts of the pool.
+        options: How many texts are chosen, and how.
+        device: The device of the model; None: the config's.
+
+    Raises:
+        RnnclsError: The device is missing, the model has no dropout, or the data of the
+            run is wrong.
+    """
+    from rnncls.data.loading import load_split
+    from rnncls.inference.active_learning.selection import suggest_texts
+    from rnncls.machine.device import resolve_run_device
+
+    classifier = run.classifier
+    classifier.model.to(resolve_run_device(device, run.config.device))
+    train_texts = None
+    if options.measure == "centres":
+        settings, names = run.config.data_settings, classifier.label_names
+        train_split, _ = load_split(settings, "train", classifier.vocab, names)
+        train_texts = train_split.texts
+    return suggest_texts(classifier, texts, options, train_texts)
+
+
+def describe_sheet(output: Path, num_rows: int, columns: "SheetColumns") -> str:
+    """Return what was written and what to do with it."""
+    if len(columns.label) > 1:
+        todo = f"write 1 or 0 in the columns {', '.join(columns.label)}"
+    else:
+        todo = f"fill in the column '{columns.label[0]}'"
+    return printable_lines(
+        f"{output}: {num_rows:,} texts: {todo}, and delete the rows that you skip"
+    )

@@ -1,0 +1,33 @@
+"""The scripts that measure `suggest` and `label-issues` count as they say."""
+
+import numpy as np
+from active_learning import count_labels, mean_at
+from planted_labels import describe, plant
+
+from rnncls.training.label_issues import LabelIssue
+
+
+def test_labels_are_counted_until_the_target_is_first_reached() -> None:
+    assert count_labels([0.7, 0.8, 0.86, 0.84]) == 300
+    assert count_labels([0.7, 0.8]) is None
+
+
+def test_a_run_that_has_ended_keeps_its_accuracy() -> None:
+    assert mean_at([[0.5, 0.9], [0.6, 0.7, 0.8]], 2) == "85.0%"
+
+
+def test_planted_labels_are_other_ones() -> None:
+    rows = [("ab"[number % 2], str(number)) for number in range(100)]
+    changed = list(rows)
+    planted = plant(changed, 10, np.random.default_rng(0))
+    assert len(planted) == 10
+    for number, (before, after) in enumerate(zip(rows, changed, strict=True), start=1):
+        assert (before[0] != after[0]) == (number in planted)
+        assert before[1] == after[1]
+
+
+def test_precision_and_recall_are_those_of_the_planted_rows() -> None:
+    issues = [LabelIssue(row, "a", 0.1, "b", "text") for row in (3, 9, 4)]
+    lines = describe(issues, {3, 4, 5, 6}).splitlines()
+    assert lines[0] == "found 3 rows, of them 2 planted: recall 50.0%"
+    assert lines[2] == "precision of the first 4: 50.0%"
