@@ -38,7 +38,9 @@ INTERRUPTED = 130
 VALUE_NAMES = {int: "whole number", float: "number", str: "text", Path: "path"}
 OTHER_CODES = {
     0: "Success.",
-    1: "A check of `rnncls check` failed.",
+    1: (
+        "A check of `rnncls check` failed. `rnncls drift --fail-on-drift` found drift."
+    ),
     INTERRUPTED: (
         "Interrupted by Ctrl-C or SIGTERM. Everything is saved; `--resume` continues."
     ),

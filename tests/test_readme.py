@@ -21,6 +21,7 @@ GUIDES = [
     "docs/guides/training.md",
     "docs/guides/evaluating.md",
     "docs/guides/predicting.md",
+    "docs/guides/drift.md",
     "docs/guides/exporting.md",
     "docs/guides/engines.md",
     "docs/guides/pretraining.md",

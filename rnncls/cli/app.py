@@ -27,7 +27,7 @@ TEXT_COMMANDS = {"predict", "explain", "gates"}
 PANELS = {
     "Your data": ["init", "inspect", "label-issues", "suggest"],
     "Train": ["train", "pretrain", "distill", "crossval", "tune"],
-    "Evaluate": ["eval", "report", "compare", "plot"],
+    "Evaluate": ["eval", "report", "compare", "plot", "drift"],
     "Predict": ["predict", "stream", "serve", "export"],
     "Look inside": [
         "explain",

@@ -47,6 +47,7 @@ EXPLANATION = PageKind(
     "a page by rnncls explain",
     re.compile("Explanations by |Predictions of .* after each token", re.DOTALL),
 )
+DRIFT = PageKind("a page by rnncls drift", re.compile("Drift of "))
 CLASSIFIER = PageKind(
     "a page by rnncls export", re.compile(".*: text classifier", re.DOTALL)
 )

@@ -13,6 +13,8 @@ Modules that other rooms use:
     loading           a run with the rows that it is evaluated on
     run_evaluation    a run evaluated on one of its splits or on a file
     comparison        runs compared on the same rows, with significance tests
+    drift             a file compared with the validation rows of a run; `drift_sample`
+                      draws the rows, `drift_result` is the result
 
 May import: `runs` and what is below it.
 """
