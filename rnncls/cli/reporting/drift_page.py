@@ -67,7 +67,7 @@ def drift_parts(result: DriftResult) -> Iterator[Markup]:
 
 
 def _test_table(result: DriftResult) -> Markup:
-    header = [*DRIFT_HEADER, "test", "p before correction"]
+    header = [*DRIFT_HEADER, "test", "raw p"]
     rows = [
         [*row, aspect.test, f"{aspect.p:.2g}"]
         for row, aspect in zip(drift_rows(result.aspects), result.aspects, strict=True)
