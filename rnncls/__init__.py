@@ -180,6 +180,7 @@ def evaluate(  # noqa: PLR0913 - all but the first are named
     text: "str | Sequence[str] | None" = None,
     label: str | None = None,
     unknown_labels: "Literal['error', 'skip', 'wrong']" = "error",
+    outside: "AnyPath | None" = None,
     device: str | None = None,
 ) -> "dict[str, Any]":
     """Evaluate a run on labelled texts, as `rnncls eval` does; write no file.
@@ -193,6 +194,9 @@ def evaluate(  # noqa: PLR0913 - all but the first are named
         label: The column of the label in `data`; None: that of the run.
         unknown_labels: What to do with rows whose label is not a class of the run:
             raise an error, skip them, or count them as wrong.
+        outside: A file of texts that belong to none of the classes, with the same
+            columns of text: the result then has `outside`, how well the run tells them
+            from the labelled texts.
         device: The device; None: that of the run's config, or another if this machine
             lacks it.
 
@@ -216,6 +220,7 @@ def evaluate(  # noqa: PLR0913 - all but the first are named
         text=text,
         label=label,
         unknown_labels=unknown_labels,
+        outside=outside,
         device=device,
     )
 

@@ -81,6 +81,8 @@ def checkout(tmp_path: Path) -> Path:
     other = "label,text\n" + "gut,很好吃 😀\nschlecht,太难吃了…\n" * 40
     (tmp_path / "kritiken.csv").write_text(other, encoding="utf-8")
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
+    others = "text\n" + "xqzt vlrp\n" * 10
+    (tmp_path / "other-texts.csv").write_text(others, encoding="utf-8")
     comments = write_comments()
     (tmp_path / "comments.jsonl").write_text(comments, encoding="utf-8")
     more = comments.replace("praise", "Praise")

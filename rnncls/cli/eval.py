@@ -59,6 +59,18 @@ IdOption = Annotated[
         metavar="COLUMN",
     ),
 ]
+OutsideOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=(
+            "A file of texts that belong to none of the classes, with the same text"
+            " columns as the run's data: also report how well the run tells them from"
+            " the labelled texts."
+        ),
+        show_default=False,
+        metavar="FILE",
+    ),
+]
 UnknownLabelsOption = Annotated[
     Literal["error", "skip", "wrong"],
     typer.Option(
@@ -78,6 +90,7 @@ def eval_command(
     text: TextColumnOption = None,
     label: LabelColumnOption = None,
     unknown_labels: UnknownLabelsOption = "error",
+    outside: OutsideOption = None,
     label_issues: Annotated[
         bool,
         typer.Option(
@@ -105,15 +118,8 @@ def eval_command(
     with fast_imports():
         from rnncls.cli.label_eval import print_label_result
         from rnncls.evaluation.confusion import save_confusion
-        from rnncls.evaluation.label_evaluation import (
-            LabelEvaluationResult,
-            summarize_labels,
-        )
-        from rnncls.evaluation.run_evaluation import (
-            EvaluationResult,
-            evaluate_run,
-            summarize,
-        )
+        from rnncls.evaluation.run_evaluation import EvaluationResult, evaluate_run
+        from rnncls.evaluation.summary import summarize_evaluation
         from rnncls.machine.files import write_json
         from rnncls.runs.folder import RunFolder
         from rnncls.runs.lock import is_being_trained
@@ -129,11 +135,7 @@ def eval_command(
         device=device,
         use_cache=not no_cache,
     )
-    result: EvaluationResult | LabelEvaluationResult
-    if evaluation.run.classifier.has_several_labels:
-        result = summarize_labels(evaluation, id_)
-    else:
-        result = summarize(evaluation, id_)
+    result = summarize_evaluation(evaluation, id_, outside, prefix="--")
     values = result.to_dict()
     issues = None
     if label_issues:
@@ -219,6 +221,7 @@ def print_result(result: "EvaluationResult") -> None:
         coverage_table,
         describe_errors,
         mistake_table,
+        outside_lines,
         part_tables,
         score_lines,
         slice_table,
@@ -230,6 +233,7 @@ def print_result(result: "EvaluationResult") -> None:
     lines = [first_line, *row_notes(result.origin), *figures]
     reason = explain_no_calibration(result.run_path)
     lines += calibration_lines(result.calibration, reason)
+    lines += outside_lines(result.outside)
     tables = [
         *part_tables(result.parts),
         *class_tables(result.scores),

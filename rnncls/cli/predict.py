@@ -22,7 +22,7 @@ from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
     from rnncls.cli.input_rows import InputRows
-    from rnncls.cli.reporting.prediction_output import KeptColumns
+    from rnncls.cli.reporting.kept_columns import KeptColumns
     from rnncls.config.sections import DataSection
     from rnncls.inference.prediction import Prediction
 
@@ -161,7 +161,7 @@ def predict_command(
 
     with fast_imports(), one_blas_thread():
         from rnncls.cli.predict_runtime import predict_alone, predict_together
-        from rnncls.cli.reporting.prediction_output import KeptColumns
+        from rnncls.cli.reporting.kept_columns import KeptColumns
         from rnncls.inference.runtime import PredictOptions
 
     check_target("--output", output, PREDICTION_ENDINGS)

@@ -12,6 +12,8 @@ Modules that other rooms use:
     error_slices      accuracy by length and by share of unknown words
     loading           a run with the rows that it is evaluated on
     run_evaluation    a run evaluated on one of its splits or on a file
+    scope             texts that fit none of the classes: the threshold, its scores
+    summary           all results of an evaluation
     comparison        runs compared on the same rows, with significance tests
     drift             a file compared with the validation rows of a run; `drift_sample`
                       draws the rows, `drift_result` is the result

@@ -15,8 +15,8 @@ from rnncls.config.arguments import (
 from rnncls.data.splits import Split
 from rnncls.data.unknown_labels import UnknownLabels
 from rnncls.evaluation.columns import name_columns
-from rnncls.evaluation.label_evaluation import summarize_labels
-from rnncls.evaluation.run_evaluation import evaluate_run, summarize
+from rnncls.evaluation.run_evaluation import evaluate_run
+from rnncls.evaluation.summary import summarize_evaluation
 from rnncls.machine.threads import compute_as_worker
 from rnncls.runs.folder import find_run
 from rnncls.runs.run import load_run
@@ -30,6 +30,7 @@ def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
     text: str | Sequence[str] | None,
     label: str | None,
     unknown_labels: UnknownLabels,
+    outside: str | os.PathLike[str] | None,
     device: str | None,
 ) -> dict[str, Any]:
     """Return what `rnncls eval --json` prints; write no file.
@@ -41,6 +42,7 @@ def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
     """
     run_path = check_optional_path("run", run, "a run folder")
     file = check_optional_path("data", data, "a labelled file")
+    outside_file = check_optional_path("outside", outside, "a file of texts")
     if split is not None:
         check_choice("split", split, get_args(Split))
     check_choice("unknown_labels", unknown_labels, get_args(UnknownLabels))
@@ -62,6 +64,4 @@ def evaluate_from_python(  # noqa: PLR0913 - as `rnncls.evaluate`
             unknown_labels=unknown_labels,
             device=device,
         )
-        if evaluation.run.classifier.has_several_labels:
-            return summarize_labels(evaluation).to_dict()
-        return summarize(evaluation).to_dict()
+        return summarize_evaluation(evaluation, outside=outside_file).to_dict()

@@ -41,6 +41,7 @@ from rnncls.evaluation.evaluator import (
 from rnncls.evaluation.loading import load_rows
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, load_class_biases, score_parts
+from rnncls.evaluation.scope import OutsideResult
 from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.run import Run, load_run
 
@@ -109,6 +110,7 @@ class EvaluationResult:
             if the run has only one of them.
         text_columns: The columns of the text in the file.
         label_columns: The columns of the labels in the file.
+        outside: How well texts of no class are recognised; None: none were given.
     """
 
     scores: Scores
@@ -123,6 +125,7 @@ class EvaluationResult:
     parts: list[PartScore] = field(default_factory=list)
     text_columns: Sequence[str] = ()
     label_columns: Sequence[str] = ()
+    outside: OutsideResult | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -140,6 +143,8 @@ class EvaluationResult:
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         values["device"] = self.device
+        if self.outside is not None:
+            values["outside"] = self.outside.to_dict()
         return values
 
 

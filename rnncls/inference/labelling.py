@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rnncls import ConfigError
 from rnncls.config.sections import TextSection
 from rnncls.inference.prediction import Prediction
+from rnncls.nn.scope import ScopeRule, find_fitting
 from rnncls.text.tokenizer import TokenizedTexts
 
 
@@ -76,13 +77,38 @@ def decide_probs(
     return is_reached.astype(np.int64)
 
 
-def label_texts(
+def decide_fits(
+    logits: npt.NDArray[np.float32],
+    counts: npt.NDArray[np.int64],
+    scope_rule: ScopeRule | None,
+    *,
+    reads_unknown: bool,
+) -> list[bool] | None:
+    """Return whether each text fits one of the classes; None: the run cannot tell.
+
+    Args:
+        logits: [N, C], calibrated.
+        counts: [N, 3], what `count_tokens` returned.
+        scope_rule: By which a text fits a class, or none; None: the run has none.
+        reads_unknown: Whether unknown words have vectors, of their character n-grams.
+    """
+    if scope_rule is None:
+        return None
+    is_fitting = find_fitting(
+        logits, counts, scope_rule, reads_unknown=reads_unknown
+    )  # [N]
+    fits: list[bool] = is_fitting.tolist()
+    return fits
+
+
+def label_texts(  # noqa: PLR0913 - one row of each for a text
     texts: Sequence[str],
     probs: Sequence[Sequence[float]],
     counts: Sequence[Sequence[int]],
     label_names: Sequence[str],
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,
+    fits: Sequence[bool] | None = None,
 ) -> list[Prediction]:
     """Return one prediction per text.
 
@@ -93,10 +119,14 @@ def label_texts(
         label_names: The C classes.
         min_confidence: Below this probability there is no answer.
         thresholds: From which probability on a text has a label; None: it has one.
+        fits: [N], what `decide_fits` returned.
     """
     shared_thresholds = None if thresholds is None else dict(thresholds)
     predictions = []
-    for text, text_probs, text_counts in zip(texts, probs, counts, strict=True):
+    all_fits: Sequence[bool | None] = fits or [None] * len(texts)
+    for text, text_probs, text_counts, text_fits in zip(
+        texts, probs, counts, all_fits, strict=True
+    ):
         num_tokens, num_unknown, num_cut = text_counts
         prediction = Prediction(
             text,
@@ -106,6 +136,7 @@ def label_texts(
             num_unknown=num_unknown,
             num_cut=num_cut,
             thresholds=shared_thresholds,
+            fits=text_fits,
         )
         predictions.append(prediction)
     return predictions

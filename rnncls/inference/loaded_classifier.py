@@ -68,6 +68,11 @@ class LoadedClassifier:
         """Whether a text may have several labels, or none."""
         return self._predictor.has_several_labels
 
+    @property
+    def tells_fits(self) -> bool:
+        """Whether predictions say if a text fits one of the classes."""
+        return self._predictor.scope_rule is not None
+
     @overload
     def __call__(self, texts: str) -> Prediction: ...
 
@@ -84,6 +89,8 @@ class LoadedClassifier:
             The prediction of one text; of several, one for each, in their order. It has
             `label`, `prob`, `probs`, `top(k)` and `answer`; for a run with several
             labels a text `labels`, those that reach their threshold, and `thresholds`.
+            `fits` says whether the text fits one of the classes; None: the run cannot
+            tell.
 
         Raises:
             TypeError: An item is not a string. The message has its position.

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import DataSection
 from rnncls.inference.export.onnx_file import OnnxFile, load_onnx
-from rnncls.inference.labelling import find_thresholds, label_texts
+from rnncls.inference.labelling import decide_fits, find_thresholds, label_texts
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.texts import check_texts
 from rnncls.inference.windows import tokenize_windows
+from rnncls.nn.scope import ScopeRule
 from rnncls.text.encoded_texts import EncodedTexts, count_tokens, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts, tokenize_texts
 
@@ -84,6 +85,11 @@ class OnnxPredictor:
         return self.file.metadata.thresholds is not None
 
     @property
+    def scope_rule(self) -> ScopeRule | None:
+        """By which a text fits a class, or none; None: the file cannot tell."""
+        return self.file.metadata.scope_rule
+
+    @property
     def data(self) -> DataSection:
         """Where the texts of a file are found: the columns of the run."""
         return self.file.metadata.data
@@ -117,8 +123,10 @@ class OnnxPredictor:
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:
         """Return the predictions for texts and their tokens."""
         encoded = encode_pieces(tokenized, self.file.metadata.vocab)
-        probs = self._compute_probs(encoded)  # [N, C]
+        logits, probs = self._compute_outputs(encoded)  # [N, C], [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
+        scope_rule = self.file.metadata.scope_rule
+        fits = decide_fits(logits, counts, scope_rule, reads_unknown=False)
         return label_texts(
             texts,
             probs.tolist(),
@@ -126,6 +134,7 @@ class OnnxPredictor:
             self.label_names,
             self.min_confidence,
             self.thresholds,
+            fits,
         )
 
     def compute_logits(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
@@ -148,12 +157,14 @@ class OnnxPredictor:
             logits[rows] = batch_logits
         return logits
 
-    def _compute_probs(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
-        """Return the probabilities. [N, C] float32."""
-        from rnncls.inference.export.predict_script import compute_probs
+    def _compute_outputs(
+        self, encoded: EncodedTexts
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return the logits and the probabilities. [N, C] float32 each."""
+        from rnncls.inference.export.predict_script import compute_outputs
 
         texts = _split_texts(encoded.token_ids, encoded.lengths)
-        return compute_probs(self._session, texts)
+        return compute_outputs(self._session, texts)
 
 
 def _split_texts(

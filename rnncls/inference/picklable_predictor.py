@@ -16,6 +16,7 @@ from rnncls.inference.light.support import find_unsupported
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.runtime import MAX_LIGHT_TEXTS
 from rnncls.machine.accelerators import is_surely_cpu
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.portable import PortableClassifier, build_portable
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class PicklablePredictor:
     def has_several_labels(self) -> bool:
         """Whether a text may have several labels, or none."""
         return self._classifier.has_several_labels
+
+    @property
+    def scope_rule(self) -> ScopeRule | None:
+        """By which a text fits a class, or none; None: the run cannot tell."""
+        return self._classifier.scope_rule
 
     def predict(self, texts: list[str], num_before: int = 0) -> list[Prediction]:
         """Return one prediction per text, in the order of the texts.

@@ -33,6 +33,9 @@ class Prediction:
         thresholds: Label → from which probability on the text has it, for a run with
             several labels a text, whose `probs` do not sum to 1; None: a text has one
             label.
+        fits: Whether the text fits one of the labels (see `rnncls.nn.scope`); None: the
+            run cannot tell, as it has several labels a text or is of an earlier
+            version.
     """
 
     text: str
@@ -44,6 +47,7 @@ class Prediction:
     num_cut: int | None = None
     attention_spans: list[Span] | None = None
     thresholds: dict[str, float] | None = None
+    fits: bool | None = None
 
     def __repr__(self) -> str:
         """Return the label, its probability, the start of the text and a note."""
@@ -154,10 +158,12 @@ class Prediction:
 
 
 def reading_note(prediction: Prediction) -> str:
-    """Return what the model could not read of a text; empty if it read all of it."""
+    """Return what the model could not read, or that the text fits no class, if so."""
     notes = []
     if prediction.has_no_known_word:
         notes.append("no known word")
+    elif prediction.fits is False:
+        notes.append("fits none of the classes")
     if prediction.num_cut:
         num_all = (prediction.num_tokens or 0) + prediction.num_cut
         notes.append(f"cut: {prediction.num_tokens:,} of {num_all:,} tokens read")

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Model = str | os.PathLike[str] | LoadedClassifier
 """An .onnx file, a run folder, or what `rnncls.load` returned."""
-NAMES = ("label", "prob", "probs", "labels")
-"""The columns of predictions; `labels` only if a text may have several."""
+NAMES = ("label", "prob", "probs", "labels", "fits")
+"""The columns of predictions; `labels` only if a text may have several, `fits` only if
+the model tells whether a text fits one of the classes."""
 
 
 def load_model(model: Model) -> LoadedClassifier:
@@ -86,9 +87,10 @@ def predict_columns(classifier: LoadedClassifier, texts: Any) -> dict[str, Array
     Returns:
         `label`: [N] str, the most probable label, or None if it is less probable than
         the classifier's `min_confidence`; `prob`: [N] float32, its probability;
-        `probs`: [N, C] float32, in the order of `classes_`; and if a text may have
-        several labels `labels`: [N] lists of those that reach their threshold, the most
-        probable first.
+        `probs`: [N, C] float32, in the order of `classes_`; if a text may have several
+        labels `labels`: [N] lists of those that reach their threshold, the most
+        probable first; and if the classifier tells it `fits`: [N] bool, whether the
+        text fits one of the classes.
     """
     predictions = classifier(texts)
     probs = np.empty((len(predictions), len(classifier.classes_)), np.float32)  # [N, C]
@@ -98,6 +100,8 @@ def predict_columns(classifier: LoadedClassifier, texts: Any) -> dict[str, Array
     columns = {"label": _to_array(labels), "prob": probs.max(axis=1), "probs": probs}
     if classifier.has_several_labels:
         columns["labels"] = _to_array([each.labels for each in predictions])
+    if classifier.tells_fits:
+        columns["fits"] = np.array([each.fits for each in predictions], np.bool_)
     return columns
 
 

@@ -13,6 +13,7 @@ from rnncls.evaluation.evaluator import compute_attention, compute_logits
 from rnncls.inference.labelling import (
     add_attention,
     check_attention,
+    decide_fits,
     find_thresholds,
     label_texts,
 )
@@ -127,17 +128,28 @@ class Predictor:
             raise
 
     def _compute_rows(self, tokenized: TokenizedTexts) -> torch.Tensor:
-        """Return the probabilities and the token counts of the texts, side by side.
+        """Return the probabilities, the token counts and the fits of the texts.
 
         Returns:
-            [N, C + 3] float32 on the CPU; the counts are those of `count_tokens`.
+            [N, C + 3] float32 on the CPU; the counts are those of `count_tokens`. If
+            the run can tell whether a text fits, a column of 1 and 0 follows.
         """
         encoded = encode_pieces(tokenized, self.classifier.vocab)
         with borrow_thread(self.device):
             logits = compute_logits(self.model, encoded)  # [N, C]
             probs = self.model.compute_probs(logits)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
-        return torch.cat([probs, torch.from_numpy(counts).float()], dim=1)
+        columns = [probs, torch.from_numpy(counts).float()]
+        classifier = self.classifier
+        fits = decide_fits(
+            logits.numpy(),
+            counts,
+            classifier.scope_rule,
+            reads_unknown=classifier.reads_unknown,
+        )
+        if fits is not None:
+            columns.append(torch.tensor(fits, dtype=torch.float32)[:, None])
+        return torch.cat(columns, dim=1)
 
     def _label(self, texts: list[str], rows: torch.Tensor) -> list[Prediction]:
         """Return predictions from the result of `_compute_rows`."""
@@ -147,10 +159,20 @@ class Predictor:
                 " their place"
             )
         labels = self.classifier.label_names
+        end_of_counts = len(labels) + 3
         all_probs = rows[:, : len(labels)].tolist()
-        all_counts = rows[:, len(labels) :].long().tolist()
+        all_counts = rows[:, len(labels) : end_of_counts].long().tolist()
+        fits = None
+        if self.classifier.scope_rule is not None:
+            fits = rows[:, end_of_counts].bool().tolist()
         return label_texts(
-            texts, all_probs, all_counts, labels, self.min_confidence, self.thresholds
+            texts,
+            all_probs,
+            all_counts,
+            labels,
+            self.min_confidence,
+            self.thresholds,
+            fits,
         )
 
     def _predict(self, texts: list[str], tokenized: TokenizedTexts) -> list[Prediction]:

@@ -3,5 +3,5 @@
 May import: `text`, `config`, `machine`.
 
 Modules that other rooms use: `classifier`, `language_model`, `encoder`, `states`,
-`dropout`, `unroll`, `initialization`, `ngrams`.
+`dropout`, `unroll`, `initialization`, `ngrams`, `scope`.
 """

@@ -7,6 +7,7 @@ import torch
 from rnncls.config.sections import TextSection
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.ngrams import NgramClassifier
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.vocab import Vocab
 
@@ -24,6 +25,8 @@ class Classifier:
             (rnncls.evaluation.calibration); 1 if none was fitted.
         thresholds: From which probability on a text has a label, for each label; None:
             a text has one label.
+        scope_rule: By which a text fits one of the classes, or none (see
+            `rnncls.nn.scope`); None: the run has none.
     """
 
     text: TextSection
@@ -32,11 +35,17 @@ class Classifier:
     model: TextClassifier
     temperature: float = 1.0
     thresholds: list[float] | None = None
+    scope_rule: ScopeRule | None = None
 
     @property
     def has_several_labels(self) -> bool:
         """Whether a text may have several labels, or none."""
         return self.model.section.has_several_labels
+
+    @property
+    def reads_unknown(self) -> bool:
+        """Whether unknown words have vectors, of their character n-grams."""
+        return self.vocab.char_ngrams is not None
 
 
 def build_classifier(portable: PortableClassifier) -> Classifier:
@@ -60,4 +69,5 @@ def build_classifier(portable: PortableClassifier) -> Classifier:
         model.eval(),
         portable.temperature,
         portable.thresholds,
+        portable.scope_rule,
     )

@@ -16,11 +16,17 @@ import numpy.typing as npt
 from rnncls import RunError
 from rnncls.config.sections import DataSection, ModelSection, TextSection
 from rnncls.machine.arrays import load_arrays
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.companions import load_labels, load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
 from rnncls.runs.ngram_arrays import take_ngrams
-from rnncls.runs.thresholds import THRESHOLDS, check_thresholds
+from rnncls.runs.thresholds import (
+    SCOPE_RULE,
+    THRESHOLDS,
+    check_scope_rule,
+    check_thresholds,
+)
 from rnncls.text.ngram_table import NgramTable
 from rnncls.text.vocab import Vocab
 
@@ -61,6 +67,8 @@ class PortableClassifier:
             there is none.
         thresholds: From which probability on a text has a label, for each label; None:
             a text has one label.
+        scope_rule: By which a text fits one of the classes, or none (see
+            `rnncls.nn.scope`); None: the run has none.
     """
 
     text: TextSection
@@ -72,11 +80,17 @@ class PortableClassifier:
     data: DataSection
     ngrams: NgramTable | None = None
     thresholds: list[float] | None = None
+    scope_rule: ScopeRule | None = None
 
     @property
     def has_several_labels(self) -> bool:
         """Whether a text may have several labels, or none."""
         return self.model.has_several_labels
+
+    @property
+    def reads_unknown(self) -> bool:
+        """Whether unknown words have vectors, of their character n-grams."""
+        return self.vocab.char_ngrams is not None
 
     @property
     def num_directions(self) -> int:
@@ -162,11 +176,21 @@ def build_portable(
     if model.has_several_labels:
         stored = weights.pop(THRESHOLDS, None)
         thresholds = check_thresholds(stored, len(labels), source)
+    scope_rule = check_scope_rule(weights.pop(SCOPE_RULE, None), source)
     ngrams = take_ngrams(weights, len(labels), source)
     expected = list_shapes(model, vocab.num_rows, len(labels))
     _check_shapes(weights, expected, source)
     return PortableClassifier(
-        text, model, vocab, labels, weights, temperature, data, ngrams, thresholds
+        text,
+        model,
+        vocab,
+        labels,
+        weights,
+        temperature,
+        data,
+        ngrams,
+        thresholds,
+        scope_rule,
     )
 
 

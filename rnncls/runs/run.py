@@ -21,6 +21,7 @@ from rnncls.runs.weights import (
     load_verified,
     load_weights,
     pop_ngrams,
+    pop_scope_rule,
     pop_temperature,
     pop_thresholds,
 )
@@ -137,13 +138,20 @@ def _load_parts(path: Path) -> tuple[Run, NgramTable | None]:
     thresholds = None
     if config.model.has_several_labels:
         thresholds = pop_thresholds(tensors, len(label_names), path)
+    scope_rule = pop_scope_rule(tensors, path)
     ngrams = take_ngrams(pop_ngrams(tensors), len(label_names), source)
     num_rows, num_classes = vocab.num_rows, len(label_names)
     _check_size(tensors, config.model, num_rows, num_classes, source)
     model = TextClassifier(config.model, num_rows, num_classes)
     load_weights(model, tensors, source)
     classifier = Classifier(
-        config.text, vocab, label_names, model.eval(), temperature, thresholds
+        config.text,
+        vocab,
+        label_names,
+        model.eval(),
+        temperature,
+        thresholds,
+        scope_rule,
     )
     return Run(path, config, classifier), ngrams
 

@@ -13,10 +13,16 @@ from torch import nn
 from rnncls import RunError
 from rnncls.config.sections import Config
 from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.companions import load_run_config, read_vocab
 from rnncls.runs.folder import MODEL, RunFolder
 from rnncls.runs.manifest import COMPANIONS, Manifest
-from rnncls.runs.thresholds import THRESHOLDS, check_thresholds
+from rnncls.runs.thresholds import (
+    SCOPE_RULE,
+    THRESHOLDS,
+    check_scope_rule,
+    check_thresholds,
+)
 from rnncls.text.ngram_table import PREFIX
 from rnncls.text.vocab import Vocab
 
@@ -39,6 +45,7 @@ def save_temperature(
     temperature: float,
     ngrams: Mapping[str, npt.NDArray[Any]] | None = None,
     thresholds: npt.NDArray[np.float64] | None = None,
+    scope_rule: ScopeRule | None = None,
 ) -> None:
     """Save the temperature beside the weights of a run, which do not change.
 
@@ -48,6 +55,8 @@ def save_temperature(
         ngrams: The packed n-gram part; None: the run has none.
         thresholds: [C], from which probability on a text has a label; None: the run has
             one label a text.
+        scope_rule: By which a text fits one of the classes, or none; None: the
+            run has several labels a text.
 
     Raises:
         RunError: The weights are missing or damaged, or cannot be written.
@@ -60,6 +69,9 @@ def save_temperature(
         tensors[name] = torch.from_numpy(array)
     if thresholds is not None:
         tensors[THRESHOLDS] = torch.from_numpy(thresholds)
+    tensors.pop(SCOPE_RULE, None)
+    if scope_rule is not None:
+        tensors[SCOPE_RULE] = torch.tensor(scope_rule, dtype=torch.float64)
     save_tensors(weights, tensors, metadata)
 
 
@@ -103,6 +115,17 @@ def pop_thresholds(
     stored = tensors.pop(THRESHOLDS, None)
     thresholds = None if stored is None else stored.numpy()
     return check_thresholds(thresholds, num_labels, RunFolder(path).model)
+
+
+def pop_scope_rule(tensors: dict[str, torch.Tensor], path: Path) -> ScopeRule | None:
+    """Remove the rule by which texts fit a class from tensors; return it, or None.
+
+    Raises:
+        RunError: It is not two numbers.
+    """
+    stored = tensors.pop(SCOPE_RULE, None)
+    rule = None if stored is None else stored.numpy()
+    return check_scope_rule(rule, RunFolder(path).model)
 
 
 def pop_ngrams(tensors: dict[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:

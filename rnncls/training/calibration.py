@@ -32,10 +32,12 @@ from rnncls.evaluation.parts import (
     score_label_parts,
     score_parts,
 )
+from rnncls.evaluation.scope import fit_scope_rule
 from rnncls.evaluation.thresholds import choose_label_thresholds, fit_label_temperature
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide
 from rnncls.nn.ngrams import NgramClassifier
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.run import load_uncalibrated
 from rnncls.text.ngram_table import unpack_table
 from rnncls.training.ngram_fit import NgramFit, fit_ngrams, with_scale
@@ -55,6 +57,8 @@ class Calibration:
             factors of other rows; None: there is none.
         thresholds: [C], from which probability on a text has a label; None: a text has
             one label.
+        scope_rule: By which a text fits one of the classes, or none (see
+            `rnncls.nn.scope`); None: a text may have several labels.
     """
 
     temperature: float
@@ -62,6 +66,7 @@ class Calibration:
     ngrams_summary: dict[str, Any] | None = None
     valid: dict[str, float] | None = None
     thresholds: npt.NDArray[np.float64] | None = None
+    scope_rule: ScopeRule | None = None
 
 
 def calibrate(
@@ -79,17 +84,25 @@ def calibrate(
         RunError: The best weights are missing or damaged.
     """
     needs_thresholds = section.has_several_labels
-    if section.ngrams is None and not train.calibrate and not needs_thresholds:
-        return Calibration(1.0)
     model = load_uncalibrated(path).classifier.model.to(trainer.device)
     data = trainer.data
     if section.ngrams is None and needs_thresholds:
         return _choose_thresholds(model, data, is_calibrated=train.calibrate)
     if section.ngrams is None:
-        logits = compute_logits(model, data.valid.texts)  # [N, C]
-        labels = torch.from_numpy(data.valid.labels)
-        return Calibration(fit_temperature(logits, labels))
+        return _fit_temperature(model, data, is_calibrated=train.calibrate)
     return _fit_and_join(model, train, data)
+
+
+def _fit_temperature(
+    model: TextClassifier, data: TrainingData, *, is_calibrated: bool
+) -> Calibration:
+    """Fit the temperature of a network, and the threshold of the texts that fit."""
+    logits = compute_logits(model, data.valid.texts)  # [N, C]
+    temperature = 1.0
+    if is_calibrated:
+        temperature = fit_temperature(logits, torch.from_numpy(data.valid.labels))
+    rule = _fit_scope_rule(logits / temperature, data)
+    return Calibration(temperature, scope_rule=rule)
 
 
 def complete_network(
@@ -186,22 +199,24 @@ def _join(
     may_add_biases = has_network and labels.ndim == 1 and not _has_weights(train)
     join = fit_join(network, parts.ngrams, labels, may_add_biases=may_add_biases)
     scale = join.ngram_factor
-    class_biases: list[float] = []
+    biases: torch.Tensor | None = None  # [C]
     if join.biases is not None:
         biases = join.biases / scale  # [C]
         fit = fit.add_to_bias(biases.numpy())
-        class_biases = [round(bias, 6) for bias in biases.tolist()]
     is_network_used = join.network_factor is not None
     temperature = 1 / (join.network_factor or 1.0)
     if not train.calibrate:  # the same classes, with a temperature of 1
         scale = scale * temperature if is_network_used else 1.0
         temperature = 1.0
-    thresholds = None
+    logits = parts.ngrams if biases is None else parts.ngrams + biases  # [N, C]
+    logits = logits * scale
+    if is_network_used:
+        logits = logits + parts.network / temperature
+    thresholds, scope_rule = None, None
     if labels.ndim > 1:
-        joined = parts.ngrams * scale  # [N, C]
-        if is_network_used:
-            joined = joined + parts.network / temperature
-        thresholds = choose_label_thresholds(valid.labels, joined.numpy())  # [C]
+        thresholds = choose_label_thresholds(valid.labels, logits.numpy())  # [C]
+    else:
+        scope_rule = _fit_scope_rule(logits, data)
     scores = _score_parts(parts, join.valid_logits, labels) if has_network else []
     summary = {
         "num_ngrams": len(fit.arrays["ngrams.keys"]),
@@ -210,7 +225,7 @@ def _join(
         "inverse_strength": fit.inverse_strength,
         "scale": scale,
         "is_network_used": is_network_used,
-        "class_biases": class_biases,
+        "class_biases": _round_biases(biases),
         "fit_s": round(fit.seconds, 3),
         "valid": scores,
     }
@@ -220,7 +235,18 @@ def _join(
         summary,
         _score(join.valid_logits, labels, len(data.label_names)),
         thresholds,
+        scope_rule,
     )
+
+
+def _fit_scope_rule(logits: torch.Tensor, data: TrainingData) -> ScopeRule:
+    """Return the rule by which texts fit a class, of validation logits [N, C]."""
+    return fit_scope_rule(logits.numpy(), data.valid.texts, data.vocab)
+
+
+def _round_biases(biases: torch.Tensor | None) -> list[float]:
+    """Return the biases of the classes for the summary; empty if there are none."""
+    return [] if biases is None else [round(bias, 6) for bias in biases.tolist()]
 
 
 def _has_weights(train: TrainSection) -> bool:

@@ -14,7 +14,7 @@ from rnncls import ConfigError, RunError
 from rnncls.runs.companions import load_labels, load_run_config, load_vocab
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
-from rnncls.runs.thresholds import THRESHOLDS
+from rnncls.runs.thresholds import SCOPE_RULE, THRESHOLDS
 from rnncls.runs.weights import load_verified, pop_ngrams, pop_temperature
 from rnncls.training.saved_state import SavedState, without_paths
 from rnncls.training.trainer import Trainer
@@ -254,6 +254,7 @@ def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:
     pop_temperature(tensors, path)
     pop_ngrams(tensors)
     tensors.pop(THRESHOLDS, None)
+    tensors.pop(SCOPE_RULE, None)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = trainer.model.state_dict()
     if shapes != {name: tensor.shape for name, tensor in weights.items()}:

@@ -66,7 +66,11 @@ def finish_run(  # noqa: PLR0913 - all but the first four are named
             earlier_weights = checksum(path / trainer.file, "sha256")
         calibration = calibrate(trainer, section, train, path)
         save_temperature(
-            path, calibration.temperature, calibration.ngrams, calibration.thresholds
+            path,
+            calibration.temperature,
+            calibration.ngrams,
+            calibration.thresholds,
+            calibration.scope_rule,
         )
         summary = summarise_classifier(trainer, path, calibration)
         is_same = summary["weights_sha256"] == earlier_weights
@@ -100,11 +104,13 @@ def summarise_classifier(
     num_rows = len(trainer.data.valid.labels)
     num_right = round(valid["accuracy"] * num_rows)
     valid["accuracy_interval"] = wilson_interval(num_right, num_rows)
+    scope_rule = calibration.scope_rule
     label_names = trainer.data.label_names
     values = {
         **summary,
         "valid": valid,
         "temperature": calibration.temperature,
+        "scope_rule": None if scope_rule is None else scope_rule._asdict(),
         "ngrams": calibration.ngrams_summary,
         "label_names": label_names,
     }

@@ -552,7 +552,7 @@ def test_what_is_not_sure_enough_has_no_label(cli: Cli) -> None:
     lines = cli("predict", *texts, "--min-confidence", between).stdout.splitlines()
     assert lines == [
         f"{plain[0]['label']}\t{plain[0]['prob']:.4f}\t{texts[0]}",
-        f"\t{plain[1]['prob']:.4f}\t{texts[1]}",
+        f"\t{plain[1]['prob']:.4f}\t{texts[1]}\t(fits none of the classes)",
     ]
 
 

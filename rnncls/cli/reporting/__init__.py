@@ -6,7 +6,7 @@ Modules that the commands use:
     comparison_report                                       runs side by side
     data_report                                             a data set
     insight_tables, insight_page, insight_plots             inside a network
-    prediction_output                                       predictions, line by line
+    prediction_output, kept_columns                         predictions, line by line
     suggestions, label_issue_page                           what to label or correct
     terminal_chart                                          curves in the terminal
     benchmark.training, .prediction, .startup               measured speed

@@ -3,13 +3,13 @@
 import csv
 import json
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from rnncls import DataError
+from rnncls.cli.reporting.kept_columns import COUNTS, FITS, KeptColumns
 from rnncls.inference.prediction import Prediction, reading_note
 from rnncls.text.display import name_token, printable
 
@@ -22,52 +22,6 @@ _NUM_ATTENDED_TOKENS = 5
 """How many tokens a plain line lists with their attention weight."""
 
 
-_COUNTS = ("num_tokens", "num_unknown", "num_cut")
-_OWN_NAMES = {
-    "row",
-    "text",
-    "label",
-    "labels",
-    "prob",
-    "probs",
-    *_COUNTS,
-    "attention",
-    "attention_spans",
-}
-
-
-class KeptColumns:
-    """The columns of the input that the output repeats, such as an id."""
-
-    def __init__(
-        self, names: Sequence[str] = (), values: deque[list[str]] | None = None
-    ) -> None:
-        """Keep columns.
-
-        Args:
-            names: The columns. A column "row" without values is the row's number.
-            values: A queue of the values in each row, in the order of the predictions.
-        """
-        self._values = values if values is not None else deque[list[str]]()
-        self.names = [
-            f"input_{name}" if name in _OWN_NAMES - {"row"} else name for name in names
-        ]
-
-    @property
-    def further_names(self) -> list[str]:
-        """The names of the columns that a table has besides its own."""
-        return [name for name in self.names if name != "row"]
-
-    def next_row(self, row: int) -> dict[str, str]:
-        """Return the values of the next row by their names in the output."""
-        if not self.names:
-            return {}
-        values = dict(zip(self.names, self._values.popleft(), strict=True))
-        if values.get("row") == "":
-            values["row"] = str(row)
-        return values
-
-
 def prediction_line(
     prediction: Prediction,
     top_k: int | None,
@@ -78,7 +32,7 @@ def prediction_line(
     """Return label, probability and text, separated by tabs.
 
     Kept columns precede the text; a note follows it if the model could not read all or
-    anything of the text.
+    anything of the text, or if the text fits none of the classes.
 
     With attention weights, the tokens with the highest weights precede the text.
     Without an answer, the first label is empty; for several labels a text, which may
@@ -177,6 +131,8 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
     if prediction.thresholds is not None:
         row["labels"] = None if prediction.is_rejected else prediction.labels
         row["confidence"] = prediction.confidence
+    if prediction.fits is not None:
+        row[FITS] = prediction.fits
     if prediction.attention is not None:
         row["attention"] = prediction.attention
         row["attention_spans"] = prediction.attention_spans
@@ -268,10 +224,14 @@ def _write_delimited(
         stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
     further_names = kept.further_names
-    predictions, names_of_run = _peek(predictions)
+    first, predictions = _peek(predictions)
+    names_of_run = _list_several(first)
     several = bool(names_of_run)
+    tells_fits = first is not None and first.fits is not None
     separator = label_separator or choose_separator(names_of_run)
-    own_names = ["label", "prob", "text", "row", *_COUNTS]
+    own_names = ["label", "prob", "text", "row", *COUNTS]
+    if tells_fits:
+        own_names.append(FITS)
     if several:
         own_names.append("labels")
     minimal.writerow([*own_names, *further_names])
@@ -283,6 +243,8 @@ def _write_delimited(
         fields.append(columns.get("row", str(num_rows)))
         counts = _counts(prediction).values()
         fields += ["" if count is None else str(count) for count in counts]
+        if tells_fits:
+            fields.append("true" if prediction.fits else "false")
         if several:
             names = _labels_in_order(prediction)
             fields.append(_valid_utf8(separator.join(names)))
@@ -302,19 +264,25 @@ def choose_separator(labels: Sequence[str]) -> str:
     return LABEL_SEPARATOR
 
 
-def _peek(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], list[str]]:
-    """Return the same predictions, and the labels of the run if a text has several."""
+def _peek(
+    predictions: Iterable[Prediction],
+) -> tuple[Prediction | None, Iterator[Prediction]]:
+    """Return the first prediction, if there is any, and the same predictions."""
     iterator = iter(predictions)
     first = next(iterator, None)
-    if first is None:
-        return iterator, []
-    labels = [] if first.thresholds is None else list(first.probs)
-    return chain([first], iterator), labels
+    return first, iterator if first is None else chain([first], iterator)
+
+
+def _list_several(first: Prediction | None) -> list[str]:
+    """Return the labels of the run of a prediction, if a text may have several."""
+    if first is None or first.thresholds is None:
+        return []
+    return list(first.probs)
 
 
 def _counts(prediction: Prediction) -> dict[str, int | None]:
     """Return how many tokens were read, are unknown, and were cut off."""
-    return {name: getattr(prediction, name) for name in _COUNTS}
+    return {name: getattr(prediction, name) for name in COUNTS}
 
 
 def _valid_utf8(text: str) -> str:
@@ -333,9 +301,12 @@ def _write_parquet(
         ("label", pa.string()),
         ("prob", pa.float64()),
         ("row", pa.int64()),
-        *((name, pa.int64()) for name in _COUNTS),
+        *((name, pa.int64()) for name in COUNTS),
     ]
-    predictions, several = _peek(predictions)
+    first, predictions = _peek(predictions)
+    several = bool(_list_several(first))
+    if first is not None and first.fits is not None:
+        fields.append((FITS, pa.bool_()))
     if several:
         fields.append(("labels", pa.list_(pa.string())))
     fields += [(name, pa.string()) for name in kept.further_names]
@@ -358,6 +329,7 @@ def _write_parquet(
                         "label": prediction.answer,
                         "prob": prediction.prob,
                         **_counts(prediction),
+                        FITS: prediction.fits,
                     }
                 )
             writer.write_table(pa.Table.from_pylist(rows, schema))

@@ -32,8 +32,9 @@ def save_model(
     """Write a folder that `mlflow.pyfunc.load_model` loads.
 
     The model takes a table with the column `text` and returns one with `label`, `prob`
-    and `probs`, whose order is `labels` in the metadata of the model; and with
-    `labels`, a list, if a text may have several.
+    and `probs`, whose order is `labels` in the metadata of the model; with `labels`, a
+    list, if a text may have several; and with `fits`, if the model tells whether a text
+    fits one of the classes.
 
     Args:
         run: The run folder, the result of `train`, or an .onnx file that `rnncls
@@ -106,5 +107,7 @@ def _build_signature(file: OnnxFile) -> Any:
     ]
     if file.metadata.thresholds is not None:
         outputs.append(ColSpec(Array(DataType.string), "labels"))
+    if file.metadata.scope_rule is not None:
+        outputs.append(ColSpec(DataType.boolean, "fits"))
     inputs = [ColSpec(DataType.string, "text")]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))

@@ -49,8 +49,9 @@ def output_schema(schema: "StructType", model: Model) -> "StructType":
     """Return the schema of what `classify` yields: the input's and the predictions'.
 
     The columns are `label`, `prob` and `probs`, in the order of `classes_` of the
-    loaded model; and `labels`, a list, if a text may have several. A column of the
-    input with such a name is renamed, `label` to `input_label`.
+    loaded model; `labels`, a list, if a text may have several; and `fits`, if the model
+    tells whether a text fits one of the classes. A column of the input with such a name
+    is renamed, `label` to `input_label`.
 
     Args:
         schema: The schema of the input.
@@ -73,6 +74,9 @@ def output_schema(schema: "StructType", model: Model) -> "StructType":
     output.add("label", types.StringType())
     output.add("prob", types.FloatType())
     output.add("probs", types.ArrayType(types.FloatType()))
-    if load_model(model).has_several_labels:
+    classifier = load_model(model)
+    if classifier.has_several_labels:
         output.add("labels", types.ArrayType(types.StringType()))
+    if classifier.tells_fits:
+        output.add("fits", types.BooleanType())
     return output

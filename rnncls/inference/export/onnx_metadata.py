@@ -7,6 +7,9 @@ The keys, whose values are texts:
 - `labels`: a JSON list, in the order of the outputs.
 - `task`: `one_label` or `several_labels`; `thresholds` if it has several: a JSON list,
   from which probability on a text has a label. A file without `task` has one label.
+- `energy_rule`: a JSON list of two numbers, only if the run can tell which texts fit a
+  label. Those do whose log-sum-exp of the logits, minus the second number times the
+  share of unknown tokens, is at least the first, and that have a known word.
 - `words`: the vocabulary, a word a line; the number of the line, from 0, is the id.
 - `tokenizer`: JSON, see `rnncls.text.tokenizer_steps`; `merges` if it has subwords.
 - `text`, `model`, `data`: JSON, sections of the config; of `data` the columns only.
@@ -26,8 +29,13 @@ from pydantic import ValidationError
 from rnncls import RunError, __version__
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.inference.export.quantization import EmbeddingType
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.portable import PortableClassifier
-from rnncls.runs.thresholds import check_thresholds
+from rnncls.runs.thresholds import (
+    SCOPE_RULE,
+    check_scope_rule,
+    check_thresholds,
+)
 from rnncls.text.vocab import Vocab
 
 FORMAT, SEVERAL_LABELS_FORMAT = "1", "2"
@@ -63,6 +71,8 @@ class OnnxMetadata:
             a text has one label.
         embedding: The type of the word vectors in the file.
         test_vectors: Texts and what the model makes of them.
+        scope_rule: By which a text fits one of the labels, or none (see
+            `rnncls.nn.scope`); None: the file cannot tell.
     """
 
     text: TextSection
@@ -72,6 +82,7 @@ class OnnxMetadata:
     thresholds: list[float] | None
     embedding: str
     test_vectors: list[ReferenceText]
+    scope_rule: ScopeRule | None = None
 
 
 def describe_classifier(
@@ -97,6 +108,8 @@ def describe_classifier(
     if classifier.thresholds is not None:
         entries["format"] = SEVERAL_LABELS_FORMAT
         entries["thresholds"] = _dump(classifier.thresholds)
+    if classifier.scope_rule is not None:
+        entries[SCOPE_RULE] = _dump(classifier.scope_rule)
     return entries
 
 
@@ -152,6 +165,7 @@ def _parse_entries(path: Path, entries: Mapping[str, str]) -> OnnxMetadata:
         _parse_thresholds(path, entries, len(label_names)),
         entries["embedding"],
         [ReferenceText(**vector) for vector in vectors],
+        _parse_scope_rule(path, entries),
     )
 
 
@@ -185,6 +199,14 @@ def _parse_thresholds(
         return None
     thresholds = np.array(json.loads(entries["thresholds"]), np.float64)
     return check_thresholds(thresholds, num_labels, path)
+
+
+def _parse_scope_rule(path: Path, entries: Mapping[str, str]) -> ScopeRule | None:
+    """Return by which rule a text fits a label; None if the file has none."""
+    if SCOPE_RULE not in entries:
+        return None
+    rule = np.array(json.loads(entries[SCOPE_RULE]), np.float64)
+    return check_scope_rule(rule, path)
 
 
 def _dump(value: object) -> str:

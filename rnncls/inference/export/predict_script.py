@@ -5,11 +5,12 @@
     python predict.py --json "a text"            the probability of every label
     python predict.py --check                    the test vectors of the model
 
-In a program: `Classifier("model.onnx").predict(["a text"])`. For a model with several
-labels a text, `predict_labels` returns those that reach their threshold, and
-`--threshold 0.3` is another threshold for all labels. `--min-confidence 0.8` gives no
-answer if the prediction is right with a lower probability. Exit code 2 is for a wrong
-option, 3 for input that cannot be read, 4 for a model.onnx that is missing or damaged.
+In a program: `Classifier("model.onnx").predict(["a text"])`; `find_fitting` says which
+texts fit one of the labels. For a model with several labels a text, `predict_labels`
+returns those that reach their threshold, and `--threshold 0.3` is another threshold for
+all labels. `--min-confidence 0.8` gives no answer if the prediction is right with a
+lower probability. Exit code 2 is for a wrong option, 3 for input that cannot be read, 4
+for a model.onnx that is missing or damaged.
 `rnncls export` wrote this file; everything about the model is in model.onnx.
 """
 
@@ -42,6 +43,7 @@ TOLERANCE = 1e-4
 """The largest difference from a probability of the test vectors."""
 
 TokenIds = Sequence[int] | npt.NDArray[np.integer[Any]]
+Array = npt.NDArray[np.float32]
 
 
 class ModelError(Exception):
@@ -82,18 +84,35 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     )
 
 
-def compute_probs(
+def compute_outputs(
     session: onnxruntime.InferenceSession, texts: Sequence[TokenIds]
-) -> npt.NDArray[np.float32]:
-    """Return the probabilities of N texts, given as token ids. [N, C] float32."""
+) -> tuple[Array, Array]:
+    """Return logits and probabilities of N texts, given as token ids. [N, C] each."""
     _, outputs = session.get_outputs()
     num_texts, num_classes = len(texts), outputs.shape[1]
+    logits = np.zeros((num_texts, num_classes), np.float32)
     probs = np.zeros((num_texts, num_classes), np.float32)
     for rows in batch_rows(texts, get_max_batch(session)):
         inputs = {"token_ids": pad([texts[row] for row in rows])}
-        (batch_probs,) = session.run(["probs"], inputs)
-        probs[rows] = batch_probs
+        logits[rows], probs[rows] = session.run(["logits", "probs"], inputs)
+    return logits, probs
+
+
+def compute_probs(
+    session: onnxruntime.InferenceSession, texts: Sequence[TokenIds]
+) -> Array:
+    """Return the probabilities of N texts, given as token ids. [N, C] float32."""
+    _, probs = compute_outputs(session, texts)
     return probs
+
+
+def compute_energies(logits: Array) -> npt.NDArray[np.float64]:
+    """Return the logarithm of the summed exponentials of logits. [N, C] -> [N]."""
+    wide = logits.astype(np.float64)
+    largest = wide.max(axis=1)
+    sums = np.exp(wide - largest[:, None]).sum(axis=1)
+    energies: npt.NDArray[np.float64] = largest + np.log(sums)
+    return energies
 
 
 def get_max_batch(session: onnxruntime.InferenceSession) -> int:
@@ -124,6 +143,8 @@ class Classifier:
     Attributes:
         labels: The labels, in the order of the probabilities.
         thresholds: From which probability on a text has each label; None: it has one.
+        scope_rule: The least score of a text that fits one of the labels, and the
+            weight of its unknown tokens; None: the model cannot tell.
         min_confidence: Below this `confidence`, the program gives no answer.
     """
 
@@ -143,6 +164,8 @@ class Classifier:
         self.min_confidence = 0.0
         self.labels: list[str] = json.loads(self.metadata["labels"])
         self.thresholds = self.read_thresholds()
+        scope_rule = json.loads(self.metadata.get("energy_rule", "null"))
+        self.scope_rule: list[float] | None = scope_rule
         words = self.metadata["words"].split("\n")
         self.tokenize = Tokenizer(json.loads(self.metadata["tokenizer"]), set(words))
         self.token_ids = {word: index for index, word in enumerate(words)}
@@ -158,7 +181,7 @@ class Classifier:
         """Return the token ids of a text."""
         return [self.token_ids.get(token, UNK_ID) for token in self.tokenize(text)]
 
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def predict_proba(self, texts: Sequence[str]) -> Array:
         """Return the probability of each label for N texts. [N, C] float32."""
         return compute_probs(self.session, [self.encode(text) for text in texts])
 
@@ -171,6 +194,29 @@ class Classifier:
         """Return the labels of each text, the most probable first; perhaps none."""
         probs = self.predict_proba(texts).tolist()
         return [self.choose_labels(text_probs) for text_probs in probs]
+
+    def find_fitting(self, texts: Sequence[str]) -> list[bool] | None:
+        """Return whether each text fits one of the labels; None: it cannot tell."""
+        encoded = [self.encode(text) for text in texts]
+        logits, _ = compute_outputs(self.session, encoded)
+        return self.decide_fits(encoded, logits)
+
+    def decide_fits(
+        self, texts: Sequence[TokenIds], logits: Array
+    ) -> list[bool] | None:
+        """Return whether each text, given as token ids, fits one of the labels.
+
+        A text without a known word fits none.
+        """
+        if self.scope_rule is None:
+            return None
+        threshold, weight = self.scope_rule
+        fits = []
+        for energy, text in zip(compute_energies(logits), texts, strict=True):
+            num_unknown = sum(token_id == UNK_ID for token_id in text)
+            score = float(energy) - weight * num_unknown / len(text)
+            fits.append(num_unknown < len(text) and score >= threshold)
+        return fits
 
     def choose_labels(self, probs: Sequence[float]) -> list[str]:
         """Return the labels that reach their threshold, or the most probable one."""
@@ -220,7 +266,12 @@ def check(classifier: Classifier) -> Iterator[str]:
 
 
 def format_prediction(
-    text: str, classifier: Classifier, probs: Sequence[float], *, as_json: bool
+    text: str,
+    classifier: Classifier,
+    probs: Sequence[float],
+    *,
+    fits: bool | None,
+    as_json: bool,
 ) -> str:
     """Return the prediction for a text as one line."""
     named = dict(zip(classifier.labels, probs, strict=True))
@@ -236,6 +287,8 @@ def format_prediction(
         if classifier.thresholds is not None:
             prediction["labels"] = labels if has_answer else None
             prediction["confidence"] = classifier.compute_confidence(probs)
+        if fits is not None:
+            prediction["fits"] = fits
         return json.dumps(prediction, ensure_ascii=False)
     shown = "|".join(f"{named[label]:.4f}" for label in labels)
     fields = ["|".join(labels) if has_answer else "", shown, text]
@@ -244,6 +297,8 @@ def format_prediction(
     elif not has_answer:
         confidence = classifier.compute_confidence(probs)
         fields.append(f"(no answer: the confidence is {confidence:.4f})")
+    if fits is False:
+        fields.append("(fits none of the classes)")
     return "\t".join(" ".join(field.split()) for field in fields)
 
 
@@ -337,9 +392,14 @@ def iter_lines(
     """Yield the prediction for each text as one line."""
     for first in range(0, len(texts), WINDOW):
         window = texts[first : first + WINDOW]
-        window_probs = classifier.predict_proba(window).tolist()
-        for text, probs in zip(window, window_probs, strict=True):
-            yield format_prediction(text, classifier, probs, as_json=as_json)
+        encoded = [classifier.encode(text) for text in window]
+        logits, probs = compute_outputs(classifier.session, encoded)
+        fits: Sequence[bool | None] | None = classifier.decide_fits(encoded, logits)
+        fits = fits or [None] * len(window)
+        for text, row, text_fits in zip(window, probs.tolist(), fits, strict=True):
+            yield format_prediction(
+                text, classifier, row, fits=text_fits, as_json=as_json
+            )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 # Relative: in the folder of the model, these two files are a package of another name.
-from .predict_script import Classifier
+from .predict_script import Classifier, compute_outputs
 
 
 class Model:
@@ -24,7 +24,8 @@ class Model:
 
         `probs` is in the order of `labels` in the metadata of the model. If a text may
         have several labels, the column `labels` has those that reach their threshold,
-        the most probable first.
+        the most probable first. If the model tells it, the column `fits` says whether
+        the text fits one of the labels.
 
         Args:
             model_input: A table with the column `text`.
@@ -33,7 +34,9 @@ class Model:
             TypeError: A text is not a string.
         """
         classifier = self.classifier
-        probs = classifier.predict_proba(check_texts(model_input["text"]))  # [N, C]
+        texts = check_texts(model_input["text"])
+        encoded = [classifier.encode(text) for text in texts]
+        logits, probs = compute_outputs(classifier.session, encoded)  # [N, C], [N, C]
         rows = probs.tolist()
         columns: dict[str, Any] = {
             "label": [classifier.labels[index] for index in probs.argmax(axis=1)],
@@ -42,6 +45,9 @@ class Model:
         }
         if classifier.thresholds is not None:
             columns["labels"] = [classifier.choose_labels(row) for row in rows]
+        fits = classifier.decide_fits(encoded, logits)
+        if fits is not None:
+            columns["fits"] = fits
         return pd.DataFrame(columns, index=model_input.index)
 
 

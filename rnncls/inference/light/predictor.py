@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from rnncls.inference.labelling import (
     add_attention,
     check_attention,
+    decide_fits,
     find_thresholds,
     label_texts,
 )
@@ -84,6 +85,12 @@ class LightPredictor:
         outputs = compute_outputs(self.classifier, encoded)
         probs = compute_probs(self.classifier, outputs.logits)  # [N, C]
         counts = count_tokens(tokenized, encoded)  # [N, 3]
+        fits = decide_fits(
+            outputs.logits,
+            counts,
+            self.classifier.scope_rule,
+            reads_unknown=self.classifier.reads_unknown,
+        )
         predictions = label_texts(
             texts,
             probs.tolist(),
@@ -91,6 +98,7 @@ class LightPredictor:
             self.classifier.label_names,
             self.min_confidence,
             self.thresholds,
+            fits,
         )
         if not self.attention or outputs.attention is None:
             return predictions

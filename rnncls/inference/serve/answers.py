@@ -64,6 +64,8 @@ def describe_explanation(
     }
     if model.thresholds is not None:
         body["labels"] = prediction.labels
+    if found.fits is not None:
+        body["fits"] = found.fits
     if found.trajectory is not None:
         body["trajectory"] = found.trajectory.tolist()
     return body
@@ -97,4 +99,6 @@ def _describe_prediction(prediction: Prediction, top_k: int | None) -> Json:
     body["num_tokens"] = prediction.num_tokens
     body["num_unknown"] = prediction.num_unknown
     body["num_cut"] = prediction.num_cut
+    if prediction.fits is not None:
+        body["fits"] = prediction.fits
     return body

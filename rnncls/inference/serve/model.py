@@ -27,6 +27,7 @@ from rnncls.inference.light.support import find_unsupported
 from rnncls.inference.onnx_predictor import OnnxPredictor
 from rnncls.inference.prediction import Prediction
 from rnncls.machine.files import read_bytes, sha256_of
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.folder import RunFolder, find_run
 from rnncls.runs.portable import Array, PortableClassifier, load_portable
 from rnncls.text.encoded_texts import EncodedTexts
@@ -73,6 +74,13 @@ class ServedModel:
     def thresholds(self) -> dict[str, float] | None:
         """The threshold of each label; None: a text has one label."""
         return self.predictor.thresholds
+
+    @property
+    def scope_rule(self) -> ScopeRule | None:
+        """By which a text fits a class, or none; None: it cannot tell."""
+        if isinstance(self.predictor, OnnxPredictor):
+            return self.predictor.scope_rule
+        return self.predictor.classifier.scope_rule
 
     @property
     def text(self) -> TextSection:

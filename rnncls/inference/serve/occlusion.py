@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rnncls.inference.labelling import decide_fits
 from rnncls.inference.light.cells import sigmoid
 from rnncls.inference.light.pooling import softmax
 from rnncls.inference.serve.limits import check_explained
@@ -34,6 +35,7 @@ class Occlusion:
         probs: [C].
         logits_without: [T, C], if an unknown word replaces each token in turn.
         trajectory: [T, C], the probabilities after each token; None: not requested.
+        fits: Whether the text fits one of the labels; None: the model cannot tell.
     """
 
     tokens: list[str]
@@ -44,6 +46,7 @@ class Occlusion:
     probs: Array
     logits_without: Array
     trajectory: Array | None
+    fits: bool | None
 
 
 def occlude_tokens(
@@ -66,8 +69,15 @@ def occlude_tokens(
     check_explained(len(tokenized.word_ids))
     encoded = encode_pieces(tokenized, model.vocab)
     tokens = [tokenized.words[word_id] for word_id in tokenized.word_ids]
-    num_read, num_unknown, num_cut = count_tokens(tokenized, encoded)[0].tolist()
+    counts = count_tokens(tokenized, encoded)  # [1, 3]
+    num_read, num_unknown, num_cut = counts[0].tolist()
     logits = model.compute_logits(_replace_each(encoded))  # [T + 1, C]
+    fits = decide_fits(
+        logits[:1],
+        counts,
+        model.scope_rule,
+        reads_unknown=model.vocab.char_ngrams is not None,
+    )
     trajectory = None
     if with_trajectory:
         prefix_logits = model.compute_logits(_cut_at_each(encoded))  # [T, C]
@@ -81,6 +91,7 @@ def occlude_tokens(
         compute_probs(model, logits[:1])[0],
         logits[1:],
         trajectory,
+        None if fits is None else fits[0],
     )
 
 

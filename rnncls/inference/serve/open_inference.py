@@ -30,7 +30,7 @@ from rnncls.inference.serve.service import (
 )
 
 Json = dict[str, Any]
-LABEL, PROBS, HAS_LABEL = "label", "probs", "has_label"
+LABEL, PROBS, HAS_LABEL, FITS = "label", "probs", "has_label", "fits"
 _TAG = "Open Inference Protocol"
 
 
@@ -156,6 +156,8 @@ def _list_outputs(model: ServedModel) -> list[Json]:
     if model.thresholds is not None:
         has_label = {"name": HAS_LABEL, "datatype": "BOOL", "shape": [-1, num_labels]}
         outputs.append(has_label)
+    if model.scope_rule is not None:
+        outputs.append({"name": FITS, "datatype": "BOOL", "shape": [-1]})
     return outputs
 
 
@@ -215,6 +217,8 @@ def _list_values(name: str, predictions: Sequence[Prediction]) -> list[Any]:
     """Return the values of an output, row by row."""
     if name == LABEL:
         return [prediction.label for prediction in predictions]
+    if name == FITS:
+        return [prediction.fits for prediction in predictions]
     rows = [list(prediction.probs.values()) for prediction in predictions]
     if name == PROBS or not predictions:
         return [prob for row in rows for prob in row]

@@ -91,6 +91,11 @@ class PredictionBody(BaseModel):
     num_tokens: int = Field(description="The tokens that were read.")
     num_unknown: int = Field(description="How many of them the vocabulary lacks.")
     num_cut: int = Field(description="How many further tokens were cut off.")
+    fits: bool | None = Field(
+        None,
+        description="Whether the text fits one of the labels; absent if the model"
+        " cannot tell.",
+    )
 
 
 class PredictResponse(BaseModel):
@@ -136,6 +141,11 @@ class ExplainResponse(BaseModel):
     num_tokens: int
     num_unknown: int
     num_cut: int
+    fits: bool | None = Field(
+        None,
+        description="Whether the text fits one of the labels; absent if the model"
+        " cannot tell.",
+    )
     logits: list[float] | None = Field(
         None, description="With all_labels: the logit of each label."
     )

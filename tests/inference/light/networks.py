@@ -9,12 +9,14 @@ import torch
 
 from rnncls.config.sections import DataSection, ModelSection, TextSection
 from rnncls.evaluation.evaluator import compute_logits
+from rnncls.evaluation.scope import choose_unknown_weight, score_texts
 from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.light.predictor import LightPredictor
 from rnncls.inference.prediction import Prediction
 from rnncls.inference.predictor import Predictor
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.ngrams import NgramClassifier
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.portable import PortableClassifier
 from rnncls.text.char_ngrams import choose_char_ngrams
@@ -136,3 +138,24 @@ def add_ngrams(
     num_rows = networks.torch.vocab.num_rows
     networks.torch.model.ngrams = NgramClassifier(table, num_rows)
     return Networks(networks.torch, replace(networks.numpy, ngrams=table))
+
+
+def add_scope(networks: Networks, share: float = 0.5) -> Networks:
+    """Return the networks with a threshold that this share of some texts reach."""
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(WORDS[2:], size=4)) for _ in range(100)]
+    encoded = networks.encode(texts)
+    logits = compute_outputs(networks.numpy, encoded).logits
+    vocab = networks.torch.vocab
+    weight = choose_unknown_weight(logits, encoded)
+    scores = score_texts(logits, encoded, vocab, weight)
+    rule = ScopeRule(float(np.quantile(scores, 1 - share)), weight)
+    return set_rule(networks, rule)
+
+
+def set_rule(networks: Networks, rule: ScopeRule) -> Networks:
+    """Return the networks with a rule by which texts fit a class."""
+    return Networks(
+        replace(networks.torch, scope_rule=rule),
+        replace(networks.numpy, scope_rule=rule),
+    )

@@ -77,6 +77,7 @@ def describe_model(
         "words": classifier.vocab.words,
         "labels": classifier.label_names,
         "thresholds": classifier.thresholds,
+        "scopeRule": classifier.scope_rule,
         "temperature": classifier.temperature,
         "ngrams": ngrams.description if ngrams is not None else None,
         "charNgrams": _describe_char_ngrams(classifier.vocab),

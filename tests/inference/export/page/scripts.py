@@ -34,6 +34,12 @@ const actions = {
     const { tokens, tokenIds } = actions.tokenizer.tokenize(text);
     return [...actions.network.read(tokenIds, tokens)];
   }),
+  fits: ({ texts }) => texts.map((text) => {
+    const { tokens, tokenIds } = actions.tokenizer.tokenize(text);
+    const isUnknown = Array.from(tokenIds, (tokenId) => tokenId === UNKNOWN_ID);
+    const logits = actions.network.read(tokenIds, tokens);
+    return actions.network.decideFits(logits, isUnknown, true);
+  }),
   hash: ({ words, charNgrams }) => {
     const ngrams = new CharNgrams(charNgrams);
     return words.map((word) => ngrams.hash(word));

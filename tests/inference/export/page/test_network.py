@@ -20,7 +20,13 @@ from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
 from tests.fuzz.cases import fuzz
 from tests.inference.export.page.scripts import FLOAT32, Scripts
-from tests.inference.light.networks import TOLERANCE, add_ngrams, build_networks
+from tests.inference.light.networks import (
+    TOLERANCE,
+    WORDS,
+    add_ngrams,
+    add_scope,
+    build_networks,
+)
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("**/*.yaml"))
 ALL = ["attention", "last", "max", "mean"]
@@ -140,3 +146,18 @@ def test_the_weights_are_the_rounded_ones(
     scripts.load(classifier, vector_format)
     token_ids = encoded.token_ids.tolist()
     assert_close(scripts.run("read", tokenIds=token_ids), expected[0])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_the_texts_that_fit_are_those_of_the_package(
+    share: float, scripts: Scripts
+) -> None:
+    networks = add_scope(add_ngrams(build_networks()), share)
+    generator = np.random.default_rng(2)
+    words = [*WORDS[2:], "zanzibar"]
+    texts = ["oslo " + " ".join(generator.choice(words, size=4)) for _ in range(30)]
+    scripts.load(networks.numpy)
+    found = scripts.run("fits", texts=texts)
+    expected = [prediction.fits for prediction in networks.light().predict(texts)]
+    assert found == expected
+    assert len(set(found)) == 2

@@ -54,15 +54,17 @@ class Bars {
     this.showsAll = labels.length <= NUM_FIXED;
     this.rows = [];
     this.probs = null;
+    this.fits = undefined;
     this.button.hidden = this.showsAll;
     this.button.addEventListener("click", () => this.toggle());
     this.name();
     this.draw();
   }
 
-  /** Show the probabilities of a text, or none. */
-  show(probs) {
+  /** Show the probabilities of a text, or none; a text that fits no class has `fits` false. */
+  show(probs, fits) {
     this.probs = probs;
+    this.fits = fits;
     this.draw();
     const sentence = probs ? this.describe() : "";
     this.verdict.textContent = sentence || "–";
@@ -84,7 +86,8 @@ class Bars {
     if (chosen.length === 0) return "No label reaches its threshold";
     const named = chosen.slice(0, NUM_FIXED).map((label) => `${isolate(this.labels[label])}, ${percent(this.probs[label])}`);
     const more = chosen.length > NUM_FIXED ? `; and ${chosen.length - NUM_FIXED} more` : "";
-    return named.join("; ") + more;
+    const sentence = named.join("; ") + more;
+    return this.fits === false ? `Fits none of the classes; the nearest: ${sentence}` : sentence;
   }
 
   toggle() {

@@ -67,7 +67,7 @@ class Page {
   showReading(reading) {
     showFailure("");
     this.reading.textContent = describeReading(reading);
-    this.bars.show(reading.probs);
+    this.bars.show(reading.probs, reading.fits);
     const { direction } = getComputedStyle(this.text);
     const [predicted = rank(reading.probs)[0]] = decide(reading.probs, this.thresholds);
     this.tokenView.show(reading.tokens, reading.isUnknown, reading.logits, direction, predicted);

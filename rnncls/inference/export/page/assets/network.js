@@ -94,6 +94,12 @@ function softmax(logits) {
   return weights.map((weight) => weight / sum);
 }
 
+/** Return the logarithm of the summed exponentials of logits. */
+function computeEnergy(logits) {
+  const largest = logits.reduce((one, other) => Math.max(one, other), -Infinity);
+  return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+}
+
 /** A trained classifier. It keeps what it has computed of the last text. */
 class Network {
   constructor(description, arrays) {
@@ -107,6 +113,7 @@ class Network {
     this.ngrams = buildNgrams(description, arrays);
     this.charNgrams = description.charNgrams && new CharNgrams(description.charNgrams);
     this.hasSeveralLabels = Boolean(description.thresholds);
+    this.scopeRule = description.scopeRule ?? null;
     this.embeddingSize = section.embedding_dim;
     this.capacity = 0;
     this.length = 0;
@@ -125,6 +132,14 @@ class Network {
   toProbs(logits) {
     if (!this.hasSeveralLabels) return softmax(logits);
     return Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
+  }
+
+  /** Return whether a text fits one of the classes; undefined: the model cannot tell. */
+  decideFits(logits, isUnknown, isReadable) {
+    if (this.scopeRule === null) return undefined;
+    const [threshold, unknownWeight] = this.scopeRule;
+    const unknownShare = isUnknown.filter(Boolean).length / Math.max(isUnknown.length, 1);
+    return isReadable && computeEnergy(logits) - unknownWeight * unknownShare >= threshold;
   }
 
   /** Read a text; return its logits, [C]. Unknown words are read by their n-grams if the words are given. */

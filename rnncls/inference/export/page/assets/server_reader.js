@@ -77,13 +77,15 @@ class ServerReader {
       readsUnknown: false,
       logits: found.logits,
       probs: this.order(found.probs),
+      fits: found.fits,
     };
   }
 
   /** Describe a text whose tokens are not shown. */
-  describeLong({ num_tokens: numTokens, num_unknown: numUnknown, num_cut: numCut, probs }) {
+  describeLong({ num_tokens: numTokens, num_unknown: numUnknown, num_cut: numCut, probs, fits }) {
     const isUnknown = Array.from({ length: numTokens }, (_, token) => token < numUnknown);
-    return { tokens: [], isUnknown, isEmpty: false, numCut, readsUnknown: false, logits: null, probs: this.order(probs) };
+    const reading = { tokens: [], isUnknown, isEmpty: false, numCut, readsUnknown: false, logits: null };
+    return { ...reading, probs: this.order(probs), fits };
   }
 
   /** Return probabilities in the order of the labels. */

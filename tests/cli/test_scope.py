@@ -1,0 +1,165 @@
+"""Texts that fit none of the classes, as `predict` and `eval --outside` find them."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pa_parquet
+import pytest
+
+import rnncls
+from rnncls.machine.files import read_json
+from rnncls.machine.tensors import load_tensors, save_tensors
+from rnncls.runs.thresholds import SCOPE_RULE
+from tests.builders import train_label_sets
+from tests.cli.conftest import Cli
+
+KNOWN, UNKNOWN = "rovers meet oslo the crowd waits", "xqzt vlrp"
+STRANGE = "waits waits crowd crowd"
+NOTE = "fits none of the classes"
+
+
+@pytest.fixture
+def outside(workplace: Path) -> Path:
+    """A file of texts of no class, with the text columns of the toy data."""
+    path = workplace / "outside.csv"
+    rows = f"{UNKNOWN},\n" * 15 + "waits waits,crowd crowd\n" * 5
+    path.write_text(f"title,description\n{rows}", encoding="utf-8")
+    return path
+
+
+def remove_threshold(run_path: Path) -> None:
+    """Make a run one of an earlier version."""
+    file = run_path / "model.safetensors"
+    tensors, metadata = load_tensors(file)
+    del tensors[SCOPE_RULE]
+    save_tensors(file, tensors, metadata)
+
+
+def predict(cli: Cli, *words: str) -> list[dict[str, Any]]:
+    lines = cli("predict", "--run", "runs/toy", "--json", *words).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_predict_says_which_texts_fit(run_path: Path, cli: Cli) -> None:
+    texts = [KNOWN, UNKNOWN, STRANGE]
+    known, unknown, strange = predict(cli, *texts)
+    assert (known["fits"], unknown["fits"], strange["fits"]) == (True, False, False)
+    assert strange["label"] in {"sport", "world"}
+    lines = cli("predict", "--run", str(run_path), *texts).stdout.splitlines()
+    assert lines[0].endswith(KNOWN)
+    assert lines[1].endswith(f"{UNKNOWN}\t(no known word)")
+    assert lines[2].endswith(f"{STRANGE}\t({NOTE})")
+
+
+def test_tables_have_a_column(run_path: Path, cli: Cli) -> None:
+    rows = f"fits,title,description\nno,{KNOWN},\nyes,{UNKNOWN},\n"
+    Path("texts.csv").write_text(rows)
+    source = ["--run", str(run_path), "--input", "texts.csv", "--keep", "fits"]
+    for name in ("out.csv", "out.parquet"):
+        assert cli("predict", *source, "--output", name).exit_code == 0
+    with Path("out.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["fits"] for row in table] == ["true", "false"]
+    assert [row["input_fits"] for row in table] == ["no", "yes"]
+    columns = pa_parquet.read_table("out.parquet").to_pydict()
+    assert columns["fits"] == [True, False]
+
+
+def test_a_run_of_an_earlier_version_does_not_say_it(run_path: Path, cli: Cli) -> None:
+    before = predict(cli, KNOWN, UNKNOWN)
+    remove_threshold(run_path)
+    after = predict(cli, KNOWN, UNKNOWN)
+    for row in before:
+        del row["fits"]
+    assert after == before
+    cli("predict", "--run", str(run_path), UNKNOWN, "--output", "out.csv")
+    assert "fits" not in Path("out.csv").read_text()
+    assert NOTE not in cli("predict", "--run", str(run_path), STRANGE).stdout
+
+
+def test_resuming_a_finished_run_adds_the_threshold(run_path: Path, cli: Cli) -> None:
+    before = predict(cli, KNOWN, UNKNOWN)
+    remove_threshold(run_path)
+    assert cli("train", "--resume", "--out", str(run_path)).exit_code == 0
+    assert predict(cli, KNOWN, UNKNOWN) == before
+
+
+def test_the_threshold_keeps_the_validation_texts(run_path: Path, cli: Cli) -> None:
+    summary = read_json(run_path / "summary.json")
+    assert summary["data"]["num_valid_rows"] == 20  # so one is refused
+    texts = f"title,description\n{UNKNOWN},\n"
+    Path("outside.csv").write_text(texts)
+    command = ["eval", str(run_path), "--split", "valid", "--outside", "outside.csv"]
+    result = json.loads(cli(*command, "--json").stdout)["outside"]
+    assert result["stored"]["threshold"] == summary["scope_rule"]["threshold"]
+    assert result["stored"]["kept"] == 0.95
+
+
+def test_eval_measures_texts_of_no_class(
+    run_path: Path, outside: Path, cli: Cli
+) -> None:
+    command = ["eval", str(run_path), "--outside", str(outside)]
+    printed = cli(*command).stdout
+    assert f"{outside}: 20 texts of no class" in " ".join(printed.split())
+    assert re.search(r"AUROC     [01]\.\d{4}", printed)
+    result = json.loads(cli(*command, "--json").stdout)
+    values = result["outside"]
+    assert (values["num_rows"], values["path"]) == (20, str(outside))
+    assert 0.75 <= values["auroc"] <= 1
+    low, high = values["auroc_interval"]
+    assert low <= values["auroc"] <= high
+    assert values["at_95"]["kept"] == pytest.approx(0.95, abs=0.011)
+    assert values["at_95"]["recall"] >= 0.75
+    assert read_json(run_path / "eval-test.json")["outside"] == values
+    assert (
+        rnncls.evaluate(run_path, outside=outside)["outside"]["auroc"]
+        == (values["auroc"])
+    )
+    del result["outside"]
+    assert json.loads(cli("eval", str(run_path), "--json").stdout) == result
+
+
+def test_eval_says_that_a_run_has_no_threshold(
+    run_path: Path, outside: Path, cli: Cli
+) -> None:
+    remove_threshold(run_path)
+    outcome = cli("eval", str(run_path), "--outside", str(outside))
+    assert "the run has no threshold" in " ".join(outcome.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("title,body\na,b\n", "description"), ("title,description\n", "has no rows")],
+)
+def test_a_wrong_file_is_an_error(
+    content: str, message: str, run_path: Path, cli: Cli
+) -> None:
+    Path("wrong.csv").write_text(content)
+    outcome = cli("eval", str(run_path), "--outside", "wrong.csv")
+    assert outcome.exit_code == 3
+    assert "wrong.csv" in outcome.stderr
+    assert message in outcome.stderr
+
+
+def test_several_labels_have_no_texts_of_no_class(tmp_path: Path, cli: Cli) -> None:
+    run = str(train_label_sets(tmp_path, "train.max_epochs=1"))
+    Path("outside.csv").write_text("text\na\n")
+    outcome = cli("eval", run, "--outside", "outside.csv")
+    assert outcome.exit_code == 2
+    assert "--outside: the run has several labels a text" in outcome.stderr
+    row = json.loads(cli("predict", "--run", run, "--json", "a b").stdout)
+    assert "fits" not in row
+
+
+def test_a_damaged_threshold_is_an_error(run_path: Path, cli: Cli) -> None:
+    file = run_path / "model.safetensors"
+    tensors, metadata = load_tensors(file)
+    tensors[SCOPE_RULE] = tensors[SCOPE_RULE] * float("nan")
+    save_tensors(file, tensors, metadata)
+    for command in (["predict", "--run", str(run_path), "a"], ["eval", str(run_path)]):
+        outcome = cli(*command)
+        assert outcome.exit_code == 4
+        assert f"damaged: {SCOPE_RULE}: expected two numbers" in outcome.stderr
