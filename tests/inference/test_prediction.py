@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -107,3 +108,11 @@ def test_without_a_min_confidence_every_set_is_an_answer() -> None:
 def test_what_the_light_runtime_needs_does_not_import_torch(module: str) -> None:
     check = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_printed_prediction_says_that_the_text_fits_no_class() -> None:
+    prediction = Prediction("a text", {"sport": 0.75, "world": 0.25}, fits=False)
+    assert str(prediction) == "sport (75.0%): a text (fits none of the classes)"
+    assert "note='fits none of the classes'" in repr(prediction)
+    fitting = replace(prediction, fits=True)
+    assert str(fitting) == "sport (75.0%): a text"

@@ -14,6 +14,7 @@ from rnncls.inference.export.page.mixed_rows import VectorFormat, choose_format
 from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.light.predictor import LightPredictor
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.portable import PortableClassifier
 from tests.browser import Browser
 from tests.inference.light.networks import (
@@ -21,6 +22,7 @@ from tests.inference.light.networks import (
     WORDS,
     add_ngrams,
     build_networks,
+    set_rule,
 )
 
 TEXT = "Rovers meet zanzibar again"
@@ -240,3 +242,16 @@ def find_effects(classifier: PortableClassifier, text: str, label: str) -> list[
     logit = compute_logits(model, encoded)[0, column]
     losses: list[float] = (logit - occlude(model, encoded)[:, column]).tolist()
     return losses
+
+
+def test_a_text_that_fits_no_class_is_named(chromium: Browser, tmp_path: Path) -> None:
+    networks = set_rule(build_networks(), ScopeRule(threshold=1e6, unknown_weight=0.0))
+    page = tmp_path / "none.html"
+    vectors = choose_vectors(networks.numpy)
+    write_page(networks.numpy, page, name="none", vectors=vectors)
+    chromium.open(page)  # the last test, so that no other one needs the page before
+    type_text(chromium, TEXT)
+    (expected,) = networks.light().predict([TEXT])
+    verdict = chromium.evaluate("document.getElementById('verdict').textContent")
+    start = "Fits none of the classes; the nearest: "
+    assert verdict.startswith(f"{start}{expected.label}, ")
