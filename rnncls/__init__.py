@@ -132,13 +132,15 @@ def load(
     )
 
 
-def train(
+def train(  # noqa: PLR0913 - all but the first two are named
     config: "AnyPath | Mapping[str, Any]",
     overrides: "Mapping[str, Any] | None" = None,
     *,
     out: "AnyPath | None" = None,
     resume: bool = False,
     use_cache: bool = True,
+    from_run: "AnyPath | None" = None,
+    replay: float | None = None,
 ) -> "TrainedRun":
     """Train a classifier, as `rnncls train` does.
 
@@ -155,6 +157,10 @@ def train(
         resume: Whether to continue the run in `out`, or without `out` the newest
             unfinished run of this config.
         use_cache: Whether to read and write the cache of tokenised files.
+        from_run: A finished run to continue in a new run: its words, classes and
+            weights are kept, and new words and classes are added.
+        replay: With `from_run`: the share of its training rows to train on again, from
+            0 to 1; None: that of the config.
 
     Returns:
         The run: its folder (`path`), its validation scores (`scores`) and its
@@ -169,7 +175,15 @@ def train(
     """
     from rnncls.training.from_python import train_from_python
 
-    return train_from_python(config, overrides, out, resume=resume, use_cache=use_cache)
+    return train_from_python(
+        config,
+        overrides,
+        out,
+        resume=resume,
+        use_cache=use_cache,
+        from_run=from_run,
+        replay=replay,
+    )
 
 
 def evaluate(  # noqa: PLR0913 - all but the first are named

@@ -93,6 +93,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.average": ("0.9", []),
     "train.teachers": ("[teacher]", []),
     "train.teacher_weight": ("0.1", ["train.teachers=[teacher]"]),
+    "train.replay": ("1.0", ["model.pretrained=teacher", "data.train=other.csv"]),
     "train.clip_norm": ("0.01", []),
     "train.save_every": ("1e-9", []),
     "train.patience": ("1", ["train.max_epochs=4", "train.lr=1e-9"]),

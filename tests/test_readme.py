@@ -37,6 +37,7 @@ GROUPS = [
     ["docs/results/accuracy.md"],
     ["docs/guides/several-labels.md"],
     ["docs/guides/labelling.md"],
+    ["docs/guides/new-rows.md"],
 ]
 """Pages whose commands run in one folder."""
 
@@ -83,6 +84,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "more-reviews.csv").write_text(reviews, encoding="utf-8")
     others = "text\n" + "xqzt vlrp\n" * 10
     (tmp_path / "other-texts.csv").write_text(others, encoding="utf-8")
+    write_new_tickets(tmp_path)
     comments = write_comments()
     (tmp_path / "comments.jsonl").write_text(comments, encoding="utf-8")
     more = comments.replace("praise", "Praise")
@@ -104,6 +106,17 @@ def write_tickets(folder: Path) -> None:
         f"my {word} {number}" for word in ("invoice", "box") for number in range(40)
     ]
     (folder / "unlabelled.csv").write_text("text\n" + "\n".join(texts) + "\n")
+
+
+def write_new_tickets(folder: Path) -> None:
+    """Write labelled texts of a class of `write_tickets` and of a new one."""
+    words = {"billing": "invoice", "access": "login"}
+    lines = [
+        f"the {word} number {number} is wrong,{label}"
+        for label, word in words.items()
+        for number in range(40)
+    ]
+    (folder / "new-tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
 
 
 def write_comments() -> str:

@@ -214,6 +214,7 @@ def load_run_with_columns(
 
 def print_result(result: "EvaluationResult") -> None:
     """Print all scores, tables of the classes and slices, and some errors."""
+    from rnncls.cli.reporting.class_groups import group_lines
     from rnncls.cli.reporting.evaluation_notes import row_notes
     from rnncls.cli.reporting.evaluation_tables import (
         calibration_lines,
@@ -231,6 +232,7 @@ def print_result(result: "EvaluationResult") -> None:
     title = f"{result.run_path.name} on {result.origin['path']}"
     first_line, *figures = score_lines(result.scores, title)
     lines = [first_line, *row_notes(result.origin), *figures]
+    lines += group_lines([group.to_dict() for group in result.class_groups])
     reason = explain_no_calibration(result.run_path)
     lines += calibration_lines(result.calibration, reason)
     lines += outside_lines(result.outside)

@@ -170,7 +170,7 @@ def measure_runs(
     for path in paths:
         run = load_run(path)
         rows, origin = load_split(
-            run.config.data_settings,
+            run.data_settings,
             split,
             run.classifier.vocab,
             run.classifier.label_names,
@@ -206,7 +206,7 @@ def load_first_model(run: "Run", *, use_cache: bool = True) -> "TextClassifier":
     if not classifier.has_several_labels:
         return initial_model_of(run)
     train_rows, _ = load_split(
-        run.config.data_settings,
+        run.data_settings,
         "train",
         classifier.vocab,
         classifier.label_names,

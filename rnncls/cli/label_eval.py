@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def print_label_result(result: "LabelEvaluationResult") -> None:
     """Print all scores, tables of the labels, and some errors."""
     with fast_imports():
+        from rnncls.cli.reporting.class_groups import group_lines
         from rnncls.cli.reporting.evaluation_notes import row_notes
         from rnncls.cli.reporting.label_tables import (
             label_calibration_lines,
@@ -27,6 +28,7 @@ def print_label_result(result: "LabelEvaluationResult") -> None:
     title = f"{result.run_path.name} on {result.origin['path']}"
     first_line, *figures = label_score_lines(result.scores, title)
     lines = [first_line, *row_notes(result.origin), *figures]
+    lines += group_lines([group.to_dict() for group in result.class_groups])
     lines += label_calibration_lines(result.calibration)
     tables = [
         *label_part_tables(result.parts),

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from rnncls import Interrupted
+from rnncls.cli.earlier_run import FromOption, ReplayOption, list_overrides
 from rnncls.cli.options import (
     ConfigArgument,
     ConfigOption,
@@ -21,6 +22,7 @@ from rnncls.cli.options import (
     check_changes,
     choose_resumed_config,
 )
+from rnncls.cli.reporting.class_groups import group_lines
 from rnncls.machine.imports import fast_imports
 from rnncls.text.display import format_count
 
@@ -34,6 +36,8 @@ def train_command(
     resume: ResumeOption = False,
     with_changes: WithChangesOption = False,
     no_cache: NoCacheOption = False,
+    from_: FromOption = None,
+    replay: ReplayOption = None,
 ) -> None:
     """Train a classifier; Ctrl-C saves, --resume continues."""
     from rnncls.runs.overrides import load_training_config, name_overridden_keys
@@ -41,6 +45,7 @@ def train_command(
     config = choose_resumed_config(config_file, config, out, resume=resume)
     check_changes(resume=resume, with_changes=with_changes)
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
+    overrides += list_overrides(from_, replay, resume=resume)
     checked = load_training_config(config, overrides, out if resume else None)
 
     with fast_imports():
@@ -76,7 +81,7 @@ def train_command(
         f" {summary['num_parameters']:,} parameters, trained"
         f" in {summary['train_s']:.0f} s"
     )
-    for line in describe_parts(summary):
+    for line in [*describe_parts(summary), *describe_groups(summary)]:
         typer.echo(line)
 
 
@@ -127,3 +132,23 @@ def describe_parts(summary: Mapping[str, Any]) -> list[str]:
             " rows (model.ngrams: alone trains the n-grams without it)"
         )
     return lines
+
+
+def describe_groups(summary: Mapping[str, Any]) -> list[str]:
+    """Return lines on the classes of the run that this one continues, and on the new.
+
+    Args:
+        summary: The summary of a run.
+    """
+    start = summary.get("from")
+    if start is None:
+        return []
+    before = start["earlier_valid"]
+    return [
+        "validation rows by class:",
+        *group_lines(start["valid"]),
+        (
+            f"  {start['run']} itself: accuracy {before['accuracy']:.2%}, macro-F1"
+            f" {before['macro_f1']:.2%} on its own validation rows"
+        ),
+    ]

@@ -5,7 +5,8 @@ An unknown key is an error, and so is a text where a number is expected.
 `rnncls.config.data_section`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -87,7 +88,7 @@ class TextSection(Section):
     """Shortest and longest character n-grams that are added to a word's vector, as in
     `[3, 5]`, so that an unknown word is read by its parts (fastText, Bojanowski et al.
     2017). `<` and `>` mark where a word begins and ends. For all tokenizers but
-    `subwords` and `characters`; not with `model.pretrained`. null: none."""
+    `subwords` and `characters`; not with a language model. null: none."""
     ngram_buckets: Count = 50000
     """Number of vectors that all character n-grams share, by their hash."""
     vectors: Text | None = None
@@ -148,9 +149,10 @@ class ModelSection(Section):
     """Dropout on the hidden-to-hidden weights, with a new mask each training step
     (Merity, Keskar and Socher 2018)."""
     pretrained: Annotated[Text, MinLen(1)] | None = None
-    """Run folder of `rnncls pretrain` to start from, with the same `text` settings,
-    cell and sizes. Its vocabulary, embedding and recurrent weights are used, and
-    `min_freq`, `max_vocab` and `vectors` are ignored."""
+    """Run folder to start from, with the same `text` settings, cell and sizes. Of
+    `rnncls pretrain`: its vocabulary, embedding and recurrent weights are used, and
+    `min_freq`, `max_vocab` and `vectors` are ignored. Of `rnncls train`: this run is
+    continued, with its words and classes and with new ones; see `train --from`."""
     ngrams: Literal["auto", "alone"] | Annotated[int, Ge(1), Le(8)] | None = None
     """A linear model of n-grams of tokens beside the network, whose logits are added
     to those of the network: with `auto` of up to 2 words, 3 subwords or 4 characters,
@@ -251,6 +253,10 @@ class TrainSection(Section):
     teacher_weight: Annotated[float, Gt(0.0), Le(1.0)] = 0.7
     """Weight of the teachers in the target. The rest is the row's label. Ignored
     without teachers."""
+    replay: Annotated[float, Ge(0.0), Le(1.0)] = 0.25
+    """Share of the training rows of an earlier run that are trained on again, if
+    `model.pretrained` is such a run and its files are at hand. Ignored otherwise. See
+    `train --from`."""
     clip_norm: Positive | None = 1.0
     """Maximum norm of the gradient of all parameters together. null: no clipping."""
     save_every: Positive = 10.0
@@ -314,11 +320,14 @@ class DataSettings:
         data: The files, their columns and the sizes of the splits.
         text: How texts are tokenised and words are chosen.
         seed: The seed of the run, which draws the splits if `data.split_seed` is null.
+        chosen_rows: Split → its row numbers, from 0, for the splits of a run that are
+            not drawn, as it continues another run.
     """
 
     data: DataSection
     text: TextSection
     seed: int
+    chosen_rows: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 class Config(Section):
@@ -359,15 +368,6 @@ class Config(Section):
         if data.get("name") is None:
             return values
         return {**values, "text": {**text, "clean": True}}
-
-    @model_validator(mode="after")
-    def _check_pretrained(self) -> Self:
-        if self.text.char_ngrams is not None and self.model.pretrained is not None:
-            raise ValueError(
-                "text.char_ngrams and model.pretrained: a language model has no vectors"
-                " of n-grams: set one of them to null"
-            )
-        return self
 
     @property
     def data_settings(self) -> DataSettings:

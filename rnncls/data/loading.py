@@ -22,11 +22,17 @@ from rnncls.data.datasets import (
     load_labelled,
     load_unlabelled,
 )
+from rnncls.data.file_rows import Continuation
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
 from rnncls.data.label_names import note_look_alikes
 from rnncls.data.label_sets import count_labels
 from rnncls.data.missing_labels import UnlabelledRowsError
-from rnncls.data.sources import Sources, load_sources, load_test_source
+from rnncls.data.sources import (
+    Sources,
+    load_chosen_source,
+    load_sources,
+    load_test_source,
+)
 from rnncls.data.splits import Ints, Labels, Split
 from rnncls.data.tokenizer_check import note_misfit, note_unread_signs
 from rnncls.data.unknown_labels import (
@@ -79,6 +85,8 @@ class TrainingData:
             and the size of the result (see `rnncls.data.fingerprint`).
         targets: [N, C] float32, the probability of each class for each training row;
             None: the labels are certain.
+        continuation: What the run keeps of the run that it continues; None: it is
+            trained from the beginning.
     """
 
     vocab: Vocab
@@ -87,6 +95,7 @@ class TrainingData:
     valid: EncodedSplit
     fingerprint: dict[str, Any]
     targets: npt.NDArray[np.float32] | None = None
+    continuation: Continuation | None = None
 
 
 def load_training_data(
@@ -359,6 +368,11 @@ def _load_split_source(
     if isinstance(selection, Path):
         source = load_cached(selection, data, text, use_cache=use_cache)
         return source, np.arange(len(source.labels))
+    if selection in settings.chosen_rows:
+        chosen_rows = settings.chosen_rows[selection]
+        return load_chosen_source(
+            data, text, selection, chosen_rows, use_cache=use_cache
+        )
     if selection == "test":
         return load_test_source(data, text, use_cache=use_cache)
     sources = load_sources(data, text, settings.seed, use_cache=use_cache)

@@ -3,14 +3,16 @@
 Shapes: N rows.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from rnncls import DataError
 from rnncls.config.sections import DataSection, TextSection
 from rnncls.data.cache import load_cached
 from rnncls.data.datasets import LabelledTexts, locate
-from rnncls.data.splits import Ints, split_rows, split_test_rows
+from rnncls.data.splits import Ints, Split, split_rows, split_test_rows
 
 
 class Sources(NamedTuple):
@@ -92,4 +94,41 @@ def load_test_source(
         return source, np.arange(len(source.labels))
     source = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
     _, rows = split_test_rows(source.labels, data.test_fraction, source.text_ids)
+    return source, rows
+
+
+def load_chosen_source(
+    data: DataSection,
+    text: TextSection,
+    split: Split,
+    chosen_rows: Sequence[int],
+    *,
+    use_cache: bool = True,
+) -> tuple[LabelledTexts, Ints]:
+    """Return the file of a split that is not drawn, and the numbers of its rows.
+
+    Args:
+        data: How the file is read.
+        text: How texts are tokenised.
+        split: The split.
+        chosen_rows: Its row numbers, from 0.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        DataError: The file or one of its rows is wrong, there is no such row, or the
+            file has fewer rows than it had.
+    """
+    rows = np.array(chosen_rows, dtype=np.int64)
+    file: Split = "valid" if split == "valid" and data.valid else "train"
+    source = load_cached(locate(data, file), data, text, use_cache=use_cache)
+    if not len(rows):
+        raise DataError(
+            f"{source.path}: has no {split} rows: the run continues another one, and"
+            " all of them are in the files of that run"
+        )
+    if rows.max() >= len(source.labels):
+        raise DataError(
+            f"{source.path}: has {len(source.labels):,} rows, but the run used row"
+            f" {rows.max() + 1:,}: the file has changed: restore it"
+        )
     return source, rows

@@ -19,6 +19,7 @@ from rnncls.evaluation.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from rnncls.evaluation.class_groups import GroupScores, score_decision_groups
 from rnncls.evaluation.label_coverage import (
     SelectiveLabelScores,
     compute_confidences,
@@ -37,6 +38,7 @@ from rnncls.evaluation.run_evaluation import (
     read_ids,
     read_texts,
 )
+from rnncls.runs.continuation import load_continuation
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,6 +87,8 @@ class LabelEvaluationResult:
         parts: The F1 of the network, of the n-grams and of both together; empty if the
             run has only one of them.
         coverage: The scores if less certain texts are rejected.
+        class_groups: The scores of the labels of the run that this one continues, and
+            of the new ones; empty: it continues none.
     """
 
     scores: MultilabelScores
@@ -95,6 +99,7 @@ class LabelEvaluationResult:
     device: str
     parts: list[LabelPartScore] = field(default_factory=list)
     coverage: list[SelectiveLabelScores] = field(default_factory=list)
+    class_groups: list[GroupScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -103,6 +108,8 @@ class LabelEvaluationResult:
         values["mistakes"] = [asdict(mistake) for mistake in self.mistakes]
         values["parts"] = [part.to_dict() for part in self.parts]
         values["coverage"] = [row.to_dict() for row in self.coverage]
+        if self.class_groups:
+            values["class_groups"] = [group.to_dict() for group in self.class_groups]
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         values["device"] = self.device
@@ -265,6 +272,22 @@ def summarize_labels(
         device=evaluation.device,
         parts=score_run_parts(evaluation),
         coverage=decisions.coverage(),
+        class_groups=_score_groups(evaluation, decisions),
+    )
+
+
+def _score_groups(
+    evaluation: Evaluation, decisions: LabelDecisions
+) -> list[GroupScores]:
+    """Return the scores of earlier and new labels, if the run continues another."""
+    continuation = load_continuation(evaluation.run.path)
+    if continuation is None:
+        return []
+    num_labels = len(decisions.thresholds)
+    return score_decision_groups(
+        decisions.predicted[:, :num_labels],
+        decisions.labels[:, :num_labels],
+        len(continuation.label_names),
     )
 
 

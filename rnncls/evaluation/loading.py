@@ -79,7 +79,7 @@ def load_rows(
     classifier = run.classifier
     classifier.model.to(resolve_run_device(device, run.config.device))
     rows, origin = load_labelled_split(
-        run.config.data_settings,
+        run.data_settings,
         data or split,
         classifier.vocab,
         classifier.label_names,

@@ -26,6 +26,7 @@ from rnncls.evaluation.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from rnncls.evaluation.class_groups import GroupScores, score_confusion_groups
 from rnncls.evaluation.confusion import MAX_JSON_CLASSES, find_confused_pairs
 from rnncls.evaluation.error_slices import (
     Slice,
@@ -43,6 +44,7 @@ from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, load_class_biases, score_parts
 from rnncls.evaluation.scope import OutsideResult
 from rnncls.nn.decisions import decide, to_probs
+from rnncls.runs.continuation import load_continuation
 from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
@@ -111,6 +113,8 @@ class EvaluationResult:
         text_columns: The columns of the text in the file.
         label_columns: The columns of the labels in the file.
         outside: How well texts of no class are recognised; None: none were given.
+        class_groups: The scores of the classes of the run that this one continues, and
+            of the new ones; empty: it continues none.
     """
 
     scores: Scores
@@ -126,6 +130,7 @@ class EvaluationResult:
     text_columns: Sequence[str] = ()
     label_columns: Sequence[str] = ()
     outside: OutsideResult | None = None
+    class_groups: list[GroupScores] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain lists, dictionaries and numbers."""
@@ -140,6 +145,8 @@ class EvaluationResult:
         values["coverage"] = _as_dicts(self.coverage)
         values["mistakes"] = _as_dicts(self.mistakes)
         values["parts"] = _as_dicts(self.parts)
+        if self.class_groups:
+            values["class_groups"] = [group.to_dict() for group in self.class_groups]
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         values["device"] = self.device
@@ -243,6 +250,19 @@ class Evaluation:
             parts.network, parts.ngrams, parts.together, self.split.labels
         )
 
+    def class_groups(self) -> list[GroupScores]:
+        """Compute the scores of earlier and new classes, if the run continues another.
+
+        Raises:
+            RunError: The file of the run that says so is damaged.
+        """
+        continuation = load_continuation(self.run.path)
+        if continuation is None:
+            return []
+        num_earlier = len(continuation.label_names)
+        num_classes = len(self.run.classifier.label_names)
+        return score_confusion_groups(self.confusion, num_earlier, num_classes)
+
     def slices_by_length(self) -> list[Slice]:
         """Compute the accuracy by number of tokens."""
         lengths = self.split.texts.lengths.astype(np.float64)
@@ -284,6 +304,7 @@ class Evaluation:
             parts=self.part_scores(),
             text_columns=section.text,
             label_columns=section.label_columns,
+            class_groups=self.class_groups(),
         )
 
     def _loss(self, logits: torch.Tensor) -> float:

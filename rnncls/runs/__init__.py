@@ -8,7 +8,8 @@ Modules that other rooms use:
     classifier     `Classifier`: a network with all that it needs to read a text
     portable       `PortableClassifier`: the same as NumPy arrays, without torch
     run            `Run`: a classifier, its config and its folder; load and save
-    pretrained     the language model that a classifier starts from
+    pretrained     the language model or the run that a classifier starts from
+    continuation   which run a run continues, and which rows it uses
     data_check     check that a run was not trained on held-out rows
     metric_rows    metrics.jsonl
     overrides      the config keys that a run to resume keeps

@@ -162,8 +162,10 @@ def find_use(
     if split == "test" and section.test_fraction is not None:
         return None  # other rows of the training file
     files = load_used_files(path, section)
-    if "train" in files and _is_same_file(files["train"], origin):
-        return "training"
+    for name, file in files.items():
+        is_training_file = name == "train" or name.startswith("earlier:")
+        if is_training_file and _is_same_file(file, origin):
+            return "training"
     if "valid" in files and _is_same_file(files["valid"], origin):
         return "validation"
     return None

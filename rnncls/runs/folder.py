@@ -5,6 +5,7 @@
     labels.json              the classes, in the model's order│ anywhere
     model.safetensors        the best epoch's weights         ┘
     tokenizer.json           tokenizer and words, for Hugging Face tokenizers
+    from.json                which run this one continues, and which rows it uses
     metrics.jsonl            one row per validation
     summary.json             data, versions, scores; written last
     README.md                the model card
@@ -46,7 +47,7 @@ UNFINISHED = (
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS = "config.yaml", "vocab.txt", "labels.json"
-TOKENIZER = "tokenizer.json"
+TOKENIZER, CONTINUATION = "tokenizer.json", "from.json"
 MODEL, LANGUAGE_MODEL = "model.safetensors", "language_model.safetensors"
 STATE = "last/state.safetensors"
 
@@ -78,6 +79,11 @@ class RunFolder:
         Runs of earlier versions lack it for `basic_english` and `whitespace`.
         """
         return self.path / TOKENIZER
+
+    @property
+    def continuation(self) -> Path:
+        """Which run it continues, and which rows it uses; only such runs have it."""
+        return self.path / CONTINUATION
 
     @property
     def labels(self) -> Path:
@@ -212,6 +218,7 @@ class RunFolder:
             self.config,
             self.vocab,
             self.tokenizer,
+            self.continuation,
             self.labels,
             self.lock.parent,
             self.lock,
@@ -262,6 +269,7 @@ def find_owner(path: Path) -> Path | None:
         folder.config,
         folder.vocab,
         folder.tokenizer,
+        folder.continuation,
         folder.labels,
         folder.model,
         folder.language_model,

@@ -14,6 +14,7 @@ from rnncls import RunError
 from rnncls.machine.files import read_bytes, sha256_of
 from rnncls.runs.folder import (
     CONFIG,
+    CONTINUATION,
     LABELS,
     LANGUAGE_MODEL,
     MODEL,
@@ -23,7 +24,7 @@ from rnncls.runs.folder import (
 
 COMPANIONS = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
 """Weights file → the files that it must be loaded with."""
-OPTIONAL = (TOKENIZER,)
+OPTIONAL = (TOKENIZER, CONTINUATION)
 """Files that are sealed with the weights if a run has them."""
 
 

@@ -1,19 +1,21 @@
 """A run: a classifier, its config and its folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from rnncls import RunError
 from rnncls.config.loading import parse_config
-from rnncls.config.sections import Config, ModelSection
+from rnncls.config.sections import Config, DataSettings, ModelSection
+from rnncls.data.file_rows import Continuation
 from rnncls.machine.files import sha256_of, write_atomic, write_json
 from rnncls.machine.tensors import load_tensors, save_tensors
 from rnncls.nn.classifier import TextClassifier, least_weights
 from rnncls.nn.ngrams import NgramClassifier
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.companions import load_labels, load_vocab
+from rnncls.runs.continuation import load_chosen_rows, save_continuation
 from rnncls.runs.folder import CONFIG, MODEL, TOKENIZER, RunFolder
 from rnncls.runs.manifest import Manifest
 from rnncls.runs.ngram_arrays import take_ngrams
@@ -44,9 +46,23 @@ class Run:
     config: Config
     classifier: Classifier
 
+    @property
+    def data_settings(self) -> DataSettings:
+        """The settings that its rows and their tokens depend on.
+
+        Raises:
+            RunError: The list of its rows is damaged, if it has one.
+        """
+        chosen_rows = load_chosen_rows(self.path)
+        return replace(self.config.data_settings, chosen_rows=chosen_rows)
+
 
 def create_run(
-    path: Path, config_text: str, vocab: Vocab, label_names: list[str] | None
+    path: Path,
+    config_text: str,
+    vocab: Vocab,
+    label_names: list[str] | None,
+    continuation: Continuation | None = None,
 ) -> None:
     """Create a run folder with the files that do not change during training.
 
@@ -55,6 +71,7 @@ def create_run(
         config_text: The config as YAML, with a value for every key.
         vocab: The words.
         label_names: The classes; None for a language model.
+        continuation: Which run it continues; None: none.
 
     Raises:
         ConfigError: The path is that of the link to the newest run.
@@ -68,6 +85,8 @@ def create_run(
     write_atomic(folder.tokenizer, _describe_tokenizer(folder, config_text, vocab))
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
+    if continuation is not None:
+        save_continuation(path, continuation)
 
 
 def _describe_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> bytes:

@@ -41,3 +41,31 @@ def collect_vocab(texts: TokenizedTexts, rows: Ints, section: TextSection) -> Vo
         max_vocab=section.max_vocab,
         char_ngrams=choose_char_ngrams(section),
     )
+
+
+def extend_vocab(
+    vocab: Vocab, texts: TokenizedTexts, rows: Ints, section: TextSection
+) -> Vocab:
+    """Return a vocabulary with the new words of selected rows after its own.
+
+    Subwords and characters can spell new words, so that these vocabularies stay as they
+    are.
+
+    Args:
+        vocab: The words that keep their token ids.
+        texts: The texts of a file.
+        rows: The numbers of the rows whose words count.
+        section: Gives `tokenizer`, `min_freq` and `max_vocab`.
+    """
+    if section.tokenizer in {"subwords", "characters"}:
+        return vocab
+    known = set(vocab.words)
+    is_new = np.array([word not in known for word in texts.words], dtype=np.bool_)
+    counts = np.where(is_new, texts.counts(rows), 0)  # [K]
+    num_free = None
+    if section.max_vocab is not None:
+        num_free = max(section.max_vocab - len(vocab), 0) + 2  # <pad> and <unk>
+    added = build_vocab(
+        texts.words, counts, min_freq=section.min_freq, max_vocab=num_free
+    )
+    return Vocab([*vocab.words, *added.words[2:]], vocab.char_ngrams)

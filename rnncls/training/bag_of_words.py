@@ -9,8 +9,11 @@ from rnncls import RunError
 from rnncls.config.loading import load_config, parse_config
 from rnncls.config.sections import Config, ModelSection, TrainSection
 from rnncls.config.yaml_format import dump_config
+from rnncls.data.continued import load_continued_data
 from rnncls.data.loading import load_training_data
 from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.companions import load_vocab
+from rnncls.runs.continuation import load_continuation
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.run import Run, create_run, load_run
 from rnncls.runs.weights import save_model, save_temperature
@@ -108,7 +111,13 @@ def train_bag(
         config.train,
         deterministic=config.deterministic,
     )
-    data = load_training_data(config.data_settings, use_cache=use_cache)
+    settings = config.data_settings
+    continuation = load_continuation(path.parent)
+    if continuation is None:
+        data = load_training_data(settings, use_cache=use_cache)
+    else:  # the rows and words of the run, which its config does not give
+        vocab = load_vocab(path.parent)
+        data = load_continued_data(continuation, settings, vocab, use_cache=use_cache)
     if may_enlarge:
         larger = with_larger_batches(config.train)
         if len(data.train.texts) >= MIN_STEPS * larger.batch_size:
@@ -119,7 +128,13 @@ def train_bag(
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bag-") as name:
             unfinished = Path(name) / path.name
-            create_run(unfinished, dump_config(config), data.vocab, data.label_names)
+            create_run(
+                unfinished,
+                dump_config(config),
+                data.vocab,
+                data.label_names,
+                data.continuation,
+            )
             _save_best(trainer, unfinished)
             if config.model.has_several_labels:
                 _add_thresholds(trainer, config.model, config.train, unfinished)

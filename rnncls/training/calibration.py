@@ -59,6 +59,8 @@ class Calibration:
             one label.
         scope_rule: By which a text fits one of the classes, or none (see
             `rnncls.nn.scope`); None: a text may have several labels.
+        logits: [N, C], those that the validation scores are about, whatever their
+            temperature; None: they were not needed.
     """
 
     temperature: float
@@ -67,6 +69,7 @@ class Calibration:
     valid: dict[str, float] | None = None
     thresholds: npt.NDArray[np.float64] | None = None
     scope_rule: ScopeRule | None = None
+    logits: torch.Tensor | None = None
 
 
 def calibrate(
@@ -84,8 +87,8 @@ def calibrate(
         RunError: The best weights are missing or damaged.
     """
     needs_thresholds = section.has_several_labels
-    model = load_uncalibrated(path).classifier.model.to(trainer.device)
     data = trainer.data
+    model = load_uncalibrated(path).classifier.model.to(trainer.device)
     if section.ngrams is None and needs_thresholds:
         return _choose_thresholds(model, data, is_calibrated=train.calibrate)
     if section.ngrams is None:
@@ -102,7 +105,7 @@ def _fit_temperature(
     if is_calibrated:
         temperature = fit_temperature(logits, torch.from_numpy(data.valid.labels))
     rule = _fit_scope_rule(logits / temperature, data)
-    return Calibration(temperature, scope_rule=rule)
+    return Calibration(temperature, scope_rule=rule, logits=logits)
 
 
 def complete_network(
@@ -179,7 +182,7 @@ def _choose_thresholds(
         temperature = fit_label_temperature(logits, torch.from_numpy(valid.labels))
     calibrated = (logits / temperature).numpy()  # [N, C]
     thresholds = choose_label_thresholds(valid.labels, calibrated)  # [C]
-    return Calibration(temperature, thresholds=thresholds)
+    return Calibration(temperature, thresholds=thresholds, logits=logits)
 
 
 def _join(
@@ -236,6 +239,7 @@ def _join(
         _score(join.valid_logits, labels, len(data.label_names)),
         thresholds,
         scope_rule,
+        join.valid_logits,
     )
 
 

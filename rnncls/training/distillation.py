@@ -45,6 +45,11 @@ def add_distillation_targets(
         ConfigError: A teacher has other classes, or may have been trained on rows that
             are for validation here.
     """
+    if data.continuation is not None:
+        raise ConfigError(
+            "train.teachers: cannot be combined with a run to continue"
+            " (model.pretrained): leave out one of them"
+        )
     checksums = []
     teacher_probs = []
     for name in section.teachers:

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from rnncls.config.arguments import check_optional_path
+from rnncls import ConfigError
+from rnncls.config.arguments import check_optional_path, check_probability
 from rnncls.config.loading import build_config
 from rnncls.config.sections import Config
 from rnncls.machine.processes import torchrun_id
 from rnncls.machine.threads import compute_as_worker
+from rnncls.runs.earlier_run import name_earlier_run
 from rnncls.runs.folder import RunFolder, find_launched, release_if_empty
 from rnncls.runs.overrides import load_with_kept_values
 from rnncls.runs.unfinished import choose_run_dir
@@ -45,21 +47,25 @@ class TrainedRun(os.PathLike[str]):
         return scores
 
 
-def train_from_python(
+def train_from_python(  # noqa: PLR0913 - as `rnncls.train`
     config: str | os.PathLike[str] | Mapping[str, Any],
     overrides: Mapping[str, Any] | None,
     out: str | os.PathLike[str] | None,
     *,
     resume: bool,
     use_cache: bool,
+    from_run: str | os.PathLike[str] | None = None,
+    replay: float | None = None,
 ) -> TrainedRun:
     """Train a classifier; for the arguments and errors see `rnncls.train`."""
+    start = _choose_earlier_run(from_run, replay, resume=resume)
     folder = check_optional_path("out", out, "the path of a run folder")
     given = overrides or {}
 
     def load(kept: Mapping[str, Any]) -> Config:
         is_mapping = isinstance(given, Mapping)  # if not, it is an error
-        return build_config(config, {**kept, **given} if is_mapping else given)
+        changes = {**kept, **given, **start} if is_mapping else given
+        return build_config(config, changes)
 
     checked = load_with_kept_values(folder if resume else None, load)
     if folder is not None and not resume:
@@ -67,7 +73,7 @@ def train_from_python(
     stem = "run" if isinstance(config, Mapping) else Path(config).stem
     settings = checked.model_dump()
     path, is_resumed = choose_run_dir(stem, settings, folder, resume=resume)
-    options = ResumeOptions(resume=is_resumed, overridden=list(given))
+    options = ResumeOptions(resume=is_resumed, overridden=[*given, *start])
     try:
         with keep_torch_settings():
             summary = train(checked, path, options, use_cache=use_cache)
@@ -76,6 +82,31 @@ def train_from_python(
             release_if_empty(path)
         raise
     return TrainedRun(path, summary)
+
+
+def _choose_earlier_run(
+    from_run: str | os.PathLike[str] | None, replay: float | None, *, resume: bool
+) -> dict[str, str | float]:
+    """Return the keys of the config, with their values, for a run to continue.
+
+    Raises:
+        ConfigError: `replay` is given without `from_run`, or `from_run` with `resume`;
+            or `replay` is no number from 0 to 1.
+        RunError: There is no such run.
+    """
+    earlier = check_optional_path("from_run", from_run, "the path of a run folder")
+    if earlier is None:
+        if replay is not None:
+            raise ConfigError("replay is only allowed with from_run")
+        return {}
+    if resume:
+        raise ConfigError(
+            "from_run starts a new run and resume continues one in its folder: use only"
+            " one of them"
+        )
+    if replay is not None:
+        check_probability("replay", replay)
+    return name_earlier_run(earlier, replay)
 
 
 def _check_is_free(path: Path) -> None:

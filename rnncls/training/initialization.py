@@ -72,14 +72,15 @@ def build_model(
 ) -> TextClassifier:
     """Return the network with its first weights.
 
-    They are those of a pretrained language model, or random ones with pretrained word
-    vectors, if there are any.
+    They are those of a pretrained language model or of an earlier run, or random ones
+    with pretrained word vectors, if there are any. New words and classes have random
+    ones.
 
     Args:
         section: The shape of the network.
         vectors: The pretrained word vectors, as `text.vectors` names them.
         data: For the number of words and of classes.
-        pretrained: The language model to start from.
+        pretrained: The language model or the run to start from.
         is_fresh: Whether to load pretrained vectors. A resumed run loads weights of its
             own.
 
@@ -89,13 +90,45 @@ def build_model(
     """
     with explain_sizes():
         model = TextClassifier(section, data.vocab.num_rows, len(data.label_names))
-    if pretrained is not None:
-        model.load_state_dict(pretrained.weights, strict=False)
-    elif vectors is not None and is_fresh and section.has_network:
+    needs_vectors = is_fresh and section.has_network and _lacks_words(pretrained)
+    if vectors is not None and needs_vectors:
         copy_vectors(model.embedding, vectors, data.vocab, data.train.texts.token_ids)
     if section.has_several_labels and is_fresh:
         start_from_frequencies(model, data.train.labels)
+    if pretrained is not None:
+        start_from_pretrained(model, pretrained, len(data.vocab))
     return model
+
+
+def _lacks_words(pretrained: Pretrained | None) -> bool:
+    """Return whether there may be words that a pretrained model has no vectors for."""
+    return pretrained is None or pretrained.label_names is not None
+
+
+def start_from_pretrained(
+    model: TextClassifier, pretrained: Pretrained, num_words: int
+) -> None:
+    """Copy the weights of a language model or of an earlier run.
+
+    The words and the classes that the pretrained model has come first; those that
+    follow keep their weights. The vectors of n-grams are after those of the words.
+
+    Args:
+        model: A network with its first weights.
+        pretrained: The weights of a network of the same form.
+        num_words: The words of the network, `<pad>` and `<unk>` included.
+    """
+    weights = dict(pretrained.weights)
+    num_known = len(pretrained.vocab)
+    vectors = weights.pop("embedding.weight")  # [rows of the pretrained model, E]
+    with torch.no_grad():
+        model.embedding.weight[:num_known] = vectors[:num_known]
+        model.embedding.weight[num_words:] = vectors[num_known:]
+        if pretrained.label_names is not None:
+            num_classes = len(pretrained.label_names)
+            model.linear.weight[:num_classes] = weights.pop("linear.weight")
+            model.linear.bias[:num_classes] = weights.pop("linear.bias")
+    model.load_state_dict(weights, strict=False)
 
 
 def start_from_frequencies(model: TextClassifier, labels: Labels) -> None:
@@ -222,12 +255,13 @@ def initial_model(
         pretrained = load_pretrained(text, section)
     seed_everything(seed)
     model = TextClassifier(section, vocab.num_rows, len(label_names)).eval()
-    if pretrained is not None:
-        model.load_state_dict(pretrained.weights, strict=False)
-    elif text.vectors is not None and section.has_network:
+    needs_vectors = section.has_network and _lacks_words(pretrained)
+    if text.vectors is not None and needs_vectors:
         copy_vectors(model.embedding, text.vectors, vocab)
     if label_sets is not None:
         start_from_frequencies(model, label_sets)
+    if pretrained is not None:
+        start_from_pretrained(model, pretrained, len(vocab))
     return add_ngrams(model, vocab.word_ngrams)
 
 

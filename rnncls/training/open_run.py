@@ -115,7 +115,8 @@ class OpenRun:
         self._note_launch()
         vocab, label_names = trainer.data.vocab, trainer.label_names
         config_text = dump_settings(self._settings)
-        create_run(self._path, config_text, vocab, label_names)
+        continuation = trainer.data.continuation
+        create_run(self._path, config_text, vocab, label_names, continuation)
         save_overridden_keys(self._path, self._overridden)
         save_state(trainer, self._path)
 

@@ -6,11 +6,14 @@ words and the classes. `--with-changes` accepts other values of the first three.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from rnncls import ConfigError, RunError
+from rnncls.data.loading import TrainingData
 from rnncls.runs.companions import load_labels, load_run_config, load_vocab
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
@@ -26,6 +29,7 @@ _LENGTH_KEYS = (
     *("train.save_every", "train.tensorboard"),
 )
 """Config keys for how long a run is trained, and what is saved meanwhile."""
+_FILE_KEYS = ("data.name", "data.root", "data.train", "data.valid")
 FREE_KEYS = (*_LENGTH_KEYS, "train.calibrate")
 """Config keys that may always change: also what is done at the end."""
 
@@ -62,6 +66,7 @@ class Snapshot:
         precision: The dtype of the forward pass.
         words: The vocabulary.
         label_names: The classes.
+        first_rows: Class → where its first row is, for the error message.
     """
 
     config: Mapping[str, Any]
@@ -69,6 +74,7 @@ class Snapshot:
     precision: str | None = None
     words: list[str] | None = None
     label_names: list[str] | None = None
+    first_rows: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,24 @@ class Difference:
     Attributes:
         part: What differs.
         text: How, for the error message.
+        keys: The keys of the config that differ.
     """
 
     part: Literal["config", "data", "precision", "words", "classes"]
     text: str
+    keys: tuple[str, ...] = ()
 
     @property
     def can_be_accepted(self) -> bool:
         """Whether `--with-changes` accepts it."""
         return self.part in {"config", "data", "precision"}
+
+    @property
+    def has_other_data(self) -> bool:
+        """Whether the rows differ, so that another run can be trained on them."""
+        if self.part in {"data", "classes"}:
+            return True
+        return any(key in _FILE_KEYS for key in self.keys)
 
 
 def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
@@ -96,7 +111,7 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
     keys = [key for key in all_keys if key not in FREE_KEYS]
     if keys:
         text = f"the config differs in {_list_values(saved, present, keys)}"
-        differences.append(Difference("config", text))
+        differences.append(Difference("config", text, tuple(keys)))
     if _differs(saved.fingerprint, present.fingerprint):
         names = _differing_keys(saved.fingerprint or {}, present.fingerprint or {})
         text = f"the data differs in {', '.join(sorted(names))}"
@@ -111,11 +126,7 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
         text = "vocab.txt has other words than this version finds in the data"
         differences.append(Difference("words", text))
     if _differs(saved.label_names, present.label_names):
-        text = (
-            f"labels.json has the classes {saved.label_names}, the data has"
-            f" {present.label_names}"
-        )
-        differences.append(Difference("classes", text))
+        differences.append(Difference("classes", _describe_classes(saved, present)))
     return differences
 
 
@@ -126,6 +137,30 @@ def _list_values(saved: Snapshot, present: Snapshot, keys: Sequence[str]) -> str
         for key in keys
     ]
     return ", ".join(values)
+
+
+def _describe_classes(saved: Snapshot, present: Snapshot) -> str:
+    """Return how the classes of a run and of the data differ."""
+    text = (
+        f"labels.json has the classes {saved.label_names}, the data has"
+        f" {present.label_names}"
+    )
+    known = set(saved.label_names or [])
+    new_names = [name for name in present.label_names or [] if name not in known]
+    if not new_names:
+        return text
+    shown = [f"'{name}'{present.first_rows.get(name, '')}" for name in new_names[:5]]
+    return f"{text}: a run keeps its classes, and new is {', '.join(shown)}"
+
+
+def _advise_continuation(path: Path) -> str:
+    """Return how to train on other rows; empty for a language model."""
+    if not RunFolder(path).labels.is_file():
+        return ""
+    return (
+        "; to train it on new rows and classes, in a new run: rnncls train --config"
+        f" CONFIG --from {path}"
+    )
 
 
 def check_compatible(
@@ -155,6 +190,8 @@ def check_compatible(
     if any(difference.can_be_accepted for difference in refused):
         message += "; the command line can resume anyway"
         suggestions = {"with_changes": ""}
+    if any(difference.has_other_data for difference in refused):
+        message += _advise_continuation(path)
     if any(difference.part == "config" for difference in refused):
         raise ConfigError(message, suggestions)
     raise RunError(message, suggestions)
@@ -245,7 +282,24 @@ def _snapshot_of_trainer(trainer: Trainer[Any]) -> Snapshot:
         precision=str(trainer.dtype),
         words=trainer.data.vocab.words,
         label_names=trainer.label_names,
+        first_rows=_find_first_rows(trainer.data) if trainer.label_names else {},
     )
+
+
+def _find_first_rows(data: TrainingData) -> dict[str, str]:
+    """Return in words where each class first occurs among the training rows."""
+    path = data.fingerprint["files"]["train"]["path"]
+    labels = data.train.labels
+    if labels.ndim > 1:
+        classes = np.flatnonzero(labels.any(axis=0))
+        first = labels[:, classes].argmax(axis=0)
+    else:
+        classes, first = np.unique(labels, return_index=True)
+    rows = (data.train.rows[first] + 1).tolist()
+    return {
+        data.label_names[index]: f" (first in row {row:,} of {path})"
+        for index, row in zip(classes.tolist(), rows, strict=True)
+    }
 
 
 def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:

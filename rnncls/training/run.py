@@ -19,7 +19,7 @@ from rnncls.config.sections import (
 )
 from rnncls.data.datasets import columns_of, find_test_file
 from rnncls.data.label_sets import count_labels
-from rnncls.data.loading import TrainingData, load_training_data
+from rnncls.data.loading import TrainingData
 from rnncls.data.readers import find_texts
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.companions import load_vocab
@@ -30,6 +30,7 @@ from rnncls.text.display import list_names
 from rnncls.text.tokenizer import tokenize_texts
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
+from rnncls.training.continuation import load_run_data
 from rnncls.training.distillation import add_distillation_targets
 from rnncls.training.initialization import build_model, prepare_torch
 from rnncls.training.open_run import open_run
@@ -82,10 +83,16 @@ def train(
                 config.text, config.model, resumed, may_change=options.may_change
             )
             settings = config.data_settings
-            data = load_training_data(settings, vocab, use_cache=use_cache)
+            data = load_run_data(
+                settings,
+                vocab,
+                pretrained,
+                config.train.replay,
+                resumed,
+                use_cache=use_cache,
+            )
             log_notes(data, config.model, settings)
-            if pretrained is not None:
-                check_pretraining_data(config.model, config.data, data)
+            check_pretraining_data(pretrained, config.data, data)
             if config.train.teachers:
                 data = add_distillation_targets(
                     config.train, settings, data, device, use_cache=use_cache
@@ -117,11 +124,11 @@ def train(
 def load_start(
     text: TextSection, model: ModelSection, resumed: Path | None, *, may_change: bool
 ) -> tuple[Pretrained | None, Vocab | None]:
-    """Load the language model to start from, and the words to keep, if there are any.
+    """Load the model to start from, and the words to keep, if there are any.
 
     Args:
         text: How texts are read.
-        model: The network, and the language model to start from.
+        model: The network, and the language model or the run to start from.
         resumed: The folder of a run to resume, which has weights of its own; None: the
             run is new.
         may_change: Whether the data of a resumed run may have other words than the run.
@@ -142,16 +149,20 @@ def load_start(
 
 
 def check_pretraining_data(
-    model: ModelSection, section: DataSection, data: TrainingData
+    pretrained: Pretrained | None, section: DataSection, data: TrainingData
 ) -> None:
-    """Check that the language model to start from was not trained on held-out rows.
+    """Check that a language model to start from was not trained on held-out rows.
+
+    A run to start from has been considered when the rows were chosen.
 
     Raises:
-        RnnclsError: It may have been trained on rows for validation or testing.
+        RunError: It is not finished.
+        ConfigError: It may have been trained on rows for validation or testing.
     """
-    folder = Path(model.pretrained or "")
+    if pretrained is None or pretrained.label_names is not None:
+        return
     test_file = find_test_file(section)
-    check_not_trained_on(folder, data.fingerprint, test_file, may_differ=True)
+    check_not_trained_on(pretrained.path, data.fingerprint, test_file, may_differ=True)
 
 
 def log_notes(
@@ -161,6 +172,12 @@ def log_notes(
     log_unused_keys(section)
     note_cut_texts(data, settings.data, settings.text)
     log_unvalidated(data)
+    if data.continuation is not None and section.ngrams is not None:
+        logger.info(
+            "model.ngrams: the n-grams are fitted anew, on the %s rows that are trained"
+            " on",
+            f"{len(data.train.labels):,}",
+        )
 
 
 def log_unvalidated(data: TrainingData) -> None:
@@ -190,11 +207,13 @@ def note_cut_texts(data: TrainingData, section: DataSection, text: TextSection) 
     a sample is, and the number is an estimate.
     """
     max_tokens = text.max_tokens
+    file = data.fingerprint["files"]["train"]
     full = data.train.rows[data.train.texts.lengths == max_tokens]  # [n]
+    full = full[full < file["num_rows"]]  # others are from the files of another run
     if not len(full):
         return
     step = -(-len(full) // _MAX_TEXTS_READ_AGAIN)
-    path = Path(data.fingerprint["files"]["train"]["path"])
+    path = Path(file["path"])
     texts = find_texts(path, columns_of(section), full[::step].tolist())
     tokenized = tokenize_texts(texts, text.replace(max_tokens=max_tokens + 1))
     longer = data.vocab.with_max_tokens(max_tokens + 1).divide(tokenized)

@@ -23,6 +23,7 @@ from rnncls.runs.metric_rows import read_rows
 from rnncls.runs.model_card import model_card
 from rnncls.runs.weights import save_temperature
 from rnncls.training.calibration import Calibration, calibrate
+from rnncls.training.continuation import describe_continuation
 from rnncls.training.trainer import Trainer
 
 _LIBRARIES = ("torch", "torchtext", "numpy", "pyarrow", "safetensors")
@@ -114,6 +115,9 @@ def summarise_classifier(
         "ngrams": calibration.ngrams_summary,
         "label_names": label_names,
     }
+    continuation, logits = trainer.data.continuation, calibration.logits
+    if continuation is not None and logits is not None:
+        values["from"] = describe_continuation(trainer.data, continuation, logits)
     if calibration.thresholds is not None:
         thresholds = calibration.thresholds.tolist()
         values["thresholds"] = dict(zip(label_names, thresholds, strict=True))

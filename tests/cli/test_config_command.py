@@ -72,6 +72,7 @@ KEYS = {
     "train.average",
     "train.teachers",
     "train.teacher_weight",
+    "train.replay",
     "train.clip_norm",
     "train.save_every",
     "train.patience",

@@ -67,11 +67,6 @@ def test_a_nul_character_in_a_name_is_refused(key: str) -> None:
             "text.char_ngrams are n-grams of words, but text.tokenizer is characters:"
             " set text.char_ngrams to null, or text.tokenizer to words",
         ),
-        (
-            "{text: {char_ngrams: [3, 5]}, model: {pretrained: lm}, data: {train: a}}",
-            "text.char_ngrams and model.pretrained: a language model has no vectors of"
-            " n-grams: set one of them to null",
-        ),
     ],
 )
 def test_keys_that_contradict_each_other_are_named(text: str, message: str) -> None:

@@ -228,6 +228,18 @@ def test_a_diverged_pretraining_names_its_own_key(make_config: MakeConfig) -> No
         pretrain(make_config("pretrain.lr=3e38"), Path("pretrained"))
 
 
+def test_a_language_model_has_no_vectors_of_character_ngrams(
+    make_config: MakeConfig, pretrained: Path
+) -> None:
+    config = make_config(f"model.pretrained={pretrained}", "text.char_ngrams=[3, 5]")
+    message = (
+        r"^text\.char_ngrams and model\.pretrained: a language model has no vectors of"
+        r" n-grams: set one of them to null$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        train(config, Path("run"))
+
+
 def test_a_classifier_starts_from_its_words_and_weights(
     make_config: MakeConfig, pretrained: Path
 ) -> None:
@@ -299,6 +311,7 @@ def test_another_shape_is_refused(
 def test_a_folder_without_a_language_model_is_refused(
     make_config: MakeConfig, toy_run: Path
 ) -> None:
+    RunFolder(toy_run).model.unlink()  # with it, the run would be continued
     with pytest.raises(
         RunError,
         match=(

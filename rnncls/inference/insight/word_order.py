@@ -164,7 +164,7 @@ def _load_rows(
 ) -> tuple[EncodedSplit, dict[str, Any]]:
     classifier = run.classifier
     return load_split(
-        run.config.data_settings,
+        run.data_settings,
         split,
         classifier.vocab,
         classifier.label_names,

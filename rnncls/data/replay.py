@@ -1,0 +1,260 @@
+"""Choose the rows of a run that continues another run.
+
+A text that the earlier run was validated with is never trained on, and one that it was
+trained on never validates: the side that a text is on does not change. The other rows
+of the new file are split as its config says. Texts are the same if they have the same
+tokens; with `data.split: texts`, their copies follow.
+
+Shapes: N rows, U texts.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rnncls import DataError
+from rnncls.config.data_section import DataSection
+from rnncls.data.file_rows import FileRows, LoadedFile
+from rnncls.data.sources import Sources
+from rnncls.data.splits import Ints, Labels
+from rnncls.text.tokenizer import TokenizedTexts, join_texts
+
+logger = logging.getLogger(__name__)
+
+_TRAIN, _VALID, _TEST = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class _EarlierTexts:
+    """The texts of earlier runs, as the numbers of `number_texts`.
+
+    Attributes:
+        trained: [U] int64, the texts that they were trained on.
+        valid: [U] int64, those that they were validated with.
+        tested: [U] int64, those that they kept for testing.
+    """
+
+    trained: Ints
+    valid: Ints
+    tested: Ints
+
+
+def choose_rows(
+    own: Sources,
+    test_rows: Ints,
+    section: DataSection,
+    earlier: Sequence[LoadedFile],
+    replay: float,
+    seed: int,
+) -> tuple[list[FileRows], list[FileRows]]:
+    """Choose the rows of a run that continues another run.
+
+    Args:
+        own: The files of the new run, with the rows that its config draws.
+        test_rows: [n] int64, the rows of its training file that are kept for testing.
+        section: How its files are read.
+        earlier: The files of the earlier runs that are at hand.
+        replay: The share of their training rows to train on again, from 0 to 1.
+        seed: Draws the rows to train on again.
+
+    Returns:
+        The rows of the new run's files, and those of the earlier files.
+
+    Raises:
+        DataError: No training row or no validation row is left.
+    """
+    own_sources = [own.train] if own.is_one_file else [own.train, own.valid]
+    all_sources = [*own_sources, *(file.source for file in earlier)]
+    all_ids = number_texts([source.texts for source in all_sources])
+    own_ids = all_ids[: len(own_sources)]
+    earlier_ids = all_ids[len(own_sources) :]
+    texts = _collect_texts(earlier, earlier_ids)
+
+    own_rows = [_assign_rows(own, test_rows, section, own_ids[0], texts)]
+    if not own.is_one_file:
+        own_rows.append(_keep_unseen(own, section, own_ids[1], texts))
+    new_ids = np.unique(np.concatenate(own_ids))
+    generator = np.random.default_rng(seed)
+    earlier_rows = [
+        _choose_earlier_rows(file, ids, new_ids, texts, replay, generator)
+        for file, ids in zip(earlier, earlier_ids, strict=True)
+    ]
+    _check_rows_left(own_rows, earlier_rows)
+    return own_rows, earlier_rows
+
+
+def _check_rows_left(own: Sequence[FileRows], earlier: Sequence[FileRows]) -> None:
+    """Check that there are training and validation rows.
+
+    Raises:
+        DataError: There are none of them.
+    """
+    num_train = len(own[0].train_rows) + sum(
+        len(each.replayed_rows) for each in earlier
+    )
+    if not num_train:
+        raise DataError(
+            f"{own[0].path}: no training row is left: the earlier run was validated"
+            " with all these texts: add rows"
+        )
+    num_valid = sum(len(each.valid_rows) for each in own)
+    num_valid += sum(len(each.reused_valid_rows) for each in earlier)
+    if not num_valid:
+        raise DataError(
+            f"{own[0].path}: no validation row is left: the earlier run was trained on"
+            " all rows that would validate: add rows, or set data.valid to a file of"
+            " other rows"
+        )
+
+
+def number_texts(files: Sequence[TokenizedTexts]) -> list[Ints]:
+    """Number the texts of several files: the same tokens have the same number.
+
+    Returns:
+        For each file [N] int64.
+    """
+    joined = join_texts(files)
+    word_bytes = joined.word_ids.tobytes()
+    size = joined.word_ids.itemsize
+    ends = size * np.cumsum(joined.lengths)
+    starts = ends - size * joined.lengths
+    numbers: dict[bytes, int] = {}
+    ids = np.empty(len(ends), dtype=np.int64)
+    for row, (start, end) in enumerate(
+        zip(starts.tolist(), ends.tolist(), strict=True)
+    ):
+        ids[row] = numbers.setdefault(word_bytes[start:end], len(numbers))
+    sizes = [len(file.lengths) for file in files]
+    return np.split(ids, np.cumsum(sizes)[:-1])
+
+
+def _collect_texts(
+    earlier: Sequence[LoadedFile], earlier_ids: Sequence[Ints]
+) -> _EarlierTexts:
+    """Return which texts the earlier runs used for what."""
+    empty = np.empty(0, dtype=np.int64)
+    trained, valid, tested = [empty], [empty], [empty]
+    for (rows, _), ids in zip(earlier, earlier_ids, strict=True):
+        trained.append(ids[rows.train_rows])
+        valid.append(ids[rows.valid_rows])
+        tested.append(ids[rows.test_rows])
+    return _EarlierTexts(
+        np.unique(np.concatenate(trained)),
+        np.unique(np.concatenate(valid)),
+        np.unique(np.concatenate(tested)),
+    )
+
+
+def _assign_rows(
+    own: Sources,
+    test_rows: Ints,
+    section: DataSection,
+    ids: Ints,
+    texts: _EarlierTexts,
+) -> FileRows:
+    """Return the rows of the new training file, each on the side of its text."""
+    source = own.train
+    groups = ids if source.text_ids is None else source.text_ids
+    drawn = np.full(len(ids), _TRAIN)  # [N]
+    if own.is_one_file:
+        drawn[own.valid_rows] = _VALID
+    drawn[test_rows] = _TEST
+    sides = drawn.copy()
+    if section.test_fraction is not None:
+        sides[_with_copies(np.isin(ids, texts.tested), groups)] = _TEST
+    sides[_with_copies(np.isin(ids, texts.trained), groups)] = _TRAIN
+    sides[_with_copies(np.isin(ids, texts.valid), groups)] = _VALID
+    _note_moved(source.path.name, drawn, sides)
+    return FileRows(
+        str(source.path),
+        source.sha256,
+        len(ids),
+        section,
+        np.flatnonzero(sides == _VALID),
+        np.flatnonzero(sides == _TEST),
+    )
+
+
+def _with_copies(is_text: npt.NDArray[np.bool_], groups: Ints) -> npt.NDArray[np.bool_]:
+    """Return which rows are such texts, or copies of them. [N] bool."""
+    return np.isin(groups, groups[is_text])
+
+
+def _note_moved(name: str, drawn: Ints, sides: Ints) -> None:
+    """Log how many rows are on another side than the config draws."""
+    num_trained = int(((drawn != _TRAIN) & (sides == _TRAIN)).sum())
+    if num_trained:
+        logger.info(
+            "%s: %s rows drawn for validation or testing are trained on instead: the"
+            " earlier run was trained on their texts",
+            name,
+            f"{num_trained:,}",
+        )
+    num_valid = int(((drawn != _VALID) & (sides == _VALID)).sum())
+    if num_valid:
+        logger.info(
+            "%s: %s more rows validate: their texts are validation texts of the"
+            " earlier run",
+            name,
+            f"{num_valid:,}",
+        )
+
+
+def _keep_unseen(
+    own: Sources, section: DataSection, ids: Ints, texts: _EarlierTexts
+) -> FileRows:
+    """Return the rows of the new validation file that no earlier run has seen."""
+    source = own.valid
+    is_seen = np.isin(ids, np.setdiff1d(texts.trained, texts.valid))  # [N]
+    if is_seen.any():
+        logger.info(
+            "%s: %s rows do not validate: the earlier run was trained on their texts",
+            source.path.name,
+            f"{is_seen.sum():,}",
+        )
+    return FileRows(
+        str(source.path), source.sha256, len(ids), section, np.flatnonzero(~is_seen)
+    )
+
+
+def _choose_earlier_rows(
+    file: LoadedFile,
+    ids: Ints,
+    new_ids: Ints,
+    texts: _EarlierTexts,
+    replay: float,
+    generator: np.random.Generator,
+) -> FileRows:
+    """Return the rows of an earlier file, without those that the new files have too."""
+    rows = file.rows
+    train_rows, valid_rows = rows.train_rows, rows.valid_rows
+    held_out = np.concatenate([new_ids, texts.valid, texts.tested])
+    candidates = train_rows[~np.isin(ids[train_rows], held_out)]
+    return replace(
+        rows,
+        replayed_rows=_draw_share(candidates, file.source.labels, replay, generator),
+        reused_valid_rows=valid_rows[~np.isin(ids[valid_rows], new_ids)],
+    )
+
+
+def _draw_share(
+    rows: Ints, labels: Labels, share: float, generator: np.random.Generator
+) -> Ints:
+    """Return a share of rows, of each class at least one if there is one label a text.
+
+    The result is sorted.
+    """
+    if share == 0 or not len(rows):
+        return rows[:0]
+    strata = [rows]
+    if labels.ndim == 1:
+        classes = labels[rows]
+        strata = [rows[classes == label] for label in np.unique(classes)]
+    drawn = []
+    for stratum in strata:
+        num_drawn = int(np.ceil(share * len(stratum)))
+        drawn.append(generator.permutation(stratum)[:num_drawn])
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,233 @@
+"""Which run a run continues, and which rows it uses (`from.json`).
+
+Shapes: N rows.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rnncls import DataError, RunError
+from rnncls.config.data_section import DataSection
+from rnncls.config.sections import TextSection
+from rnncls.data.cache import load_cached
+from rnncls.data.checksums import checksum
+from rnncls.data.datasets import LabelledTexts
+from rnncls.data.file_rows import (
+    Continuation,
+    FileRows,
+    LoadedFile,
+    begins_with,
+    no_rows,
+    take_first_rows,
+)
+from rnncls.data.sources import split_seed
+from rnncls.data.splits import Ints, split_rows, split_test_rows
+from rnncls.machine.files import read_json, sha256_of, write_json
+from rnncls.runs.companions import load_run_config
+from rnncls.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+def save_continuation(path: Path, continuation: Continuation) -> None:
+    """Write which run the run at `path` continues.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    write_json(RunFolder(path).continuation, continuation.to_dict())
+
+
+def load_continuation(path: Path) -> Continuation | None:
+    """Load which run the run at `path` continues; None: it continues none.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    file = RunFolder(path).continuation
+    if not file.is_file():
+        return None
+    try:
+        return Continuation.from_dict(read_json(file))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{file}: damaged: not the rows of a run") from error
+
+
+def load_chosen_rows(path: Path) -> Mapping[str, list[int]]:
+    """Load the row numbers of the splits that the config of a run does not draw.
+
+    They are rows of its own files, not of those of the run that it continues.
+
+    Returns:
+        Split → row numbers; empty: the config draws all splits.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    continuation = load_continuation(path)
+    if continuation is None:
+        return {}
+    first, last = continuation.own_files[0], continuation.own_files[-1]
+    rows = {"train": first.train_rows.tolist(), "valid": last.valid_rows.tolist()}
+    if len(first.test_rows):
+        rows["test"] = first.test_rows.tolist()
+    return rows
+
+
+def load_earlier_files(
+    path: Path, new_file: Path, text: TextSection, *, use_cache: bool
+) -> list[LoadedFile]:
+    """Load the files that a finished run was trained with, as far as they are at hand.
+
+    A file that is missing or has changed is named in the log. A file may also be the
+    beginning of the new one, to which rows were appended.
+
+    Args:
+        path: The folder of the run.
+        new_file: The training file of the run that continues it.
+        text: How the texts are tokenised.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        DataError: A row of a file is wrong.
+        RunError: A file of the run folder is damaged.
+    """
+    continuation = load_continuation(path)
+    if continuation is not None:
+        used = [*continuation.own_files, *continuation.earlier_files]
+        return _load_known_rows(used, new_file, text, use_cache=use_cache)
+    config = load_run_config(path)
+    summary = _load_data_summary(path)
+    loaded = []
+    for split, file in summary["files"].items():
+        if split not in {"train", "valid"}:
+            continue
+        source = _find_source(file, config.data, new_file, text, use_cache=use_cache)
+        if source is None:
+            _log_missing(file["path"])
+            continue
+        seed = split_seed(config.data, config.seed)
+        rows = _draw_rows(split, source, config.data, seed)
+        if not _is_split(rows, summary, split):
+            _log_missing(file["path"])
+            continue
+        loaded.append(LoadedFile(rows, source))
+    return loaded
+
+
+def _load_data_summary(path: Path) -> dict[str, Any]:
+    """Return what the summary of a run says of its data.
+
+    Raises:
+        RunError: The summary is damaged.
+    """
+    file = RunFolder(path).summary
+    data = read_json(file).get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("files"), dict):
+        raise RunError(f"{file}: damaged: not the summary of a run")
+    return data
+
+
+def _load_known_rows(
+    used: list[FileRows], new_file: Path, text: TextSection, *, use_cache: bool
+) -> list[LoadedFile]:
+    """Load the files of a run that itself continues another run."""
+    loaded = []
+    for rows in used:
+        file = {"path": rows.path, "sha256": rows.sha256, "num_rows": rows.num_rows}
+        source = _find_source(file, rows.section, new_file, text, use_cache=use_cache)
+        if source is None:
+            _log_missing(rows.path)
+            continue
+        found = replace(
+            rows,
+            path=str(source.path),
+            sha256=source.sha256,
+            replayed_rows=no_rows(),
+            reused_valid_rows=no_rows(),
+        )
+        loaded.append(LoadedFile(found, source))
+    return loaded
+
+
+def _find_source(
+    file: Mapping[str, Any],
+    section: DataSection,
+    new_file: Path,
+    text: TextSection,
+    *,
+    use_cache: bool,
+) -> LabelledTexts | None:
+    """Return the rows of a file, from where it was or from the new file.
+
+    Args:
+        file: Its path, its checksum and the number of its rows.
+        section: How it is read.
+        new_file: The new file.
+        text: How the texts are tokenised.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Returns:
+        The rows; None: they are not at hand.
+    """
+    path, sha256 = Path(file["path"]), file["sha256"]
+    if not _has_checksum(path, sha256):
+        path = new_file
+        if not _has_checksum(path, sha256) and not begins_with(path, sha256):
+            return None
+    source = load_cached(path, section, text, use_cache=use_cache)
+    return take_first_rows(source, file["num_rows"])
+
+
+def _has_checksum(path: Path, sha256: str) -> bool:
+    """Return whether a file, or a set of files, exists and has a checksum."""
+    try:
+        return checksum(path, "sha256") == sha256
+    except (OSError, DataError):
+        return False
+
+
+def _draw_rows(
+    split: str, source: LabelledTexts, section: DataSection, seed: int
+) -> FileRows:
+    """Draw the validation and test rows of a file as its run drew them."""
+    num_rows = len(source.labels)
+    valid_rows: Ints = no_rows()
+    rows, test_rows = split_test_rows(source.labels, None)
+    if split == "valid":
+        valid_rows = rows
+    else:
+        rows, test_rows = split_test_rows(
+            source.labels, section.test_fraction, source.text_ids
+        )
+    if split == "train" and section.valid is None:
+        _, valid_part = split_rows(
+            source.labels[rows],
+            section.valid_fraction,
+            seed,
+            source.text_ids_of(rows),
+        )
+        valid_rows = rows[valid_part]
+    return FileRows(
+        str(source.path), source.sha256, num_rows, section, valid_rows, test_rows
+    )
+
+
+def _is_split(rows: FileRows, summary: Mapping[str, Any], split: str) -> bool:
+    """Return whether the validation rows are those that the summary of a run names."""
+    expected = summary.get("split", {}).get("valid_rows_sha256")
+    if split != "train" or expected is None:
+        return True
+    return sha256_of(rows.valid_rows.tobytes()) == str(expected)
+
+
+def _log_missing(name: str) -> None:
+    logger.info(
+        "%s: the rows of the earlier run are not at hand, since the file is missing or"
+        " has changed: none of them is trained on again, and if the new files have its"
+        " validation rows too, the validation scores are too high",
+        name,
+    )

@@ -1,0 +1,187 @@
+"""Continue a run on new rows: its data, and what the user is told about it.
+
+The earlier run is a `rnncls.runs.pretrained.Pretrained` with classes. Its weights are
+copied by `rnncls.training.initialization.build_model`, as those of a language model.
+
+Shapes: N validation texts, C classes.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnncls import RunError
+from rnncls.config.sections import DataSettings
+from rnncls.data.checksums import checksum
+from rnncls.data.continued import encode_continued, load_continued_data
+from rnncls.data.file_rows import Continuation, FileRows, LoadedFile
+from rnncls.data.loading import TrainingData, load_training_data
+from rnncls.data.replay import choose_rows
+from rnncls.data.sources import load_sources
+from rnncls.data.splits import split_test_rows
+from rnncls.evaluation.class_groups import GroupScores, score_class_groups
+from rnncls.machine.files import read_json
+from rnncls.runs.continuation import load_continuation, load_earlier_files
+from rnncls.runs.folder import RunFolder
+from rnncls.runs.pretrained import Pretrained
+from rnncls.text.display import list_names
+from rnncls.text.vocab import Vocab
+from rnncls.text.vocab_collection import extend_vocab
+
+logger = logging.getLogger(__name__)
+
+
+def load_run_data(
+    settings: DataSettings,
+    vocab: Vocab | None,
+    pretrained: Pretrained | None,
+    replay: float,
+    resumed: Path | None,
+    *,
+    use_cache: bool,
+) -> TrainingData:
+    """Load the rows of a run, also of one that continues an earlier run.
+
+    Args:
+        settings: Which rows are used, and how they are tokenised.
+        vocab: The words to keep; None: those of the training rows.
+        pretrained: What the run starts from.
+        replay: The share of the rows of an earlier run to train on again.
+        resumed: The folder of a run to resume; None: the run is new.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        DataError: A file or one of its rows is wrong.
+        RunError: The earlier run is damaged, or the files of a run to resume changed.
+    """
+    continuation = None if resumed is None else load_continuation(resumed)
+    if continuation is not None and vocab is not None:
+        if settings.data != continuation.own_files[0].section:
+            raise RunError(
+                f"{resumed}: continues {continuation.run}, so its rows are fixed and"
+                " its section data cannot change: start another run: rnncls train"
+                f" --from {resumed}"
+            )
+        return load_continued_data(continuation, settings, vocab, use_cache=use_cache)
+    if pretrained is not None and pretrained.label_names is not None:
+        return _continue_data(
+            settings, pretrained, pretrained.label_names, replay, use_cache=use_cache
+        )
+    return load_training_data(settings, vocab, use_cache=use_cache)
+
+
+def _continue_data(
+    settings: DataSettings,
+    pretrained: Pretrained,
+    label_names: list[str],
+    replay: float,
+    *,
+    use_cache: bool,
+) -> TrainingData:
+    """Choose and load the rows of a new run that continues an earlier one."""
+    section, text = settings.data, settings.text
+    own = load_sources(section, text, settings.seed, use_cache=use_cache)
+    _, test_rows = split_test_rows(
+        own.train.labels, section.test_fraction, own.train.text_ids
+    )
+    path = pretrained.path
+    earlier = load_earlier_files(path, own.train.path, text, use_cache=use_cache)
+    own_rows, earlier_rows = choose_rows(
+        own, test_rows, section, earlier, replay, settings.seed
+    )
+    folder = RunFolder(path)
+    continuation = Continuation(
+        run=str(path),
+        weights_sha256=checksum(folder.model, "sha256"),
+        num_words=len(pretrained.vocab),
+        label_names=label_names,
+        replay=replay,
+        own_files=own_rows,
+        earlier_files=earlier_rows,
+        earlier_scores=_load_scores(path),
+    )
+    train_rows = own_rows[0].train_rows
+    vocab = extend_vocab(pretrained.vocab, own.train.texts, train_rows, text)
+    sources = [own.train] if own.is_one_file else [own.train, own.valid]
+    data = encode_continued(
+        list(map(LoadedFile, own_rows, sources)),
+        list(map(LoadedFile, earlier_rows, (file.source for file in earlier))),
+        continuation,
+        settings,
+        vocab.with_max_tokens(text.max_tokens),
+    )
+    _log_continuation(data, continuation)
+    return data
+
+
+def _load_scores(path: Path) -> dict[str, float]:
+    """Load the validation scores of a finished run."""
+    valid = read_json(RunFolder(path).summary)["valid"]
+    return {name: valid[name] for name in ("accuracy", "macro_f1")}
+
+
+def _log_continuation(data: TrainingData, continuation: Continuation) -> None:
+    """Log how many words, classes and rows are new, and how many are from before."""
+    num_known = len(continuation.label_names)
+    new_names = data.label_names[num_known:]
+    logger.info(
+        "%s is continued: %s new words beside its %s, %s new %s beside its %s%s",
+        continuation.run,
+        f"{len(data.vocab) - continuation.num_words:,}",
+        f"{continuation.num_words:,}",
+        f"{len(new_names):,}",
+        "class" if len(new_names) == 1 else "classes",
+        f"{num_known:,}",
+        f": {list_names(new_names)}" if new_names else "",
+    )
+    own_train = len(continuation.own_files[0].train_rows)
+    own_valid = sum(len(rows.valid_rows) for rows in continuation.own_files)
+    num_replayed, num_reused = count_earlier_rows(continuation.earlier_files)
+    logger.info(
+        "trained on %s rows of %s and %s other rows of the earlier run (train.replay:"
+        " %s); validated with %s rows of the new files and %s others",
+        f"{own_train:,}",
+        continuation.own_files[0].path,
+        f"{num_replayed:,}",
+        continuation.replay,
+        f"{own_valid:,}",
+        f"{num_reused:,}",
+    )
+
+
+def count_earlier_rows(files: Sequence[FileRows]) -> tuple[int, int]:
+    """Return how many rows of an earlier run are trained on again, and validate."""
+    num_replayed = sum(len(rows.replayed_rows) for rows in files)
+    num_reused = sum(len(rows.reused_valid_rows) for rows in files)
+    return num_replayed, num_reused
+
+
+def describe_continuation(
+    data: TrainingData, continuation: Continuation, logits: torch.Tensor
+) -> dict[str, Any]:
+    """Return what the summary of a run says of the run that it continues.
+
+    Args:
+        data: The data of the run.
+        continuation: What it keeps of the earlier run.
+        logits: [N, C], those of the validation rows.
+    """
+    num_known = len(continuation.label_names)
+    num_replayed, num_reused = count_earlier_rows(continuation.earlier_files)
+    groups: list[GroupScores] = score_class_groups(
+        logits, torch.from_numpy(data.valid.labels), num_known
+    )
+    return {
+        "run": continuation.run,
+        "weights_sha256": continuation.weights_sha256,
+        "replay": continuation.replay,
+        "num_new_words": len(data.vocab) - continuation.num_words,
+        "new_classes": data.label_names[num_known:],
+        "num_replayed_rows": num_replayed,
+        "num_reused_valid_rows": num_reused,
+        "valid": [group.to_dict() for group in groups],
+        "earlier_valid": continuation.earlier_scores,
+    }
