@@ -13,6 +13,8 @@ import torch
 from rnncls.evaluation.label_sets import score_label_sets
 from rnncls.evaluation.metrics import count_confusion, wilson_interval
 from rnncls.nn.decisions import decide
+from rnncls.runs.continuation import load_continuation
+from rnncls.runs.run import Run
 
 _CERTAIN = 20.0
 """A logit beyond all thresholds."""
@@ -43,6 +45,24 @@ class GroupScores:
     def to_dict(self) -> dict[str, Any]:
         """Return the values for JSON."""
         return {**asdict(self), "accuracy_interval": list(self.accuracy_interval)}
+
+
+def score_run_groups(run: Run, confusion: npt.NDArray[np.int64]) -> list[GroupScores]:
+    """Return the scores of earlier and new classes, if the run continues another.
+
+    Args:
+        run: The run, with one label a text.
+        confusion: [C, C], how often class i is predicted as class j.
+
+    Raises:
+        RunError: The file of the run that says so is damaged.
+    """
+    continuation = load_continuation(run.path)
+    if continuation is None:
+        return []
+    num_earlier = len(continuation.label_names)
+    num_classes = len(run.classifier.label_names)
+    return score_confusion_groups(confusion, num_earlier, num_classes)
 
 
 def score_class_groups(

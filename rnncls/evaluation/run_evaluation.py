@@ -26,7 +26,7 @@ from rnncls.evaluation.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
-from rnncls.evaluation.class_groups import GroupScores, score_confusion_groups
+from rnncls.evaluation.class_groups import GroupScores, score_run_groups
 from rnncls.evaluation.confusion import MAX_JSON_CLASSES, find_confused_pairs
 from rnncls.evaluation.error_slices import (
     Slice,
@@ -44,7 +44,6 @@ from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, load_class_biases, score_parts
 from rnncls.evaluation.scope import OutsideResult
 from rnncls.nn.decisions import decide, to_probs
-from rnncls.runs.continuation import load_continuation
 from rnncls.runs.run import Run, load_run
 
 NUM_MISTAKES = 20
@@ -250,19 +249,6 @@ class Evaluation:
             parts.network, parts.ngrams, parts.together, self.split.labels
         )
 
-    def class_groups(self) -> list[GroupScores]:
-        """Compute the scores of earlier and new classes, if the run continues another.
-
-        Raises:
-            RunError: The file of the run that says so is damaged.
-        """
-        continuation = load_continuation(self.run.path)
-        if continuation is None:
-            return []
-        num_earlier = len(continuation.label_names)
-        num_classes = len(self.run.classifier.label_names)
-        return score_confusion_groups(self.confusion, num_earlier, num_classes)
-
     def slices_by_length(self) -> list[Slice]:
         """Compute the accuracy by number of tokens."""
         lengths = self.split.texts.lengths.astype(np.float64)
@@ -304,7 +290,7 @@ class Evaluation:
             parts=self.part_scores(),
             text_columns=section.text,
             label_columns=section.label_columns,
-            class_groups=self.class_groups(),
+            class_groups=score_run_groups(self.run, self.confusion),
         )
 
     def _loss(self, logits: torch.Tensor) -> float:

@@ -242,11 +242,8 @@ class Classifier:
 
         With a `min_confidence`, a text without a known word has no answer.
         """
-        if not self.min_confidence:
-            return True
-        if not self.has_known_word(text):
-            return False
-        return self.compute_confidence(probs) >= self.min_confidence
+        is_certain = self.compute_confidence(probs) >= self.min_confidence
+        return not self.min_confidence or (is_certain and self.has_known_word(text))
 
     def has_known_word(self, text: str) -> bool:
         """Return whether a token of the text is in the vocabulary."""
@@ -279,11 +276,8 @@ def format_prediction(
     best = max(named, key=named.__getitem__)
     has_answer = classifier.has_answer(text, probs)
     if as_json:
-        prediction: dict[str, Any] = {
-            "text": text,
-            "label": best if has_answer else None,
-        }
-        prediction["probs"] = named
+        label = best if has_answer else None
+        prediction: dict[str, Any] = {"text": text, "label": label, "probs": named}
         if classifier.thresholds is not None:
             prediction["labels"] = labels if has_answer else None
             prediction["confidence"] = classifier.compute_confidence(probs)
@@ -294,11 +288,11 @@ def format_prediction(
     fields = ["|".join(labels) if has_answer else "", shown, text]
     if not classifier.has_known_word(text):
         fields.append("(no known word)")
+    elif fits is False:
+        fields.append("(fits none of the classes)")
     elif not has_answer:
         confidence = classifier.compute_confidence(probs)
         fields.append(f"(no answer: the confidence is {confidence:.4f})")
-    if fits is False:
-        fields.append("(fits none of the classes)")
     return "\t".join(" ".join(field.split()) for field in fields)
 
 
