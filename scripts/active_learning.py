@@ -37,8 +37,10 @@ from rnncls.training.run import train
 METHODS = {
     "random": SelectionOptions(measure="random"),
     "margin": SelectionOptions(measure="margin", candidates=1),
+    "margin, spread of 3": SelectionOptions(measure="margin", candidates=3),
     "margin, spread": SelectionOptions(measure="margin", candidates=10),
-    "entropy, spread": SelectionOptions(measure="entropy", candidates=10),
+    "entropy": SelectionOptions(measure="entropy", candidates=1),
+    "dropout": SelectionOptions(measure="dropout", candidates=1),
     "dropout, spread": SelectionOptions(measure="dropout", candidates=10),
     "gradients": SelectionOptions(measure="gradients"),
     "centres": SelectionOptions(measure="centres"),
@@ -46,6 +48,8 @@ METHODS = {
 """The ways of choosing texts, by their names in the results."""
 SHOWN_ROUNDS = (2, 4, 6)
 """The rounds in the table."""
+PLOTTED = ("random", "margin", "gradients", "margin, spread", "centres")
+"""The ways in the picture."""
 FIRST_ROWS, MAX_ROUNDS, TARGET = 200, 20, 0.85
 CONFIG = """\
 device: cpu
@@ -95,7 +99,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, help="folder of AG News")
     parser.add_argument("--out", type=Path, required=True, help="file of the results")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--pool", type=int, default=4000)
     parser.add_argument("--plot", type=Path, help="draw the results as this picture")
     arguments = parser.parse_args()
@@ -112,7 +116,7 @@ def measure(arguments: argparse.Namespace) -> None:
     done = set(load_results(arguments.out))
     all_rows = read_rows(arguments.data / "train.csv")
     test = tokenize(read_rows(arguments.data / "test.csv"))
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         order = np.random.default_rng(seed).permutation(len(all_rows))
         chosen = order[: FIRST_ROWS + arguments.pool].tolist()
         sample = tokenize([all_rows[index] for index in chosen])
@@ -241,7 +245,9 @@ def plot_results(results: Results, path: Path) -> None:
     figure = new_figure()
     axes = figure.subplots()
     colors = iter(COLORS)
-    for name, runs in group_by_method(results).items():
+    groups = group_by_method(results)
+    for name in filter(groups.get, PLOTTED):
+        runs = groups[name]
         # As far as all seeds go: one that has reached the target has ended.
         means = [statistics.mean(values) for values in zip(*runs, strict=False)]
         counts = [FIRST_ROWS + 50 * number for number in range(len(means))]

@@ -77,11 +77,11 @@ def suggest_command(
             min=1,
             help=(
                 "For margin, entropy and dropout: choose texts that are unlike each"
-                " other among this many times --rows of the most uncertain ones. 1:"
-                " the most uncertain ones, however similar."
+                " other among this many times --rows of the most uncertain ones, at"
+                " most half of the pool. 1: the most uncertain ones, however similar."
             ),
         ),
-    ] = 10,
+    ] = 1,
     exclude: Annotated[
         list[Path] | None,
         typer.Option(
@@ -150,9 +150,10 @@ def suggest_command(
     json_: JsonOption = False,
     device: DeviceOption = None,
 ) -> None:
-    """Suggest which texts of a pool to label next: uncertain, and unlike each other.
+    """Suggest which texts of a pool to label next: those the run is uncertain about.
 
-    Texts of the run's own data, copies and empty texts are left out. Row 1 is the first
+    They can also be unlike each other (--candidates, --by gradients). Texts of the
+    run's own data, copies and empty texts are left out. Row 1 is the first
     row after the header; a quoted text of several lines belongs to one row.
     """
     run, source = split_arguments(run_folder, pool, run)

@@ -45,7 +45,7 @@ class SelectionOptions:
 
     num_rows: int = 50
     measure: Measure = "margin"
-    candidates: int = 10
+    candidates: int = 1
     seed: int = 0
 
 
