@@ -103,8 +103,7 @@ def train(
                 data,
                 pretrained,
                 is_fresh=not run.is_resumed,
-            )
-            model = model.to(device)
+            ).to(device)
             trainer = build_classifier_trainer(config.train, model, data, config.seed)
         run.begin(trainer)
         with record_training(trainer, path) as record:

@@ -92,5 +92,5 @@ def test_stdout_can_be_named_as_the_output() -> None:
         command, input=b"oslo\n", capture_output=True, env=os.environ, check=True
     )
     lines = done.stdout.decode().splitlines()
-    assert [line.split("\t")[-1].split()[0] for line in lines] == ["oslo"]
+    assert [line.split("\t")[2] for line in lines] == ["oslo"]
     assert b"/dev/stdout: 1 prediction" in done.stderr

@@ -121,8 +121,8 @@ def test_the_script_says_which_texts_fit_none(
     texts = [text for text in TEXTS if text]
     expected = list_fits(networks.predictor().predict(texts))
     lines = run_script(monkeypatch, capsys, "--", *texts)
-    note = "\t(fits none of the classes)"
-    assert [not line.endswith(note) for line in lines] == expected
+    notes = ("\t(fits none of the classes)", "\t(no known word)")
+    assert [not line.endswith(notes) for line in lines] == expected
     found: list[dict[str, Any]] = [
         json.loads(line)
         for line in run_script(monkeypatch, capsys, "--json", "--", *texts)
