@@ -2,7 +2,7 @@
 
 - `main`: `run`, which turns an error into a message and an exit code.
 - `app`: the commands in the order of `rnncls --help`.
-- `options`: options that several commands share.
+- `options`, `input_options`: options that several commands share.
 - `reporting`: results as tables, pages, plots and files, and benchmarks.
 
 May import: every other room. A command imports its room inside its function, so that

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from rnncls import ConfigError
+from rnncls.cli.input_options import InputFormatOption, InputTextOption
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rnncls.evaluation.drift_sample import TextSample
     from rnncls.runs.run import Run
 
-NUM_PRINTED_WORDS, NUM_PRINTED_LABELS, NUM_PRINTED_TEXTS = 8, 8, 5
+NUM_PRINTED_SHARES, NUM_PRINTED_TEXTS = 8, 5
 """Rows in the terminal; --json and --html have more."""
 
 
@@ -61,34 +62,15 @@ def drift_command(
         Path | None,
         typer.Option(
             help=(
-                "Compare with this file, which is read as FILE is. Default: the"
+                "Compare with this file, which has the columns of FILE. Default: the"
                 " validation rows of the run."
             ),
             metavar="FILE",
             show_default=False,
         ),
     ] = None,
-    form: Annotated[
-        Literal["csv", "lines", "jsonl"] | None,
-        typer.Option(
-            "--format",
-            help=(
-                "Format of FILE; default: that of the file's ending, lines for stdin."
-            ),
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=(
-                "Column of the text in FILE and in --reference; may be repeated."
-                " Default: the columns that the run was trained on."
-            ),
-            metavar="COLUMN",
-            show_default=False,
-        ),
-    ] = None,
+    form: InputFormatOption = None,
+    text: InputTextOption = None,
     label: Annotated[
         str | None,
         typer.Option(
@@ -149,6 +131,8 @@ def drift_command(
     true labels if the file has them. Row 1 is the first row after the header.
     """
     source = _choose_file(run_folder, file)
+    if str(reference) == STDIN:
+        raise ConfigError("--reference: expected a file: only FILE can be stdin")
     check_page("--html", html, DRIFT, HTML)
     with fast_imports():
         from rnncls.evaluation.drift import measure_drift
@@ -261,13 +245,13 @@ def print_drift(result: "DriftResult") -> None:
     from rich.console import Console
 
     from rnncls.cli.reporting.drift_tables import (
+        NO_WORDS,
         UNLIKE_TEXTS,
         drift_table,
         drift_title,
-        label_tables,
         note_lines,
+        share_tables,
         unlike_table,
-        word_tables,
     )
     from rnncls.cli.reporting.insight_tables import print_sentence
 
@@ -276,10 +260,11 @@ def print_drift(result: "DriftResult") -> None:
     print_tables([], [drift_table(result)])
     for sentence in (*note_lines(result), result.meaning()):
         print_sentence(console, sentence)
-    tables = label_tables(result, NUM_PRINTED_LABELS)
-    tables |= word_tables(result, NUM_PRINTED_WORDS)
-    for title, table in tables.items():
+    for title, table in share_tables(result, NUM_PRINTED_SHARES).items():
         print_tables(["", title], [table])
+    if not result.words:
+        console.print()
+        print_sentence(console, NO_WORDS)
     if result.unlike_texts:
         table = unlike_table(result, NUM_PRINTED_TEXTS)
         print_tables(["", UNLIKE_TEXTS], [table], fit=True)

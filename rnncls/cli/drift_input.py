@@ -14,7 +14,7 @@ from rnncls.data.datasets import find_label_names
 from rnncls.data.label_names import normalize_label
 from rnncls.data.label_sets import UNKNOWN, split_labels
 from rnncls.data.readers import read_rows
-from rnncls.data.rows import Columns
+from rnncls.data.rows import Columns, quote_names
 from rnncls.evaluation.drift_sample import LabelledRow, LabelSet
 
 
@@ -74,7 +74,7 @@ def _read_stream(
     label: str | None,
     form: str | None,
 ) -> _FieldRows:
-    columns = find_text_columns(section, text)
+    columns = _find_columns(section, text)
     kept = [] if label is None else [label]
     for rows in read_input(source, columns, form, kept):
         for index, value in enumerate(rows.texts):
@@ -95,7 +95,7 @@ def _choose_columns(
     path: Path, section: DataSection, text: Sequence[str], label: str | None
 ) -> Columns:
     """Return the columns to read from a file, with that of the label if it has one."""
-    text_only = find_text_columns(section, text)
+    text_only = _find_columns(section, text)
     names = section.label_columns if label is None else (label,)
     with_label = replace(
         text_only,
@@ -103,8 +103,7 @@ def _choose_columns(
         allows_unlabelled=True,
     )
     if label is not None:
-        hint = "name columns of the file with --text and --label"
-        return replace(with_label, hint=hint)
+        return with_label
     # A kept column does not change how the file is read, but only tables have one.
     kept_label = replace(text_only, kept=names)
     choices = [with_label] if section.has_several_labels else [kept_label, with_label]
@@ -112,6 +111,14 @@ def _choose_columns(
         if _has_columns(path, columns):
             return columns
     return text_only
+
+
+def _find_columns(section: DataSection, text: Sequence[str]) -> Columns:
+    hint = (
+        f"the run was trained on {quote_names(section.text)}: name columns of the file"
+        " with --text and --label"
+    )
+    return replace(find_text_columns(section, text), hint=hint)
 
 
 def _has_columns(path: Path, columns: Columns) -> bool:

@@ -4,11 +4,12 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnncls import ConfigError, RnnclsError
+from rnncls.cli.input_options import InputFormatOption, InputTextOption
 from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
     check_target,
@@ -79,28 +80,8 @@ def predict_command(
             ),
         ),
     ] = None,
-    form: Annotated[
-        Literal["csv", "lines", "jsonl"] | None,
-        typer.Option(
-            "--format",
-            help=(
-                "Format of the input; default: that of the file's ending, lines for"
-                " stdin."
-            ),
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=(
-                "Column of the text in the input; may be repeated. Default: the columns"
-                " that the run was trained on."
-            ),
-            metavar="COLUMN",
-            show_default=False,
-        ),
-    ] = None,
+    form: InputFormatOption = None,
+    text: InputTextOption = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -219,10 +200,11 @@ def read_input_rows(
     from rnncls.cli.input_rows import InputRows
 
     if source is not None:
-        from rnncls.cli.predict_input import read_input
+        from rnncls.cli.predict_input import note_if_empty, read_input
 
         columns = find_text_columns(section, text)
-        yield from read_input(source, columns, form, keep)
+        rows = read_input(source, columns, form, keep)
+        yield from note_if_empty(rows, "stdin" if source == STDIN else source)
         return
     if form is not None or text or names_columns(keep):
         raise ConfigError(

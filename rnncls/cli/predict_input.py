@@ -62,17 +62,15 @@ def read_input(
             first line of a stream of lines looks like a header or like JSON.
     """
     if source == STDIN:
-        rows = _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
-        yield from _note_if_empty(rows, "stdin")
+        yield from _read_stream(sys.stdin.buffer, "stdin", columns, form, keep)
         return
     path = Path(source)
     if form is None and not is_special(path):
-        yield from _note_if_empty(_read_file(path, columns, keep), source)
+        yield from _read_file(path, columns, keep)
         return
     try:
         with open_binary(path) as stream:
-            rows = _read_stream(stream, source, columns, form, keep)
-            yield from _note_if_empty(rows, source)
+            yield from _read_stream(stream, source, columns, form, keep)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -88,7 +86,7 @@ def _read_file(
         yield InputRows(rows.texts, kept)
 
 
-def _note_if_empty(chunks: Iterator[InputRows], source: str) -> Iterator[InputRows]:
+def note_if_empty(chunks: Iterator[InputRows], source: str) -> Iterator[InputRows]:
     """Yield the rows of an input, and log a note if there are none."""
     is_empty = True
     for rows in chunks:

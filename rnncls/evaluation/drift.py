@@ -55,7 +55,6 @@ class _Comparison:
     """The difference in an aspect, before the p-values are adjusted."""
 
     aspect: Aspect
-    test: str
     measure: str
     effect: Effect
     reference: float | None = None
@@ -88,18 +87,18 @@ def measure_drift(
         bounds: When a difference counts as drift.
     """
     classifier = run.classifier
-    seen = compute_features(classifier, reference.texts)
-    seen_now = compute_features(classifier, file.texts)
-    states = _compare_states(classifier, seen, seen_now)
-    predicted = _predicted_labels(classifier, seen, seen_now)
+    file_features = compute_features(classifier, file.texts)
+    features = (compute_features(classifier, reference.texts), file_features)
+    states = _compare_states(classifier, *features)
+    predicted = _predicted_labels(classifier, *features)
     true = build_true_labels(reference.labels, file.labels, classifier.label_names)
     if true is not None and classifier.has_several_labels:
         true = true.with_no_label()
     comparisons = [
-        _compare_lengths(seen, seen_now),
-        _compare_unknown_words(seen, seen_now),
+        _compare_lengths(*features),
+        _compare_unknown_words(*features),
         _compare_labels("predicted_labels", predicted, classifier),
-        _compare_confidences(seen, seen_now),
+        _compare_confidences(*features),
         _state_comparison(states.result),
     ]
     if true is not None:
@@ -115,12 +114,13 @@ def measure_drift(
         aspects=aspects,
         predicted_labels=predicted.find_shifts(),
         true_labels=[] if true is None else true.find_shifts(),
-        words=find_shifted_words(seen.words, seen_now.words, classifier.vocab),
-        unlike_texts=_unlike_texts(run, file, seen_now, states) if differs else [],
-        distributions=[
-            _quantiles("length", seen.num_tokens, seen_now.num_tokens),
-            _quantiles("confidence", seen.confidences, seen_now.confidences),
-        ],
+        words=find_shifted_words(
+            features[0].words,
+            features[1].words,
+            classifier.vocab,
+        ),
+        unlike_texts=_unlike_texts(run, file, file_features, states) if differs else [],
+        distributions=_compute_distributions(*features),
     )
 
 
@@ -135,7 +135,7 @@ def _judge(
         is_significant = p_adjusted < bounds.alpha
         aspect = AspectDrift(
             aspect=comparison.aspect,
-            test=comparison.test,
+            test=effect.test,
             measure=comparison.measure,
             effect=effect.size,
             p=effect.p,
@@ -165,7 +165,6 @@ def _compare_confidences(reference: TextFeatures, file: TextFeatures) -> _Compar
 def _compare_numbers(aspect: Aspect, reference: Floats, file: Floats) -> _Comparison:
     return _Comparison(
         aspect,
-        "Kolmogorov-Smirnov",
         "KS distance",
         compare_distributions(reference, file),
         float(np.median(reference)),
@@ -174,15 +173,14 @@ def _compare_numbers(aspect: Aspect, reference: Floats, file: Floats) -> _Compar
 
 
 def _compare_unknown_words(reference: TextFeatures, file: TextFeatures) -> _Comparison:
-    share = estimate_share(reference.num_unknown, reference.num_read)
-    share_now = estimate_share(file.num_unknown, file.num_read)
+    reference_share = estimate_share(reference.num_unknown, reference.num_read)
+    file_share = estimate_share(file.num_unknown, file.num_read)
     return _Comparison(
         "unknown_words",
-        "Welch's t of a ratio",
         "Cramér's V",
-        compare_shares(share, share_now),
-        share.share,
-        share_now.share,
+        compare_shares(reference_share, file_share),
+        reference_share.share if reference_share.num_tokens else None,
+        file_share.share if file_share.num_tokens else None,
     )
 
 
@@ -199,11 +197,9 @@ def _compare_labels(
 ) -> _Comparison:
     if classifier.has_several_labels:
         effect = compare_label_sets(labels.reference, labels.file)
-        test = "chi-squared of each label"
     else:
         effect = compare_labels(labels.reference.sum(axis=0), labels.file.sum(axis=0))
-        test = "chi-squared"
-    return _Comparison(aspect, test, "Cramér's V", effect)
+    return _Comparison(aspect, "Cramér's V", effect)
 
 
 def _compare_states(
@@ -229,7 +225,6 @@ def _draw_indices(features: TextFeatures, generator: np.random.Generator) -> Int
 def _state_comparison(result: TwoSampleTest) -> _Comparison:
     return _Comparison(
         "states",
-        "classifier two-sample test",
         "2 AUROC - 1",
         result.effect,
         auroc=result.auroc,
@@ -254,6 +249,15 @@ def _unlike_texts(
         )
         texts.append(text)
     return texts
+
+
+def _compute_distributions(
+    reference: TextFeatures, file: TextFeatures
+) -> list[Quantiles]:
+    return [
+        _quantiles("length", reference.num_tokens, file.num_tokens),
+        _quantiles("confidence", reference.confidences, file.confidences),
+    ]
 
 
 def _quantiles(

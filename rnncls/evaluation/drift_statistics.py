@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu
+from scipy.stats import chi2_contingency, fisher_exact, ks_2samp, mannwhitneyu
 from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 MIN_EXPECTED = 5.0
-"""Labels whose expected count is lower are tested as one: the chi-squared distribution
-is a bad approximation for them (Cochran 1954)."""
+"""If a label has a lower expected count, the chi-squared distribution is a bad
+approximation (Cochran 1954)."""
+_CHI_SQUARED, _EXACT = "chi-squared", "Fisher's exact test"
+_NUM_PERMUTATIONS = 9_999
+_ROUNDING = 1e-9
 _INVERSE_PENALTY = 0.01
 """C of the logistic regression. States are correlated and often wider than a small
 sample is long: a strong penalty finds differences of small samples that a weak one does
@@ -38,10 +41,12 @@ class Effect:
     Attributes:
         size: The effect size; 0 means no difference.
         p: The p-value of the test, if there is no difference.
+        test: The name of the test.
     """
 
     size: float
     p: float
+    test: str
 
 
 def compare_distributions(reference: Floats, file: Floats) -> Effect:
@@ -55,7 +60,7 @@ def compare_distributions(reference: Floats, file: Floats) -> Effect:
         file: [M].
     """
     result = ks_2samp(reference, file, method="asymp")
-    return Effect(float(result.statistic), float(result.pvalue))
+    return Effect(float(result.statistic), float(result.pvalue), "Kolmogorov-Smirnov")
 
 
 # Shares of tokens
@@ -66,14 +71,16 @@ class TokenShare:
     """The share of some tokens among all tokens of texts.
 
     Attributes:
-        share: The share.
+        share: The share; 0 if the texts have no tokens.
         variance: The variance of its error, if texts are drawn, not tokens.
         num_texts: The number of texts.
+        num_tokens: The number of all tokens.
     """
 
     share: float
     variance: float
     num_texts: int
+    num_tokens: int
 
     @property
     def with_complement(self) -> Floats:
@@ -97,16 +104,24 @@ def estimate_share(counts: Ints, lengths: Ints) -> TokenShare:
         lengths: [N], all tokens of each text.
     """
     num_texts = len(lengths)
-    num_tokens = max(int(lengths.sum()), 1)
+    num_tokens = int(lengths.sum())
+    if num_tokens == 0:
+        return TokenShare(0.0, 0.0, num_texts, num_tokens)
     share = float(counts.sum()) / num_tokens
     residuals = counts - share * lengths  # [N]
     sum_of_squares = float(np.square(residuals).sum()) / num_tokens**2
     variance = sum_of_squares * num_texts / (num_texts - 1)
-    return TokenShare(share, variance, num_texts)
+    return TokenShare(share, variance, num_texts, num_tokens)
 
 
 def compare_shares(reference: TokenShare, file: TokenShare) -> Effect:
-    """Compare two shares with Welch's t-test; the effect size is Cramér's V."""
+    """Compare two shares with Welch's t-test; the effect size is Cramér's V.
+
+    Texts without tokens have no share to compare.
+    """
+    test = "Welch's t of a ratio"
+    if 0 in {reference.num_tokens, file.num_tokens}:
+        return Effect(0.0, 1.0, test)
     size = compute_cramers_v(
         reference.with_complement,
         file.with_complement,
@@ -114,12 +129,12 @@ def compare_shares(reference: TokenShare, file: TokenShare) -> Effect:
     variance = reference.variance + file.variance
     difference = abs(reference.share - file.share)
     if variance == 0:
-        return Effect(size, float(difference == 0))
+        return Effect(size, float(difference == 0), test)
     spread = reference.spread_of_variance + file.spread_of_variance
     degrees_of_freedom = variance**2 / spread
     t = difference / math.sqrt(variance)
     p = 2 * float(student.sf(t, degrees_of_freedom))
-    return Effect(size, p)
+    return Effect(size, p, test)
 
 
 # Labels
@@ -128,36 +143,40 @@ def compare_shares(reference: TokenShare, file: TokenShare) -> Effect:
 def compare_labels(reference: Ints, file: Ints) -> Effect:
     """Compare how often each label occurs with a chi-squared test.
 
-    Each text has one label. The effect size is Cramér's V, without what is expected by
-    chance (Bergsma 2013).
+    Each text has one label. Two labels have Fisher's exact test. If a label is so rare
+    that the chi-squared distribution is a bad approximation, the p-value is that of a
+    permutation test. The effect size is Cramér's V, without what is expected by chance
+    (Bergsma 2013).
 
     Args:
         reference: [C], the number of texts with each label.
         file: [C].
     """
-    table = _merge_rare_labels(np.stack([reference, file]))  # [2, up to C]
+    table = np.stack([reference, file])  # [2, C]
+    table = table[:, table.any(axis=0)]
     num_labels = table.shape[1]
     if num_labels < 2:
-        return Effect(0.0, 1.0)
-    p = float(chi2_contingency(table, correction=False).pvalue)
+        return Effect(0.0, 1.0, _CHI_SQUARED)
     sizes = table.sum(axis=1)  # [2]
-    shares = table / sizes[:, None]  # [2, up to C]
+    shares = table / sizes[:, None]  # [2, C]
     expected = (num_labels - 1) / 4 * float((1 / sizes).sum())
-    return Effect(compute_cramers_v(shares[0], shares[1], expected), p)
+    size = compute_cramers_v(shares[0], shares[1], expected)
+    p, test = _test_labels(table)
+    return Effect(size, p, test)
 
 
 def compare_label_sets(reference: Bools, file: Bools) -> Effect:
     """Compare how often each label occurs if a text may have several, or none.
 
-    The labels of a text depend on each other, so each label has its own chi-squared
-    test. p is the smallest of them times their number (Bonferroni), and the effect size
-    is that of this label.
+    The labels of a text depend on each other, so each label has its own exact test. p
+    is the smallest of them times their number (Bonferroni), and the effect size is that
+    of this label.
 
     Args:
         reference: [N, C].
         file: [M, C].
     """
-    smallest = Effect(0.0, 1.0)
+    smallest = Effect(0.0, 1.0, _EXACT)
     num_labels = reference.shape[1]
     for label in range(num_labels):
         effect = compare_labels(
@@ -166,7 +185,8 @@ def compare_label_sets(reference: Bools, file: Bools) -> Effect:
         )
         if (effect.p, -effect.size) < (smallest.p, -smallest.size):
             smallest = effect
-    return Effect(smallest.size, min(1.0, num_labels * smallest.p))
+    p = min(1.0, num_labels * smallest.p)
+    return Effect(smallest.size, p, f"{_EXACT} of each label")
 
 
 def compute_cramers_v(reference: Floats, file: Floats, expected: float = 0.0) -> float:
@@ -185,29 +205,41 @@ def compute_cramers_v(reference: Floats, file: Floats, expected: float = 0.0) ->
     return math.sqrt(max(0.0, float(squares.sum()) / 2 - expected))
 
 
-def _merge_rare_labels(table: Ints) -> Ints:
-    """Return counts in which the rarest labels are one, so that none is too rare.
+def _test_labels(table: Ints) -> tuple[float, str]:
+    """Test whether both samples have the same shares: the p-value, and the test's name.
+
+    Args:
+        table: [2, C], the counts of both samples, C > 1. Each label occurs.
+    """
+    if table.shape[1] == 2:
+        return float(fisher_exact(table).pvalue), _EXACT
+    result = chi2_contingency(table, correction=False)
+    if result.expected_freq.min() >= MIN_EXPECTED:
+        return float(result.pvalue), _CHI_SQUARED
+    p = _permute_labels(table, result.expected_freq[1])
+    return p, f"{_CHI_SQUARED}, by permutation"
+
+
+def _permute_labels(table: Ints, expected: Floats) -> float:
+    """Return the p-value of a permutation test with the chi-squared statistic.
 
     Args:
         table: [2, C], the counts of both samples.
-
-    Returns:
-        [2, at most C].
+        expected: [C], the expected counts of the file.
     """
-    sizes = table.sum(axis=1)  # [2]
-    smaller_share = sizes.min() / sizes.sum()
-    expected = table.sum(axis=0) * smaller_share  # [C]
-    num_rare = int((expected < MIN_EXPECTED).sum())
-    if num_rare == 0:
-        return table
-    rarest_first = np.argsort(expected, kind="stable")
-    sums = np.cumsum(expected[rarest_first])  # [C]
-    num_needed = int(np.searchsorted(sums, MIN_EXPECTED)) + 1
-    num_merged = max(num_rare, num_needed)
-    is_merged = np.zeros(len(expected), dtype=np.bool_)  # [C]
-    is_merged[rarest_first[:num_merged]] = True
-    merged = table[:, is_merged].sum(axis=1, keepdims=True)  # [2, 1]
-    return np.concatenate([table[:, ~is_merged], merged], axis=1)
+    totals = table.sum(axis=0)  # [C]
+    generator = np.random.default_rng(_SEED)
+    drawn = generator.multivariate_hypergeometric(
+        totals,
+        int(table[1].sum()),
+        _NUM_PERMUTATIONS,
+        method="marginals",
+    )  # [P, C]
+    # Of two samples with these totals, this is proportional to the statistic.
+    distances = (np.square(drawn - expected) / totals).sum(axis=1)  # [P]
+    distance = float((np.square(table[1] - expected) / totals).sum())
+    is_as_large = distances >= distance * (1 - _ROUNDING)  # [P]
+    return (int(is_as_large.sum()) + 1) / (_NUM_PERMUTATIONS + 1)
 
 
 # States
@@ -232,7 +264,8 @@ class TwoSampleTest:
     @property
     def effect(self) -> Effect:
         """2 AUROC - 1, which is 0 for guesses and 1 for a perfect classifier."""
-        return Effect(max(0.0, 2 * self.auroc - 1), self.p)
+        size = max(0.0, 2 * self.auroc - 1)
+        return Effect(size, self.p, "classifier two-sample test")
 
 
 def classify_samples(
@@ -305,7 +338,8 @@ def _compare_scores(scores: Floats, is_file: Bools) -> Effect:
         alternative="greater",
     )
     num_pairs = int(is_file.sum()) * int((~is_file).sum())
-    return Effect(float(result.statistic) / num_pairs, float(result.pvalue))
+    auroc = float(result.statistic) / num_pairs
+    return Effect(auroc, float(result.pvalue), "Mann-Whitney")
 
 
 # Several tests

@@ -1,6 +1,6 @@
 """Words that are in more, or in fewer, texts of a file than of the reference.
 
-Shapes: N texts, M tokens in all of them, K distinct words.
+Shapes: N texts, M tokens in all of them, K distinct words, D distinct counts.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import hypergeom
 
 from rnncls.text.tokenizer import UNK, TokenizedTexts, join_texts
 from rnncls.text.vocab import UNK_ID, Vocab
@@ -17,8 +17,6 @@ NUM_WORDS = 20
 """How many words are listed on each side."""
 LEVEL = 0.01
 """The probability that any word is listed by chance."""
-_PRIOR = 0.1
-"""The weight of the prior: the share of all texts that it counts as."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -32,25 +30,29 @@ class WordShift:
         word: The word, as the tokenizer returns it.
         reference: The share of the texts of the reference that have it.
         file: The same share of the file.
-        z: The change of its log-odds in standard errors; positive if more texts of the
-            file have it.
+        p: The p-value of Fisher's exact test, not adjusted.
         is_known: Whether the vocabulary of the run has it, or all of its pieces.
     """
 
     word: str
     reference: float
     file: float
-    z: float
+    p: float
     is_known: bool
+
+    @property
+    def change(self) -> float:
+        """The share in the file minus that in the reference."""
+        return self.file - self.reference
 
 
 def find_shifted_words(
     reference: TokenizedTexts, file: TokenizedTexts, vocab: Vocab
 ) -> list[WordShift]:
-    """Return the words whose share of the texts has changed most, the largest z first.
+    """Return the words whose share of the texts has changed, the smallest p first.
 
-    At most `NUM_WORDS` become more frequent, and as many rarer. The level of the test
-    is divided by the number of words (Bonferroni).
+    At most `NUM_WORDS` become more frequent, and as many rarer. Texts with a word are
+    counted, not tokens, since the tokens of a text depend on each other.
 
     Args:
         reference: The texts of the reference.
@@ -59,50 +61,70 @@ def find_shifted_words(
     """
     joined = join_texts([reference, file])
     words = joined.words
+    if not words:
+        return []
     counts = _count_texts(joined, len(reference.lengths))  # [2, K]
     num_texts = np.array([len(reference.lengths), len(file.lengths)])  # [2]
     shares = counts / num_texts[:, None]  # [2, K]
-    z = compute_log_odds_z(counts, num_texts)  # [K]
-    limit = float(norm.isf(LEVEL / 2 / max(len(words), 1)))
-    is_shifted = np.abs(z) > limit
+    ps = compute_word_ps(counts, num_texts)  # [K]
+    is_shifted = ps <= compute_level(counts.sum(axis=0), num_texts)
     if UNK in words:
         is_shifted[words.index(UNK)] = False  # stands for a text without words
     shifts = []
-    for index in _choose_largest(z, is_shifted):
+    for index in _choose_words(ps, shares[1] - shares[0], is_shifted):
         word = words[index]
         is_known = bool((vocab.encode(vocab.divide_tokens([word])) != UNK_ID).all())
         shift = WordShift(
             word,
             reference=float(shares[0, index]),
             file=float(shares[1, index]),
-            z=float(z[index]),
+            p=float(ps[index]),
             is_known=is_known,
         )
         shifts.append(shift)
     return shifts
 
 
-def compute_log_odds_z(counts: Ints, num_texts: Ints) -> Floats:
-    """Return the change of the log-odds of each word in standard errors. [K].
+def compute_word_ps(counts: Ints, num_texts: Ints) -> Floats:
+    """Return the p-value of Fisher's exact test of each word. [K].
 
-    The log-odds have an informative prior: the shares of the words in all texts
-    (Monroe, Colaresi and Quinn 2008, "Fightin' Words"). Texts with a word are counted,
-    not tokens, since the tokens of a text depend on each other.
+    It is twice that of the one-sided test.
 
     Args:
         counts: [2, K], the texts with each word, of the reference and of the file.
         num_texts: [2], the number of texts of both.
     """
-    others = num_texts[:, None] - counts  # [2, K]
-    prior = _PRIOR * (counts.sum(axis=0) + 0.5)  # [K]
-    prior_of_others = _PRIOR * (others.sum(axis=0) + 0.5)  # [K]
-    with_word = counts + prior  # [2, K]
-    without_word = others + prior_of_others  # [2, K]
-    log_odds = np.log(with_word / without_word)  # [2, K]
-    variances = 1 / with_word + 1 / without_word  # [2, K]
-    change = log_odds[1] - log_odds[0]  # [K]
-    z: Floats = change / np.sqrt(variances.sum(axis=0))
-    return z
+    # Most words are in one or two texts: the same counts are tested once.
+    distinct, indices = np.unique(counts, axis=1, return_inverse=True)  # [2, D], [K]
+    num_in_file = hypergeom(num_texts.sum(), distinct.sum(axis=0), num_texts[1])
+    at_most = num_in_file.cdf(distinct[1])  # [D]
+    at_least = num_in_file.sf(distinct[1] - 1)  # [D]
+    ps = np.minimum(1.0, 2 * np.minimum(at_most, at_least))  # [D]
+    ps_of_words: Floats = ps[indices.reshape(-1)]
+    return ps_of_words
+
+
+def compute_level(totals: Ints, num_texts: Ints) -> float:
+    """Return the level of the test of each word, at which `LEVEL` holds for all.
+
+    It is `LEVEL` divided by the number of words, without those that are so rare that
+    their p-value could not be below it (Tarone 1990).
+
+    Args:
+        totals: [K], K > 0, the texts of both samples with each word.
+        num_texts: [2], the number of texts of both.
+    """
+    most = np.minimum(totals, num_texts[:, None])  # [2, K]
+    all_in_reference = np.stack([most[0], totals - most[0]])  # [2, K]
+    all_in_file = np.stack([totals - most[1], most[1]])  # [2, K]
+    smallest_ps = np.minimum(
+        compute_word_ps(all_in_reference, num_texts),
+        compute_word_ps(all_in_file, num_texts),
+    )  # [K]
+    levels = LEVEL / np.arange(1, len(totals) + 1)  # [K]
+    # Which of these levels no more words can reach than it is meant for.
+    next_smallest = np.append(np.sort(smallest_ps)[1:], np.inf)  # [K]
+    return float(levels[np.argmax(next_smallest > levels)])
 
 
 def _count_texts(texts: TokenizedTexts, num_reference: int) -> Ints:
@@ -112,29 +134,33 @@ def _count_texts(texts: TokenizedTexts, num_reference: int) -> Ints:
         texts: N texts, those of the reference first.
         num_reference: The number of texts of the reference.
     """
-    num_words = max(len(texts.words), 1)
+    num_words = len(texts.words)
     text_ids = np.repeat(np.arange(len(texts.lengths)), texts.lengths)  # [M]
     pairs = np.unique(text_ids * num_words + texts.word_ids)  # a text and a word each
     is_file = pairs // num_words >= num_reference
     word_ids = pairs % num_words
     return np.stack(
         [
-            np.bincount(word_ids[~is_file], minlength=len(texts.words)),
-            np.bincount(word_ids[is_file], minlength=len(texts.words)),
+            np.bincount(word_ids[~is_file], minlength=num_words),
+            np.bincount(word_ids[is_file], minlength=num_words),
         ]
     )
 
 
-def _choose_largest(z: Floats, is_shifted: npt.NDArray[np.bool_]) -> Sequence[int]:
-    """Return the words with the largest z on each side, sorted by its absolute value.
+def _choose_words(
+    ps: Floats, changes: Floats, is_shifted: npt.NDArray[np.bool_]
+) -> Sequence[int]:
+    """Return the words with the smallest p on each side, sorted by p.
 
     Args:
-        z: [K].
+        ps: [K].
+        changes: [K], the changes of the shares, which decide between equal p.
         is_shifted: [K], the words to choose from.
     """
-    chosen: list[int] = []
-    for side in (1, -1):
-        candidates = np.flatnonzero(is_shifted & (side * z > 0))
-        largest_first = np.argsort(-side * z[candidates], kind="stable")
-        chosen += candidates[largest_first[:NUM_WORDS]].tolist()
-    return sorted(chosen, key=lambda index: -abs(z[index]))
+    order = np.lexsort([-np.abs(changes), ps])  # [K]
+    ordered = order[is_shifted[order]]
+    more = ordered[changes[ordered] > 0][:NUM_WORDS]
+    fewer = ordered[changes[ordered] < 0][:NUM_WORDS]
+    is_chosen = np.isin(ordered, np.concatenate([more, fewer]))
+    chosen: list[int] = ordered[is_chosen].tolist()
+    return chosen

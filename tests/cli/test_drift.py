@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnncls.cli.reporting.html import save_page
 from tests.builders import train_label_sets
 from tests.cli.conftest import NEWEST, Cli
 from tests.cli.reporting.test_html import Reader
@@ -112,10 +113,29 @@ def test_another_file_can_be_the_reference(cli: Cli) -> None:
     done = cli("drift", "runs/toy", OTHER)
     assert done.exit_code == 3
     assert "the validation rows, which the texts are compared with" in done.stderr
-    assert "--reference FILE" in done.stderr
+    assert "cannot be read: toy.csv: no such file" in done.stderr
+    assert "or compare with another file (--reference FILE)" in done.stderr
     shutil.copy(OTHER, "last-month.csv")
     done = cli("drift", "runs/toy", OTHER, "--reference", "last-month.csv")
     assert (done.exit_code, "No drift" in done.stdout) == (0, True)
+
+
+def test_an_empty_stream_is_an_error(cli: Cli) -> None:
+    done = cli("drift", "runs/toy", "-")
+    message = (
+        "error: stdin: found 0 rows, expected at least 10, as fewer texts cannot show a"
+        " difference\n"
+    )
+    assert done == (3, "", message)
+
+
+def test_texts_without_words_have_no_unknown_ones(cli: Cli) -> None:
+    Path(OTHER).write_text("title,description\n" + ",\n" * 30, encoding="utf-8")
+    values = json.loads(cli("drift", "runs/toy", OTHER, "--json").stdout)
+    drifted = {aspect["aspect"]: aspect for aspect in values["aspects"]}
+    assert drifted["length"]["has_drifted"]
+    unknown = drifted["unknown_words"]
+    assert (unknown["has_drifted"], unknown["file"]) == (False, None)
 
 
 def test_a_sample_is_drawn_from_many_rows(cli: Cli) -> None:
@@ -126,9 +146,9 @@ def test_a_sample_is_drawn_from_many_rows(cli: Cli) -> None:
 
 def test_a_page_replaces_only_a_page_of_its_kind(cli: Cli) -> None:
     arguments = ["drift", "runs/toy", OTHER, "--html"]
-    for _ in range(2):
-        done = cli(*arguments, "drift.html")
-        assert (done.exit_code, done.stderr) == (0, "drift.html: written\n")
+    save_page(Path("drift.html"), "Drift of last-month.csv", [])
+    done = cli(*arguments, "drift.html")
+    assert (done.exit_code, done.stderr) == (0, "drift.html: written\n")
     reader = Reader(Path("drift.html").read_text(encoding="utf-8"))
     assert "Drift of other.csv" in reader.text
     Path("mine.html").write_text("<title>my page</title> of mine", encoding="utf-8")
@@ -143,11 +163,17 @@ def test_a_page_replaces_only_a_page_of_its_kind(cli: Cli) -> None:
         ([], 2, "no file: expected one after the run"),
         (["runs/toy"], 2, "no file: expected one after the run"),
         (["runs/toy", "none.csv"], 3, "none.csv"),
+        ([OTHER, "--reference", "-"], 2, "--reference: expected a file"),
+        (["other.onnx", OTHER], 4, "other.onnx"),
         (["runs/toy", "short.csv"], 3, "short.csv: found 2 rows, expected at least 10"),
         (["runs/none", OTHER], 4, "runs/none"),
         ([OTHER, "--label", "title"], 2, "must name different columns"),
         ([OTHER, "--label", "kind"], 3, "no column 'kind'"),
-        ([OTHER, "--text", "head"], 3, "no column 'head'"),
+        (
+            [OTHER, "--text", "head"],
+            3,
+            "name columns of the file with --text and --label",
+        ),
         ([OTHER, "--run", "runs/toy", "--alpha", "5"], 2, "give 80% as 0.8"),
     ],
 )

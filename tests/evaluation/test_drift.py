@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rnncls.evaluation.drift import measure_drift
 from rnncls.evaluation.drift_features import compute_features, compute_states
@@ -18,11 +19,13 @@ WORDS = ["oil", "game", "war", "chip", "talks", "win"]
 BOUNDS = DriftBounds()
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that has not learned anything."""
-    write_run(tmp_path / "run", labels=["a", "b"], words=WORDS)
-    return load_run(tmp_path / "run")
+    path = tmp_path_factory.mktemp("untrained") / "run"
+    torch.manual_seed(2)
+    write_run(path, labels=["a", "b"], words=WORDS, hidden_size=16)
+    return load_run(path)
 
 
 def draw_sample(seed: int, words: list[str], label: str | None = None) -> TextSample:
@@ -131,7 +134,7 @@ def test_several_labels_have_a_test_each(tmp_path: Path) -> None:
         run, reference, TextSample("b.jsonl", 80, texts, rows, none), BOUNDS
     )
     true = by_aspect(result)["true_labels"]
-    assert true.test == "chi-squared of each label"
+    assert true.test == "Fisher's exact test of each label"
     assert true.has_drifted
     shift = result.true_labels[0]
     assert (shift.label, shift.reference, shift.file) == ("(no label)", 0, 1)

@@ -51,10 +51,3 @@ def test_validation_rows_have_their_labels_and_numbers(toy_run: Path) -> None:
     for row, text, labels in zip(sample.rows, sample.texts, sample.labels, strict=True):
         label, title, description = lines[row].split(",")
         assert (text, labels) == (f"{title} {description}", (label,))
-
-
-def test_missing_validation_rows_have_a_way_out(toy_run: Path) -> None:
-    (toy_run.parent / "toy.csv").unlink()
-    with pytest.raises(DataError, match=r"cannot be read: .*toy\.csv") as caught:
-        draw_validation_rows(load_run(toy_run), 25, use_cache=False)
-    assert caught.value.suggestions == {"reference": "FILE"}

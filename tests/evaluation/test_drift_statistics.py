@@ -1,5 +1,8 @@
 """Two-sample tests: against scipy's, against values by hand, and on pure noise."""
 
+import itertools
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -66,12 +69,21 @@ def test_shares_without_a_variance_are_equal_or_not(unknown: int, p: float) -> N
 
 
 def test_labels_are_compared_by_chi_squared() -> None:
-    first, second = np.array([500, 500]), np.array([600, 400])
+    first, second = np.array([500, 400, 100]), np.array([600, 300, 100])
     effect = compare_labels(first, second)
     expected = chi2_contingency(np.stack([first, second]), correction=False)
     assert effect.p == pytest.approx(float(expected.pvalue))
-    # V squared: (0.01 / 1.1 + 0.01 / 0.9) / 2, of which 1 / 4 * 2 / 1000 by chance.
-    assert effect.size**2 == pytest.approx(0.0101010 - 0.0005, abs=1e-6)
+    assert effect.test == "chi-squared"
+    # V squared: (0.01 / 1.1 + 0.01 / 0.7) / 2, of which 2 / 4 * 2 / 1000 by chance.
+    assert effect.size**2 == pytest.approx(0.0116883 - 0.001, abs=1e-6)
+
+
+def test_two_labels_have_an_exact_test() -> None:
+    effect = compare_labels(np.array([8, 2, 0]), np.array([1, 5, 0]))
+    # Of 16 over 10 tables, 9 over 8 times 7 over 2 have an 8, and so on: those with
+    # an 8, 9 or 3 are at most as probable.
+    assert effect.p == pytest.approx((189 + 7 + 84) / 8008)
+    assert effect.test == "Fisher's exact test"
 
 
 def test_v_is_one_if_no_label_is_in_both() -> None:
@@ -84,26 +96,48 @@ def test_the_size_of_a_sample_does_not_change_v() -> None:
     assert compare_labels(first, second).size == pytest.approx(same_sizes.size, 0.01)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "merged"),
-    [
-        ([80, 80, 1, 2], [80, 80, 3, 2], ([80, 83], [80, 85])),
-        ([90, 90, 4, 4], [90, 90, 4, 6], ([90, 90, 8], [90, 90, 10])),
-        ([90, 90, 0, 20], [90, 90, 0, 20], ([90, 90, 20], [90, 90, 20])),
-    ],
-    ids=["with the next", "together", "never seen"],
-)
-def test_rare_labels_are_tested_as_one(
-    first: list[int], second: list[int], merged: tuple[list[int], list[int]]
-) -> None:
-    effect = compare_labels(np.array(first), np.array(second))
-    expected = chi2_contingency(np.array(merged), correction=False)
-    assert effect.p == pytest.approx(float(expected.pvalue))
+def test_rare_labels_have_a_permutation_test() -> None:
+    effect = compare_labels(np.array([8, 8, 8, 8]), np.array([200, 0, 0, 0]))
+    assert effect.test == "chi-squared, by permutation"
+    assert effect.p == 1 / 10_000
+    assert effect.size > 0.7
 
 
-def test_too_few_labels_are_not_compared() -> None:
-    effect = compare_labels(np.array([2, 1, 1]), np.array([0, 2, 2]))
+def test_the_permutation_test_is_close_to_the_exact_one() -> None:
+    first, second = np.array([6, 3, 1]), np.array([1, 4, 5])
+    effect = compare_labels(first, second)
+    assert effect.test == "chi-squared, by permutation"
+    assert effect.p == pytest.approx(exact_p(first, second), abs=0.01)
+
+
+def exact_p(first: Ints, second: Ints) -> float:
+    """Add up the probabilities of all counts that are at least as far apart."""
+    totals, size = first + second, int(second.sum())
+    num_draws = math.comb(int(totals.sum()), size)
+    expected = totals * size / totals.sum()
+
+    def distance(counts: Ints) -> float:
+        return float((np.square(counts - expected) / totals).sum())
+
+    p = 0.0
+    for drawn in itertools.product(*(range(total + 1) for total in totals)):
+        counts = np.array(drawn)
+        if counts.sum() == size and distance(counts) > distance(second) - 1e-9:
+            p += math.prod(map(math.comb, totals.tolist(), drawn)) / num_draws
+    return p
+
+
+def test_a_single_label_is_not_compared() -> None:
+    effect = compare_labels(np.array([20, 0]), np.array([30, 0]))
     assert (effect.size, effect.p) == (0, 1)
+
+
+def test_texts_without_tokens_have_no_share_to_compare() -> None:
+    none = np.zeros(20, dtype=np.int64)
+    empty = estimate_share(none, none)
+    some = estimate_share(none + 1, none + 10)
+    for effect in (compare_shares(empty, some), compare_shares(some, empty)):
+        assert (effect.size, effect.p) == (0, 1)
 
 
 def test_one_changed_label_of_several_is_found() -> None:
@@ -118,6 +152,7 @@ def test_one_changed_label_of_several_is_found() -> None:
         np.bincount(first[:, 2], minlength=2), np.bincount(second[:, 2], minlength=2)
     )
     assert changed.p == pytest.approx(3 * alone.p)
+    assert changed.test == "Fisher's exact test of each label"
     assert changed.size == alone.size > 0.3
 
 

@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
-from rnncls.evaluation.drift_words import compute_log_odds_z, find_shifted_words
+from rnncls.evaluation.drift_words import (
+    compute_level,
+    compute_word_ps,
+    find_shifted_words,
+)
 from rnncls.text.tokenizer import TokenizedTexts, number_by_appearance
 from rnncls.text.vocab import Vocab
 
@@ -28,7 +33,8 @@ def test_the_words_that_changed_are_found() -> None:
     game, virus = words
     assert (virus.reference, virus.file) == (0, 0.4)
     assert (game.reference, game.file) == (0.5, 0)
-    assert virus.z > 0 > game.z
+    assert virus.change > 0 > game.change
+    assert game.p < virus.p
 
 
 def test_a_word_counts_once_a_text() -> None:
@@ -48,16 +54,29 @@ def test_texts_without_words_are_not_a_word() -> None:
     assert {word.word for word in words} == {"the", "oil"}
 
 
-def test_z_is_that_of_the_formula() -> None:
-    counts = np.array([[10], [30]])
-    (z,) = compute_log_odds_z(counts, np.array([100, 100]))
-    # The prior is a tenth of all texts: 4.05 with the word, 16.05 without.
-    first, second = np.log(14.05 / 106.05), np.log(34.05 / 86.05)
-    variance = 1 / 14.05 + 1 / 106.05 + 1 / 34.05 + 1 / 86.05
-    assert z == pytest.approx((second - first) / variance**0.5)
+def test_p_is_twice_that_of_the_one_sided_exact_test() -> None:
+    counts, num_texts = np.array([[10, 0, 5, 5], [30, 4, 5, 6]]), np.array([100, 120])
+    for (first, second), p in zip(
+        counts.T.tolist(), compute_word_ps(counts, num_texts).tolist(), strict=True
+    ):
+        table = [[first, 100 - first], [second, 120 - second]]
+        sides = [
+            float(fisher_exact(table, alternative=side).pvalue)
+            for side in ("less", "greater")
+        ]
+        assert p == pytest.approx(min(1.0, 2 * min(sides)))
 
 
-def test_the_other_way_round_z_has_the_other_sign() -> None:
-    counts, sizes = np.array([[10, 0, 90], [30, 5, 90]]), np.array([100, 120])
-    there = compute_log_odds_z(counts, sizes)
-    assert compute_log_odds_z(counts[::-1], sizes[::-1]) == pytest.approx(-there)
+def test_words_that_are_too_rare_to_be_found_are_not_counted() -> None:
+    """A word in one or two of 200 texts cannot be significant, however it changes."""
+    num_texts = np.array([100, 100])
+    common = np.array([60, 80])
+    rare = np.concatenate([common, np.full(5_000, 2)])
+    assert compute_level(common, num_texts) == pytest.approx(0.01 / 2)
+    assert compute_level(rare, num_texts) == pytest.approx(0.01 / 2)
+    assert compute_level(np.full(300, 60), num_texts) == pytest.approx(0.01 / 300)
+
+
+def test_no_word_is_listed_if_there_are_none() -> None:
+    empty = TokenizedTexts(np.zeros(0, np.int32), np.zeros(20, np.int64), [])
+    assert find_shifted_words(empty, empty, VOCAB) == []

@@ -9,25 +9,23 @@ from rnncls.cli.reporting import html
 from rnncls.cli.reporting.drift_plots import plot_distributions, plot_label_shares
 from rnncls.cli.reporting.drift_tables import (
     DRIFT_HEADER,
-    LABEL_HEADER,
-    LABEL_NOTE,
+    NO_WORDS,
     PREDICTED_LABELS,
     TRUE_LABELS,
     UNLIKE_HEADER,
     UNLIKE_TEXTS,
-    WORD_HEADER,
-    WORD_NOTE,
+    ShareTable,
     describe_sample,
     drift_rows,
-    label_rows,
+    label_shares,
     note_lines,
-    split_words,
     unlike_rows,
-    word_rows,
+    word_shares,
 )
 from rnncls.cli.reporting.plotting import to_png
 from rnncls.evaluation.drift_labels import LabelShift
 from rnncls.evaluation.drift_result import DriftResult
+from rnncls.evaluation.drift_words import NUM_WORDS
 from rnncls.text.display import printable
 
 
@@ -81,21 +79,23 @@ def _label_parts(title: str, shifts: Sequence[LabelShift]) -> Iterator[Markup]:
         title,
         "Two bars for each label; the table below has their values.",
     )
-    rows = [list(map(printable, row)) for row in label_rows(shifts)]
-    yield html.table(title, LABEL_HEADER, rows)
-    if not all(shift.is_known for shift in shifts):
-        yield html.paragraph(LABEL_NOTE)
+    yield from _share_parts(label_shares(title, shifts))
 
 
 def _word_parts(result: DriftResult) -> Iterator[Markup]:
     yield html.heading("Words")
-    if not result.words:
-        yield html.paragraph("No word is in significantly more or fewer texts.")
-    for title, words in split_words(result.words).items():
-        rows = [list(map(printable, row)) for row in word_rows(words)]
-        yield html.table(title, WORD_HEADER, rows)
-        if not all(word.is_known for word in words):
-            yield html.paragraph(WORD_NOTE)
+    tables = word_shares(result.words, limit=NUM_WORDS)
+    if not tables:
+        yield html.paragraph(NO_WORDS)
+    for table in tables:
+        yield from _share_parts(table)
+
+
+def _share_parts(table: ShareTable) -> Iterator[Markup]:
+    rows = [list(map(printable, row)) for row in table.rows]
+    yield html.table(table.title, table.header, rows)
+    if table.note:
+        yield html.paragraph(table.note)
 
 
 def _unlike_parts(result: DriftResult) -> Iterator[Markup]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from rnncls.cli.reporting.plotting import COLORS, new_figure
 from rnncls.evaluation.drift_labels import LabelShift
@@ -37,6 +37,7 @@ def _plot_quantiles(axes: Axes, quantiles: Quantiles) -> None:
         axes.plot(np.maximum(values, lowest), shares, color=color, label=name)
     if is_length:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("tokens per text" if is_length else "confidence")

@@ -1,6 +1,7 @@
 """Drift as text and tables: the tests, and what drives the differences."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -11,17 +12,12 @@ from rnncls.evaluation.drift_result import AspectDrift, DriftResult
 from rnncls.evaluation.drift_sample import TextSample
 from rnncls.evaluation.drift_words import WordShift
 
-DRIFT_HEADER = ["aspect", "reference", "file", "effect", "p", "drift"]
-LABEL_HEADER = ["label", "reference", "file", "change"]
-WORD_HEADER = ["word", "reference", "file", "z"]
+DRIFT_HEADER = ["aspect", "drift", "reference", "file", "effect", "p"]
 UNLIKE_HEADER = ["row", "predicted", "text"]
-MORE_WORDS = "Words in more texts than before"
-FEWER_WORDS = "Words in fewer texts than before"
 PREDICTED_LABELS = "Predicted labels, the largest changes first"
 TRUE_LABELS = "True labels, the largest changes first"
 UNLIKE_TEXTS = "The texts of the file that are most unlike the reference"
-LABEL_NOTE = "*: the run lacks it"
-WORD_NOTE = "*: the vocabulary lacks it"
+NO_WORDS = "No word is in significantly more or fewer texts than before."
 LEGEND = (
     "length and confidence: medians; unknown words: share of the tokens; effect: from 0"
     " to 1, of the pooled states 2 AUROC - 1; p: after Holm's correction"
@@ -35,11 +31,11 @@ def drift_rows(aspects: Sequence[AspectDrift]) -> list[list[str]]:
     for aspect in aspects:
         row = [
             aspect.name,
+            "yes" if aspect.has_drifted else "no",
             _format_value(aspect, aspect.reference),
             _format_value(aspect, aspect.file),
             _format_effect(aspect),
             format_small_p(aspect.p_adjusted),
-            "yes" if aspect.has_drifted else "no",
         ]
         rows.append(row)
     return rows
@@ -82,7 +78,7 @@ def drift_title(result: DriftResult) -> str:
 
 def drift_table(result: DriftResult) -> Table:
     """Return the table of tests for the terminal."""
-    return plain_table("", DRIFT_HEADER, drift_rows(result.aspects))
+    return plain_table("", DRIFT_HEADER, drift_rows(result.aspects), num_texts=2)
 
 
 def note_lines(result: DriftResult) -> list[str]:
@@ -91,77 +87,89 @@ def note_lines(result: DriftResult) -> list[str]:
     for name, sample in (("file", result.file), ("reference", result.reference)):
         if sample.used_for == "training":
             notes.append(
-                f"The run was trained on rows of the {name} ({sample.source}): its"
-                " confidence is higher there."
+                f"The run was trained on rows of the {name} ({sample.source}): it is"
+                " more confident there, and knows more of the words, without any drift."
             )
     return notes
 
 
-def label_rows(shifts: Sequence[LabelShift]) -> list[list[str]]:
-    """Return the rows of a table of labels; an unknown one has a star."""
-    rows = []
-    for shift in shifts:
-        name = shift.label if shift.is_known else f"{shift.label} *"
-        change = f"{100 * shift.change:+.2f}"
-        rows.append([name, percent(shift.reference), percent(shift.file), change])
-    return rows
+class ShareTable(NamedTuple):
+    """The shares of the texts that have a label, or a word.
+
+    Attributes:
+        title: The title.
+        header: The names of the columns.
+        rows: The cells. A label or a word that the run does not know has a star.
+        note: What the star means; empty if there is none.
+    """
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str
 
 
-def label_tables(result: DriftResult, limit: int) -> dict[str, Table]:
-    """Return tables of the predicted labels, and of the true ones, by their titles.
+def label_shares(title: str, shifts: Sequence[LabelShift]) -> ShareTable:
+    """Return the table of the shares of labels."""
+    names = [shift.label for shift in shifts]
+    return _build_shares(title, "label", names, shifts, "*: the run lacks it")
+
+
+def word_shares(words: Sequence[WordShift], limit: int) -> list[ShareTable]:
+    """Return the table of words in more texts than before, and that of the others.
+
+    A table without words is left out.
 
     Args:
-        result: The result.
-        limit: The largest number of labels.
+        words: The words.
+        limit: The largest number of words of each table.
     """
-    predicted = label_rows(result.predicted_labels[:limit])
-    tables = {PREDICTED_LABELS: plain_table("", LABEL_HEADER, predicted)}
-    if result.true_labels:
-        shown = result.true_labels[:limit]
-        is_known = all(shift.is_known for shift in shown)
-        note = "" if is_known else f" ({LABEL_NOTE})"
-        table = plain_table("", LABEL_HEADER, label_rows(shown))
-        tables[TRUE_LABELS + note] = table
+    sides = {
+        "Words in more texts than before": [word for word in words if word.change > 0],
+        "Words in fewer texts than before": [word for word in words if word.change < 0],
+    }
+    tables = []
+    for title, side in sides.items():
+        shown = side[:limit]
+        names = [word.word for word in shown]
+        note = "*: the vocabulary lacks it"
+        if shown:
+            tables.append(_build_shares(title, "word", names, shown, note))
     return tables
 
 
-def word_rows(words: Sequence[WordShift]) -> list[list[str]]:
-    """Return the rows of a table of words; an unknown one has a star."""
+def _build_shares(
+    title: str,
+    kind: str,
+    names: Sequence[str],
+    shifts: Sequence[LabelShift | WordShift],
+    note: str,
+) -> ShareTable:
     rows = []
-    for word in words:
-        name = word.word if word.is_known else f"{word.word} *"
-        z = f"{word.z:+.1f}"
-        rows.append([name, percent(word.reference), percent(word.file), z])
-    return rows
+    for name, shift in zip(names, shifts, strict=True):
+        shown = name if shift.is_known else f"{name} *"
+        change = f"{100 * shift.change:+.2f}"
+        rows.append([shown, percent(shift.reference), percent(shift.file), change])
+    has_star = not all(shift.is_known for shift in shifts)
+    header = [kind, "reference", "file", "points"]
+    return ShareTable(title, header, rows, note if has_star else "")
 
 
-def split_words(words: Sequence[WordShift]) -> dict[str, list[WordShift]]:
-    """Return the words that became more frequent and those that became rarer, by title.
-
-    A side without words is left out.
-    """
-    sides = {
-        MORE_WORDS: [word for word in words if word.z > 0],
-        FEWER_WORDS: [word for word in words if word.z < 0],
-    }
-    return {title: side for title, side in sides.items() if side}
-
-
-def word_tables(result: DriftResult, limit: int) -> dict[str, Table]:
-    """Return tables of the words that became more frequent, and of those rarer.
-
-    The keys are their titles.
+def share_tables(result: DriftResult, limit: int) -> dict[str, Table]:
+    """Return the tables of labels and words for the terminal, by their titles.
 
     Args:
         result: The result.
-        limit: The largest number of words of each table.
+        limit: The largest number of rows of each table.
     """
+    shares = [label_shares(PREDICTED_LABELS, result.predicted_labels[:limit])]
+    if result.true_labels:
+        shares.append(label_shares(TRUE_LABELS, result.true_labels[:limit]))
+    shares += word_shares(result.words, limit)
     tables = {}
-    for title, words in split_words(result.words).items():
-        shown = words[:limit]
-        is_known = all(word.is_known for word in shown)
-        note = "" if is_known else f" ({WORD_NOTE})"
-        tables[title + note] = plain_table("", WORD_HEADER, word_rows(shown))
+    for share in shares:
+        title = f"{share.title} ({share.note})" if share.note else share.title
+        tables[title] = plain_table("", share.header, share.rows)
     return tables
 
 

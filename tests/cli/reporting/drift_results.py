@@ -57,8 +57,8 @@ def build_result(name: str = NASTY) -> DriftResult:
         predicted_labels=[LabelShift(name, 0.5, 0.25)],
         true_labels=[LabelShift(name, 0.0, 0.125, is_known=False)],
         words=[
-            WordShift(name, 0.01, 0.2, 12.34, is_known=False),
-            WordShift("oil", 0.3, 0.1, -8.0, is_known=True),
+            WordShift(name, 0.01, 0.2, 1e-9, is_known=False),
+            WordShift("oil", 0.3, 0.1, 1e-7, is_known=True),
         ],
         unlike_texts=[UnlikeText(1234, 0.99, [name], f"{name}\nsecond line")],
         distributions=[

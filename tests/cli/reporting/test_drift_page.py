@@ -33,7 +33,7 @@ def test_the_sections_come_in_order(page: str) -> None:
             "AUROC 0.750",
             "Lengths and confidence",
             "+12.50",
-            "+12.3",
+            "+19.00",
             "most unlike the reference",
             "1,234",
         )
@@ -53,7 +53,7 @@ def test_without_drift_the_page_says_so(tmp_path: Path) -> None:
     result = replace(RESULT, words=[], unlike_texts=[], true_labels=[])
     save_drift_page(tmp_path / "drift.html", result)
     text = Reader((tmp_path / "drift.html").read_text(encoding="utf-8")).text
-    assert "No word is in significantly more or fewer texts." in text
+    assert "No word is in significantly more or fewer texts than before." in text
     assert "The pooled states do not differ significantly." in text
     assert "True labels" not in text
 

@@ -8,10 +8,10 @@ from rnncls.cli.reporting.drift_tables import (
     drift_table,
     drift_title,
     format_small_p,
-    label_tables,
     note_lines,
+    share_tables,
     unlike_table,
-    word_tables,
+    word_shares,
 )
 from tests.cli.reporting.drift_results import build_result
 
@@ -27,9 +27,9 @@ def render(*tables: Table) -> str:
 
 def test_each_aspect_has_its_numbers() -> None:
     assert drift_rows(RESULT.aspects) == [
-        ["length", "43", "1,044", "KS distance 0.040", "0.5000", "no"],
-        ["unknown words", "1.00%", "9.00%", "Cramér's V 0.200", "0.0030", "yes"],
-        ["pooled states", "", "", "AUROC 0.750", "<0.0001", "yes"],
+        ["length", "no", "43", "1,044", "KS distance 0.040", "0.5000"],
+        ["unknown words", "yes", "1.00%", "9.00%", "Cramér's V 0.200", "0.0030"],
+        ["pooled states", "yes", "", "", "AUROC 0.750", "<0.0001"],
     ]
 
 
@@ -49,10 +49,11 @@ def test_a_note_names_rows_of_the_training() -> None:
     legend, note = note_lines(RESULT)
     assert "Holm" in legend
     assert note.startswith("The run was trained on rows of the file (virus)")
+    assert "more confident there, and knows more of the words" in note
 
 
 def test_unknown_labels_and_words_have_a_star() -> None:
-    tables = label_tables(RESULT, 5) | word_tables(RESULT, 5)
+    tables = share_tables(RESULT, 5)
     assert list(tables) == [
         "Predicted labels, the largest changes first",
         "True labels, the largest changes first (*: the run lacks it)",
@@ -61,8 +62,15 @@ def test_unknown_labels_and_words_have_a_star() -> None:
     ]
     text = render(*tables.values())
     assert "virus *      0.00%  12.50%  +12.50" in text
-    assert "virus *      1.00%  20.00%  +12.3" in text
-    assert "oil      30.00%  10.00%  -8.0" in text
+    assert "virus *      1.00%  20.00%  +19.00" in text
+    assert "oil      30.00%  10.00%  -20.00" in text
+
+
+def test_each_side_has_a_limit_of_words() -> None:
+    words = [*RESULT.words, *RESULT.words]
+    assert [len(table.rows) for table in word_shares(words, 1)] == [1, 1]
+    assert word_shares(words[:1], 5)[0].title == "Words in more texts than before"
+    assert word_shares([], 5) == []
 
 
 def test_no_table_is_wider_than_the_screen() -> None:
