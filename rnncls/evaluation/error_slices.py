@@ -77,10 +77,22 @@ def _slice_of(
 
 def unknown_shares(texts: EncodedTexts) -> npt.NDArray[np.float64]:
     """Return the share of each text's tokens outside the vocabulary. [N] in 0..1."""
-    num_unknown_before = np.concatenate([[0], np.cumsum(texts.is_unknown())])
+    return token_shares(texts, texts.is_unknown())
+
+
+def token_shares(
+    texts: EncodedTexts, is_counted: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return the share of each text's tokens that are counted. [N] in 0..1.
+
+    Args:
+        texts: N texts of M tokens in all.
+        is_counted: [M].
+    """
+    num_counted_before = np.concatenate([[0], np.cumsum(is_counted)])
     ends = texts.starts + texts.lengths
-    num_unknown = num_unknown_before[ends] - num_unknown_before[texts.starts]
-    shares: npt.NDArray[np.float64] = num_unknown / texts.lengths
+    num_counted = num_counted_before[ends] - num_counted_before[texts.starts]
+    shares: npt.NDArray[np.float64] = num_counted / texts.lengths
     return shares
 
 

@@ -33,17 +33,17 @@ def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
     """
     run = evaluation.run
     classifier = run.classifier
-    labelled, vocab = evaluation.split, classifier.vocab
+    labelled = evaluation.split
     logits = evaluation.logits.numpy()  # [N, C]
     rule = classifier.scope_rule
     weight = choose_unknown_weight(logits, labelled.texts)
     if rule is not None:
         weight = rule.unknown_weight
     tokenized = load_unlabelled(path, run.config.data, run.config.text)
-    texts = encode_texts(tokenized, vocab)
+    texts = encode_texts(tokenized, classifier.vocab)
     outside_logits = compute_logits(classifier.model, texts).numpy()
-    outside = score_texts(outside_logits, texts, vocab, weight)
-    inside = score_texts(logits, labelled.texts, vocab, weight)
+    outside = score_texts(outside_logits, texts, weight)
+    inside = score_texts(logits, labelled.texts, weight)
     is_known = labelled.labels < len(classifier.label_names)  # [N]
     threshold = None if rule is None else rule.threshold
     is_correct = evaluation.is_correct[is_known]

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnncls.evaluation.error_slices import unknown_shares
+from rnncls.evaluation.error_slices import token_shares, unknown_shares
 from rnncls.evaluation.metrics import Interval, wilson_interval
 from rnncls.evaluation.ranking_bootstrap import bootstrap_ranking
-from rnncls.nn.scope import Floats, ScopeRule, compute_energies
+from rnncls.nn.scope import Floats, ScopeRule, compute_energies, compute_scores
 from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import Vocab
+from rnncls.text.vocab import UNK_ID
 
 REFUSED_PERCENT = 5
 """How many percent of the texts in scope a threshold refuses."""
@@ -90,18 +90,15 @@ class OutsideResult:
         return {"path": self.path, "sha256": self.sha256, **asdict(self.scores)}
 
 
-def fit_scope_rule(
-    logits: npt.NDArray[np.float32], texts: EncodedTexts, vocab: Vocab
-) -> ScopeRule:
+def fit_scope_rule(logits: npt.NDArray[np.float32], texts: EncodedTexts) -> ScopeRule:
     """Return the rule that `REFUSED_PERCENT` of these texts do not fit.
 
     Args:
         logits: [N, C], calibrated, of texts in scope that were not trained on.
         texts: The texts.
-        vocab: The words of the run.
     """
     weight = choose_unknown_weight(logits, texts)
-    scores = score_texts(logits, texts, vocab, weight)  # [N]
+    scores = score_texts(logits, texts, weight)  # [N]
     return ScopeRule(choose_scope_threshold(scores), weight)
 
 
@@ -122,27 +119,21 @@ def choose_unknown_weight(
 
 
 def score_texts(
-    logits: npt.NDArray[np.float32],
-    texts: EncodedTexts,
-    vocab: Vocab,
-    unknown_weight: float,
+    logits: npt.NDArray[np.float32], texts: EncodedTexts, unknown_weight: float
 ) -> Floats:
     """Return how well texts fit the classes; those without a known word rank last.
 
     Args:
         logits: [N, C], calibrated.
         texts: The texts.
-        vocab: The words of the run.
         unknown_weight: The weight of the share of unknown tokens.
 
     Returns:
-        [N] float64, minus infinity for a text without a known word.
+        [N] float64, minus infinity for a text without a word that is known or has a
+        vector of its character n-grams.
     """
-    shares = unknown_shares(texts)  # [N]
-    scores = compute_energies(logits) - unknown_weight * shares  # [N]
-    if vocab.char_ngrams is not None:  # unknown words have vectors, too
-        return scores
-    return np.where(shares < 1, scores, -np.inf)
+    is_readable = token_shares(texts, texts.token_ids == UNK_ID) < 1  # [N]
+    return compute_scores(logits, unknown_shares(texts), is_readable, unknown_weight)
 
 
 def choose_scope_threshold(scores: Floats) -> float:

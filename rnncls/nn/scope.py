@@ -41,12 +41,30 @@ def compute_energies(logits: Logits) -> Floats:
     return energies
 
 
+def compute_scores(
+    logits: Logits, unknown_shares: Floats, is_readable: Bools, unknown_weight: float
+) -> Floats:
+    """Return how well texts fit the classes. [N] float64.
+
+    A text without a known word has the score minus infinity: its logits say nothing
+    about its words.
+
+    Args:
+        logits: [N, C], calibrated.
+        unknown_shares: [N], the share of each text's tokens that are unknown.
+        is_readable: [N], which texts have a token with a vector of its own.
+        unknown_weight: The weight of the share of unknown tokens.
+    """
+    scores = compute_energies(logits) - unknown_weight * unknown_shares  # [N]
+    return np.where(is_readable, scores, -np.inf)
+
+
 def find_fitting(
     logits: Logits, counts: Ints, rule: ScopeRule, *, reads_unknown: bool
 ) -> Bools:
     """Return which texts fit one of the classes. [N] bool.
 
-    A text without a known word fits none: its logits say nothing about its words.
+    A text without a known word fits none.
 
     Args:
         logits: [N, C], calibrated.
@@ -56,7 +74,8 @@ def find_fitting(
     """
     num_tokens, num_unknown = counts[:, 0], counts[:, 1]  # [N], [N]
     unknown_shares = num_unknown / np.maximum(num_tokens, 1)  # [N]
-    scores = compute_energies(logits) - rule.unknown_weight * unknown_shares  # [N]
     is_readable = num_tokens > (0 if reads_unknown else num_unknown)  # [N]
-    is_fitting: Bools = (scores >= rule.threshold) & is_readable
+    weight = rule.unknown_weight
+    scores = compute_scores(logits, unknown_shares, is_readable, weight)  # [N]
+    is_fitting: Bools = scores >= rule.threshold
     return is_fitting

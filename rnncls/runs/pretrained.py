@@ -10,8 +10,7 @@ from rnncls import ConfigError, RunError
 from rnncls.config.sections import ModelSection, TextSection
 from rnncls.runs.companions import load_labels, load_run_config
 from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, RunFolder
-from rnncls.runs.thresholds import THRESHOLDS
-from rnncls.runs.weights import load_verified, pop_ngrams, pop_temperature
+from rnncls.runs.weights import drop_calibration, load_verified
 from rnncls.text.tokenizer import Settings
 from rnncls.text.vocab import Vocab
 
@@ -111,9 +110,7 @@ def _load_earlier_run(path: Path, text: TextSection, model: ModelSection) -> Pre
         )
     tensors, config, vocab = load_verified(path, MODEL)
     _check_form(path, (config.text, config.model), text, model)
-    pop_temperature(tensors, path)
-    pop_ngrams(tensors)
-    tensors.pop(THRESHOLDS, None)
+    drop_calibration(tensors, path)
     return Pretrained(path, vocab, tensors, load_labels(path))
 
 

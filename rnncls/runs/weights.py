@@ -128,6 +128,18 @@ def pop_scope_rule(tensors: dict[str, torch.Tensor], path: Path) -> ScopeRule | 
     return check_scope_rule(rule, RunFolder(path).model)
 
 
+def drop_calibration(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Remove from loaded tensors what `save_temperature` added to the weights.
+
+    Raises:
+        RunError: The temperature is not a positive number.
+    """
+    pop_temperature(tensors, path)
+    pop_ngrams(tensors)
+    tensors.pop(THRESHOLDS, None)
+    tensors.pop(SCOPE_RULE, None)
+
+
 def pop_ngrams(tensors: dict[str, torch.Tensor]) -> dict[str, npt.NDArray[Any]]:
     """Remove the n-gram part from loaded tensors; return its arrays, if there are any.
 

@@ -104,7 +104,7 @@ def _fit_temperature(
     temperature = 1.0
     if is_calibrated:
         temperature = fit_temperature(logits, torch.from_numpy(data.valid.labels))
-    rule = _fit_scope_rule(logits / temperature, data)
+    rule = fit_scope_rule((logits / temperature).numpy(), data.valid.texts)
     return Calibration(temperature, scope_rule=rule, logits=logits)
 
 
@@ -219,7 +219,7 @@ def _join(
     if labels.ndim > 1:
         thresholds = choose_label_thresholds(valid.labels, logits.numpy())  # [C]
     else:
-        scope_rule = _fit_scope_rule(logits, data)
+        scope_rule = fit_scope_rule(logits.numpy(), valid.texts)
     scores = _score_parts(parts, join.valid_logits, labels) if has_network else []
     summary = {
         "num_ngrams": len(fit.arrays["ngrams.keys"]),
@@ -241,11 +241,6 @@ def _join(
         scope_rule,
         join.valid_logits,
     )
-
-
-def _fit_scope_rule(logits: torch.Tensor, data: TrainingData) -> ScopeRule:
-    """Return the rule by which texts fit a class, of validation logits [N, C]."""
-    return fit_scope_rule(logits.numpy(), data.valid.texts, data.vocab)
 
 
 def _round_biases(biases: torch.Tensor | None) -> list[float]:

@@ -17,8 +17,7 @@ from rnncls.data.loading import TrainingData
 from rnncls.runs.companions import load_labels, load_run_config, load_vocab
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import keep_rows
-from rnncls.runs.thresholds import SCOPE_RULE, THRESHOLDS
-from rnncls.runs.weights import load_verified, pop_ngrams, pop_temperature
+from rnncls.runs.weights import drop_calibration, load_verified
 from rnncls.training.saved_state import SavedState, without_paths
 from rnncls.training.trainer import Trainer
 
@@ -305,10 +304,7 @@ def _find_first_rows(data: TrainingData) -> dict[str, str]:
 def _check_best_weights(trainer: Trainer[Any], path: Path) -> None:
     """Check that the best weights so far, which the state lacks, can be loaded."""
     tensors, *_ = load_verified(path, trainer.file)
-    pop_temperature(tensors, path)
-    pop_ngrams(tensors)
-    tensors.pop(THRESHOLDS, None)
-    tensors.pop(SCOPE_RULE, None)
+    drop_calibration(tensors, path)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = trainer.model.state_dict()
     if shapes != {name: tensor.shape for name, tensor in weights.items()}:

@@ -14,12 +14,8 @@ from rnncls.evaluation.scope import (
     score_texts,
 )
 from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import Vocab
 
 NOTHING = -np.inf
-
-
-VOCAB = Vocab(["<pad>", "<unk>", "oslo"])
 
 
 def build_texts(*texts: list[int]) -> EncodedTexts:
@@ -32,7 +28,7 @@ def build_texts(*texts: list[int]) -> EncodedTexts:
 def test_unknown_tokens_lower_the_score() -> None:
     texts = build_texts([2, 2, 1, 1], [2], [1, 1])
     logits = np.array([[3.0, -1e4], [7.0, -1e4], [9.0, -1e4]], np.float32)
-    scores = score_texts(logits, texts, VOCAB, unknown_weight=4.0)
+    scores = score_texts(logits, texts, unknown_weight=4.0)
     assert scores.tolist() == [1.0, 7.0, NOTHING]  # the last one has no known word
 
 
@@ -40,7 +36,7 @@ def test_both_parts_of_the_score_vary_equally() -> None:
     texts = build_texts([2, 1], [2, 2], [2, 1], [2, 2])  # the deviation is 0.25
     logits = np.array([[8.0], [8.0], [4.0], [4.0]], np.float32)  # the deviation is 2
     assert choose_unknown_weight(logits, texts) == pytest.approx(8.0)
-    rule = fit_scope_rule(logits, texts, VOCAB)
+    rule = fit_scope_rule(logits, texts)
     assert rule.unknown_weight == pytest.approx(8.0)
     assert rule.threshold == pytest.approx(0.0, abs=1e-3)
 

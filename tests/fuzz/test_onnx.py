@@ -12,9 +12,10 @@ from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.onnx_export import encode_texts, export_onnx
 from rnncls.inference.export.onnx_file import load_onnx
 from rnncls.inference.export.predict_script import Classifier, open_session, pad
+from rnncls.inference.onnx_predictor import load_onnx_predictor
 from tests.fuzz.cases import attempt, damaged, fuzz, texts
 from tests.fuzz.test_light import build_drawn, networks, ngram_parts, sections
-from tests.inference.light.networks import build_networks
+from tests.inference.light.networks import add_scope, build_networks
 
 PATH = Path("model.onnx")
 any_texts = st.lists(texts(), min_size=1, max_size=12)
@@ -47,6 +48,28 @@ def test_any_network_has_the_probabilities_of_torch(
         session = open_session(load_onnx(PATH).model)
         (ragged,) = session.run(["probs"], {"token_ids": token_ids})
         np.testing.assert_allclose(ragged, expected, rtol=0, atol=2e-5)
+
+
+@fuzz(
+    network=networks,
+    section=sections,
+    ngram_part=ngram_parts,
+    given_texts=any_texts,
+)
+def test_any_text_fits_a_class_in_all_runtimes_or_in_none(
+    network: dict[str, Any],
+    section: TextSection,
+    ngram_part: str,
+    given_texts: list[str],
+) -> None:
+    network = {**network, "task": "one_label"}
+    built = add_scope(build_drawn(network, section, ngram_part), given_texts)
+    expected = [text.fits for text in built.predictor().predict(given_texts)]
+    assert [text.fits for text in built.light().predict(given_texts)] == expected
+    export_onnx(built.numpy, PATH)
+    predictions = load_onnx_predictor(PATH).predict(given_texts)
+    assert [text.fits for text in predictions] == expected
+    assert Classifier(PATH).find_fitting(given_texts) == expected
 
 
 def make_file() -> bytes:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from rnncls.config.sections import TextSection
+from rnncls.evaluation.scope import score_texts
 from rnncls.inference.export import predict_script
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.export.predict_script import Classifier
+from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.loaded_classifier import load_classifier
 from rnncls.inference.onnx_predictor import load_onnx_predictor
 from rnncls.inference.picklable_predictor import PicklablePredictor
@@ -36,6 +38,8 @@ TEXTS = [
     "",
     "oslo zanzibar meet",
     "rovers meet zanzibar .",
+    "oslo " * 9 + "rovers zanzibar zanzibar",  # cut before the unknown words
+    "zanzibar " * 10 + "oslo",  # cut before the only known word
     *(" ".join(GENERATOR.choice(WORDS[2:], size=4)) for _ in range(40)),
 ]
 
@@ -49,13 +53,14 @@ def networks(request: pytest.FixtureRequest) -> Networks:
     built = build_networks(text=TextSection(tokenizer="words", max_tokens=10))
     if request.param != "network":
         built = add_ngrams(built, is_alone=request.param == "alone")
-    return add_scope(built)
+    return add_scope(built, TEXTS)
 
 
 def test_every_runtime_finds_the_same_texts(networks: Networks) -> None:
     expected = list_fits(networks.predictor().predict(TEXTS))
     assert set(expected) == {True, False}
     assert expected[:2] == [False, False]  # no known word
+    assert expected[5] is False
     assert list_fits(networks.light().predict(TEXTS)) == expected
     built = build_classifier(networks.numpy)
     assert built.scope_rule == networks.numpy.scope_rule
@@ -83,10 +88,13 @@ def test_engines_get_a_column(networks: Networks) -> None:
 def test_unknown_words_with_vectors_can_fit() -> None:
     text = TextSection(tokenizer="words", char_ngrams=[2, 3], ngram_buckets=20)
     networks = set_rule(build_networks(text=text), ScopeRule(-100.0, 1.0))
-    for predictor in (networks.predictor(), networks.light()):
-        empty, *others = predictor.predict(["", *(f"zanz{n}" for n in range(3))])
-        assert not empty.fits
-        assert all(prediction.fits for prediction in others)
+    texts = ["", *(f"zanz{n}" for n in range(3))]
+    expected = [False, True, True, True]
+    assert list_fits(networks.predictor().predict(texts)) == expected
+    assert list_fits(networks.light().predict(texts)) == expected
+    encoded = networks.encode(texts)
+    logits = compute_outputs(networks.numpy, encoded).logits
+    assert (score_texts(logits, encoded, 1.0) >= -100.0).tolist() == expected
 
 
 @pytest.mark.parametrize("task", ["one_label", "several_labels"])

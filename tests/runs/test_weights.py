@@ -2,14 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from rnncls import RunError
 from rnncls.nn.classifier import TextClassifier
+from rnncls.nn.scope import ScopeRule
 from rnncls.runs.companions import load_vocab
-from rnncls.runs.weights import load_weights, pop_temperature, save_temperature
+from rnncls.runs.weights import (
+    drop_calibration,
+    load_weights,
+    pop_temperature,
+    save_temperature,
+)
 
 
 def test_weights_of_another_shape_name_file_and_tensor(model: TextClassifier) -> None:
@@ -47,6 +54,17 @@ def test_the_temperature_is_a_float64_scalar_beside_the_weights(
     tensors = safetensors.torch.load_file(run / "model.safetensors")
     assert tensors["temperature"].dtype is torch.float64
     assert pop_temperature(tensors, run) == 0.1
+    assert set(tensors) == set(model.state_dict())
+
+
+def test_only_the_weights_remain_without_what_was_fitted_after_the_training(
+    run: Path, model: TextClassifier
+) -> None:
+    ngrams = {"ngrams.bias": np.zeros(2, np.float32)}
+    save_temperature(run, 0.1, ngrams, np.array([0.5, 0.5]), ScopeRule(3.0, 1.0))
+    tensors = safetensors.torch.load_file(run / "model.safetensors")
+    assert len(tensors) == len(model.state_dict()) + 4
+    drop_calibration(tensors, run)
     assert set(tensors) == set(model.state_dict())
 
 

@@ -32,6 +32,8 @@ THRESHOLDS = [0.3, 0.5, 0.6]
 """Those of a network with several labels a text."""
 TOLERANCE = 1e-5
 """The largest difference of two logits, as a share of the largest of them."""
+MIN_GAP = 0.01
+"""Scores that differ by less may be on either side of a threshold between them."""
 
 
 @dataclass(frozen=True)
@@ -140,17 +142,25 @@ def add_ngrams(
     return Networks(networks.torch, replace(networks.numpy, ngrams=table))
 
 
-def add_scope(networks: Networks, share: float = 0.5) -> Networks:
-    """Return the networks with a threshold that this share of some texts reach."""
-    generator = np.random.default_rng(0)
-    texts = [" ".join(generator.choice(WORDS[2:], size=4)) for _ in range(100)]
+def add_scope(networks: Networks, texts: list[str]) -> Networks:
+    """Return the networks with a rule that about half of these texts fit.
+
+    The threshold is in a wide gap between two scores, so that rounding changes no
+    decision. If there is none, all texts with a known word fit.
+    """
     encoded = networks.encode(texts)
     logits = compute_outputs(networks.numpy, encoded).logits
-    vocab = networks.torch.vocab
     weight = choose_unknown_weight(logits, encoded)
-    scores = score_texts(logits, encoded, vocab, weight)
-    rule = ScopeRule(float(np.quantile(scores, 1 - share)), weight)
-    return set_rule(networks, rule)
+    scores = score_texts(logits, encoded, weight)
+    ranked = np.sort(scores[np.isfinite(scores)])
+    num_left_out = len(ranked) // 4  # at each end
+    middle = ranked[num_left_out : len(ranked) - num_left_out]
+    gaps = np.diff(middle)
+    threshold = float(ranked[0]) - 1 if len(ranked) else 0.0
+    if len(gaps) and gaps.max() > MIN_GAP:
+        low = int(gaps.argmax())
+        threshold = float(middle[low : low + 2].mean())
+    return set_rule(networks, ScopeRule(threshold, weight))
 
 
 def set_rule(networks: Networks, rule: ScopeRule) -> Networks:

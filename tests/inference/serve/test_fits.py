@@ -11,8 +11,8 @@ from rnncls.inference.serve.model import load_model
 from rnncls.inference.serve.reload import ModelHolder
 from tests.inference.light.networks import add_scope, build_networks
 
-NETWORKS = add_scope(build_networks())
-TEXTS = ["oslo meet rovers .", "again again '", "zanzibar", "a a a a", "rovers"]
+TEXTS = ["oslo meet rovers .", "again again '", "zanzibar", "a a a a", "rovers", ""]
+NETWORKS = add_scope(build_networks(), TEXTS)
 EXPECTED = [prediction.fits for prediction in NETWORKS.predictor().predict(TEXTS)]
 
 

@@ -35,10 +35,10 @@ const actions = {
     return [...actions.network.read(tokenIds, tokens)];
   }),
   fits: ({ texts }) => texts.map((text) => {
-    const { tokens, tokenIds } = actions.tokenizer.tokenize(text);
+    const { tokens, tokenIds, isEmpty } = actions.tokenizer.tokenize(text);
     const isUnknown = Array.from(tokenIds, (tokenId) => tokenId === UNKNOWN_ID);
     const logits = actions.network.read(tokenIds, tokens);
-    return actions.network.decideFits(logits, isUnknown, true);
+    return actions.network.decideFits(logits, isUnknown, isEmpty);
   }),
   hash: ({ words, charNgrams }) => {
     const ngrams = new CharNgrams(charNgrams);

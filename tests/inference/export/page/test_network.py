@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rnncls import ConfigError
 from rnncls.config.loading import load_config
+from rnncls.config.sections import TextSection
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.inference.export.page.mixed_rows import VectorFormat
 from rnncls.inference.export.page.support import check_support
@@ -18,14 +19,15 @@ from rnncls.inference.export.page.weights import round_weights
 from rnncls.inference.insight.explanation import occlude
 from rnncls.inference.insight.trajectory import beginnings
 from rnncls.inference.light.network import compute_outputs
+from rnncls.nn.scope import ScopeRule
 from tests.fuzz.cases import fuzz
 from tests.inference.export.page.scripts import FLOAT32, Scripts
 from tests.inference.light.networks import (
     TOLERANCE,
-    WORDS,
     add_ngrams,
     add_scope,
     build_networks,
+    set_rule,
 )
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("**/*.yaml"))
@@ -148,16 +150,44 @@ def test_the_weights_are_the_rounded_ones(
     assert_close(scripts.run("read", tokenIds=token_ids), expected[0])
 
 
-@pytest.mark.parametrize("share", [0.2, 0.9])
+@fuzz(
+    settings=SETTINGS,
+    ngram_part=st.sampled_from(["none", "added", "alone"]),
+    char_ngrams=st.sampled_from([None, [2, 3]]),
+    texts=st.lists(
+        st.lists(st.sampled_from(["oslo", "meet", "a", "zanzibar"]), max_size=6).map(
+            " ".join
+        ),
+        min_size=8,
+        max_size=20,
+    ),
+)
 def test_the_texts_that_fit_are_those_of_the_package(
-    share: float, scripts: Scripts
+    settings: dict[str, Any],
+    ngram_part: str,
+    char_ngrams: list[int] | None,
+    texts: list[str],
+    scripts: Scripts,
 ) -> None:
-    networks = add_scope(add_ngrams(build_networks()), share)
-    generator = np.random.default_rng(2)
-    words = [*WORDS[2:], "zanzibar"]
-    texts = ["oslo " + " ".join(generator.choice(words, size=4)) for _ in range(30)]
+    text = TextSection(tokenizer="words", char_ngrams=char_ngrams, ngram_buckets=20)
+    networks = build_networks(text=text, **{**settings, "task": "one_label"})
+    if ngram_part != "none":
+        networks = add_ngrams(networks, is_alone=ngram_part == "alone")
+        rounded = round_weights(networks.numpy, FLOAT32)
+        networks = replace(networks, numpy=rounded)
+    networks = add_scope(networks, texts)
     scripts.load(networks.numpy)
-    found = scripts.run("fits", texts=texts)
     expected = [prediction.fits for prediction in networks.light().predict(texts)]
-    assert found == expected
-    assert len(set(found)) == 2
+    assert scripts.run("fits", texts=texts) == expected
+
+
+@pytest.mark.parametrize("char_ngrams", [None, [2, 3]])
+def test_a_text_without_a_word_that_is_read_fits_none(
+    char_ngrams: list[int] | None, scripts: Scripts
+) -> None:
+    text = TextSection(tokenizer="words", char_ngrams=char_ngrams, ngram_buckets=20)
+    rule = ScopeRule(threshold=-100.0, unknown_weight=1.0)
+    networks = set_rule(build_networks(text=text), rule)
+    scripts.load(networks.numpy)
+    expected = [False, char_ngrams is not None, True]
+    assert scripts.run("fits", texts=["", "zanzibar", "oslo zanzibar"]) == expected

@@ -30,8 +30,7 @@ class LocalReader {
     const logits = this.network.read(tokenIds, tokens);
     const isUnknown = Array.from(tokenIds, (tokenId) => tokenId === UNKNOWN_ID);
     const readsUnknown = this.network.charNgrams !== null;
-    const isReadable = !isEmpty && (readsUnknown || !isUnknown.every(Boolean));
-    const fits = this.network.decideFits(logits, isUnknown, isReadable);
+    const fits = this.network.decideFits(logits, isUnknown, isEmpty);
     const probs = this.network.toProbs(logits);
     page.showReading({ tokens, isUnknown, isEmpty, numCut, readsUnknown, logits, probs, fits });
     if (tokens.length > MAX_EXPLAINED) page.explainAbsence();

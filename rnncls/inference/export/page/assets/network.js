@@ -134,12 +134,16 @@ class Network {
     return Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
   }
 
-  /** Return whether a text fits one of the classes; undefined: the model cannot tell. */
-  decideFits(logits, isUnknown, isReadable) {
+  /**
+   * Return whether a text fits one of the classes; undefined: the model cannot tell.
+   * A text without a token, or without a word that has a vector of its own, fits none.
+   */
+  decideFits(logits, isUnknown, isEmpty) {
     if (this.scopeRule === null) return undefined;
     const [threshold, unknownWeight] = this.scopeRule;
-    const unknownShare = isUnknown.filter(Boolean).length / Math.max(isUnknown.length, 1);
-    return isReadable && computeEnergy(logits) - unknownWeight * unknownShare >= threshold;
+    const unknownShare = isUnknown.filter(Boolean).length / isUnknown.length;
+    if (isEmpty || (unknownShare === 1 && !this.charNgrams)) return false;
+    return computeEnergy(logits) - unknownWeight * unknownShare >= threshold;
   }
 
   /** Read a text; return its logits, [C]. Unknown words are read by their n-grams if the words are given. */
