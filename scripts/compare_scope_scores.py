@@ -1,12 +1,13 @@
 """Compare scores that tell texts of no class from texts of the classes.
 
-The labelled texts are the test rows of a run, the texts of no class are those of a
-file. No score uses texts of no class: those that need means or neighbours take them
-from the training rows. The command prints a table in Markdown: for each score the area
-under the ROC curve, and the share of the texts of no class that are found where 95% of
-the test rows are kept.
+The labelled texts are the validation rows of a run, to choose a score, or its test
+rows. The texts of no class are those of a file; to choose a score, they must be others
+than those for the test. No score uses texts of no class: those that need means or
+neighbours take them from the training rows. The command prints a table in Markdown: for
+each score the area under the ROC curve, and the share of the texts of no class that are
+found where 95% of the labelled texts are kept.
 
-    python scripts/compare_scope_scores.py RUN --outside FILE
+    python scripts/compare_scope_scores.py RUN --split valid --outside FILE
 
 Shapes: N texts, C classes, P width of the pooled states, R training rows.
 """
@@ -68,10 +69,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--outside", type=Path, required=True, help="texts of no class")
+    parser.add_argument("--split", choices=["valid", "test"], default="valid")
     arguments = parser.parse_args()
     run = load_run(arguments.run)
     train, labels = compute_split(run, "train")
-    inside, _ = compute_split(run, "test")
+    inside, _ = compute_split(run, arguments.split)
     tokenized = load_unlabelled(arguments.outside, run.config.data, run.config.text)
     outside = compute_outputs(
         run.classifier.model, encode_texts(tokenized, run.classifier.vocab)
@@ -210,10 +212,10 @@ def list_scores(
     yield "cosine to the nearest mean", references.measure_cosine(pooled)
     yield "cosine to the tenth nearest training row", references.find_neighbour(pooled)
     yield "share of known words", 1 - outputs.unknown
-    yield (
-        "log-sum-exp of the logits and share of known words",
-        compute_energies(logits) - references.unknown_weight * outputs.unknown,
-    )
+    for name, factor in {"": 1.0, ", half the weight": 0.5, ", twice": 2.0}.items():
+        weight = factor * references.unknown_weight
+        score = compute_energies(logits) - weight * outputs.unknown
+        yield f"log-sum-exp of the logits and share of known words{name}", score
 
 
 if __name__ == "__main__":

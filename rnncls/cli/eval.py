@@ -64,8 +64,8 @@ OutsideOption = Annotated[
     typer.Option(
         help=(
             "A file of texts that belong to none of the classes, with the same text"
-            " columns as the run's data: also report how well the run tells them from"
-            " the labelled texts."
+            " columns as the labelled texts: also report how well the run tells them"
+            " from these."
         ),
         show_default=False,
         metavar="FILE",
@@ -222,11 +222,11 @@ def print_result(result: "EvaluationResult") -> None:
         coverage_table,
         describe_errors,
         mistake_table,
-        outside_lines,
         part_tables,
         score_lines,
         slice_table,
     )
+    from rnncls.cli.reporting.scope_tables import fit_lines, outside_lines
     from rnncls.runs.companions import load_run_config
 
     title = f"{result.run_path.name} on {result.origin['path']}"
@@ -235,7 +235,7 @@ def print_result(result: "EvaluationResult") -> None:
     lines += group_lines([group.to_dict() for group in result.class_groups])
     reason = explain_no_calibration(result.run_path)
     lines += calibration_lines(result.calibration, reason)
-    lines += outside_lines(result.outside)
+    lines += fit_lines(result.fits) + outside_lines(result.outside)
     tables = [
         *part_tables(result.parts),
         *class_tables(result.scores),

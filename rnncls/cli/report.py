@@ -1,5 +1,6 @@
 """`rnncls report`: write an evaluation of a run as a page with plots."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,14 +119,17 @@ def write_report(
         save_report,
     )
     from rnncls.evaluation.confusion import save_confusion
+    from rnncls.evaluation.outside import load_outside
     from rnncls.evaluation.run_evaluation import summarize
     from rnncls.runs.companions import load_run_config
     from rnncls.runs.folder import RunFolder
 
     path = evaluation.run.path
-    result, history = summarize(evaluation, id_column), load_history(path)
+    folder, history = RunFolder(path), load_history(path)
+    outside = load_outside(folder.evaluation(source), evaluation.origin["sha256"])
+    result = replace(summarize(evaluation, id_column), outside=outside)
     pictures = plot_pictures(evaluation, result, history)
-    save_confusion(RunFolder(path).confusion(source), result.scores)
+    save_confusion(folder.confusion(source), result.scores)
     settings = load_run_config(path).model_dump()
     save_report(target, result, history, settings, pictures)
     return pictures

@@ -15,7 +15,28 @@ from rnncls.evaluation.scope import (
     score_scope,
     score_texts,
 )
+from rnncls.machine.files import read_json
+from rnncls.nn.scope import Floats
+from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import encode_texts
+
+
+def load_outside(file: Path, sha256: str) -> OutsideResult | None:
+    """Load what `rnncls eval --outside` saved; None: it was not run on these texts.
+
+    Args:
+        file: The result of `rnncls eval`, which may be missing.
+        sha256: The checksum of the file of the labelled texts.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    if not file.exists():
+        return None
+    result = read_json(file)
+    if "outside" not in result or result["data"]["sha256"] != sha256:
+        return None
+    return OutsideResult.from_dict(result["outside"])
 
 
 def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
@@ -31,21 +52,24 @@ def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
     Raises:
         DataError: The file or one of its rows is wrong, or it has no rows.
     """
-    run = evaluation.run
-    classifier = run.classifier
-    labelled = evaluation.split
+    run, labelled = evaluation.run, evaluation.split
     logits = evaluation.logits.numpy()  # [N, C]
-    rule = classifier.scope_rule
-    weight = choose_unknown_weight(logits, labelled.texts)
-    if rule is not None:
-        weight = rule.unknown_weight
-    tokenized = load_unlabelled(path, run.config.data, run.config.text)
-    texts = encode_texts(tokenized, classifier.vocab)
-    outside_logits = compute_logits(classifier.model, texts).numpy()
-    outside = score_texts(outside_logits, texts, weight)
-    inside = score_texts(logits, labelled.texts, weight)
-    is_known = labelled.labels < len(classifier.label_names)  # [N]
-    threshold = None if rule is None else rule.threshold
+    rule = run.classifier.scope_rule
+    if rule is None:
+        threshold, weight = None, choose_unknown_weight(logits, labelled.texts)
+    else:
+        threshold, weight = rule
+    inside = score_texts(logits, labelled.texts, weight)  # [N]
+    outside = _score_file(path, run, weight)
+    is_known = labelled.labels < logits.shape[1]  # [N]
     is_correct = evaluation.is_correct[is_known]
     scores = score_scope(inside[is_known], outside, threshold, is_correct)
     return OutsideResult(str(path), checksum(path, "sha256"), scores)
+
+
+def _score_file(path: Path, run: Run, unknown_weight: float) -> Floats:
+    """Return how well the texts of a file fit the classes. [N]."""
+    tokenized = load_unlabelled(path, run.config.data, run.config.text)
+    texts = encode_texts(tokenized, run.classifier.vocab)
+    logits = compute_logits(run.classifier.model, texts)  # [N, C]
+    return score_texts(logits.numpy(), texts, unknown_weight)

@@ -42,7 +42,7 @@ from rnncls.evaluation.evaluator import (
 from rnncls.evaluation.loading import load_rows
 from rnncls.evaluation.metrics import Scores, count_confusion, score
 from rnncls.evaluation.parts import PartScore, load_class_biases, score_parts
-from rnncls.evaluation.scope import OutsideResult
+from rnncls.evaluation.scope import FitShare, OutsideResult, measure_fits
 from rnncls.nn.decisions import decide, to_probs
 from rnncls.runs.run import Run, load_run
 
@@ -111,6 +111,7 @@ class EvaluationResult:
             if the run has only one of them.
         text_columns: The columns of the text in the file.
         label_columns: The columns of the labels in the file.
+        fits: How many texts fit one of the classes; None: the run cannot tell.
         outside: How well texts of no class are recognised; None: none were given.
         class_groups: The scores of the classes of the run that this one continues, and
             of the new ones; empty: it continues none.
@@ -128,6 +129,7 @@ class EvaluationResult:
     parts: list[PartScore] = field(default_factory=list)
     text_columns: Sequence[str] = ()
     label_columns: Sequence[str] = ()
+    fits: FitShare | None = None
     outside: OutsideResult | None = None
     class_groups: list[GroupScores] = field(default_factory=list)
 
@@ -149,6 +151,7 @@ class EvaluationResult:
         values["data"] = self.origin
         values["run"] = str(self.run_path)
         values["device"] = self.device
+        values["fits"] = None if self.fits is None else asdict(self.fits)
         if self.outside is not None:
             values["outside"] = self.outside.to_dict()
         return values
@@ -276,7 +279,7 @@ class Evaluation:
 
     def result(self, mistakes: list[Mistake]) -> EvaluationResult:
         """Compute everything and put it together with the given mistakes."""
-        section = self.run.config.data
+        section, rule = self.run.config.data, self.run.classifier.scope_rule
         return EvaluationResult(
             scores=self.scores(),
             calibration=self.calibration(),
@@ -290,6 +293,7 @@ class Evaluation:
             parts=self.part_scores(),
             text_columns=section.text,
             label_columns=section.label_columns,
+            fits=measure_fits(self.logits.numpy(), self.split.texts, rule),
             class_groups=score_run_groups(self.run, self.confusion),
         )
 

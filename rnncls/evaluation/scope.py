@@ -6,6 +6,7 @@ A text in scope belongs to one of the classes, a text out of scope to none of th
 Shapes: N texts, C classes.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,23 @@ MIN_SHARE_DEVIATION = 0.02
 would decide where the validation texts have hardly any."""
 _MARGIN = 1e-4
 """Scores of the same text differ by less between runtimes."""
+
+
+@dataclass(frozen=True)
+class FitShare:
+    """How many texts in scope fit one of the classes, by the rule of a run.
+
+    Attributes:
+        threshold: The lowest score of a text that fits.
+        unknown_weight: The weight of the share of unknown tokens in the score.
+        kept: The share of the texts that fit.
+        kept_interval: Its 95% interval (Wilson 1927).
+    """
+
+    threshold: float
+    unknown_weight: float
+    kept: float
+    kept_interval: Interval
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,19 @@ class OutsideResult:
     def to_dict(self) -> dict[str, Any]:
         """Return all values as plain dictionaries and numbers."""
         return {"path": self.path, "sha256": self.sha256, **asdict(self.scores)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "OutsideResult":
+        """Return the result that `to_dict` returned the values of."""
+        stored = values["stored"]
+        scores = ScopeScores(
+            values["num_rows"],
+            values["auroc"],
+            values["auroc_interval"],
+            ScopeShares(**values["at_95"]),
+            None if stored is None else ScopeShares(**stored),
+        )
+        return cls(values["path"], values["sha256"], scores)
 
 
 def fit_scope_rule(logits: npt.NDArray[np.float32], texts: EncodedTexts) -> ScopeRule:
@@ -156,6 +187,26 @@ def choose_scope_threshold(scores: Floats) -> float:
         return float(ranked[num_unreadable]) - _MARGIN
     low, high = map(float, ranked[num_refused - 1 : num_refused + 1])
     return min((low + high) / 2, high - _MARGIN)  # the scores may be equal
+
+
+def measure_fits(
+    logits: npt.NDArray[np.float32], texts: EncodedTexts, rule: ScopeRule | None
+) -> FitShare | None:
+    """Return how many texts in scope fit one of the classes; None: there is no rule.
+
+    Args:
+        logits: [N, C], calibrated.
+        texts: The texts.
+        rule: From which score on a text fits; None: the run cannot tell.
+    """
+    if rule is None:
+        return None
+    scores = score_texts(logits, texts, rule.unknown_weight)  # [N]
+    num_kept = _count_from(scores, rule.threshold)
+    interval = wilson_interval(num_kept, len(scores))
+    return FitShare(
+        rule.threshold, rule.unknown_weight, num_kept / len(scores), interval
+    )
 
 
 def score_scope(

@@ -47,6 +47,10 @@ Use it for texts like those above. {answer}
 """
 _ONE_LABEL = """Every text gets one of the classes, even if it
 belongs to none of them."""
+_FITS = """
+Then `fits` is often false: a text fits if its score is at least {threshold:.3f},
+which about 5% of the validation rows do not reach. `rnncls eval --outside FILE`
+measures it on texts of no class."""
 _SEVERAL_LABELS = """A text gets every label that reaches its
 threshold, perhaps none."""
 
@@ -70,7 +74,7 @@ def model_card(model: ModelSection, summary: Mapping[str, Any], path: Path) -> s
         parts=_describe_parts(model, summary),
         kind="Labels, of which a text may have several" if several else "Classes",
         classes=", ".join(summary["label_names"]),
-        answer=_SEVERAL_LABELS if several else _ONE_LABEL,
+        answer=_SEVERAL_LABELS if several else _describe_one_label(summary),
         files=_list_files(data["files"]),
         num_train_rows=data["num_train_rows"],
         num_valid_rows=data["num_valid_rows"],
@@ -207,6 +211,14 @@ def _describe_scores(summary: Mapping[str, Any]) -> str:
     macro_f1, loss = f"macro-F1 {valid['macro_f1']:.2%}", f"loss {valid['loss']:.4f}"
     when = "after" if summary.get("ngrams") else "before"
     return f"Validation, {epoch}: {accuracy}, {macro_f1}, {loss} {when}"
+
+
+def _describe_one_label(summary: Mapping[str, Any]) -> str:
+    """Return what the run says of a text that belongs to none of its classes."""
+    rule = summary.get("scope_rule")
+    if rule is None:
+        return _ONE_LABEL
+    return _ONE_LABEL + _FITS.format(threshold=rule["threshold"])
 
 
 def _describe_calibration(model: ModelSection, summary: Mapping[str, Any]) -> str:

@@ -122,6 +122,59 @@ def test_eval_measures_texts_of_no_class(
     assert json.loads(cli("eval", str(run_path), "--json").stdout) == result
 
 
+def test_eval_counts_the_labelled_texts_that_fit(run_path: Path, cli: Cli) -> None:
+    command = ["eval", str(run_path), "--split", "valid"]  # of 20 texts, one is refused
+    fits = json.loads(cli(*command, "--json").stdout)["fits"]
+    rule = read_json(run_path / "summary.json")["scope_rule"]
+    assert (fits["kept"], fits["threshold"]) == (0.95, rule["threshold"])
+    assert fits["unknown_weight"] == rule["unknown_weight"]
+    line = (
+        "fits      95.00% of these texts fit a class  (95% interval 76.39% to 99.11%)"
+    )
+    assert line in cli(*command).stdout
+    remove_threshold(run_path)
+    command = ["eval", str(run_path)]
+    assert json.loads(cli(*command, "--json").stdout)["fits"] is None
+    assert "fits  " not in cli(*command).stdout
+
+
+def test_few_texts_of_no_class_have_no_interval(run_path: Path, cli: Cli) -> None:
+    Path("few.csv").write_text("title,description\n" + "xqzt vlrp,\n" * 19)
+    printed = cli("eval", str(run_path), "--outside", "few.csv").stdout
+    assert re.search(r"AUROC     1\.0000$", printed, re.MULTILINE)
+
+
+def test_the_report_has_what_eval_measured(
+    run_path: Path, outside: Path, cli: Cli
+) -> None:
+    result = json.loads(
+        cli("eval", str(run_path), "--outside", str(outside), "--json").stdout
+    )
+    page = report(run_path, cli)
+    scores = result["outside"]
+    assert f"{result['fits']['kept']:.2%}" in page
+    assert f"{result['fits']['threshold']:.4f}" in page
+    assert f"{scores['auroc']:.4f}" in page
+    assert f"{scores['stored']['recall']:.2%}" in page
+    cli("eval", str(run_path))  # the newest result is that of no such texts
+    assert "labelled texts that fit" in report(run_path, cli)
+    assert "AUROC" not in report(run_path, cli)
+    remove_threshold(run_path)
+    assert "fit none of the classes" not in report(run_path, cli)
+
+
+def report(run_path: Path, cli: Cli) -> str:
+    """Return the report of a run."""
+    assert cli("report", str(run_path)).exit_code == 0
+    return (run_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_model_card_says_from_where_on_a_text_fits(run_path: Path) -> None:
+    threshold = read_json(run_path / "summary.json")["scope_rule"]["threshold"]
+    card = (run_path / "README.md").read_text(encoding="utf-8")
+    assert f"a text fits if its score is at least {threshold:.3f}" in card
+
+
 def test_eval_says_that_a_run_has_no_threshold(
     run_path: Path, outside: Path, cli: Cli
 ) -> None:

@@ -4,6 +4,7 @@ Modules that the commands use:
 
     evaluation_tables, evaluation_page, evaluation_plots    one evaluation
     class_groups                                            earlier and new classes
+    scope_tables                                            texts that fit no class
     comparison_report                                       runs side by side
     data_report                                             a data set
     insight_tables, insight_page, insight_plots             inside a network

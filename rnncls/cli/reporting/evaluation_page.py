@@ -38,6 +38,7 @@ from rnncls.cli.reporting.evaluation_tables import (
     part_rows,
 )
 from rnncls.cli.reporting.plotting import to_png
+from rnncls.cli.reporting.scope_tables import scope_rows
 from rnncls.cli.reporting.tables import with_ids
 from rnncls.cli.reporting.terminal_chart import LearningCurve
 from rnncls.cli.reporting.training_page import (
@@ -222,6 +223,7 @@ def save_report(
         *_class_parts(result.scores, pictures["confusion"]),
         *_calibration_parts(result.calibration, pictures["reliability"]),
         *_coverage_parts(result.coverage, pictures["coverage"]),
+        *_scope_parts(result),
         *_error_parts(result, pictures["slices"], settings),
     ]
     parts += run_parts(history, settings, pictures)
@@ -324,6 +326,20 @@ def _coverage_parts(
         for row in coverage
     ]
     yield html.table("Accuracy of the kept predictions", header, rows)
+
+
+def _scope_parts(result: EvaluationResult) -> Iterator[Markup]:
+    """Yield the section on texts that fit none of the classes, if the run can tell."""
+    if result.fits is None:
+        return
+    yield html.heading("Texts that fit none of the classes")
+    yield html.paragraph(
+        "rnncls predict says of each text whether it fits one of the classes: whether"
+        " its score reaches the threshold of the run. rnncls eval --outside FILE"
+        " measures this on texts of no class."
+    )
+    rows = scope_rows(result.fits, result.outside)
+    yield html.table("Texts that fit", ["", "value", INTERVAL], rows)
 
 
 def _error_parts(

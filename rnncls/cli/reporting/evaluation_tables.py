@@ -33,7 +33,6 @@ from rnncls.evaluation.run_evaluation import (
     EvaluationResult,
     Mistake,
 )
-from rnncls.evaluation.scope import OutsideResult, ScopeShares
 from rnncls.text.display import format_count, printable
 from rnncls.training.label_issues import LabelIssue
 
@@ -322,33 +321,3 @@ def label_issue_table(issues: list[LabelIssue]) -> Table:
         for row in issues
     ]
     return cut_table("", *with_ids(header, rows, [row.id for row in issues]))
-
-
-def outside_lines(result: OutsideResult | None) -> list[str]:
-    """Return how well texts of no class are recognised, if such texts were given."""
-    if result is None:
-        return []
-    scores = result.scores
-    interval = ""
-    if scores.auroc_interval is not None:
-        low, high = scores.auroc_interval
-        interval = f"  ({INTERVAL} {low:.4f} to {high:.4f}, bootstrap)"
-    lines = [
-        f"{result.path}: {scores.num_rows:,} texts of no class",
-        f"AUROC     {scores.auroc:.4f}{interval}",
-        f"found     {_describe_shares(scores.at_95)}",
-    ]
-    if scores.stored is None:
-        lines.append("the run has no threshold: predict does not say whether texts fit")
-    else:
-        lines.append(f"predict   {_describe_shares(scores.stored)}")
-    return lines
-
-
-def _describe_shares(shares: ScopeShares) -> str:
-    """Return which texts a threshold finds to fit no class."""
-    return (
-        f"{percent(shares.recall)} of these texts fit no class ({INTERVAL}"
-        f" {percent_range(shares.recall_interval)}), where {percent(shares.kept)} of"
-        f" the labelled texts fit and {percent(shares.accuracy)} fit and are right"
-    )

@@ -43,8 +43,9 @@ class Classify:
 
     It works with `map_batches` of Ray Data, `map_partitions` of Dask, and on a
     DataFrame of pandas. The columns are `label`, `prob` and `probs`, in the order of
-    `classes_` of the loaded model; and `labels`, a list, if a text may have several. A
-    column of the input with such a name is renamed, `label` to `input_label`.
+    `classes_` of the loaded model; `labels`, a list, if a text may have several; and
+    `fits`, if the model tells whether a text fits one of the classes. A column of the
+    input with such a name is renamed, `label` to `input_label`.
     """
 
     def __init__(self, model: Model, column: str = "text") -> None:

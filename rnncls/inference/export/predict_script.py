@@ -102,8 +102,7 @@ def compute_probs(
     session: onnxruntime.InferenceSession, texts: Sequence[TokenIds]
 ) -> Array:
     """Return the probabilities of N texts, given as token ids. [N, C] float32."""
-    _, probs = compute_outputs(session, texts)
-    return probs
+    return compute_outputs(session, texts)[1]
 
 
 def compute_energies(logits: Array) -> npt.NDArray[np.float64]:
@@ -388,9 +387,10 @@ def iter_lines(
         window = texts[first : first + WINDOW]
         encoded = [classifier.encode(text) for text in window]
         logits, probs = compute_outputs(classifier.session, encoded)
-        fits: Sequence[bool | None] | None = classifier.decide_fits(encoded, logits)
-        fits = fits or [None] * len(window)
-        for text, row, text_fits in zip(window, probs.tolist(), fits, strict=True):
+        fits = classifier.decide_fits(encoded, logits)
+        for index, text in enumerate(window):
+            row = probs[index].tolist()
+            text_fits = None if fits is None else fits[index]
             yield format_prediction(
                 text, classifier, row, fits=text_fits, as_json=as_json
             )

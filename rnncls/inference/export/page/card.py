@@ -30,11 +30,12 @@ def describe_run(path: Path, classifier: PortableClassifier) -> list[Fact]:
     ]
     if folder.summary.exists():
         facts += _describe_training(read_json(folder.summary), scores)
-    evaluation = folder.evaluation("test")
-    if evaluation.exists():
-        facts.append(
-            (f"{scores} on test texts", _describe_scores(read_json(evaluation)))
-        )
+    file = folder.evaluation("test")
+    evaluation = read_json(file) if file.exists() else {}
+    if evaluation:
+        facts.append((f"{scores} on test texts", _describe_scores(evaluation)))
+    if classifier.scope_rule is not None:
+        facts.append(("Fits none of the classes", _describe_fits(evaluation)))
     facts.append(("Calibration", _describe_calibration(classifier)))
     if classifier.thresholds is not None:
         facts.append(("Thresholds", _describe_thresholds(classifier.thresholds)))
@@ -101,6 +102,25 @@ def _describe_scores(scores: Mapping[str, Any]) -> str:
     low, high = scores["accuracy_interval"]
     interval = f"95% interval {low:.2%} to {high:.2%}"
     return f"{scores['accuracy']:.2%} ({interval}), macro-F1 {scores['macro_f1']:.2%}"
+
+
+def _describe_fits(evaluation: Mapping[str, Any]) -> str:
+    """Return which texts fit none of the classes, and how many of the test texts.
+
+    Args:
+        evaluation: The result of `rnncls eval` on the test rows; empty: there is none.
+    """
+    facts = ["a text that is less like the classes than 95% of the validation texts"]
+    fits = evaluation.get("fits")
+    if fits:
+        facts.append(f"{1 - fits['kept']:.2%} of the test texts")
+    outside = evaluation.get("outside")
+    if outside and outside["stored"]:
+        name = Path(outside["path"]).name
+        recall = outside["stored"]["recall"]
+        facts.append(f"{recall:.2%} of the texts of no class in {name}")
+        facts.append(f"AUROC {outside['auroc']:.4f}")
+    return "; ".join(facts)
 
 
 def _describe_thresholds(thresholds: list[float]) -> str:

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from rnncls.inference.export.page.card import describe_run
-from tests.inference.light.networks import Networks, add_ngrams, build_networks
+from rnncls.machine.files import write_json
+from rnncls.nn.scope import ScopeRule
+from tests.inference.light.networks import (
+    Networks,
+    add_ngrams,
+    build_networks,
+    set_rule,
+)
 
 
 def describe(networks: Networks) -> dict[str, str]:
@@ -47,6 +54,22 @@ def test_ngrams_alone_have_no_network() -> None:
 def test_a_run_without_a_temperature_is_not_calibrated() -> None:
     facts = describe(build_networks())
     assert facts["Calibration"] == "the probabilities are not calibrated"
+
+
+def test_the_card_says_how_many_texts_fit_none_of_the_classes(tmp_path: Path) -> None:
+    networks = set_rule(build_networks(), ScopeRule(1.0, 2.0))
+    fact = "a text that is less like the classes than 95% of the validation texts"
+    assert describe(networks)["Fits none of the classes"] == fact
+    outside = {"path": "a/others.csv", "auroc": 0.96321, "stored": {"recall": 0.789}}
+    scores = {"accuracy": 0.9, "accuracy_interval": (0.8, 0.95), "macro_f1": 0.9}
+    evaluation = {**scores, "fits": {"kept": 0.96}, "outside": outside}
+    write_json(tmp_path / "eval-test.json", evaluation)
+    facts = dict(describe_run(tmp_path, networks.numpy))
+    assert facts["Fits none of the classes"] == (
+        f"{fact}; 4.00% of the test texts; 78.90% of the texts of no class in"
+        " others.csv; AUROC 0.9632"
+    )
+    assert "Fits none of the classes" not in describe(build_networks())
 
 
 def test_several_labels_have_thresholds() -> None:
