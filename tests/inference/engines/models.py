@@ -13,7 +13,7 @@ import pytest
 import rnncls
 from rnncls.inference.export.onnx_export import export_onnx
 from rnncls.inference.loaded_classifier import LoadedClassifier
-from tests.inference.light.networks import build_networks
+from tests.inference.light.networks import add_scope, build_networks
 
 TEXTS = ["rovers meet oslo", "", "Again again &amp; zanzibar"] * 4
 PATH = Path("model.onnx")
@@ -25,9 +25,17 @@ _SETTINGS = {
 }
 
 
-def load_networks(**settings: Any) -> LoadedClassifier:
-    """Export small networks to `PATH` and load the file."""
-    export_onnx(build_networks(**settings).numpy, PATH)
+def load_networks(*, tells_fits: bool = False, **settings: Any) -> LoadedClassifier:
+    """Export a small network to `PATH` and load the file.
+
+    Args:
+        tells_fits: Whether it tells which texts fit a class; some of `TEXTS` do.
+        settings: Those of `build_networks`.
+    """
+    networks = build_networks(**settings)
+    if tells_fits:
+        networks = add_scope(networks, TEXTS)
+    export_onnx(networks.numpy, PATH)
     return rnncls.load(PATH)
 
 

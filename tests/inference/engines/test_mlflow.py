@@ -50,7 +50,7 @@ print(json.dumps({
 @needs("mlflow")
 @pytest.mark.parametrize("task", ["one_label", "several_labels"])
 def test_a_model_is_loaded_and_served_without_rnncls_and_torch(task: str) -> None:
-    classifier = load_networks(task=task)
+    classifier = load_networks(task=task, tells_fits=task == "one_label")
     run_program(SAVE, str(PATH), "model")
     PATH.unlink()
     found = run_json_program(LOAD, "model", *TEXTS)
@@ -62,6 +62,7 @@ def test_a_model_is_loaded_and_served_without_rnncls_and_torch(task: str) -> Non
             assert row["probs"] == pytest.approx(list(prediction.probs.values()))
             expected = None if task == "one_label" else prediction.labels
             assert row.get("labels") == expected
+            assert row.get("fits") == prediction.fits
 
 
 @pytest.mark.slow

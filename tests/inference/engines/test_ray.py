@@ -30,7 +30,7 @@ print({"ray", "pyspark", "mlflow", "pandas", "onnxruntime", "torch"} & set(sys.m
 
 
 def test_a_batch_has_its_predictions() -> None:
-    classifier = load_networks()
+    classifier = load_networks(tells_fits=True)
     classify = rnncls.ray.Classify(PATH, column="body")
     batch = {"body": np.array(TEXTS), "label": np.arange(len(TEXTS))}
     found = classify(batch)
@@ -39,7 +39,9 @@ def test_a_batch_has_its_predictions() -> None:
     assert found["input_label"].tolist() == list(range(len(TEXTS)))
     table = classify(pd.DataFrame(batch))
     assert table["label"].tolist() == expected
-    assert list(table) == ["body", "input_label", "label", "prob", "probs"]
+    assert list(table) == ["body", "input_label", "label", "prob", "probs", "fits"]
+    fits = [prediction.fits for prediction in classifier(TEXTS)]
+    assert table["fits"].tolist() == found["fits"].tolist() == fits
 
 
 def test_a_worker_imports_the_class_by_the_users_name() -> None:
@@ -94,7 +96,7 @@ print(json.dumps(answers, default=lambda values: values.tolist()))
 @needs("ray")
 @pytest.mark.parametrize("task", ["one_label", "several_labels"])
 def test_ray_data_predicts_what_the_file_predicts(task: str) -> None:
-    classifier = load_networks(task=task)
+    classifier = load_networks(task=task, tells_fits=task == "one_label")
     path = str(PATH.absolute())
     for rows in run_json_program(RAY_DATA, path, *TEXTS):
         assert [row["text"] for row in rows] == TEXTS
@@ -105,6 +107,7 @@ def test_ray_data_predicts_what_the_file_predicts(task: str) -> None:
             assert row["probs"] == pytest.approx(list(prediction.probs.values()))
             expected = None if task == "one_label" else prediction.labels
             assert row.get("labels") == expected
+            assert row.get("fits") == prediction.fits
 
 
 RAY_SERVE = """

@@ -17,13 +17,14 @@ from tests.inference.engines.models import (
 
 
 def test_a_partition_is_classified_table_by_table() -> None:
-    classifier = load_networks()
+    classifier = load_networks(tells_fits=True)
     tables = [pd.DataFrame({"text": texts}) for texts in (TEXTS[:5], TEXTS[5:])]
     found = list(rnncls.spark.classify(PATH)(iter(tables)))
     assert [len(table) for table in found] == [5, len(TEXTS) - 5]
-    assert list(found[0]) == ["text", "label", "prob", "probs"]
-    labels = pd.concat(found)["label"].tolist()
-    assert labels == [prediction.label for prediction in classifier(TEXTS)]
+    assert list(found[0]) == ["text", "label", "prob", "probs", "fits"]
+    table, predictions = pd.concat(found), classifier(TEXTS)
+    assert table["label"].tolist() == [each.label for each in predictions]
+    assert table["fits"].tolist() == [each.fits for each in predictions]
 
 
 def test_the_model_is_loaded_once_a_partition() -> None:
@@ -62,20 +63,26 @@ print(json.dumps({"columns": schema.simpleString(), "answers": answers}))
 """
 COLUMNS = (
     "id:bigint,text:string,input_label:string,"
-    "label:string,prob:float,probs:array<float>,labels:array<string>"
+    "label:string,prob:float,probs:array<float>"
 )
 
 
 @pytest.mark.slow
 @needs("pyspark")
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
-def test_spark_predicts_what_the_file_predicts() -> None:
-    classifier = load_networks(task="several_labels")
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [("several_labels", "labels:array<string>"), ("one_label", "fits:boolean")],
+)
+def test_spark_predicts_what_the_file_predicts(task: str, column: str) -> None:
+    classifier = load_networks(task=task, tells_fits=task == "one_label")
     found = run_json_program(SPARK, str(PATH.absolute()), *TEXTS)
-    assert found["columns"] == f"struct<{COLUMNS}>"
+    assert found["columns"] == f"struct<{COLUMNS},{column}>"
     for rows in found["answers"]:
         assert [row["text"] for row in rows] == TEXTS
         for row, prediction in zip(rows, classifier(TEXTS), strict=True):
             assert (row["label"], row["input_label"]) == (prediction.label, "?")
-            assert row["labels"] == prediction.labels
+            expected = None if task == "one_label" else prediction.labels
+            assert row.get("labels") == expected
+            assert row.get("fits") == prediction.fits
             assert row["probs"] == pytest.approx(list(prediction.probs.values()))

@@ -9,7 +9,7 @@ from tests.inference.engines.models import PATH, TEXTS, load_networks
 
 @pytest.mark.parametrize("task", ["one_label", "several_labels"])
 def test_a_table_has_the_predictions_of_the_file(task: str) -> None:
-    classifier = load_networks(task=task)
+    classifier = load_networks(task=task, tells_fits=task == "one_label")
     model = pyfunc_script._load_pyfunc(str(PATH))
     table = pd.DataFrame({"text": TEXTS}, index=range(3, 3 + len(TEXTS)))
     found = model.predict(table)
@@ -21,8 +21,11 @@ def test_a_table_has_the_predictions_of_the_file(task: str) -> None:
         assert probs == pytest.approx(list(prediction.probs.values()))
     if task == "several_labels":
         assert found["labels"].tolist() == [each.labels for each in predictions]
+        assert "fits" not in found
     else:
         assert "labels" not in found
+        assert found["fits"].tolist() == [each.fits for each in predictions]
+        assert found["fits"].nunique() == 2
 
 
 def test_a_missing_text_is_named() -> None:
