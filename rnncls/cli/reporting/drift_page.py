@@ -70,7 +70,7 @@ def _test_table(result: DriftResult) -> Markup:
         [*row, aspect.test, f"{aspect.p:.2g}"]
         for row, aspect in zip(drift_rows(result.aspects), result.aspects, strict=True)
     ]
-    return html.table("Tests", header, rows)
+    return html.table("Tests", header, rows, num_texts=2)
 
 
 def _label_parts(title: str, shifts: Sequence[LabelShift]) -> Iterator[Markup]:
