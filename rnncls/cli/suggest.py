@@ -288,7 +288,7 @@ def suggest_with_run(
     classifier.model.to(resolve_run_device(device, run.config.device))
     train_texts = None
     if options.measure == "centres":
-        settings, names = run.config.data_settings, classifier.label_names
+        settings, names = run.data_settings, classifier.label_names
         train_split, _ = load_split(settings, "train", classifier.vocab, names)
         train_texts = train_split.texts
     return suggest_texts(classifier, texts, options, train_texts)

@@ -144,8 +144,11 @@ def describe_groups(summary: Mapping[str, Any]) -> list[str]:
     if start is None:
         return []
     before = start["earlier_valid"]
+    is_scored = any(group["name"] == "earlier" for group in start["valid"])
+    note = "  no validation row has an earlier class: what the run forgot is not known"
     return [
         "validation rows by class:",
+        *([] if is_scored else [note]),
         *group_lines(start["valid"]),
         (
             f"  {start['run']} itself: accuracy {before['accuracy']:.2%}, macro-F1"

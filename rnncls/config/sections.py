@@ -253,10 +253,10 @@ class TrainSection(Section):
     teacher_weight: Annotated[float, Gt(0.0), Le(1.0)] = 0.7
     """Weight of the teachers in the target. The rest is the row's label. Ignored
     without teachers."""
-    replay: Annotated[float, Ge(0.0), Le(1.0)] = 0.25
+    replay: Annotated[float, Ge(0.0), Le(1.0)] | None = None
     """Share of the training rows of an earlier run that are trained on again, if
-    `model.pretrained` is such a run and its files are at hand. Ignored otherwise. See
-    `train --from`."""
+    `model.pretrained` is such a run; it is an error if their files are missing. null:
+    0.5 of the rows whose files exist. Ignored otherwise. See `train --from`."""
     clip_norm: Positive | None = 1.0
     """Maximum norm of the gradient of all parameters together. null: no clipping."""
     save_every: Positive = 10.0

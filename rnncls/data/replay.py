@@ -1,9 +1,9 @@
 """Choose the rows of a run that continues another run.
 
-A text that the earlier run was validated with is never trained on, and one that it was
-trained on never validates: the side that a text is on does not change. The other rows
-of the new file are split as its config says. Texts are the same if they have the same
-tokens; with `data.split: texts`, their copies follow.
+A text that the earlier run was validated or tested with is never trained on, and one
+that it was trained on never validates. The other rows of the new file are split as its
+config says. Texts are the same if they have the same tokens; with `data.split: texts`,
+their copies follow.
 
 Shapes: N rows, U texts.
 """
@@ -20,6 +20,7 @@ from rnncls.config.data_section import DataSection
 from rnncls.data.file_rows import FileRows, LoadedFile
 from rnncls.data.sources import Sources
 from rnncls.data.splits import Ints, Labels
+from rnncls.text.display import format_count
 from rnncls.text.tokenizer import TokenizedTexts, join_texts
 
 logger = logging.getLogger(__name__)
@@ -75,13 +76,14 @@ def choose_rows(
 
     own_rows = [_assign_rows(own, test_rows, section, own_ids[0], texts)]
     if not own.is_one_file:
-        own_rows.append(_keep_unseen(own, section, own_ids[1], texts))
-    new_ids = np.unique(np.concatenate(own_ids))
+        own_rows.append(_choose_valid_file_rows(own, section, own_ids[1], texts))
+    used_ids = np.unique(np.concatenate(own_ids))
     generator = np.random.default_rng(seed)
-    earlier_rows = [
-        _choose_earlier_rows(file, ids, new_ids, texts, replay, generator)
-        for file, ids in zip(earlier, earlier_ids, strict=True)
-    ]
+    earlier_rows = []
+    for file, ids in zip(earlier, earlier_ids, strict=True):
+        rows = _choose_earlier_rows(file, ids, used_ids, texts, replay, generator)
+        earlier_rows.append(rows)
+        used_ids = np.union1d(used_ids, ids)
     _check_rows_left(own_rows, earlier_rows)
     return own_rows, earlier_rows
 
@@ -155,26 +157,25 @@ def _assign_rows(
     ids: Ints,
     texts: _EarlierTexts,
 ) -> FileRows:
-    """Return the rows of the new training file, each on the side of its text."""
+    """Return the rows of the new training file, each in the split of its text."""
     source = own.train
     groups = ids if source.text_ids is None else source.text_ids
     drawn = np.full(len(ids), _TRAIN)  # [N]
     if own.is_one_file:
         drawn[own.valid_rows] = _VALID
     drawn[test_rows] = _TEST
-    sides = drawn.copy()
-    if section.test_fraction is not None:
-        sides[_with_copies(np.isin(ids, texts.tested), groups)] = _TEST
-    sides[_with_copies(np.isin(ids, texts.trained), groups)] = _TRAIN
-    sides[_with_copies(np.isin(ids, texts.valid), groups)] = _VALID
-    _note_moved(source.path.name, drawn, sides)
+    splits = drawn.copy()
+    splits[_with_copies(np.isin(ids, texts.tested), groups)] = _TEST
+    splits[_with_copies(np.isin(ids, texts.trained), groups)] = _TRAIN
+    splits[_with_copies(np.isin(ids, texts.valid), groups)] = _VALID
+    _note_moved(source.path.name, drawn, splits)
     return FileRows(
         str(source.path),
         source.sha256,
         len(ids),
         section,
-        np.flatnonzero(sides == _VALID),
-        np.flatnonzero(sides == _TEST),
+        np.flatnonzero(splits == _VALID),
+        np.flatnonzero(splits == _TEST),
     )
 
 
@@ -183,60 +184,56 @@ def _with_copies(is_text: npt.NDArray[np.bool_], groups: Ints) -> npt.NDArray[np
     return np.isin(groups, groups[is_text])
 
 
-def _note_moved(name: str, drawn: Ints, sides: Ints) -> None:
-    """Log how many rows are on another side than the config draws."""
-    num_trained = int(((drawn != _TRAIN) & (sides == _TRAIN)).sum())
-    if num_trained:
-        logger.info(
-            "%s: %s rows drawn for validation or testing are trained on instead: the"
-            " earlier run was trained on their texts",
-            name,
-            f"{num_trained:,}",
-        )
-    num_valid = int(((drawn != _VALID) & (sides == _VALID)).sum())
-    if num_valid:
-        logger.info(
-            "%s: %s more rows validate: their texts are validation texts of the"
-            " earlier run",
-            name,
-            f"{num_valid:,}",
-        )
+def _note_moved(name: str, drawn: Ints, splits: Ints) -> None:
+    """Log how many rows are in another split than the config draws."""
+    notes = {
+        _TRAIN: "used for training, as the earlier run was trained on their texts",
+        _VALID: "used for validation, as the earlier run was validated with their"
+        " texts",
+        _TEST: "not used for training or validation, as the earlier run kept their"
+        " texts for testing",
+    }
+    for split, note in notes.items():
+        num_moved = int(((drawn != split) & (splits == split)).sum())
+        if num_moved:
+            logger.info("%s: %s: %s", name, format_count(num_moved, "row"), note)
 
 
-def _keep_unseen(
+def _choose_valid_file_rows(
     own: Sources, section: DataSection, ids: Ints, texts: _EarlierTexts
 ) -> FileRows:
-    """Return the rows of the new validation file that no earlier run has seen."""
+    """Return the rows of the new validation file that no earlier run was trained on."""
     source = own.valid
-    is_seen = np.isin(ids, np.setdiff1d(texts.trained, texts.valid))  # [N]
-    if is_seen.any():
+    is_trained = np.isin(ids, np.setdiff1d(texts.trained, texts.valid))  # [N]
+    if is_trained.any():
         logger.info(
-            "%s: %s rows do not validate: the earlier run was trained on their texts",
+            "%s: %s: not used for validation, as the earlier run was trained on their"
+            " texts",
             source.path.name,
-            f"{is_seen.sum():,}",
+            format_count(int(is_trained.sum()), "row"),
         )
     return FileRows(
-        str(source.path), source.sha256, len(ids), section, np.flatnonzero(~is_seen)
+        str(source.path), source.sha256, len(ids), section, np.flatnonzero(~is_trained)
     )
 
 
 def _choose_earlier_rows(
     file: LoadedFile,
     ids: Ints,
-    new_ids: Ints,
+    used_ids: Ints,
     texts: _EarlierTexts,
     replay: float,
     generator: np.random.Generator,
 ) -> FileRows:
-    """Return the rows of an earlier file, without those that the new files have too."""
+    """Return the rows of an earlier file, without texts that other files have too."""
     rows = file.rows
     train_rows, valid_rows = rows.train_rows, rows.valid_rows
-    held_out = np.concatenate([new_ids, texts.valid, texts.tested])
+    held_out = np.concatenate([used_ids, texts.valid, texts.tested])
     candidates = train_rows[~np.isin(ids[train_rows], held_out)]
     return replace(
         rows,
         replayed_rows=_draw_share(candidates, file.source.labels, replay, generator),
-        reused_valid_rows=valid_rows[~np.isin(ids[valid_rows], new_ids)],
+        reused_valid_rows=valid_rows[~np.isin(ids[valid_rows], used_ids)],
     )
 
 

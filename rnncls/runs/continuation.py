@@ -3,11 +3,10 @@
 Shapes: N rows.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rnncls import DataError, RunError
 from rnncls.config.data_section import DataSection
@@ -28,8 +27,6 @@ from rnncls.data.splits import Ints, split_rows, split_test_rows
 from rnncls.machine.files import read_json, sha256_of, write_json
 from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import RunFolder
-
-logger = logging.getLogger(__name__)
 
 
 def save_continuation(path: Path, continuation: Continuation) -> None:
@@ -72,18 +69,30 @@ def load_chosen_rows(path: Path) -> Mapping[str, list[int]]:
         return {}
     first, last = continuation.own_files[0], continuation.own_files[-1]
     rows = {"train": first.train_rows.tolist(), "valid": last.valid_rows.tolist()}
-    if len(first.test_rows):
+    # Otherwise the rows that the earlier run kept for testing are not used at all.
+    if first.section.test_fraction is not None:
         rows["test"] = first.test_rows.tolist()
     return rows
 
 
+class EarlierFiles(NamedTuple):
+    """The files that a finished run was trained with.
+
+    Attributes:
+        loaded: Those that still have the rows of the run.
+        missing: The names of the others.
+    """
+
+    loaded: list[LoadedFile]
+    missing: list[str]
+
+
 def load_earlier_files(
     path: Path, new_file: Path, text: TextSection, *, use_cache: bool
-) -> list[LoadedFile]:
-    """Load the files that a finished run was trained with, as far as they are at hand.
+) -> EarlierFiles:
+    """Load the files that a finished run was trained with.
 
-    A file that is missing or has changed is named in the log. A file may also be the
-    beginning of the new one, to which rows were appended.
+    A file may also be the beginning of the new one, to which rows were appended.
 
     Args:
         path: The folder of the run.
@@ -100,22 +109,19 @@ def load_earlier_files(
         used = [*continuation.own_files, *continuation.earlier_files]
         return _load_known_rows(used, new_file, text, use_cache=use_cache)
     config = load_run_config(path)
+    seed = split_seed(config.data, config.seed)
     summary = _load_data_summary(path)
-    loaded = []
+    found = EarlierFiles([], [])
     for split, file in summary["files"].items():
         if split not in {"train", "valid"}:
             continue
         source = _find_source(file, config.data, new_file, text, use_cache=use_cache)
-        if source is None:
-            _log_missing(file["path"])
-            continue
-        seed = split_seed(config.data, config.seed)
-        rows = _draw_rows(split, source, config.data, seed)
-        if not _is_split(rows, summary, split):
-            _log_missing(file["path"])
-            continue
-        loaded.append(LoadedFile(rows, source))
-    return loaded
+        rows = None if source is None else _draw_rows(split, source, config.data, seed)
+        if source is None or rows is None or not _is_split(rows, summary, split):
+            found.missing.append(file["path"])
+        else:
+            found.loaded.append(LoadedFile(rows, source))
+    return found
 
 
 def _load_data_summary(path: Path) -> dict[str, Any]:
@@ -133,24 +139,24 @@ def _load_data_summary(path: Path) -> dict[str, Any]:
 
 def _load_known_rows(
     used: list[FileRows], new_file: Path, text: TextSection, *, use_cache: bool
-) -> list[LoadedFile]:
+) -> EarlierFiles:
     """Load the files of a run that itself continues another run."""
-    loaded = []
+    found = EarlierFiles([], [])
     for rows in used:
         file = {"path": rows.path, "sha256": rows.sha256, "num_rows": rows.num_rows}
         source = _find_source(file, rows.section, new_file, text, use_cache=use_cache)
         if source is None:
-            _log_missing(rows.path)
+            found.missing.append(rows.path)
             continue
-        found = replace(
+        located = replace(
             rows,
             path=str(source.path),
             sha256=source.sha256,
             replayed_rows=no_rows(),
             reused_valid_rows=no_rows(),
         )
-        loaded.append(LoadedFile(found, source))
-    return loaded
+        found.loaded.append(LoadedFile(located, source))
+    return found
 
 
 def _find_source(
@@ -222,12 +228,3 @@ def _is_split(rows: FileRows, summary: Mapping[str, Any], split: str) -> bool:
     if split != "train" or expected is None:
         return True
     return sha256_of(rows.valid_rows.tobytes()) == str(expected)
-
-
-def _log_missing(name: str) -> None:
-    logger.info(
-        "%s: the rows of the earlier run are not at hand, since the file is missing or"
-        " has changed: none of them is trained on again, and if the new files have its"
-        " validation rows too, the validation scores are too high",
-        name,
-    )

@@ -88,6 +88,12 @@ def check_not_trained_on(
             " validation rows",
             path,
         )
+    elif RunFolder(path).continuation.is_file():
+        raise ConfigError(
+            f"{path} continues another run, so it may have been trained on the"
+            " validation or test rows of this config: use a run that was not started"
+            " with --from"
+        )
     elif not has_same_rows:
         raise ConfigError(
             f"{path} may have been trained on the validation or test rows of this"

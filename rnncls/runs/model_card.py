@@ -195,7 +195,8 @@ def _describe_network(model: ModelSection) -> str:
 
 def _list_files(files: Mapping[str, Mapping[str, Any]]) -> str:
     lines = []
-    for split, file in files.items():
+    for name, file in files.items():
+        split = "earlier run" if name.startswith("earlier:") else name
         lines.append(f"- {split}: `{file['path']}`, {file['num_rows']:,} rows")
     return "\n".join(lines)
 

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from rnncls import RunError
+from rnncls import DataError, RunError
 from rnncls.config.sections import DataSettings
 from rnncls.data.checksums import checksum
 from rnncls.data.continued import encode_continued, load_continued_data
 from rnncls.data.file_rows import Continuation, FileRows, LoadedFile
+from rnncls.data.label_sets import count_labels
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.data.replay import choose_rows
 from rnncls.data.sources import load_sources
@@ -33,12 +35,18 @@ from rnncls.text.vocab_collection import extend_vocab
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_REPLAY = 0.5
+"""The share of the rows of an earlier run that are trained on again.
+
+Measured in docs/results/experiments.md, Rows of the earlier run.
+"""
+
 
 def load_run_data(
     settings: DataSettings,
     vocab: Vocab | None,
     pretrained: Pretrained | None,
-    replay: float,
+    replay: float | None,
     resumed: Path | None,
     *,
     use_cache: bool,
@@ -49,12 +57,14 @@ def load_run_data(
         settings: Which rows are used, and how they are tokenised.
         vocab: The words to keep; None: those of the training rows.
         pretrained: What the run starts from.
-        replay: The share of the rows of an earlier run to train on again.
+        replay: The share of the rows of an earlier run to train on again; None:
+            `DEFAULT_REPLAY` of those whose files still exist.
         resumed: The folder of a run to resume; None: the run is new.
         use_cache: Whether to use the cache of tokenised files.
 
     Raises:
-        DataError: A file or one of its rows is wrong.
+        DataError: A file or one of its rows is wrong, or a file of the earlier run is
+            missing, and `replay` asks for its rows.
         RunError: The earlier run is damaged, or the files of a run to resume changed.
     """
     continuation = None if resumed is None else load_continuation(resumed)
@@ -77,7 +87,7 @@ def _continue_data(
     settings: DataSettings,
     pretrained: Pretrained,
     label_names: list[str],
-    replay: float,
+    replay: float | None,
     *,
     use_cache: bool,
 ) -> TrainingData:
@@ -88,9 +98,11 @@ def _continue_data(
         own.train.labels, section.test_fraction, own.train.text_ids
     )
     path = pretrained.path
-    earlier = load_earlier_files(path, own.train.path, text, use_cache=use_cache)
+    found = load_earlier_files(path, own.train.path, text, use_cache=use_cache)
+    _report_missing_files(found.missing, replay)
+    share = DEFAULT_REPLAY if replay is None else replay
     own_rows, earlier_rows = choose_rows(
-        own, test_rows, section, earlier, replay, settings.seed
+        own, test_rows, section, found.loaded, share, settings.seed
     )
     folder = RunFolder(path)
     continuation = Continuation(
@@ -98,23 +110,45 @@ def _continue_data(
         weights_sha256=checksum(folder.model, "sha256"),
         num_words=len(pretrained.vocab),
         label_names=label_names,
-        replay=replay,
+        replay=share,
         own_files=own_rows,
         earlier_files=earlier_rows,
         earlier_scores=_load_scores(path),
     )
     train_rows = own_rows[0].train_rows
     vocab = extend_vocab(pretrained.vocab, own.train.texts, train_rows, text)
-    sources = [own.train] if own.is_one_file else [own.train, own.valid]
+    own_sources = [own.train] if own.is_one_file else [own.train, own.valid]
+    earlier_sources = [file.source for file in found.loaded]
     data = encode_continued(
-        list(map(LoadedFile, own_rows, sources)),
-        list(map(LoadedFile, earlier_rows, (file.source for file in earlier))),
+        list(map(LoadedFile, own_rows, own_sources)),
+        list(map(LoadedFile, earlier_rows, earlier_sources)),
         continuation,
         settings,
         vocab.with_max_tokens(text.max_tokens),
     )
     _log_continuation(data, continuation)
     return data
+
+
+def _report_missing_files(names: Sequence[str], replay: float | None) -> None:
+    """Log which files of the earlier run are missing, or reject them.
+
+    Raises:
+        DataError: The config asks for rows of these files.
+    """
+    for name in names:
+        if replay:
+            raise DataError(
+                f"{name}: is missing, or has changed since the earlier run, so its rows"
+                f" cannot be trained on again (train.replay: {replay}): restore it, or"
+                " set train.replay to null, to use only files that still exist"
+            )
+        logger.info(
+            "%s: is missing, or has changed since the earlier run: none of its rows is"
+            " trained on again; if the new file has its rows too, validation rows of"
+            " the earlier run may be trained on, and the scores are too high",
+            name,
+        )
 
 
 def _load_scores(path: Path) -> dict[str, float]:
@@ -137,19 +171,31 @@ def _log_continuation(data: TrainingData, continuation: Continuation) -> None:
         f"{num_known:,}",
         f": {list_names(new_names)}" if new_names else "",
     )
-    own_train = len(continuation.own_files[0].train_rows)
     own_valid = sum(len(rows.valid_rows) for rows in continuation.own_files)
     num_replayed, num_reused = count_earlier_rows(continuation.earlier_files)
     logger.info(
-        "trained on %s rows of %s and %s other rows of the earlier run (train.replay:"
-        " %s); validated with %s rows of the new files and %s others",
-        f"{own_train:,}",
+        "training rows: %s of %s and %s of the earlier run (train.replay: %s);"
+        " validation rows: %s and %s",
+        f"{len(continuation.own_files[0].train_rows):,}",
         continuation.own_files[0].path,
         f"{num_replayed:,}",
         continuation.replay,
         f"{own_valid:,}",
         f"{num_reused:,}",
     )
+    _warn_of_forgetting(data, num_known)
+
+
+def _warn_of_forgetting(data: TrainingData, num_known: int) -> None:
+    """Log which classes of the earlier run have no training row."""
+    counts = count_labels(data.train.labels, len(data.label_names))[:num_known]
+    absent = [data.label_names[index] for index in np.flatnonzero(counts == 0)]
+    if absent:
+        logger.info(
+            "no training row, so the run will forget: %s; to prevent this, train on"
+            " rows of the earlier run again (train.replay, --replay)",
+            list_names(absent),
+        )
 
 
 def count_earlier_rows(files: Sequence[FileRows]) -> tuple[int, int]:

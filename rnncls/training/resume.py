@@ -149,7 +149,8 @@ def _describe_classes(saved: Snapshot, present: Snapshot) -> str:
     if not new_names:
         return text
     shown = [f"'{name}'{present.first_rows.get(name, '')}" for name in new_names[:5]]
-    return f"{text}: a run keeps its classes, and new is {', '.join(shown)}"
+    noun = "class is" if len(new_names) == 1 else "classes are"
+    return f"{text}: a run keeps its classes, and the new {noun} {', '.join(shown)}"
 
 
 def _advise_continuation(path: Path) -> str:
@@ -185,12 +186,12 @@ def check_compatible(
         return
     message = f"{path}: cannot resume exactly: "
     message += "; ".join(difference.text for difference in refused)
+    if any(difference.has_other_data for difference in refused):
+        message += _advise_continuation(path)
     suggestions: dict[str, str] = {}
     if any(difference.can_be_accepted for difference in refused):
         message += "; the command line can resume anyway"
         suggestions = {"with_changes": ""}
-    if any(difference.has_other_data for difference in refused):
-        message += _advise_continuation(path)
     if any(difference.part == "config" for difference in refused):
         raise ConfigError(message, suggestions)
     raise RunError(message, suggestions)

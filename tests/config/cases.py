@@ -82,7 +82,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "average": 0.0,
         "teachers": [],
         "teacher_weight": 0.7,
-        "replay": 0.25,
+        "replay": None,
         "clip_norm": 1.0,
         "save_every": 10.0,
         "patience": 3,

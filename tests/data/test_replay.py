@@ -69,6 +69,15 @@ def test_validation_rows_that_the_new_file_lacks_validate_again() -> None:
     assert old.replayed_rows.tolist() == []
 
 
+def test_rows_that_two_earlier_files_have_are_used_once() -> None:
+    first = rows_of(load("first.csv", ["a 1", "a 2", "b 1", "b 2"]), [1], [])
+    second = rows_of(load("second.csv", ["a 1", "a 2", "a 3", "a 4"]), [1, 3], [])
+    new = load("new.csv", ["c 1", "c 2"])
+    _, rows = choose_rows(draw(new, [1]), NONE, SECTION, [first, second], 1.0, 0)
+    assert [file.replayed_rows.tolist() for file in rows] == [[0, 2, 3], [2]]
+    assert [file.reused_valid_rows.tolist() for file in rows] == [[1], [3]]
+
+
 def test_copies_of_a_validation_text_are_never_trained_on() -> None:
     earlier = rows_of(load("old.csv", ["a 1", "a 1", "b 1"]), [1], [])
     new = load("new.csv", ["a 1", "a 1", "c 1"])
@@ -95,6 +104,15 @@ def test_test_rows_of_the_earlier_run_are_test_rows() -> None:
     assert own[0].test_rows.tolist() == [2]  # and not "a 1", which was trained on
     assert own[0].valid_rows.tolist() == [1, 3]
     assert old.replayed_rows.tolist() == []
+
+
+def test_test_rows_of_the_earlier_run_are_never_trained_on() -> None:
+    earlier = rows_of(load("old.csv", ["a 1", "a 2", "b 1"]), [1], [2])
+    new = load("new.csv", ["b 1", "c 1", "c 2"])
+    assert SECTION.test_fraction is None
+    own, _ = choose_rows(draw(new, [2]), NONE, SECTION, [earlier], 1.0, 0)
+    assert own[0].train_rows.tolist() == [1]
+    assert own[0].test_rows.tolist() == [0]
 
 
 def test_rows_of_a_validation_file_that_were_trained_on_are_left_out() -> None:

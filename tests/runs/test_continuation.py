@@ -1,5 +1,6 @@
 """`from.json`: which run a run continues, and which rows it uses."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from rnncls.runs.continuation import (
 )
 from rnncls.runs.folder import RunFolder
 
-SECTION = DataSection(train="new.csv", text=["text"])
+SECTION = DataSection(train="new.csv", text=["text"], test_fraction=0.2)
 
 
 def make_continuation(*files: FileRows) -> Continuation:
@@ -45,7 +46,15 @@ def test_the_rows_of_the_splits_are_those_of_its_files() -> None:
 def test_a_validation_file_has_rows_of_its_own() -> None:
     own = make_rows(3, [1], []), make_rows(4, [0, 2], [])
     save_continuation(Path(), make_continuation(*own))
-    assert load_chosen_rows(Path()) == {"train": [0, 2], "valid": [0, 2]}
+    rows = {"train": [0, 2], "valid": [0, 2], "test": []}
+    assert load_chosen_rows(Path()) == rows
+
+
+def test_without_test_fraction_no_row_is_for_testing() -> None:
+    section = SECTION.replace(test_fraction=None)
+    rows = dataclasses.replace(make_rows(6, [1, 5], [0]), section=section)
+    save_continuation(Path(), make_continuation(rows))
+    assert load_chosen_rows(Path()) == {"train": [2, 3, 4], "valid": [1, 5]}
 
 
 def test_another_document_is_refused() -> None:

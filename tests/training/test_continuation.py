@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import rnncls
-from rnncls import ConfigError, RunError
+from rnncls import ConfigError, DataError, RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_split
@@ -64,7 +64,7 @@ def earlier(_earlier_run: Path, tmp_path: Path) -> Run:
     return load_run(Path("a"))
 
 
-def go_on(*overrides: str, path: str = "b") -> tuple[dict[str, Any], Run]:
+def continue_run(*overrides: str, path: str = "b") -> tuple[dict[str, Any], Run]:
     config = make("data.train=new.csv", "model.pretrained=a", *overrides)
     summary = train(config, Path(path), becomes_latest=False)
     return summary, load_run(Path(path))
@@ -75,7 +75,7 @@ def weights_of(run: Run) -> dict[str, torch.Tensor]:
 
 
 def test_words_classes_and_weights_of_the_run_come_first(earlier: Run) -> None:
-    summary, run = go_on("train.lr=1e-9", "train.max_epochs=1")
+    summary, run = continue_run("train.lr=1e-9", "train.max_epochs=1")
     known = earlier.classifier.vocab.words
     words = run.classifier.vocab.words
     assert words[: len(known)] == known
@@ -93,7 +93,7 @@ def test_words_classes_and_weights_of_the_run_come_first(earlier: Run) -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_earlier_and_new_classes_are_scored_apart() -> None:
-    summary, _ = go_on("train.max_epochs=8", "train.replay=1")
+    summary, _ = continue_run("train.max_epochs=8", "train.replay=1")
     groups = summary["from"]["valid"]
     assert [group["name"] for group in groups] == ["earlier", "new"]
     assert [group["num_rows"] for group in groups] == [12, 4]
@@ -107,7 +107,7 @@ def test_earlier_and_new_classes_are_scored_apart() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_no_row_is_replayed_but_all_validation_rows_count() -> None:
-    summary, _ = go_on("train.replay=0", "train.max_epochs=1")
+    summary, _ = continue_run("train.replay=0", "train.max_epochs=1")
     assert summary["from"]["num_replayed_rows"] == 0
     assert summary["from"]["num_reused_valid_rows"] == 8
     assert summary["data"]["num_train_rows"] == 32
@@ -136,7 +136,7 @@ def test_the_rows_of_each_split_are_those_of_the_training() -> None:
     shutil.copy("new.csv", "more.csv")
     with Path("more.csv").open("a") as file:
         file.write("".join(f"invoice {row} is wrong,billing\n" for row in range(20)))
-    _, run = go_on("data.train=more.csv", "train.max_epochs=1")
+    _, run = continue_run("data.train=more.csv", "train.max_epochs=1")
     continuation = load_continuation(Path("b"))
     assert continuation is not None
     for split in ("train", "valid"):
@@ -157,15 +157,23 @@ def test_a_missing_file_is_named_and_done_without(
 ) -> None:
     Path("old.csv").unlink()
     with caplog.at_level("INFO"):
-        summary, _ = go_on("train.max_epochs=1")
-    assert "old.csv: the rows of the earlier run are not at hand" in caplog.text
+        summary, _ = continue_run("train.max_epochs=1")
+    assert "old.csv: is missing, or has changed since the earlier run" in caplog.text
+    assert "no training row, so the run will forget: 'billing'" in caplog.text
     assert summary["from"]["num_replayed_rows"] == 0
     assert "1 new class beside its 2: 'shipping'" in caplog.text
 
 
 @pytest.mark.usefixtures("earlier")
+def test_rows_that_the_config_asks_for_must_exist() -> None:
+    Path("old.csv").unlink()
+    with pytest.raises(DataError, match=r"^old\.csv: is missing, .*replay: 0\.1"):
+        continue_run("train.replay=0.1")
+
+
+@pytest.mark.usefixtures("earlier")
 def test_a_run_that_continues_another_needs_nothing_of_it() -> None:
-    go_on("train.max_epochs=1")
+    continue_run("train.max_epochs=1")
     config = make("data.train=new.csv", "model.pretrained=a", "train.max_epochs=2")
     shutil.copytree("b", "c")
     train(config, Path("b"), RESUME, becomes_latest=False)
@@ -182,8 +190,8 @@ def test_a_run_that_continues_another_needs_nothing_of_it() -> None:
 @pytest.mark.usefixtures("earlier")
 def test_a_stopped_run_resumes_exactly() -> None:
     options = ["train.lr=0.01", "train.schedule=constant", "train.warmup_fraction=0"]
-    go_on(*options, "train.max_epochs=2", path="complete")
-    go_on(*options, "train.max_epochs=1", path="stopped")
+    continue_run(*options, "train.max_epochs=2", path="complete")
+    continue_run(*options, "train.max_epochs=1", path="stopped")
     config = make("data.train=new.csv", "model.pretrained=a", *options)
     train(config, Path("stopped"), RESUME, becomes_latest=False)
     complete, stopped = (load_run(Path(name)) for name in ("complete", "stopped"))
@@ -193,7 +201,7 @@ def test_a_stopped_run_resumes_exactly() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_a_run_that_continues_another_can_be_continued() -> None:
-    go_on("train.max_epochs=1")
+    continue_run("train.max_epochs=1")
     write("third.csv", {"refund": "money"}, range(40, 50))
     config = make("data.train=third.csv", "model.pretrained=b", "train.replay=1")
     summary = train(config, Path("c"), becomes_latest=False)
@@ -206,7 +214,7 @@ def test_a_run_that_continues_another_can_be_continued() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_a_file_that_changed_cannot_be_resumed() -> None:
-    go_on("train.max_epochs=1")
+    continue_run("train.max_epochs=1")
     Path("old.csv").write_text("text,label\na,b\n")
     config = make("data.train=new.csv", "model.pretrained=a", "train.max_epochs=3")
     with pytest.raises(RunError, match=r"^old\.csv: has changed since the run began"):
@@ -215,13 +223,13 @@ def test_a_file_that_changed_cannot_be_resumed() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_a_continued_run_has_no_teachers() -> None:
-    with pytest.raises(ConfigError, match=r"^train\.teachers: cannot be combined"):
-        go_on("train.teachers=[a]")
+    with pytest.raises(ConfigError, match=r"^train\.teachers: a run that continues"):
+        continue_run("train.teachers=[a]")
 
 
 @pytest.mark.usefixtures("earlier")
 def test_the_data_of_a_continued_run_cannot_change() -> None:
-    go_on("train.max_epochs=1")
+    continue_run("train.max_epochs=1")
     config = make("data.train=old.csv", "model.pretrained=a", "train.max_epochs=2")
     with pytest.raises(RunError, match=r"^b: continues a, so its rows are fixed"):
         train(config, Path("b"), RESUME_WITH_CHANGES)
@@ -229,7 +237,7 @@ def test_the_data_of_a_continued_run_cannot_change() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_an_evaluation_says_that_earlier_rows_were_trained_on() -> None:
-    go_on("train.max_epochs=1")
+    continue_run("train.max_epochs=1")
     evaluation = evaluate_run(Path("b"), data=Path("old.csv"))
     assert evaluation.origin["used_for"] == "training"
 
@@ -242,20 +250,20 @@ def test_keys_that_differ_from_the_run_are_all_named() -> None:
         r" here\), model\.embedding_dim \(8 in the run, 9 here\): give these keys"
     )
     with pytest.raises(ConfigError, match=message):
-        go_on("text.tokenizer=words", "model.cell=gru", "model.embedding_dim=9")
+        continue_run("text.tokenizer=words", "model.cell=gru", "model.embedding_dim=9")
 
 
 @pytest.mark.usefixtures("earlier")
 def test_ngrams_alone_cannot_continue_a_run() -> None:
     with pytest.raises(ConfigError, match=r"^model\.ngrams: alone: n-grams alone"):
-        go_on("model.ngrams=alone")
+        continue_run("model.ngrams=alone")
 
 
 @pytest.mark.usefixtures("earlier")
 def test_an_unfinished_run_cannot_be_continued() -> None:
     RunFolder(Path("a")).summary.unlink()
     with pytest.raises(RunError, match=r"^a: not finished: resume its training"):
-        go_on()
+        continue_run()
 
 
 @pytest.mark.parametrize("tokenizer", ["characters", "subwords"])
@@ -263,7 +271,7 @@ def test_an_unfinished_run_cannot_be_continued() -> None:
 def test_a_tokenizer_of_pieces_is_kept(tokenizer: str) -> None:
     options = [f"text.tokenizer={tokenizer}", "text.subwords=400"]
     train(make(*options, "train.max_epochs=1"), Path("d"), becomes_latest=False)
-    _, run = go_on(*options, "model.pretrained=d", "train.max_epochs=1")
+    _, run = continue_run(*options, "model.pretrained=d", "train.max_epochs=1")
     words = load_run(Path("d")).classifier.vocab.words
     assert run.classifier.vocab.words == words
 
@@ -272,7 +280,7 @@ def test_a_tokenizer_of_pieces_is_kept(tokenizer: str) -> None:
 def test_vectors_of_character_ngrams_stay_those_of_their_ngrams() -> None:
     options = ["text.char_ngrams=[3, 4]", "text.ngram_buckets=50"]
     train(make(*options, "train.max_epochs=1"), Path("d"), becomes_latest=False)
-    _, run = go_on(
+    _, run = continue_run(
         *options, "model.pretrained=d", "train.max_epochs=1", "train.lr=1e-9"
     )
     before = weights_of(load_run(Path("d")))["embedding.weight"][-50:]
@@ -285,7 +293,7 @@ def test_the_ngrams_are_fitted_on_the_rows_that_are_trained(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level("INFO"):
-        summary, run = go_on(
+        summary, run = continue_run(
             "model.ngrams=auto", "train.max_epochs=1", "train.replay=1"
         )
     message = "the n-grams are fitted anew, on the 64 rows that are trained on"
@@ -301,7 +309,7 @@ def test_several_labels_a_text_can_be_continued() -> None:
         Path(name).write_text(text.replace(",access", ",access;billing"))
     options = ["model.task=several_labels", "data.label_separator=;"]
     train(make(*options), Path("d"), becomes_latest=False)
-    summary, run = go_on(*options, "model.pretrained=d", "train.replay=1")
+    summary, run = continue_run(*options, "model.pretrained=d", "train.replay=1")
     assert run.classifier.label_names == ["access", "billing", "shipping"]
     assert [group["name"] for group in summary["from"]["valid"]] == ["earlier", "new"]
     evaluation = evaluate_run(Path("b"), split="valid")

@@ -1,7 +1,7 @@
 """The export of a run folder as a page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnncls import ConfigError
@@ -21,6 +21,7 @@ from rnncls.inference.export.page.template import Fact
 from rnncls.inference.export.page.weights import limit_words, round_weights
 from rnncls.inference.export.quantization import EmbeddingType
 from rnncls.runs.companions import load_run_config
+from rnncls.runs.continuation import load_chosen_rows
 from rnncls.runs.portable import PortableClassifier, load_portable
 
 _MARGIN_BYTES = 1000
@@ -86,7 +87,9 @@ def export_page(
     page = limit_words(run, content.num_words)
     num_dropped = len(run.vocab) - len(page.vocab)
     rounded = round_weights(page, content.vectors)
-    changes = count_label_changes(run, rounded, config.data_settings)
+    chosen_rows = load_chosen_rows(run_path)
+    settings = replace(config.data_settings, chosen_rows=chosen_rows)
+    changes = count_label_changes(run, rounded, settings)
     noun = "labels" if run.has_several_labels else "class"
     facts += _describe_page(content.vectors, num_dropped, changes, noun)
     size = write_page(
