@@ -29,7 +29,8 @@ ReplayOption = Annotated[
         max=1,
         help=(
             "With --from: the share of the training rows of that run to train on"
-            " again, from 0 to 1; default: the config's train.replay."
+            " again, from 0 to 1, an error if their files are missing; default: the"
+            " config's train.replay."
         ),
         show_default=False,
         metavar="FRACTION",

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_REPLAY = 0.5
 """The share of the rows of an earlier run that are trained on again.
 
-Measured in docs/results/experiments.md, Rows of the earlier run.
+Chosen by validation accuracy: docs/guides/new-rows.md.
 """
 
 
