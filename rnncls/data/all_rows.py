@@ -115,7 +115,7 @@ class AllRows:
 
         Each pair appears in both directions.
         """
-        texts = select_texts(self.tokens, self._first_rows)  # one of each group
+        texts = self.tokens.select(self._first_rows)  # one of each group
         pairs = find_near_pairs(texts)
         return np.concatenate([pairs, pairs[:, ::-1]])
 
@@ -155,16 +155,6 @@ class AllRows:
             pairs = zip(groups.tolist(), indices.tolist(), strict=True)
             first_indices.append(dict(pairs))
         return first_indices
-
-
-def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:
-    """Return the texts with these indices, in this order."""
-    lengths = texts.lengths[rows]
-    ends = np.cumsum(lengths)
-    positions = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
-    old_starts = np.cumsum(texts.lengths) - texts.lengths
-    old_positions = np.repeat(old_starts[rows], lengths) + positions
-    return TokenizedTexts(texts.word_ids[old_positions], lengths, texts.words)
 
 
 def find_wordless(texts: TokenizedTexts) -> npt.NDArray[np.bool_]:

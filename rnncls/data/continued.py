@@ -19,7 +19,6 @@ from rnncls.data.file_rows import (
     Continuation,
     FileRows,
     LoadedFile,
-    select_texts,
     take_first_rows,
 )
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
@@ -164,7 +163,7 @@ def _encode_parts(
 ) -> EncodedSplit:
     """Return the rows of several files as one split, numbered through."""
     used = [part for part in parts if len(part.rows)]
-    texts = join_texts(select_texts(part.source.texts, part.rows) for part in used)
+    texts = join_texts(part.source.texts.select(part.rows) for part in used)
     labels = [part.source.labels_as(label_names, part.rows) for part in used]
     numbers = [part.first_number + part.rows for part in used]
     return EncodedSplit(

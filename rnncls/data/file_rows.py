@@ -8,7 +8,7 @@ Shapes: N rows.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,6 @@ from rnncls.config.data_section import DataSection
 from rnncls.data.datasets import LabelledTexts
 from rnncls.data.label_sets import count_labels
 from rnncls.data.splits import Ints
-from rnncls.text.tokenizer import TokenizedTexts
 
 _LINE_ENDINGS = (".csv", ".tsv", ".jsonl")
 """Files to which rows are appended at the end."""
@@ -167,6 +166,13 @@ class Continuation:
         )
 
 
+def count_earlier_rows(files: Sequence[FileRows]) -> tuple[int, int]:
+    """Return how many rows of an earlier run are trained on again, and validate."""
+    num_replayed = sum(len(rows.replayed_rows) for rows in files)
+    num_reused = sum(len(rows.reused_valid_rows) for rows in files)
+    return num_replayed, num_reused
+
+
 def format_rows(rows: Ints) -> str:
     """Return sorted row numbers as text, such as `0-4 7 9-10`."""
     if not len(rows):
@@ -205,20 +211,11 @@ def take_first_rows(source: LabelledTexts, num_rows: int) -> LabelledTexts:
     return LabelledTexts(
         source.path,
         source.sha256,
-        select_texts(source.texts, np.arange(num_rows)),
+        source.texts.select(np.arange(num_rows)),
         labels,
         [name for name, is_name_used in names if is_name_used],
         None if text_ids is None else text_ids[:num_rows],
     )
-
-
-def select_texts(texts: TokenizedTexts, rows: Ints) -> TokenizedTexts:
-    """Return the texts with these row numbers, in this order; the words stay."""
-    lengths = texts.lengths[rows]
-    starts = (np.cumsum(texts.lengths) - texts.lengths)[rows]
-    offsets = starts - (np.cumsum(lengths) - lengths)
-    indices = np.arange(lengths.sum()) + np.repeat(offsets, lengths)
-    return TokenizedTexts(texts.word_ids[indices], lengths, texts.words)
 
 
 def begins_with(path: Path, sha256: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnncls.config.sections import DataSection, TextSection
-from rnncls.data.all_rows import AllRows, SplitRows, count_classes, select_texts
+from rnncls.data.all_rows import AllRows, SplitRows, count_classes
 from rnncls.data.datasets import LabelledTexts, columns_of
 from rnncls.data.duplicates import THRESHOLD
 from rnncls.data.label_set_stats import (
@@ -284,7 +284,7 @@ def load_splits(
             rows,
             [texts[row] for row in rows.tolist()],
             labels,
-            select_texts(source.texts, rows),
+            source.texts.select(rows),
             label_sets=label_sets,
         )
         splits.append(split_rows)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from rnncls import DataError
 from rnncls.config.data_section import DataSection
-from rnncls.data.file_rows import FileRows, LoadedFile
+from rnncls.data.duplicates import group_texts
+from rnncls.data.file_rows import FileRows, LoadedFile, count_earlier_rows
 from rnncls.data.sources import Sources
 from rnncls.data.splits import Ints, Labels
 from rnncls.text.display import format_count
@@ -94,17 +95,14 @@ def _check_rows_left(own: Sequence[FileRows], earlier: Sequence[FileRows]) -> No
     Raises:
         DataError: There are none of them.
     """
-    num_train = len(own[0].train_rows) + sum(
-        len(each.replayed_rows) for each in earlier
-    )
-    if not num_train:
+    num_replayed, num_reused = count_earlier_rows(earlier)
+    if not len(own[0].train_rows) + num_replayed:
         raise DataError(
             f"{own[0].path}: no training row is left: the earlier run was validated"
-            " with all these texts: add rows"
+            " or tested with all these texts: add rows"
         )
-    num_valid = sum(len(each.valid_rows) for each in own)
-    num_valid += sum(len(each.reused_valid_rows) for each in earlier)
-    if not num_valid:
+    num_valid = sum(len(file.valid_rows) for file in own)
+    if not num_valid + num_reused:
         raise DataError(
             f"{own[0].path}: no validation row is left: the earlier run was trained on"
             " all rows that would validate: add rows, or set data.valid to a file of"
@@ -118,19 +116,9 @@ def number_texts(files: Sequence[TokenizedTexts]) -> list[Ints]:
     Returns:
         For each file [N] int64.
     """
-    joined = join_texts(files)
-    word_bytes = joined.word_ids.tobytes()
-    size = joined.word_ids.itemsize
-    ends = size * np.cumsum(joined.lengths)
-    starts = ends - size * joined.lengths
-    numbers: dict[bytes, int] = {}
-    ids = np.empty(len(ends), dtype=np.int64)
-    for row, (start, end) in enumerate(
-        zip(starts.tolist(), ends.tolist(), strict=True)
-    ):
-        ids[row] = numbers.setdefault(word_bytes[start:end], len(numbers))
+    numbers = group_texts(join_texts(files))
     sizes = [len(file.lengths) for file in files]
-    return np.split(ids, np.cumsum(sizes)[:-1])
+    return np.split(numbers, np.cumsum(sizes)[:-1])
 
 
 def _collect_texts(

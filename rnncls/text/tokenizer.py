@@ -100,6 +100,15 @@ class TokenizedTexts:
             start = end
         return counts
 
+    def select(self, rows: npt.NDArray[np.int64]) -> "TokenizedTexts":
+        """Return the texts with these row numbers, in this order; the words stay."""
+        lengths = self.lengths[rows]
+        positions = np.arange(lengths.sum())
+        positions -= np.repeat(np.cumsum(lengths) - lengths, lengths)  # in their texts
+        starts = np.cumsum(self.lengths) - self.lengths  # [N]
+        word_ids = self.word_ids[np.repeat(starts[rows], lengths) + positions]
+        return TokenizedTexts(word_ids, lengths, self.words)
+
 
 class Settings(NamedTuple):
     """The keys of a text section that decide about the tokens of a text.

@@ -18,7 +18,7 @@ from rnncls import DataError, RunError
 from rnncls.config.sections import DataSettings
 from rnncls.data.checksums import checksum
 from rnncls.data.continued import encode_continued, load_continued_data
-from rnncls.data.file_rows import Continuation, FileRows, LoadedFile
+from rnncls.data.file_rows import Continuation, LoadedFile, count_earlier_rows
 from rnncls.data.label_sets import count_labels
 from rnncls.data.loading import TrainingData, load_training_data
 from rnncls.data.replay import choose_rows
@@ -196,13 +196,6 @@ def _warn_of_forgetting(data: TrainingData, num_known: int) -> None:
             " rows of the earlier run again (train.replay, --replay)",
             list_names(absent),
         )
-
-
-def count_earlier_rows(files: Sequence[FileRows]) -> tuple[int, int]:
-    """Return how many rows of an earlier run are trained on again, and validate."""
-    num_replayed = sum(len(rows.replayed_rows) for rows in files)
-    num_reused = sum(len(rows.reused_valid_rows) for rows in files)
-    return num_replayed, num_reused
 
 
 def describe_continuation(

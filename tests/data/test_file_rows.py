@@ -16,7 +16,6 @@ from rnncls.data.file_rows import (
     begins_with,
     format_rows,
     parse_rows,
-    select_texts,
     take_first_rows,
 )
 
@@ -57,20 +56,6 @@ def test_a_continuation_can_be_written_as_json() -> None:
     )
     text = json.dumps(continuation.to_dict())
     assert Continuation.from_dict(json.loads(text)).to_dict() == continuation.to_dict()
-
-
-def test_texts_are_selected_in_any_order() -> None:
-    Path("a.csv").write_text(OLD)
-    texts = load_labelled(Path("a.csv"), SECTION, TextSection()).texts
-    chosen = select_texts(texts, np.array([2, 0]))
-    assert [texts.words[index] for index in chosen.word_ids] == [
-        "d",
-        "d",
-        "d",
-        "a",
-        "b",
-    ]
-    assert chosen.lengths.tolist() == [3, 2]
 
 
 def test_the_first_rows_are_those_of_the_file_before_it_grew() -> None:

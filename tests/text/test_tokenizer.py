@@ -249,3 +249,10 @@ def test_basic_english_comes_without_torch() -> None:
 def test_a_token_that_is_empty_or_holds_a_line_end_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="the tokenizer made the invalid token"):
         TokenizedTexts(np.zeros(1, np.int32), np.ones(1, np.int64), ["a", word])
+
+
+def test_texts_are_selected_in_the_order_asked_for() -> None:
+    texts = tokenize_texts(["a b c", "d", "e f"], TextSection())
+    chosen = texts.select(np.array([2, 0]))
+    assert [texts.words[kind] for kind in chosen.word_ids] == ["e", "f", "a", "b", "c"]
+    assert chosen.lengths.tolist() == [2, 3]
