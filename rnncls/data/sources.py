@@ -46,6 +46,40 @@ class Sources(NamedTuple):
         return self.train_rows
 
 
+class DrawnRows(NamedTuple):
+    """The rows of a training file, as its config draws them.
+
+    Attributes:
+        train: [n] int64, the numbers of the training rows, from 0.
+        valid: [n] int64, those of the validation rows; empty if they have a file.
+        test: [n] int64, those of the rows that are kept for testing.
+    """
+
+    train: Ints
+    valid: Ints
+    test: Ints
+
+
+def draw_rows(source: LabelledTexts, data: DataSection, seed: int) -> DrawnRows:
+    """Draw the training, validation and test rows of a training file.
+
+    Args:
+        source: The file.
+        data: Which rows.
+        seed: The seed of the run (see `split_seed`).
+    """
+    rows, test = split_test_rows(source.labels, data.test_fraction, source.text_ids)
+    if data.valid is not None:
+        return DrawnRows(rows, np.empty(0, dtype=np.int64), test)
+    train_part, valid_part = split_rows(
+        source.labels[rows],
+        data.valid_fraction,
+        split_seed(data, seed),
+        source.text_ids_of(rows),
+    )
+    return DrawnRows(rows[train_part], rows[valid_part], test)
+
+
 def split_seed(section: DataSection, seed: int) -> int:
     """Return the seed of the split: `data.split_seed`, or else the seed of the run."""
     return seed if section.split_seed is None else section.split_seed
@@ -66,17 +100,11 @@ def load_sources(
         DataError: A file or one of its rows is wrong.
     """
     train = load_cached(locate(data, "train"), data, text, use_cache=use_cache)
-    rows, _ = split_test_rows(train.labels, data.test_fraction, train.text_ids)
+    drawn = draw_rows(train, data, seed)
     if data.valid is None:
-        train_part, valid_part = split_rows(
-            train.labels[rows],
-            data.valid_fraction,
-            split_seed(data, seed),
-            train.text_ids_of(rows),
-        )
-        return Sources(train, rows[train_part], train, rows[valid_part])
+        return Sources(train, drawn.train, train, drawn.valid)
     valid = load_cached(locate(data, "valid"), data, text, use_cache=use_cache)
-    return Sources(train, rows, valid, np.arange(len(valid.labels)))
+    return Sources(train, drawn.train, valid, np.arange(len(valid.labels)))
 
 
 def load_test_source(

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rnncls import DataError, RunError
 from rnncls.config.data_section import DataSection
 from rnncls.config.sections import TextSection
@@ -22,8 +24,7 @@ from rnncls.data.file_rows import (
     no_rows,
     take_first_rows,
 )
-from rnncls.data.sources import split_seed
-from rnncls.data.splits import Ints, split_rows, split_test_rows
+from rnncls.data.sources import draw_rows
 from rnncls.machine.files import read_json, sha256_of, write_json
 from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import RunFolder
@@ -105,22 +106,32 @@ def load_earlier_files(
         RunError: A file of the run folder is damaged.
     """
     continuation = load_continuation(path)
-    if continuation is not None:
-        used = [*continuation.own_files, *continuation.earlier_files]
-        return _load_known_rows(used, new_file, text, use_cache=use_cache)
+    if continuation is None:
+        return _load_drawn_rows(path, new_file, text, use_cache=use_cache)
+    used = [*continuation.own_files, *continuation.earlier_files]
+    return _load_known_rows(used, new_file, text, use_cache=use_cache)
+
+
+def _load_drawn_rows(
+    path: Path, new_file: Path, text: TextSection, *, use_cache: bool
+) -> EarlierFiles:
+    """Load the files of a run whose config draws its rows."""
     config = load_run_config(path)
-    seed = split_seed(config.data, config.seed)
     summary = _load_data_summary(path)
     found = EarlierFiles([], [])
-    for split, file in summary["files"].items():
-        if split not in {"train", "valid"}:
+    for split in ("train", "valid"):
+        file = summary["files"].get(split)
+        if file is None:
             continue
         source = _find_source(file, config.data, new_file, text, use_cache=use_cache)
-        rows = None if source is None else _draw_rows(split, source, config.data, seed)
-        if source is None or rows is None or not _is_split(rows, summary, split):
+        if source is None:
             found.missing.append(file["path"])
-        else:
+            continue
+        rows = _assign_rows(split, source, config.data, config.seed)
+        if _is_split(rows, summary, split):
             found.loaded.append(LoadedFile(rows, source))
+        else:
+            found.missing.append(file["path"])
     return found
 
 
@@ -196,30 +207,16 @@ def _has_checksum(path: Path, sha256: str) -> bool:
         return False
 
 
-def _draw_rows(
+def _assign_rows(
     split: str, source: LabelledTexts, section: DataSection, seed: int
 ) -> FileRows:
-    """Draw the validation and test rows of a file as its run drew them."""
+    """Return how a run used the rows of its training or its validation file."""
     num_rows = len(source.labels)
-    valid_rows: Ints = no_rows()
-    rows, test_rows = split_test_rows(source.labels, None)
+    file = FileRows(str(source.path), source.sha256, num_rows, section, no_rows())
     if split == "valid":
-        valid_rows = rows
-    else:
-        rows, test_rows = split_test_rows(
-            source.labels, section.test_fraction, source.text_ids
-        )
-    if split == "train" and section.valid is None:
-        _, valid_part = split_rows(
-            source.labels[rows],
-            section.valid_fraction,
-            seed,
-            source.text_ids_of(rows),
-        )
-        valid_rows = rows[valid_part]
-    return FileRows(
-        str(source.path), source.sha256, num_rows, section, valid_rows, test_rows
-    )
+        return replace(file, valid_rows=np.arange(num_rows))
+    drawn = draw_rows(source, section, seed)
+    return replace(file, valid_rows=drawn.valid, test_rows=drawn.test)
 
 
 def _is_split(rows: FileRows, summary: Mapping[str, Any], split: str) -> bool:
