@@ -79,6 +79,23 @@ def test_a_classifier_can_start_from_an_earlier_language_model() -> None:
     assert RunFolder(Path("run")).vocab.read_bytes() == vocab.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["gru_deep", "from_pretrained"])
+def test_an_earlier_run_can_be_continued(name: str) -> None:
+    path = Path("runs") / name
+    with Path("new.csv").open("w", encoding="utf-8") as file:
+        file.write("text,label\n")
+        file.writelines(f"the parcel {number} is late,new\n" for number in range(20))
+    overrides = ["data.train=new.csv", f"model.pretrained={path}", "train.max_epochs=1"]
+    config = load_config(RunFolder(path).config, [*overrides, "train.replay=1"])
+    summary = train(config, Path("run"))
+    earlier = read_json(RunFolder(path).summary)
+    assert summary["label_names"] == [*earlier["label_names"], "new"]
+    num_copies = 4  # of validation texts among the training rows, which are left out
+    num_replayed = earlier["data"]["num_train_rows"] - num_copies
+    assert summary["from"]["num_replayed_rows"] == num_replayed
+    assert summary["from"]["num_reused_valid_rows"] == earlier["data"]["num_valid_rows"]
+
+
 def test_an_earlier_unfinished_run_resumes_to_the_same_weights() -> None:
     path = Path("unfinished")
     num_rows = len(read_rows(RunFolder(path).metrics))
