@@ -32,6 +32,22 @@ def test_new_rows_continue_a_run(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("run_path")
+def test_forgetting_is_named_where_no_earlier_row_exists(cli: Cli) -> None:
+    Path("new.csv").write_text(NEW)
+    Path("toy.csv").unlink()
+    options = ["--set", "data.train=new.csv", "--out", "b", "--from", "runs/toy"]
+    done = cli("train", "toy.yaml", *options)
+    assert done.exit_code == 0, done.stderr
+    assert "toy.csv: is missing, or has changed" in done.stderr
+    assert "no training row, so the run will forget: " in done.stderr
+    assert "no validation row has an earlier class" in done.stdout
+
+    refused = cli("train", "toy.yaml", *options, "--out", "c", "--replay", "1")
+    assert refused.exit_code == 3
+    assert "toy.csv: is missing, or has changed" in refused.stderr
+
+
+@pytest.mark.usefixtures("run_path")
 def test_resume_names_the_way_for_new_rows(cli: Cli) -> None:
     Path("new.csv").write_text(Path("toy.csv").read_text() + NEW.split("\n", 1)[1])
     options = ["--set", "data.train=new.csv", "--resume", "--out", "runs/toy"]
