@@ -117,11 +117,10 @@ def _continue_data(
     )
     train_rows = own_rows[0].train_rows
     vocab = extend_vocab(pretrained.vocab, own.train.texts, train_rows, text)
-    own_sources = [own.train] if own.is_one_file else [own.train, own.valid]
-    earlier_sources = [file.source for file in found.loaded]
+    sources = [own.train] if own.is_one_file else [own.train, own.valid]
     data = encode_continued(
-        list(map(LoadedFile, own_rows, own_sources)),
-        list(map(LoadedFile, earlier_rows, earlier_sources)),
+        list(map(LoadedFile, own_rows, sources)),
+        list(map(LoadedFile, earlier_rows, (file.source for file in found.loaded))),
         continuation,
         settings,
         vocab.with_max_tokens(text.max_tokens),
