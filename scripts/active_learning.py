@@ -1,7 +1,9 @@
 """Measure how many labels each way of choosing texts needs on AG News.
 
 A model is trained on 200 labelled rows, chooses 50 more from the pool, and so on. The
-labels are those of the file. All ways begin with the same rows of a seed.
+labels are those of the file. All ways begin with the same rows of a seed. The accuracy
+is measured on validation rows, which are drawn from the training file and chose the
+default of `rnncls suggest`, and on the test rows.
 
     python scripts/active_learning.py data/ag_news --out build/active.jsonl
     python scripts/active_learning.py --out build/active.jsonl --plot labelling.png
@@ -26,7 +28,8 @@ from rnncls.cli.reporting.plotting import COLORS, GREY, new_figure, save_picture
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.evaluation.evaluator import compute_logits
-from rnncls.inference.active_learning.selection import SelectionOptions, choose_texts
+from rnncls.inference.active_learning.pool import PoolText
+from rnncls.inference.active_learning.selection import SelectionOptions, suggest_texts
 from rnncls.machine.files import write_atomic
 from rnncls.runs.classifier import Classifier
 from rnncls.runs.run import load_run
@@ -46,11 +49,14 @@ METHODS = {
     "centres": SelectionOptions(measure="centres"),
 }
 """The ways of choosing texts, by their names in the results."""
+SPLITS = ("valid", "test")
+"""The rows on which the accuracy is measured."""
 SHOWN_ROUNDS = (2, 4, 6)
-"""The rounds in the table."""
+"""The rounds in the table, with the test accuracy."""
 PLOTTED = ("random", "margin", "gradients", "margin, spread", "centres")
 """The ways in the picture."""
 FIRST_ROWS, MAX_ROUNDS, TARGET = 200, 20, 0.85
+NUM_VALID_ROWS = 7600
 CONFIG = """\
 device: cpu
 data: {{train: {path}, text: [title, description], valid_fraction: 0.1}}
@@ -85,13 +91,13 @@ class Task:
         name: The way, as in `METHODS`.
         seed: Draws the rows, and the weights of each training.
         train: The rows that are labelled first, then those of the pool.
-        test: The test rows.
+        held_out: The validation and the test rows, by the names in `SPLITS`.
     """
 
     name: str
     seed: int
     train: Sample
-    test: Sample
+    held_out: dict[str, Sample]
 
 
 def main() -> None:
@@ -118,11 +124,14 @@ def measure(arguments: argparse.Namespace) -> None:
     test = tokenize(read_rows(arguments.data / "test.csv"))
     for seed in arguments.seeds:
         order = np.random.default_rng(seed).permutation(len(all_rows))
-        chosen = order[: FIRST_ROWS + arguments.pool].tolist()
+        num_chosen = FIRST_ROWS + arguments.pool
+        chosen = order[:num_chosen].tolist()
+        valid_rows = order[num_chosen : num_chosen + NUM_VALID_ROWS].tolist()
         sample = tokenize([all_rows[index] for index in chosen])
+        valid = tokenize([all_rows[index] for index in valid_rows])
         for name in arguments.methods:
             if (name, seed) not in done:
-                task = Task(name, seed, sample, test)
+                task = Task(name, seed, sample, {"valid": valid, "test": test})
                 save_results(arguments.out, task, list(iter_rounds(task)))
 
 
@@ -131,29 +140,36 @@ def read_rows(path: Path) -> list[Row]:
         return [(row[0], row[1], row[2]) for row in csv.reader(stream)]
 
 
-def iter_rounds(task: Task) -> Iterator[float]:
-    """Yield the test accuracy of each training, with 50 labels more each time.
+def iter_rounds(task: Task) -> Iterator[dict[str, float]]:
+    """Yield the accuracies of each training by split, with 50 labels more each time.
 
-    The last one is the first that reaches the target.
+    The last training is the first after which each split has reached the target.
     """
+    missing = set(SPLITS)
     labelled = np.arange(FIRST_ROWS)
     pool = np.arange(FIRST_ROWS, len(task.train.rows))
     for number in range(MAX_ROUNDS + 1):
         rows = [task.train.rows[index] for index in labelled]
         with tempfile.TemporaryDirectory() as name:
             classifier = train_classifier(rows, Path(name), task.seed)
-        accuracy = measure_accuracy(classifier, task)
-        yield accuracy
-        if accuracy >= TARGET:
+        accuracies = {
+            split: measure_accuracy(classifier, sample)
+            for split, sample in task.held_out.items()
+        }
+        yield accuracies
+        missing -= {split for split in SPLITS if accuracies[split] >= TARGET}
+        if not missing:
             return
         options = replace(METHODS[task.name], seed=1000 * task.seed + number)
-        encoded = encode_texts(task.train.texts, classifier.vocab)
-        texts, known = encoded.select(pool), encoded.select(labelled)
-        logits = compute_logits(classifier.model, texts)
-        probs = classifier.model.compute_probs(logits)
-        chosen = choose_texts(classifier, texts, probs, options, known)
-        labelled = np.concatenate([labelled, pool[chosen]])
-        pool = np.delete(pool, chosen)
+        known = encode_texts(task.train.texts, classifier.vocab).select(labelled)
+        block = [
+            PoolText(index, join_row(task.train.rows[index]), [])
+            for index in pool.tolist()
+        ]
+        suggestions = suggest_texts(classifier, [block], options, known)
+        chosen = [suggestion.text.row for suggestion in suggestions]
+        labelled = np.concatenate([labelled, chosen])
+        pool = np.setdiff1d(pool, chosen)
 
 
 def train_classifier(rows: list[Row], folder: Path, seed: int) -> Classifier:
@@ -171,37 +187,52 @@ def build_config(path: Path, seed: int) -> Config:
     return parse_config(CONFIG.format(path=path), "the config", [f"seed={seed}"])
 
 
-def measure_accuracy(classifier: Classifier, task: Task) -> float:
-    texts = encode_texts(task.test.texts, classifier.vocab)
+def measure_accuracy(classifier: Classifier, sample: Sample) -> float:
+    texts = encode_texts(sample.texts, classifier.vocab)
     predicted = compute_logits(classifier.model, texts).argmax(dim=1).tolist()
-    labels = [classifier.label_names.index(row[0]) for row in task.test.rows]
+    labels = [classifier.label_names.index(row[0]) for row in sample.rows]
     pairs = zip(predicted, labels, strict=True)
     return statistics.mean(float(index == label) for index, label in pairs)
 
 
+def join_row(row: Row) -> str:
+    _, title, description = row
+    return f"{title} {description}"
+
+
 def tokenize(rows: list[Row]) -> Sample:
-    texts = [f"{title} {description}" for _, title, description in rows]
+    texts = list(map(join_row, rows))
     section = build_config(Path("none.csv"), seed=0).text
     return Sample(rows, tokenize_texts(texts, section))
 
 
-Results = dict[tuple[str, int], list[float]]
-"""The accuracy after each round, by way and seed."""
+Accuracies = dict[str, list[float]]
+"""The accuracy after each round, by split."""
+Results = dict[tuple[str, int], Accuracies]
+"""The accuracies by way and seed."""
 
 
-def save_results(path: Path, task: Task, accuracies: list[float]) -> None:
+def save_results(path: Path, task: Task, rounds: list[dict[str, float]]) -> None:
     """Add the accuracies of a task to the file."""
-    line = {"method": task.name, "seed": task.seed, "accuracies": accuracies}
+    line: dict[str, object] = {"method": task.name, "seed": task.seed}
+    counts = []
+    for split in SPLITS:
+        accuracies = [accuracy[split] for accuracy in rounds]
+        line[split] = accuracies
+        counts.append(f"{split} {count_labels(accuracies) or 'more'}")
     earlier = path.read_bytes() if path.exists() else b""
     write_atomic(path, earlier + f"{json.dumps(line)}\n".encode())
-    labels = count_labels(accuracies) or "more"
-    print(f"{task.name}, seed {task.seed}: {labels} labels", flush=True)
+    print(f"{task.name}, seed {task.seed}: labels: {', '.join(counts)}", flush=True)
 
 
 def load_results(path: Path) -> Results:
+    results = {}
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = map(json.loads, lines)
-    return {(line["method"], line["seed"]): line["accuracies"] for line in found}
+    for line in lines:
+        values = json.loads(line)
+        accuracies = {split: values[split] for split in SPLITS}
+        results[values["method"], values["seed"]] = accuracies
+    return results
 
 
 def count_labels(accuracies: list[float]) -> int | None:
@@ -212,26 +243,34 @@ def count_labels(accuracies: list[float]) -> int | None:
     return None
 
 
-def group_by_method(results: Results) -> dict[str, list[list[float]]]:
+def group_by_method(results: Results, split: str) -> dict[str, list[list[float]]]:
+    """Return the accuracies of each seed on a split, by way."""
     groups = defaultdict(list)
     for (name, _), accuracies in sorted(results.items()):
-        groups[name].append(accuracies)
+        groups[name].append(accuracies[split])
     return {name: groups[name] for name in METHODS if name in groups}
 
 
 def print_results(results: Results) -> None:
     """Print a table in Markdown."""
     shown = [FIRST_ROWS + 50 * number for number in SHOWN_ROUNDS]
-    print(f"| way | labels for {TARGET:.0%} | each seed |", end="")
-    print("".join(f" {count} labels |" for count in shown))
-    print("|---|--:|---|" + "--:|" * len(shown))
-    for name, runs in group_by_method(results).items():
-        counts = [count_labels(accuracies) for accuracies in runs]
-        reached = [count for count in counts if count is not None]
-        mean = f"{statistics.mean(reached):.0f}" if reached == counts else "more"
-        each = ", ".join(str(count or "more") for count in counts)
-        print(f"| {name} | {mean} | {each} |", end="")
-        print("".join(f" {mean_at(runs, number)} |" for number in SHOWN_ROUNDS))
+    columns = [f"labels for {TARGET:.0%}, {split} | each seed" for split in SPLITS]
+    columns += [f"{count} labels" for count in shown]
+    print(f"| way | {' | '.join(columns)} |")
+    print("|---|" + "--:|---|" * len(SPLITS) + "--:|" * len(shown))
+    groups = {split: group_by_method(results, split) for split in SPLITS}
+    for name in groups["test"]:
+        cells = [describe_counts(groups[split][name]) for split in SPLITS]
+        cells += [mean_at(groups["test"][name], number) for number in SHOWN_ROUNDS]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def describe_counts(runs: list[list[float]]) -> str:
+    """Return the mean number of labels, and that of each seed, as two cells."""
+    counts = [count_labels(accuracies) for accuracies in runs]
+    reached = [count for count in counts if count is not None]
+    mean = f"{statistics.mean(reached):.0f}" if reached == counts else "more"
+    return f"{mean} | {', '.join(str(count or 'more') for count in counts)}"
 
 
 def mean_at(runs: list[list[float]], number: int) -> str:
@@ -245,7 +284,7 @@ def plot_results(results: Results, path: Path) -> None:
     figure = new_figure()
     axes = figure.subplots()
     colors = iter(COLORS)
-    groups = group_by_method(results)
+    groups = group_by_method(results, "test")
     for name in filter(groups.get, PLOTTED):
         runs = groups[name]
         # As far as all seeds go: one that has reached the target has ended.

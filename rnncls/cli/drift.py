@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from rnncls import ConfigError
-from rnncls.cli.input_options import InputFormatOption, InputTextOption
+from rnncls.cli.input_options import InputFormOption, InputTextOption
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -69,7 +69,7 @@ def drift_command(
             show_default=False,
         ),
     ] = None,
-    form: InputFormatOption = None,
+    form: InputFormOption = None,
     text: InputTextOption = None,
     label: Annotated[
         str | None,

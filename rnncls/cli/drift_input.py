@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rnncls import ConfigError, DataError
+from rnncls import ConfigError
 from rnncls.cli.outputs import is_special
 from rnncls.cli.predict_input import read_input
 from rnncls.cli.text_arguments import STDIN
-from rnncls.cli.text_columns import find_text_columns
+from rnncls.cli.text_columns import can_read, find_text_columns
 from rnncls.config.sections import DataSection
 from rnncls.data.datasets import find_label_names
 from rnncls.data.label_names import normalize_label
@@ -108,7 +108,7 @@ def _choose_columns(
     kept_label = replace(text_only, kept=names)
     choices = [with_label] if section.has_several_labels else [kept_label, with_label]
     for columns in choices:
-        if _has_columns(path, columns):
+        if can_read(path, columns):
             return columns
     return text_only
 
@@ -119,15 +119,6 @@ def _find_columns(section: DataSection, text: Sequence[str]) -> Columns:
         " with --text and --label"
     )
     return replace(find_text_columns(section, text), hint=hint)
-
-
-def _has_columns(path: Path, columns: Columns) -> bool:
-    """Return whether the first rows of a file can be read with these columns."""
-    try:
-        next(read_rows(path, columns), None)
-    except DataError:
-        return False  # without the label, the reader raises any other error again
-    return True
 
 
 def _parse_labels(

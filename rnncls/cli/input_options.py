@@ -1,11 +1,12 @@
-"""Options of the commands that read texts from a file of any format, or from stdin."""
+"""Options of the commands that read texts of a file or of stdin."""
 
 from typing import Annotated, Literal
 
 import typer
 
-InputFormatOption = Annotated[
-    Literal["csv", "lines", "jsonl"] | None,
+InputForm = Literal["csv", "lines", "jsonl"]
+InputFormOption = Annotated[
+    InputForm | None,
     typer.Option(
         "--format",
         help=(

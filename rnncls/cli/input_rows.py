@@ -1,11 +1,15 @@
-"""Rows of the input of `rnncls predict`, and whether they may arrive slowly."""
+"""Rows of the input of `rnncls predict`, whether they arrive slowly, and progress."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rnncls.cli.outputs import is_special
 from rnncls.cli.text_arguments import STDIN
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,34 @@ def is_live(source: str | None) -> bool:
         return is_special(Path(f"/dev/fd/{sys.stdin.fileno()}"))
     except (OSError, ValueError):
         return True
+
+
+def show_progress(
+    chunks: Iterator[list[Item]], source: str | None, task: str
+) -> Iterator[list[Item]]:
+    """Yield lists of rows, with a progress bar if they come from a file or stdin.
+
+    Args:
+        chunks: The lists.
+        source: The file, or `-` for stdin; None: the rows come from elsewhere.
+        task: What is done with the rows.
+    """
+    if source is None:
+        yield from chunks
+        return
+    from tqdm import tqdm
+
+    from rnncls.data.readers import count_rows
+
+    total = None if source == STDIN else count_rows(Path(source))
+    with tqdm(
+        total=total,
+        desc=task,
+        unit=" texts",
+        unit_scale=True,
+        disable=None,
+        leave=False,
+    ) as bar:
+        for chunk in chunks:
+            bar.update(len(chunk))
+            yield chunk

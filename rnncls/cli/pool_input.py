@@ -1,33 +1,39 @@
-"""The pool of `rnncls suggest`: texts of a file or stdin, as `predict` reads them."""
+"""The pool of `rnncls suggest`: rows of a file or stdin, as `predict` reads them.
 
-from collections.abc import Iterable, Iterator, Sequence
+Rows of a file that has the label's column, filled in, are labelled already.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from rnncls import DataError
+from rnncls.cli.input_options import InputForm
 from rnncls.cli.outputs import is_special
+from rnncls.cli.predict_input import read_input
 from rnncls.cli.text_arguments import STDIN
-from rnncls.cli.text_columns import find_text_columns
-from rnncls.text.display import printable_lines
+from rnncls.cli.text_columns import can_read, find_text_columns
+from rnncls.config.sections import DataSection
+from rnncls.data.datasets import columns_of, locate
+from rnncls.data.file_sets import list_files
+from rnncls.data.readers import has_columns, read_rows
+from rnncls.data.rows import Columns, quote_names
+from rnncls.data.splits import Split
+from rnncls.inference.active_learning.pool import PoolRow
+from rnncls.runs.continuation import load_continuation
+from rnncls.runs.run import Run
 
-if TYPE_CHECKING:
-    from rnncls.config.sections import DataSection
-    from rnncls.data.rows import Columns
-    from rnncls.inference.active_learning.pool import Pool
-
-PoolForm = Literal["csv", "lines", "jsonl"]
+logger = logging.getLogger(__name__)
 
 
 def read_pool(
     source: str,
-    section: "DataSection",
-    form: PoolForm | None,
-    keep: list[str],
-    text: list[str],
-) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Yield the texts of a pool, and the values of kept columns of each.
+    section: DataSection,
+    form: InputForm | None,
+    keep: Sequence[str],
+    text: Sequence[str],
+) -> Iterator[list[PoolRow]]:
+    """Yield the rows of a pool, with the values of kept columns.
 
     The values of the columns of the text follow those of the kept ones, where the pool
     has as many columns of the text as the run's data and more than one.
@@ -42,28 +48,28 @@ def read_pool(
     Raises:
         DataError: The pool cannot be read, lacks a column, or a row is wrong.
     """
-    from rnncls.cli.predict_input import read_input
-
     columns = find_pool_columns(section, text)
     names = list(keep)
     are_same = len(columns.text) == len(section.text)
-    if are_same and len(columns.text) > 1 and is_table(source, columns, form):
+    if are_same and len(columns.text) > 1 and _is_table(source, columns, form):
         names += columns.text
+    num_values = len(names)
+    names += _find_label_columns(source, section, columns, form)
     for rows in read_input(source, columns, form, names):
-        yield rows.texts, rows.kept
+        kept = rows.kept or [[] for _ in rows.texts]
+        yield [
+            PoolRow(value, values[:num_values], is_labelled=any(values[num_values:]))
+            for value, values in zip(rows.texts, kept, strict=True)
+        ]
 
 
-def find_pool_columns(section: "DataSection", text: list[str]) -> "Columns":
+def find_pool_columns(section: DataSection, text: Sequence[str]) -> Columns:
     """Return the columns of the text in the pool.
 
     Args:
         section: The data section of the run's config.
         text: The columns that the user names; empty: those of the run.
     """
-    from dataclasses import replace
-
-    from rnncls.data.rows import quote_names
-
     columns = find_text_columns(section, text)
     if text:
         return columns
@@ -74,43 +80,82 @@ def find_pool_columns(section: "DataSection", text: list[str]) -> "Columns":
     return replace(columns, hint=hint)
 
 
-def is_table(source: str, columns: "Columns", form: PoolForm | None) -> bool:
-    """Return whether the pool has named columns, not one text per line."""
-    from rnncls.data.readers import has_columns
+def _is_stream(source: str, form: InputForm | None) -> bool:
+    """Return whether the pool is read only once, from its start to its end."""
+    return form is not None or source == STDIN or is_special(Path(source))
 
-    if form is not None:
-        return form != "lines"
-    if source == STDIN or is_special(Path(source)):
-        return False
+
+def _is_table(source: str, columns: Columns, form: InputForm | None) -> bool:
+    """Return whether the pool has named columns, not one text per line."""
+    if _is_stream(source, form):
+        return form in ("csv", "jsonl")
     return has_columns(Path(source), columns)
 
 
-def load_pool(
-    source: str,
-    chunks: Iterable[tuple[list[str], list[list[str]]]],
-    section: "DataSection",
-    exclude: Sequence[Path],
-) -> "Pool":
-    """Return the texts of a pool that are not labelled yet, and note the others.
+def _find_label_columns(
+    source: str, section: DataSection, columns: Columns, form: InputForm | None
+) -> list[str]:
+    """Return the columns of the label, if the pool is a file that has all of them."""
+    names = section.label_columns
+    if _is_stream(source, form) or set(names) & set(columns.text):
+        return []
+    with_labels = replace(columns, kept=tuple(names))
+    return list(names) if can_read(Path(source), with_labels) else []
+
+
+def iter_labelled_texts(run: Run, further: Sequence[Path]) -> Iterator[str]:
+    """Yield the texts of the data files of a run, and of further files.
+
+    They are the training, validation and test file, and the files of the runs that it
+    continues. A file of the run that is missing is named in the log.
 
     Args:
-        source: The name of the pool, for messages.
-        chunks: Its texts, and the values of kept columns of each.
-        section: The data section of the run's config.
-        exclude: Further files of texts to leave out.
+        run: The run.
+        further: Files with the same columns of the text.
 
     Raises:
-        DataError: A file is wrong; or every text is left out, or there is none.
+        DataError: A file cannot be read, lacks a column, or a row is wrong.
+        RunError: A file of the run folder is damaged.
     """
-    from rnncls.cli.reporting.suggestions import describe_pool
-    from rnncls.inference.active_learning.pool import build_pool, iter_labelled_texts
+    section = run.config.data
+    files = [(locate(section, split), section) for split in _find_splits(section)]
+    continuation = load_continuation(run.path)
+    if continuation is not None:
+        earlier = continuation.earlier_files
+        files += [(Path(rows.path), rows.section) for rows in earlier]
+    for path, file_section in files:
+        if _is_missing(path):
+            logger.info(
+                "%s: no such file: the run was trained with it, and its texts may be"
+                " suggested again",
+                path,
+            )
+            continue
+        yield from _iter_texts(path, file_section)
+    for path in further:
+        yield from _iter_texts(path, section)
 
-    pool = build_pool(chunks, iter_labelled_texts(section, exclude))
-    if not pool.items:
-        raise DataError(
-            f"{source}: expected unlabelled texts, found {pool.num_rows:,} rows, of"
-            f" which {pool.num_labelled:,} are labelled already or in --exclude, and"
-            f" {pool.num_empty:,} are empty"
-        )
-    typer.echo(printable_lines(describe_pool(source, pool)), err=True)
-    return pool
+
+def _find_splits(section: DataSection) -> list[Split]:
+    """Return the splits that have a file of their own."""
+    splits: list[Split] = ["train"]
+    if section.valid is not None:
+        splits.append("valid")
+    if section.name is not None or section.test is not None:
+        splits.append("test")
+    return splits
+
+
+def _is_missing(path: Path) -> bool:
+    """Return whether a file does not exist.
+
+    Raises:
+        DataError: It is a pattern that no file matches.
+    """
+    return list_files(path) == [path] and not path.exists()
+
+
+def _iter_texts(path: Path, section: DataSection) -> Iterator[str]:
+    columns = replace(columns_of(section), label=None)
+    for rows in read_rows(path, columns):
+        yield from rows.texts

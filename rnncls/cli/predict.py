@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnncls import ConfigError, RnnclsError
-from rnncls.cli.input_options import InputFormatOption, InputTextOption
+from rnncls.cli.input_options import InputFormOption, InputTextOption
+from rnncls.cli.input_rows import InputRows, show_progress
 from rnncls.cli.options import DeviceOption, JsonOption, PredictRunOption, split_run
 from rnncls.cli.outputs import (
     check_target,
@@ -22,7 +23,6 @@ from rnncls.machine.imports import fast_imports, one_blas_thread
 from rnncls.text.display import format_count
 
 if TYPE_CHECKING:
-    from rnncls.cli.input_rows import InputRows
     from rnncls.cli.reporting.kept_columns import KeptColumns
     from rnncls.config.sections import DataSection
     from rnncls.inference.prediction import Prediction
@@ -80,7 +80,7 @@ def predict_command(
             ),
         ),
     ] = None,
-    form: InputFormatOption = None,
+    form: InputFormOption = None,
     text: InputTextOption = None,
     keep: Annotated[
         list[str] | None,
@@ -164,7 +164,7 @@ def predict_command(
     windows = predict(run, options, source, output, read_chunks)
     if windows is not None:
         write_predictions(
-            show_progress(windows, source),
+            show_progress(windows, source, "predicting"),
             output,
             top_k,
             KeptColumns(keep, kept),
@@ -182,7 +182,7 @@ def read_input_rows(
     form: str | None,
     keep: list[str],
     text: list[str],
-) -> "Iterator[InputRows]":
+) -> Iterator[InputRows]:
     """Yield the rows of the command line, of a file or of stdin.
 
     Args:
@@ -197,14 +197,11 @@ def read_input_rows(
         ConfigError: An option is only for input from a file or stdin.
         DataError: The input cannot be read, lacks a column, or a row is wrong.
     """
-    from rnncls.cli.input_rows import InputRows
-
     if source is not None:
         from rnncls.cli.predict_input import note_if_empty, read_input
 
         columns = find_text_columns(section, text)
-        rows = read_input(source, columns, form, keep)
-        yield from note_if_empty(rows, "stdin" if source == STDIN else source)
+        yield from note_if_empty(read_input(source, columns, form, keep), source)
         return
     if form is not None or text or names_columns(keep):
         raise ConfigError(
@@ -223,7 +220,7 @@ def names_columns(keep: list[str]) -> bool:
 
 
 def iter_texts(
-    rows: "Iterator[InputRows]",
+    rows: Iterator[InputRows],
     kept: deque[list[str]],
     errors: list[RnnclsError] | None,
 ) -> Iterator[list[str]]:
@@ -346,28 +343,3 @@ def _check_form(
             "--attention is only for plain lines, --json and .jsonl: tables have no"
             " column for it"
         )
-
-
-def show_progress(
-    windows: "Iterator[list[Prediction]]", source: str | None
-) -> "Iterator[list[Prediction]]":
-    """Yield the predictions, with a progress bar if they come from a file or stdin."""
-    if source is None:
-        yield from windows
-        return
-    from tqdm import tqdm
-
-    from rnncls.data.readers import count_rows
-
-    total = None if source == STDIN else count_rows(Path(source))
-    with tqdm(
-        total=total,
-        desc="predicting",
-        unit=" texts",
-        unit_scale=True,
-        disable=None,
-        leave=False,
-    ) as bar:
-        for window in windows:
-            bar.update(len(window))
-            yield window

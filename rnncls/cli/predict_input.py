@@ -93,7 +93,8 @@ def note_if_empty(chunks: Iterator[InputRows], source: str) -> Iterator[InputRow
         is_empty = is_empty and not rows.texts
         yield rows
     if is_empty:
-        logger.info("%s: has no rows: there is nothing to predict", source)
+        name = "stdin" if source == STDIN else source
+        logger.info("%s: has no rows: there is nothing to predict", name)
 
 
 class _WaitingLines:

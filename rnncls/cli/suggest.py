@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rnncls import ConfigError
+from rnncls import ConfigError, DataError
+from rnncls.cli.input_options import InputFormOption, InputTextOption
+from rnncls.cli.input_rows import show_progress
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -20,16 +23,16 @@ from rnncls.cli.outputs import (
     find_data,
     find_files,
 )
-from rnncls.cli.pool_input import PoolForm, load_pool, read_pool
 from rnncls.cli.replaced_files import has_content
 from rnncls.cli.screen import print_tables
 from rnncls.cli.text_arguments import STDIN
 from rnncls.machine.imports import fast_imports
-from rnncls.text.display import printable_lines
+from rnncls.text.display import format_count, printable_lines
 
 if TYPE_CHECKING:
     from rnncls.cli.reporting.suggestions import SheetColumns
     from rnncls.config.sections import DataSection
+    from rnncls.inference.active_learning.pool import Pool, PoolCounts
     from rnncls.inference.active_learning.selection import SelectionOptions, Suggestion
     from rnncls.runs.run import Run
 
@@ -114,28 +117,8 @@ def suggest_command(
             ),
         ),
     ] = False,
-    form: Annotated[
-        PoolForm | None,
-        typer.Option(
-            "--format",
-            help=(
-                "Format of the pool; default: that of the file's ending, lines for"
-                " stdin."
-            ),
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=(
-                "Column of the text in the pool; may be repeated. Default: the columns"
-                " that the run was trained on."
-            ),
-            metavar="COLUMN",
-            show_default=False,
-        ),
-    ] = None,
+    form: InputFormOption = None,
+    text: InputTextOption = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -153,18 +136,23 @@ def suggest_command(
     """Suggest which texts of a pool to label next: those the run is uncertain about.
 
     They can also be unlike each other (--candidates, --by gradients). Texts of the
-    run's own data, copies and empty texts are left out. Row 1 is the first
-    row after the header; a quoted text of several lines belongs to one row.
+    run's own data, rows that have a label, copies and empty texts are left out. Row 1
+    is the first row after the header; a quoted text of several lines belongs to one
+    row.
     """
     run, source = split_arguments(run_folder, pool, run)
     check_target("--output", output, (".csv",))
+    check_candidates(candidates, by)
     with fast_imports():
+        from rnncls.cli.pool_input import iter_labelled_texts, read_pool
         from rnncls.cli.reporting.suggestions import (
             SheetColumns,
+            describe_pool,
             save_suggestions,
             suggestion_table,
             suggestions_to_dict,
         )
+        from rnncls.inference.active_learning.pool import Pool
         from rnncls.inference.active_learning.selection import SelectionOptions
         from rnncls.runs.run import load_run
 
@@ -181,19 +169,24 @@ def suggest_command(
     )
     check_kept(columns)
     chunks = read_pool(source, section, form, columns.kept, text or [])
-    unlabelled = load_pool(source, chunks, section, exclude or [])
+    texts = Pool(
+        chain.from_iterable(show_progress(chunks, source, "reading")),
+        iter_labelled_texts(loaded, exclude or []),
+    )
     options = SelectionOptions(rows, by, candidates, seed)
-    texts = [item.text for item in unlabelled.items]
     suggestions = suggest_with_run(loaded, texts, options, device)
+    name = "stdin" if source == STDIN else source
+    check_not_empty(name, texts.counts)
+    typer.echo(printable_lines(describe_pool(name, texts.counts, rows)), err=True)
     if output is not None:
-        save_suggestions(output, unlabelled, suggestions, columns)
+        save_suggestions(output, suggestions, columns)
         typer.echo(describe_sheet(output, len(suggestions), columns), err=json_)
     if json_:
         result = {"run": str(path), "pool": source, "by": by}
-        result |= suggestions_to_dict(unlabelled, suggestions, columns)
+        result |= suggestions_to_dict(texts.counts, suggestions, columns)
         typer.echo(json.dumps(result))
     elif output is None:
-        table = suggestion_table(unlabelled, suggestions, columns)
+        table = suggestion_table(suggestions, columns)
         print_tables([], [table], fit=True)
 
 
@@ -224,6 +217,18 @@ def split_arguments(
             f"--run: found {run}, and {first} as an argument: give only one of them"
         )
     return Path(first), second
+
+
+def check_candidates(candidates: int, by: str) -> None:
+    """Check that --candidates is used only where texts are ranked by uncertainty.
+
+    Raises:
+        ConfigError: They are chosen in another way.
+    """
+    if candidates > 1 and by in {"gradients", "centres", "random"}:
+        raise ConfigError(
+            "--candidates is only for --by margin, entropy and dropout: leave it out"
+        )
 
 
 def check_sheet(
@@ -266,19 +271,19 @@ def check_kept(columns: "SheetColumns") -> None:
 
 
 def suggest_with_run(
-    run: "Run", texts: list[str], options: "SelectionOptions", device: str | None
+    run: "Run", pool: "Pool", options: "SelectionOptions", device: str | None
 ) -> "list[Suggestion]":
-    """Return the texts to label next, by the model of a run.
+    """Read a pool, and return its texts to label next, by the model of a run.
 
     Args:
         run: The run.
-        texts: The texts of the pool.
+        pool: The pool.
         options: How many texts are chosen, and how.
         device: The device of the model; None: the config's.
 
     Raises:
-        RnnclsError: The device is missing, the model has no dropout, or the data of the
-            run is wrong.
+        RnnclsError: The device is missing, the model has no dropout, or the pool or the
+            data of the run is wrong.
     """
     from rnncls.data.loading import load_split
     from rnncls.inference.active_learning.selection import suggest_texts
@@ -291,7 +296,28 @@ def suggest_with_run(
         settings, names = run.data_settings, classifier.label_names
         train_split, _ = load_split(settings, "train", classifier.vocab, names)
         train_texts = train_split.texts
-    return suggest_texts(classifier, texts, options, train_texts)
+    return suggest_texts(classifier, pool.read_blocks(), options, train_texts)
+
+
+def check_not_empty(source: str, counts: "PoolCounts") -> None:
+    """Check that a pool has texts that can be labelled.
+
+    Args:
+        source: The pool, for the message.
+        counts: Its rows.
+
+    Raises:
+        DataError: Every text is left out, or there is none.
+    """
+    if not counts.num_rows:
+        raise DataError(f"{source}: expected unlabelled texts, found no rows")
+    if not counts.num_unlabelled:
+        raise DataError(
+            f"{source}: expected unlabelled texts, found {counts.num_rows:,} rows, of"
+            f" which {counts.num_labelled:,} are labelled (in their own label column,"
+            " in the data of the run or in --exclude), and"
+            f" {counts.num_empty:,} are empty"
+        )
 
 
 def describe_sheet(output: Path, num_rows: int, columns: "SheetColumns") -> str:
@@ -301,5 +327,6 @@ def describe_sheet(output: Path, num_rows: int, columns: "SheetColumns") -> str:
     else:
         todo = f"fill in the column '{columns.label[0]}'"
     return printable_lines(
-        f"{output}: {num_rows:,} texts: {todo}, and delete the rows that you skip"
+        f"{output}: {format_count(num_rows, 'text')}: {todo}, and delete the rows that"
+        " you skip"
     )

@@ -36,6 +36,18 @@ def find_text_columns(section: "DataSection", text: Sequence[str]) -> "Columns":
     return replace(columns, hint=hint)
 
 
+def can_read(path: Path, columns: "Columns") -> bool:
+    """Return whether the first rows of a file can be read with these columns."""
+    from rnncls import DataError
+    from rnncls.data.readers import read_rows
+
+    try:
+        next(read_rows(path, columns), None)
+    except DataError:
+        return False  # a reader of fewer columns raises any other error again
+    return True
+
+
 def read_texts(
     source: str, section: "DataSection", text: Sequence[str] = ()
 ) -> Iterator[list[str]]:

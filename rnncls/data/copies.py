@@ -35,11 +35,9 @@ class CopyFinder:
     def add(self, texts: Iterable[str]) -> None:
         """Add the texts of the next rows."""
         for row, text in enumerate(texts, start=len(self._text_ids)):
-            key = normalize_text(text)
+            digest = digest_text(text)
             first_row = row
-            if key:
-                data = key.encode("utf-8", "surrogatepass")
-                digest = blake2b(data, digest_size=_DIGEST_BYTES).digest()
+            if digest is not None:
                 first_row = self._first_rows.setdefault(digest, row)
             self._text_ids.append(first_row)
 
@@ -49,6 +47,15 @@ class CopyFinder:
         Empty texts are no copies of each other.
         """
         return np.array(self._text_ids, dtype=np.int64)
+
+
+def digest_text(text: str) -> bytes | None:
+    """Return a short key that all copies of a text have; None for an empty text."""
+    normalized = normalize_text(text)
+    if not normalized:
+        return None
+    data = normalized.encode("utf-8", "surrogatepass")
+    return blake2b(data, digest_size=_DIGEST_BYTES).digest()
 
 
 def normalize_text(text: str) -> str:

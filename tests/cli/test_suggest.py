@@ -173,6 +173,9 @@ def test_a_file_that_may_hold_labels_is_not_replaced(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ([RUN, "empty.csv"], "empty.csv: expected unlabelled texts, found no rows"),
+        ([RUN, "pool.csv", "--by", "random", "--candidates", "2"], "--candidates is"),
+        (["model.onnx", "pool.csv"], "is an exported file"),
         ([RUN], "no pool: expected a file of unlabelled texts after the run"),
         ([RUN, "pool.csv", "--run", "runs/b"], "give only one of them"),
         ([RUN, "pool.csv", "--keep", "title"], "has a column 'title' anyway"),
@@ -183,9 +186,40 @@ def test_a_file_that_may_hold_labels_is_not_replaced(cli: Cli) -> None:
 )
 @pytest.mark.usefixtures("pool")
 def test_a_mistake_is_explained(cli: Cli, arguments: list[str], message: str) -> None:
+    Path("empty.csv").write_text("title,description\n")
+    Path("model.onnx").write_bytes(b"")
     outcome = cli("suggest", *arguments)
-    assert outcome.exit_code in (2, 3)
+    assert outcome.exit_code in (2, 3, 4)
     assert message in " ".join(outcome.stderr.split())
+
+
+@pytest.mark.usefixtures("run_path")
+def test_rows_that_have_a_label_are_left_out(cli: Cli) -> None:
+    rows = ["world,a,b", ",c,d", "sport,e,f", ",E,f"]
+    Path("part.csv").write_text("\n".join(["label,title,description", *rows]) + "\n")
+    outcome = cli("suggest", RUN, "part.csv", "--output", "next.csv")
+    assert "4 rows, left out: 3 labelled already; fewer than 50" in outcome.stderr
+    assert [row["title"] for row in read_sheet("next.csv")] == ["c"]
+
+
+@pytest.mark.usefixtures("pool")
+def test_without_the_data_of_the_run_a_note_names_the_file(cli: Cli) -> None:
+    Path("toy.csv").unlink()
+    outcome = cli("suggest", RUN, "pool.csv", "--json")
+    assert "toy.csv: no such file: the run was trained with it" in outcome.stderr
+    assert read_json(outcome.stdout)["num_labelled"] == 0
+
+
+def test_the_texts_of_an_earlier_run_are_left_out(pool: Path, cli: Cli) -> None:
+    lines = ["label,title,description", "sport,lima talks,rovers win"]
+    lines += [f"{'sport' if row % 2 else 'world'},new {row},x" for row in range(20)]
+    Path("more.csv").write_text("\n".join(lines) + "\n")
+    train = ["train", "--config", "toy.yaml", "--from", str(pool), "--out", "runs/two"]
+    changes = ["data.train=more.csv", "train.max_epochs=1"]
+    cli(*train, "--set", changes[0], "--set", changes[1])
+    outcome = cli("suggest", "runs/two", "pool.csv", "--json")
+    # Row 1 is in toy.csv, rows 2 and 3 are in more.csv.
+    assert read_json(outcome.stdout)["num_labelled"] == 3
 
 
 def test_several_labels_are_suggested_together(tmp_path: Path, cli: Cli) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from rich.table import Table
 
 from rnncls.cli.reporting.prediction_output import LABEL_SEPARATOR
 from rnncls.cli.reporting.tables import cut_table
-from rnncls.inference.active_learning.pool import Pool, PoolText
+from rnncls.inference.active_learning.pool import PoolCounts, PoolText
 from rnncls.inference.active_learning.selection import Suggestion
 from rnncls.inference.prediction import Prediction
 from rnncls.machine.files import write_atomic
+from rnncls.text.display import format_count
 
 ROW, SUGGESTED, CONFIDENCE = "row", "suggested", "confidence"
 """The columns that a file to fill in has besides those of the data."""
@@ -80,7 +81,7 @@ def join_labels(prediction: Prediction, separator: str | None) -> str:
 
 
 def save_suggestions(
-    path: Path, pool: Pool, suggestions: Sequence[Suggestion], columns: SheetColumns
+    path: Path, suggestions: Sequence[Suggestion], columns: SheetColumns
 ) -> None:
     """Write the texts to label as CSV.
 
@@ -91,19 +92,16 @@ def save_suggestions(
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns.names)
     for suggestion in suggestions:
-        item = pool.items[suggestion.index]
-        writer.writerow(columns.fill(item, suggestion.prediction))
+        writer.writerow(columns.fill(suggestion.text, suggestion.prediction))
     write_atomic(path, stream.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def suggestion_table(
-    pool: Pool, suggestions: Sequence[Suggestion], columns: SheetColumns
-) -> Table:
+def suggestion_table(suggestions: Sequence[Suggestion], columns: SheetColumns) -> Table:
     """Return the texts to label, cut at the edge of the screen."""
     header = [ROW, *columns.kept, SUGGESTED, CONFIDENCE, "text"]
     rows = []
     for suggestion in suggestions:
-        item, prediction = pool.items[suggestion.index], suggestion.prediction
+        item, prediction = suggestion.text, suggestion.prediction
         kept = item.values[: len(columns.kept)]
         label = join_labels(prediction, columns.label_separator)
         confidence = f"{prediction.confidence:.4f}"
@@ -112,19 +110,14 @@ def suggestion_table(
 
 
 def suggestions_to_dict(
-    pool: Pool, suggestions: Sequence[Suggestion], columns: SheetColumns
+    counts: PoolCounts, suggestions: Sequence[Suggestion], columns: SheetColumns
 ) -> dict[str, Any]:
     """Return the counts of the pool and the texts to label as JSON values."""
-    return {
-        "num_rows": pool.num_rows,
-        "num_labelled": pool.num_labelled,
-        "num_copies": pool.num_copies,
-        "num_empty": pool.num_empty,
-        "rows": [
-            _row_to_dict(pool.items[suggestion.index], suggestion.prediction, columns)
-            for suggestion in suggestions
-        ],
-    }
+    rows = [
+        _row_to_dict(suggestion.text, suggestion.prediction, columns)
+        for suggestion in suggestions
+    ]
+    return {**asdict(counts), "rows": rows}
 
 
 def _row_to_dict(
@@ -144,15 +137,24 @@ def _row_to_dict(
     }
 
 
-def describe_pool(source: str, pool: Pool) -> str:
-    """Return what is in a pool and what of it can be labelled, for a note."""
-    counts = {
-        "labelled already": pool.num_labelled,
-        "copies": pool.num_copies,
-        "empty": pool.num_empty,
+def describe_pool(source: str, counts: PoolCounts, num_wanted: int) -> str:
+    """Return what is in a pool and what of it can be labelled, for a note.
+
+    Args:
+        source: The pool.
+        counts: Its rows.
+        num_wanted: How many texts should be suggested.
+    """
+    left_out = {
+        "labelled already": counts.num_labelled,
+        "copies": counts.num_copies,
+        "empty": counts.num_empty,
     }
-    left_out = [f"{count:,} {name}" for name, count in counts.items() if count]
-    found = f"{source}: {pool.num_rows:,} rows"
-    if not left_out:
-        return found
-    return f"{found}, left out: {', '.join(left_out)}"
+    parts = [f"{count:,} {name}" for name, count in left_out.items() if count]
+    note = f"{source}: {format_count(counts.num_rows, 'row')}"
+    if parts:
+        note += f", left out: {', '.join(parts)}"
+    num_texts = counts.num_unlabelled
+    if num_texts < num_wanted:
+        note += f"; fewer than {num_wanted:,} texts: all {num_texts:,} are suggested"
+    return note

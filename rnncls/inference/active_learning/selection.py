@@ -3,6 +3,7 @@
 Shapes: N texts in the pool, M labelled texts, C classes, S width of a state.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,20 +15,21 @@ from rnncls.inference.active_learning.diversity import (
     compute_errors,
     sample_gradients,
 )
+from rnncls.inference.active_learning.pool import PoolText
 from rnncls.inference.active_learning.uncertainty import (
     check_dropout,
     compute_closeness,
     compute_disagreement,
     compute_entropy,
 )
-from rnncls.inference.labelling import find_thresholds, label_texts
 from rnncls.inference.prediction import Prediction
+from rnncls.inference.predictor import Predictor
 from rnncls.runs.classifier import Classifier
-from rnncls.text.encoded_texts import EncodedTexts, count_tokens, encode_pieces
-from rnncls.text.tokenizer import TokenizedTexts, join_texts, tokenize_stream
+from rnncls.text.encoded_texts import EncodedTexts, encode_texts
+from rnncls.text.tokenizer import join_texts, tokenize_stream
 
 Measure = Literal["margin", "entropy", "dropout", "gradients", "centres", "random"]
-"""How texts are chosen; see `choose_texts`."""
+"""How texts are chosen; see `suggest_texts`."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class SelectionOptions:
         measure: How they are chosen.
         candidates: From how many uncertain texts each chosen one is taken, at most from
             half of the pool. With 1, the most uncertain texts are chosen, however
-            similar they are.
+            similar they are. Always 1 for `gradients`, `centres` and `random`.
         seed: Draws what is random.
     """
 
@@ -54,139 +56,176 @@ class Suggestion:
     """A text that should be labelled.
 
     Attributes:
-        index: Its place among the texts of the pool, from 0.
+        text: The text.
         prediction: The prediction of the run for it.
     """
 
-    index: int
+    text: PoolText
     prediction: Prediction
 
 
 def suggest_texts(
     classifier: Classifier,
-    texts: list[str],
+    blocks: Iterable[list[PoolText]],
     options: SelectionOptions,
     train_texts: EncodedTexts | None = None,
 ) -> list[Suggestion]:
     """Return the texts to label next, the first choice first.
 
+    - `margin`, `entropy`, `dropout`: the texts with the most uncertain predictions;
+      with more than one of the `candidates` for each, those that are centres of them.
+    - `gradients`: texts that are uncertain and unlike each other (BADGE).
+    - `centres`: texts that are unlike the labelled ones and each other, however certain
+      their prediction is.
+    - `random`: any texts.
+
+    Only `gradients` and `centres` keep all texts of the pool in memory.
+
     Args:
         classifier: Its model is on its device.
-        texts: The texts of the pool; if they are too few, all are returned.
+        blocks: The texts of the pool, in lists; if they are too few, all are returned.
         options: How many texts are chosen, and how.
-        train_texts: The texts that the run was trained on, for the measure `centres`;
-            None: chosen texts need not be unlike them.
+        train_texts: The M texts that the run was trained on, for `centres`; None:
+            chosen texts need not be unlike them.
 
     Raises:
         ConfigError: The measure is `dropout`, and the model has no dropout.
     """
     if options.measure == "dropout":
         check_dropout(classifier.model)
-    if not texts:
+    if options.measure == "centres":
+        chosen = _choose_centres(classifier, blocks, options.num_rows, train_texts)
+    elif options.measure == "gradients":
+        chosen = _choose_gradients(classifier, blocks, options)
+    else:
+        chosen = _choose_uncertain(classifier, blocks, options)
+    if not chosen:
         return []
-    tokenized = tokenize_all(classifier, texts)
-    encoded = encode_pieces(tokenized, classifier.vocab)
-    logits = compute_logits(classifier.model, encoded)  # [N, C]
-    probs = classifier.model.compute_probs(logits)  # [N, C]
-    chosen = choose_texts(classifier, encoded, probs, options, train_texts)
-    predictions = label_texts(
-        [texts[index] for index in chosen],
-        probs[chosen].tolist(),
-        count_tokens(tokenized, encoded)[chosen].tolist(),
-        classifier.label_names,
-        min_confidence=0.0,
-        thresholds=find_thresholds(
-            classifier.label_names, classifier.thresholds, threshold=None
-        ),
-    )
+    device = classifier.model.linear.weight.device
+    predictor = Predictor(classifier, device)
+    predictions = predictor.predict([text.text for text in chosen])
     return list(map(Suggestion, chosen, predictions))
 
 
-def tokenize_all(classifier: Classifier, texts: list[str]) -> TokenizedTexts:
+def encode_pool_texts(classifier: Classifier, texts: list[PoolText]) -> EncodedTexts:
     """Return the tokens that the classifier reads of each text."""
-    pieces = tokenize_stream([texts], classifier.text)
+    pieces = tokenize_stream([[text.text for text in texts]], classifier.text)
     tokenized = join_texts(piece for _, piece in pieces)
-    return classifier.vocab.divide(tokenized)
+    return encode_texts(tokenized, classifier.vocab)
 
 
-def choose_texts(
+def _choose_centres(
     classifier: Classifier,
-    encoded: EncodedTexts,
-    probs: torch.Tensor,
-    options: SelectionOptions,
-    train_texts: EncodedTexts | None = None,
-) -> list[int]:
-    """Return the indices of the texts to label, the first choice first.
+    blocks: Iterable[list[PoolText]],
+    num_rows: int,
+    train_texts: EncodedTexts | None,
+) -> list[PoolText]:
+    texts: list[PoolText] = []
+    block_states = []
+    for block in blocks:
+        texts += block
+        encoded = encode_pool_texts(classifier, block)
+        block_states.append(compute_states(classifier, encoded))
+    if not texts:
+        return []
+    states = torch.cat(block_states)  # [N, S]
+    existing = None
+    if train_texts is not None:
+        existing = compute_states(classifier, train_texts)  # [M, S]
+    num_chosen = min(num_rows, len(texts))
+    return [texts[index] for index in choose_centres(states, num_chosen, existing)]
 
-    - `margin`, `entropy`, `dropout`: of the most uncertain texts, so many that each
-      chosen one has `candidates`, take those that are centres of the others.
-    - `gradients`: BADGE, which weighs both at once.
-    - `centres`: texts that are unlike the labelled ones and each other, however certain
-      their prediction is.
-    - `random`: any texts.
 
-    Args:
-        classifier: Its model is on its device.
-        encoded: N texts.
-        probs: [N, C], their calibrated probabilities.
-        options: How many texts are chosen, and how.
-        train_texts: M labelled texts, for `centres`.
-    """
-    num_chosen = min(options.num_rows, len(encoded))
+def _choose_gradients(
+    classifier: Classifier, blocks: Iterable[list[PoolText]], options: SelectionOptions
+) -> list[PoolText]:
+    has_several_labels = classifier.has_several_labels
+    texts: list[PoolText] = []
+    block_states, block_errors = [], []
+    for block in blocks:
+        texts += block
+        encoded = encode_pool_texts(classifier, block)
+        block_states.append(compute_states(classifier, encoded))
+        probs = compute_probs(classifier, encoded)
+        errors = compute_errors(probs, has_several_labels=has_several_labels)
+        block_errors.append(errors)
+    if not texts:
+        return []
+    states, errors = torch.cat(block_states), torch.cat(block_errors)
+    num_chosen = min(options.num_rows, len(texts))
     generator = torch.Generator().manual_seed(options.seed)
-    if options.measure == "random":
-        order = torch.randperm(len(encoded), generator=generator)
-        return order[:num_chosen].tolist()
-    if options.measure == "centres":
-        states = compute_states(classifier, encoded)  # [N, S]
-        existing = None
-        if train_texts is not None:
-            existing = compute_states(classifier, train_texts)  # [M, S]
-        return choose_centres(states, num_chosen, existing)
-    if options.measure == "gradients":
-        states = compute_states(classifier, encoded)  # [N, S]
-        errors = compute_errors(
-            probs, has_several_labels=classifier.has_several_labels
-        )  # [N, C]
-        return sample_gradients(states, errors, num_chosen, generator)
-    uncertainty = measure_uncertainty(classifier, encoded, probs, options)  # [N]
-    return _spread(classifier, encoded, uncertainty, num_chosen, options.candidates)
+    chosen = sample_gradients(states, errors, num_chosen, generator)
+    return [texts[index] for index in chosen]
+
+
+def _choose_uncertain(
+    classifier: Classifier, blocks: Iterable[list[PoolText]], options: SelectionOptions
+) -> list[PoolText]:
+    """Return uncertain or random texts, and of many candidates those in the centre.
+
+    The most uncertain text comes first.
+    """
+    considered = _keep_most_uncertain(classifier, blocks, options)
+    if len(considered) <= options.num_rows:
+        return considered
+    states = compute_states(classifier, encode_pool_texts(classifier, considered))
+    chosen = choose_centres(states, options.num_rows)
+    return [considered[index] for index in chosen]
+
+
+def _keep_most_uncertain(
+    classifier: Classifier, blocks: Iterable[list[PoolText]], options: SelectionOptions
+) -> list[PoolText]:
+    """Return the candidates, the most uncertain first; others are not kept in memory.
+
+    They are at most half of the pool, but not fewer than the texts to choose.
+    """
+    max_candidates = options.num_rows * options.candidates
+    generator = torch.Generator().manual_seed(options.seed)
+    kept: list[PoolText] = []
+    uncertainty = torch.empty(0)  # [len(kept)]
+    num_texts = 0
+    for block in blocks:
+        if options.measure == "random":
+            block_uncertainty = torch.rand(len(block), generator=generator)
+        else:
+            seed = options.seed + num_texts
+            block_uncertainty = measure_uncertainty(classifier, block, options, seed)
+        joined = torch.cat([uncertainty, block_uncertainty])
+        order = joined.argsort(descending=True, stable=True)[:max_candidates]
+        uncertainty = joined[order]
+        texts = kept + block
+        kept = [texts[index] for index in order.tolist()]
+        num_texts += len(block)
+    num_considered = max(num_texts // 2, options.num_rows)
+    return kept[:num_considered]
 
 
 def measure_uncertainty(
-    classifier: Classifier,
-    encoded: EncodedTexts,
-    probs: torch.Tensor,
-    options: SelectionOptions,
+    classifier: Classifier, texts: list[PoolText], options: SelectionOptions, seed: int
 ) -> torch.Tensor:
-    """Return how uncertain the prediction of each text is, by an option. [N]."""
+    """Return how uncertain the prediction of each text is, by an option. [N].
+
+    Args:
+        classifier: Its model is on its device.
+        texts: N of them.
+        options: The measure: `margin`, `entropy` or `dropout`.
+        seed: Draws the dropout masks.
+    """
+    encoded = encode_pool_texts(classifier, texts)
     if options.measure == "dropout":
-        return compute_disagreement(classifier.model, encoded, options.seed)
+        return compute_disagreement(classifier.model, encoded, seed)
+    probs = compute_probs(classifier, encoded)
     if options.measure == "entropy":
         several = classifier.has_several_labels
         return compute_entropy(probs, has_several_labels=several)
     return compute_closeness(probs, classifier.thresholds)
 
 
-def _spread(
-    classifier: Classifier,
-    encoded: EncodedTexts,
-    uncertainty: torch.Tensor,
-    num_chosen: int,
-    candidates: int,
-) -> list[int]:
-    """Return texts that are unlike each other, of the most uncertain ones.
-
-    The most uncertain text comes first.
-    """
-    order = uncertainty.argsort(descending=True, stable=True)  # [N]
-    num_considered = min(num_chosen * candidates, len(order) // 2)
-    considered = order[: max(num_considered, num_chosen)]
-    if len(considered) == num_chosen:
-        return considered.tolist()
-    states = compute_states(classifier, encoded.select(considered.numpy()))
-    chosen = choose_centres(states, num_chosen)
-    return considered[chosen].tolist()
+def compute_probs(classifier: Classifier, encoded: EncodedTexts) -> torch.Tensor:
+    """Return the calibrated probabilities of each text. [N, C]."""
+    logits = compute_logits(classifier.model, encoded)  # [N, C]
+    return classifier.model.compute_probs(logits)
 
 
 def compute_states(classifier: Classifier, encoded: EncodedTexts) -> torch.Tensor:
