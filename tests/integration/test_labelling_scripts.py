@@ -1,8 +1,9 @@
 """The scripts that measure `suggest` and `label-issues` count as they say."""
 
 import numpy as np
+import pytest
 from active_learning import count_labels, mean_at
-from planted_labels import describe, plant
+from planted_labels import plant, score_issues
 
 from rnncls.training.label_issues import LabelIssue
 
@@ -28,6 +29,15 @@ def test_planted_labels_are_other_ones() -> None:
 
 def test_precision_and_recall_are_those_of_the_planted_rows() -> None:
     issues = [LabelIssue(row, "a", 0.1, "b", "text") for row in (3, 9, 4)]
-    lines = describe(issues, {3, 4, 5, 6}).splitlines()
-    assert lines[0] == "found 3 rows, of them 2 planted: recall 50.0%"
-    assert lines[2] == "precision of the first 4: 50.0%"
+    scores = score_issues(issues, {3, 4, 5, 6})
+    assert (scores.num_planted, scores.num_found) == (4, 3)
+    assert scores.recall == 0.5
+    assert scores.precisions == [pytest.approx(2 / 3)] * 3
+    assert scores.average_precision == pytest.approx((1 + 2 / 3) / 4)
+    assert scores.num_near == 0
+
+
+def test_precision_is_that_of_the_first_rows() -> None:
+    issues = [LabelIssue(row, "a", 0.1, "b", "text") for row in range(1, 601)]
+    scores = score_issues(issues, set(range(26, 76)))
+    assert scores.precisions == [0.5, 0.5, 0.1]
