@@ -131,9 +131,14 @@ def iter_labelled_texts(run: Run, further: Sequence[Path]) -> Iterator[str]:
                 path,
             )
             continue
-        yield from _iter_texts(path, file_section)
+        yield from _iter_texts(path, columns_of(file_section))
+    hint = (
+        f"--exclude: the run was trained on {quote_names(section.text)}: name the"
+        " columns of the file so"
+    )
+    columns = replace(columns_of(section), hint=hint)
     for path in further:
-        yield from _iter_texts(path, section)
+        yield from _iter_texts(path, columns)
 
 
 def _find_splits(section: DataSection) -> list[Split]:
@@ -155,7 +160,6 @@ def _is_missing(path: Path) -> bool:
     return list_files(path) == [path] and not path.exists()
 
 
-def _iter_texts(path: Path, section: DataSection) -> Iterator[str]:
-    columns = replace(columns_of(section), label=None)
-    for rows in read_rows(path, columns):
+def _iter_texts(path: Path, columns: Columns) -> Iterator[str]:
+    for rows in read_rows(path, replace(columns, label=None)):
         yield from rows.texts

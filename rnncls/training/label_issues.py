@@ -45,6 +45,7 @@ class Twin:
         similarity: The cosine of the TF-IDF vectors of both texts, from 0 to 1.
         is_near_duplicate: Whether both texts are nearly the same (see
             `rnncls.data.duplicates`), so that one of the labels is probably wrong.
+        id: The value of the column that names the rows; None: no column was given.
     """
 
     row: int
@@ -52,6 +53,7 @@ class Twin:
     text: str
     similarity: float
     is_near_duplicate: bool
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class LabelIssue:
         values = asdict(self)
         if self.id is None:
             del values["id"]
+            if self.twin is not None:
+                del values["twin"]["id"]
         return values
 
 
@@ -149,7 +153,7 @@ def find_label_issues(
     sources = load_sources(config.data, config.text, config.seed, use_cache=use_cache)
     columns = replace(columns_of(config.data), label=None)
     texts = find_texts(sources.train.path, columns, rows.tolist())
-    twins = _find_twin_rows(sources.train, validation.rows, rows, columns)
+    twins = _find_twin_rows(sources.train, validation.rows, rows, columns, ids)
     issues = []
     for number, row, text in zip(ranked.tolist(), rows.tolist(), texts, strict=True):
         label, prob, suggested = describe(number)
@@ -179,7 +183,11 @@ def _rank_rows(validation: CrossValidation) -> tuple[Ints, Describe]:
 
 
 def _find_twin_rows(
-    source: LabelledTexts, candidates: Ints, rows: Ints, columns: Columns
+    source: LabelledTexts,
+    candidates: Ints,
+    rows: Ints,
+    columns: Columns,
+    ids: Sequence[str] | None,
 ) -> dict[int, Twin]:
     """Return the most similar row with another label for each row that has one.
 
@@ -188,6 +196,7 @@ def _find_twin_rows(
         candidates: The rows that may be a twin, from 0: not those kept for testing.
         rows: The rows whose twins are wanted, from 0.
         columns: The columns of the text.
+        ids: What names the rows of the file; None: nothing does.
     """
     twins, similarities = find_twins(source.texts, source.labels, candidates, rows)
     has_twin = twins >= 0  # [Q]
@@ -197,12 +206,14 @@ def _find_twin_rows(
     labels = _name_labels(source.labels[twins], source.label_names)
     found = {}
     for index, row in enumerate(rows.tolist()):
+        twin_row = int(twins[index])
         found[row] = Twin(
-            int(twins[index]) + 1,
+            twin_row + 1,
             labels[index],
             texts[index],
             float(similarities[index]),
             bool(overlaps[index] >= THRESHOLD),
+            None if ids is None else ids[twin_row],
         )
     return found
 

@@ -68,6 +68,9 @@ def test_a_run_keeps_what_was_found(run_path: Path, cli: Cli) -> None:
     assert "96 rows checked" in outcome.stdout
     saved = json.loads((run_path / "label-issues.json").read_text(encoding="utf-8"))
     assert saved["num_rows"] == 96
+    for issue in saved["label_issues"]:
+        assert issue["text"].startswith(issue["id"])
+        assert issue["twin"]["text"].startswith(issue["twin"]["id"])
     assert (run_path / "label-issues.csv").is_file()
 
 

@@ -176,6 +176,7 @@ def test_a_file_that_may_hold_labels_is_not_replaced(cli: Cli) -> None:
         ([RUN, "empty.csv"], "empty.csv: expected unlabelled texts, found no rows"),
         ([RUN, "pool.csv", "--by", "random", "--candidates", "2"], "--candidates is"),
         (["model.onnx", "pool.csv"], "is an exported file"),
+        ([RUN, "pool.csv", "--exclude", "other.csv"], "; --exclude: the run was"),
         ([RUN], "no pool: expected a file of unlabelled texts after the run"),
         ([RUN, "pool.csv", "--run", "runs/b"], "give only one of them"),
         ([RUN, "pool.csv", "--keep", "title"], "has a column 'title' anyway"),
@@ -187,6 +188,7 @@ def test_a_file_that_may_hold_labels_is_not_replaced(cli: Cli) -> None:
 @pytest.mark.usefixtures("pool")
 def test_a_mistake_is_explained(cli: Cli, arguments: list[str], message: str) -> None:
     Path("empty.csv").write_text("title,description\n")
+    Path("other.csv").write_text("head,body\nlima talks,rovers win\n")
     Path("model.onnx").write_bytes(b"")
     outcome = cli("suggest", *arguments)
     assert outcome.exit_code in (2, 3, 4)

@@ -32,7 +32,7 @@ def issue_table(issues: Sequence[LabelIssue]) -> Table:
             rows.append(
                 [f"  {twin.row:,}", twin.label, "", _name_kind(twin), twin.text]
             )
-            ids.append(None)
+            ids.append(twin.id)
     return cut_table("", *with_ids(header, rows, ids))
 
 
@@ -94,9 +94,7 @@ def _pair_table(issues: Sequence[LabelIssue]) -> Markup:
 
 def _issue_card(issue: LabelIssue) -> Markup:
     """Return a row and its twin."""
-    name = f"Row {issue.row:,}"
-    if issue.id is not None:
-        name += f" ({printable(issue.id)})"
+    name = _name_row(issue.row, issue.id)
     title = Markup("{}: <bdi>{}</bdi> → <bdi>{}</bdi>?").format(
         html.isolate(name), _name_label(issue.label), _name_label(issue.suggested)
     )
@@ -111,10 +109,21 @@ def _twin_parts(twin: Twin | None) -> list[Markup]:
         return []
     kind = "nearly the same text" if twin.is_near_duplicate else "the most similar text"
     line = Markup(
-        "<p>Row {} is labelled <strong><bdi>{}</bdi></strong>: {} with another label"
+        "<p>{} is labelled <strong><bdi>{}</bdi></strong>: {} with another label"
         " (similarity {}).</p>"
-    ).format(f"{twin.row:,}", _name_label(twin.label), kind, f"{twin.similarity:.2f}")
+    ).format(
+        html.isolate(_name_row(twin.row, twin.id)),
+        _name_label(twin.label),
+        kind,
+        f"{twin.similarity:.2f}",
+    )
     return [line, html.written_text([escape(twin.text)])]
+
+
+def _name_row(row: int, row_id: str | None) -> str:
+    """Return the number of a row, and its id if it has one."""
+    name = f"Row {row:,}"
+    return name if row_id is None else f"{name} ({printable(row_id)})"
 
 
 def _name_label(label: str) -> str:

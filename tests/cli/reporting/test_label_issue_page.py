@@ -12,7 +12,7 @@ from rnncls.cli.reporting.label_issue_page import (
 )
 from rnncls.training.label_issues import LabelIssue, LabelIssues, Twin
 
-TWIN = Twin(1234, "b", "nearly <b>this</b>", 0.98, is_near_duplicate=True)
+TWIN = Twin(1234, "b", "nearly <b>this</b>", 0.98, is_near_duplicate=True, id="key-9")
 ISSUE = LabelIssue(7, "a", 0.0321, "b", "this & that", "key-7", TWIN)
 
 
@@ -29,7 +29,8 @@ def test_a_row_is_beside_its_twin(tmp_path: Path) -> None:
     assert "this &amp; that" in page
     assert "Probability of the given label: 3.21%" in page
     assert (
-        "Row 1,234 is labelled <strong><bdi>b</bdi></strong>: nearly the same" in page
+        "Row 1,234 (key-9) is labelled <strong><bdi>b</bdi></strong>: nearly the same"
+        in page
     )
     assert "nearly &lt;b&gt;this&lt;/b&gt;" in page
 
@@ -59,5 +60,5 @@ def test_the_table_has_the_twin_below_its_row() -> None:
     assert isinstance(console.file, io.StringIO)
     _, row, twin = console.file.getvalue().splitlines()
     assert row.split() == ["7", "key-7", "a", "0.0321", "b", "this", "&", "that"]
-    assert twin.split()[:2] == ["1,234", "b"]
+    assert twin.split()[:3] == ["1,234", "key-9", "b"]
     assert "(near copy, 0.98)" in twin
