@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnncls.cli.input_options import InputForm
+from rnncls.cli.input_rows import InputRows
 from rnncls.cli.outputs import is_special
 from rnncls.cli.predict_input import read_input
 from rnncls.cli.text_arguments import STDIN
@@ -56,11 +57,19 @@ def read_pool(
     num_values = len(names)
     names += _find_label_columns(source, section, columns, form)
     for rows in read_input(source, columns, form, names):
-        kept = rows.kept or [[] for _ in rows.texts]
-        yield [
-            PoolRow(value, values[:num_values], is_labelled=any(values[num_values:]))
-            for value, values in zip(rows.texts, kept, strict=True)
-        ]
+        yield _list_pool_rows(rows, num_values)
+
+
+def _list_pool_rows(rows: InputRows, num_values: int) -> list[PoolRow]:
+    """Return rows of a pool, whose columns after the first values are labels."""
+    if not rows.kept:
+        return [PoolRow(text, []) for text in rows.texts]
+    pool_rows = []
+    for text, values in zip(rows.texts, rows.kept, strict=True):
+        labels = "".join(values[num_values:])
+        is_labelled = bool(labels.strip())
+        pool_rows.append(PoolRow(text, values[:num_values], is_labelled))
+    return pool_rows
 
 
 def find_pool_columns(section: DataSection, text: Sequence[str]) -> Columns:

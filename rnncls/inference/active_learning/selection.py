@@ -133,7 +133,7 @@ def _choose_centres(
     if train_texts is not None:
         existing = compute_states(classifier, train_texts)  # [M, S]
     num_chosen = min(num_rows, len(texts))
-    return [texts[index] for index in choose_centres(states, num_chosen, existing)]
+    return _select(texts, choose_centres(states, num_chosen, existing))
 
 
 def _choose_gradients(
@@ -154,8 +154,7 @@ def _choose_gradients(
     states, errors = torch.cat(block_states), torch.cat(block_errors)
     num_chosen = min(options.num_rows, len(texts))
     generator = torch.Generator().manual_seed(options.seed)
-    chosen = sample_gradients(states, errors, num_chosen, generator)
-    return [texts[index] for index in chosen]
+    return _select(texts, sample_gradients(states, errors, num_chosen, generator))
 
 
 def _choose_uncertain(
@@ -169,8 +168,7 @@ def _choose_uncertain(
     if len(considered) <= options.num_rows:
         return considered
     states = compute_states(classifier, encode_pool_texts(classifier, considered))
-    chosen = choose_centres(states, options.num_rows)
-    return [considered[index] for index in chosen]
+    return _select(considered, choose_centres(states, options.num_rows))
 
 
 def _keep_most_uncertain(
@@ -191,14 +189,17 @@ def _keep_most_uncertain(
         else:
             seed = options.seed + num_texts
             block_uncertainty = measure_uncertainty(classifier, block, options, seed)
-        joined = torch.cat([uncertainty, block_uncertainty])
-        order = joined.argsort(descending=True, stable=True)[:max_candidates]
-        uncertainty = joined[order]
-        texts = kept + block
-        kept = [texts[index] for index in order.tolist()]
+        uncertainty = torch.cat([uncertainty, block_uncertainty])
+        order = uncertainty.argsort(descending=True, stable=True)[:max_candidates]
+        uncertainty = uncertainty[order]
+        kept = _select(kept + block, order.tolist())
         num_texts += len(block)
     num_considered = max(num_texts // 2, options.num_rows)
     return kept[:num_considered]
+
+
+def _select(texts: list[PoolText], indices: list[int]) -> list[PoolText]:
+    return [texts[index] for index in indices]
 
 
 def measure_uncertainty(
