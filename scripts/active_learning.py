@@ -51,8 +51,8 @@ METHODS = {
 """The ways of choosing texts, by their names in the results."""
 SPLITS = ("valid", "test")
 """The rows on which the accuracy is measured."""
-SHOWN_ROUNDS = (2, 4, 6)
-"""The rounds in the table, with the test accuracy."""
+AVERAGED_ROUNDS = range(1, 9)
+"""The rounds of the mean accuracy in the table: 250 to 600 labels."""
 PLOTTED = ("random", "margin", "gradients", "margin, spread", "centres")
 """The ways in the picture."""
 FIRST_ROWS, MAX_ROUNDS, TARGET = 200, 20, 0.85
@@ -239,7 +239,7 @@ def count_labels(accuracies: list[float]) -> int | None:
     """Return with how many labels the target was reached first; None: not at all."""
     for number, accuracy in enumerate(accuracies):
         if accuracy >= TARGET:
-            return FIRST_ROWS + 50 * number
+            return label_count(number)
     return None
 
 
@@ -253,30 +253,42 @@ def group_by_method(results: Results, split: str) -> dict[str, list[list[float]]
 
 def print_results(results: Results) -> None:
     """Print a table in Markdown."""
-    shown = [FIRST_ROWS + 50 * number for number in SHOWN_ROUNDS]
-    columns = [f"labels for {TARGET:.0%}, {split} | each seed" for split in SPLITS]
-    columns += [f"{count} labels" for count in shown]
-    print(f"| way | {' | '.join(columns)} |")
-    print("|---|" + "--:|---|" * len(SPLITS) + "--:|" * len(shown))
+    first, last = (label_count(AVERAGED_ROUNDS[index]) for index in (0, -1))
+    columns = ["way"]
+    for split in SPLITS:
+        columns += [f"labels for {TARGET:.0%}, {split}", "each seed"]
+        columns.append(f"mean accuracy with {first} to {last} labels, {split}")
+    print(f"| {' | '.join(columns)} |")
+    print("|---|" + "--:|---|--:|" * len(SPLITS))
     groups = {split: group_by_method(results, split) for split in SPLITS}
     for name in groups["test"]:
-        cells = [describe_counts(groups[split][name]) for split in SPLITS]
-        cells += [mean_at(groups["test"][name], number) for number in SHOWN_ROUNDS]
-        print(f"| {name} | {' | '.join(cells)} |")
+        cells = [name]
+        for split in SPLITS:
+            runs = groups[split][name]
+            cells += [*describe_counts(runs), f"{mean_accuracy(runs):.2%}"]
+        print(f"| {' | '.join(cells)} |")
 
 
-def describe_counts(runs: list[list[float]]) -> str:
-    """Return the mean number of labels, and that of each seed, as two cells."""
+def label_count(number: int) -> int:
+    """Return the number of labels in a round, from 0."""
+    return FIRST_ROWS + 50 * number
+
+
+def describe_counts(runs: list[list[float]]) -> list[str]:
+    """Return the mean number of labels for the target, and that of each seed."""
     counts = [count_labels(accuracies) for accuracies in runs]
     reached = [count for count in counts if count is not None]
     mean = f"{statistics.mean(reached):.0f}" if reached == counts else "more"
-    return f"{mean} | {', '.join(str(count or 'more') for count in counts)}"
+    return [mean, ", ".join(str(count or "more") for count in counts)]
 
 
-def mean_at(runs: list[list[float]], number: int) -> str:
-    """Return the mean accuracy after a round; a run that is at its end keeps it."""
-    values = [accuracies[min(number, len(accuracies) - 1)] for accuracies in runs]
-    return f"{statistics.mean(values):.1%}"
+def mean_accuracy(runs: list[list[float]]) -> float:
+    """Return the mean over seeds and rounds; a shorter run counts with its last one."""
+    return statistics.mean(
+        accuracies[min(number, len(accuracies) - 1)]
+        for accuracies in runs
+        for number in AVERAGED_ROUNDS
+    )
 
 
 def plot_results(results: Results, path: Path) -> None:
@@ -289,7 +301,7 @@ def plot_results(results: Results, path: Path) -> None:
         runs = groups[name]
         # As far as all seeds go: one that has reached the target has ended.
         means = [statistics.mean(values) for values in zip(*runs, strict=False)]
-        counts = [FIRST_ROWS + 50 * number for number in range(len(means))]
+        counts = list(map(label_count, range(len(means))))
         color = GREY if name == "random" else next(colors)
         axes.plot(counts, means, color=color, label=name, linewidth=1.5)
     axes.axhline(TARGET, color=GREY, linestyle=":", linewidth=1)

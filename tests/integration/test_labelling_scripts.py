@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from active_learning import count_labels, mean_at
+from active_learning import AVERAGED_ROUNDS, count_labels, mean_accuracy
 from planted_labels import plant, score_issues
 
 from rnncls.training.label_issues import LabelIssue
@@ -13,8 +13,11 @@ def test_labels_are_counted_until_the_target_is_first_reached() -> None:
     assert count_labels([0.7, 0.8]) is None
 
 
-def test_a_run_that_has_ended_keeps_its_accuracy() -> None:
-    assert mean_at([[0.5, 0.9], [0.6, 0.7, 0.8]], 2) == "85.0%"
+def test_the_mean_accuracy_is_that_of_some_rounds() -> None:
+    rounds = len(AVERAGED_ROUNDS)
+    long = [0.1, *[0.6] * rounds, 0.9]
+    has_ended = [0.1, 0.8]
+    assert mean_accuracy([long, has_ended]) == pytest.approx(0.7)
 
 
 def test_planted_labels_are_other_ones() -> None:
