@@ -35,22 +35,21 @@ def find_twins(
         text.
     """
     vectors = build_tfidf(texts)
-    dense_labels = torch.from_numpy(labels)
-    is_candidate = torch.zeros(len(labels), dtype=torch.bool)  # [N]
-    is_candidate[torch.from_numpy(candidates)] = True
-    twins = np.empty(len(wanted), np.int64)
-    similarities = np.empty(len(wanted), np.float32)
-    for start in range(0, len(wanted), _ROWS_AT_ONCE):
-        part = slice(start, start + _ROWS_AT_ONCE)
-        rows = torch.from_numpy(wanted[part])  # [q]
+    may_be_twin = torch.zeros(len(labels), dtype=torch.bool)  # [N]
+    may_be_twin[torch.from_numpy(candidates)] = True
+    twins, similarities = [], []
+    for rows in torch.split(torch.from_numpy(wanted), _ROWS_AT_ONCE):  # [q]
         cosines = vectors.multiply(_select_columns(vectors, rows))  # [N, q]
-        cosines[_have_same_label(dense_labels, rows)] = 0
-        cosines[~is_candidate] = 0
+        has_same_label = _have_same_label(torch.from_numpy(labels), rows)  # [N, q]
+        cosines[has_same_label] = 0
+        cosines[~may_be_twin] = 0
         best = cosines.max(dim=0)
-        similarities[part] = best.values.numpy()
-        twins[part] = best.indices.numpy()
-    twins[similarities <= 0] = -1
-    return twins, similarities.clip(0, 1)
+        similarities.append(best.values)
+        twins.append(best.indices)
+    all_similarities = torch.cat(similarities).clamp(0, 1)  # [Q]
+    all_twins = torch.cat(twins)  # [Q]
+    all_twins[all_similarities <= 0] = -1
+    return all_twins.numpy(), all_similarities.numpy()
 
 
 def build_tfidf(texts: TokenizedTexts) -> SparseMatrix:

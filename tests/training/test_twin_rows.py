@@ -56,3 +56,9 @@ def test_label_sets_differ_in_any_label(tokenized: TokenizedTexts) -> None:
     labels = np.array([[1, 0], [1, 0], [0, 0], [1, 1], [0, 0]], np.bool_)
     twins, _ = find_twins(tokenized, labels, np.arange(5), np.array([0, 2]))
     assert twins.tolist() == [3, 3]
+
+
+def test_no_twins_are_wanted(tokenized: TokenizedTexts) -> None:
+    labels, everything = np.zeros(5, np.int64), np.arange(5)
+    twins, similarities = find_twins(tokenized, labels, everything, everything[:0])
+    assert (len(twins), len(similarities)) == (0, 0)

@@ -66,12 +66,15 @@ class SheetColumns:
         num_kept = len(self.kept)
         texts = item.values[num_kept:]
         if not texts:  # the columns are not known: the first one has all of the text
-            texts = [item.text] + [""] * (len(self.text) - 1)
-        labels = [""] * len(self.label)
-        row = [str(item.row), *item.values[:num_kept], *texts, *labels]
+            num_others = len(self.text) - 1
+            texts = [item.text] + [""] * num_others
+        row = [str(item.row)]
+        row += item.values[:num_kept]
+        row += texts
+        row += [""] * len(self.label)
         if self.has_predictions:
-            label = join_labels(prediction, self.label_separator)
-            row += [label, f"{prediction.confidence:.4f}"]
+            row.append(join_labels(prediction, self.label_separator))
+            row.append(f"{prediction.confidence:.4f}")
         return row
 
 
