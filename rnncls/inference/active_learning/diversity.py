@@ -1,10 +1,33 @@
-"""Choose texts that are unlike each other, by their states.
+"""Choose texts that are unlike each other, by their words or their states.
 
 Shapes: N texts to choose from, M texts that are chosen already, C classes, S width of a
 state, k texts to choose.
 """
 
+import numpy as np
 import torch
+
+from rnncls.data.duplicates import find_near_pairs
+from rnncls.text.tokenizer import TokenizedTexts
+
+
+def order_near_copies_last(texts: TokenizedTexts) -> list[int]:
+    """Return the order in which near copies of earlier texts follow all other texts.
+
+    Near copies are found as `rnncls.data.duplicates` does: by runs of three tokens.
+
+    Args:
+        texts: N of them.
+
+    Returns:
+        N indices.
+    """
+    is_copy = np.zeros(len(texts.lengths), np.bool_)  # [N]
+    for first, second in find_near_pairs(texts).tolist():
+        if not is_copy[first]:
+            is_copy[second] = True
+    order: list[int] = np.argsort(is_copy, kind="stable").tolist()
+    return order
 
 
 def choose_centres(

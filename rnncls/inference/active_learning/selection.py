@@ -13,6 +13,7 @@ from rnncls.evaluation.evaluator import compute_logits, compute_pooled_states
 from rnncls.inference.active_learning.diversity import (
     choose_centres,
     compute_errors,
+    order_near_copies_last,
     sample_gradients,
 )
 from rnncls.inference.active_learning.pool import PoolText
@@ -26,10 +27,12 @@ from rnncls.inference.prediction import Prediction
 from rnncls.inference.predictor import Predictor
 from rnncls.runs.classifier import Classifier
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
-from rnncls.text.tokenizer import join_texts, tokenize_stream
+from rnncls.text.tokenizer import TokenizedTexts, join_texts, tokenize_stream
 
 Measure = Literal["margin", "entropy", "dropout", "gradients", "centres", "random"]
 """How texts are chosen; see `suggest_texts`."""
+MAX_NEAR_COPIES = 1000
+"""How many near copies of uncertain texts can be passed over."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,7 @@ class SelectionOptions:
         num_rows: The number of texts to choose.
         measure: How they are chosen.
         candidates: From how many uncertain texts each chosen one is taken, at most from
-            half of the pool. With 1, the most uncertain texts are chosen, however
-            similar they are. Always 1 for `gradients`, `centres` and `random`.
+            half of the pool. With 1, the most uncertain texts are chosen. Always 1 for `gradients`, `centres` and `random`.
         seed: Draws what is random.
     """
 
@@ -49,6 +51,11 @@ class SelectionOptions:
     measure: Measure = "margin"
     candidates: int = 1
     seed: int = 0
+
+    @property
+    def max_candidates(self) -> int:
+        """The number of uncertain texts that all chosen ones are taken from."""
+        return self.num_rows * self.candidates
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,17 @@ def suggest_texts(
     return list(map(Suggestion, chosen, predictions))
 
 
-def encode_pool_texts(classifier: Classifier, texts: list[PoolText]) -> EncodedTexts:
-    """Return the tokens that the classifier reads of each text."""
+def tokenize_pool_texts(
+    classifier: Classifier, texts: list[PoolText]
+) -> TokenizedTexts:
+    """Return the tokens of each text."""
     pieces = tokenize_stream([[text.text for text in texts]], classifier.text)
-    tokenized = join_texts(piece for _, piece in pieces)
-    return encode_texts(tokenized, classifier.vocab)
+    return join_texts(piece for _, piece in pieces)
+
+
+def encode_pool_texts(classifier: Classifier, texts: list[PoolText]) -> EncodedTexts:
+    """Return the token ids that the classifier reads of each text."""
+    return encode_texts(tokenize_pool_texts(classifier, texts), classifier.vocab)
 
 
 def _choose_centres(
@@ -162,9 +175,17 @@ def _choose_uncertain(
 ) -> list[PoolText]:
     """Return uncertain or random texts, and of many candidates those in the centre.
 
-    The most uncertain text comes first.
+    The most uncertain text comes first. Of uncertain texts that are nearly the same,
+    the most uncertain one is chosen, as long as there are others. The candidates are at
+    most half of the pool, but not fewer than the texts to choose.
     """
-    considered = _keep_most_uncertain(classifier, blocks, options)
+    kept, num_texts = _keep_most_uncertain(classifier, blocks, options)
+    if not kept or options.measure == "random":
+        return kept[: options.num_rows]
+    order = order_near_copies_last(tokenize_pool_texts(classifier, kept))
+    half = max(num_texts // 2, options.num_rows)
+    num_candidates = min(options.max_candidates, half)
+    considered = _select(kept, order[:num_candidates])
     if len(considered) <= options.num_rows:
         return considered
     states = compute_states(classifier, encode_pool_texts(classifier, considered))
@@ -173,12 +194,15 @@ def _choose_uncertain(
 
 def _keep_most_uncertain(
     classifier: Classifier, blocks: Iterable[list[PoolText]], options: SelectionOptions
-) -> list[PoolText]:
-    """Return the candidates, the most uncertain first; others are not kept in memory.
+) -> tuple[list[PoolText], int]:
+    """Return the candidates and some more, the most uncertain first.
 
-    They are at most half of the pool, but not fewer than the texts to choose.
+    Other texts are not kept in memory.
+
+    Returns:
+        The texts, and the number of texts of the pool.
     """
-    max_candidates = options.num_rows * options.candidates
+    max_kept = options.max_candidates + MAX_NEAR_COPIES
     generator = torch.Generator().manual_seed(options.seed)
     kept: list[PoolText] = []
     uncertainty = torch.empty(0)  # [len(kept)]
@@ -190,12 +214,11 @@ def _keep_most_uncertain(
             seed = options.seed + num_texts
             block_uncertainty = measure_uncertainty(classifier, block, options, seed)
         uncertainty = torch.cat([uncertainty, block_uncertainty])
-        order = uncertainty.argsort(descending=True, stable=True)[:max_candidates]
+        order = uncertainty.argsort(descending=True, stable=True)[:max_kept]
         uncertainty = uncertainty[order]
         kept = _select(kept + block, order.tolist())
         num_texts += len(block)
-    num_considered = max(num_texts // 2, options.num_rows)
-    return kept[:num_considered]
+    return kept, num_texts
 
 
 def _select(texts: list[PoolText], indices: list[int]) -> list[PoolText]:

@@ -3,13 +3,23 @@
 import pytest
 import torch
 
+from rnncls.config.sections import TextSection
 from rnncls.inference.active_learning.diversity import (
     choose_centres,
     compute_errors,
+    order_near_copies_last,
     sample_gradients,
 )
+from rnncls.text.tokenizer import tokenize_texts
 
 LINE = torch.tensor([[0.0], [1.0], [10.0], [11.0], [5.0]])
+
+
+def test_near_copies_follow_all_other_texts() -> None:
+    words = "one two three four five six seven eight nine ten eleven twelve"
+    texts = [f"{words} a", "other", f"{words} b", "more", f"{words} c"]
+    order = order_near_copies_last(tokenize_texts(texts, TextSection()))
+    assert order == [0, 1, 3, 2, 4]
 
 
 def test_each_centre_is_the_text_farthest_from_the_others() -> None:

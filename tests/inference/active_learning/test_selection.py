@@ -77,6 +77,16 @@ def test_with_one_candidate_the_most_uncertain_texts_are_chosen(
     assert confidences == sorted(confidences)
 
 
+def test_near_copies_are_passed_over(classifier: Classifier) -> None:
+    words = " ".join(f"left{number}" for number in range(20))
+    copies = [PoolText(row, f"{words} {row}", []) for row in range(20, 60)]
+    others = [PoolText(row, f"up down {row}", []) for row in range(60, 80)]
+    for measure in ("margin", "entropy", "dropout"):
+        options = SelectionOptions(5, measure)
+        chosen = suggest_texts(classifier, [copies + others], options)
+        assert sum(text.text.row < 60 for text in chosen) <= 1
+
+
 def test_candidates_are_at_most_half_of_the_pool(classifier: Classifier) -> None:
     chosen = suggest(classifier, SelectionOptions(num_rows=2, candidates=100))
     ranked = list_rows(suggest(classifier, SelectionOptions(len(POOL))))
