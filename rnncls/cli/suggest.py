@@ -81,7 +81,7 @@ def suggest_command(
             help=(
                 "For margin, entropy and dropout: choose texts that are unlike each"
                 " other among this many times --rows of the most uncertain ones, at"
-                " most half of the pool. 1: the most uncertain ones, without near copies."
+                " most half of the pool. 1: the most uncertain ones."
             ),
         ),
     ] = 1,

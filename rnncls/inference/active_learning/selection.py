@@ -43,7 +43,8 @@ class SelectionOptions:
         num_rows: The number of texts to choose.
         measure: How they are chosen.
         candidates: From how many uncertain texts each chosen one is taken, at most from
-            half of the pool. With 1, the most uncertain texts are chosen. Always 1 for `gradients`, `centres` and `random`.
+            half of the pool. With 1, the most uncertain texts are chosen. It is not
+            used for `gradients`, `centres` and `random`.
         seed: Draws what is random.
     """
 
