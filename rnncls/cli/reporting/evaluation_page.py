@@ -339,7 +339,7 @@ def _scope_parts(result: EvaluationResult) -> Iterator[Markup]:
         " measures this on texts of no class."
     )
     rows = scope_rows(result.fits, result.outside)
-    yield html.table("Texts that fit", ["", "value", INTERVAL], rows)
+    yield html.table("Texts that fit", ["figure", "value", INTERVAL], rows)
 
 
 def _error_parts(
