@@ -137,6 +137,7 @@ def drift_command(
     with fast_imports():
         from rnncls.evaluation.drift import measure_drift
         from rnncls.evaluation.drift_result import DriftBounds
+        from rnncls.evaluation.drift_sample import draw_validation_rows
         from rnncls.machine.device import resolve_run_device
         from rnncls.runs.run import load_run
 
@@ -149,7 +150,7 @@ def drift_command(
     sample = _draw_file(loaded, source, columns, form, max_rows)
     loaded.classifier.model.to(resolve_run_device(device, loaded.config.device))
     if reference is None:
-        expected = _draw_validation_rows(loaded, max_rows, use_cache=not no_cache)
+        expected = draw_validation_rows(loaded, max_rows, use_cache=not no_cache)
     else:
         expected = _draw_file(loaded, str(reference), columns, None, max_rows)
     result = measure_drift(loaded, expected, sample, DriftBounds(alpha, min_effect))
@@ -204,15 +205,6 @@ def _draw_file(
     rows = read_labelled_rows(source, section, columns.text, columns.label, form)
     sample = draw_rows(rows, "stdin" if source == STDIN else source, max_rows)
     return replace(sample, used_for=_find_file_use(run, source))
-
-
-def _draw_validation_rows(
-    run: "Run", max_rows: int, *, use_cache: bool
-) -> "TextSample":
-    """Draw validation rows of a run; see `rnncls.evaluation.drift_sample`."""
-    from rnncls.evaluation.drift_sample import draw_validation_rows
-
-    return draw_validation_rows(run, max_rows, use_cache=use_cache)
 
 
 def _find_file_use(run: "Run", source: str) -> str | None:

@@ -20,8 +20,6 @@ from rnncls.data.readers import find_texts
 from rnncls.evaluation.loading import load_rows
 from rnncls.runs.run import Run
 
-MAX_ROWS = 20_000
-"""From more rows, this many are drawn."""
 MIN_ROWS = 10
 """Fewer texts are not compared: no test could find a difference."""
 _SEED = 0
