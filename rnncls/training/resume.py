@@ -83,7 +83,7 @@ class Difference:
     Attributes:
         part: What differs.
         text: How, for the error message.
-        keys: The keys of the config that differ.
+        keys: The keys of the config, or of the data fingerprint, that differ.
     """
 
     part: Literal["config", "data", "precision", "words", "classes"]
@@ -98,9 +98,9 @@ class Difference:
     @property
     def has_other_data(self) -> bool:
         """Whether the rows differ, so that another run can be trained on them."""
-        if self.part in {"data", "classes"}:
+        if self.part == "classes":
             return True
-        return any(key in _FILE_KEYS for key in self.keys)
+        return any(key in _FILE_KEYS or key.startswith("files.") for key in self.keys)
 
 
 def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
@@ -114,7 +114,7 @@ def find_differences(saved: Snapshot, present: Snapshot) -> list[Difference]:
     if _differs(saved.fingerprint, present.fingerprint):
         names = _differing_keys(saved.fingerprint or {}, present.fingerprint or {})
         text = f"the data differs in {', '.join(sorted(names))}"
-        differences.append(Difference("data", text))
+        differences.append(Difference("data", text, tuple(names)))
     if _differs(saved.precision, present.precision):
         text = (
             f"it was trained in {saved.precision}, but this machine uses"

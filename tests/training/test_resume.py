@@ -251,7 +251,7 @@ def test_with_other_data_the_epoch_starts_again(
 ) -> None:
     _, metadata = load_tensors(FOLDER.state)
     change_state(fingerprint={**metadata["fingerprint"], "vocab_sha256": "other"})
-    with pytest.raises(RunError, match="the data differs in vocab_sha256; to "):
+    with pytest.raises(RunError, match="the data differs in vocab_sha256; the "):
         restore()
     with caplog.at_level("INFO"):
         restored, data_differs = restore(may_change=True)
