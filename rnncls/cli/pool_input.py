@@ -26,6 +26,9 @@ from rnncls.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
+NO_LABELS = ("", "[]")
+"""Fields of rows without a label, the second one in JSON."""
+
 
 def read_pool(
     source: str,
@@ -55,6 +58,7 @@ def read_pool(
     if are_same and len(columns.text) > 1 and _is_table(source, columns, form):
         names += columns.text
     num_values = len(names)
+    columns = replace(columns, may_lack=section.label_columns)
     names += _find_label_columns(source, section, columns, form)
     for rows in read_input(source, columns, form, names):
         yield _list_pool_rows(rows, num_values)
@@ -66,8 +70,8 @@ def _list_pool_rows(rows: InputRows, num_values: int) -> list[PoolRow]:
         return [PoolRow(text, []) for text in rows.texts]
     pool_rows = []
     for text, values in zip(rows.texts, rows.kept, strict=True):
-        labels = "".join(values[num_values:])
-        is_labelled = bool(labels.strip())
+        labels = [label.strip() for label in values[num_values:]]
+        is_labelled = any(label not in NO_LABELS for label in labels)
         pool_rows.append(PoolRow(text, values[:num_values], is_labelled))
     return pool_rows
 

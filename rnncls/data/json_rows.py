@@ -49,6 +49,7 @@ def _iter_rows(stream: BinaryIO, source: str, columns: Columns) -> Iterator[Row]
             _label_of(row, name, place, columns) for name in columns.label_columns
         ]
         label = columns.read_label(label_values, place)
+        row |= {name: "" for name in columns.may_lack if name not in row}
         kept = tuple(kept_value(row, name, place) for name in columns.kept)
         yield Row(text, label, kept)
 

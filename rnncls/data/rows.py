@@ -39,6 +39,7 @@ class Columns:
         delimiter: The delimiter of a file with any ending; None: the ending decides.
         kept: Further columns to return, with their values as they are. They do not
             decide the format of the file.
+        may_lack: Those of `kept` that a row of JSON lines may lack.
         must_be_table: Whether a file with one text per line is an error, because the
             columns of the text were named for this file.
         allows_unlabelled: Whether rows may have no label.
@@ -52,6 +53,7 @@ class Columns:
     classes: tuple[str, ...] = ()
     delimiter: str | None = None
     kept: tuple[str, ...] = ()
+    may_lack: tuple[str, ...] = ()
     must_be_table: bool = False
     hint: str | None = None
     allows_unlabelled: bool = False

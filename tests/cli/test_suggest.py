@@ -204,6 +204,19 @@ def test_rows_that_have_a_label_are_left_out(cli: Cli) -> None:
     assert [row["title"] for row in read_sheet("next.csv")] == ["c"]
 
 
+@pytest.mark.usefixtures("run_path")
+def test_rows_of_json_may_lack_the_label(cli: Cli) -> None:
+    fields: list[dict[str, Any]] = [{"label": "world"}, {"label": None}, {}]
+    fields += [{"label": []}, {"label": " "}]
+    lines = [
+        json.dumps({"title": f"text {row}", "description": "", **values})
+        for row, values in enumerate(fields)
+    ]
+    Path("part.jsonl").write_text("\n".join(lines) + "\n")
+    values = read_json(cli("suggest", RUN, "part.jsonl", "--json").stdout)
+    assert (values["num_rows"], values["num_labelled"]) == (5, 1)
+
+
 @pytest.mark.usefixtures("pool")
 def test_without_the_data_of_the_run_a_note_names_the_file(cli: Cli) -> None:
     Path("toy.csv").unlink()
