@@ -91,8 +91,8 @@ def check_not_trained_on(
     elif RunFolder(path).continuation.is_file():
         raise ConfigError(
             f"{path} continues another run, so it may have been trained on the"
-            " validation or test rows of this config: use a run that was not started"
-            " with --from"
+            " validation or test rows of this config: use a run that continues no other"
+            " one"
         )
     elif not has_same_rows:
         raise ConfigError(

@@ -192,7 +192,7 @@ def _warn_of_forgetting(data: TrainingData, num_known: int) -> None:
     if absent:
         logger.info(
             "no training row, so the run will forget: %s; to prevent this, train on"
-            " rows of the earlier run again (train.replay, --replay)",
+            " rows of the earlier run again (train.replay)",
             list_names(absent),
         )
 

@@ -47,8 +47,8 @@ def add_distillation_targets(
     """
     if data.continuation is not None:
         raise ConfigError(
-            "train.teachers: a run that continues another one (model.pretrained,"
-            " --from) cannot have teachers: set train.teachers to []"
+            "train.teachers: a run that continues another one (model.pretrained) cannot"
+            " have teachers: set train.teachers to []"
         )
     checksums = []
     teacher_probs = []
