@@ -11,7 +11,7 @@ Shapes: N rows of the training file, C classes.
 
 import logging
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -52,6 +52,7 @@ from rnncls.training.folds import (
 )
 from rnncls.training.initialization import log_vectors_once, prepare_torch
 from rnncls.training.step_data import Step
+from rnncls.training.task import M
 from rnncls.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -254,13 +255,15 @@ def join_folds(sources: Sources, folds: list[Fold]) -> CrossValidation:
     )
 
 
-def run_folds(
+def run_folds(  # noqa: PLR0913 - the last is named
     settings: DataSettings,
     sources: Sources,
     num_folds: int,
     build_trainer: BuildTrainer,
     on_step: Callable[[Step], None],
     section: TrainSection,
+    *,
+    finished: Container[int] = (),
 ) -> Iterator[Fold]:
     """Train a model for each fold, and yield its predictions.
 
@@ -272,6 +275,7 @@ def run_folds(
             its rows (see `check_no_leakage`).
         on_step: Called after each training step; may raise to stop.
         section: How each model is trained.
+        finished: The numbers of the folds to leave out.
 
     Raises:
         DataError: There are too few rows for the folds.
@@ -280,6 +284,8 @@ def run_folds(
     fraction = settings.data.valid_fraction if settings.data.valid is None else None
     parts = draw_folds(sources, num_folds, seed, fraction)
     for number in range(1, num_folds + 1):
+        if number in finished:
+            continue
         rows = sources.own_rows[parts == number]
         data, held_out = hold_out(settings, sources, rows)
         trainer = build_trainer(data)
@@ -324,9 +330,7 @@ def check_no_leakage(model: ModelSection, train: TrainSection) -> None:
             )
 
 
-def fit(
-    trainer: Trainer[TextClassifier], on_step: Callable[[Step], None]
-) -> TextClassifier:
+def fit(trainer: Trainer[M], on_step: Callable[[Step], None]) -> M:
     """Train to the end, and return the model with the weights of the best epoch."""
     best: dict[str, torch.Tensor] = {}
     for step in trainer.steps():
