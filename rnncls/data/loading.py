@@ -45,7 +45,7 @@ from rnncls.data.unknown_labels import (
 from rnncls.text.encoded_texts import EncodedTexts, encode_texts
 from rnncls.text.tokenizer import join_texts
 from rnncls.text.vocab import Vocab
-from rnncls.text.vocab_collection import collect_vocab
+from rnncls.text.vocab_collection import add_vector_words, collect_vocab
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def encode_training_data(
         )
     if vocab is None:
         vocab = collect_vocab(source.texts, sources.train_rows, text)
-    vocab = vocab.with_max_tokens(text.max_tokens)
+    vocab = add_vector_words(vocab, text).with_max_tokens(text.max_tokens)
     train = encode_rows(source, sources.train_rows, vocab, source.label_names)
     valid = encode_rows(sources.valid, sources.valid_rows, vocab, source.label_names)
     fingerprint = compute_fingerprint(sources, data, seed, train.texts, vocab)
@@ -197,7 +197,8 @@ def load_language_data(
     unlabelled_rows = np.arange(len(source.labels), len(texts.lengths))
     rows = np.concatenate([sources.train_rows, unlabelled_rows])
     if vocab is None:
-        vocab = collect_vocab(texts, rows, text)
+        # It would predict each word of a file of vectors, which no text has.
+        vocab = collect_vocab(texts, rows, text.replace(vector_words=0))
     vocab = vocab.with_max_tokens(text.max_tokens)
     encoded = encode_texts(texts, vocab).select(rows)
     no_labels = np.full(len(rows), -1)

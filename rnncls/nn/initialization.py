@@ -38,6 +38,22 @@ def start_from_vectors(
         word_rows[has_vector, : vectors.shape[1]] = new_rows
 
 
+def start_vector_words(embedding: nn.Embedding, vectors: torch.Tensor) -> None:
+    """Set the last rows of an embedding, those of words that no training row has.
+
+    The columns after those of the vectors are 0, as nothing says what they should be.
+
+    Args:
+        embedding: X rows or more, E columns.
+        vectors: [X, at most E] float16, in which a run stores them.
+    """
+    num_rows, width = vectors.shape
+    with torch.no_grad():
+        rows = embedding.weight[len(embedding.weight) - num_rows :]  # [X, E]
+        rows.zero_()
+        rows[:, :width] = vectors
+
+
 def init_recurrent_weights(rnn: nn.RNNBase | nn.LSTMCell) -> None:
     """Initialise a recurrent layer: orthogonal recurrent weights, Glorot input weights.
 

@@ -49,7 +49,12 @@ def read_vocab(path: Path, section: TextSection) -> Vocab:
             from rnncls.text.tokenizer_json import parse_subwords
 
             return parse_subwords(read_bytes(folder.tokenizer).decode(), words)
-        return Vocab(words, choose_char_ngrams(section))
+        vector_words: list[str] = []
+        if folder.vector_words.is_file():
+            content = read_bytes(folder.vector_words).decode()
+            vector_words = content.removesuffix("\n").split("\n")
+        char_ngrams = choose_char_ngrams(section)
+        return Vocab([*words, *vector_words], char_ngrams, len(vector_words))
     except ValueError as error:
         raise RunError(
             f"{path}: cannot be used with this version of rnncls: {error}"

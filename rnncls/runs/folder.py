@@ -4,6 +4,7 @@
     vocab.txt                one word per line                │ these four predict,
     labels.json              the classes, in the model's order│ anywhere
     model.safetensors        the best epoch's weights         ┘
+    vector-words.txt         further words, of text.vectors (text.vector_words)
     tokenizer.json           tokenizer and words, for Hugging Face tokenizers
     from.json                which run this one continues, and which rows it uses
     metrics.jsonl            one row per validation
@@ -47,7 +48,8 @@ UNFINISHED = (
 RUNS_DIR = Path("runs")
 LATEST = "latest"
 CONFIG, VOCAB, LABELS = "config.yaml", "vocab.txt", "labels.json"
-TOKENIZER, CONTINUATION = "tokenizer.json", "from.json"
+TOKENIZER, VECTOR_WORDS = "tokenizer.json", "vector-words.txt"
+CONTINUATION = "from.json"
 MODEL, LANGUAGE_MODEL = "model.safetensors", "language_model.safetensors"
 STATE = "last/state.safetensors"
 
@@ -71,6 +73,11 @@ class RunFolder:
     def vocab(self) -> Path:
         """The words, one per line."""
         return self.path / VOCAB
+
+    @property
+    def vector_words(self) -> Path:
+        """Words that only `text.vectors` has; their token ids follow `vocab`'s."""
+        return self.path / VECTOR_WORDS
 
     @property
     def tokenizer(self) -> Path:
@@ -216,14 +223,12 @@ class RunFolder:
             return False
         before_first_save = {
             self.config,
-            self.vocab,
+            *(self.vocab, self.vector_words),
             self.tokenizer,
             self.continuation,
             self.labels,
-            self.lock.parent,
-            self.lock,
-            self.launch,
-            self.overrides,
+            *(self.lock.parent, self.lock),
+            *(self.launch, self.overrides),
         }
         existing = {item for item in self.path.rglob("*") if not item.match(TEMPORARY)}
         return existing <= before_first_save
@@ -267,13 +272,12 @@ def find_owner(path: Path) -> Path | None:
     folder = RunFolder(path.parent)
     files = {
         folder.config,
-        folder.vocab,
+        *(folder.vocab, folder.vector_words),
         folder.tokenizer,
         folder.continuation,
         folder.labels,
         folder.model,
-        folder.language_model,
-        folder.metrics,
+        *(folder.language_model, folder.metrics),
         folder.summary,
         folder.card,
         folder.label_issues,

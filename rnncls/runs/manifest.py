@@ -19,12 +19,13 @@ from rnncls.runs.folder import (
     LANGUAGE_MODEL,
     MODEL,
     TOKENIZER,
+    VECTOR_WORDS,
     VOCAB,
 )
 
 COMPANIONS = {MODEL: (CONFIG, VOCAB, LABELS), LANGUAGE_MODEL: (CONFIG, VOCAB)}
 """Weights file → the files that it must be loaded with."""
-OPTIONAL = (TOKENIZER, CONTINUATION)
+OPTIONAL = (TOKENIZER, CONTINUATION, VECTOR_WORDS)
 """Files that are sealed with the weights if a run has them."""
 
 

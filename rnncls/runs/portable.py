@@ -27,6 +27,7 @@ from rnncls.runs.thresholds import (
     check_scope_rule,
     check_thresholds,
 )
+from rnncls.runs.vector_words import join_embedding
 from rnncls.text.ngram_table import NgramTable
 from rnncls.text.vocab import Vocab
 
@@ -146,6 +147,7 @@ def load_verified_arrays(path: Path) -> dict[str, Array]:
     """
     weights, metadata = load_arrays(RunFolder(path).model)
     Manifest.from_metadata(metadata).verify(path, MODEL, COMPANIONS[MODEL])
+    join_embedding(weights, RunFolder(path).model)
     return weights
 
 

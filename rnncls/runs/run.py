@@ -1,5 +1,6 @@
 """A run: a classifier, its config and its folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,13 +81,19 @@ def create_run(
     folder = RunFolder(path)
     folder.create()
     write_atomic(folder.config, config_text.encode())
-    lines = "".join(f"{word}\n" for word in vocab.words)
-    write_atomic(folder.vocab, lines.encode())
+    write_atomic(folder.vocab, _join_lines(vocab.trained_words))
+    if vocab.num_vector_words:
+        write_atomic(folder.vector_words, _join_lines(vocab.vector_words))
     write_atomic(folder.tokenizer, _describe_tokenizer(folder, config_text, vocab))
     if label_names is not None:
         write_json(folder.labels, {"labels": label_names})
     if continuation is not None:
         save_continuation(path, continuation)
+
+
+def _join_lines(words: Sequence[str]) -> bytes:
+    """Return words as a file with one word a line."""
+    return "".join(f"{word}\n" for word in words).encode()
 
 
 def _describe_tokenizer(folder: RunFolder, config_text: str, vocab: Vocab) -> bytes:

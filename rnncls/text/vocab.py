@@ -44,16 +44,22 @@ class Vocab:
         words: The V words.
         char_ngrams: The n-grams that give an unknown word its vector; None: every
             unknown word has that of `<unk>`.
+        num_vector_words: How many words at the end of the list are from a file of
+            pretrained vectors (`text.vector_words`), and not from training rows.
     """
 
     def __init__(
-        self, words: Sequence[str], char_ngrams: CharNgrams | None = None
+        self,
+        words: Sequence[str],
+        char_ngrams: CharNgrams | None = None,
+        num_vector_words: int = 0,
     ) -> None:
         """Create a vocabulary of a list of words that starts with `<pad>` and `<unk>`.
 
         Args:
             words: The V words.
             char_ngrams: Which n-grams unknown words have, if any.
+            num_vector_words: How many words at the end are from a file of vectors.
 
         Raises:
             ValueError: The list starts with other words, or has a word twice.
@@ -64,6 +70,7 @@ class Vocab:
         if len(self._ids) + 1 != len(self.words):
             raise ValueError("the vocabulary has a word twice")
         self.char_ngrams = char_ngrams
+        self.num_vector_words = num_vector_words
 
     def __len__(self) -> int:
         """Return V, `<pad>` and `<unk>` counted in."""
@@ -74,6 +81,16 @@ class Vocab:
         """The rows of the embedding: V words, then the buckets of n-grams, if any."""
         num_buckets = self.char_ngrams.num_buckets if self.char_ngrams else 0
         return len(self) + num_buckets
+
+    @property
+    def trained_words(self) -> list[str]:
+        """The words of the training rows, `<pad>` and `<unk>` included."""
+        return self.words[: len(self) - self.num_vector_words]
+
+    @property
+    def vector_words(self) -> list[str]:
+        """The words that only a file of vectors has."""
+        return self.words[len(self) - self.num_vector_words :]
 
     @cached_property
     def word_ngrams(self) -> WordNgrams | None:

@@ -162,4 +162,5 @@ def _save_best(trainer: Trainer[TextClassifier], path: Path) -> None:
     """Train to the end, and save the model after each best validation so far."""
     for step in trainer.steps():
         if step.validation is not None and step.validation["is_best"]:
-            save_model(path, trainer.eval_model)
+            num_vector_words = trainer.data.vocab.num_vector_words
+            save_model(path, trainer.eval_model, num_vector_words=num_vector_words)

@@ -31,7 +31,7 @@ from rnncls.runs.folder import RunFolder
 from rnncls.runs.pretrained import Pretrained
 from rnncls.text.display import list_names
 from rnncls.text.vocab import Vocab
-from rnncls.text.vocab_collection import extend_vocab
+from rnncls.text.vocab_collection import add_vector_words, extend_vocab
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _continue_data(
     continuation = Continuation(
         run=str(path),
         weights_sha256=checksum(folder.model, "sha256"),
-        num_words=len(pretrained.vocab),
+        num_words=len(pretrained.vocab.trained_words),
         label_names=label_names,
         replay=share,
         own_files=own_rows,
@@ -116,7 +116,8 @@ def _continue_data(
         earlier_scores=_load_scores(path),
     )
     train_rows = own_rows[0].train_rows
-    vocab = extend_vocab(pretrained.vocab, own.train.texts, train_rows, text)
+    extended = extend_vocab(pretrained.vocab, own.train.texts, train_rows, text)
+    vocab = add_vector_words(extended, text)
     sources = [own.train] if own.is_one_file else [own.train, own.valid]
     data = encode_continued(
         list(map(LoadedFile, own_rows, sources)),
@@ -163,7 +164,7 @@ def _log_continuation(data: TrainingData, continuation: Continuation) -> None:
     logger.info(
         "%s is continued: %s new words beside its %s, %s new %s beside its %s%s",
         continuation.run,
-        f"{len(data.vocab) - continuation.num_words:,}",
+        f"{len(data.vocab.trained_words) - continuation.num_words:,}",
         f"{continuation.num_words:,}",
         f"{len(new_names):,}",
         "class" if len(new_names) == 1 else "classes",
@@ -216,7 +217,7 @@ def describe_continuation(
         "run": continuation.run,
         "weights_sha256": continuation.weights_sha256,
         "replay": continuation.replay,
-        "num_new_words": len(data.vocab) - continuation.num_words,
+        "num_new_words": len(data.vocab.trained_words) - continuation.num_words,
         "new_classes": data.label_names[num_known:],
         "num_replayed_rows": num_replayed,
         "num_reused_valid_rows": num_reused,

@@ -22,7 +22,7 @@ from rnncls.machine.memory import tune_malloc
 from rnncls.machine.processes import init_process_group
 from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier, add_ngrams
-from rnncls.nn.initialization import start_from_vectors
+from rnncls.nn.initialization import start_from_vectors, start_vector_words
 from rnncls.runs.pretrained import Pretrained, load_pretrained
 from rnncls.runs.run import Run
 from rnncls.text.vectors import load_vectors
@@ -90,8 +90,8 @@ def build_model(
     """
     with explain_sizes():
         model = TextClassifier(section, data.vocab.num_rows, len(data.label_names))
-    needs_vectors = is_fresh and section.has_network and _lacks_words(pretrained)
-    if vectors is not None and needs_vectors:
+    needs_vectors = section.has_network and _lacks_words(pretrained, data.vocab)
+    if vectors is not None and needs_vectors and is_fresh:
         copy_vectors(model.embedding, vectors, data.vocab, data.train.texts.token_ids)
     if section.has_several_labels and is_fresh:
         start_from_frequencies(model, data.train.labels)
@@ -100,9 +100,10 @@ def build_model(
     return model
 
 
-def _lacks_words(pretrained: Pretrained | None) -> bool:
+def _lacks_words(pretrained: Pretrained | None, vocab: Vocab) -> bool:
     """Return whether there may be words that a pretrained model has no vectors for."""
-    return pretrained is None or pretrained.label_names is not None
+    is_language_model = pretrained is not None and pretrained.label_names is None
+    return not is_language_model or vocab.num_vector_words > 0
 
 
 def start_from_pretrained(
@@ -111,7 +112,8 @@ def start_from_pretrained(
     """Copy the weights of a language model or of an earlier run.
 
     The words and the classes that the pretrained model has come first; those that
-    follow keep their weights. The vectors of n-grams are after those of the words.
+    follow keep their weights, as do words of a file of vectors. The vectors of n-grams
+    are after those of the words.
 
     Args:
         model: A network with its first weights.
@@ -119,11 +121,11 @@ def start_from_pretrained(
         num_words: The words of the network, `<pad>` and `<unk>` included.
     """
     weights = dict(pretrained.weights)
-    num_known = len(pretrained.vocab)
+    num_known = len(pretrained.vocab.trained_words)
     vectors = weights.pop("embedding.weight")  # [rows of the pretrained model, E]
     with torch.no_grad():
         model.embedding.weight[:num_known] = vectors[:num_known]
-        model.embedding.weight[num_words:] = vectors[num_known:]
+        model.embedding.weight[num_words:] = vectors[len(pretrained.vocab) :]
         if pretrained.label_names is not None:
             num_classes = len(pretrained.label_names)
             model.linear.weight[:num_classes] = weights.pop("linear.weight")
@@ -186,13 +188,41 @@ def copy_vectors(
             " wide or wider"
         )
     start_from_vectors(embedding, vectors, has_vector)
+    if vocab.num_vector_words:
+        _start_vector_words(embedding, vectors[-vocab.num_vector_words :], vectors_name)
+    num_trained = len(vocab.trained_words)
     logger.info(
         _VECTORS_FOUND,
-        f"{has_vector.sum():,}",
-        f"{len(has_vector):,}",
+        f"{has_vector[:num_trained].sum():,}",
+        f"{num_trained:,}",
         vectors_name,
-        "" if token_ids is None else _describe_coverage(has_vector, token_ids),
+        _describe_vector_words(vocab)
+        + ("" if token_ids is None else _describe_coverage(has_vector, token_ids)),
     )
+
+
+def _describe_vector_words(vocab: Vocab) -> str:
+    """Return in words how many words a vocabulary has from a file of vectors."""
+    if not vocab.num_vector_words:
+        return ""
+    return f", and {vocab.num_vector_words:,} further words of it added"
+
+
+def _start_vector_words(
+    embedding: nn.Embedding, vectors: torch.Tensor, vectors_name: str
+) -> None:
+    """Set the vectors of words that no training row has. [X, D] float32.
+
+    Raises:
+        ConfigError: A number is too large to be stored.
+    """
+    rounded = vectors.half()
+    if not rounded.isfinite().all():
+        raise ConfigError(
+            f"text.vector_words: {vectors_name}: a vector has a number beyond 65504,"
+            " the largest one in float16: set text.vector_words to 0"
+        )
+    start_vector_words(embedding, rounded)
 
 
 def _describe_coverage(
@@ -255,7 +285,7 @@ def initial_model(
         pretrained = load_pretrained(text, section)
     seed_everything(seed)
     model = TextClassifier(section, vocab.num_rows, len(label_names)).eval()
-    needs_vectors = section.has_network and _lacks_words(pretrained)
+    needs_vectors = section.has_network and _lacks_words(pretrained, vocab)
     if text.vectors is not None and needs_vectors:
         copy_vectors(model.embedding, text.vectors, vocab)
     if label_sets is not None:

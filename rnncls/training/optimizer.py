@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from rnncls.machine.threads import Workers
+from rnncls.text.vocab import PAD_ID
 from rnncls.training.network_optimizer import NetworkOptimizer
 from rnncls.training.options import OptimizerOptions
 from rnncls.training.row_optimizer import RowOptimizer
@@ -73,9 +74,21 @@ class Optimizer:
     """One optimiser for the network and for the rows of the embedding."""
 
     def __init__(
-        self, model: Model, options: OptimizerOptions, workers: Workers
+        self,
+        model: Model,
+        options: OptimizerOptions,
+        workers: Workers,
+        num_frozen_rows: int = 0,
     ) -> None:
-        """Take a model on its device, and the threads that share large updates."""
+        """Take a model on its device, and the threads that share large updates.
+
+        Args:
+            model: The model.
+            options: How gradients become updates.
+            workers: The threads.
+            num_frozen_rows: How many rows at the end of the embedding keep their
+                values.
+        """
         self.options = options
         self.workers = workers
         embedding = model.embedding.weight
@@ -94,7 +107,10 @@ class Optimizer:
             options.name,
             options.weight_decay,
         )
-        self.rows = RowOptimizer(embedding, options.name, options.weight_decay)
+        self.num_rows = len(embedding) - num_frozen_rows
+        self.has_frozen_rows = num_frozen_rows > 0
+        trained_rows = embedding.detach()[: self.num_rows]
+        self.rows = RowOptimizer(trained_rows, options.name, options.weight_decay)
         self.rows_lr_factor = options.layer_lr_decay ** (max(self.depths) + 1)
         self.norm = torch.zeros((), device=embedding.device)
         """The 2-norm of the last step's gradient of all trainable weights, before
@@ -120,6 +136,8 @@ class Optimizer:
 
     def step(self, gradients: Gradients, lr: float) -> None:
         """Clip the gradients in place, and update every trainable parameter."""
+        if self.has_frozen_rows:
+            gradients = leave_out_rows(gradients, self.num_rows)
         trained = list(gradients.network)
         if self.trains_embedding:
             trained.insert(0, gradients.rows)
@@ -165,6 +183,22 @@ class Optimizer:
         """
         self.network.load_state_dict(select_part(state, "dense"))
         self.rows.load_state_dict(select_part(state, "rows"))
+
+
+def leave_out_rows(gradients: Gradients, num_rows: int) -> Gradients:
+    """Return gradients that change the first rows of the embedding only.
+
+    Nothing waits for the device: the other rows become the one of `<pad>`, with a
+    gradient of 0, so that they change nothing.
+
+    Args:
+        gradients: The gradients of a step.
+        num_rows: How many rows may change.
+    """
+    is_trained = gradients.word_ids < num_rows  # [R]
+    word_ids = gradients.word_ids.where(is_trained, PAD_ID)  # [R]
+    rows = gradients.rows * is_trained[:, None]  # [R, E]
+    return Gradients(word_ids, rows, gradients.network)
 
 
 def clip(gradients: list[torch.Tensor], norm: torch.Tensor, max_norm: float) -> None:

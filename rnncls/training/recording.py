@@ -100,7 +100,12 @@ def record_validation(row: dict[str, Any], trainer: Trainer[Any], path: Path) ->
     append_row(folder.metrics, row)
     if row["is_best"]:
         folder.delete_results()
-        save_model(path, trainer.eval_model, trainer.file)
+        save_model(
+            path,
+            trainer.eval_model,
+            trainer.file,
+            num_vector_words=trainer.data.vocab.num_vector_words,
+        )
 
 
 def _stop(trainer: Trainer[Any], epoch: int, path: Path) -> None:

@@ -136,7 +136,7 @@ def load_start(
         RnnclsError: A file is missing or damaged, or the network has another shape.
     """
     if resumed is not None:
-        is_learned = text.tokenizer == "subwords"
+        is_learned = text.tokenizer == "subwords" or text.vector_words > 0
         keeps_words = model.pretrained is not None or may_change or is_learned
         if not keeps_words:
             return None, None

@@ -72,18 +72,16 @@ class Trainer(Generic[M]):
         self.file = task.weights_file
         self.label_names = task.label_names
         self.device = self.model.embedding.weight.device
-        self.optimizer = Optimizer(self.model, options.optimizer, workers)
+        num_frozen = self.data.vocab.num_vector_words
+        self.optimizer = Optimizer(self.model, options.optimizer, workers, num_frozen)
+        texts = self.data.train.texts
         self.planner = EpochPlanner(
-            self.data.train.texts.lengths,
-            options.batch_size,
-            seed,
-            task.balanced_labels,
+            texts.lengths, options.batch_size, seed, task.balanced_labels
         )
         self.steps_per_epoch = self.planner.steps_per_epoch
         self.ema: WeightEMA | None = None
         if options.ema_decay:
             self.ema = WeightEMA(self.model, options.ema_decay, self.steps_per_epoch)
-        texts = self.data.train.texts
         self.form_finder = build_form_finder(self.data.vocab, texts, self.device)
         self.iter_batches = batch_iterator(texts, self.device)
         # A CUDA device would run out of work until the host has queued more.

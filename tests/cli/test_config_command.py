@@ -42,6 +42,7 @@ KEYS = {
     "text.char_ngrams",
     "text.ngram_buckets",
     "text.vectors",
+    "text.vector_words",
     "model.task",
     "model.cell",
     "model.embedding_dim",

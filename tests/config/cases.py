@@ -45,6 +45,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "char_ngrams": None,
         "ngram_buckets": 50000,
         "vectors": None,
+        "vector_words": 0,
     },
     "model": {
         "task": "one_label",

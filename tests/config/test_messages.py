@@ -183,7 +183,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
             "text.zzz",
             (
                 "tokenizer, nfkc, lowercase, subwords, clean, mark_case, same_digits,"
-                " min_freq, max_vocab, max_tokens, char_ngrams, ngram_buckets, vectors"
+                " min_freq, max_vocab, max_tokens, char_ngrams, ngram_buckets, vectors,"
+                " vector_words"
             ),
         ),
         (

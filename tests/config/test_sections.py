@@ -63,6 +63,11 @@ def test_a_nul_character_in_a_name_is_refused(key: str) -> None:
             "text.char_ngrams: expected the shortest length first, found [5, 3]",
         ),
         (
+            "text: {char_ngrams: [3, 5], vectors: a, vector_words: 9}\n" + DATA,
+            "text.vector_words and text.char_ngrams: an unknown word is read in one"
+            " way only: set text.vector_words to 0, or text.char_ngrams to null",
+        ),
+        (
             "text: {char_ngrams: [3, 5], tokenizer: characters}\n" + DATA,
             "text.char_ngrams are n-grams of words, but text.tokenizer is characters:"
             " set text.char_ngrams to null, or text.tokenizer to words",

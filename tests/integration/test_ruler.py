@@ -6,7 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ruler import compare_rows, digest, find_titles, list_contenders, main, read_options
+from ruler import (
+    compare_rows,
+    digest,
+    find_titles,
+    list_contenders,
+    load_language_model,
+    main,
+    read_options,
+)
 
 from rnncls import ConfigError
 from rnncls.config.sections import Config
@@ -110,6 +118,25 @@ def test_each_fold_has_a_language_model_that_variants_share(
     _, err = run_ruler(monkeypatch, capsys, *arguments)
     assert err.count("language model of a fold") == 2
     assert err.count("seed 0, fold") == 4
+
+
+def test_a_language_model_has_no_words_of_a_file_of_vectors(
+    config_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = "oil 1 2 3\nrain 1 2 3\nsnow 1 2 3\n"
+    Path("vectors.txt").write_text(lines, encoding="utf-8")
+    arguments = [str(config_file), "--set", "model.pretrained=any"]
+    arguments += ["--set", "text.vectors=vectors.txt", "--set", "text.vector_words=2"]
+    run_ruler(monkeypatch, capsys, *arguments)
+    words = [
+        load_language_model(path).vocab.words
+        for path in Path("build/ruler").glob("*/*")
+        if not path.name.startswith("fold-")
+    ]
+    assert len(words) == 2
+    assert all(not {"rain", "snow"} & set(known) for known in words)
 
 
 @pytest.mark.parametrize(

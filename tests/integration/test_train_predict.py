@@ -281,11 +281,11 @@ def test_a_run_that_crashed_after_an_epoch_goes_on_from_the_one_before(
     module, name = module_and_name
     write, calls = getattr(module, name), []
 
-    def write_twice(*arguments: Any) -> None:
+    def write_twice(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
         if len(calls) == 3:
             raise ZeroDivisionError
-        write(*arguments)
+        write(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, name, write_twice)

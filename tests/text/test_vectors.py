@@ -16,7 +16,7 @@ import torch
 import torchtext.vocab
 
 from rnncls import ConfigError, DataError
-from rnncls.text.vectors import load_vectors
+from rnncls.text.vectors import find_further_words, load_vectors
 from tests.web_server import (
     Answer,
     Server,
@@ -442,3 +442,31 @@ def test_a_package_whose_header_claims_more_than_there_is_is_named(site: Path) -
     install(site, "claiming", ["cat", "dog"], matrix.getvalue() + bytes(24))
     with pytest.raises(DataError, match="the package's vectors cannot be read"):
         load_vectors("claiming", WORDS)
+
+
+def find_further(name: str, limit: int = 9) -> list[str]:
+    return find_further_words(name, {"cat"}, lambda word: "." not in word, limit)
+
+
+def test_further_words_are_the_first_ones_of_a_file_that_a_vocabulary_lacks() -> None:
+    lines = ["4 3", *LINES, "u.s. 1 2 3", "zebra 1 2 3", "<unk> 1 2 3", "end 1 2 3"]
+    name = write("vectors.txt", lines)
+    assert find_further(name) == ["zebra", "naïve", "end"]
+    assert find_further(name, limit=2) == ["zebra", "naïve"]
+
+
+def test_further_words_of_a_package_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = np.zeros((3, 4), np.float32)
+    install(tmp_path, "some_vectors", ["dog", "cat", "emu"], matrix)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_further("some_vectors") == ["dog", "emu"]
+
+
+def test_a_file_whose_words_cannot_be_read_is_an_error() -> None:
+    Path("vectors.gz").write_bytes(damage(gzip.compress(b"cat 1 2 3\n" * 99)))
+    with pytest.raises(DataError, match=r"^vectors\.gz: cannot be read: "):
+        find_further("vectors.gz")
+    with pytest.raises(ConfigError, match=r"^text\.vectors: none\.txt: no such file"):
+        find_further("none.txt")

@@ -137,6 +137,34 @@ def test_words_outside_the_batch_stay_where_they_are(name: str) -> None:
     assert (model.embedding.weight[[1, 2]] != before[[1, 2]]).all()
 
 
+@pytest.mark.parametrize("name", list(DENSE))
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_frozen_rows_stay_and_the_others_move_as_without_them(
+    name: str, weight_decay: float
+) -> None:
+    train = section(name, weight_decay=weight_decay)
+    frozen, expected = Words(), Words()
+    for model in (frozen, expected):
+        with torch.no_grad():
+            model.embedding.weight[0] = 0  # <pad>
+    before = frozen.embedding.weight[4:].tolist()
+    options = TrainOptions.from_train(train).optimizer
+    optimizer = Optimizer(frozen, options, Workers(1), num_frozen_rows=2)
+    reference = make_optimizer(expected, train)
+    for _ in range(3):
+        gradients = gradients_of(frozen, [1, 2, 4, 5])
+        known = Gradients(
+            torch.tensor([1, 2]),
+            gradients.rows[:2].clone(),
+            [gradient.clone() for gradient in gradients.network],
+        )
+        reference.step(known, LR)
+        optimizer.step(gradients, LR)
+    assert frozen.embedding.weight[4:].tolist() == before
+    assert torch.equal(frozen.embedding.weight[:4], expected.embedding.weight[:4])
+    assert optimizer.state_dict().keys() == reference.state_dict().keys()
+
+
 def test_the_learning_rate_of_a_step_is_the_one_given() -> None:
     model = Words()
     before = [parameter.detach().clone() for parameter in model.parameters()]

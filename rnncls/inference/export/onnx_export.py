@@ -26,7 +26,8 @@ OPSET, IR_VERSION = 17, 8
 KNOWN_KEYS = {
     *("text.tokenizer", "text.nfkc", "text.lowercase", "text.clean", "text.mark_case"),
     *("text.same_digits", "text.max_tokens", "text.subwords"),
-    *("text.min_freq", "text.max_vocab", "text.vectors", "text.ngram_buckets"),
+    *("text.min_freq", "text.max_vocab", "text.vectors", "text.vector_words"),
+    *("text.ngram_buckets",),
     *("model.task", "model.cell", "model.embedding_dim", "model.hidden_size"),
     *("model.num_layers", "model.bidirectional", "model.pooling"),
     *("model.pretrained", "model.ngrams", "model.dropout", "model.word_dropout"),

@@ -20,7 +20,7 @@ KNOWN_KEYS = {
     *KNOWN_VALUES,
     *("text.nfkc", "text.lowercase", "text.clean", "text.mark_case"),
     *("text.same_digits", "text.max_tokens", "text.subwords"),
-    *("text.min_freq", "text.max_vocab", "text.vectors"),
+    *("text.min_freq", "text.max_vocab", "text.vectors", "text.vector_words"),
     *("text.char_ngrams", "text.ngram_buckets"),
     *("model.embedding_dim", "model.hidden_size", "model.num_layers"),
     *("model.bidirectional", "model.pretrained", "model.ngrams"),

@@ -8,6 +8,7 @@ from rnncls.config.sections import ModelSection, TextSection
 _TEXT_KEYS = {
     *("tokenizer", "nfkc", "lowercase", "subwords", "clean", "mark_case"),
     *("same_digits", "min_freq", "max_vocab", "max_tokens", "vectors"),
+    "vector_words",
     *("char_ngrams", "ngram_buckets"),
 }
 _MODEL_KEYS = {
