@@ -96,13 +96,12 @@ class Inspection:
             the training rows first.
         lengths: The lengths of the texts of each split.
         coverage: The coverage of the tokens of each split.
-        vocab_size: The size of the vocabulary of the training rows, with `<pad>` and
-            `<unk>`.
+        vocab_size: How many words the training rows give, with `<pad>` and `<unk>`.
         max_tokens: The value of `text.max_tokens`.
         findings: Possible problems.
-        notes: What of the texts the settings leave unread, and what to change; what
-            there is to know of several labels a text; and classes that look alike.
+        notes: What the settings leave unread; several labels; classes that look alike.
         label_sets: How many labels the training texts have; None: one each.
+        num_vector_words: How many more words `text.vector_words` gives.
     """
 
     paths: dict[Split, str]
@@ -114,6 +113,7 @@ class Inspection:
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
     label_sets: LabelSetStats | None = None
+    num_vector_words: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -178,7 +178,7 @@ def inspect_data(
         classes=count_classes(splits),
         lengths=lengths,
         coverage=coverage,
-        vocab_size=len(vocab),
+        vocab_size=len(vocab.trained_words),
         max_tokens=max_tokens,
         findings=_find_problems(AllRows(splits), data, text, monitor),
         notes=[
@@ -188,6 +188,7 @@ def inspect_data(
             *note_classes(splits),
         ],
         label_sets=label_stats,
+        num_vector_words=vocab.num_vector_words,
     )
 
 

@@ -213,6 +213,7 @@ def test_all_of_it_is_json() -> None:
         "method",
         "notes",
         "vocab_size",
+        "num_vector_words",
         "max_tokens",
         "paths",
     } == set(found)

@@ -166,10 +166,10 @@ def summary_lines(inspection: Inspection) -> list[str]:
     for split, path in inspection.paths.items():
         splits_by_path.setdefault(path, []).append(split)
     lines = [f"{', '.join(splits)}: {path}" for path, splits in splits_by_path.items()]
-    lines.append(
-        f"vocabulary: {inspection.vocab_size:,} words from the training rows;"
-        f" max_tokens: {inspection.max_tokens:,}"
-    )
+    vocabulary = f"vocabulary: {inspection.vocab_size:,} words from the training rows"
+    if inspection.num_vector_words:
+        vocabulary += f" and {inspection.num_vector_words:,} from text.vectors"
+    lines.append(f"{vocabulary}; max_tokens: {inspection.max_tokens:,}")
     return lines + inspection.notes
 
 

@@ -86,6 +86,14 @@ def test_splits_of_one_file_share_a_line() -> None:
     assert summary_lines(inspection())[:2] == ["train, valid: a.csv", "test: b.csv"]
 
 
+def test_words_of_a_file_of_vectors_are_counted_apart() -> None:
+    line = "vocabulary: 12 words from the training rows"
+    assert f"{line}; max_tokens: 8" in summary_lines(inspection())
+    with_vectors = replace(inspection(), num_vector_words=3000)
+    expected = f"{line} and 3,000 from text.vectors; max_tokens: 8"
+    assert expected in summary_lines(with_vectors)
+
+
 def test_a_finding_has_its_count_its_advice_and_its_examples() -> None:
     lines = [text for _, text in finding_lines(inspection(EVIL))]
     assert lines[:2] == ["1 of 4 (25.00%): rows <b>", "What to do: look."]
