@@ -11,7 +11,9 @@ is the first of several columns of `data.text`.
 
 `--variant model.dropout=0.3 model.word_dropout=0.2` adds the first config with these
 values. With several seeds, each row counts with its mean over the seeds. The interval
-is about the rows, not about the seeds: use several of them for small differences.
+says how much the difference varies with the rows and, with several seeds, with the
+random numbers of the trainings. McNemar's test, and the interval with one seed, are
+about the rows alone: use at least three seeds, above all with few rows.
 
 If `model.pretrained` is set, to any value, a language model of the section `pretrain`
 is trained for each fold, on the rows that the classifier of this fold is trained on.
@@ -102,7 +104,9 @@ class Difference:
 
     Attributes:
         difference: Accuracy minus that of the first config.
-        interval: Its 95% interval, of the normal distribution.
+        interval: Its 95% interval, of the normal distribution, from the variance over
+            the rows and, with several seeds, over the seeds.
+        of_seed: The difference of each seed.
         gained: Rows that this config gets right more often than the first one.
         lost: Rows that it gets right less often.
         p: p-value of McNemar's exact test of `gained` against `lost`.
@@ -110,6 +114,7 @@ class Difference:
 
     difference: float
     interval: tuple[float, float]
+    of_seed: list[float]
     gained: int
     lost: int
     p: float
@@ -459,11 +464,16 @@ def compare_rows(baseline: Bools, is_correct: Bools) -> Difference:
     """
     gains = is_correct.mean(axis=0) - baseline.mean(axis=0)  # [n]
     mean = float(gains.mean())
-    deviation = float(gains.std(ddof=1)) if len(gains) > 1 else 0.0
-    margin = Z * deviation / math.sqrt(len(gains))
+    of_seed = is_correct.mean(axis=1) - baseline.mean(axis=1)  # [S]
+    variance = 0.0
+    for values in (gains, of_seed):
+        if len(values) > 1:
+            variance += float(values.var(ddof=1)) / len(values)
+    margin = Z * math.sqrt(variance)
     gained, lost = int((gains > 0).sum()), int((gains < 0).sum())
     p = mcnemar(gained, lost)
-    return Difference(mean, (mean - margin, mean + margin), gained, lost, p)
+    interval = mean - margin, mean + margin
+    return Difference(mean, interval, of_seed.tolist(), gained, lost, p)
 
 
 def print_table(results: list[dict[str, Any]]) -> None:

@@ -150,8 +150,7 @@ class ModelSection(Section):
     """Dropout before the linear layer and between recurrent layers. Between layers, one
     mask is used for all tokens of a text."""
     word_dropout: Probability = 0.1
-    """Fraction of words that are replaced by `<unk>` in training. With
-    `text.vector_words`, half of them keep the columns of the pretrained vectors."""
+    """Fraction of words that are replaced by `<unk>` in training."""
     input_dropout: Probability = 0.0
     """Dropout on word vectors, with one mask for all tokens of a text (Gal and
     Ghahramani 2016)."""

@@ -13,7 +13,7 @@ import torch
 from rnncls.nn.dropout import Dropout
 from rnncls.text.batching import Batch
 from rnncls.training.optimizer import Gradients, sum_gradients
-from rnncls.training.word_forms import Forms
+from rnncls.training.word_forms import WordForms
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class StepInputs:
         word_vectors: [R, E] float32, a leaf that requires a gradient.
         noise: The random numbers of the step.
         num_targets: The number of losses that are summed over the complete batch.
-        forms: How the vectors of words are made of `word_vectors`; None: each of these
-            is the vector of a word.
+        forms: How the vectors of words are made of those of their n-grams; None: there
+            are no n-grams.
     """
 
     batch: Batch
@@ -69,7 +69,7 @@ class StepInputs:
     word_vectors: torch.Tensor
     noise: StepNoise
     num_targets: int
-    forms: Forms | None = None
+    forms: WordForms | None = None
 
     def compose_vectors(self) -> torch.Tensor:
         """Return the vectors that `word_rows` are rows of. [R or F, E] float32."""

@@ -23,7 +23,7 @@ from rnncls.machine.processes import ProcessGroup
 from rnncls.machine.seeds import generator_of
 from rnncls.machine.threads import Workers
 from rnncls.runs.weights import load_weights
-from rnncls.text.batching import Batch, batch_iterator, shard
+from rnncls.text.batching import Batch, batch_iterator, drop_words, shard
 from rnncls.training.divergence import describe_explosion, has_exploded
 from rnncls.training.ema import WeightEMA
 from rnncls.training.epoch_sums import EpochSums
@@ -34,7 +34,7 @@ from rnncls.training.schedule import lr_factor
 from rnncls.training.state import TrainerState, add_prefix, select_part
 from rnncls.training.step_data import PartResult, Step, StepInputs, StepResult
 from rnncls.training.task import M, Task
-from rnncls.training.word_finder import WordFinder
+from rnncls.training.word_forms import build_form_finder, find_words
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +82,10 @@ class Trainer(Generic[M]):
         self.ema: WeightEMA | None = None
         if options.ema_decay:
             self.ema = WeightEMA(self.model, options.ema_decay, self.steps_per_epoch)
-        self.word_finder = WordFinder(self.data.vocab, texts, self.device)
+        self.form_finder = build_form_finder(self.data.vocab, texts, self.device)
         self.iter_batches = batch_iterator(texts, self.device)
+        # A CUDA device would run out of work until the host has queued more.
+        self.may_wait_in_step = self.device.type != "cuda"
         self.step = 0
         self.num_tokens = 0
         self.elapsed_s = 0.0
@@ -141,10 +143,17 @@ class Trainer(Generic[M]):
         """
         generator = generator_of(self.device, self.seed, self.step)
         batch = batch.to(self.device)
-        embedding = self.model.embedding.weight.detach()  # [V, E]
-        drop_prob = self.model.section.word_dropout
-        words = self.word_finder.find(batch.token_ids, embedding, drop_prob, generator)
+        token_ids = drop_words(
+            batch.token_ids, self.model.section.word_dropout, generator
+        )  # [B, T]
         noise = self.task.sample_noise(batch, generator)
+        embedding = self.model.embedding.weight.detach()  # [V, E]
+        if self.form_finder is None:
+            words = find_words(
+                token_ids, len(embedding), may_wait=self.may_wait_in_step
+            )
+        else:
+            words = self.form_finder.find_forms(batch.token_ids, token_ids)
         return StepInputs(
             batch=batch,
             word_ids=words.row_ids,

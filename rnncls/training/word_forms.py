@@ -12,7 +12,7 @@ these need, E embedding_dim.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +20,6 @@ import torch.nn.functional as F
 from rnncls.text.batching import unique_words
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import UNK_ID, Vocab
-
-
-class Forms(Protocol):
-    """How the vectors of F forms of words are made of R rows of the embedding."""
-
-    def compose(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the vector of each form from the rows. [R, E] -> [F, E]."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,14 @@ class BatchWords(NamedTuple):
 
     row_ids: torch.Tensor
     word_rows: torch.Tensor
-    forms: Forms | None = None
+    forms: WordForms | None = None
+
+
+def find_words(
+    token_ids: torch.Tensor, vocab_size: int, *, may_wait: bool
+) -> BatchWords:
+    """Return the rows that a batch needs without n-grams; see `unique_words`."""
+    return BatchWords(*unique_words(token_ids, vocab_size, may_wait=may_wait))
 
 
 class FormFinder:

@@ -73,6 +73,10 @@ def test_a_row_counts_with_its_mean_over_the_seeds() -> None:
     found = compare_rows(baseline, is_correct)
     assert (found.gained, found.lost) == (1, 1)
     assert found.difference == pytest.approx((0 + 1 - 0.5) / 3)
+    assert found.of_seed == pytest.approx([1 / 3, 0])
+    # Gains of 0, 1 and -1/2 vary by 7/12; the differences of the seeds by 1/18.
+    margin = 1.959964 * (7 / 12 / 3 + 1 / 18 / 2) ** 0.5
+    assert found.interval == pytest.approx((1 / 6 - margin, 1 / 6 + margin))
 
 
 def test_all_rows_are_scored_and_those_with_a_title_apart(

@@ -123,7 +123,7 @@ def test_a_training_that_never_waits_for_its_device_ends_with_the_same_weights(
     # words a batch has.
     resident = ResidentTexts(found.data.train.texts, found.device)
     monkeypatch.setattr(found, "iter_batches", resident.iter_batches)
-    monkeypatch.setattr(found.word_finder, "may_wait", False)
+    monkeypatch.setattr(found, "may_wait_in_step", False)
     rows_of(found)
     torch.testing.assert_close(found.model.state_dict(), expected.model.state_dict())
     assert not found.model.embedding.weight[PAD_ID].any()
