@@ -51,8 +51,7 @@ from rnncls.machine.seeds import seed_everything
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.pretrained import Pretrained
-from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import UNK_ID, Vocab
+from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
 from rnncls.training.cross_validation import check_no_leakage, fit, run_folds
 from rnncls.training.initialization import build_model, prepare_torch
@@ -378,16 +377,9 @@ def leave_out_vector_words(data: TrainingData) -> TrainingData:
     return replace(
         data,
         vocab=vocab,
-        train=replace(train, texts=limit_ids(train.texts, len(vocab))),
-        valid=replace(valid, texts=limit_ids(valid.texts, len(vocab))),
+        train=replace(train, texts=train.texts.limit_words(len(vocab))),
+        valid=replace(valid, texts=valid.texts.limit_words(len(vocab))),
     )
-
-
-def limit_ids(texts: EncodedTexts, num_words: int) -> EncodedTexts:
-    """Return texts with `<unk>` for all but the first words of a vocabulary."""
-    is_known = texts.token_ids < num_words
-    token_ids = np.where(is_known, texts.token_ids, np.int32(UNK_ID))
-    return replace(texts, token_ids=token_ids)
 
 
 def load_language_model(path: Path) -> Pretrained:

@@ -24,7 +24,11 @@ from rnncls.data.file_rows import (
 from rnncls.data.fingerprint import compute_fingerprint, describe_file
 from rnncls.data.label_names import normalize_label, note_look_alikes
 from rnncls.data.label_sets import count_labels
-from rnncls.data.loading import EncodedSplit, TrainingData
+from rnncls.data.loading import (
+    EncodedSplit,
+    TrainingData,
+    leave_out_vector_words,
+)
 from rnncls.data.sources import Sources
 from rnncls.data.splits import Ints
 from rnncls.data.tokenizer_check import note_misfit
@@ -121,6 +125,7 @@ def encode_continued(
     label_names = join_label_names(continuation.label_names, source.label_names)
     train_parts, valid_parts = _list_parts(own, earlier)
     train = _encode_parts(train_parts, vocab, label_names)
+    train = leave_out_vector_words(train, vocab)
     valid = _encode_parts(valid_parts, vocab, label_names)
     counts = count_labels(train.labels, len(label_names)).tolist()
     for note in note_look_alikes(dict(zip(label_names, counts, strict=True))):

@@ -5,7 +5,7 @@ Shapes: N texts.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +164,18 @@ def encode_training_data(
         vocab = collect_vocab(source.texts, sources.train_rows, text)
     vocab = add_vector_words(vocab, text).with_max_tokens(text.max_tokens)
     train = encode_rows(source, sources.train_rows, vocab, source.label_names)
+    train = leave_out_vector_words(train, vocab)
     valid = encode_rows(sources.valid, sources.valid_rows, vocab, source.label_names)
     fingerprint = compute_fingerprint(sources, data, seed, train.texts, vocab)
     return TrainingData(vocab, source.label_names, train, valid, fingerprint)
+
+
+def leave_out_vector_words(split: EncodedSplit, vocab: Vocab) -> EncodedSplit:
+    """Return training rows with `<unk>` for words that only a file of vectors has."""
+    # The network would learn the few that occur by heart, and not what `<unk>` means.
+    if not vocab.num_vector_words:
+        return split
+    return replace(split, texts=split.texts.limit_words(len(vocab.trained_words)))
 
 
 def load_language_data(

@@ -53,6 +53,12 @@ class EncodedTexts:
         token_ids = np.where(self.is_unknown(), np.int32(UNK_ID), self.token_ids)
         return replace(self, token_ids=token_ids, unknown=None)
 
+    def limit_words(self, num_words: int) -> "EncodedTexts":
+        """Return the texts with `UNK_ID` for all but the first words."""
+        is_known = self.token_ids < num_words
+        token_ids = np.where(is_known, self.token_ids, np.int32(UNK_ID))
+        return replace(self, token_ids=token_ids)
+
     def flat_tokens(self) -> npt.NDArray[np.int32]:
         """Return the token ids of all texts, one text after the other.
 

@@ -53,11 +53,8 @@ albion 1.01 1.0 0
 bergen -1.01 1.0 0
 never 0 -1 0
 """
-# Of the toy file's words only the three most frequent ones are in the vocabulary
-# otherwise: none that decides.
-OPTIONS = ("text.vectors=vectors.txt", "text.vector_words=6", "text.max_vocab=5")
-LONGER = ("train.max_epochs=5", "model.word_dropout=0.1")
-WORDS = ["meet", "oslo", "rovers", "lima", "wolves", "albion"]
+OPTIONS = ("text.vectors=vectors.txt", "text.vector_words=2")
+LONGER = ("train.max_epochs=4", "model.word_dropout=0.1")
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +91,18 @@ def test_the_first_words_of_the_file_follow_those_of_the_training_rows(
     make_config: MakeConfig,
 ) -> None:
     vocab = load_training_data(make_config(*OPTIONS).data_settings).vocab
-    assert vocab.trained_words[:2] == ["<pad>", "<unk>"]
-    assert len(vocab.trained_words) == 5
+    assert {"<pad>", "<unk>", "rovers", "oslo"} <= set(vocab.trained_words)
     # "U.S." is no token of the tokenizer, and trained words are not repeated.
-    expected = [word for word in [*WORDS, "bergen"] if word not in vocab.trained_words]
-    assert vocab.vector_words == expected[:6]
-    assert vocab.words == [*vocab.trained_words, *vocab.vector_words]
+    assert vocab.vector_words == ["albion", "bergen"]
+    assert vocab.words == [*vocab.trained_words, "albion", "bergen"]
+
+
+def test_training_rows_have_unk_for_such_words(make_config: MakeConfig) -> None:
+    config = make_config(*OPTIONS[:1], "text.vector_words=9", "text.max_vocab=5")
+    data = load_training_data(config.data_settings)
+    assert "rovers" in data.vocab.vector_words
+    assert data.train.texts.token_ids.max() < 5
+    assert data.valid.texts.token_ids.max() >= 5
 
 
 def test_without_the_key_or_without_vectors_nothing_is_added(
@@ -112,10 +115,10 @@ def test_without_the_key_or_without_vectors_nothing_is_added(
 
 def test_a_word_of_the_file_has_its_vector_and_zeros_and_keeps_them(run: Path) -> None:
     classifier = load_run(run).classifier
-    row = classifier.vocab.words.index("rovers")
+    row = classifier.vocab.words.index("albion")
     assert row >= len(classifier.vocab.trained_words)
     vector = classifier.model.embedding.weight[row]
-    expected = torch.tensor([1.0, 0.9, -0.1]).half().float()
+    expected = torch.tensor([1.01, 1.0, 0.0]).half().float()
     assert torch.equal(vector[:3], expected)
     assert not vector[3:].any()
 
@@ -130,8 +133,9 @@ def test_a_word_that_no_training_row_has_is_read_by_its_vector(run: Path) -> Non
 
 def test_the_file_has_float16_vectors_of_these_words(run: Path) -> None:
     arrays, _ = load_arrays(run / MODEL)
-    assert arrays["embedding.weight"].shape == (5, 8)
-    assert arrays["embedding.vector_words"].shape == (6, 3)
+    num_trained = len(load_vocab(run).trained_words)
+    assert arrays["embedding.weight"].shape == (num_trained, 8)
+    assert arrays["embedding.vector_words"].shape == (2, 2)  # the third column is 0
     assert arrays["embedding.vector_words"].dtype == np.float16
     words = (run / "vector-words.txt").read_text().splitlines()
     assert words == load_vocab(run).vector_words
@@ -145,19 +149,26 @@ def test_a_missing_or_changed_list_of_words_is_an_error(run: Path) -> None:
         load_run(run)
     with pytest.raises(RunError, match="the weights do not fit the config"):
         load_portable(run)
-    file.write_text(content.replace("rovers", "covers"))
+    file.write_text(content.replace("albion", "elbion"))
     with pytest.raises(RunError, match=r"vector-words\.txt: damaged"):
         load_run(run)
 
 
+@pytest.mark.usefixtures("toy_csv")
 def test_all_runtimes_compute_the_same(run: Path, config: Config) -> None:
     loaded = load_run(run)
     classifier = loaded.classifier
+    text = Path("toy.csv").read_text().replace("wolves", "albion")
+    Path("new.csv").write_text(text.replace("lima", "york"))
     split, _ = load_split(
-        config.data_settings, "valid", classifier.vocab, classifier.label_names
+        config.data_settings,
+        "test",
+        classifier.vocab,
+        classifier.label_names,
+        Path("new.csv"),
     )
     assert unknown_shares(split.texts).max() > 0
-    assert (split.texts.token_ids >= 5).any()
+    assert (split.texts.token_ids >= len(classifier.vocab.trained_words)).any()
     expected = compute_logits(classifier.model, split.texts)
     light = compute_outputs(load_portable(run), split.texts).logits
     torch.testing.assert_close(torch.from_numpy(light), expected, rtol=0, atol=1e-5)
@@ -167,16 +178,16 @@ def test_a_run_can_be_exported(run: Path) -> None:
     exported = export_run(run, Path("run.onnx"))
     assert exported.path.is_file()
     page = export_page(run, Path("run.html"), PageOptions())
-    assert page.num_words == 11
+    assert page.num_words == len(load_vocab(run))
     content = Path("run.html").read_text(encoding="utf-8")
     assert '"albion"' in content
 
 
 def test_a_small_page_leaves_out_words_of_the_file_first(run: Path) -> None:
     classifier = load_portable(run)
-    small = limit_words(classifier, 7)
-    assert small.vocab.words == classifier.vocab.words[:7]
-    assert small.vocab.words[:5] == classifier.vocab.trained_words
+    trained_words = classifier.vocab.trained_words
+    small = limit_words(classifier, len(trained_words) + 1)
+    assert small.vocab.words == [*trained_words, "albion"]
 
 
 def test_an_explanation_names_such_a_word_as_known(run: Path) -> None:
@@ -229,7 +240,7 @@ def test_a_run_can_be_resumed_without_the_file_of_vectors(
         train(longer, run, RESUME)
     finally:
         (trained / "elsewhere.txt").rename(trained / "vectors.txt")
-    assert load_vocab(run).num_vector_words == 6
+    assert load_vocab(run).num_vector_words == 2
 
 
 def test_a_run_is_continued_with_new_words_and_those_of_the_file(
@@ -239,7 +250,7 @@ def test_a_run_is_continued_with_new_words_and_those_of_the_file(
     Path("new.csv").write_text(text.replace("wolves", "albion").replace("lima", "york"))
     summary = train(
         make_config(
-            *OPTIONS[:2],
+            *OPTIONS,
             f"model.pretrained={run}",
             "data.train=new.csv",
             "data.test=null",
@@ -251,17 +262,16 @@ def test_a_run_is_continued_with_new_words_and_those_of_the_file(
         becomes_latest=False,
     )
     before, after = load_run(run).classifier, load_run(Path("continued")).classifier
-    words = after.vocab.trained_words
-    assert words[:5] == before.vocab.trained_words
-    assert {"albion", "york"} <= set(words)  # one of them was a word of the file
-    assert "albion" not in after.vocab.vector_words
-    assert "lima" in after.vocab.vector_words
-    assert summary["from"]["num_new_words"] == len(words) - 5
+    num_earlier = len(before.vocab.trained_words)
+    assert after.vocab.trained_words[:num_earlier] == before.vocab.trained_words
+    # One of the new words was a word of the file.
+    assert set(after.vocab.trained_words[num_earlier:]) == {"albion", "york"}
+    assert after.vocab.vector_words == ["bergen", "never"]
+    assert summary["from"]["num_new_words"] == 2
     old, new = before.model.embedding.weight, after.model.embedding.weight
-    torch.testing.assert_close(new[:5], old[:5], rtol=0, atol=1e-5)
-    vector = new[after.vocab.words.index("lima")]
-    expected = torch.tensor([-1.0, 1.1, 0, 0, 0, 0, 0, 0]).half().float()
-    assert torch.equal(vector, expected)
+    torch.testing.assert_close(new[:num_earlier], old[:num_earlier], rtol=0, atol=1e-5)
+    expected = torch.tensor([-1.01, 1, 0, 0, 0, 0, 0, 0]).half().float()
+    assert torch.equal(new[-2], expected)
 
 
 def test_a_language_model_has_none_and_the_classifier_that_starts_from_it_has(
@@ -275,16 +285,17 @@ def test_a_language_model_has_none_and_the_classifier_that_starts_from_it_has(
     train(config, RUN)
     loaded = load_run(RUN)
     embedding = loaded.classifier.model.embedding.weight
-    assert loaded.classifier.vocab.num_vector_words == 6
+    assert loaded.classifier.vocab.vector_words == ["albion", "bergen"]
     expected = weights["embedding.weight"]
-    torch.testing.assert_close(embedding[:5], expected, rtol=0, atol=1e-5)
-    assert torch.equal(embedding[5:], initial_model_of(loaded).embedding.weight[5:])
+    torch.testing.assert_close(embedding[:-2], expected, rtol=0, atol=1e-5)
+    assert torch.equal(embedding[-2:], initial_model_of(loaded).embedding.weight[-2:])
 
 
 def test_cross_validation_reads_them(make_config: MakeConfig) -> None:
-    with_words = cross_validate(make_config(*OPTIONS, *LONGER), 2)
-    without = cross_validate(make_config("text.max_vocab=5", *LONGER), 2)
-    assert with_words.scores().accuracy > without.scores().accuracy + 0.2
+    options = [*OPTIONS[:1], "text.max_vocab=5", *LONGER]
+    with_words = cross_validate(make_config(*options, "text.vector_words=9"), 2)
+    without = cross_validate(make_config(*options), 2)
+    assert (with_words.logits != without.logits).any()
 
 
 def test_a_number_too_large_for_float16_is_an_error(make_config: MakeConfig) -> None:
@@ -296,6 +307,6 @@ def test_a_number_too_large_for_float16_is_an_error(make_config: MakeConfig) -> 
 
 
 def test_a_trained_run_cannot_get_such_words(make_config: MakeConfig) -> None:
-    train(make_config("text.max_vocab=5", "train.max_epochs=1"), RUN)
+    train(make_config("train.max_epochs=1"), RUN)
     with pytest.raises(RunError, match="words"):
         train(make_config(*OPTIONS), RUN, RESUME_WITH_CHANGES)
