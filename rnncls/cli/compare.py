@@ -17,6 +17,7 @@ from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
     NoCacheOption,
+    PlotPageOption,
     RunsOption,
     TextColumnOption,
     choose_runs,
@@ -52,14 +53,7 @@ def compare_command(
     label: LabelColumnOption = None,
     id_: IdOption = None,
     json_: JsonOption = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also write a page with a plot to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    html: PlotPageOption = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
 ) -> None:

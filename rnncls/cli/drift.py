@@ -13,6 +13,7 @@ from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
     NoCacheOption,
+    PlotPageOption,
     RunArgument,
     RunOption,
     choose_run,
@@ -113,14 +114,7 @@ def drift_command(
             "--fail-on-drift", help="Exit with code 1 if anything has drifted."
         ),
     ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also write a page with a plot to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    html: PlotPageOption = None,
     json_: JsonOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,

@@ -88,6 +88,15 @@ WithChangesOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print machine-readable JSON.")
 ]
+PlotPageOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Also write a page with a plot to this file.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 NoCacheOption = Annotated[
     bool,
     typer.Option(
