@@ -92,7 +92,8 @@ def build_model(
         model = TextClassifier(section, data.vocab.num_rows, len(data.label_names))
     needs_vectors = section.has_network and _lacks_words(pretrained, data.vocab)
     if vectors is not None and needs_vectors and is_fresh:
-        copy_vectors(model.embedding, vectors, data.vocab, data.train.texts.token_ids)
+        train_tokens = data.train.texts.flat_tokens()
+        copy_vectors(model.embedding, vectors, data.vocab, train_tokens)
     if section.has_several_labels and is_fresh:
         start_from_frequencies(model, data.train.labels)
     if pretrained is not None:
