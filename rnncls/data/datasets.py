@@ -309,14 +309,21 @@ def _label_order(name: str) -> tuple[bool, float, str]:
 
 
 def load_unlabelled(
-    path: Path, section: DataSection, text: TextSection
+    path: Path, section: DataSection, text: TextSection, hint: str | None = None
 ) -> TokenizedTexts:
     """Read and tokenise the texts of a file; its labels, if it has any, are ignored.
+
+    Args:
+        path: The file.
+        section: The columns of its texts.
+        text: How they are tokenised.
+        hint: What to do if a column is missing; None: rename it, or the one in the
+            config.
 
     Raises:
         DataError: The file or one of its rows is wrong, or it has no rows.
     """
-    columns = replace(columns_of(section), label=None)
+    columns = replace(columns_of(section), label=None, hint=hint)
     chunks = (rows.texts for rows in read_rows(path, columns))
     texts = _tokenize_file(path, chunks, text)
     if not len(texts.lengths):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rnncls.data.checksums import checksum
 from rnncls.data.datasets import load_unlabelled
+from rnncls.data.rows import quote_names
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.evaluation.run_evaluation import Evaluation
 from rnncls.evaluation.scope import (
@@ -69,7 +70,9 @@ def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
 
 def _score_file(path: Path, run: Run, unknown_weight: float) -> Floats:
     """Return how well the texts of a file fit the classes. [N]."""
-    tokenized = load_unlabelled(path, run.config.data, run.config.text)
+    section = run.config.data
+    hint = f"give the columns of the text the names {quote_names(section.text)}"
+    tokenized = load_unlabelled(path, section, run.config.text, hint)
     texts = encode_texts(tokenized, run.classifier.vocab)
     logits = compute_logits(run.classifier.model, texts)  # [N, C]
     return score_texts(logits.numpy(), texts, unknown_weight)

@@ -216,3 +216,14 @@ def test_a_damaged_threshold_is_an_error(run_path: Path, cli: Cli) -> None:
         outcome = cli(*command)
         assert outcome.exit_code == 4
         assert f"damaged: {SCOPE_RULE}: expected two numbers" in outcome.stderr
+
+
+def test_a_file_with_other_columns_is_told_to_rename_them(
+    run_path: Path, cli: Cli
+) -> None:
+    Path("others.csv").write_text("body\na great film\n", encoding="utf-8")
+    outcome = cli("eval", str(run_path), "--outside", "others.csv")
+    assert outcome.exit_code == 3
+    message = " ".join(outcome.stderr.split())
+    assert "give the columns of the text the names" in message
+    assert "--text" not in outcome.stderr

@@ -53,7 +53,10 @@ def test_the_file_has_the_columns_of_the_data_and_an_empty_label(cli: Cli) -> No
     outcome = cli("suggest", RUN, "pool.csv", "--rows", "3", "--output", "next.csv")
     assert outcome.exit_code == 0
     assert "next.csv: 3 texts: fill in the column 'label'" in outcome.stdout
-    assert "8 rows, left out: 1 labelled already, 1 copies, 1 empty" in outcome.stderr
+    assert (
+        "8 rows, left out: 1 labelled or in --exclude, 1 copies, 1 empty"
+        in outcome.stderr
+    )
     rows = read_sheet("next.csv")
     names = ["row", "title", "description", "label", "suggested", "confidence"]
     assert list(rows[0]) == names
@@ -200,7 +203,9 @@ def test_rows_that_have_a_label_are_left_out(cli: Cli) -> None:
     rows = ["world,a,b", ",c,d", "sport,e,f", ",E,f"]
     Path("part.csv").write_text("\n".join(["label,title,description", *rows]) + "\n")
     outcome = cli("suggest", RUN, "part.csv", "--output", "next.csv")
-    assert "4 rows, left out: 3 labelled already; fewer than 50" in outcome.stderr
+    assert (
+        "4 rows, left out: 3 labelled or in --exclude; fewer than 50" in outcome.stderr
+    )
     assert [row["title"] for row in read_sheet("next.csv")] == ["c"]
 
 

@@ -149,7 +149,7 @@ def describe_pool(source: str, counts: PoolCounts, num_wanted: int) -> str:
         num_wanted: How many texts should be suggested.
     """
     left_out = {
-        "labelled already": counts.num_labelled,
+        "labelled or in --exclude": counts.num_labelled,
         "copies": counts.num_copies,
         "empty": counts.num_empty,
     }
