@@ -14,6 +14,7 @@ from rnncls.config.yaml_format import to_yaml
 from rnncls.data.dataset_stats import VECTORS, DatasetStats
 from rnncls.data.small_data import FEW_ROWS, can_split
 from rnncls.data.tokenizer_check import SPACELESS
+from rnncls.text.display import format_count
 
 
 class _SizeRule(NamedTuple):
@@ -177,7 +178,9 @@ def _choose_split(data: dict[str, Any], stats: DatasetStats) -> list[Choice]:
     num_copies = stats.num_rows - len(np.unique(stats.text_ids))
     reason = "all copies of a text go to the same split"
     if num_copies:
-        reason += f"; {num_copies:,} rows repeat the text of another"
+        copies = format_count(num_copies, "row")
+        verb = "repeats" if num_copies == 1 else "repeat"
+        reason += f"; {copies} {verb} the text of another"
     return [Choice("data.split", "texts", reason)]
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnncls import ConfigError
+from rnncls import ConfigError, DataError
+from rnncls.data.converted_parts import Part, list_parts, list_shared_columns
 from rnncls.data.detected import describe_format
 from rnncls.data.encodings import find_encoding
 from rnncls.data.file_sets import data_ending, list_files
 from rnncls.data.formats import DELIMITERS, FileFormat, detect_format
 from rnncls.data.label_sets import is_label_set, split_labels
-from rnncls.data.readers import read_records
+from rnncls.data.readers import read_file_records, read_records
 from rnncls.data.rows import Columns, Record, quote_names
 from rnncls.data.source_files import Files
 from rnncls.data.splits import Split
@@ -113,19 +114,27 @@ def convert_files(
     converted: Files = {}
     notes: list[str] = []
     for split, path in files.items():
-        selection = _RowSelection(columns, skip_unlabelled=options.skip_unlabelled)
-        names = _list_columns(path, formats[split], columns)
-        all_records = read_records(
-            path, formats[split], with_sets=columns.has_several_labels
-        )
-        records = selection.select(all_records)
+        try:
+            parts = list_parts(path, formats[split], columns, is_first=split == "train")
+        except DataError as error:
+            if split == "train":
+                raise
+            notes.append(f"not used: {error}")
+            continue
+        selections = [
+            _RowSelection(columns, skip_unlabelled=options.skip_unlabelled)
+            for _ in parts
+        ]
+        records = _select_records(parts, selections, columns)
         if columns.has_several_labels:
             records = _write_lists(records, columns.label_columns, separator)
+        names = list_shared_columns(parts, columns)
         rows = ([record.get(name, "") for name in names] for record in records)
         new_path = csv_path(out, split)
         save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
-        notes += selection.notes(path)
+        for (file, _), selection in zip(parts, selections, strict=True):
+            notes += selection.notes(file)
     return converted, notes
 
 
@@ -167,14 +176,14 @@ def _write_lists(
         yield written
 
 
-def _list_columns(path: Path, file_format: FileFormat, columns: Columns) -> list[str]:
-    """Return the columns that have a name, those of the text and the class included."""
-    names: Iterable[str] = file_format.names
-    if not names:
-        with_sets = columns.has_several_labels
-        names = next(iter(read_records(path, file_format, with_sets=with_sets)), {})
-    named = [name for name in names if name.strip()]
-    return list(dict.fromkeys([*named, *columns.wanted]))
+def _select_records(
+    parts: Sequence[Part], selections: Sequence["_RowSelection"], columns: Columns
+) -> Iterator[Record]:
+    """Yield the rows of all files that are converted."""
+    with_sets = columns.has_several_labels
+    for (file, file_format), selection in zip(parts, selections, strict=True):
+        records = read_file_records(file, file_format, with_sets=with_sets)
+        yield from selection.select(records)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ of a format is in one module: `delimited`, `json_rows`, `parquet`, `text_files`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rnncls import DataError
@@ -24,7 +23,6 @@ from rnncls.data.detected import (
     find_other_format,
     read_detected_rows,
 )
-from rnncls.data.encodings import find_encoding
 from rnncls.data.excel import read_excel_records
 from rnncls.data.file_sets import (
     data_ending,
@@ -46,6 +44,7 @@ from rnncls.data.parquet import (
     read_parquet_rows,
 )
 from rnncls.data.rows import ROW_NUMBER, Columns, Record, Rows
+from rnncls.data.set_formats import list_formats
 from rnncls.data.text_files import (
     read_fasttext_records,
     read_fasttext_sets,
@@ -158,27 +157,25 @@ def read_records(
 ) -> Iterator[Record]:
     """Yield the rows of a file of any format, all values as texts.
 
-    The files of a folder or a pattern have one format, but perhaps several encodings.
+    Each file of a folder or a pattern is read in its own format.
 
     Args:
         path: The file, folder or pattern.
-        file_format: Its format.
+        file_format: The format of the first file.
         with_sets: Whether a list of texts is a value too, as `join_labels` writes it,
             and a fastText line may have several labels or none.
 
     Raises:
         DataError: The file or one of its rows is wrong.
     """
-    files = list_files(path)
-    for file in files:
-        if len(files) > 1 and file_format.kind != "parquet":
-            file_format = replace(file_format, encoding=find_encoding(file))
-        yield from _read_file_records(file, file_format, with_sets=with_sets)
+    for file, own_format in list_formats(path, file_format):
+        yield from read_file_records(file, own_format, with_sets=with_sets)
 
 
-def _read_file_records(
-    path: Path, file_format: FileFormat, *, with_sets: bool
+def read_file_records(
+    path: Path, file_format: FileFormat, *, with_sets: bool = False
 ) -> Iterator[Record]:
+    """Yield the rows of one file, or of a folder per class, as `read_records` does."""
     match file_format.kind:
         case "folder":
             return read_folder_records(path)
