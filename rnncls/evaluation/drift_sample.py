@@ -3,6 +3,7 @@
 Shapes: N rows, C classes.
 """
 
+import logging
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from rnncls import DataError
+from rnncls.config.data_section import DataSection
 from rnncls.data.datasets import columns_of
 from rnncls.data.label_names import normalize_label
 from rnncls.data.label_sets import to_label_matrix
 from rnncls.data.readers import find_texts
+from rnncls.data.splits import Ints, Labels
 from rnncls.evaluation.loading import load_rows
+from rnncls.runs.continuation import load_continuation, load_reused_files
 from rnncls.runs.run import Run
+
+logger = logging.getLogger(__name__)
 
 MIN_ROWS = 10
 """Fewer texts are not compared: no test could find a difference."""
@@ -43,10 +48,12 @@ class TextSample:
         source: The file, or `stdin`.
         num_rows: The number of rows that they were drawn from.
         texts: The texts.
-        rows: The number of the row of each text, from 1.
+        rows: The number of the row of each text in its file, from 1.
         labels: The labels of each text.
         split: The split of the run's own data; None: all rows of a file.
         used_for: What the run used the rows for (see `find_use`).
+        earlier_sources: Further files of the rows: those of the runs that the run
+            continues.
     """
 
     source: str
@@ -56,11 +63,13 @@ class TextSample:
     labels: list[LabelSet]
     split: str | None = None
     used_for: str | None = None
+    earlier_sources: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return where the texts are from, as JSON values."""
         return {
             "path": self.source,
+            "earlier_paths": list(self.earlier_sources),
             "split": self.split,
             "num_rows": self.num_rows,
             "num_compared": len(self.texts),
@@ -104,8 +113,24 @@ def draw_rows(rows: Iterable[LabelledRow], source: str, max_rows: int) -> TextSa
     return sample
 
 
+class _ValidationFile(NamedTuple):
+    """The validation rows of a file.
+
+    Attributes:
+        path: The file.
+        section: How it is read.
+        rows: [N] int64, the row numbers, from 0.
+        labels: [N] int64, the class of each row; or [N, C] bool, which has which.
+    """
+
+    path: str
+    section: DataSection
+    rows: Ints
+    labels: Labels
+
+
 def draw_validation_rows(run: Run, max_rows: int, *, use_cache: bool) -> TextSample:
-    """Draw validation rows of a run.
+    """Draw validation rows of a run, also those of the runs that it continues.
 
     Args:
         run: The run.
@@ -114,6 +139,39 @@ def draw_validation_rows(run: Run, max_rows: int, *, use_cache: bool) -> TextSam
 
     Raises:
         DataError: The file is missing, has changed, or has too few validation rows.
+        RunError: The list of the rows of the run is damaged.
+    """
+    own_file = _load_own_rows(run, use_cache=use_cache)
+    earlier_files = _load_earlier_rows(run, use_cache=use_cache)
+    files = [own_file, *earlier_files]
+    num_rows = sum(len(file.rows) for file in files)
+    shuffled = np.random.default_rng(_SEED).permutation(num_rows)
+    chosen = np.sort(shuffled[:max_rows])
+    sample = TextSample(
+        own_file.path,
+        num_rows,
+        texts=[],
+        rows=[],
+        labels=[],
+        split="valid",
+        used_for="validation",
+        earlier_sources=tuple(file.path for file in earlier_files),
+    )
+    start = 0
+    for file in files:
+        end = start + len(file.rows)
+        is_inside = (chosen >= start) & (chosen < end)
+        _add_rows(sample, file, chosen[is_inside] - start, run.classifier.label_names)
+        start = end
+    _check_size(sample)
+    return sample
+
+
+def _load_own_rows(run: Run, *, use_cache: bool) -> _ValidationFile:
+    """Return the validation rows of the files in the config of a run.
+
+    Raises:
+        DataError: The file is missing or has changed.
     """
     device = str(run.classifier.model.linear.weight.device)
     try:
@@ -131,24 +189,65 @@ def draw_validation_rows(run: Run, max_rows: int, *, use_cache: bool) -> TextSam
             f" cannot be read: {error}; or compare with another file",
             {"reference": "FILE"},
         ) from error
-    shuffled = np.random.default_rng(_SEED).permutation(len(split.rows))
-    chosen = np.sort(shuffled[:max_rows])
-    rows = split.rows[chosen].tolist()
-    columns = replace(columns_of(run.config.data), label=None)
-    sample = TextSample(
-        origin["path"],
-        len(split.rows),
-        texts=find_texts(Path(origin["path"]), columns, rows),
-        rows=[row + 1 for row in rows],
-        labels=_name_labels(split.labels[chosen], run.classifier.label_names),
-        split="valid",
-        used_for=origin["used_for"],
-    )
-    _check_size(sample)
-    return sample
+    return _ValidationFile(origin["path"], run.config.data, split.rows, split.labels)
 
 
-def _name_labels(labels: npt.NDArray[Any], names: Sequence[str]) -> list[LabelSet]:
+def _load_earlier_rows(run: Run, *, use_cache: bool) -> list[_ValidationFile]:
+    """Return the validation rows that a run has of the runs that it continues.
+
+    The files that are not at hand are named in the log.
+
+    Raises:
+        RunError: The list of the rows is damaged.
+    """
+    continuation = load_continuation(run.path)
+    if continuation is None:
+        return []
+    if not continuation.earlier_files:
+        logger.info(
+            "%s: continues %s, whose files were missing when it was trained: texts like"
+            " those of %s may seem to have drifted",
+            run.path,
+            continuation.run,
+            continuation.run,
+        )
+    text = run.config.text
+    earlier = load_reused_files(continuation, text, use_cache=use_cache)
+    for name in earlier.missing:
+        logger.info(
+            "%s: is missing, or has changed since the training: its validation rows"
+            " are not compared, so that texts like them may seem to have drifted;"
+            " restore the file",
+            name,
+        )
+    files = []
+    for rows, source in earlier.loaded:
+        numbers = rows.reused_valid_rows
+        labels = source.labels_as(run.classifier.label_names, numbers)
+        path = str(source.path)
+        files.append(_ValidationFile(path, rows.section, numbers, labels))
+    return files
+
+
+def _add_rows(
+    sample: TextSample, file: _ValidationFile, indices: Ints, names: Sequence[str]
+) -> None:
+    """Add validation rows of a file to a sample.
+
+    Args:
+        sample: The sample.
+        file: The validation rows.
+        indices: [n] int64, which of them to add.
+        names: The C classes.
+    """
+    rows = file.rows[indices].tolist()
+    columns = replace(columns_of(file.section), label=None)
+    sample.texts.extend(find_texts(Path(file.path), columns, rows))
+    sample.rows.extend(row + 1 for row in rows)
+    sample.labels.extend(_name_labels(file.labels[indices], names))
+
+
+def _name_labels(labels: Labels, names: Sequence[str]) -> list[LabelSet]:
     """Return the names of the labels of each text.
 
     Args:

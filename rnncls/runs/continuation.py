@@ -112,6 +112,34 @@ def load_earlier_files(
     return _load_known_rows(used, new_file, text, use_cache=use_cache)
 
 
+def load_reused_files(
+    continuation: Continuation, text: TextSection, *, use_cache: bool
+) -> EarlierFiles:
+    """Load the files of earlier runs whose validation rows validate a run too.
+
+    A file may also be the beginning of the run's own training file.
+
+    Args:
+        continuation: The rows of the run.
+        text: How the texts are tokenised.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        DataError: A row of a file is wrong.
+    """
+    files = EarlierFiles([], [])
+    own_file = Path(continuation.own_files[0].path)
+    for rows in continuation.earlier_files:
+        if not len(rows.reused_valid_rows):
+            continue
+        source = _find_known_source(rows, own_file, text, use_cache=use_cache)
+        if source is None:
+            files.missing.append(rows.path)
+        else:
+            files.loaded.append(LoadedFile(rows, source))
+    return files
+
+
 def _load_drawn_rows(
     path: Path, new_file: Path, text: TextSection, *, use_cache: bool
 ) -> EarlierFiles:
@@ -154,8 +182,7 @@ def _load_known_rows(
     """Load the files of a run that itself continues another run."""
     found = EarlierFiles([], [])
     for rows in used:
-        file = {"path": rows.path, "sha256": rows.sha256, "num_rows": rows.num_rows}
-        source = _find_source(file, rows.section, new_file, text, use_cache=use_cache)
+        source = _find_known_source(rows, new_file, text, use_cache=use_cache)
         if source is None:
             found.missing.append(rows.path)
             continue
@@ -168,6 +195,14 @@ def _load_known_rows(
         )
         found.loaded.append(LoadedFile(located, source))
     return found
+
+
+def _find_known_source(
+    rows: FileRows, new_file: Path, text: TextSection, *, use_cache: bool
+) -> LabelledTexts | None:
+    """Return the rows of a file that a run lists; None: they are not at hand."""
+    file = {"path": rows.path, "sha256": rows.sha256, "num_rows": rows.num_rows}
+    return _find_source(file, rows.section, new_file, text, use_cache=use_cache)
 
 
 def _find_source(

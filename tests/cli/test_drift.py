@@ -53,6 +53,7 @@ def test_every_key_is_documented(cli: Cli) -> None:
     assert values["has_drifted"] is True
     assert values["file"] == {
         "path": OTHER,
+        "earlier_paths": [],
         "split": None,
         "num_rows": 60,
         "num_compared": 60,

@@ -12,6 +12,7 @@ from rnncls import ConfigError, DataError, RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
 from rnncls.data.loading import load_split
+from rnncls.evaluation.drift_sample import draw_validation_rows
 from rnncls.evaluation.label_evaluation import summarize_labels
 from rnncls.evaluation.run_evaluation import evaluate_run, summarize
 from rnncls.inference.predictor import Predictor
@@ -162,6 +163,47 @@ def test_a_missing_file_is_named_and_done_without(
     assert "no training row, so the run will forget: 'billing'" in caplog.text
     assert summary["from"]["num_replayed_rows"] == 0
     assert "1 new class beside its 2: 'shipping'" in caplog.text
+
+
+@pytest.mark.usefixtures("earlier")
+def test_drift_compares_with_all_validation_rows_of_the_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    summary, run = continue_run("train.max_epochs=1")
+    caplog.clear()
+    sample = draw_validation_rows(run, 100, use_cache=False)
+    assert sample.num_rows == len(sample.texts) == summary["data"]["num_valid_rows"]
+    assert (sample.source, sample.earlier_sources) == ("new.csv", ("old.csv",))
+    lines = Path("new.csv").read_text().splitlines()
+    earlier_lines = Path("old.csv").read_text().splitlines()
+    rows = zip(sample.texts, sample.labels, sample.rows, strict=True)
+    for index, (text, labels, row) in enumerate(rows):
+        line = lines[row] if index < 8 else earlier_lines[row]
+        assert line == f"{text},{(labels or ('',))[0]}"
+    drawn = draw_validation_rows(run, 10, use_cache=False)
+    assert (drawn.num_rows, len(drawn.texts)) == (16, 10)
+    assert set(drawn.texts) < set(sample.texts)
+    assert not caplog.messages
+
+
+@pytest.mark.usefixtures("earlier")
+def test_drift_names_an_earlier_file_that_is_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write("new.csv", {"access": "login", "shipping": "parcel"}, range(20, 60))
+    _, run = continue_run("train.max_epochs=1")
+    Path("old.csv").write_text("text,label\nlogin,access\n")
+    with caplog.at_level("INFO"):
+        sample = draw_validation_rows(run, 100, use_cache=False)
+    assert (sample.num_rows, sample.earlier_sources) == (16, ())
+    assert "old.csv: is missing, or has changed since the training" in caplog.text
+
+    Path("old.csv").unlink()
+    _, run = continue_run("train.max_epochs=1", path="c")
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        draw_validation_rows(run, 100, use_cache=False)
+    assert "c: continues a, whose files were missing" in caplog.text
 
 
 @pytest.mark.usefixtures("earlier")

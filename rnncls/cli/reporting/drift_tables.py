@@ -61,13 +61,14 @@ def _format_effect(aspect: AspectDrift) -> str:
 
 
 def describe_sample(sample: TextSample) -> str:
-    """Return the file of a sample, and how many of its rows are compared."""
+    """Return the files of a sample, and how many of its rows are compared."""
     kind = "validation rows" if sample.split else "rows"
     num_rows, num_compared = sample.num_rows, len(sample.texts)
     count = f"{num_rows:,} {kind}"
     if num_compared < num_rows:
         count = f"{num_compared:,} of {count}, drawn with a fixed seed"
-    return f"{sample.source} ({count})"
+    files = " and ".join([sample.source, *sample.earlier_sources])
+    return f"{files} ({count})"
 
 
 def drift_title(result: DriftResult) -> str:
