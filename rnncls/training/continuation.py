@@ -126,7 +126,7 @@ def _continue_data(
         settings,
         vocab.with_max_tokens(text.max_tokens),
     )
-    _log_continuation(data, continuation)
+    _log_continuation(data, continuation, found.missing)
     return data
 
 
@@ -143,11 +143,13 @@ def _report_missing_files(names: Sequence[str], replay: float | None) -> None:
                 f" cannot be trained on again (train.replay: {replay}): restore it, or"
                 " set train.replay to null, to use only files that still exist"
             )
+        effect = "" if replay == 0 else "none of its rows is trained on again; "
         logger.info(
-            "%s: is missing, or has changed since the earlier run: none of its rows is"
-            " trained on again; if the new file has its rows too, validation rows of"
-            " the earlier run may be trained on, and the scores are too high",
+            "%s: is missing, or has changed since the earlier run: %sif the new file"
+            " has its rows too, validation rows of the earlier run may be trained on,"
+            " and the scores are too high",
             name,
+            effect,
         )
 
 
@@ -157,8 +159,16 @@ def _load_scores(path: Path) -> dict[str, float]:
     return {name: valid[name] for name in ("accuracy", "macro_f1")}
 
 
-def _log_continuation(data: TrainingData, continuation: Continuation) -> None:
-    """Log how many words, classes and rows are new, and how many are from before."""
+def _log_continuation(
+    data: TrainingData, continuation: Continuation, missing: Sequence[str]
+) -> None:
+    """Log how many words, classes and rows are new, and how many are from before.
+
+    Args:
+        data: The data of the run.
+        continuation: What it keeps of the earlier run.
+        missing: The files of the earlier run that are missing.
+    """
     num_known = len(continuation.label_names)
     new_names = data.label_names[num_known:]
     logger.info(
@@ -183,19 +193,25 @@ def _log_continuation(data: TrainingData, continuation: Continuation) -> None:
         f"{own_valid:,}",
         f"{num_reused:,}",
     )
-    _warn_of_forgetting(data, num_known)
+    _warn_of_forgetting(data, num_known, missing)
 
 
-def _warn_of_forgetting(data: TrainingData, num_known: int) -> None:
-    """Log which classes of the earlier run have no training row."""
+def _warn_of_forgetting(
+    data: TrainingData, num_known: int, missing: Sequence[str]
+) -> None:
+    """Log which classes of the earlier run have no training row, and what to do."""
     counts = count_labels(data.train.labels, len(data.label_names))[:num_known]
     absent = [data.label_names[index] for index in np.flatnonzero(counts == 0)]
-    if absent:
-        logger.info(
-            "no training row, so the run will forget: %s; to prevent this, train on"
-            " rows of the earlier run again (train.replay)",
-            list_names(absent),
-        )
+    if not absent:
+        return
+    advice = "train on rows of the earlier run again (train.replay)"
+    if missing:
+        advice = f"restore {', '.join(missing)}, and {advice}"
+    logger.info(
+        "no training row, so the run will forget: %s; to prevent this, %s",
+        list_names(absent),
+        advice,
+    )
 
 
 def describe_continuation(

@@ -160,9 +160,17 @@ def test_a_missing_file_is_named_and_done_without(
     with caplog.at_level("INFO"):
         summary, _ = continue_run("train.max_epochs=1")
     assert "old.csv: is missing, or has changed since the earlier run" in caplog.text
+    assert "none of its rows is trained on again" in caplog.text
     assert "no training row, so the run will forget: 'billing'" in caplog.text
+    assert "to prevent this, restore old.csv, and train on rows" in caplog.text
     assert summary["from"]["num_replayed_rows"] == 0
     assert "1 new class beside its 2: 'shipping'" in caplog.text
+
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        continue_run("train.max_epochs=1", "train.replay=0", path="c")
+    assert "old.csv: is missing, or has changed since the earlier run" in caplog.text
+    assert "trained on again" not in caplog.text
 
 
 @pytest.mark.usefixtures("earlier")
