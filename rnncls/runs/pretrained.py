@@ -9,6 +9,7 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.sections import ModelSection, TextSection
 from rnncls.runs.companions import load_labels, load_run_config
+from rnncls.runs.earlier_run import check_is_finished
 from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, RunFolder
 from rnncls.runs.weights import drop_calibration, load_verified
 from rnncls.text.tokenizer import Settings
@@ -103,11 +104,7 @@ def _load_earlier_run(path: Path, text: TextSection, model: ModelSection) -> Pre
         RunError: The run is not finished, or a file of it is damaged.
         ConfigError: The texts are read in another way, or the network has another form.
     """
-    if not RunFolder(path).summary.is_file():
-        raise RunError(
-            f"{path}: not finished: resume its training first",
-            {"resume": "", "out": str(path)},
-        )
+    check_is_finished(path)
     tensors, config, vocab = load_verified(path, MODEL)
     _check_form(path, (config.text, config.model), text, model)
     drop_calibration(tensors, path)

@@ -68,7 +68,10 @@ def test_resume_names_the_way_for_new_rows(cli: Cli) -> None:
     [
         (["--replay", "0.5"], "--replay is only allowed with --from"),
         (["--from", "runs/toy", "--resume"], "--from starts a new run"),
-        (["--from", "runs/none"], "runs/none: "),
+        (
+            ["--from", "runs/none"],
+            "runs/none: no such run: name the folder of a finished run",
+        ),
         (["--from", "runs/toy", "--replay", "2"], "--replay"),
     ],
 )
@@ -76,3 +79,12 @@ def test_wrong_options_are_named(cli: Cli, options: list[str], message: str) -> 
     done = cli("train", "toy.yaml", *options)
     assert done.exit_code in {2, 4}
     assert message in done.stderr
+
+
+@pytest.mark.usefixtures("run_path")
+def test_an_unfinished_run_is_an_error_without_a_note(cli: Cli) -> None:
+    Path("runs/toy/summary.json").unlink()
+    done = cli("train", "toy.yaml", "--from", "runs/toy", "--out", "b")
+    assert done.exit_code == 4
+    assert done.stderr.startswith("error: runs/toy: not finished: resume its training")
+    assert done.stderr.count("\n") == 1
