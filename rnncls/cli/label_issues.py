@@ -90,6 +90,7 @@ def label_issues_command(
     overrides = [*(set_ or []), *([f"device={device}"] if device else [])]
     check_target("--output", output, (".csv",))
     check_page("--html", html, LABEL_ISSUES, HTML)
+    note_earlier_rows(source)
     with open_config(source, overrides, _ALL_ROWS) as opened:
         check_outputs(source, opened.config.data, output, html)
         with fast_imports():
@@ -107,6 +108,18 @@ def label_issues_command(
         print_with_twins(found, source)
     for path in written:
         typer.echo(f"{path}: written", err=True)
+
+
+def note_earlier_rows(path: Path) -> None:
+    """Note on stderr that rows of the runs that a run continues are not checked."""
+    from rnncls.runs.folder import RunFolder
+
+    if RunFolder(path).continuation.is_file():
+        typer.echo(
+            f"{path}: continues another run, whose rows are not checked: only those of"
+            " its own files are",
+            err=True,
+        )
 
 
 def check_outputs(
@@ -174,6 +187,7 @@ def find_issues_of_run(
         from rnncls.runs.companions import load_run_config
         from rnncls.training.label_issues import find_label_issues
 
+    note_earlier_rows(path)
     found = find_label_issues(
         load_run_config(path),
         num_folds=num_folds,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnncls.cli.label_issues import note_earlier_rows
 from tests.cli.conftest import Cli
 from tests.conftest import CITIES, TEAMS
 
@@ -95,3 +96,15 @@ def test_a_mistake_is_reported_before_the_training(
     assert outcome.exit_code in (2, 3)
     assert message in " ".join(outcome.stderr.split())
     assert "fold 1" not in outcome.stderr
+
+
+def test_rows_of_an_earlier_run_are_said_not_to_be_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_earlier_rows(tmp_path)
+    assert capsys.readouterr().err == ""
+    (tmp_path / "from.json").write_text("{}")
+    note_earlier_rows(tmp_path)
+    assert (
+        "continues another run, whose rows are not checked" in capsys.readouterr().err
+    )
