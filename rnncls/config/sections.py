@@ -288,7 +288,8 @@ class TrainSection(Section):
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """Floating-point type of the recurrent cell, and of a language model's softmax, in
     training. Weights, sums and evaluation are always float32. bfloat16 needs CUDA, or
-    an lstm on a CPU with AMX. auto uses bfloat16 on such a CPU, float32 elsewhere."""
+    an lstm on a CPU with AMX or AVX512-BF16. auto uses bfloat16 on such a CPU, float32
+    elsewhere."""
 
     @model_validator(mode="after")
     def _check_loss(self) -> Self:

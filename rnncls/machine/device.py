@@ -104,10 +104,10 @@ def _check_cuda_index(name: str, index: int) -> None:
 def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype:
     """Return the floating-point type in which the recurrent layers are trained.
 
-    On a CPU, bfloat16 helps only oneDNN's LSTM, and only with AMX instructions: two to
-    three times the speed. On a GPU, cuDNN already multiplies float32 in TF32, and the
-    casts make bfloat16 slower for all but wide layers (docs/results/performance.md), so
-    it is used on request only.
+    On a CPU, bfloat16 helps only oneDNN's LSTM, and only with instructions for its
+    products: about twice the speed. On a GPU, cuDNN already multiplies float32 in TF32,
+    and the casts make bfloat16 slower for all but wide layers
+    (docs/results/performance.md), so it is used on request only.
 
     Args:
         name: `train.precision`: auto, float32 or bfloat16.
@@ -117,27 +117,30 @@ def resolve_precision(name: str, device: torch.device, cell: str) -> torch.dtype
     Raises:
         ConfigError: bfloat16 was requested where it does not work or is not faster.
     """
-    is_amx_lstm = device.type == "cpu" and cell.endswith("lstm") and has_amx()
-    is_possible = device.type == "cuda" or is_amx_lstm
+    is_fast_lstm = (
+        device.type == "cpu" and cell.endswith("lstm") and has_bfloat16_products()
+    )
+    is_possible = device.type == "cuda" or is_fast_lstm
     if name == "bfloat16" and not is_possible:
-        without_amx = "" if has_amx() else " without AMX"
+        without = "" if has_bfloat16_products() else " without them"
         raise ConfigError(
-            "train.precision: bfloat16 needs CUDA, or an lstm on a CPU with AMX; found"
-            f" the device {device.type}{without_amx} and the cell {cell}: use auto or"
-            " float32"
+            "train.precision: bfloat16 needs CUDA, or an lstm on a CPU with bfloat16"
+            f" products (AMX or AVX512-BF16); found the device {device.type}{without}"
+            f" and the cell {cell}: use auto or float32"
         )
-    is_used = name == "bfloat16" or (name == "auto" and is_amx_lstm)
+    is_used = name == "bfloat16" or (name == "auto" and is_fast_lstm)
     return torch.bfloat16 if is_used else torch.float32
 
 
-def has_amx() -> bool:
-    """Return whether the CPU has AMX instructions for bfloat16 matrix products.
+def has_bfloat16_products() -> bool:
+    """Return whether the CPU has instructions for matrix products in bfloat16.
 
-    A torch that is too old to know counts as no.
+    They are those of AMX or AVX512-BF16. A torch that is too old to know counts as no.
     """
     if not hasattr(torch.cpu, "get_capabilities"):
         return False
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def use_deterministic_kernels(*, wanted: bool) -> None:

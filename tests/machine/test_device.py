@@ -8,7 +8,7 @@ import torch
 from rnncls import ConfigError, DeviceError
 from rnncls.machine import device as device_module
 from rnncls.machine.device import (
-    has_amx,
+    has_bfloat16_products,
     resolve_device,
     resolve_precision,
     resolve_run_device,
@@ -129,7 +129,7 @@ def test_a_device_of_no_known_kind_is_a_wrong_setting(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cell", "amx", "auto_uses_it", "works"),
+    ("kind", "cell", "has_products", "auto_uses_it", "works"),
     [
         ("cpu", "lstm", True, True, True),
         ("cpu", "lstm", False, False, False),
@@ -144,11 +144,11 @@ def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
     kind: str,
     cell: str,
     *,
-    amx: bool,
+    has_products: bool,
     auto_uses_it: bool,
     works: bool,
 ) -> None:
-    monkeypatch.setattr(device_module, "has_amx", lambda: amx)
+    monkeypatch.setattr(device_module, "has_bfloat16_products", lambda: has_products)
     device = torch.device(kind)
     assert resolve_precision("float32", device, cell) is torch.float32
     assert resolve_precision("auto", device, cell) is (
@@ -166,15 +166,18 @@ def test_bfloat16_is_taken_where_it_is_faster_and_refused_elsewhere(
             resolve_precision("bfloat16", device, cell)
 
 
-def test_amx_is_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["amx_bf16", "avx512_bf16"])
+def test_products_in_bfloat16_are_what_torch_says(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(
-        torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False
+        torch.cpu, "get_capabilities", lambda: {name: True}, raising=False
     )
-    assert has_amx()
+    assert has_bfloat16_products()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    assert not has_amx()
+    assert not has_bfloat16_products()
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not has_amx()
+    assert not has_bfloat16_products()
 
 
 @pytest.mark.usefixtures("machine")
