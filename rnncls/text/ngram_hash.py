@@ -43,23 +43,24 @@ def hash_ngrams(
         token, and for `START` alone.
     """
     ids = _insert_starts(token_ids, lengths)  # [M + N]
-    num_ids = len(ids)
-    ends = np.repeat(np.cumsum(lengths + 1), lengths + 1)  # [M + N]
-    num_left = ends - np.arange(num_ids)  # [M + N]
-    keys = np.full((max_size, num_ids), NO_KEY)  # [L, M + N]
-    hashes = np.zeros(num_ids, np.int64)  # [M + N]
-    is_ngram = np.ones(num_ids, np.bool_)  # [M + N]
-    for offset in range(min(max_size, num_ids)):
-        following = np.full(num_ids, UNK_ID)  # [M + N]
-        following[: num_ids - offset] = ids[offset:]
-        hashes = (hashes * MULTIPLIER + following + 1) & MASK
-        is_ngram &= (following != UNK_ID) & (num_left > offset)
-        keys[offset, is_ngram] = hashes[is_ngram]
+    keys = np.full((max_size, len(ids)), NO_KEY)  # [L, M + N]
+    hashes = ids + np.uint32(1)  # [M + N]
+    is_ngram = ids != UNK_ID  # [M + N]
+    for size in range(1, min(max_size, len(ids)) + 1):
+        if size > 1:
+            following = ids[size - 1 :]
+            # Unsigned integers of 32 bits are computed modulo 2**32.
+            hashes = hashes[:-1] * np.uint32(MULTIPLIER) + (following + np.uint32(1))
+            is_inside = (following != UNK_ID) & (following != START)
+            is_ngram = is_ngram[:-1] & is_inside
+        keys[size - 1, : len(hashes)] = np.where(is_ngram, hashes, np.int64(NO_KEY))
     keys[0, ids == START] = NO_KEY
     return keys
 
 
-def _insert_starts(token_ids: npt.NDArray[np.integer], lengths: Ints) -> Ints:
-    """Return the texts with `START` before each. [M] -> [M + N] int64."""
+def _insert_starts(
+    token_ids: npt.NDArray[np.integer], lengths: Ints
+) -> npt.NDArray[np.uint32]:
+    """Return the texts with `START` before each. [M] -> [M + N] uint32."""
     starts = np.cumsum(lengths) - lengths  # [N]
-    return np.insert(token_ids.astype(np.int64), starts, START)
+    return np.insert(token_ids.astype(np.uint32), starts, START)

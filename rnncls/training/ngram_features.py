@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.ngram_hash import NO_KEY, hash_ngrams
-from rnncls.training.sparse_matrix import SparseMatrix, build_sparse
+from rnncls.training.sparse_matrix import SparseMatrix, SparsePattern, build_sparse
 
 _MIN_TEXTS = 2
 """An n-gram of several tokens must occur at least so often in the training texts."""
@@ -25,6 +26,8 @@ _MAX_CHARACTERS = 5
 """Character n-grams have two characters or more, up to so many."""
 _MIN_WORDS = 2
 """A character n-gram must occur in at least this many words."""
+_NO_NUMBER = -1
+"""In place of the number of an n-gram that is not in the table."""
 _CHARACTER_WEIGHT = 0.6
 """The weight of a character n-gram, compared with that of a token."""
 
@@ -74,15 +77,15 @@ def collect_features(
         max_ngrams: At most this many n-grams, and as many character n-grams, are used:
             the most frequent ones.
     """
-    keys = _select_keys(texts, max_size, max_ngrams)
-    matrix = count_ngrams(texts, keys, max_size)
-    rows = matrix.rows().numpy()
-    counts = _count_distinct(matrix.columns.numpy(), rows, len(keys))  # [K]
+    ngrams = _hash_texts(texts, max_size)  # [M + N, L]
+    keys, numbers = _select_ngrams(ngrams, max_ngrams)  # [K], [M + N, L]
+    matrix = _build_matrix(texts, numbers, len(keys))
+    counts = matrix.pattern.count_rows().numpy()  # [K]
     idf = _compute_idf(counts, len(texts))  # [K]
     spellings = list_spellings(words, keys)
     expand = _build_expansion(idf, spellings, counts, len(texts), max_ngrams)
     squares = torch.zeros(len(keys))
-    squares.index_add_(0, expand.rows(), expand.values.square())
+    squares.index_add_(0, expand.pattern.rows, expand.values.square())
     features = NgramFeatures(max_size, keys, expand, squares.numpy(), counts)
     return features, features.normalize(matrix)
 
@@ -98,37 +101,62 @@ def count_ngrams(texts: EncodedTexts, keys: Ints, max_size: int) -> SparseMatrix
     Returns:
         [N, K], all values are 1.
     """
-    token_ids = texts.close().flat_tokens()  # [M]
-    found = hash_ngrams(token_ids, texts.lengths, max_size)  # [L, M + N]
-    indices = np.searchsorted(keys, found).clip(max=len(keys) - 1)  # [L, M + N]
-    is_known = keys[indices] == found  # [L, M + N]
-    text_of = np.repeat(np.arange(len(texts)), texts.lengths + 1)  # [M + N]
-    rows = np.broadcast_to(text_of, found.shape)[is_known]
-    columns = indices[is_known]
-    return build_sparse(
-        torch.from_numpy(rows),
-        torch.from_numpy(columns),
-        torch.ones(len(rows)),
-        len(texts),
-        len(keys),
-    )
+    ngrams = _hash_texts(texts, max_size).numpy()  # [M + N, L]
+    numbers = np.searchsorted(keys, ngrams).clip(max=len(keys) - 1)  # [M + N, L]
+    numbers[keys[numbers] != ngrams] = _NO_NUMBER
+    return _build_matrix(texts, torch.from_numpy(numbers), len(keys))
 
 
-def _select_keys(texts: EncodedTexts, max_size: int, max_ngrams: int) -> Ints:
-    """Return the keys of the most frequent n-grams, in ascending order."""
+def _hash_texts(texts: EncodedTexts, max_size: int) -> torch.Tensor:
+    """Return the key of the n-gram of each size at each token. [M + N, L] int64."""
     token_ids = texts.close().flat_tokens()  # [M]
-    found = hash_ngrams(token_ids, texts.lengths, max_size)  # [L, M + N]
-    all_keys, all_counts = [], []
-    for size, keys_of_size in enumerate(found, start=1):
-        found_keys = keys_of_size[keys_of_size != NO_KEY]
-        keys, counts = np.unique(found_keys, return_counts=True)
-        is_kept = counts >= (1 if size == 1 else _MIN_TEXTS)
-        all_keys.append(keys[is_kept])
-        all_counts.append(counts[is_kept])
-    counts = np.concatenate(all_counts)
-    most_frequent = np.argsort(-counts, kind="stable")[:max_ngrams]
-    # Two n-grams may have the same key: they become one.
-    return np.unique(np.concatenate(all_keys)[most_frequent])
+    keys = hash_ngrams(token_ids, texts.lengths, max_size)  # [L, M + N]
+    return torch.from_numpy(keys).t().contiguous()
+
+
+def _select_ngrams(ngrams: torch.Tensor, max_ngrams: int) -> tuple[Ints, torch.Tensor]:
+    """Select the most frequent n-grams; of equally frequent ones, the shorter ones.
+
+    Args:
+        ngrams: [M + N, L], the keys of the n-grams of each size.
+        max_ngrams: At most this many are selected.
+
+    Returns:
+        The selected keys in ascending order, [K] int64, and for each key of `ngrams`
+        its number among these, or `_NO_NUMBER`, [M + N, L] int64.
+    """
+    keys, inverse, counts = torch.unique(
+        ngrams, return_inverse=True, return_counts=True
+    )  # [U], [M + N, L], [U]
+    max_size = ngrams.shape[1]
+    sizes = torch.empty_like(keys)  # [U]
+    sizes[inverse] = torch.arange(1, max_size + 1).expand_as(inverse)
+    is_frequent = (sizes == 1) | (counts >= _MIN_TEXTS)
+    candidates = torch.nonzero(is_frequent & (keys != NO_KEY))[:, 0]
+    ranks = sizes[candidates] - counts[candidates] * (max_size + 1)
+    selected = candidates[torch.argsort(ranks, stable=True)[:max_ngrams]]
+    is_selected = torch.zeros(len(keys), dtype=torch.bool)  # [U]
+    is_selected[selected] = True
+    numbers = (is_selected.cumsum(0) - 1).masked_fill(~is_selected, _NO_NUMBER)  # [U]
+    return keys[is_selected].numpy(), numbers[inverse]
+
+
+def _build_matrix(
+    texts: EncodedTexts, numbers: torch.Tensor, num_ngrams: int
+) -> SparseMatrix:
+    """Return a matrix with a 1 for each occurrence of an n-gram. [N, K].
+
+    Args:
+        texts: N texts.
+        numbers: [M + N, L], the column of each n-gram, or `_NO_NUMBER`.
+        num_ngrams: K.
+    """
+    is_known = numbers != _NO_NUMBER  # [M + N, L]
+    ends = torch.from_numpy(np.cumsum(texts.lengths + 1))  # [N]
+    num_known = is_known.sum(dim=1).cumsum(dim=0)  # [M + N]
+    offsets = F.pad(num_known[ends - 1], (1, 0))  # [N + 1]
+    pattern = SparsePattern(num_ngrams, numbers[is_known], offsets)
+    return SparseMatrix(pattern, torch.ones(len(pattern.columns)))
 
 
 def _count_distinct(groups: Ints, members: Ints, num_groups: int) -> Ints:
@@ -166,9 +194,10 @@ def _build_expansion(
         max_columns: At most this many character n-grams are used.
     """
     num_ngrams = len(idf)
-    text_counts = np.zeros(spellings.num_columns, np.int64)  # [G before selection]
-    np.add.at(text_counts, spellings.columns, counts[spellings.rows])
-    text_counts = text_counts.clip(max=num_texts)
+    sums = np.bincount(
+        spellings.columns, counts[spellings.rows], spellings.num_columns
+    )  # [G before selection]
+    text_counts = sums.astype(np.int64).clip(max=num_texts)
     new_columns = _select_columns(spellings, text_counts, max_columns)
     weights = _CHARACTER_WEIGHT * _compute_idf(text_counts, num_texts)
     columns = new_columns[spellings.columns]

@@ -132,7 +132,7 @@ def select_model(
     """Return the model with the lowest loss on the validation rows, and its C."""
     texts = features.transform(valid.texts)
     labels = torch.from_numpy(valid.labels)
-    num_texts = problem.texts.num_rows
+    num_texts = problem.texts.pattern.num_rows
     strengths = INVERSE_STRENGTHS if labels.ndim == 1 else LABEL_INVERSE_STRENGTHS
     penalties = [1 / (strength * num_texts) for strength in strengths]
     best_loss = float("inf")

@@ -14,67 +14,93 @@ import torch.nn.functional as F
 
 
 @dataclass(frozen=True)
-class SparseMatrix:
-    """R rows of stored values; a column may occur several times in a row.
+class SparsePattern:
+    """Where R rows have their stored values; a column may occur several times in one.
 
     Attributes:
         num_columns: S.
         columns: [Z] int64, the column of each value, row after row.
         offsets: [R + 1] int64, where each row begins in `columns`, and Z.
-        values: [Z] float32.
     """
 
     num_columns: int
     columns: torch.Tensor
     offsets: torch.Tensor
-    values: torch.Tensor
 
     @property
     def num_rows(self) -> int:
         """R."""
         return len(self.offsets) - 1
 
+    @cached_property
+    def rows(self) -> torch.Tensor:
+        """The row of each value, ascending. [Z] int64."""
+        indices = torch.arange(self.num_rows, device=self.columns.device)
+        return torch.repeat_interleave(indices, self.offsets.diff())
+
+    @cached_property
+    def transposed(self) -> "tuple[SparsePattern, torch.Tensor]":
+        """The pattern with rows and columns exchanged, and the order of its values.
+
+        The order, [Z] int64, has for each value its place in this pattern.
+        """
+        order = torch.argsort(self.columns, stable=True)  # [Z]
+        offsets = _count_up(self.columns, self.num_columns)  # [S + 1]
+        return SparsePattern(self.num_rows, self.rows[order], offsets), order
+
+    def count_rows(self) -> torch.Tensor:
+        """Return in how many rows each column occurs. [S] int64."""
+        transposed, _ = self.transposed
+        columns, rows = transposed.rows, transposed.columns  # [Z] each, both ascending
+        is_new = torch.ones(len(rows), dtype=torch.bool)  # [Z]
+        is_new[1:] = (rows.diff() != 0) | (columns.diff() != 0)
+        return torch.bincount(columns[is_new], minlength=self.num_columns)
+
+
+@dataclass(frozen=True)
+class SparseMatrix:
+    """A pattern, whose transposition several matrices may share, and its values.
+
+    Attributes:
+        pattern: Where the Z values are in the R rows and S columns.
+        values: [Z] float32.
+    """
+
+    pattern: SparsePattern
+    values: torch.Tensor
+
     def multiply(self, dense: torch.Tensor) -> torch.Tensor:
         """Return the matrix product with a dense matrix. [S, D] -> [R, D]."""
         return F.embedding_bag(
-            self.columns,
+            self.pattern.columns,
             dense,
-            self.offsets,
+            self.pattern.offsets,
             mode="sum",
             per_sample_weights=self.values,
             include_last_offset=True,
         )
 
-    def rows(self) -> torch.Tensor:
-        """Return the row of each value. [Z] int64."""
-        indices = torch.arange(self.num_rows, device=self.columns.device)
-        return torch.repeat_interleave(indices, self.offsets.diff())
-
     @cached_property
     def transposed(self) -> "SparseMatrix":
         """The matrix with rows and columns exchanged."""
-        return build_sparse(
-            self.columns, self.rows(), self.values, self.num_columns, self.num_rows
-        )
+        pattern, order = self.pattern.transposed
+        return SparseMatrix(pattern, self.values[order])
 
     def scale_rows(self, factors: torch.Tensor) -> "SparseMatrix":
         """Return the matrix with each row multiplied by a factor, [R]."""
-        values = self.values * factors[self.rows()]
-        return SparseMatrix(self.num_columns, self.columns, self.offsets, values)
+        return SparseMatrix(self.pattern, self.values * factors[self.pattern.rows])
 
     def count(self) -> "SparseMatrix":
         """Return the matrix with 1 in place of each stored value."""
-        ones = torch.ones_like(self.values)
-        return SparseMatrix(self.num_columns, self.columns, self.offsets, ones)
+        return SparseMatrix(self.pattern, torch.ones_like(self.values))
 
     def to(self, device: torch.device) -> "SparseMatrix":
         """Return the matrix on a device."""
-        return SparseMatrix(
-            self.num_columns,
-            self.columns.to(device),
-            self.offsets.to(device),
-            self.values.to(device),
+        columns, offsets = self.pattern.columns, self.pattern.offsets
+        pattern = SparsePattern(
+            self.pattern.num_columns, columns.to(device), offsets.to(device)
         )
+        return SparseMatrix(pattern, self.values.to(device))
 
 
 def build_sparse(
@@ -86,6 +112,12 @@ def build_sparse(
 ) -> SparseMatrix:
     """Return the matrix of values at places in any order. [Z] each."""
     order = torch.argsort(rows, stable=True)  # [Z]
+    offsets = _count_up(rows, num_rows)  # [R + 1]
+    pattern = SparsePattern(num_columns, columns[order], offsets)
+    return SparseMatrix(pattern, values[order])
+
+
+def _count_up(rows: torch.Tensor, num_rows: int) -> torch.Tensor:
+    """Return where each row begins, and the number of values Z. [Z] -> [R + 1]."""
     counts = torch.bincount(rows, minlength=num_rows)  # [R]
-    offsets = F.pad(counts.cumsum(0), (1, 0))  # [R + 1]
-    return SparseMatrix(num_columns, columns[order], offsets, values[order])
+    return F.pad(counts.cumsum(0), (1, 0))

@@ -13,7 +13,7 @@ import torch
 
 from rnncls.data.splits import Ints, Labels
 from rnncls.text.tokenizer import TokenizedTexts
-from rnncls.training.sparse_matrix import SparseMatrix
+from rnncls.training.sparse_matrix import SparseMatrix, SparsePattern
 
 _ROWS_AT_ONCE = 64
 
@@ -69,20 +69,19 @@ def build_tfidf(texts: TokenizedTexts) -> SparseMatrix:
     values = values / np.sqrt(squares)[rows]
     ends = np.cumsum(np.bincount(rows, minlength=num_texts))  # [N]
     offsets = np.concatenate([[0], ends])  # [N + 1]
-    return SparseMatrix(
-        num_words,
-        torch.from_numpy(columns),
-        torch.from_numpy(offsets),
-        torch.from_numpy(values.astype(np.float32)),
+    pattern = SparsePattern(
+        num_words, torch.from_numpy(columns), torch.from_numpy(offsets)
     )
+    return SparseMatrix(pattern, torch.from_numpy(values.astype(np.float32)))
 
 
 def _select_columns(vectors: SparseMatrix, rows: torch.Tensor) -> torch.Tensor:
     """Return the vectors of some texts as the columns of a dense matrix. [K, q]."""
-    dense = torch.zeros(vectors.num_columns, len(rows))  # [K, q]
+    pattern = vectors.pattern
+    dense = torch.zeros(pattern.num_columns, len(rows))  # [K, q]
     for column, row in enumerate(rows.tolist()):
-        start, end = vectors.offsets[row : row + 2].tolist()
-        words = vectors.columns[start:end]
+        start, end = pattern.offsets[row : row + 2].tolist()
+        words = pattern.columns[start:end]
         dense[words, column] = vectors.values[start:end]
     return dense
 

@@ -62,20 +62,20 @@ def test_the_features_of_the_training_texts_are_those_of_transform() -> None:
     texts = encode([2, 4, 2, 4], [2, 4], [4], [7])
     features, found = collect_features(texts, WORDS, max_size=2, max_ngrams=100)
     expected = features.transform(texts)
-    assert torch.equal(found.columns, expected.columns)
+    assert torch.equal(found.pattern.columns, expected.pattern.columns)
     assert torch.equal(found.values, expected.values)
     counts = count_ngrams(texts, features.keys, 2)
     squares = torch.from_numpy(features.squares)[:, None]
     norms = counts.multiply(squares).sqrt()
-    dense = found.multiply(torch.eye(found.num_columns))
-    expected_dense = counts.multiply(torch.eye(found.num_columns)) / norms
+    dense = found.multiply(torch.eye(found.pattern.num_columns))
+    expected_dense = counts.multiply(torch.eye(found.pattern.num_columns)) / norms
     assert torch.allclose(dense, expected_dense)
 
 
 def test_characters_of_one_word_alone_have_no_column() -> None:
     texts = encode([2], [4], [7])
     features, _ = collect_features(texts, WORDS, max_size=1, max_ngrams=100)
-    num_columns = features.expand.num_columns - len(features.keys)
+    num_columns = features.expand.pattern.num_columns - len(features.keys)
     words = [set(spell(word)) for word in ("anna", "nan", "nanan")]
     shared = [
         ngram
