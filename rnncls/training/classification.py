@@ -4,6 +4,7 @@ Shapes: N training texts, B texts in a batch, T tokens in the longest of them, R
 distinct words in a batch, E embedding_dim, C classes.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -157,11 +158,13 @@ class ClassificationTask:
         }
 
 
-def limit_epochs(train: TrainSection, model: ModelSection) -> TrainSection:
-    """Return how to train a network: for one epoch if it is not used."""
+def limit_training(train: TrainSection, model: ModelSection) -> TrainOptions:
+    """Return how to train a network: for one batch if it is not used."""
+    options = TrainOptions.from_train(train)
     if model.has_network:
-        return train
-    return train.replace(max_epochs=1)  # nothing uses what more would learn
+        return options
+    # Nothing uses what it would learn.
+    return replace(options, max_epochs=1, max_batches=1)
 
 
 def build_classifier_trainer(
@@ -190,9 +193,9 @@ def build_classifier_trainer(
         workers = start_workers(model.embedding.weight.device)
     if processes is None:
         processes = init_process_group()
-    section = limit_epochs(section, model.section)
     task = ClassificationTask(section, model, data, workers, processes)
-    return Trainer(task, TrainOptions.from_train(section), seed, workers, processes)
+    options = limit_training(section, model.section)
+    return Trainer(task, options, seed, workers, processes)
 
 
 def build_fresh_trainer(

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import torch
 
 from rnncls.training.linear_problem import LinearProblem
+from rnncls.training.linear_targets import LossAtLogits, Targets
 
-_MIN_DECREASE = 3e-6
-"""The fit stops if a step reduces the loss by less."""
 _MAX_SLOPE = 0.1
 """A line search ends where the slope is at most this part of the slope at its start."""
 _MAX_TRIALS = 10
@@ -69,32 +68,39 @@ class Trial(NamedTuple):
         size: How often the direction is added to the start of the line.
         loss: The mean loss with the penalty.
         slope: Its derivative by `size`.
-        errors: [N, C], the gradient of the mean loss at the logits.
+        at_logits: The mean loss without the penalty, and its gradient at the logits.
     """
 
     size: float
     loss: float
     slope: float
-    errors: torch.Tensor
+    at_logits: LossAtLogits
 
 
 class Line:
     """The loss with the penalty on a line, a convex function of the step's size."""
 
     def __init__(
-        self, problem: LinearProblem, penalty: float, start: Point, direction: Point
+        self,
+        targets: Targets,
+        penalty: float,
+        start: Point,
+        start_probs: torch.Tensor,
+        direction: Point,
     ) -> None:
         """Compute what all points on the line need.
 
         Args:
-            problem: What to fit.
+            targets: What is fitted.
             penalty: The factor of half the sum of the squared parameters.
             start: Where the line begins.
+            start_probs: [N, C], the probabilities that are predicted there.
             direction: Where it goes.
         """
         weights, changes = start.parameters[:-1], direction.parameters[:-1]  # [P, C]
-        self._targets = problem.targets
+        self._targets = targets
         self._start_logits = start.logits
+        self._start_probs = start_probs
         self._logits = direction.logits
         self._offset = penalty * dot(weights, weights)
         self._slope = penalty * dot(weights, changes)
@@ -103,11 +109,12 @@ class Line:
     def evaluate(self, size: float) -> Trial:
         """Return a point on the line."""
         logits = torch.add(self._start_logits, self._logits, alpha=size)  # [N, C]
-        loss, errors = self._targets.compute_loss(logits)  # [], [N, C]
+        at_logits = self._targets.compute_loss(logits)
         slope = self._slope + size * self._curvature
         added = self._offset + size * (self._slope + slope)
-        total_slope = dot(errors, self._logits) + slope
-        return Trial(size, loss.item() + added / 2, total_slope, errors)
+        total_slope = dot(at_logits.errors, self._logits) + slope
+        loss = at_logits.mean.item() + added / 2
+        return Trial(size, loss, total_slope, at_logits)
 
     def guess_size(self, slope: float) -> float:
         """Return the step of Newton's method, limited by the change of the logits.
@@ -123,7 +130,7 @@ class Line:
 
     def compute_curvature(self) -> float:
         """Return the second derivative at the start of the line."""
-        curvature = self._targets.compute_curvature(self._start_logits, self._logits)
+        curvature = self._targets.compute_curvature(self._start_probs, self._logits)
         return curvature.item() + self._curvature
 
 
@@ -135,14 +142,15 @@ class Descent:
         self.problem = problem
         self.penalty = penalty
         self.point = point
-        loss, errors = problem.targets.compute_loss(point.logits)  # [], [N, C]
+        at_logits = problem.targets.compute_loss(point.logits)
         weights = point.parameters[:-1]  # [P, C]
-        self.loss = loss.item() + penalty / 2 * dot(weights, weights)
-        self.gradient = self._compute_gradient(errors)  # [P + 1, C]
+        self.loss = at_logits.mean.item() + penalty / 2 * dot(weights, weights)
+        self.probs = at_logits.probs  # [N, C]
+        self.gradient = self._compute_gradient(at_logits)  # [P + 1, C]
 
-    def _compute_gradient(self, errors: torch.Tensor) -> torch.Tensor:
-        """Return the gradient with the penalty from the errors [N, C]. [P + 1, C]."""
-        gradient = self.problem.compute_gradient(errors)  # [P + 1, C]
+    def _compute_gradient(self, at_logits: LossAtLogits) -> torch.Tensor:
+        """Return the gradient of the loss with the penalty. [P + 1, C]."""
+        gradient = self.problem.compute_gradient(at_logits.errors)  # [P + 1, C]
         gradient[:-1].add_(self.point.parameters[:-1], alpha=self.penalty)
         return gradient
 
@@ -155,12 +163,15 @@ class Descent:
         slope = dot(self.gradient, direction.parameters)
         if slope >= 0:
             return 0.0
-        line = Line(self.problem, self.penalty, self.point, direction)
+        line = Line(
+            self.problem.targets, self.penalty, self.point, self.probs, direction
+        )
         trial = _search(line, self.loss, slope)
         if trial.loss > self.loss:  # no lower within the rounding errors
             return 0.0
         self.point.move(direction, trial.size)
-        self.gradient = self._compute_gradient(trial.errors)
+        self.probs = trial.at_logits.probs
+        self.gradient = self._compute_gradient(trial.at_logits)
         decrease = self.loss - trial.loss
         self.loss = trial.loss
         return decrease
@@ -192,6 +203,7 @@ def minimize(
     point: Point,
     first_direction: Point | None,
     max_steps: int,
+    min_decrease: float,
 ) -> None:
     """Move a point to the minimum of the loss with the penalty.
 
@@ -202,6 +214,7 @@ def minimize(
         point: Where to start; it is moved.
         first_direction: Where the minimum may be; None: it is not known.
         max_steps: The largest number of steps.
+        min_decrease: The fit stops if a step reduces the loss by less.
     """
     descent = Descent(problem, penalty, point)
     if first_direction is not None:
@@ -209,7 +222,7 @@ def minimize(
     direction = descent.start_direction()
     for _ in range(max_steps):
         last_gradient = descent.gradient
-        if descent.follow(direction) < _MIN_DECREASE:
+        if descent.follow(direction) < min_decrease:
             break
         direction = descent.turn(direction, last_gradient)
 

@@ -42,7 +42,7 @@ from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import to_label_probs, to_probs
 from rnncls.runs.progress import TrainingBar
 from rnncls.training.calibration import complete_network
-from rnncls.training.classification import build_fresh_trainer, limit_epochs
+from rnncls.training.classification import build_fresh_trainer, limit_training
 from rnncls.training.folds import (
     draw_folds,
     hold_out,
@@ -196,10 +196,12 @@ def cross_validate(
     )
     folds: list[Fold] = []
     num_texts = (num_folds - 1) * len(sources.own_rows)
-    max_epochs = limit_epochs(config.train, config.model).max_epochs
+    options = limit_training(config.train, config.model)
+    if options.max_batches is not None:
+        num_texts = num_folds * options.max_batches * options.batch_size
     with (
         stop_on_signal() as stop,
-        TrainingBar(num_texts, max_epochs) as bar,
+        TrainingBar(num_texts, options.max_epochs) as bar,
         log_vectors_once(),
     ):
 

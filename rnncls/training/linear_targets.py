@@ -4,6 +4,7 @@ Shapes: N texts, C classes or labels.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,20 @@ from rnncls.training.loss import compute_class_weights, compute_text_weights
 
 _ADDED_COUNT = 1.0
 """Added to the numbers of texts with and without a label, so that none is 0."""
+
+
+class LossAtLogits(NamedTuple):
+    """The loss of a linear model, and what the next step of its fit needs.
+
+    Attributes:
+        mean: Scalar, the mean loss.
+        errors: [N, C], its gradient at the logits.
+        probs: [N, C], the predicted probabilities.
+    """
+
+    mean: torch.Tensor
+    errors: torch.Tensor
+    probs: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -34,25 +49,26 @@ class ClassTargets:
         """Return the bias to start from, 0. [C]."""
         return self.probs.new_zeros(self.probs.shape[1])
 
-    def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss, [], and its gradient at the logits. [N, C]."""
+    def compute_loss(self, logits: torch.Tensor) -> LossAtLogits:
+        """Return the mean loss at logits [N, C]."""
         row_shares = self.row_weights / len(logits)  # [N]
         log_probs = logits.log_softmax(dim=1)  # [N, C]
         losses = -(self.probs * log_probs).sum(dim=1)  # [N]
-        errors = log_probs.exp_().sub_(self.probs)  # [N, C]
-        return losses @ row_shares, errors.mul_(row_shares[:, None])
+        probs = log_probs.exp_()  # [N, C]
+        errors = (probs - self.probs).mul_(row_shares[:, None])  # [N, C]
+        return LossAtLogits(losses @ row_shares, errors, probs)
 
     def compute_curvature(
-        self, logits: torch.Tensor, changes: torch.Tensor
+        self, probs: torch.Tensor, changes: torch.Tensor
     ) -> torch.Tensor:
         """Return the second derivative of the mean loss along a line, [].
 
         Args:
-            logits: [N, C], where it is computed.
+            probs: [N, C], the predicted probabilities where it is computed.
             changes: [N, C], the direction of the line.
         """
-        row_shares = self.row_weights / len(logits)  # [N]
-        weighted = logits.softmax(dim=1).mul_(changes)  # [N, C]
+        row_shares = self.row_weights / len(probs)  # [N]
+        weighted = probs * changes  # [N, C]
         means = weighted.sum(dim=1)  # [N]
         variances = weighted.mul_(changes).sum(dim=1) - means.square()  # [N]
         return variances @ row_shares
@@ -79,8 +95,8 @@ class LabelTargets:
         """Return the bias to start from, the log odds of each label. [C]."""
         return compute_log_odds(self.labels)
 
-    def compute_loss(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss, [], and its gradient at the logits. [N, C]."""
+    def compute_loss(self, logits: torch.Tensor) -> LossAtLogits:
+        """Return the mean loss at logits [N, C]."""
         targets = self.probs  # [N, C]
         loss = F.binary_cross_entropy_with_logits(
             logits, targets, pos_weight=self.label_weights, reduction="sum"
@@ -92,23 +108,22 @@ class LabelTargets:
             errors_if_true = targets * self.label_weights * (probs - 1)  # [N, C]
             errors = (1 - targets) * probs + errors_if_true  # [N, C]
         num_texts = len(targets)
-        return loss / num_texts, errors / num_texts
+        return LossAtLogits(loss / num_texts, errors / num_texts, probs)
 
     def compute_curvature(
-        self, logits: torch.Tensor, changes: torch.Tensor
+        self, probs: torch.Tensor, changes: torch.Tensor
     ) -> torch.Tensor:
         """Return the second derivative of the mean loss along a line, [].
 
         Args:
-            logits: [N, C], where it is computed.
+            probs: [N, C], the predicted probabilities where it is computed.
             changes: [N, C], the direction of the line.
         """
-        probs = logits.sigmoid()  # [N, C]
         curvatures = probs * (1 - probs) * changes.square()  # [N, C]
         if self.label_weights is not None:
             targets = self.probs  # [N, C]
             curvatures *= 1 - targets + targets * self.label_weights
-        return curvatures.sum() / len(logits)
+        return curvatures.sum() / len(probs)
 
 
 Targets = ClassTargets | LabelTargets

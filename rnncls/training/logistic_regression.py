@@ -13,7 +13,10 @@ from rnncls.training.linear_problem import LinearModel, LinearProblem
 
 
 def fit_path(
-    problem: LinearProblem, penalties: Sequence[float], max_steps: int
+    problem: LinearProblem,
+    penalties: Sequence[float],
+    max_steps: int,
+    min_decrease: float,
 ) -> Iterator[LinearModel]:
     """Yield the model for each penalty, the largest first.
 
@@ -26,12 +29,13 @@ def fit_path(
         penalties: Each is the factor of half the sum of the squared parameters, which
             is added to the mean loss. That of the bias is not penalised.
         max_steps: The largest number of steps for each penalty.
+        min_decrease: A fit stops if a step reduces the loss by less.
     """
     parameters = problem.start()  # [P + 1, C]
     point = Point(parameters, problem.compute_logits(parameters))
     last_change: Point | None = None
     for penalty in penalties:
         start = point.copy()
-        minimize(problem, penalty, point, last_change, max_steps)
+        minimize(problem, penalty, point, last_change, max_steps, min_decrease)
         yield problem.build_model(point.parameters)
         last_change = point.minus(start)

@@ -155,7 +155,8 @@ def _build_matrix(
     ends = torch.from_numpy(np.cumsum(texts.lengths + 1))  # [N]
     num_known = is_known.sum(dim=1).cumsum(dim=0)  # [M + N]
     offsets = F.pad(num_known[ends - 1], (1, 0))  # [N + 1]
-    pattern = SparsePattern(num_ngrams, numbers[is_known], offsets)
+    columns = numbers[is_known].int()  # [Z]
+    pattern = SparsePattern(num_ngrams, columns, offsets.int())
     return SparseMatrix(pattern, torch.ones(len(pattern.columns)))
 
 

@@ -44,6 +44,9 @@ LABEL_INVERSE_STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.
 _MAX_WORSE = 1.01
 """Once the validation loss is this many times the lowest, no weaker one is tried."""
 _MAX_STEPS = 60
+_MIN_DECREASE = 3e-5
+"""A fit stops if a step reduces the loss by less. With a tenth of it, it takes half as
+many steps again for the same accuracy (docs/results/experiments.md)."""
 _MAX_TEXTS = 200_000
 _MAX_PARAMETERS = 1_500_000
 """The most n-grams times classes; it limits the memory and the time."""
@@ -137,7 +140,7 @@ def select_model(
     penalties = [1 / (strength * num_texts) for strength in strengths]
     best_loss = float("inf")
     best: tuple[LinearModel, float] | None = None
-    models = fit_path(problem, penalties, _MAX_STEPS)
+    models = fit_path(problem, penalties, _MAX_STEPS, _MIN_DECREASE)
     for strength, model in zip(strengths, models, strict=True):
         loss = compute_loss(model.compute_logits(texts), labels)
         logger.debug("n-grams: C %g: validation loss %.4f", strength, loss)

@@ -48,6 +48,7 @@ class TrainOptions:
         patience: Epochs without a better score after which the training stops; None:
             it never stops early.
         ema_decay: Factor on the averaged weights in each step; 0: no average.
+        max_batches: The most batches of an epoch; None: those of all texts.
     """
 
     section_name: Literal["train", "pretrain"]
@@ -62,6 +63,7 @@ class TrainOptions:
     monitor: Literal["accuracy", "micro_f1", "macro_f1", "loss"] = "loss"
     patience: int | None = None
     ema_decay: float = 0.0
+    max_batches: int | None = None
 
     @classmethod
     def from_train(cls, section: TrainSection) -> "TrainOptions":

@@ -19,8 +19,8 @@ class SparsePattern:
 
     Attributes:
         num_columns: S.
-        columns: [Z] int64, the column of each value, row after row.
-        offsets: [R + 1] int64, where each row begins in `columns`, and Z.
+        columns: [Z] int32, the column of each value, row after row.
+        offsets: [R + 1] int32, where each row begins in `columns`, and Z.
     """
 
     num_columns: int
@@ -34,8 +34,9 @@ class SparsePattern:
 
     @cached_property
     def rows(self) -> torch.Tensor:
-        """The row of each value, ascending. [Z] int64."""
-        indices = torch.arange(self.num_rows, device=self.columns.device)
+        """The row of each value, ascending. [Z] int32."""
+        device = self.columns.device
+        indices = torch.arange(self.num_rows, dtype=torch.int32, device=device)
         return torch.repeat_interleave(indices, self.offsets.diff())
 
     @cached_property
@@ -113,11 +114,11 @@ def build_sparse(
     """Return the matrix of values at places in any order. [Z] each."""
     order = torch.argsort(rows, stable=True)  # [Z]
     offsets = _count_up(rows, num_rows)  # [R + 1]
-    pattern = SparsePattern(num_columns, columns[order], offsets)
+    pattern = SparsePattern(num_columns, columns[order].int(), offsets)
     return SparseMatrix(pattern, values[order])
 
 
 def _count_up(rows: torch.Tensor, num_rows: int) -> torch.Tensor:
-    """Return where each row begins, and the number of values Z. [Z] -> [R + 1]."""
+    """Return where each row begins, and the number of values Z. [R + 1] int32."""
     counts = torch.bincount(rows, minlength=num_rows)  # [R]
-    return F.pad(counts.cumsum(0), (1, 0))
+    return F.pad(counts.cumsum(0, dtype=torch.int32), (1, 0))

@@ -75,8 +75,9 @@ class Trainer(Generic[M]):
         num_frozen = self.data.vocab.num_vector_words
         self.optimizer = Optimizer(self.model, options.optimizer, workers, num_frozen)
         texts = self.data.train.texts
+        labels = task.balanced_labels
         self.planner = EpochPlanner(
-            texts.lengths, options.batch_size, seed, task.balanced_labels
+            texts.lengths, options.batch_size, seed, labels, options.max_batches
         )
         self.steps_per_epoch = self.planner.steps_per_epoch
         self.ema: WeightEMA | None = None
@@ -308,7 +309,7 @@ class Trainer(Generic[M]):
     @property
     def num_texts(self) -> int:
         """Training texts in an epoch."""
-        return len(self.data.train.texts)
+        return self.planner.num_texts
 
     @property
     def num_texts_seen(self) -> int:

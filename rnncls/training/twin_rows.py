@@ -70,7 +70,7 @@ def build_tfidf(texts: TokenizedTexts) -> SparseMatrix:
     ends = np.cumsum(np.bincount(rows, minlength=num_texts))  # [N]
     offsets = np.concatenate([[0], ends])  # [N + 1]
     pattern = SparsePattern(
-        num_words, torch.from_numpy(columns), torch.from_numpy(offsets)
+        num_words, torch.from_numpy(columns).int(), torch.from_numpy(offsets).int()
     )
     return SparseMatrix(pattern, torch.from_numpy(values.astype(np.float32)))
 

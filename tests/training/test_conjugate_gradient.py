@@ -82,7 +82,8 @@ def test_slope_and_curvature_of_a_line_are_differences_of_its_losses(
     parameters, changes = draw(5, 3), draw(3, 5).T
     point = Point(parameters, problem.compute_logits(parameters))
     direction = Point(changes, problem.compute_logits(changes))
-    line = Line(problem, PENALTY, point, direction)
+    probs = targets.compute_loss(point.logits).probs
+    line = Line(targets, PENALTY, point, probs, direction)
     before, here, after = (line.evaluate(size) for size in (-0.05, 0.0, 0.05))
     assert here.slope == pytest.approx((after.loss - before.loss) / 0.1, rel=0.01)
     slope_change = (after.slope - before.slope) / 0.1
@@ -97,7 +98,7 @@ def test_the_gradient_at_the_end_is_zero(targets: Targets) -> None:
     problem = build_problem(targets)
     point = start(problem)
     before = Descent(problem, PENALTY, point).gradient.norm()
-    minimize(problem, PENALTY, point, None, max_steps=100)
+    minimize(problem, PENALTY, point, None, max_steps=100, min_decrease=1e-6)
     _, gradient = compute_gradient(problem, point.parameters)
     assert gradient.norm() < 0.02 * before
     assert torch.allclose(
@@ -137,6 +138,6 @@ def test_a_line_search_ends_where_newtons_first_step_is_far_too_long() -> None:
     )
     parameters = torch.tensor([[20.0, -20.0], [0.0, 0.0]])
     point = Point(parameters, problem.compute_logits(parameters))
-    minimize(problem, 1e-9, point, None, max_steps=50)
+    minimize(problem, 1e-9, point, None, max_steps=50, min_decrease=3e-6)
     probs = point.logits.softmax(dim=1)
     assert probs[0].tolist() == pytest.approx([1 / 3, 2 / 3], abs=0.05)

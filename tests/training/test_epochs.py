@@ -30,3 +30,13 @@ def test_the_tokens_of_an_epoch_are_those_of_all_its_rows() -> None:
     plan = balanced.plan(0)
     assert balanced.count_tokens(plan) == sum(LENGTHS[rows].sum() for rows in plan)
     assert balanced.count_tokens(plan) != LENGTHS.sum()
+
+
+def test_an_epoch_may_be_limited_to_its_first_batches() -> None:
+    limited = EpochPlanner(LENGTHS, 4, 5, None, max_batches=2)
+    assert (limited.steps_per_epoch, limited.num_texts) == (2, 8)
+    assert PLANNER.num_texts == 21
+    plans = zip(limited.plan(3), PLANNER.plan(3), strict=False)
+    assert all(rows.tolist() == expected.tolist() for rows, expected in plans)
+    assert len(limited.plan(3)) == 2
+    assert limited.rows_of_step(5).tolist() == PLANNER.plan(2)[1].tolist()

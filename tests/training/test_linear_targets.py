@@ -23,7 +23,8 @@ def test_the_gradient_is_that_of_the_loss(
     probs = torch.rand(20, 3, generator=generator)
     labels = probs if is_soft else probs > 0.5
     logits = torch.randn(20, 3, generator=generator, requires_grad=True)
-    loss, errors = LabelTargets(labels, weights).compute_loss(logits)
+    loss, errors, probs = LabelTargets(labels, weights).compute_loss(logits)
+    torch.testing.assert_close(probs, logits.sigmoid())
     (expected,) = torch.autograd.grad(loss, logits)
     torch.testing.assert_close(errors, expected)
 

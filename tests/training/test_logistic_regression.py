@@ -28,7 +28,8 @@ def test_the_weights_are_those_of_scikit_learn() -> None:
         torch.ones(6, 3),
         ClassTargets(torch.nn.functional.one_hot(labels, 3).float(), weights),
     )
-    models = list(fit_path(problem, [1.0, 1 / (2.0 * 200)], max_steps=100))
+    penalties = [1.0, 1 / (2.0 * 200)]
+    models = list(fit_path(problem, penalties, max_steps=100, min_decrease=1e-6))
     expected = LogisticRegression(C=2.0, tol=1e-8, max_iter=1000)
     expected.fit(features.numpy(), labels.numpy(), weights.numpy())
     logits = models[1].compute_logits(problem.texts).softmax(dim=1).numpy()
@@ -46,7 +47,7 @@ def test_columns_can_share_parameters() -> None:
         torch.ones(1, 2),
         ClassTargets(targets, torch.ones(4)),
     )
-    (model,) = fit_path(problem, [0.1], max_steps=50)
+    (model,) = fit_path(problem, [0.1], max_steps=50, min_decrease=3e-6)
     assert torch.equal(model.weights[0], model.weights[1])
     assert model.weights[0, 0] > model.weights[0, 1]
 
@@ -66,7 +67,7 @@ def test_the_weights_of_each_label_are_those_of_scikit_learn(
         torch.ones(5, 3),
         LabelTargets(labels, weights),
     )
-    (model,) = fit_path(problem, [1 / (2.0 * 300)], max_steps=200)
+    (model,) = fit_path(problem, [1 / (2.0 * 300)], max_steps=200, min_decrease=3e-6)
     probs = model.compute_logits(problem.texts).sigmoid().numpy()
     for index, is_true in enumerate(labels.T.numpy()):
         expected = LogisticRegression(
@@ -96,8 +97,8 @@ def test_scales_are_those_of_the_features() -> None:
     same = LinearProblem(
         sparse(features * factors), identity, torch.ones(3, 2), classes
     )
-    (found,) = fit_path(scaled, [0.1], max_steps=100)
-    (expected,) = fit_path(same, [0.1], max_steps=100)
+    (found,) = fit_path(scaled, [0.1], max_steps=100, min_decrease=3e-6)
+    (expected,) = fit_path(same, [0.1], max_steps=100, min_decrease=3e-6)
     assert torch.equal(found.weights[0], torch.zeros(2))
     assert torch.allclose(
         found.compute_logits(scaled.texts),
