@@ -1,10 +1,10 @@
 """Compare `rnncls train` with fastText with bigrams: time and test accuracy.
 
-Each system runs in a process of its own, in turn.
+Each system runs in a process of its own, in turn, once with each seed.
 
 fastText is given its text tokenised, by the same tokenizer, for which no time is
 counted; rnncls starts from the CSV, with an empty cache of its own each time. Needs the
-extras `bench` and `glove`.
+extra `bench`.
 
     python scripts/compare_fasttext.py --root data [--pairs 5]
 """
@@ -18,19 +18,23 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from rnncls.config.loading import load_config
 from rnncls.data.datasets import columns_of
 from rnncls.data.readers import read_rows
 from rnncls.text.tokenizer import build_tokenizer
 
+RNNCLS = [sys.executable, "-m", "rnncls"]
 FASTTEXT = """
 import sys, fasttext
+train, seed, *test = sys.argv[1:]
 model = fasttext.train_supervised(
-    sys.argv[1], dim=10, lr=0.25, epoch=5, wordNgrams=2, thread=2, verbose=0
+    train, dim=10, lr=0.25, epoch=5, wordNgrams=2, minCount=1, thread=2,
+    seed=int(seed), verbose=0
 )
-if len(sys.argv) > 2:
-    print(model.test(sys.argv[2])[1])
+if test:
+    print(model.test(test[0])[1])
 """
 
 
@@ -38,56 +42,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--root", default="data", help="the folder that holds ag_news/")
     parser.add_argument("--config", default="configs/ag_news_fast.yaml")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=5, help="seeds of each system")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for split in ("train", "test"):
-            write_tokenised(
-                Path(arguments.root) / "ag_news" / f"{split}.csv",
-                arguments.config,
-                folder / split,
-            )
-        fasttext = [sys.executable, "-c", FASTTEXT, str(folder / "train")]
-        pairs, accuracies = [], []
+            source = Path(arguments.root) / "ag_news" / f"{split}.csv"
+            write_tokenised(source, arguments.config, folder / split)
+        times, accuracies = [], []
         for seed in range(arguments.pairs):
-            run = folder / f"run{seed}"
-            settings = ["--set", f"data.root={arguments.root}", "--set", f"seed={seed}"]
-            own = [
-                sys.executable,
-                "-m",
-                "rnncls",
-                "train",
-                "--config",
-                arguments.config,
-                *settings,
-                "--out",
-                str(run),
+            run, cache = folder / f"run{seed}", folder / f"cache{seed}"
+            own = train_command(arguments.config, arguments.root, seed, run)
+            fasttext = [
+                *(sys.executable, "-c", FASTTEXT),
+                *(str(folder / "train"), str(seed)),
             ]
-            pairs.append(
-                (seconds(own, folder / f"cache{seed}"), seconds(fasttext, folder))
-            )
-            scores = subprocess.run(
-                [sys.executable, "-m", "rnncls", "eval", str(run), "--json"],
-                capture_output=True,
-                check=True,
-            )
-            accuracies.append(json.loads(scores.stdout)["accuracy"])
-        scores = subprocess.run(
-            [*fasttext, str(folder / "test")], capture_output=True, check=True
-        )
-    own_s, fasttext_s = (
-        statistics.median(column) for column in zip(*pairs, strict=True)
-    )
-    result = {
-        "own_s": own_s,
-        "fasttext_s": fasttext_s,
-        "ratio": statistics.median(own / other for own, other in pairs),
-        "own_accuracies": accuracies,
-        "own_accuracy": statistics.mean(accuracies),
-        "fasttext_accuracy": float(scores.stdout),
+            times.append((measure_s(own, cache), measure_s(fasttext, cache)))
+            own_scores = read_output([*RNNCLS, "eval", str(run), "--json"])
+            fasttext_accuracy = read_output([*fasttext, str(folder / "test")])
+            own_accuracy = json.loads(own_scores)["accuracy"]
+            accuracies.append((own_accuracy, float(fasttext_accuracy)))
+    print(json.dumps(summarize(times, accuracies), indent=2))
+
+
+def train_command(config: str, root: str, seed: int, run: Path) -> list[str]:
+    settings = ["--set", f"data.root={root}", "--set", f"seed={seed}"]
+    return [*RNNCLS, "train", "--config", config, *settings, "--out", str(run)]
+
+
+def summarize(
+    times: list[tuple[float, float]], accuracies: list[tuple[float, float]]
+) -> dict[str, Any]:
+    """Return the figures of both systems; in each pair, the first is rnncls."""
+    own_s, fasttext_s = zip(*times, strict=True)
+    own, fasttext = zip(*accuracies, strict=True)
+    return {
+        "own_s": statistics.median(own_s),
+        "fasttext_s": statistics.median(fasttext_s),
+        "ratio": statistics.median(first / second for first, second in times),
+        "own_accuracies": own,
+        "own_accuracy": statistics.mean(own),
+        "fasttext_accuracies": fasttext,
+        "fasttext_accuracy": statistics.mean(fasttext),
     }
-    print(json.dumps(result, indent=2))
+
+
+def read_output(command: list[str]) -> str:
+    result = subprocess.run(command, capture_output=True, check=True, text=True)
+    return result.stdout
 
 
 def write_tokenised(source: Path, config: str, target: Path) -> None:
@@ -99,7 +101,7 @@ def write_tokenised(source: Path, config: str, target: Path) -> None:
                 stream.write(f"__label__{label} {' '.join(tokenize(text))}\n")
 
 
-def seconds(command: list[str], cache: Path) -> float:
+def measure_s(command: list[str], cache: Path) -> float:
     start = time.perf_counter()
     subprocess.run(
         command,

@@ -2,7 +2,7 @@
 
 Trains a config with such batches and with random ones, for several seeds.
 
-python scripts/random_batches.py configs/ag_news_fast.yaml --set data.root=FOLDER
+python scripts/random_batches.py configs/ag_news_small.yaml --set data.root=FOLDER
 [--seeds 3]
 """
 
