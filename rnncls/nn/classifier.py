@@ -89,15 +89,20 @@ class TextClassifier(nn.Module):
         Returns:
             [B, C] float32.
         """
-        logits = self.compute_network_logits(
-            token_ids,
-            lengths,
-            is_ragged=is_ragged,
-            word_vectors=word_vectors,
-            dropout=dropout,
-            shift=shift,
-            dtype=dtype,
-        )  # [B, C]
+        ids_by_step = token_ids.t()  # [T, B]
+        if word_vectors is None:
+            inputs = self.embed(ids_by_step)  # [T, B, E]
+        else:
+            inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
+        if shift is not None:
+            inputs = inputs + shift
+        inputs = drop_inputs(inputs, dropout)
+        pooled = self._encode(
+            inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
+        )  # [B, P * S]
+        if dropout is not None:
+            pooled = pooled * dropout.last
+        logits = self.classify(pooled)  # [B, C]
         if self.ngrams is None:
             return logits
         return self.join(logits, self.ngrams(token_ids, lengths))
@@ -129,51 +134,61 @@ class TextClassifier(nn.Module):
             return to_label_probs(logits)
         return to_probs(logits)
 
-    def compute_network_logits(  # noqa: PLR0913 - as `forward`
-        self,
-        token_ids: torch.Tensor,
-        lengths: torch.Tensor,
-        *,
-        is_ragged: bool,
-        word_vectors: torch.Tensor | None = None,
-        dropout: Dropout | None = None,
-        shift: torch.Tensor | None = None,
-        dtype: torch.dtype | None = None,
+    def compute_network_logits(
+        self, token_ids: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool
     ) -> torch.Tensor:
-        """Return the logits of the network alone; see `forward`. [B, C] float32."""
+        """Return the logits of the network alone, without dropout.
+
+        Args:
+            token_ids: [B, T] int64.
+            lengths: [B] int64 in 1..T.
+            is_ragged: Whether any length is below T.
+
+        Returns:
+            [B, C] float32.
+        """
         pooled = self.compute_pooled(
-            token_ids,
-            lengths,
-            is_ragged=is_ragged,
-            word_vectors=word_vectors,
-            dropout=dropout,
-            shift=shift,
-            dtype=dtype,
+            token_ids, lengths, is_ragged=is_ragged
         )  # [B, P * S]
-        if dropout is not None:
-            pooled = pooled * dropout.last
         return self.classify(pooled)
 
-    def compute_pooled(  # noqa: PLR0913 - as `forward`
+    def compute_pooled(
+        self, token_ids: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool
+    ) -> torch.Tensor:
+        """Return the pooled states, without dropout: what `classify` reads.
+
+        Args:
+            token_ids: [B, T] int64.
+            lengths: [B] int64 in 1..T.
+            is_ragged: Whether any length is below T.
+
+        Returns:
+            [B, P * S] float32.
+        """
+        inputs = self.embed(token_ids.t())  # [T, B, E]
+        return self._encode(inputs, lengths, is_ragged=is_ragged)
+
+    def _encode(
         self,
-        token_ids: torch.Tensor,
+        inputs: torch.Tensor,
         lengths: torch.Tensor,
+        dropout: Dropout | None = None,
         *,
         is_ragged: bool,
-        word_vectors: torch.Tensor | None = None,
-        dropout: Dropout | None = None,
-        shift: torch.Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
-        """Return the pooled states, before their dropout; see `forward`. [B, P * S]."""
-        ids_by_step = token_ids.t()  # [T, B]
-        if word_vectors is None:
-            inputs = self.embed(ids_by_step)  # [T, B, E]
-        else:
-            inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
-        if shift is not None:
-            inputs = inputs + shift
-        inputs = drop_inputs(inputs, dropout)
+        """Return the pooled states of word vectors.
+
+        Args:
+            inputs: [T, B, E] float32, after their dropout.
+            lengths: [B] int64 in 1..T.
+            dropout: The masks of the recurrent layers; None: no dropout.
+            is_ragged: Whether any length is below T.
+            dtype: The dtype the recurrent cell computes in; None: that of the inputs.
+
+        Returns:
+            [B, P * S] float32, before their dropout.
+        """
         states = States(inputs)
         if self.encoder is not None:
             states = self.encoder(
