@@ -35,6 +35,21 @@ class Join:
     valid_logits: torch.Tensor
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """One way to join the parts, with its cross-fitted logits.
+
+    Attributes:
+        parts: [P, N, C], the logits of the parts that are used.
+        has_biases: Whether the classes get biases.
+        logits: [N, C], each row joined by numbers that are fitted to other rows.
+    """
+
+    parts: torch.Tensor
+    has_biases: bool
+    logits: torch.Tensor
+
+
 def fit_join(
     network: torch.Tensor | None,
     ngrams: torch.Tensor,
@@ -53,17 +68,19 @@ def fit_join(
     choices = [ngrams[None]]
     if network is not None:
         choices.append(torch.stack([network, ngrams]))
-    best_loss, best = float("inf"), (choices[0], False, ngrams)
+    candidates = []
     for parts in choices:
-        for has_biases in (False, True) if may_add_biases else (False,):
-            joined = cross_fit(parts, labels, has_biases=has_biases)  # [N, C]
-            loss = compute_loss(joined, labels)
-            if loss < best_loss:
-                best_loss, best = loss, (parts, has_biases, joined)
-    parts, has_biases, joined = best
-    factors, biases = _fit(parts, labels, has_biases=has_biases)
-    network_factor = factors[0] if len(parts) > 1 else None
-    return Join(network_factor, factors[-1], biases, joined)
+        plain, biased = cross_fit(parts, labels, may_add_biases=may_add_biases)
+        candidates.append(_Candidate(parts, has_biases=False, logits=plain))
+        if biased is not None:
+            candidates.append(_Candidate(parts, has_biases=True, logits=biased))
+    best = min(candidates, key=lambda candidate: compute_loss(candidate.logits, labels))
+    factors = fit_scales(best.parts, labels)
+    network_factor = factors[0] if len(factors) > 1 else None
+    biases: torch.Tensor | None = None
+    if best.has_biases:
+        biases = fit_class_biases(_add_up(best.parts, factors), labels)  # [C]
+    return Join(network_factor, factors[-1], biases, best.logits)
 
 
 def compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -74,37 +91,32 @@ def compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def cross_fit(
-    parts: torch.Tensor, labels: torch.Tensor, *, has_biases: bool
-) -> torch.Tensor:
+    parts: torch.Tensor, labels: torch.Tensor, *, may_add_biases: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return the logits of the parts together, each row with factors of other rows.
 
     Args:
         parts: [P, N, C], the logits of the parts.
         labels: [N] int64; for several labels a text [N, C] bool.
-        has_biases: Whether to add the biases of the classes.
+        may_add_biases: Whether the classes may get biases.
 
     Returns:
-        [N, C].
+        [N, C] without biases, and [N, C] with biases or None.
     """
-    together = torch.empty_like(parts[0])  # [N, C]
+    plain = torch.empty_like(parts[0])  # [N, C]
+    biased = torch.empty_like(plain) if may_add_biases else None  # [N, C]
     fold_of = torch.arange(len(labels)) % _NUM_FOLDS  # [N]
     for fold in range(min(_NUM_FOLDS, len(labels))):
         is_held_out = fold_of == fold  # [N]
         others = parts[:, ~is_held_out]  # [P, n, C]
-        factors, biases = _fit(others, labels[~is_held_out], has_biases=has_biases)
-        joined = _add_up(parts[:, is_held_out], factors)
-        together[is_held_out] = joined if biases is None else joined + biases
-    return together
-
-
-def _fit(
-    parts: torch.Tensor, labels: torch.Tensor, *, has_biases: bool
-) -> tuple[list[float], torch.Tensor | None]:
-    """Return the factors of the parts [P, N, C], and the biases [C] if wanted."""
-    factors = fit_scales(parts, labels)
-    if not has_biases:
-        return factors, None
-    return factors, fit_class_biases(_add_up(parts, factors), labels)
+        other_labels = labels[~is_held_out]  # [n], or [n, C]
+        factors = fit_scales(others, other_labels)
+        joined = _add_up(parts[:, is_held_out], factors)  # [N - n, C]
+        plain[is_held_out] = joined
+        if biased is not None:
+            biases = fit_class_biases(_add_up(others, factors), other_labels)  # [C]
+            biased[is_held_out] = joined + biases
+    return plain, biased
 
 
 def _add_up(parts: torch.Tensor, factors: list[float]) -> torch.Tensor:
