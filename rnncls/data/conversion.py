@@ -133,8 +133,8 @@ def convert_files(
         new_path = csv_path(out, split)
         save_csv(new_path, names, rows, overwrite=options.overwrite)
         converted[split] = new_path
-        for (file, _), selection in zip(parts, selections, strict=True):
-            notes += selection.notes(file)
+        for part, selection in zip(parts, selections, strict=True):
+            notes += selection.notes(part.path)
     return converted, notes
 
 
@@ -181,8 +181,8 @@ def _select_records(
 ) -> Iterator[Record]:
     """Yield the rows of all files that are converted."""
     with_sets = columns.has_several_labels
-    for (file, file_format), selection in zip(parts, selections, strict=True):
-        records = read_file_records(file, file_format, with_sets=with_sets)
+    for part, selection in zip(parts, selections, strict=True):
+        records = read_file_records(part.path, part.file_format, with_sets=with_sets)
         yield from selection.select(records)
 
 

@@ -1,6 +1,7 @@
 """The files that are converted into one, with their formats and columns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnncls.data.file_sets import list_files
@@ -9,8 +10,20 @@ from rnncls.data.readers import read_file_records
 from rnncls.data.rows import Columns, check_columns
 from rnncls.data.set_formats import format_like, list_formats
 
-Part = tuple[Path, FileFormat]
-"""A file of a folder or a pattern, and its own format."""
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a folder or a pattern.
+
+    Attributes:
+        path: The file.
+        file_format: Its own format.
+        names: Its columns; empty if it has no rows and no header.
+    """
+
+    path: Path
+    file_format: FileFormat
+    names: list[str]
 
 
 def list_parts(
@@ -29,21 +42,19 @@ def list_parts(
     """
     if not is_first:
         file_format = format_like(list_files(path)[0], file_format)
-    parts = list(list_formats(path, file_format))
-    for file, own_format in parts[is_first:]:
+    parts: list[Part] = []
+    for file, own_format in list_formats(path, file_format):
         names = _list_columns(file, own_format, columns)
-        if names:
+        has_known_columns = is_first and not parts
+        if names and not has_known_columns:
             check_columns(file, columns, names)
+        parts.append(Part(file, own_format, names))
     return parts
 
 
 def list_shared_columns(parts: Sequence[Part], columns: Columns) -> list[str]:
     """Return the columns with a name that all files have, and the wanted ones."""
-    names_of_files = [
-        names
-        for file, file_format in parts
-        if (names := _list_columns(file, file_format, columns))
-    ]
+    names_of_files = [part.names for part in parts if part.names]
     first, *others = names_of_files or [[]]
     shared = [
         name
