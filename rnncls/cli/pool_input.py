@@ -6,10 +6,11 @@ Rows of a file that has the label's column, filled in, are labelled already.
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from rnncls.cli.input_options import InputForm
-from rnncls.cli.input_rows import InputRows
+from rnncls.cli.input_rows import InputRows, show_progress
 from rnncls.cli.outputs import is_special
 from rnncls.cli.predict_input import read_input
 from rnncls.cli.text_arguments import STDIN
@@ -20,7 +21,7 @@ from rnncls.data.file_sets import list_files
 from rnncls.data.readers import has_columns, read_rows
 from rnncls.data.rows import Columns, quote_names
 from rnncls.data.splits import Split
-from rnncls.inference.active_learning.pool import PoolRow
+from rnncls.inference.active_learning.pool import Pool, PoolRow
 from rnncls.runs.continuation import load_continuation
 from rnncls.runs.run import Run
 
@@ -28,6 +29,29 @@ logger = logging.getLogger(__name__)
 
 NO_LABELS = ("", "[]")
 """Fields of rows without a label, the second one in JSON."""
+
+
+def open_pool(
+    source: str,
+    run: Run,
+    form: InputForm | None,
+    keep: Sequence[str],
+    text: Sequence[str],
+    exclude: Sequence[Path],
+) -> Pool:
+    """Return a pool, whose rows are read later, with a progress bar.
+
+    Args:
+        source: The file, or `-` for stdin.
+        run: The run, whose own texts are labelled already.
+        form: The format that the user names.
+        keep: Further columns.
+        text: The columns of the text in the pool; empty: those of the run.
+        exclude: Files of further texts that are not suggested.
+    """
+    chunks = read_pool(source, run.config.data, form, keep, text)
+    rows = chain.from_iterable(show_progress(chunks, source, "reading"))
+    return Pool(rows, iter_labelled_texts(run, exclude))
 
 
 def read_pool(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +9,6 @@ import typer
 
 from rnncls import ConfigError, DataError
 from rnncls.cli.input_options import InputFormOption, InputTextOption
-from rnncls.cli.input_rows import show_progress
 from rnncls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -144,15 +142,7 @@ def suggest_command(
     check_target("--output", output, (".csv",))
     check_candidates(candidates, by)
     with fast_imports():
-        from rnncls.cli.pool_input import iter_labelled_texts, read_pool
-        from rnncls.cli.reporting.suggestions import (
-            SheetColumns,
-            describe_pool,
-            save_suggestions,
-            suggestion_table,
-            suggestions_to_dict,
-        )
-        from rnncls.inference.active_learning.pool import Pool
+        from rnncls.cli.pool_input import open_pool
         from rnncls.inference.active_learning.selection import SelectionOptions
         from rnncls.runs.run import load_run
 
@@ -160,34 +150,20 @@ def suggest_command(
     loaded = load_run(path)
     section = loaded.config.data
     check_sheet(output, [source, *map(str, exclude or [])], section)
-    columns = SheetColumns(
-        list(section.text),
-        list(section.label_columns),
-        list(dict.fromkeys(keep or [])),
-        has_predictions=not blind,
-        label_separator=section.label_separator,
-    )
-    check_kept(columns)
-    chunks = read_pool(source, section, form, columns.kept, text or [])
-    texts = Pool(
-        chain.from_iterable(show_progress(chunks, source, "reading")),
-        iter_labelled_texts(loaded, exclude or []),
-    )
+    columns = build_columns(section, keep or [], has_predictions=not blind)
+    texts = open_pool(source, loaded, form, columns.kept, text or [], exclude or [])
     options = SelectionOptions(rows, by, candidates, seed)
     suggestions = suggest_with_run(loaded, texts, options, device)
     name = "stdin" if source == STDIN else source
     check_not_empty(name, texts.counts)
-    typer.echo(printable_lines(describe_pool(name, texts.counts, rows)), err=True)
+    note_pool(name, texts.counts, rows)
     if output is not None:
-        save_suggestions(output, suggestions, columns)
-        typer.echo(describe_sheet(output, len(suggestions), columns), err=json_)
+        save_sheet(output, suggestions, columns, is_note=json_)
     if json_:
-        result = {"run": str(path), "pool": source, "by": by}
-        result |= suggestions_to_dict(texts.counts, suggestions, columns)
-        typer.echo(json.dumps(result))
+        origin = {"run": str(path), "pool": source, "by": by}
+        print_json(origin, texts.counts, suggestions, columns)
     elif output is None:
-        table = suggestion_table(suggestions, columns)
-        print_tables([], [table], fit=True)
+        print_suggestions(suggestions, columns)
 
 
 def split_arguments(
@@ -255,19 +231,34 @@ def check_sheet(
         )
 
 
-def check_kept(columns: "SheetColumns") -> None:
-    """Check that no kept column has the name of another column of the output.
+def build_columns(
+    section: "DataSection", keep: Sequence[str], *, has_predictions: bool
+) -> "SheetColumns":
+    """Return the columns of the output.
+
+    Args:
+        section: The data section of the run's config.
+        keep: Further columns of the pool.
+        has_predictions: Whether there are columns for the predicted label.
 
     Raises:
-        ConfigError: One of them has.
+        ConfigError: A kept column has the name of another column of the output.
     """
+    from rnncls.cli.reporting.suggestions import SheetColumns
     from rnncls.data.rows import ROW_NUMBER
 
-    for name in columns.kept:
-        if name in {ROW_NUMBER, *columns.text, *columns.label}:
+    for name in keep:
+        if name in {ROW_NUMBER, *section.text, *section.label_columns}:
             raise ConfigError(
                 f"--keep: the output has a column '{name}' anyway: leave it out"
             )
+    return SheetColumns(
+        list(section.text),
+        list(section.label_columns),
+        list(dict.fromkeys(keep)),
+        has_predictions=has_predictions,
+        label_separator=section.label_separator,
+    )
 
 
 def suggest_with_run(
@@ -320,6 +311,44 @@ def check_not_empty(source: str, counts: "PoolCounts") -> None:
         )
 
 
+def note_pool(source: str, counts: "PoolCounts", num_wanted: int) -> None:
+    """Note on stderr what is in a pool and what of it can be labelled.
+
+    Args:
+        source: The pool.
+        counts: Its rows.
+        num_wanted: How many texts should be suggested.
+    """
+    from rnncls.cli.reporting.suggestions import describe_pool
+
+    note = describe_pool(source, counts, num_wanted)
+    typer.echo(printable_lines(note), err=True)
+
+
+def save_sheet(
+    path: Path,
+    suggestions: "Sequence[Suggestion]",
+    columns: "SheetColumns",
+    *,
+    is_note: bool,
+) -> None:
+    """Write the file to fill in, and print what to do with it.
+
+    Args:
+        path: The file.
+        suggestions: The texts to label.
+        columns: The columns of the file.
+        is_note: Whether to print on stderr, because stdout is JSON.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    from rnncls.cli.reporting.suggestions import save_suggestions
+
+    save_suggestions(path, suggestions, columns)
+    typer.echo(describe_sheet(path, len(suggestions), columns), err=is_note)
+
+
 def describe_sheet(output: Path, num_rows: int, columns: "SheetColumns") -> str:
     """Return what was written and what to do with it."""
     if len(columns.label) > 1:
@@ -330,3 +359,32 @@ def describe_sheet(output: Path, num_rows: int, columns: "SheetColumns") -> str:
         f"{output}: {format_count(num_rows, 'text')}: {todo}, and delete the rows that"
         " you skip"
     )
+
+
+def print_json(
+    origin: dict[str, str],
+    counts: "PoolCounts",
+    suggestions: "Sequence[Suggestion]",
+    columns: "SheetColumns",
+) -> None:
+    """Print the texts to label as JSON.
+
+    Args:
+        origin: The run, the pool and how the texts were chosen.
+        counts: The rows of the pool.
+        suggestions: The texts.
+        columns: Names the kept columns.
+    """
+    from rnncls.cli.reporting.suggestions import suggestions_to_dict
+
+    result = {**origin, **suggestions_to_dict(counts, suggestions, columns)}
+    typer.echo(json.dumps(result))
+
+
+def print_suggestions(
+    suggestions: "Sequence[Suggestion]", columns: "SheetColumns"
+) -> None:
+    """Print the texts to label as a table."""
+    from rnncls.cli.reporting.suggestions import suggestion_table
+
+    print_tables([], [suggestion_table(suggestions, columns)], fit=True)
