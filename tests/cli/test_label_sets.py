@@ -306,3 +306,38 @@ def test_sets_do_not_depend_on_the_order_of_the_words(cli: Cli, run: str) -> Non
     assert readings["bag of words"]["accuracy"] > 0.8
     bag = load_run(Path(run) / "bag-of-words")
     assert bag.classifier.thresholds != [0.5] * 3
+
+
+def test_runs_are_compared_by_the_f1_of_their_sets(
+    cli: Cli, run: str, tmp_path: Path
+) -> None:
+    other = str(train_label_sets(tmp_path, "model.ngrams=null", "train.max_epochs=2"))
+    arguments = ("compare", other, run, "--data", str(tmp_path / "data.jsonl"))
+    found = json.loads(cli(*arguments, "--json").stdout)
+    (difference,) = found["differences"]
+    baseline, compared = [each["scores"] for each in found["contenders"]]
+    for score in ("micro_f1", "macro_f1"):
+        expected = compared[score] - baseline[score]
+        assert difference[score]["difference"] == pytest.approx(expected)
+    num_gained = difference["gained"] - difference["lost"]
+    accuracy = baseline["subset_accuracy"] + num_gained / baseline["num_rows"]
+    assert compared["subset_accuracy"] == pytest.approx(accuracy)
+    for row in found["disagreements"]:
+        is_right = [predicted == row["labels"] for predicted in row["predicted"]]
+        assert len(set(is_right)) == 2
+
+    stdout = cli(*arguments, "--html", "page.html").stdout
+    first = found["disagreements"][0]
+    assert first["text"] in stdout
+    words = " ".join(stdout.split())
+    assert f"only this run gets all labels of {difference['gained']} rows" in words
+    assert f"only the first one those of {difference['lost']} rows" in words
+    assert first["text"] in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_cross_validation_scores_the_sets(cli: Cli, run: str) -> None:
+    arguments = ("--folds", "2", "--set", "train.max_epochs=1", "--out", "folds")
+    exit_code, stdout, _ = cli("crossval", "--config", f"{run}/config.yaml", *arguments)
+    assert exit_code == 0
+    saved = json.loads(Path("folds/crossval.json").read_text(encoding="utf-8"))
+    assert f"micro-F1          {saved['micro_f1']:.2%}" in stdout
