@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand
 
 from rnncls.cli.main import run
 from rnncls.cli.reporting.benchmark import formats, latency, training_step
@@ -29,15 +30,19 @@ GUIDES = [
     "docs/guides/other-languages.md",
 ]
 """In the order in which they are read: a later guide uses the runs of earlier ones."""
+SLOW_GUIDES = [
+    GUIDES,
+    ["docs/guides/several-labels.md"],
+    ["docs/guides/labelling.md"],
+]
+"""Their commands have fast tests of their own in the other rooms."""
 GROUPS = [
     ["README.md"],
     ["docs/install.md"],
     ["docs/first-classifier.md"],
-    GUIDES,
     ["docs/results/accuracy.md"],
-    ["docs/guides/several-labels.md"],
-    ["docs/guides/labelling.md"],
     ["docs/guides/new-rows.md"],
+    *(pytest.param(pages, marks=pytest.mark.slow) for pages in SLOW_GUIDES),
 ]
 """Pages whose commands run in one folder."""
 
@@ -174,6 +179,23 @@ def run_command(
         assert "configs/lesson/gru.yaml" in capsys.readouterr().out
     else:
         assert (ROOT / words[0]).stat().st_mode & 0o100, f"{words[0]} cannot be run"
+
+
+@pytest.mark.parametrize(
+    "page", list(itertools.chain(*SLOW_GUIDES)), ids=lambda page: Path(page).stem
+)
+def test_every_command_of_a_slow_guide_is_understood(
+    page: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The command line is read and checked, but the command does not run.
+    monkeypatch.setattr(TyperCommand, "invoke", lambda *_: None)
+    for command in read_commands(page):
+        words = shlex.split(command)
+        assert words[0] == "rnncls"
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as left:
+            run()
+        assert left.value.code in (0, None), f"{command}: {capsys.readouterr().err}"
 
 
 def test_the_readme_fits_on_a_page() -> None:

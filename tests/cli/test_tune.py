@@ -75,7 +75,10 @@ def test_a_search_that_is_there_is_not_begun_anew(cli: Cli) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+)
 def test_a_search_that_is_ended_goes_on(cli: Cli, number: signal.Signals) -> None:
     with start(
         "tune", "toy.yaml", "--minutes", "5", "--set", "train.max_epochs=1"
