@@ -312,6 +312,27 @@ def basic_english_rules() -> list[Rule]:
     return [Rule(*rule) for rule in _torchtext_utils()._patterns_dict]
 
 
+def _build_basic_english() -> Tokenizer:
+    """Return torchtext's `basic_english`, which replaces signs with `re.sub`.
+
+    Here `str.replace` does, in half the time. The last rule makes white space one
+    space; `str.split` needs no such rule.
+    """
+    *sign_rules, _white_space = _torchtext_utils()._patterns_dict
+    replacements = [
+        (pattern.pattern.replace("\\", ""), replacement)
+        for pattern, replacement in sign_rules
+    ]
+
+    def split(text: str) -> list[str]:
+        text = text.lower()
+        for sign, replacement in replacements:
+            text = text.replace(sign, replacement)
+        return text.split()
+
+    return split
+
+
 def _find_splitter(name: str) -> Callable[[str], list[str]]:
     """Return the function that splits a cleaned text into tokens.
 
@@ -320,8 +341,7 @@ def _find_splitter(name: str) -> Callable[[str], list[str]]:
     """
     tokenizer, *options = name.split()
     if tokenizer == "basic_english":
-        splitter: Tokenizer = _torchtext_utils().get_tokenizer("basic_english")
-        return splitter
+        return _build_basic_english()
     if tokenizer == "whitespace":
         return str.split
     # Imported here: the lesson's tokenizers do not need the package `regex`.

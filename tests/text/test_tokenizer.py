@@ -8,6 +8,8 @@ from itertools import chain
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torchtext.data.utils import _basic_english_normalize
 
 from rnncls.config.sections import TextSection
@@ -48,12 +50,23 @@ ODD_TEXTS = [
 ]
 
 
+BASIC_ENGLISH = build_tokenizer(
+    TextSection(tokenizer="basic_english", clean=False, max_tokens=10_000)
+)
+SIGNS_AND_SPACES = st.sampled_from(
+    [*"'\".,()!?;:<br />\\aΣ \t\n\x1c\x85\xa0\u3000\u200b"]
+)
+
+
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_basic_english_is_torchtexts(text: str) -> None:
-    tokenize = build_tokenizer(
-        TextSection(tokenizer="basic_english", clean=False, max_tokens=10_000)
-    )
-    assert tokenize(text) == (_basic_english_normalize(text) or ["<unk>"])
+    assert BASIC_ENGLISH(text) == (_basic_english_normalize(text) or ["<unk>"])
+
+
+@given(st.text(SIGNS_AND_SPACES | st.characters()) | st.text("<br />\"'.;"))
+@example('<b"r />a<br />.<br />')
+def test_basic_english_is_torchtexts_for_any_text(text: str) -> None:
+    assert BASIC_ENGLISH(text) == (_basic_english_normalize(text) or ["<unk>"])
 
 
 @pytest.mark.parametrize(
