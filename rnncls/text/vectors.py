@@ -132,7 +132,8 @@ def _load_package_vectors(
     package: str, words: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     package_words, table = load_package(package)
-    row_of = {word: row for row, word in enumerate(package_words)}
+    wanted = set(words)
+    row_of = {word: row for row, word in enumerate(package_words) if word in wanted}
     found = torch.tensor([word in row_of for word in words], dtype=torch.bool)  # [V]
     rows = [row_of[word] for word in words if word in row_of]
     vectors = torch.zeros(len(words), table.shape[1])  # [V, D]
