@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,9 +22,14 @@ from rnncls.cli.options import (
     check_changes,
     choose_resumed_config,
 )
+from rnncls.cli.processes import torchrun_int
 from rnncls.cli.reporting.class_groups import group_lines
-from rnncls.machine.imports import fast_imports
+from rnncls.machine.imports import fast_imports, import_meanwhile
 from rnncls.text.display import format_count
+
+if TYPE_CHECKING:
+    from rnncls.config.sections import DataSettings, ModelSection, TrainSection
+    from rnncls.data.sources import Sources
 
 
 def train_command(
@@ -48,6 +53,10 @@ def train_command(
     overrides += list_overrides(from_, replay, resume=resume)
     checked = load_training_config(config, overrides, out if resume else None)
 
+    sources = None
+    if not resume and can_read_first(checked.model, checked.device, checked.train):
+        data_settings = checked.data_settings
+        sources = read_during_imports(data_settings, out, use_cache=not no_cache)
     with fast_imports():
         from rnncls.runs.folder import release_if_empty
         from rnncls.runs.unfinished import choose_run_dir
@@ -63,7 +72,9 @@ def train_command(
     )
     try:
         with name_resume_command("train", path):
-            summary = train(checked, path, options, use_cache=not no_cache)
+            summary = train(
+                checked, path, options, use_cache=not no_cache, sources=sources
+            )
     except BaseException:
         if out is None:
             release_if_empty(path)
@@ -83,6 +94,45 @@ def train_command(
     )
     for line in [*describe_parts(summary), *describe_groups(summary)]:
         typer.echo(line)
+
+
+def can_read_first(model: "ModelSection", device: str, train: "TrainSection") -> bool:
+    """Return whether the rows of a new run can be read before torch is imported.
+
+    They cannot if the run starts from another one, on which the rows depend, or if only
+    torch can tell whether the config is right: that is checked before rows are read.
+    With torchrun, the first process of a machine reads them for all.
+    """
+    if model.pretrained is not None or torchrun_int("WORLD_SIZE") > 0:
+        return False
+    return device in {"auto", "cpu"} and train.precision != "bfloat16"
+
+
+def read_during_imports(
+    settings: "DataSettings", out: Path | None, *, use_cache: bool
+) -> "Sources":
+    """Read the rows of a new run while another thread imports torch.
+
+    This thread reads, so that Ctrl-C and errors of the data end the command as usual.
+
+    Args:
+        settings: Which rows are used, and how they are tokenised.
+        out: The run folder, if the user has chosen it.
+        use_cache: Whether to use the cache of tokenised files.
+
+    Raises:
+        ConfigError: The run folder is not empty.
+        DataError: A file or one of its rows is wrong.
+    """
+    with fast_imports():
+        from rnncls.data.sources import load_sources
+        from rnncls.runs.folder import RunFolder
+
+    if out is not None:
+        RunFolder(out).check_is_free()
+    data, text, seed = settings.data, settings.text, settings.seed
+    with import_meanwhile("rnncls.training.run"):
+        return load_sources(data, text, seed, use_cache=use_cache)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from rnncls.data.label_sets import count_labels
 from rnncls.data.missing_labels import UnlabelledRowsError
 from rnncls.data.sources import (
     Sources,
+    check_has_classes,
     load_chosen_source,
     load_sources,
     load_test_source,
@@ -115,10 +116,20 @@ def load_training_data(
     """
     data, text, seed = settings.data, settings.text, settings.seed
     sources = load_sources(data, text, seed, use_cache=use_cache)
+    return build_training_data(sources, settings, vocab)
+
+
+def build_training_data(
+    sources: Sources, settings: DataSettings, vocab: Vocab | None = None
+) -> TrainingData:
+    """Encode the rows of a run, and log what a user may not expect of them.
+
+    Arguments and errors are those of `encode_training_data`.
+    """
     _note_look_alikes(sources.train)
+    data, text, seed = settings.data, settings.text, settings.seed
     encoded = encode_training_data(sources, data, text, seed, vocab)
-    valid_texts, valid_rows = sources.valid.texts, sources.valid_rows
-    note_misfit(valid_texts, valid_rows, encoded.vocab, text)
+    note_misfit(sources.valid.texts, sources.valid_rows, encoded.vocab, text)
     return encoded
 
 
@@ -149,17 +160,7 @@ def encode_training_data(
             training row has.
     """
     source = sources.train
-    if len(source.label_names) < 2 and source.labels.ndim > 1:
-        raise DataError(
-            f"{source.path}: has {len(source.label_names)} labels: expected two or"
-            " more: is data.label the right column?"
-        )
-    if len(source.label_names) < 2:
-        raise DataError(
-            f"{source.path}: all {len(source.labels):,} rows have the label"
-            f" '{source.label_names[0]}': a classifier needs two classes or more: is"
-            " data.label the right column?"
-        )
+    check_has_classes(source)
     if vocab is None:
         vocab = collect_vocab(source.texts, sources.train_rows, text)
     vocab = add_vector_words(vocab, text).with_max_tokens(text.max_tokens)

@@ -107,6 +107,26 @@ def load_sources(
     return Sources(train, drawn.train, valid, np.arange(len(valid.labels)))
 
 
+def check_has_classes(source: LabelledTexts) -> None:
+    """Check that a training file has two classes, or two labels, or more.
+
+    Raises:
+        DataError: It has fewer.
+    """
+    if len(source.label_names) >= 2:
+        return
+    if source.labels.ndim > 1:
+        raise DataError(
+            f"{source.path}: has {len(source.label_names)} labels: expected two or"
+            " more: is data.label the right column?"
+        )
+    raise DataError(
+        f"{source.path}: all {len(source.labels):,} rows have the label"
+        f" '{source.label_names[0]}': a classifier needs two classes or more: is"
+        " data.label the right column?"
+    )
+
+
 def load_test_source(
     data: DataSection, text: TextSection, *, use_cache: bool = True
 ) -> tuple[LabelledTexts, Ints]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import os
 from collections.abc import Iterator
 
@@ -24,6 +25,31 @@ def fast_imports() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+@contextlib.contextmanager
+def import_meanwhile(module: str) -> Iterator[None]:
+    """Import a module in another thread while the block runs; then wait for it.
+
+    If it cannot be imported, only the next import of it raises the error.
+
+    Args:
+        module: Its name. The block must import no package that the module imports too,
+            unless it has been imported before: see below.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    # It imports multiprocessing, as torch does. Its modules import each other: two
+    # threads that import them at once may wait for each other.
+    import loky  # noqa: F401
+
+    def import_module() -> None:
+        with fast_imports():
+            importlib.import_module(module)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(import_module)
+        yield
 
 
 @contextlib.contextmanager

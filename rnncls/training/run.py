@@ -19,8 +19,9 @@ from rnncls.config.sections import (
 )
 from rnncls.data.datasets import columns_of, find_test_file
 from rnncls.data.label_sets import count_labels
-from rnncls.data.loading import TrainingData
+from rnncls.data.loading import TrainingData, build_training_data
 from rnncls.data.readers import find_texts
+from rnncls.data.sources import Sources
 from rnncls.machine.processes import init_process_group
 from rnncls.runs.companions import load_vocab
 from rnncls.runs.data_check import check_not_trained_on
@@ -51,6 +52,7 @@ def train(
     *,
     use_cache: bool = True,
     becomes_latest: bool = True,
+    sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Train a model and write its run folder at `path`; return its summary.
 
@@ -60,6 +62,8 @@ def train(
         options: Whether to continue the run at `path`, and how.
         use_cache: Read and write the cache of tokenised files (rnncls.data.cache).
         becomes_latest: Whether `runs/latest` becomes a link to the run.
+        sources: The rows, if they have been read; only of a new run that starts from no
+            other one.
 
     Raises:
         RnnclsError: The config, the data, the device or the run folder is wrong.
@@ -83,14 +87,17 @@ def train(
                 config.text, config.model, resumed, may_change=options.may_change
             )
             settings = config.data_settings
-            data = load_run_data(
-                settings,
-                vocab,
-                pretrained,
-                config.train.replay,
-                resumed,
-                use_cache=use_cache,
-            )
+            if sources is not None:
+                data = build_training_data(sources, settings)
+            else:
+                data = load_run_data(
+                    settings,
+                    vocab,
+                    pretrained,
+                    config.train.replay,
+                    resumed,
+                    use_cache=use_cache,
+                )
             log_notes(data, config.model, settings)
             check_pretraining_data(pretrained, config.data, data)
             if config.train.teachers:

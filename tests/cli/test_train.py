@@ -3,18 +3,29 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 import yaml
 
-from rnncls.cli.train import describe_parts
+from rnncls.cli.train import can_read_first, describe_parts
 from rnncls.config.loading import load_config
+from rnncls.config.sections import (
+    DataSection,
+    ModelSection,
+    TextSection,
+    TrainSection,
+)
 from rnncls.data.cache import cache_dir
+from rnncls.data.datasets import LabelledTexts, load_labelled
 from rnncls.runs.folder import claim_new_folder
 from tests.cli.conftest import Cli, Outcome, start
 
@@ -163,10 +174,14 @@ def test_runs_that_start_at_once_get_a_folder_each() -> None:
 
 
 @pytest.mark.usefixtures("workplace")
-def test_a_training_that_fails_leaves_no_empty_folder(cli: Cli) -> None:
+@pytest.mark.parametrize(("device", "exit_code"), [("cpu", 3), ("cuda:99", 5)])
+def test_a_training_that_fails_leaves_no_empty_folder(
+    cli: Cli, device: str, exit_code: int
+) -> None:
     Path("toy.csv").write_text("label,title,description\n")
-    assert cli("train", "--config", "toy.yaml").exit_code == 3
-    assert list(Path("runs").iterdir()) == []
+    arguments = ["train", "--config", "toy.yaml", "--device", device]
+    assert cli(*arguments).exit_code == exit_code
+    assert list(Path("runs").glob("*")) == []
 
 
 @pytest.mark.usefixtures("workplace")
@@ -262,7 +277,113 @@ def test_wrong_data_leaves_with_3_and_no_run_folder(
     exit_code, stdout, stderr = train("--out", "runs/a", "--set", "data.train=own.csv")
     assert (exit_code, stdout) == (3, "")
     assert stderr.startswith(f"error: {message}")
+    assert stderr.count("error") == 1
     assert not Path("runs/a").exists()
+
+
+# The rows are read while torch is imported
+
+
+@pytest.fixture
+def files_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each file that is read and tokenised is added."""
+    names = []
+
+    def note(path: Path, data: DataSection, text: TextSection) -> LabelledTexts:
+        names.append(path.name)
+        return load_labelled(path, data, text)
+
+    monkeypatch.setattr("rnncls.data.cache.load_labelled", note)
+    return names
+
+
+@pytest.mark.parametrize("options", [[], ["--no-cache"]])
+def test_each_file_is_read_once(
+    train: Callable[..., Outcome], files_read: list[str], options: list[str]
+) -> None:
+    *lines, _ = Path("toy.csv").read_text().splitlines(keepends=True)
+    Path("valid.csv").write_text("".join(lines))
+    files = ["--set", "data.valid=valid.csv", *options]
+    assert train(*files, "--out", "runs/a").exit_code == 0
+    assert files_read == ["toy.csv", "valid.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "taken"], "taken: already exists"),
+        (["--device", "cuda:99"], "cuda:99: this machine has"),
+        (
+            ["--set", "train.precision=bfloat16", "--set", "model.cell=gru"],
+            "train.precision: bfloat16 needs CUDA",
+        ),
+        (["--from", "missing"], "missing: "),
+    ],
+)
+def test_what_is_wrong_with_the_config_is_told_before_the_rows_are_read(
+    train: Callable[..., Outcome],
+    files_read: list[str],
+    options: list[str],
+    message: str,
+) -> None:
+    Path("taken").mkdir()
+    Path("taken/thesis.txt").write_text("mine")
+    assert train(*options).stderr.startswith(f"error: {message}")
+    assert files_read == []
+
+
+def test_with_torchrun_the_rows_are_not_read_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = ModelSection(), "cpu", TrainSection()
+    assert can_read_first(*settings)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert not can_read_first(*settings)
+
+
+@pytest.mark.slow
+def test_reading_and_training_import_no_package_at_the_same_time(
+    workplace: Path,
+) -> None:
+    rows = pyarrow.csv.read_csv(workplace / "toy.csv")
+    pyarrow.parquet.write_table(rows, workplace / "toy.parquet")
+    lines = [json.dumps(row) for row in rows.to_pylist()]
+    (workplace / "toy.jsonl").write_text("\n".join(lines))
+    read = (
+        "from pathlib import Path\n"
+        "from rnncls.config.loading import load_config\n"
+        "for file in ('toy.csv', 'toy.parquet', 'toy.jsonl'):\n"
+        "    config = load_config(Path('toy.yaml'), [f'data.train={file}'])\n"
+        "    load_sources(config.data, config.text, config.seed, use_cache=False)\n"
+    )
+    imported_by_reading = list_imported(read)
+    assert "pyarrow.parquet" in imported_by_reading
+    imported_by_training = list_imported("import rnncls.training.run")
+    assert "torch" in imported_by_training
+    assert imported_by_reading & imported_by_training == set()
+
+
+def list_imported(code: str) -> set[str]:
+    """Return which modules of other packages a program imports after `rnncls train`
+    has imported its own."""
+    program = (
+        "import loky, sys, rnncls.cli.train, rnncls.runs.folder\n"
+        "from rnncls.data.sources import load_sources\n"
+        f"before = set(sys.modules)\n{code}\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    # Modules of this package do not import each other in a circle, and Cython's are not
+    # imported at all.
+    left_out = {*sys.stdlib_module_names, "rnncls", "__mp_main__"}
+    return {
+        name
+        for name in done.stdout.split()
+        if name.split(".")[0] not in left_out and not name.startswith("_cython")
+    }
 
 
 # Going on

@@ -1,12 +1,16 @@
 """Fast imports: what they leave out, and that it is as usual afterwards."""
 
+import gc
+import importlib
 import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
-from rnncls.machine.imports import one_blas_thread
+from rnncls.machine.imports import import_meanwhile, one_blas_thread
 
 
 def test_the_imports_of_the_program_are_not_garbage_collected_but_all_else_is() -> None:
@@ -27,6 +31,44 @@ def test_a_garbage_collector_that_was_disabled_stays_disabled() -> None:
         "assert not gc.isenabled()"
     )
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a module that does not exist yet, `new_module`."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "new_module", raising=False)
+    return tmp_path / "new_module.py"
+
+
+def test_a_block_runs_while_another_thread_imports(module: Path) -> None:
+    file = module.parent / "written by the block"
+    module.write_text(
+        "import threading, time, pathlib\n"
+        "thread = threading.current_thread()\n"
+        f"while not pathlib.Path({str(file)!r}).exists(): time.sleep(0.01)\n"
+    )
+    with import_meanwhile("new_module"):
+        file.touch()
+    assert sys.modules["new_module"].thread is not threading.current_thread()
+    assert gc.isenabled()
+
+
+def test_the_next_import_of_a_module_raises_its_error(module: Path) -> None:
+    module.write_text("1 / 0")
+    with import_meanwhile("new_module"):
+        pass
+    with pytest.raises(ZeroDivisionError):
+        importlib.import_module("new_module")
+
+
+def test_an_error_of_the_block_is_raised_once_the_module_is_imported(
+    module: Path,
+) -> None:
+    module.write_text("")
+    with pytest.raises(KeyError), import_meanwhile("new_module"):
+        raise KeyError
+    assert "new_module" in sys.modules
 
 
 def test_one_thread_is_requested_during_the_import_only(
