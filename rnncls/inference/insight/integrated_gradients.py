@@ -113,6 +113,11 @@ def integrate_gradients(
             within this share of it.
         max_points: Stop once that many points of the path were evaluated.
     """
+    if not _compute_path(model, token_ids).any():
+        # The text is its own baseline. Segments would be halved to the last, because
+        # no rounding error of the logits is a small enough share of no difference.
+        nothing = torch.zeros(len(token_ids), dtype=torch.float64)  # [T]
+        return Integral(nothing, num_points=0, residual=0.0)
     evaluate = partial(path_gradients, model, token_ids, target)
     segments, difference = _initial_segments(evaluate)
     num_points = 2 * INITIAL_SEGMENTS + 1
@@ -207,15 +212,22 @@ def path_gradients(
     Returns:
         Logits [K] and slopes [K, T], float64 on the CPU.
     """
-    embedding = model.embedding.weight.detach()
-    ids = token_ids.to(embedding.device).long()
-    path = model.embed(ids).detach() - embedding[UNK_ID]  # [T, E]
+    path = _compute_path(model, token_ids)  # [T, E]
+    ids = token_ids.to(path.device).long()
     all_logits, all_slopes = [], []
-    for batch in torch.split(points.to(embedding), _POINTS_PER_BATCH):
+    for batch in torch.split(points.to(path), _POINTS_PER_BATCH):
         logits, slopes = _batch_gradients(model, ids, target, path, batch)
         all_logits.append(logits.cpu().double())
         all_slopes.append(slopes.cpu().double())
     return torch.cat(all_logits), torch.cat(all_slopes)
+
+
+def _compute_path(model: TextClassifier, token_ids: torch.Tensor) -> torch.Tensor:
+    """Return the path from the baseline's word vectors to the text's. [T] -> [T, E]."""
+    embedding = model.embedding.weight.detach()
+    ids = token_ids.to(embedding.device).long()
+    path: torch.Tensor = model.embed(ids).detach() - embedding[UNK_ID]  # [T, E]
+    return path
 
 
 def _batch_gradients(

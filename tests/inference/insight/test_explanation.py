@@ -150,6 +150,14 @@ def test_no_more_points_are_evaluated_than_allowed() -> None:
     assert found.residual != 0.0
 
 
+def test_a_text_of_unknown_words_needs_no_point_of_the_path() -> None:
+    found = explain(build(), "zzz yyy zzz")
+    assert [each.contribution for each in found.tokens] == [0.0, 0.0, 0.0]
+    assert (found.num_points, found.residual) == (0, 0.0)
+    assert found.is_complete
+    assert found.logit == pytest.approx(found.baseline_logit, abs=1e-6)
+
+
 def test_a_sum_that_misses_the_difference_is_said_to() -> None:
     opinions = [opinion("a", 1.5), opinion("b", -0.25)]
     found = Explanation(
