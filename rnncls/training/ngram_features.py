@@ -130,7 +130,8 @@ def _select_ngrams(ngrams: torch.Tensor, max_ngrams: int) -> tuple[Ints, torch.T
     )  # [U], [M + N, L], [U]
     max_size = ngrams.shape[1]
     sizes = torch.empty_like(keys)  # [U]
-    sizes[inverse] = torch.arange(1, max_size + 1).expand_as(inverse)
+    for size in range(max_size, 0, -1):  # of n-grams with the same key, the shortest
+        sizes[inverse[:, size - 1]] = size
     is_frequent = (sizes == 1) | (counts >= _MIN_TEXTS)
     candidates = torch.nonzero(is_frequent & (keys != NO_KEY))[:, 0]
     ranks = sizes[candidates] - counts[candidates] * (max_size + 1)
