@@ -256,11 +256,12 @@ def restore_trainer(
     keep_rows(folder.metrics, trainer.num_validations, metadata.metrics_sha256)
     data_differs = any(difference.part == "data" for difference in differences)
     if data_differs or trainer.steps_per_epoch != metadata.steps_per_epoch:
-        logger.info(
-            "the data or the batches have changed: epoch %d starts again",
-            trainer.num_validations + 1,
-        )
         trainer.restart_epoch()
+        if not trainer.is_finished:
+            logger.info(
+                "the data or the batches have changed: epoch %d starts again",
+                trainer.num_validations + 1,
+            )
     return data_differs
 
 

@@ -25,7 +25,7 @@ from rnncls.training.resume import (
     flatten,
     restore_trainer,
 )
-from rnncls.training.saved_state import load_saved_state
+from rnncls.training.saved_state import load_saved_state, save_state
 from rnncls.training.trainer import Trainer
 from tests.training.conftest import BuildTrainer
 
@@ -266,6 +266,22 @@ def test_with_other_batches_the_epoch_starts_again(restore: Restore) -> None:
     restored, data_differs = restore()
     assert not data_differs
     assert restored.step == 10
+
+
+def test_no_epoch_of_a_finished_run_starts_again(
+    trainer: Trainer[TextClassifier],
+    restore: Restore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for step in trainer.steps():
+        if step.validation is not None:
+            append_row(FOLDER.metrics, step.validation)
+    save_state(trainer, RUN)
+    change_state(steps_per_epoch=9)
+    with caplog.at_level("INFO"):
+        restored, _ = restore()
+    assert restored.is_finished
+    assert "starts again" not in caplog.text
 
 
 @pytest.mark.usefixtures("trainer")
