@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rnncls import DataError
 from rnncls.config.sections import TrainSection
 from rnncls.data.loading import EncodedSplit, TrainingData
 from rnncls.evaluation.joining import compute_loss
@@ -95,6 +96,7 @@ def fit_ngrams(
 
     Raises:
         ConfigError: The class weights do not fit the classes.
+        DataError: All words of the training rows are unknown.
     """
     started = time.perf_counter()
     rows = evenly_spaced(len(data.train.labels), _MAX_TEXTS)
@@ -103,6 +105,11 @@ def fit_ngrams(
     if max_size is None:
         max_size = choose_size(train.texts, data.vocab)
     max_ngrams = min(count_ngrams_that_fit(num_classes), _MAX_PARAMETERS // num_classes)
+    if train.texts.is_unknown().all():
+        raise DataError(
+            "model.ngrams: no word of the training rows is in the vocabulary, so there"
+            " are no n-grams: lower text.min_freq, or set model.ngrams to null"
+        )
     features, texts = collect_features(train.texts, words, max_size, max_ngrams)
     targets = build_targets(section, data, rows)
     problem = LinearProblem(

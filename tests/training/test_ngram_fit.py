@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncls import RunError
+from rnncls import DataError, RunError
 from rnncls.cli.reporting.comparison_report import comparison_tables
 from rnncls.cli.train import describe_parts
 from rnncls.config.sections import Config, TrainSection
@@ -124,6 +124,15 @@ def test_the_fit_is_repeatable(make_config: MakeConfig) -> None:
     data = load_training_data(make_config().data_settings)
     first, second = (fit_ngrams(data, None, TrainSection()).arrays for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_training_rows_without_a_known_word_are_an_error(
+    make_config: MakeConfig,
+) -> None:
+    config = make_config("text.min_freq=1000000")
+    data = load_training_data(config.data_settings)
+    with pytest.raises(DataError, match=r"lower text\.min_freq, or set model\.ngrams"):
+        fit_ngrams(data, None, config.train)
 
 
 def test_the_contributions_of_a_token_include_its_ngrams(run: Path) -> None:
