@@ -1,5 +1,6 @@
 """Fast imports of large packages. Imports neither torch nor NumPy itself."""
 
+import _imp
 import contextlib
 import gc
 import importlib
@@ -49,7 +50,24 @@ def import_meanwhile(module: str) -> Iterator[None]:
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(import_module)
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            _release_import_lock()
+            raise
+
+
+def _release_import_lock() -> None:
+    """Release the lock of all imports, if Ctrl-C left this thread with it.
+
+    CPython's import system may be interrupted between acquiring and releasing it. The
+    imports of all other threads would wait for it forever.
+    """
+    while True:
+        try:
+            _imp.release_lock()
+        except RuntimeError:  # this thread does not have it
+            return
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Fast imports: what they leave out, and that it is as usual afterwards."""
 
+import _imp
 import gc
 import importlib
 import os
@@ -87,3 +88,15 @@ def test_the_number_of_threads_that_the_user_has_set_is_kept(
     with one_blas_thread():
         assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+def test_ctrl_c_within_an_import_does_not_stop_the_other_thread(module: Path) -> None:
+    module.write_text("")
+
+    def import_package() -> None:
+        _imp.acquire_lock()  # CPython may be interrupted before it releases it
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), import_meanwhile("new_module"):
+        import_package()
+    assert "new_module" in sys.modules
