@@ -90,6 +90,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.focal_gamma": ("2.0", []),
     "train.adversarial": ("0.5", []),
     "train.virtual_adversarial": ("0.5", []),
+    "train.perturbation": ("relative", ["train.adversarial=0.5"]),
     "train.r_drop": ("1.0", []),
     "train.average": ("0.9", []),
     "train.teachers": ("[teacher]", []),

@@ -100,7 +100,7 @@ def find_cpu() -> dict[str, Any]:
 
     import torch
 
-    from rnncls.machine.device import has_bfloat16_products
+    from rnncls.machine.device import has_amx, has_bfloat16_products
 
     cores = (
         len(os.sched_getaffinity(0))
@@ -113,6 +113,7 @@ def find_cpu() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "amx": has_amx(),
         "bfloat16": has_bfloat16_products(),
         "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]  # torch has it so
     }

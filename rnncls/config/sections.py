@@ -249,6 +249,11 @@ class TrainSection(Section):
     virtual_adversarial: NonNegative = 0.0
     """Virtual adversarial training, which needs no labels: size of the perturbation
     (Miyato, Dai and Goodfellow 2017). 0 turns it off."""
+    perturbation: Literal["absolute", "relative"] = "absolute"
+    """Unit of `adversarial` and `virtual_adversarial`. `relative`: standard deviations
+    of each column of the word vectors, as if the columns were normalised (Miyato, Dai
+    and Goodfellow 2017), so that columns with small numbers are not changed most.
+    `absolute`: the numbers of the word vectors."""
     r_drop: NonNegative = 0.0
     """R-Drop (Wu et al. 2021): weight of the loss term that makes predictions under two
     dropout masks agree. 0 turns it off."""

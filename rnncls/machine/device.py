@@ -137,10 +137,18 @@ def has_bfloat16_products() -> bool:
 
     They are those of AMX or AVX512-BF16. A torch that is too old to know counts as no.
     """
+    return has_amx() or _has_instructions("avx512_bf16")
+
+
+def has_amx() -> bool:
+    """Return whether the CPU has the AMX instructions for products in bfloat16."""
+    return _has_instructions("amx_bf16")
+
+
+def _has_instructions(name: str) -> bool:
     if not hasattr(torch.cpu, "get_capabilities"):
         return False
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return bool(torch.cpu.get_capabilities().get(name))
 
 
 def use_deterministic_kernels(*, wanted: bool) -> None:

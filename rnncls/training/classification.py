@@ -104,12 +104,13 @@ class ClassificationTask:
     def compute_loss(self, inputs: StepInputs) -> LossSums:
         """Return the summed loss of the texts, and how many are predicted correctly."""
         batch = inputs.batch
+        word_vectors = inputs.compose_vectors()
         forward = partial(
             self.model,
             inputs.word_rows,
             batch.lengths,
             is_ragged=batch.is_ragged,
-            word_vectors=inputs.compose_vectors(),
+            word_vectors=word_vectors,
             dtype=self.dtype,
         )
         rows = batch.device_rows  # [B]
@@ -120,6 +121,7 @@ class ClassificationTask:
             inputs.noise,
             self._vectors_shape(inputs),
             None if self.row_weights is None else self.row_weights[rows],
+            self._measure_columns(word_vectors.detach()),
             has_several_labels=self.has_several_labels,
         )
         labels = self.labels[rows]  # [B], or [B, C]
@@ -128,6 +130,20 @@ class ClassificationTask:
         else:
             is_correct = logits.argmax(dim=1) == labels  # [B]
         return LossSums(loss, is_correct.sum())
+
+    def _measure_columns(self, word_vectors: torch.Tensor) -> torch.Tensor | None:
+        """Return the units of a perturbation of the columns, if they differ.
+
+        Args:
+            word_vectors: [R, E], of the distinct words of the batch. A frequent word is
+                in more batches, so the deviation is about that over all tokens.
+
+        Returns:
+            [E], the standard deviation of each column.
+        """
+        if self.section.perturbation == "absolute":
+            return None
+        return word_vectors.std(dim=0, correction=0)
 
     def _vectors_shape(self, inputs: StepInputs) -> torch.Size:
         """Return the shape of the texts' word vectors: T, B, E."""

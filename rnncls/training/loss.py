@@ -99,6 +99,7 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     noise: StepNoise,
     vectors_shape: torch.Size,
     row_weights: torch.Tensor | None = None,
+    column_scales: torch.Tensor | None = None,
     *,
     has_several_labels: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -113,6 +114,7 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
         vectors_shape: T, B, E.
         row_weights: [B] float32, the weight of each text; for sets of labels [B, C],
             that of each label of the text; None: 1.
+        column_scales: [E], the units of a perturbation of the word vectors; None: 1.
         has_several_labels: Whether a text has a set of labels.
 
     Returns:
@@ -123,6 +125,8 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     cross_entropy = kind(
         targets, row_weights, section.label_smoothing, section.focal_gamma
     )
+    if column_scales is None:
+        column_scales = torch.ones((), device=targets.device)
     shift: torch.Tensor | None = None
     if section.adversarial:
         # A zero, so that the loss has a gradient with respect to each word vector.
@@ -131,12 +135,16 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     logits = forward(dropout=noise.dropout, shift=shift)  # [B, C]
     loss = cross_entropy(logits)
     if shift is not None:
-        adversarial_shift = find_adversarial_shift(loss, shift, section.adversarial)
+        adversarial_shift = find_adversarial_shift(
+            loss, shift, section.adversarial, column_scales
+        )
         adversarial_logits = forward(dropout=noise.dropout, shift=adversarial_shift)
         loss = loss + cross_entropy(adversarial_logits)
     if noise.vat_direction is not None:
         size = section.virtual_adversarial
-        loss = loss + virtual_adversarial_loss(forward, logits, noise, size, divergence)
+        loss = loss + virtual_adversarial_loss(
+            forward, logits, noise, size, column_scales, divergence
+        )
     if noise.second_dropout is not None:
         second_logits = forward(dropout=noise.second_dropout)  # [B, C]
         loss = loss + cross_entropy(second_logits)
@@ -266,7 +274,7 @@ def focal_loss(
 
 
 def find_adversarial_shift(
-    loss: torch.Tensor, shift: torch.Tensor, size: float
+    loss: torch.Tensor, shift: torch.Tensor, size: float, column_scales: torch.Tensor
 ) -> torch.Tensor:
     """Return the change of the word vectors that raises the loss most.
 
@@ -276,13 +284,14 @@ def find_adversarial_shift(
     Args:
         loss: Scalar, computed with `shift`.
         shift: [T, B, E] zeros that were added to the word vectors.
-        size: The 2-norm of each text's change.
+        size: The 2-norm of each text's change, in units of `column_scales`.
+        column_scales: [E], or [] for all columns.
 
     Returns:
         [T, B, E], without a graph.
     """
     (gradient,) = torch.autograd.grad(loss, shift, retain_graph=True)  # [T, B, E]
-    return scale_to(gradient, size)
+    return scale_to(gradient * column_scales, size) * column_scales
 
 
 def virtual_adversarial_loss(
@@ -290,6 +299,7 @@ def virtual_adversarial_loss(
     logits: torch.Tensor,
     noise: StepNoise,
     size: float,
+    column_scales: torch.Tensor,
     divergence: Divergence,
 ) -> torch.Tensor:
     """Return how far the prediction moves under the worst change of the word vectors.
@@ -303,7 +313,8 @@ def virtual_adversarial_loss(
         forward: The network.
         logits: [B, C] of the unchanged texts.
         noise: With a `vat_direction`.
-        size: The 2-norm of each text's change.
+        size: The 2-norm of each text's change, in units of `column_scales`.
+        column_scales: [E], or [] for all columns.
         divergence: What measures how far the prediction moves.
 
     Returns:
@@ -311,10 +322,11 @@ def virtual_adversarial_loss(
     """
     assert noise.vat_direction is not None
     reference = logits.detach()  # [B, C]
-    start = scale_to(noise.vat_direction, size).requires_grad_()  # [T, B, E]
+    start = scale_to(noise.vat_direction, size) * column_scales  # [T, B, E]
+    start.requires_grad_()
     moved = divergence(reference, forward(dropout=noise.dropout, shift=start))
     (gradient,) = torch.autograd.grad(moved, start)  # [T, B, E]
-    shift = scale_to(gradient, size)  # [T, B, E]
+    shift = scale_to(gradient * column_scales, size) * column_scales  # [T, B, E]
     return divergence(reference, forward(dropout=noise.dropout, shift=shift))
 
 

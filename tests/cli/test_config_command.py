@@ -69,6 +69,7 @@ KEYS = {
     "train.label_smoothing",
     "train.adversarial",
     "train.virtual_adversarial",
+    "train.perturbation",
     "train.r_drop",
     "train.average",
     "train.teachers",

@@ -15,11 +15,13 @@ from rnncls import ConfigError
 from rnncls.config.sections import TrainSection
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.dropout import Dropout
+from rnncls.nn.encoder import Encoder
 from rnncls.training.binary_loss import binary_kl_divergence
 from rnncls.training.loss import (
     Forward,
     compute_class_weights,
     compute_loss,
+    find_adversarial_shift,
     focal_loss,
     kl_divergence,
     scale_to,
@@ -180,6 +182,42 @@ def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None
         logits, forward(dropout=noise.dropout, shift=scale_to(noise.vat_direction, 0.5))
     )
     assert moved > 1.5 * at_random > 0
+
+
+@pytest.mark.parametrize("name", ["adversarial", "virtual_adversarial"])
+def test_a_relative_change_does_not_depend_on_the_units_of_the_columns(
+    name: str,
+) -> None:
+    """The columns in other units, with weights to match, are the same network."""
+    wanted = section(**{name: 0.5})
+    units = torch.tensor([0.1, 10.0, 1.0, 3.0, 0.5, 7.0]).double()  # [E]
+    losses = []
+    for factors in (torch.ones_like(units), units):
+        model = network()
+        with torch.no_grad():
+            model.embedding.weight *= factors
+            assert isinstance(model.encoder, Encoder)
+            for direction in range(2):
+                model.encoder.weights_of(0, direction).input.div_(factors)
+        forward, inputs = forward_of(model)
+        noise = noise_for(model, wanted)
+        losses.append(
+            compute_loss(wanted, forward, LABELS, noise, inputs, column_scales=factors)[
+                0
+            ]
+        )
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_the_size_of_a_relative_change_is_in_units_of_the_columns() -> None:
+    scales = torch.tensor([0.0, 2.0, 5.0])
+    shift = torch.zeros(4, 2, 3, requires_grad=True)
+    weights = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
+    loss = (shift * weights).sum()
+    found = find_adversarial_shift(loss, shift, 0.5, scales)
+    assert (found[..., 0] == 0).all()
+    in_units = found[..., 1:] / scales[1:]
+    torch.testing.assert_close(in_units.norm(dim=(0, 2)), torch.full((2,), 0.5))
 
 
 def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
