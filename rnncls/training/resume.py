@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from rnncls import ConfigError, RunError
 from rnncls.data.loading import TrainingData
@@ -246,6 +247,9 @@ def restore_trainer(
             the same.
     """
     metadata, folder = saved.metadata, RunFolder(path)
+    if metadata.precision == str(torch.float32) and not may_change:
+        # With `auto`, this machine or this version may use another one.
+        trainer.task.dtype = trainer.dtype = torch.float32
     differences = find_differences(
         _snapshot_of_run(trainer, path, saved), _snapshot_of_trainer(trainer)
     )

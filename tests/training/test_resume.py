@@ -285,6 +285,19 @@ def test_no_epoch_of_a_finished_run_starts_again(
 
 
 @pytest.mark.usefixtures("trainer")
+def test_a_run_in_float32_continues_in_float32_where_auto_is_another(
+    restore: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "rnncls.training.classification.resolve_precision", lambda *_: torch.bfloat16
+    )
+    restored, _ = restore()
+    assert restored.dtype is restored.task.dtype is torch.float32
+    changed, _ = restore(may_change=True)
+    assert changed.dtype is changed.task.dtype is torch.bfloat16
+
+
+@pytest.mark.usefixtures("trainer")
 def test_another_precision_is_found(restore: Restore) -> None:
     change_state(precision="torch.bfloat16")
     with pytest.raises(RunError, match=r"trained in torch\.bfloat16, but this machine"):
