@@ -34,6 +34,7 @@ from rnncls.evaluation.parts import (
 )
 from rnncls.evaluation.scope import fit_scope_rule
 from rnncls.evaluation.thresholds import choose_label_thresholds, fit_label_temperature
+from rnncls.machine.threads import share_kernels
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.decisions import decide
 from rnncls.nn.ngrams import NgramClassifier
@@ -167,7 +168,8 @@ def _fit_and_join(
 ) -> Calibration:
     """Fit the n-gram part of a trained network, and join it to the network."""
     max_size = model.section.ngrams if isinstance(model.section.ngrams, int) else None
-    fit = fit_ngrams(data, max_size, train)
+    with share_kernels(model.linear.weight.device):
+        fit = fit_ngrams(data, max_size, train)
     return _join(fit, model, data, train)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rnncls import DeviceError
-from rnncls.machine.threads import Workers, start_workers
+from rnncls.machine.threads import Workers, share_kernels, start_workers
 
 CPU = torch.device("cpu")
 
@@ -97,3 +97,15 @@ def test_a_device_other_than_the_cpu_has_one_worker() -> None:
 
 def test_workers_start_once_in_a_process() -> None:
     assert start_workers(CPU) is start_workers(torch.device("cpu"))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_kernels_share_the_threads_of_the_workers_for_a_while() -> None:
+    start_workers.cache_clear()
+    try:
+        start_workers(CPU)
+        with share_kernels(CPU):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1
+    finally:
+        start_workers.cache_clear()
