@@ -95,14 +95,6 @@ class SparseMatrix:
         """Return the matrix with 1 in place of each stored value."""
         return SparseMatrix(self.pattern, torch.ones_like(self.values))
 
-    def to(self, device: torch.device) -> "SparseMatrix":
-        """Return the matrix on a device."""
-        columns, offsets = self.pattern.columns, self.pattern.offsets
-        pattern = SparsePattern(
-            self.pattern.num_columns, columns.to(device), offsets.to(device)
-        )
-        return SparseMatrix(pattern, self.values.to(device))
-
 
 def build_sparse(
     rows: torch.Tensor,
