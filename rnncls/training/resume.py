@@ -249,7 +249,7 @@ def restore_trainer(
     metadata, folder = saved.metadata, RunFolder(path)
     if metadata.precision == str(torch.float32) and not may_change:
         # With `auto`, this machine or this version may use another one.
-        trainer.task.dtype = trainer.dtype = torch.float32
+        trainer.task.dtype = torch.float32
     differences = find_differences(
         _snapshot_of_run(trainer, path, saved), _snapshot_of_trainer(trainer)
     )
@@ -284,7 +284,7 @@ def _snapshot_of_trainer(trainer: Trainer[Any]) -> Snapshot:
     return Snapshot(
         config={},
         fingerprint=flatten(without_paths(trainer.data.fingerprint)),
-        precision=str(trainer.dtype),
+        precision=str(trainer.task.dtype),
         words=trainer.data.vocab.words,
         label_names=trainer.label_names,
         first_rows=_find_first_rows(trainer.data) if trainer.label_names else {},

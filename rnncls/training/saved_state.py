@@ -66,7 +66,7 @@ def save_state(trainer: Trainer[Any], path: Path) -> None:
         "place": values,
         "steps_per_epoch": trainer.steps_per_epoch,
         "fingerprint": without_paths(trainer.data.fingerprint),
-        "precision": str(trainer.dtype),
+        "precision": str(trainer.task.dtype),
         "metrics_sha256": rows_sha256,
     }
     save_tensors(folder.state, tensors, metadata)

@@ -142,7 +142,7 @@ def summarise(
         "data": trainer.data.fingerprint,
         "weights_sha256": checksum(path / trainer.file, "sha256"),
         "seed": trainer.seed,
-        "precision": str(trainer.dtype).removeprefix("torch."),
+        "precision": str(trainer.task.dtype).removeprefix("torch."),
         "device": str(trainer.device),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "num_processes": trainer.processes.world_size,

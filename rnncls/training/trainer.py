@@ -68,7 +68,6 @@ class Trainer(Generic[M]):
         self.processes = processes
         self.model = task.model
         self.data = task.data
-        self.dtype = task.dtype
         self.file = task.weights_file
         self.label_names = task.label_names
         self.device = self.model.embedding.weight.device

@@ -292,9 +292,9 @@ def test_a_run_in_float32_continues_in_float32_where_auto_is_another(
         "rnncls.training.classification.resolve_precision", lambda *_: torch.bfloat16
     )
     restored, _ = restore()
-    assert restored.dtype is restored.task.dtype is torch.float32
+    assert restored.task.dtype is torch.float32
     changed, _ = restore(may_change=True)
-    assert changed.dtype is changed.task.dtype is torch.bfloat16
+    assert changed.task.dtype is torch.bfloat16
 
 
 @pytest.mark.usefixtures("trainer")
