@@ -1,17 +1,25 @@
-"""Files and folders that tests of several rooms need."""
+"""Files, folders and trainers that tests of several rooms need."""
 
 import json
 import random
 from pathlib import Path
 
+import torch
+
 from rnncls.config.loading import parse_config
+from rnncls.config.sections import Config
 from rnncls.config.yaml_format import dump_config
+from rnncls.data.loading import load_training_data
 from rnncls.nn.classifier import TextClassifier
+from rnncls.runs.folder import MODEL
 from rnncls.runs.run import create_run
 from rnncls.runs.weights import save_model
 from rnncls.text.vocab import Vocab
-from rnncls.training.resume import ResumeOptions
+from rnncls.training.classification import build_fresh_trainer
+from rnncls.training.resume import ResumeOptions, restore_trainer
 from rnncls.training.run import train
+from rnncls.training.saved_state import load_saved_state, save_state
+from rnncls.training.trainer import Trainer
 
 RESUME = ResumeOptions(resume=True)
 RESUME_WITH_CHANGES = ResumeOptions(resume=True, may_change=True)
@@ -47,6 +55,40 @@ def write_run(
     create_run(path, dump_config(config), vocab, labels)
     save_model(path, model)
     return model
+
+
+def build_trainer(config: Config) -> Trainer[TextClassifier]:
+    """Return a trainer on the CPU before its first step."""
+    data = load_training_data(config.data_settings)
+    device, vectors = torch.device("cpu"), config.text.vectors
+    return build_fresh_trainer(
+        config.model, config.train, vectors, config.seed, device, data
+    )
+
+
+def check_exact_resume(config: Config, path: Path) -> None:
+    """Check that a training that stops after step 7 ends with the same weights.
+
+    Args:
+        config: Of more than 7 steps.
+        path: The run folder to write.
+    """
+    complete, stopped = build_trainer(config), build_trainer(config)
+    for _ in complete.steps():
+        pass
+    data = stopped.data
+    create_run(path, dump_config(config), data.vocab, data.label_names)
+    for _ in stopped.steps():
+        if stopped.step == 7:
+            break
+    save_state(stopped, path)
+    resumed = build_trainer(config)
+    restore_trainer(resumed, path, load_saved_state(path, MODEL), may_change=False)
+    for _ in resumed.steps():
+        pass
+    expected = complete.eval_model.state_dict()
+    for name, tensor in resumed.eval_model.state_dict().items():
+        assert torch.equal(tensor, expected[name])
 
 
 LABEL_WORDS = {"joy": "happy", "anger": "angry", "fear": "afraid"}

@@ -11,8 +11,7 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
-from rnncls.data.loading import load_split, load_training_data
+from rnncls.data.loading import load_split
 from rnncls.evaluation.error_slices import unknown_shares
 from rnncls.inference.export.onnx_export import check_exportable
 from rnncls.inference.insight.explanation import explain
@@ -24,19 +23,14 @@ from rnncls.inference.insight.reading import describe_reading
 from rnncls.inference.insight.trajectory import Stream, trace_predictions
 from rnncls.inference.insight.word_order import evaluate_word_orders, is_right
 from rnncls.inference.predictor import Predictor
-from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.companions import load_run_config
 from rnncls.runs.folder import MODEL
 from rnncls.runs.portable import load_portable
-from rnncls.runs.run import create_run, load_run
+from rnncls.runs.run import load_run
 from rnncls.runs.weights import load_verified
-from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.pretraining import pretrain
-from rnncls.training.resume import restore_trainer
 from rnncls.training.run import train
-from rnncls.training.saved_state import load_saved_state, save_state
-from rnncls.training.trainer import Trainer
-from tests.builders import RESUME, RESUME_WITH_CHANGES
+from tests.builders import RESUME, RESUME_WITH_CHANGES, check_exact_resume
 from tests.conftest import toy_yaml, write_toy_csv
 
 MakeConfig = Callable[..., Config]
@@ -132,34 +126,11 @@ def test_an_unchanged_resume_is_exact(run: Path, config: Config) -> None:
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
-def build_trainer(config: Config) -> Trainer[TextClassifier]:
-    data = load_training_data(config.data_settings)
-    device, vectors = torch.device("cpu"), config.text.vectors
-    return build_fresh_trainer(
-        config.model, config.train, vectors, config.seed, device, data
-    )
-
-
 def test_a_training_goes_on_exactly_where_it_stopped(
     make_config: MakeConfig,
 ) -> None:
     config = make_config(*NGRAMS, "model.word_dropout=0.3", "train.average=0.9")
-    complete, stopped = build_trainer(config), build_trainer(config)
-    for _ in complete.steps():
-        pass
-    data = stopped.data
-    create_run(RUN, dump_config(config), data.vocab, data.label_names)
-    for _ in stopped.steps():
-        if stopped.step == 7:
-            break
-    save_state(stopped, RUN)
-    resumed = build_trainer(config)
-    restore_trainer(resumed, RUN, load_saved_state(RUN, MODEL), may_change=False)
-    for _ in resumed.steps():
-        pass
-    expected = complete.eval_model.state_dict()
-    for name, tensor in resumed.eval_model.state_dict().items():
-        assert torch.equal(tensor, expected[name])
+    check_exact_resume(config, RUN)
 
 
 def test_a_run_starts_from_word_vectors(make_config: MakeConfig) -> None:

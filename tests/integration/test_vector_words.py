@@ -11,7 +11,6 @@ import torch
 from rnncls import ConfigError, RunError
 from rnncls.config.loading import parse_config
 from rnncls.config.sections import Config
-from rnncls.config.yaml_format import dump_config
 from rnncls.data.loading import load_split, load_training_data
 from rnncls.evaluation.error_slices import unknown_shares
 from rnncls.evaluation.evaluator import compute_logits
@@ -22,21 +21,16 @@ from rnncls.inference.insight.explanation import explain
 from rnncls.inference.light.network import compute_outputs
 from rnncls.inference.predictor import Predictor
 from rnncls.machine.arrays import load_arrays
-from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.companions import load_run_config, load_vocab
 from rnncls.runs.folder import LANGUAGE_MODEL, MODEL, RunFolder
 from rnncls.runs.portable import load_portable
-from rnncls.runs.run import create_run, load_run
+from rnncls.runs.run import load_run
 from rnncls.runs.weights import load_verified
-from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.cross_validation import cross_validate
 from rnncls.training.initialization import build_model, initial_model_of
 from rnncls.training.pretraining import pretrain
-from rnncls.training.resume import restore_trainer
 from rnncls.training.run import train
-from rnncls.training.saved_state import load_saved_state, save_state
-from rnncls.training.trainer import Trainer
-from tests.builders import RESUME, RESUME_WITH_CHANGES
+from tests.builders import RESUME, RESUME_WITH_CHANGES, check_exact_resume
 from tests.conftest import toy_yaml, write_toy_csv
 
 MakeConfig = Callable[..., Config]
@@ -203,32 +197,9 @@ def test_an_unchanged_resume_is_exact(run: Path, config: Config) -> None:
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
-def build_trainer(config: Config) -> Trainer[TextClassifier]:
-    data = load_training_data(config.data_settings)
-    device, vectors = torch.device("cpu"), config.text.vectors
-    return build_fresh_trainer(
-        config.model, config.train, vectors, config.seed, device, data
-    )
-
-
 def test_a_training_goes_on_exactly_where_it_stopped(make_config: MakeConfig) -> None:
     config = make_config(*OPTIONS, *LONGER, "train.average=0.9")
-    complete, stopped = build_trainer(config), build_trainer(config)
-    for _ in complete.steps():
-        pass
-    data = stopped.data
-    create_run(RUN, dump_config(config), data.vocab, data.label_names)
-    for _ in stopped.steps():
-        if stopped.step == 7:
-            break
-    save_state(stopped, RUN)
-    resumed = build_trainer(config)
-    restore_trainer(resumed, RUN, load_saved_state(RUN, MODEL), may_change=False)
-    for _ in resumed.steps():
-        pass
-    expected = complete.eval_model.state_dict()
-    for name, tensor in resumed.eval_model.state_dict().items():
-        assert torch.equal(tensor, expected[name])
+    check_exact_resume(config, RUN)
 
 
 def test_a_run_can_be_resumed_without_the_file_of_vectors(

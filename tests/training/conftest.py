@@ -1,22 +1,21 @@
 """A trainer of the toy file, and a run folder with its state."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from rnncls.config.sections import Config
 from rnncls.config.yaml_format import dump_config
-from rnncls.data.loading import load_training_data
 from rnncls.nn.classifier import TextClassifier
 from rnncls.runs.folder import RunFolder
 from rnncls.runs.metric_rows import append_row
 from rnncls.runs.run import create_run
 from rnncls.runs.weights import save_model
-from rnncls.training.classification import build_fresh_trainer
 from rnncls.training.saved_state import save_state
 from rnncls.training.trainer import Trainer
+from tests import builders
 
 BuildTrainer = Callable[[], Trainer[TextClassifier]]
 
@@ -31,14 +30,7 @@ def config(make_config: Callable[..., Config]) -> Config:
 def build_trainer(config: Config) -> BuildTrainer:
     """Return a function that returns a trainer before its first step."""
 
-    def build() -> Trainer[TextClassifier]:
-        data = load_training_data(config.data_settings)
-        device, vectors = torch.device("cpu"), config.text.vectors
-        return build_fresh_trainer(
-            config.model, config.train, vectors, config.seed, device, data
-        )
-
-    return build
+    return partial(builders.build_trainer, config)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from rnncls.config.sections import Config
-from rnncls.data.loading import load_training_data
 from rnncls.evaluation.evaluator import compute_logits
 from rnncls.nn.classifier import TextClassifier
 from rnncls.text.batching import assemble
@@ -16,10 +15,11 @@ from rnncls.text.char_ngrams import CharNgrams
 from rnncls.text.encoded_texts import EncodedTexts, encode_pieces
 from rnncls.text.tokenizer import TokenizedTexts
 from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab
-from rnncls.training.classification import ClassificationTask, build_fresh_trainer
+from rnncls.training.classification import ClassificationTask
 from rnncls.training.step_data import StepInputs
 from rnncls.training.trainer import Trainer
 from rnncls.training.word_forms import build_form_finder
+from tests.builders import build_trainer
 
 MakeConfig = Callable[..., Config]
 NGRAMS = ("text.char_ngrams=[3, 4]", "text.ngram_buckets=40", "text.max_vocab=6")
@@ -79,14 +79,6 @@ def test_a_vocabulary_without_ngrams_has_no_forms() -> None:
     words = TokenizedTexts(np.zeros(1, np.int32), np.ones(1, np.int64), ["b"])
     texts = encode_pieces(words, vocab)
     assert build_form_finder(vocab, texts, torch.device("cpu")) is None
-
-
-def build_trainer(config: Config) -> Trainer[TextClassifier]:
-    data = load_training_data(config.data_settings)
-    device, vectors = torch.device("cpu"), config.text.vectors
-    return build_fresh_trainer(
-        config.model, config.train, vectors, config.seed, device, data
-    )
 
 
 def prepare(trainer: Trainer[TextClassifier]) -> StepInputs:
