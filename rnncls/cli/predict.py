@@ -248,13 +248,17 @@ def iter_texts(
 def _count_notes(
     windows: "Iterator[list[Prediction]]", notes: Counter[str]
 ) -> "Iterator[Prediction]":
-    """Yield predictions, and count the texts that the model could not read in full."""
+    """Yield predictions, and count the texts that are to be read with care."""
     for window in windows:
         for prediction in window:
             if prediction.num_cut:
                 notes["cut"] += 1
             if prediction.has_no_known_word:
                 notes["without a known word"] += 1
+            elif prediction.fits is False:
+                notes["that no class fits"] += 1
+            if prediction.is_rejected:
+                notes["without an answer"] += 1
             yield prediction
 
 

@@ -68,6 +68,17 @@ def test_tables_have_a_column(run_path: Path, cli: Cli) -> None:
     assert columns["fits"] == [True, False]
 
 
+def test_the_texts_that_no_class_fits_are_counted(run_path: Path, cli: Cli) -> None:
+    texts = [KNOWN, UNKNOWN, STRANGE, STRANGE]
+    options = ["--run", str(run_path), "--output", "out.csv"]
+    done = cli("predict", *options, *texts)
+    counts = "1 text without a known word, 2 texts that no class fits"
+    assert done.stdout == f"out.csv: 4 predictions ({counts})\n"
+    done = cli("predict", *options, "--min-confidence", "1", KNOWN, UNKNOWN)
+    counts = "2 texts without an answer, 1 text without a known word"
+    assert done.stdout == f"out.csv: 2 predictions ({counts})\n"
+
+
 def test_a_run_of_an_earlier_version_does_not_say_it(run_path: Path, cli: Cli) -> None:
     before = predict(cli, KNOWN, UNKNOWN)
     remove_threshold(run_path)
