@@ -23,8 +23,9 @@ from rnncls.machine.threads import Workers, start_workers
 from rnncls.nn.classifier import TextClassifier, add_ngrams
 from rnncls.runs.folder import MODEL
 from rnncls.text.batching import Batch
+from rnncls.training.class_weights import compute_class_weights
 from rnncls.training.initialization import build_model
-from rnncls.training.loss import compute_class_weights, compute_loss
+from rnncls.training.loss import compute_loss
 from rnncls.training.options import TrainOptions
 from rnncls.training.step_data import LossSums, StepInputs, StepNoise
 from rnncls.training.trainer import Trainer

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from rnncls.config.sections import TrainSection
 from rnncls.data.loading import TrainingData
-from rnncls.training.loss import compute_class_weights, compute_text_weights
+from rnncls.training.class_weights import compute_class_weights, compute_text_weights
 
 _ADDED_COUNT = 1.0
 """Added to the numbers of texts with and without a label, so that none is 0."""
