@@ -6,6 +6,7 @@ distinct words in a batch, E embedding_dim, C classes.
 
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +124,7 @@ class ClassificationTask:
             self._vectors_shape(inputs),
             None if self.row_weights is None else self.row_weights[rows],
             self._measure_columns(word_vectors.detach()),
+            weights=[word_vectors, *chain.from_iterable(self.model.layers())],
             has_several_labels=self.has_several_labels,
         )
         labels = self.labels[rows]  # [B], or [B, C]

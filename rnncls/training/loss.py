@@ -16,11 +16,13 @@ would outweigh the label of every other text.
 Shapes: B texts, T tokens in the longest of them, E embedding_dim, C classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
 
 from rnncls.config.sections import TrainSection
 from rnncls.nn.dropout import Dropout
@@ -93,6 +95,7 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     row_weights: torch.Tensor | None = None,
     column_scales: torch.Tensor | None = None,
     *,
+    weights: Sequence[torch.Tensor],
     has_several_labels: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss of some texts, and the logits of the first forward pass.
@@ -107,6 +110,8 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
         row_weights: [B] float32, the weight of each text; for sets of labels [B, C],
             that of each label of the text; None: 1.
         column_scales: [E], the units of a perturbation of the word vectors; None: 1.
+        weights: All tensors that `forward` depends on and that the loss may be
+            differentiated by: the word vectors and the weights of the network.
         has_several_labels: Whether a text has a set of labels.
 
     Returns:
@@ -127,8 +132,12 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     logits = forward(dropout=noise.dropout, shift=shift)  # [B, C]
     loss = cross_entropy(logits)
     if shift is not None:
+        # R-Drop reads the graph of the logits again.
+        loss, gradient = differentiate(
+            loss, shift, weights, retain_graph=section.r_drop > 0
+        )
         adversarial_shift = find_adversarial_shift(
-            loss, shift, section.adversarial, column_scales
+            gradient, section.adversarial, column_scales
         )
         adversarial_logits = forward(dropout=noise.dropout, shift=adversarial_shift)
         loss = loss + cross_entropy(adversarial_logits)
@@ -177,8 +186,61 @@ def focal_loss(
     return -(targets * one_minus_p**gamma * log_probs).sum(dim=1)
 
 
+class _DifferentiatedLoss(torch.autograd.Function):
+    """A loss whose gradients are known, so that it needs no graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        loss: torch.Tensor,
+        gradients: Sequence[torch.Tensor | None],
+        *weights: torch.Tensor,  # noqa: ARG004 - makes them inputs of the function
+    ) -> torch.Tensor:
+        """Return the loss [] as a function of the weights."""
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the known gradients times the factor [] of this loss in another."""
+        known = (
+            None if gradient is None else gradient * factor
+            for gradient in ctx.gradients
+        )
+        return None, None, *known
+
+
+def differentiate(
+    loss: torch.Tensor,
+    shift: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    *,
+    retain_graph: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the gradient of a change of the word vectors, and those of the weights.
+
+    One backward pass finds both. The loss that is returned has the same gradients as
+    the one that was given, but they are not computed again, and the graph is freed.
+
+    Args:
+        loss: Scalar, computed with `shift`.
+        shift: [T, B, E] zeros that were added to the word vectors.
+        weights: What else the loss may be differentiated by.
+        retain_graph: Whether the graph of the loss is needed again.
+
+    Returns:
+        The loss [], and its gradient with respect to `shift`, [T, B, E].
+    """
+    gradient, *gradients = torch.autograd.grad(
+        loss, [shift, *weights], retain_graph=retain_graph, allow_unused=True
+    )
+    known = _DifferentiatedLoss.apply(loss.detach(), gradients, *weights)  # type: ignore[no-untyped-call]
+    return known, gradient
+
+
 def find_adversarial_shift(
-    loss: torch.Tensor, shift: torch.Tensor, size: float, column_scales: torch.Tensor
+    gradient: torch.Tensor, size: float, column_scales: torch.Tensor
 ) -> torch.Tensor:
     """Return the change of the word vectors that raises the loss most.
 
@@ -186,15 +248,13 @@ def find_adversarial_shift(
     semi-supervised text classification".
 
     Args:
-        loss: Scalar, computed with `shift`.
-        shift: [T, B, E] zeros that were added to the word vectors.
+        gradient: [T, B, E], of the loss with respect to the word vectors.
         size: The 2-norm of each text's change, in units of `column_scales`.
         column_scales: [E], or [] for all columns.
 
     Returns:
         [T, B, E], without a graph.
     """
-    (gradient,) = torch.autograd.grad(loss, shift, retain_graph=True)  # [T, B, E]
     return scale_to(gradient * column_scales, size) * column_scales
 
 
@@ -230,7 +290,7 @@ def virtual_adversarial_loss(
     start.requires_grad_()
     moved = divergence(reference, forward(dropout=noise.dropout, shift=start))
     (gradient,) = torch.autograd.grad(moved, start)  # [T, B, E]
-    shift = scale_to(gradient * column_scales, size) * column_scales  # [T, B, E]
+    shift = find_adversarial_shift(gradient, size, column_scales)  # [T, B, E]
     return divergence(reference, forward(dropout=noise.dropout, shift=shift))
 
 

@@ -16,6 +16,7 @@ from rnncls.training.class_weights import compute_class_weights
 from rnncls.training.loss import (
     Forward,
     compute_loss,
+    differentiate,
     find_adversarial_shift,
     focal_loss,
     kl_divergence,
@@ -81,6 +82,12 @@ def network(**other: Any) -> TextClassifier:
     )
 
 
+def find_loss(
+    model: TextClassifier, *args: Any, **options: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return compute_loss(*args, weights=list(model.parameters()), **options)
+
+
 def losses_of(
     model: TextClassifier,
     wanted: TrainSection,
@@ -89,8 +96,8 @@ def losses_of(
 ) -> torch.Tensor:
     forward, inputs = forward_of(model, rows, longest)
     noise = noise_for(model, wanted, longest)[rows]
-    return compute_loss(
-        wanted, forward, LABELS[rows], noise, inputs, weights_for(wanted, rows)
+    return find_loss(
+        model, wanted, forward, LABELS[rows], noise, inputs, weights_for(wanted, rows)
     )[0]
 
 
@@ -103,7 +110,7 @@ def test_alone_it_is_the_cross_entropy() -> None:
     model, wanted = network(dropout=0.5), section(label_smoothing=0.2)
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
-    losses, logits = compute_loss(wanted, forward, LABELS, noise, inputs)
+    losses, logits = find_loss(model, wanted, forward, LABELS, noise, inputs)
     torch.testing.assert_close(logits, forward(dropout=noise.dropout))
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum")
@@ -143,7 +150,7 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
         shifts.append(shift)
         return forward(dropout=dropout, shift=shift)
 
-    losses, _ = compute_loss(wanted, spy, LABELS, noise, inputs)
+    losses, _ = find_loss(model, wanted, spy, LABELS, noise, inputs)
     assert shifts[1] is not None
     assert not shifts[1].requires_grad
     found = torch.autograd.grad(losses, list(model.parameters()))
@@ -160,11 +167,44 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_a_differentiated_loss_keeps_its_gradients_without_its_graph() -> None:
+    weight, unused = (torch.tensor([3.0, 4.0], requires_grad=True) for _ in range(2))
+    shift = torch.zeros(2, requires_grad=True)
+    loss = ((weight + shift) ** 2).sum()
+    found, gradient = differentiate(loss, shift, [weight, unused], retain_graph=False)
+    assert (gradient.tolist(), found.item()) == ([6.0, 8.0], 25.0)
+    total = found / 2 + unused.sum()
+    of_weight, of_unused = torch.autograd.grad(total, [weight, unused])
+    assert (of_weight.tolist(), of_unused.tolist()) == ([3.0, 4.0], [1.0, 1.0])
+    with pytest.raises(RuntimeError, match="freed"):
+        torch.autograd.grad(loss, weight)
+
+
+def test_adversarial_training_and_r_drop_add_their_gradients() -> None:
+    """R-Drop differentiates the logits that the adversarial change was found with."""
+    model = network(dropout=0.5)
+    options: list[dict[str, Any]] = [
+        {"adversarial": 0.5, "r_drop": 2.0},
+        {},
+        {"adversarial": 0.5},
+        {"r_drop": 2.0},
+    ]
+    both, plain, adversarial, r_drop = (
+        torch.autograd.grad(
+            losses_of(model, section(**values)), list(model.parameters())
+        )
+        for values in options
+    )
+    for found, *others in zip(both, plain, adversarial, r_drop, strict=True):
+        expected = others[1] + others[2] - others[0]
+        torch.testing.assert_close(found, expected)
+
+
 def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None:
     model, wanted = network(), section(virtual_adversarial=0.5)
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
-    losses, logits = compute_loss(wanted, forward, LABELS, noise, inputs)
+    losses, logits = find_loss(model, wanted, forward, LABELS, noise, inputs)
     moved = losses - F.cross_entropy(logits, LABELS, reduction="sum")
     assert noise.vat_direction is not None
     at_random = kl_divergence(
@@ -191,19 +231,17 @@ def test_a_relative_change_does_not_depend_on_the_units_of_the_columns(
         forward, inputs = forward_of(model)
         noise = noise_for(model, wanted)
         losses.append(
-            compute_loss(wanted, forward, LABELS, noise, inputs, column_scales=factors)[
-                0
-            ]
+            find_loss(
+                model, wanted, forward, LABELS, noise, inputs, column_scales=factors
+            )[0]
         )
     torch.testing.assert_close(losses[0], losses[1])
 
 
 def test_the_size_of_a_relative_change_is_in_units_of_the_columns() -> None:
     scales = torch.tensor([0.0, 2.0, 5.0])
-    shift = torch.zeros(4, 2, 3, requires_grad=True)
-    weights = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
-    loss = (shift * weights).sum()
-    found = find_adversarial_shift(loss, shift, 0.5, scales)
+    gradient = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
+    found = find_adversarial_shift(gradient, 0.5, scales)
     assert (found[..., 0] == 0).all()
     in_units = found[..., 1:] / scales[1:]
     torch.testing.assert_close(in_units.norm(dim=(0, 2)), torch.full((2,), 0.5))
@@ -225,7 +263,7 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
         + apart
     )
     torch.testing.assert_close(
-        compute_loss(wanted, forward, LABELS, noise, inputs)[0], expected
+        find_loss(model, wanted, forward, LABELS, noise, inputs)[0], expected
     )
 
 
@@ -245,8 +283,8 @@ def test_r_drop_of_several_labels_has_the_divergence_of_each_label() -> None:
     # The sum of both divergences of a Bernoulli variable is (p - q)(logit p - logit q).
     differences = first.sigmoid() - second.sigmoid()
     divergences = differences * (first - second)  # [B, C]
-    found, _ = compute_loss(
-        wanted, forward, targets, noise, inputs, has_several_labels=True
+    found, _ = find_loss(
+        model, wanted, forward, targets, noise, inputs, has_several_labels=True
     )
     torch.testing.assert_close(found, cross_entropies + divergences.sum())
 
@@ -257,8 +295,8 @@ def test_the_virtual_change_moves_sets_of_labels_more_than_chance_does() -> None
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
     targets = F.one_hot(LABELS, 3) > 0
-    loss, logits = compute_loss(
-        wanted, forward, targets, noise, inputs, has_several_labels=True
+    loss, logits = find_loss(
+        model, wanted, forward, targets, noise, inputs, has_several_labels=True
     )
     moved = loss - F.binary_cross_entropy_with_logits(
         logits, targets.double(), reduction="sum"
@@ -298,7 +336,7 @@ def test_soft_targets_are_learnt_too() -> None:
     model, wanted = network(), section(adversarial=0.5)
     forward, inputs = forward_of(model)
     hard, soft = (
-        compute_loss(wanted, forward, targets, noise_for(model, wanted), inputs)[0]
+        find_loss(model, wanted, forward, targets, noise_for(model, wanted), inputs)[0]
         for targets in (LABELS, F.one_hot(LABELS, 3).double())
     )
     torch.testing.assert_close(hard, soft)
@@ -334,8 +372,8 @@ def test_weighted_losses_are_those_of_torch() -> None:
     model, wanted = network(dropout=0.5), section()
     forward, inputs = forward_of(model)
     noise, weights = noise_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
-    losses, logits = compute_loss(
-        wanted, forward, LABELS, noise, inputs, weights[LABELS]
+    losses, logits = find_loss(
+        model, wanted, forward, LABELS, noise, inputs, weights[LABELS]
     )
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, weights, reduction="sum")
@@ -352,7 +390,7 @@ def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
     targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
-    losses, logits = compute_loss(wanted, forward, targets, noise, inputs, weights)
+    losses, logits = find_loss(model, wanted, forward, targets, noise, inputs, weights)
     each = F.cross_entropy(logits, targets, label_smoothing=0.2, reduction="none")
     torch.testing.assert_close(losses, (each * weights).sum())
 
@@ -373,7 +411,7 @@ def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -
     )
     expected = missed + kl_divergence(first, second) + kl_divergence(second, first)
     torch.testing.assert_close(
-        compute_loss(wanted, forward, LABELS, noise, inputs, weights[LABELS])[0],
+        find_loss(model, wanted, forward, LABELS, noise, inputs, weights[LABELS])[0],
         expected,
     )
 
