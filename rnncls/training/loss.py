@@ -154,6 +154,18 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     return loss, logits
 
 
+def count_passes(section: TrainSection) -> int:
+    """Return how many passes, forward and backward, the loss of a batch takes."""
+    num_passes = 1
+    if section.adversarial:
+        num_passes += 1
+    if section.virtual_adversarial:
+        num_passes += 2  # one of them to find the change
+    if section.r_drop:
+        num_passes += 1
+    return num_passes
+
+
 def smooth_labels(
     targets: torch.Tensor, logits: torch.Tensor, label_smoothing: float
 ) -> torch.Tensor:

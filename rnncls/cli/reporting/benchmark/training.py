@@ -45,7 +45,7 @@ def benchmark_training(
     data = load_training_data(settings)
     vectors, seed = settings.text.vectors, settings.seed
     trainer = build_fresh_trainer(model, train, vectors, seed, device, data)
-    result = asdict(compare_training(trainer, model))
+    result = asdict(compare_training(trainer, model, train))
     saving = measure_saving(
         trainer, config_text, train.save_every, result["tokens_per_s"]
     )

@@ -24,6 +24,7 @@ from rnncls.text.batching import assemble
 from rnncls.text.encoded_texts import EncodedTexts
 from rnncls.text.vocab import Vocab
 from rnncls.training.classification import build_classifier_trainer
+from rnncls.training.loss import count_passes
 from rnncls.training.trainer import Trainer
 
 NUM_PAIRS = 15
@@ -33,16 +34,21 @@ VOCAB_SIZE, VOCAB_FACTOR = 40_000, 10
 
 
 def compare_training(
-    trainer: Trainer[TextClassifier], section: ModelSection
+    trainer: Trainer[TextClassifier], model: ModelSection, train: TrainSection
 ) -> SpeedRatio:
-    """Compare training steps, with the batching, with the bare cell on equal shapes."""
-    texts, bare = trainer.data.train.texts, BareCell(section, trainer.device)
+    """Compare training steps, with the batching, with the bare cell on equal shapes.
+
+    A loss of several passes, as in adversarial training, is compared with as many
+    passes of the bare cell.
+    """
+    texts, bare = trainer.data.train.texts, BareCell(model, trainer.device)
+    num_passes = count_passes(train)
     plan = endless_plan(texts, trainer.options.batch_size)
 
     def run_pair(batches: list[Rows]) -> tuple[float, float]:
         program_s = seconds(lambda: train_on(trainer, batches))
         inputs = bare.inputs(batch_shapes(texts, batches))
-        return program_s, seconds(lambda: bare.train(inputs))
+        return program_s, seconds(lambda: bare.train(inputs * num_passes))
 
     pairs = [next_batches(plan) for _ in range(NUM_PAIRS)]
     return compare_pairs(run_pair, pairs, texts)

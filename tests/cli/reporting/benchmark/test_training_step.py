@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rnncls.cli.reporting.benchmark import training_step
+from rnncls.cli.reporting.benchmark.bare_cell import BareCell
 from rnncls.cli.reporting.benchmark.training_step import (
     compare_training,
     compare_vocabularies,
@@ -26,8 +27,25 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_step, "STEPS_PER_PAIR", 2)
 
 
-def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> None:
-    config = make_config()
+@pytest.mark.parametrize(
+    ("overrides", "num_passes"),
+    [
+        ([], 1),
+        (["train.adversarial=1.0"], 2),
+        (["train.virtual_adversarial=1.0", "train.r_drop=1.0"], 4),
+    ],
+)
+def test_training_is_compared_with_as_many_passes_of_the_bare_cell(
+    make_config: MakeConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: list[str],
+    num_passes: int,
+) -> None:
+    num_batches = []
+    monkeypatch.setattr(
+        BareCell, "train", lambda _, inputs: num_batches.append(len(inputs))
+    )
+    config = make_config(*overrides)
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
         config.train,
@@ -35,7 +53,8 @@ def test_training_is_compared_with_the_bare_cell(make_config: MakeConfig) -> Non
         data,
         config.seed,
     )
-    result = compare_training(trainer, config.model)
+    result = compare_training(trainer, config.model, config.train)
+    assert num_batches == [2 * num_passes] * 6
     assert trainer.step == 12  # three pairs of two steps, and as many to warm up
     assert result.ratio_spread[0] <= result.ratio <= result.ratio_spread[1]
     assert result.tokens_per_s > result.samples_per_s > 0
