@@ -75,7 +75,7 @@ class Machine:
 
     device: str
     folder: Path
-    settings: tuple[str, ...] = ("text.vectors=null",)
+    settings: tuple[str, ...] = ("text.vectors=null", "train.adversarial=0")
     deadline: float = 0.0
 
     def run(

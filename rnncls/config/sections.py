@@ -245,7 +245,8 @@ class TrainSection(Section):
     texts that are already classified well. 0 turns it off."""
     adversarial: NonNegative = 0.0
     """Adversarial training on word vectors: size of the perturbation (Miyato, Dai and
-    Goodfellow 2017). 0 turns it off."""
+    Goodfellow 2017). 2 is a good size if `perturbation` is `relative`; a step then
+    takes twice the time. 0 turns it off."""
     virtual_adversarial: NonNegative = 0.0
     """Virtual adversarial training, which needs no labels: size of the perturbation
     (Miyato, Dai and Goodfellow 2017). 0 turns it off."""
