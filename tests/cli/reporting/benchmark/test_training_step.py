@@ -42,9 +42,13 @@ def test_training_is_compared_with_as_many_passes_of_the_bare_cell(
     num_passes: int,
 ) -> None:
     num_batches = []
-    monkeypatch.setattr(
-        BareCell, "train", lambda _, inputs: num_batches.append(len(inputs))
-    )
+    train_bare = BareCell.train
+
+    def count_batches(cell: BareCell, inputs: list[torch.Tensor]) -> None:
+        num_batches.append(len(inputs))
+        train_bare(cell, inputs)
+
+    monkeypatch.setattr(BareCell, "train", count_batches)
     config = make_config(*overrides)
     data = load_training_data(config.data_settings)
     trainer = build_classifier_trainer(
