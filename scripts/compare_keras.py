@@ -2,12 +2,12 @@
 
 Each runs in a process of its own, in turn.
 
-Keras trains Embedding → Bidirectional(LSTM) → Dense with `fit`, padding masked, the
+Keras trains Embedding → Bidirectional(cell) → Dense with `fit`, padding masked, the
 last states alone pooled, which is less than what rnncls does: once with shuffled
 batches, once bucketed by length. Needs the extra `bench`.
 
     python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data --set
-    train.precision=float32
+    train.adversarial=0 --set train.precision=float32
 """
 
 import argparse
@@ -33,6 +33,7 @@ from rnncls.text.batching import assemble
 from rnncls.text.encoded_texts import EncodedTexts
 
 SIDES = ("rnncls", "keras_shuffled", "keras_bucketed")
+KERAS_CELLS = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 WARM_UP_STEPS = 60
 Plan = list[npt.NDArray[np.int64]]
 
@@ -47,8 +48,13 @@ def main() -> None:
         "--side", choices=SIDES, help="measure one side only, in this process"
     )
     arguments = parser.parse_args()
+    config = load_config(arguments.config, arguments.set)
+    if config.model.cell not in KERAS_CELLS:
+        parser.error(
+            f"model.cell: {config.model.cell}, which Keras lacks; compare one of"
+            f" {', '.join(KERAS_CELLS)}"
+        )
     if arguments.side is not None:
-        config = load_config(arguments.config, arguments.set)
         measure = measure_rnncls if arguments.side == "rnncls" else measure_keras
         print(json.dumps(measure(config, arguments.seconds, arguments.side)))
         return
@@ -130,12 +136,13 @@ def measure_keras(config: Config, seconds: float, side: str) -> float:
         lambda: padded_batches(data, plan), output_signature=signature
     )
     dataset = dataset.repeat().prefetch(2)
-    lstm = keras.layers.LSTM(config.model.hidden_size)
+    cell_type = getattr(keras.layers, KERAS_CELLS[config.model.cell])
+    cell = cell_type(config.model.hidden_size)
     layers = [
         keras.layers.Embedding(
             len(data.vocab), config.model.embedding_dim, mask_zero=True
         ),
-        keras.layers.Bidirectional(lstm) if config.model.bidirectional else lstm,
+        keras.layers.Bidirectional(cell) if config.model.bidirectional else cell,
         keras.layers.Dense(len(data.label_names)),
     ]
     model = keras.Sequential(layers)
