@@ -223,10 +223,9 @@ def _parse_lines(
     named_texts = columns.text if columns.must_be_table else ()
     for name in (*named_texts, *keep):
         if name != ROW_NUMBER:
-            option = "--text" if name in named_texts else "--keep"
             raise DataError(
-                f"{source}: {option}: lines of text have no column '{name}': if the"
-                " input is a table, add --format csv or --format jsonl"
+                f"{source}: lines of text have no column '{name}': if the input is a"
+                " table, add --format csv or --format jsonl"
             )
     can_note_tabs = not is_sure
     for number, line in enumerate(lines, start=1):

@@ -228,7 +228,7 @@ def _explain_key(name: str, columns: Columns) -> str:
 
 def missing_kept(place: str, name: str, names: Sequence[str]) -> DataError:
     """Return the error for a column to keep that a file lacks."""
-    message = f"{place}: --keep: {_describe_missing(name, names)}"
+    message = f"{place}: {_describe_missing(name, names)}"
     suggestion = _suggest_column(name, names)
     return DataError(f"{message}; {suggestion}" if suggestion else message)
 

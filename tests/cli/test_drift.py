@@ -91,6 +91,18 @@ def test_stdin_has_labels_if_they_are_named(cli: Cli) -> None:
     assert labels == {"sport": 0, "world": 0, "weather": 1}
 
 
+@pytest.mark.parametrize("form", ["lines", "csv"])
+def test_a_label_that_stdin_lacks_is_named_without_other_options(
+    cli: Cli, form: str
+) -> None:
+    stdin = "title,description\n" + "rain,all day\n" * 20
+    arguments = ["drift", "-", "--format", form, "--label", "kind"]
+    done = cli(*arguments, stdin=stdin.encode())
+    assert done.exit_code == 3
+    assert "no column 'kind'" in done.stderr
+    assert "--keep" not in done.stderr
+
+
 def test_the_columns_of_the_file_can_be_named(cli: Cli) -> None:
     text = Path(OTHER).read_text(encoding="utf-8")
     renamed = text.replace("label,title,description", "kind,head,body")

@@ -666,13 +666,13 @@ def test_a_column_to_keep_must_exist(cli: Cli) -> None:
     write_ids(Path("in.csv"))
     done = cli("predict", "--input", "in.csv", "--keep", "ids")
     assert done.exit_code == 3
-    assert "in.csv: --keep: no column 'ids', found 'id', " in done.stderr
+    assert "in.csv: no column 'ids', found 'id', " in done.stderr
     assert "did you mean 'id'?" in done.stderr
     assert "data.text" not in done.stderr
     assert cli("predict", "oslo", "--keep", "id").exit_code == 2
     done = cli("predict", "-", "--keep", "id", stdin=b"oslo\n")
     assert done.exit_code == 3
-    assert "--keep: lines of text have no column 'id'" in done.stderr
+    assert "stdin: lines of text have no column 'id'" in done.stderr
 
 
 OTHER_NAMES = {
@@ -714,7 +714,7 @@ def test_a_text_column_is_refused_where_there_are_no_columns(cli: Cli) -> None:
     assert "in.txt: has one text per line and no column 'title'" in done.stderr
     done = cli("predict", "-", "--text", "title", stdin=b"oslo\n")
     assert done.exit_code == 3
-    assert "--text: lines of text have no column 'title'" in done.stderr
+    assert "stdin: lines of text have no column 'title'" in done.stderr
     assert cli("predict", "oslo", "--text", "title").exit_code == 2
 
 
