@@ -260,7 +260,7 @@ class TrainSection(Section):
     dropout masks agree. 0 turns it off."""
     average: Probability = 0.0
     """Decay of the exponential moving average of the weights, which is validated and
-    saved in their place. After n steps it is about 1 - 9 / n at most. 0: no average."""
+    saved instead. The decay after n steps is at most about 1 - 9 / n. 0: none."""
     teachers: list[Text] = Field(default=[])
     """Run folders for knowledge distillation (Hinton, Vinyals and Dean 2015): the
     classifier also learns the mean of their predicted probabilities. See `rnncls
