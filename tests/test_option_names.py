@@ -29,7 +29,6 @@ ONLY_FOR_COMMANDS = {
     "data/headers.py": "only where the command says that it has --format",
     "data/init_config.py": "rnncls init writes a config",
     "data/readers.py": "columns that rnncls predict --keep or --text names",
-    "data/rows.py": "columns that rnncls predict --keep names",
     "data/small_data.py": "ends a message with a complete command",
     "evaluation/run_evaluation.py": "--id names the rows of reports",
     "inference/export/folder.py": "the commands in the files of an exported folder",
