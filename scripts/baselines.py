@@ -2,8 +2,8 @@
 
 Every system gets the same training file and predicts the same test rows. rnncls
 keeps 2% of the training rows for validation and spaCy 5%; the other two train on all of
-them. A time is that of the whole training process, from its start
-to the trained model, with an empty cache. Needs the extras `bench` and `glove`:
+them. A time is that of the whole training process, from its start to the trained model,
+with an empty cache. Needs the extras `bench` and `glove`:
 
     python scripts/baselines.py --data data [--only tfidf fasttext spacy ag_news]
 """
