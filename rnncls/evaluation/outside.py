@@ -3,6 +3,7 @@
 Shapes: N texts, C classes.
 """
 
+import logging
 from pathlib import Path
 
 from rnncls.data.checksums import checksum
@@ -18,8 +19,11 @@ from rnncls.evaluation.scope import (
 )
 from rnncls.machine.files import read_json
 from rnncls.nn.scope import Floats
+from rnncls.runs.data_check import find_use_of_file
 from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import encode_texts
+
+logger = logging.getLogger(__name__)
 
 
 def load_outside(file: Path, sha256: str) -> OutsideResult | None:
@@ -62,10 +66,28 @@ def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
         threshold, weight = rule
     inside = score_texts(logits, labelled.texts, weight)  # [N]
     outside = _score_file(path, run, weight)
+    sha256 = checksum(path, "sha256")
+    _note_own_texts(evaluation, path, sha256)
     is_known = labelled.labels < logits.shape[1]  # [N]
     is_correct = evaluation.is_correct[is_known]
     scores = score_scope(inside[is_known], outside, threshold, is_correct)
-    return OutsideResult(str(path), checksum(path, "sha256"), scores)
+    return OutsideResult(str(path), sha256, scores)
+
+
+def _note_own_texts(evaluation: Evaluation, path: Path, sha256: str) -> None:
+    """Say so if the texts are the run's own, which belong to its classes."""
+    run = evaluation.run
+    use: str | None = find_use_of_file(run.path, run.config.data, path)
+    if use is None and sha256 == evaluation.origin["sha256"]:
+        use = "evaluation"
+    if use is not None:
+        logger.info(
+            "%s: these are the %s texts, which belong to the classes of %s: name a file"
+            " of texts that belong to none of them",
+            path,
+            use,
+            run.path,
+        )
 
 
 def _score_file(path: Path, run: Run, unknown_weight: float) -> Floats:

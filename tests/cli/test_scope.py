@@ -109,12 +109,30 @@ def test_the_threshold_keeps_the_validation_texts(run_path: Path, cli: Cli) -> N
     assert result["stored"]["kept"] == 0.95
 
 
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [("toy.csv", "training"), ("copy.csv", "training"), ("other.csv", "evaluation")],
+)
+def test_the_runs_own_texts_are_not_of_no_class(
+    run_path: Path, name: str, use: str, cli: Cli
+) -> None:
+    texts = Path("toy.csv").read_text(encoding="utf-8")
+    Path("copy.csv").write_text(texts, encoding="utf-8")
+    head, *rows = texts.splitlines(keepends=True)
+    Path("other.csv").write_text(head + "".join(rows[::-1]), encoding="utf-8")
+    command = ["eval", str(run_path), "--data", "other.csv", "--outside", name]
+    message = " ".join(cli(*command).stderr.split())
+    assert f"{name}: these are the {use} texts, which belong to the classes" in message
+
+
 def test_eval_measures_texts_of_no_class(
     run_path: Path, outside: Path, cli: Cli
 ) -> None:
     command = ["eval", str(run_path), "--outside", str(outside)]
-    printed = cli(*command).stdout
+    outcome = cli(*command)
+    printed = outcome.stdout
     assert f"{outside}: 20 texts of no class" in " ".join(printed.split())
+    assert "these are" not in outcome.stderr
     assert re.search(r"AUROC     [01]\.\d{4}", printed)
     result = json.loads(cli(*command, "--json").stdout)
     values = result["outside"]
