@@ -92,7 +92,7 @@ def _load_through_cache(
         entry = _find_entry(path, sha256, data, text)
     except (OSError, DataError):
         return load_labelled(path, data, text)  # which raises a clear error
-    labelled = _try_to_read(entry, path, sha256)
+    labelled = _try_to_read(entry, path, sha256, are_sets=data.has_several_labels)
     if labelled is not None and data.split == "rows":
         labelled = replace(labelled, text_ids=None)
     has_copies = labelled is not None and labelled.text_ids is not None
@@ -170,12 +170,14 @@ def _find_encodings(path: Path) -> list[str]:
     ]
 
 
-def _try_to_read(entry: Path, path: Path, sha256: str) -> LabelledTexts | None:
+def _try_to_read(
+    entry: Path, path: Path, sha256: str, *, are_sets: bool
+) -> LabelledTexts | None:
     """Return the contents of an entry; None if it does not exist or is damaged."""
     if not entry.exists():
         return None
     try:
-        labelled = _read(entry, path, sha256)
+        labelled = _read(entry, path, sha256, are_sets=are_sets)
         os.utime(entry)  # marks it as just used
     except (RunError, OSError, LookupError, TypeError, ValueError) as error:
         logger.info("cache: replaced: %s", error)
@@ -183,8 +185,14 @@ def _try_to_read(entry: Path, path: Path, sha256: str) -> LabelledTexts | None:
     return labelled
 
 
-def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
+def _read(entry: Path, path: Path, sha256: str, *, are_sets: bool) -> LabelledTexts:
     """Return the contents of an entry.
+
+    Args:
+        entry: The entry.
+        path: The file whose texts it has.
+        sha256: The checksum of that file.
+        are_sets: Whether each text has a set of labels instead of one.
 
     Raises:
         RunError: The entry is damaged, or has another name than its key.
@@ -201,17 +209,18 @@ def _read(entry: Path, path: Path, sha256: str) -> LabelledTexts:
     labelled = LabelledTexts(
         path, sha256, texts, arrays["labels"], label_names, arrays.get("text_ids")
     )
-    if not _is_consistent(labelled):
+    if not _is_consistent(labelled, are_sets=are_sets):
         raise RunError(f"{entry}: damaged: its parts do not fit together")
     return labelled
 
 
-def _is_consistent(labelled: LabelledTexts) -> bool:
+def _is_consistent(labelled: LabelledTexts, *, are_sets: bool) -> bool:
     """Return whether all arrays have the right type, length and range."""
     word_ids, lengths = labelled.texts.word_ids, labelled.texts.lengths
     labels = labelled.labels
+    is_right = _are_label_sets if are_sets else _are_labels
     dtypes = [array.dtype.name for array in (word_ids, lengths)]
-    if dtypes != ["int32", "int64"] or not _are_labels(labels, labelled.label_names):
+    if dtypes != ["int32", "int64"] or not is_right(labels, labelled.label_names):
         return False
     if len(lengths) != len(labels) or lengths.sum() != len(word_ids):
         return False
@@ -222,11 +231,15 @@ def _is_consistent(labelled: LabelledTexts) -> bool:
 
 
 def _are_labels(labels: npt.NDArray[Any], label_names: list[str]) -> bool:
-    """Return whether an array has a label, or a set of labels, for each row."""
-    if labels.dtype == np.bool_:
-        return labels.ndim == 2 and labels.shape[1] == len(label_names)
+    """Return whether an array has a label for each row."""
     is_flat = labels.ndim == 1 and labels.dtype.name == "int64"
     return is_flat and _is_index(labels, label_names)
+
+
+def _are_label_sets(labels: npt.NDArray[Any], label_names: list[str]) -> bool:
+    """Return whether an array has a set of labels for each row."""
+    is_matrix = labels.ndim == 2 and labels.dtype == np.bool_
+    return is_matrix and labels.shape[1] == len(label_names)
 
 
 def _are_text_ids(text_ids: npt.NDArray[Any], num_rows: int) -> bool:

@@ -155,6 +155,23 @@ def test_a_sealed_entry_whose_parts_do_not_fit_together_is_replaced(
     assert_same(load(), first)
 
 
+@pytest.mark.parametrize(
+    "overrides", [[], ["data.label_separator=;", "model.task=several_labels"]]
+)
+def test_a_sealed_entry_with_labels_of_the_other_kind_is_replaced(
+    overrides: list[str],
+) -> None:
+    first = load(*overrides)
+    tensors, meta = load_tensors(entries()[0])
+    labels = tensors["labels"]  # [3] int64, or [3, 2] bool for sets
+    if labels.ndim == 1:
+        other = torch.eye(2, dtype=torch.bool)[labels]  # [3, 2]
+    else:
+        other = labels.int().argmax(dim=1)  # [3]
+    save_tensors(entries()[0], {**tensors, "labels": other}, meta)
+    assert_same(load(*overrides), first)
+
+
 def test_a_sealed_entry_of_something_else_is_replaced() -> None:
     first = load()
     save_tensors(entries()[0], {}, {})
