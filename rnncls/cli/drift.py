@@ -203,12 +203,15 @@ def _draw_file(
 
 def _find_file_use(run: "Run", source: str) -> str | None:
     """Return what a run used the rows of a file for; None: nothing that is known."""
-    from rnncls.runs.data_check import find_use_of_file
+    from rnncls.data.checksums import checksum
+    from rnncls.runs.data_check import find_use
 
     path = Path(source)
     if not path.exists() or is_special(path):
         return None
-    return find_use_of_file(run.path, run.config.data, path)
+    sha256 = checksum(path, "sha256")
+    origin = {"path": source, "sha256": sha256, "split": None}
+    return find_use(run.path, run.config.data, origin)
 
 
 def _save_page(path: Path, result: "DriftResult") -> None:

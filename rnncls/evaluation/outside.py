@@ -19,7 +19,7 @@ from rnncls.evaluation.scope import (
 )
 from rnncls.machine.files import read_json
 from rnncls.nn.scope import Floats
-from rnncls.runs.data_check import find_use_of_file
+from rnncls.runs.data_check import find_use
 from rnncls.runs.run import Run
 from rnncls.text.encoded_texts import encode_texts
 
@@ -77,7 +77,8 @@ def evaluate_outside(evaluation: Evaluation, path: Path) -> OutsideResult:
 def _note_own_texts(evaluation: Evaluation, path: Path, sha256: str) -> None:
     """Say so if the texts are the run's own, which belong to its classes."""
     run = evaluation.run
-    use: str | None = find_use_of_file(run.path, run.config.data, path)
+    origin = {"path": str(path), "sha256": sha256, "split": None}
+    use: str | None = find_use(run.path, run.config.data, origin)
     if use is None and sha256 == evaluation.origin["sha256"]:
         use = "evaluation"
     if use is not None:

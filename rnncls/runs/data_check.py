@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from rnncls import ConfigError, DataError, RunError
 from rnncls.config.sections import DataSection
-from rnncls.data.checksums import checksum
 from rnncls.machine.files import read_bytes, read_json, sha256_of
 from rnncls.runs.folder import RunFolder
 
@@ -176,23 +175,6 @@ def find_use(
     if "valid" in files and _is_same_file(files["valid"], origin):
         return "validation"
     return None
-
-
-def find_use_of_file(
-    path: Path, section: DataSection, file: Path
-) -> Literal["training", "validation"] | None:
-    """Return what a run used the rows of a file for.
-
-    Args:
-        path: The run folder.
-        section: The data section of the run's config.
-        file: The file, which is read once.
-
-    Raises:
-        RunError: The summary of the run is damaged.
-    """
-    origin = {"path": str(file), "sha256": checksum(file, "sha256"), "split": None}
-    return find_use(path, section, origin)
 
 
 def load_used_files(
