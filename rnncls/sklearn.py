@@ -46,6 +46,7 @@ _KEYS = {
     "hidden_size": "model.hidden_size",
     "num_layers": "model.num_layers",
     "bidirectional": "model.bidirectional",
+    "tokens_per_step": "model.tokens_per_step",
     "pooling": "model.pooling",
     "dropout": "model.dropout",
     "word_dropout": "model.word_dropout",
@@ -91,6 +92,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         hidden_size: The size of the hidden state in each direction.
         num_layers: The number of recurrent layers.
         bidirectional: Whether texts are read in both directions.
+        tokens_per_step: The tokens that the recurrent layers read in one step.
         pooling: How the hidden states become one vector: a list of last, max, mean and
             attention.
         dropout: The dropout before the linear layer.
@@ -132,6 +134,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     hidden_size: int | None = None
     num_layers: int | None = None
     bidirectional: bool | None = None
+    tokens_per_step: int | None = None
     pooling: list[str] | tuple[str, ...] | None = None
     dropout: float | None = None
     word_dropout: float | None = None

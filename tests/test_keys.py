@@ -68,6 +68,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "model.hidden_size": ("7", []),
     "model.num_layers": ("2", []),
     "model.bidirectional": ("false", []),
+    "model.tokens_per_step": ("2", []),
     "model.pooling": ("[attention]", []),
     "model.dropout": ("0.5", []),
     "model.word_dropout": ("0.5", []),

@@ -26,7 +26,7 @@ from typing import (
 from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic.fields import FieldInfo
 
-from rnncls.config import data_section, sections
+from rnncls.config import data_section, model_section, sections
 from rnncls.config.sections import SECTIONS, Config, Section
 from rnncls.config.yaml_format import to_yaml
 
@@ -113,7 +113,7 @@ def _describe_key(section: type[Section], key: str, path: str) -> KeyReference:
 def read_docstrings() -> Mapping[str, Mapping[str, str]]:
     """Return the docstring below each key that has one, by class and key."""
     docstrings: dict[str, dict[str, str]] = {}
-    for module in (data_section, sections):
+    for module in (data_section, model_section, sections):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 docstrings[node.name] = dict(_iter_docstrings(node))

@@ -6,7 +6,8 @@ token (rnncls.nn.encoder), and no pooling includes it.
 Shapes: B texts, T tokens in the longest of them, V rows of the embedding, U unknown
 words of the texts that have vectors of their own, R rows of `word_vectors`, E
 embedding_dim, H hidden_size, D directions, C classes, S = D * H width of a state, P
-poolings.
+poolings, K steps of the recurrent layers in the longest text: T, unless a step reads
+several tokens.
 """
 
 import copy
@@ -30,6 +31,7 @@ from rnncls.nn.ngram_vectors import mean_ngrams
 from rnncls.nn.ngrams import NgramClassifier
 from rnncls.nn.pooling import Pooling, padding_mask
 from rnncls.nn.states import States
+from rnncls.nn.token_steps import share_weights, sum_tokens
 from rnncls.text.char_ngrams import WordNgrams
 from rnncls.text.vocab import UNK_ID, UnknownWords
 
@@ -191,11 +193,22 @@ class TextClassifier(nn.Module):
         """
         states = States(inputs)
         if self.encoder is not None:
+            inputs, lengths = self.join_tokens(inputs, lengths, is_ragged=is_ragged)
             states = self.encoder(
                 inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
             )
         pooled: torch.Tensor = self.pooling(states, lengths, is_ragged=is_ragged)
         return pooled
+
+    def join_tokens(
+        self, inputs: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what each step of the recurrent layers reads, and the steps of a text.
+
+        See `sum_tokens`. [T, B, E], [B] -> [K, B, E], [B].
+        """
+        size = self.section.tokens_per_step
+        return sum_tokens(inputs, lengths, size, is_ragged=is_ragged)
 
     def bind(self, unknown: UnknownWords | None) -> "TextClassifier":
         """Return the same network for texts with these unknown words.
@@ -264,11 +277,16 @@ class TextClassifier(nn.Module):
         """
         assert self.encoder is not None
         assert self.pooling.attention is not None
-        inputs = self.embed(token_ids.t())  # [T, B, E]
-        states = self.encoder(inputs, lengths, is_ragged=is_ragged)
-        mask = padding_mask(states, lengths)  # [T, B]
-        weights: torch.Tensor = self.pooling.attention(states.joined(), mask)  # [T, B]
-        return weights.t()
+        inputs, num_steps = self.join_tokens(
+            self.embed(token_ids.t()), lengths, is_ragged=is_ragged
+        )  # [K, B, E], [B]
+        states = self.encoder(inputs, num_steps, is_ragged=is_ragged)
+        mask = padding_mask(states, num_steps)  # [K, B]
+        weights = self.pooling.attention(states.joined(), mask)  # [K, B]
+        shares = share_weights(
+            weights, lengths, self.section.tokens_per_step, token_ids.shape[1]
+        )  # [T, B]
+        return shares.t()
 
     def sample_dropout(self, num_texts: int, generator: torch.Generator) -> Dropout:
         """Sample the dropout masks of a training step for that many texts."""

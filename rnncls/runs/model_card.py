@@ -188,6 +188,8 @@ def _describe_network(model: ModelSection) -> str:
     layers = (
         f"hidden size {model.hidden_size}, {model.num_layers} layer(s), {directions}"
     )
+    if model.tokens_per_step > 1:
+        layers += f", {model.tokens_per_step} tokens per step"
     if model.cell == "none":
         layers = "no recurrent layer"
     return f"cell `{model.cell}`,\nembedding {model.embedding_dim}, {layers}"

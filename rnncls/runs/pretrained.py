@@ -19,7 +19,7 @@ from rnncls.text.vocab import Vocab
 _TEXT_KEYS = tuple(name for name in Settings._fields if name != "max_tokens")
 _MODEL_KEYS = ("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional")
 _RUN_TEXT_KEYS = (*_TEXT_KEYS, "nfkc", "lowercase", "char_ngrams", "ngram_buckets")
-_RUN_MODEL_KEYS = ("task", *_MODEL_KEYS, "pooling")
+_RUN_MODEL_KEYS = ("task", *_MODEL_KEYS, "tokens_per_step", "pooling")
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def log_unused_keys(section: ModelSection) -> None:
     if section.cell == "none" and section.has_network:
         logger.info(
             "cell: none is the mean of the embeddings: hidden_size, num_layers,"
-            " bidirectional and pooling have no effect"
+            " bidirectional, tokens_per_step and pooling have no effect"
         )
 
 

@@ -49,6 +49,7 @@ KEYS = {
     "model.hidden_size",
     "model.num_layers",
     "model.bidirectional",
+    "model.tokens_per_step",
     "model.pooling",
     "model.dropout",
     "model.word_dropout",

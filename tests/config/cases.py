@@ -54,6 +54,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "hidden_size": 128,
         "num_layers": 1,
         "bidirectional": True,
+        "tokens_per_step": 1,
         "pooling": ["last", "max", "mean"],
         "dropout": 0.5,
         "word_dropout": 0.1,

@@ -226,10 +226,13 @@ def _describe_network(model: ModelSection) -> str:
     if model.cell == "none":
         return f"the mean of word vectors of size {model.embedding_dim}"
     directions = "two directions" if model.bidirectional else "one direction"
-    return (
+    network = (
         f"cell `{model.cell}`, embedding {model.embedding_dim}, hidden size"
         f" {model.hidden_size}, {model.num_layers} layer(s), {directions}"
     )
+    if model.tokens_per_step > 1:
+        network += f", {model.tokens_per_step} tokens per step"
+    return network
 
 
 def _describe_scores(run_path: Path) -> str:

@@ -143,6 +143,41 @@ class SingleLayout:
         return scores
 
 
+def split_steps(graph: GraphBuilder, token_ids: str, tokens_per_step: int) -> list[str]:
+    """Return the first token of each step, the second, and so on.
+
+    A text has as many steps as first tokens; a step that lacks a token has the id 0,
+    whose word vector is 0.
+
+    Args:
+        graph: The graph.
+        token_ids: [T, B] int64.
+        tokens_per_step: The tokens of a step.
+
+    Returns:
+        [K, B] int64 for each token of a step.
+    """
+    if tokens_per_step == 1:
+        return [token_ids]
+    num_tokens = _count_steps(graph, token_ids)  # []
+    last = graph.add("Sub", num_tokens, graph.constant(1, np.int64))
+    zero, stride = (
+        graph.constant(0, np.int64),
+        graph.constant(tokens_per_step, np.int64),
+    )
+    first = graph.add("Range", zero, num_tokens, stride)  # [K]
+    parts = [graph.add("Gather", token_ids, first, axis=0)]
+    for offset in range(1, tokens_per_step):
+        positions = graph.add("Add", first, graph.constant(offset, np.int64))  # [K]
+        existing = graph.add("Min", positions, last)
+        ids = graph.add("Gather", token_ids, existing, axis=0)  # [K, B]
+        exists = graph.add("Less", positions, num_tokens)
+        factors = graph.add("Cast", exists, to=_INT64)
+        factors = graph.add("Unsqueeze", factors, graph.integers(1))  # [K, 1]
+        parts.append(graph.add("Mul", ids, factors))
+    return parts
+
+
 def _count_steps(graph: GraphBuilder, token_ids: str) -> str:
     """Return T, a scalar. token_ids: [T, B] int64."""
     shape = graph.add("Shape", token_ids)

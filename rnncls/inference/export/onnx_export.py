@@ -30,6 +30,7 @@ KNOWN_KEYS = {
     *("text.ngram_buckets",),
     *("model.task", "model.cell", "model.embedding_dim", "model.hidden_size"),
     *("model.num_layers", "model.bidirectional", "model.pooling"),
+    "model.tokens_per_step",
     *("model.pretrained", "model.ngrams", "model.dropout", "model.word_dropout"),
     *("model.input_dropout", "model.recurrent_dropout"),
 }

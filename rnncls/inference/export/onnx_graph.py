@@ -8,6 +8,7 @@ Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H
 hidden_size, D directions, S = D * H width of a state, P poolings, C classes.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,12 @@ from onnx import GraphProto, TensorProto, helper
 
 from rnncls.inference.export.encoder_graph import EncoderGraph
 from rnncls.inference.export.graph_builder import GraphBuilder
-from rnncls.inference.export.layouts import Layout, PaddedLayout, SingleLayout
+from rnncls.inference.export.layouts import (
+    Layout,
+    PaddedLayout,
+    SingleLayout,
+    split_steps,
+)
 from rnncls.inference.export.ngram_graph import NgramGraph
 from rnncls.inference.export.quantization import (
     EmbeddingType,
@@ -25,6 +31,7 @@ from rnncls.inference.export.quantization import (
     round_float16,
 )
 from rnncls.runs.portable import Array, PortableClassifier
+from rnncls.text.vocab import PAD_ID
 
 INPUT, LOGITS, PROBS = "token_ids", "logits", "probs"
 
@@ -44,10 +51,9 @@ def build_graph(
     terms: list[str] = []  # what is added to the logits
     ngrams = classifier.ngrams
     if ngrams is None or not ngrams.is_alone:
-        layout: Layout = SingleLayout(graph, token_ids)
-        if not is_single:
-            layout = PaddedLayout(graph, token_ids)
-        terms += _add_network(graph, layout, classifier, token_ids, embedding)
+        terms += _add_network(
+            graph, classifier, token_ids, embedding=embedding, is_single=is_single
+        )
     if ngrams is not None:
         terms += NgramGraph(graph, ngrams).add_logits(token_ids)
     activation = "Sigmoid" if classifier.has_several_labels else "Softmax"
@@ -74,14 +80,25 @@ def _build_with_shapes(
 
 def _add_network(
     graph: GraphBuilder,
-    layout: Layout,
     classifier: PortableClassifier,
     token_ids: str,
+    *,
     embedding: EmbeddingType,
+    is_single: bool,
 ) -> list[str]:
     """Add the network; return the terms of its logits, [B, C] and [C]."""
-    vectors = _add_embedding(graph, token_ids, classifier, embedding)  # [T, B, E]
-    pooled = _add_pooled(graph, layout, classifier, vectors)  # [B, P * S]
+    # A step that reads several tokens has as many ids, of which the first decides
+    # whether it is padding.
+    model = classifier.model
+    size = 1 if model.cell == "none" else model.tokens_per_step
+    ids_of_steps = split_steps(graph, token_ids, size)  # [K, B] each
+    vectors = [
+        _add_embedding(graph, ids, classifier, embedding) for ids in ids_of_steps
+    ]  # [K, B, E] each
+    inputs = functools.reduce(lambda one, two: graph.add("Add", one, two), vectors)
+    layout_of = SingleLayout if is_single else PaddedLayout
+    layout = layout_of(graph, ids_of_steps[0])
+    pooled = _add_pooled(graph, layout, classifier, inputs)  # [B, P * S]
     return _add_linear(graph, pooled, classifier)
 
 
@@ -92,7 +109,8 @@ def _add_embedding(
     kind: EmbeddingType,
 ) -> str:
     """Add the word vectors of the token ids. [T, B] -> [T, B, E] float32."""
-    matrix = classifier.weights["embedding.weight"]
+    matrix = classifier.weights["embedding.weight"].copy()
+    matrix[PAD_ID] = 0  # the last step of a text may lack tokens
     if kind == "float32":
         rows = graph.constant(matrix, np.float32)
         return graph.add("Gather", rows, token_ids, axis=0)

@@ -1,8 +1,11 @@
 """Flag units: units that switch on at a token and stay on.
 
-Shapes: T tokens in the longest text, B texts in a batch, N texts, H hidden_size, D
-directions, C classes, V words, U = 2 * D * H flags: a unit of one direction with a
-sign.
+If a step reads several tokens, each of them counts as the one that switches a unit on:
+its neighbours vary, so that the words that do it are still the most frequent ones.
+
+Shapes: T tokens in the longest text, K steps in it, W tokens in a step, B texts in a
+batch, N texts, H hidden_size, D directions, C classes, V words, U = 2 * D * H flags: a
+unit of one direction with a sign.
 """
 
 from collections.abc import Sequence
@@ -19,11 +22,12 @@ from rnncls.machine.threads import start_workers
 from rnncls.nn.classifier import TextClassifier
 from rnncls.nn.kernels import reorder
 from rnncls.nn.states import compute_reverse_index
+from rnncls.nn.token_steps import count_steps, group_tokens
 from rnncls.runs.classifier import Classifier
 from rnncls.text.batch_plans import plan_in_order_of_length
 from rnncls.text.batching import Batch, assemble
 from rnncls.text.encoded_texts import EncodedTexts
-from rnncls.text.vocab import UNK_ID, Vocab
+from rnncls.text.vocab import PAD_ID, UNK_ID, Vocab
 
 ON = 0.5
 """A flag is on where its unit is at least this far from zero, on the flag's side."""
@@ -103,12 +107,13 @@ class _Switches:
 
     Attributes:
         has_switched: [B, U] bool, whether they do.
-        words: [B, U] int64, the token at which; undefined where they do not.
-        jumps: [B, U] float32, how far the unit moves at that token, in units of `ON`
+        words: [B, U, W] int64, the tokens of the step at which, or `<pad>`; undefined
+            where they do not.
+        jumps: [B, U] float32, how far the unit moves at that step, in units of `ON`
             and at most 1; 0 where they do not.
-        num_on: [B, U] int64, the number of later tokens at which the flag is on.
-        num_after: [B, U] int64, the number of later tokens.
-        is_on_last: [B, U] bool, whether it is on at the last token that is read.
+        num_on: [B, U] int64, the number of later steps at which the flag is on.
+        num_after: [B, U] int64, the number of later steps.
+        is_on_last: [B, U] bool, whether it is on at the last step.
     """
 
     has_switched: torch.Tensor
@@ -206,7 +211,7 @@ def _build_flag(
         is_on_last, has_label, classifier.label_names
     )
     has_switched = switches.has_switched[:, index]  # [N]
-    words = switches.words[has_switched, index].numpy()
+    words = switches.words[has_switched, index].numpy()  # [switches, W]
     return Flag(
         direction=direction,
         unit=unit,
@@ -260,35 +265,36 @@ def _read_switches(
 
 def _batch_switches(model: TextClassifier, batch: Batch) -> _Switches:
     """Return the switches of a batch, in all directions of the last layer."""
-    token_ids = batch.token_ids.t()[..., None]  # [T, B, 1]
-    is_unknown = token_ids >= model.embedding.num_embeddings  # [T, B, 1]
+    token_ids = batch.token_ids.t()  # [T, B]
+    is_unknown = token_ids >= model.embedding.num_embeddings  # [T, B]
     token_ids = token_ids.masked_fill(is_unknown, UNK_ID)
-    index = compute_reverse_index(
-        batch.lengths, len(token_ids), is_ragged=batch.is_ragged
-    )
+    size = model.section.tokens_per_step
+    steps = group_tokens(token_ids, batch.lengths, size)  # [K, B, W]
+    lengths = count_steps(batch.lengths, size)  # [B]
+    index = compute_reverse_index(lengths, len(steps), is_ragged=batch.is_ragged)
     last_layer = encoder_of(model).num_layers - 1
     unrolled = unroll_layer(model, batch, last_layer)
-    words_in_reading_order = [token_ids, reorder(token_ids, index)]
+    words_in_reading_order = [steps, reorder(steps, index)]
     directions = []
     for values, words in zip(unrolled, words_in_reading_order, strict=False):
-        memory = values.get("cell", values["hidden"])  # [T, B, H]
-        switches = _direction_switches(memory, words, batch.lengths)
+        memory = values.get("cell", values["hidden"])  # [K, B, H]
+        switches = _direction_switches(memory, words, lengths)
         directions.append(switches)
     return _Switches.joined(directions, dim=1)
 
 
 def _direction_switches(
-    memory: torch.Tensor, token_ids: torch.Tensor, lengths: torch.Tensor
+    memory: torch.Tensor, words: torch.Tensor, lengths: torch.Tensor
 ) -> _Switches:
     """Return the switches of one direction, for its 2 * H flags.
 
     Args:
-        memory: [T, B, H], in reading order.
-        token_ids: [T, B, 1] int64, in reading order.
-        lengths: [B] int64.
+        memory: [K, B, H], in reading order.
+        words: [K, B, W] int64, in reading order.
+        lengths: [B] int64, in steps.
     """
-    signed = torch.stack([memory, -memory], dim=-1).flatten(2)  # [T, B, 2 * H]
-    is_on = _find_on(signed, lengths)  # [T, B, 2 * H]
+    signed = torch.stack([memory, -memory], dim=-1).flatten(2)  # [K, B, 2 * H]
+    is_on = _find_on(signed, lengths)  # [K, B, 2 * H]
     has_switched = is_on.any(dim=0)  # [B, 2 * H]
     # argmax returns the first of equal values.
     first = is_on.byte().argmax(dim=0)  # [B, 2 * H]
@@ -297,9 +303,13 @@ def _direction_switches(
     last_steps = lengths - 1  # [B]
     num_after = last_steps[:, None] - first  # [B, 2 * H]
     texts = torch.arange(len(lengths), device=lengths.device)  # [B]
+    chosen = [
+        _select_step(word[..., None].expand_as(signed), first)
+        for word in words.unbind(dim=2)
+    ]  # [B, 2 * H] each
     return _Switches(
         has_switched=has_switched,
-        words=_select_step(token_ids.expand_as(signed), first),
+        words=torch.stack(chosen, dim=-1),
         jumps=jumps.clamp(max=1.0) * has_switched,
         num_on=num_on * has_switched,
         num_after=num_after * has_switched,
@@ -308,14 +318,14 @@ def _direction_switches(
 
 
 def _find_on(signed: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Return where a flag is on at a token. [T, B, 2 * H], [B] -> [T, B, 2 * H]."""
-    steps = torch.arange(len(signed), device=lengths.device)  # [T]
-    is_token = steps[:, None] < lengths  # [T, B]
+    """Return where a flag is on at a token. [K, B, 2 * H], [B] -> [K, B, 2 * H]."""
+    steps = torch.arange(len(signed), device=lengths.device)  # [K]
+    is_token = steps[:, None] < lengths  # [K, B]
     return (signed >= ON) & is_token[..., None]
 
 
 def _changes(values: torch.Tensor) -> torch.Tensor:
-    """Return the change at each step, from 0 at the first. [T, B, 2 * H]."""
+    """Return the change at each step, from 0 at the first. [K, B, 2 * H]."""
     before_start = torch.zeros_like(values[:1])  # [1, B, 2 * H]
     return values.diff(dim=0, prepend=before_start)
 
@@ -324,7 +334,7 @@ def _select_step(values: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """Return the values at one step for each flag of each text.
 
     Args:
-        values: [T, B, 2 * H].
+        values: [K, B, 2 * H].
         steps: [B, 2 * H] int64.
 
     Returns:
@@ -370,11 +380,11 @@ def _best_words(words: IntArray, counts: IntArray, vocab: Vocab) -> list[FlagWor
     """Return the words that switch a flag on most often and most reliably.
 
     Args:
-        words: The word at each switch.
+        words: [switches, W], the words of the step at each switch, or `<pad>`.
         counts: [V], how often each word occurs.
         vocab: The words.
     """
-    ids, num_switches = np.unique(words, return_counts=True)
+    ids, num_switches = np.unique(words[words != PAD_ID], return_counts=True)
     is_frequent = num_switches >= _MIN_SWITCHES
     ids = ids[is_frequent]
     num_switches = num_switches[is_frequent]

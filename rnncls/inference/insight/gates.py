@@ -2,7 +2,8 @@
 
 torch's kernels return only the states, so the layer is unrolled (`rnncls.nn.unroll`).
 
-Shapes: T tokens in the longest text, B texts, H hidden_size.
+Shapes: T tokens in the longest text, K steps in it (T, unless a step reads several
+tokens), B texts, H hidden_size.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,14 +39,18 @@ def unroll_layer(
         layer: From 0, the layer above the word vectors.
 
     Returns:
-        For each direction, forward first, the values by name, [T, B, H] each in its
+        For each direction, forward first, the values by name, [K, B, H] each in its
         reading order.
     """
+    encoder = encoder_of(model)
     inputs = model.embed(batch.token_ids.t())  # [T, B, E]
+    inputs, num_steps = model.join_tokens(
+        inputs, batch.lengths, is_ragged=batch.is_ragged
+    )  # [K, B, E], [B]
     unrolled = unroll(
-        encoder_of(model),
+        encoder,
         inputs,
-        batch.lengths,
+        num_steps,
         is_ragged=batch.is_ragged,
         num_layers=layer + 1,
     )
@@ -75,12 +80,14 @@ class Trace:
 
     Attributes:
         text: The text.
-        tokens: The T tokens.
+        tokens: The T tokens; if a step reads several, those of each of the K steps,
+            with spaces between them.
         spans: Where each of them is in the text.
         cell: The model's cell: rnn, lstm or gru.
         layer: From 1, the layer above the word vectors.
+        tokens_per_step: How many tokens a step reads.
         directions: `forward` and, in a bidirectional model, `backward` → `hidden`, an
-            LSTM's `cell`, and the gates, each [T][H] in the order of the text.
+            LSTM's `cell`, and the gates, each [K][H] in the order of the text.
     """
 
     text: str
@@ -88,6 +95,7 @@ class Trace:
     spans: list[Span]
     cell: str
     layer: int
+    tokens_per_step: int
     directions: dict[str, dict[str, list[list[float]]]]
 
     @property
@@ -124,10 +132,11 @@ class Trace:
         index = int(np.argmax(jumps))
         token = name_token(self.text, self.tokens[index], self.spans[index])
         jump = jumps[index]
+        unit = "token" if self.tokens_per_step == 1 else "step"
         gate = self._describe_gate(direction)
         return (
             f"Layer {self.layer}, {direction}: {gate}the {self.memory} vector"
-            f" moves most at token {index + 1}, '{token}' (distance {jump:.2f})."
+            f" moves most at {unit} {index + 1}, '{token}' (distance {jump:.2f})."
         )
 
     def _describe_gate(self, direction: str) -> str:
@@ -168,16 +177,31 @@ def trace_gates(classifier: Classifier, text: str, layer: int | None = None) -> 
     for values in backward:  # none, or one
         in_text_order = {name: value.flip(0) for name, value in values.items()}
         directions["backward"] = _to_lists(in_text_order)
+    spans = locate_tokens(text, tokens, classifier.text)
+    tokens, spans = _join_steps(tokens, spans, model.section.tokens_per_step)
     return Trace(
         text=text,
         tokens=tokens,
-        spans=locate_tokens(text, tokens, classifier.text),
+        spans=spans,
         cell=model.section.cell,
         layer=layer,
+        tokens_per_step=model.section.tokens_per_step,
         directions=directions,
     )
 
 
+def _join_steps(
+    tokens: list[str], spans: list[Span], tokens_per_step: int
+) -> tuple[list[str], list[Span]]:
+    """Return what each of the K steps reads, and where it is in the text."""
+    if tokens_per_step == 1:
+        return tokens, spans
+    starts = range(0, len(tokens), tokens_per_step)
+    steps = [slice(start, start + tokens_per_step) for start in starts]
+    joined = [" ".join(tokens[step]) for step in steps]
+    return joined, [Span(spans[step][0].start, spans[step][-1].end) for step in steps]
+
+
 def _to_lists(values: dict[str, torch.Tensor]) -> dict[str, list[list[float]]]:
-    """Return the values of one text, [T, 1, H] each, as [T][H]."""
+    """Return the values of one text, [K, 1, H] each, as [K][H]."""
     return {name: value[:, 0].tolist() for name, value in values.items()}

@@ -11,8 +11,9 @@ other pooling also reads each state directly, and the gradient includes that pat
 bidirectional model each direction has its own curve, and the distance is counted from
 where it stops reading: the backward direction ends at a text's first token.
 
-Shapes: N texts, B texts in a batch, T tokens in the longest of them, E width of a
-layer's input, H hidden_size, D directions, C classes, P poolings, S width of a state.
+Shapes: N texts, B texts in a batch, T tokens in the longest of them, K steps in it (T,
+unless a step reads several tokens), E width of a layer's input, H hidden_size, D
+directions, C classes, P poolings, S width of a state.
 """
 
 from collections.abc import Iterator
@@ -198,8 +199,14 @@ def state_gradients(
     assert isinstance(encoder, Encoder)
     lengths, is_ragged = batch.lengths, batch.is_ragged
     inputs = model.embed(batch.token_ids.t())  # [T, B, E]
-    unrolled = unroll(encoder, inputs, lengths, is_ragged=is_ragged)
-    pooled = model.pooling(unrolled.states, lengths, is_ragged=is_ragged)  # [B, P * S]
+    num_tokens = len(inputs)
+    inputs, num_steps = model.join_tokens(
+        inputs, lengths, is_ragged=is_ragged
+    )  # [K, B, E], [B]
+    unrolled = unroll(encoder, inputs, num_steps, is_ragged=is_ragged)
+    pooled = model.pooling(
+        unrolled.states, num_steps, is_ragged=is_ragged
+    )  # [B, P * S]
     logits = model.classify(pooled)  # [B, C]
     # A text's states affect only its own loss, so one backward pass serves all texts.
     loss = _compute_loss(model, logits, labels)
@@ -211,13 +218,44 @@ def state_gradients(
     gradients = torch.autograd.grad(
         loss, states, allow_unused=True, materialize_grads=True
     )
-    stacked = torch.stack(gradients)  # [D * T * (1 or 2), B, H]
-    num_directions, num_steps = len(unrolled.steps), len(inputs)
+    stacked = torch.stack(gradients)  # [D * K * (1 or 2), B, H]
     parts = stacked.view(
-        num_directions, num_steps, len(names), *stacked.shape[1:]
-    )  # [D, T, 1 or 2, B, H]
-    norms = parts.square().sum(dim=(2, 4)).sqrt()  # [D, T, B]
-    return list(norms)
+        len(unrolled.steps), len(inputs), len(names), *stacked.shape[1:]
+    )  # [D, K, 1 or 2, B, H]
+    norms = parts.square().sum(dim=(2, 4)).sqrt()  # [D, K, B]
+    return [
+        _spread(values, lengths, num_tokens, model.section.tokens_per_step, direction)
+        for direction, values in enumerate(norms)
+    ]
+
+
+def _spread(
+    norms: torch.Tensor,
+    lengths: torch.Tensor,
+    num_tokens: int,
+    tokens_per_step: int,
+    direction: int,
+) -> torch.Tensor:
+    """Give each token the norm of the step that reads it.
+
+    Args:
+        norms: [K, B], in the reading order of the direction.
+        lengths: [B], the tokens of each text.
+        num_tokens: T.
+        tokens_per_step: The tokens of a step.
+        direction: 0 for forward, 1 for backward.
+
+    Returns:
+        [T, B], in the same order; 0 after the end of a text.
+    """
+    tokens = torch.arange(num_tokens, device=lengths.device)[:, None]  # [T, 1]
+    is_padding = tokens >= lengths  # [T, B]
+    last_tokens = lengths - 1  # [B]
+    positions = last_tokens - tokens if direction else tokens.expand_as(is_padding)
+    steps = positions.clamp_min(0) // tokens_per_step  # [T, B]
+    if direction:
+        steps = last_tokens // tokens_per_step - steps
+    return norms.gather(0, steps).masked_fill(is_padding, 0.0)
 
 
 def _compute_loss(

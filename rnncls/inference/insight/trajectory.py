@@ -7,6 +7,7 @@ Shapes: N texts, T tokens of a text, E embedding_dim, S width of a state, P pool
 classes.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -56,6 +57,7 @@ class PrefixReader:
             )
         self._model = model
         self._hidden_state: HiddenState = ()
+        self._step: list[torch.Tensor] = []  # [E] each, the tokens of the last step
         self._pooling = model.pooling.running()
         self._ngrams = None if model.ngrams is None else model.ngrams.running()
 
@@ -68,16 +70,25 @@ class PrefixReader:
     @torch.inference_mode()
     def read(self, word_vector: torch.Tensor, token_id: int) -> torch.Tensor:
         """Read one more token; return the logits of the text so far. [E] -> [C]."""
-        state = word_vector  # [E]
-        if self._model.encoder is not None:
-            states, self._hidden_state = self._model.encoder.step(
-                state[None], self._hidden_state
-            )
-            state = states[0]  # [S]
-        logits = self._model.classify(self._pooling.add(state))  # [C]
+        logits = self._model.classify(self._pool(word_vector))  # [C]
         if self._ngrams is None:
             return logits
         return self._model.join(logits, self._ngrams.add(token_id))
+
+    def _pool(self, word_vector: torch.Tensor) -> torch.Tensor:
+        """Return the pooled states of the text so far. [E] -> [P * S]."""
+        encoder = self._model.encoder
+        if encoder is None:
+            return self._pooling.add(word_vector)
+        self._step.append(word_vector)
+        vectors = torch.stack(self._step).sum(dim=0, keepdim=True)  # [1, E]
+        states, hidden_state = encoder.step(vectors, self._hidden_state)  # [1, S]
+        if len(self._step) < self._model.section.tokens_per_step:
+            # The step is read again, from the same state, with the next token.
+            return copy.deepcopy(self._pooling).add(states[0])
+        self._hidden_state = hidden_state
+        self._step = []
+        return self._pooling.add(states[0])
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 As in `rnncls.nn.encoder`, each direction is a pass of its own, and the backward one
 reads each text reversed within its length, so that padding is always read last.
 
-Shapes: B texts, T tokens in the longest of them, E embedding_dim, H hidden_size, D
-directions, S = D * H width of a state.
+Shapes: B texts, T tokens in the longest of them, K steps in the longest of them, E
+embedding_dim, H hidden_size, D directions, S = D * H width of a state.
 """
 
 from dataclasses import dataclass
@@ -67,13 +67,39 @@ def encode(classifier: PortableClassifier, inputs: Array, lengths: Lengths) -> S
         classifier: Any classifier with recurrent layers.
         inputs: [T, B, E] word vectors.
         lengths: [B] int64.
+
+    Returns:
+        The states of K steps: T, or fewer if a step reads several tokens.
     """
+    inputs, lengths = _sum_tokens(inputs, lengths, classifier.model.tokens_per_step)
     if classifier.model.cell == "grid_lstm":
         return _encode_grid(classifier, inputs, lengths)
     states = States([inputs], lengths)
     for layer in range(classifier.model.num_layers):
         states = _run_layer(classifier, layer, states)
     return states
+
+
+def _sum_tokens(
+    inputs: Array, lengths: Lengths, tokens_per_step: int
+) -> tuple[Array, Lengths]:
+    """Return what each step reads, and the steps of a text: `rnncls.nn.token_steps`.
+
+    Args:
+        inputs: [T, B, E].
+        lengths: [B].
+        tokens_per_step: The tokens of a step.
+
+    Returns:
+        [K, B, E] and [B].
+    """
+    if tokens_per_step == 1:
+        return inputs, lengths
+    is_token = np.arange(len(inputs))[:, None] < lengths  # [T, B]
+    without_padding = np.where(is_token[..., None], inputs, np.float32(0))  # [T, B, E]
+    starts = np.arange(0, len(inputs), tokens_per_step)  # [K]
+    sums: Array = np.add.reduceat(without_padding, starts, axis=0)  # [K, B, E]
+    return sums, -(-lengths // tokens_per_step)
 
 
 def _run_layer(classifier: PortableClassifier, layer: int, below: States) -> States:

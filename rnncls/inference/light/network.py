@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rnncls.inference.light.cells import apply_linear, sigmoid
 from rnncls.inference.light.encoder import States, encode
 from rnncls.inference.light.ngrams import compute_ngram_logits
-from rnncls.inference.light.pooling import attend, pool, softmax
+from rnncls.inference.light.pooling import attend, pool, share_weights, softmax
 from rnncls.inference.light.word_vectors import embed, embed_unknown
 from rnncls.runs.portable import Array, PortableClassifier
 from rnncls.text.batch_plans import plan_in_order_of_length
@@ -122,7 +122,7 @@ def _run_batch(
         states = encode(classifier, inputs, lengths)
     attention = None
     if classifier.has_attention:
-        attention = attend(states, weights)  # [T, B]
+        attention = attend(states, weights)  # [K, B]
     pooled = pool(states, poolings, attention)  # [B, P * S]
     logits = apply_linear(
         pooled,
@@ -130,4 +130,7 @@ def _run_batch(
         weights["linear.bias"],
     )  # [B, C]
     logits /= np.float32(classifier.temperature)
+    if attention is not None:
+        size = classifier.model.tokens_per_step
+        attention = share_weights(attention, lengths, size, len(inputs))  # [T, B]
     return logits, attention

@@ -23,7 +23,8 @@ KNOWN_KEYS = {
     *("text.min_freq", "text.max_vocab", "text.vectors", "text.vector_words"),
     *("text.char_ngrams", "text.ngram_buckets"),
     *("model.embedding_dim", "model.hidden_size", "model.num_layers"),
-    *("model.bidirectional", "model.pretrained", "model.ngrams"),
+    *("model.bidirectional", "model.tokens_per_step"),
+    *("model.pretrained", "model.ngrams"),
     *("model.dropout", "model.word_dropout"),
     *("model.input_dropout", "model.recurrent_dropout"),
 }

@@ -72,6 +72,19 @@ def test_the_probabilities_are_those_of_torch(
     compare(networks, TEXTS, tolerance=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
+@pytest.mark.parametrize("is_single", [True, False])
+@pytest.mark.parametrize("size", [2, 3, 16])
+def test_steps_of_several_tokens_are_those_of_torch(
+    cell: str, size: int, *, is_single: bool
+) -> None:
+    networks = build_networks(
+        cell=cell, bidirectional=True, num_layers=2, pooling=ALL, tokens_per_step=size
+    )
+    export_onnx(networks.numpy, PATH, is_single=is_single)
+    compare(networks, TEXTS, tolerance=1e-5)
+
+
 @pytest.mark.parametrize("is_single", [True, False])
 def test_several_labels_have_a_probability_each(*, is_single: bool) -> None:
     networks = build_networks(task="several_labels", temperature=1.7)

@@ -66,11 +66,23 @@ def test_openvino_reads_single_texts(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("size", [2, 3])
+def test_openvino_has_steps_of_several_tokens(cell: str, size: int) -> None:
+    networks = build_networks(cell=cell, tokens_per_step=size)
+    export_onnx(networks.numpy, PATH)
+    found = run_openvino(encode_texts(networks.numpy, TEXTS))
+    expected = compute_expected(networks, TEXTS)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_tract_reads_single_texts(cell: str, *, bidirectional: bool) -> None:
+@pytest.mark.parametrize("size", [1, 2])
+def test_tract_reads_single_texts(cell: str, size: int, *, bidirectional: bool) -> None:
     tract = pytest.importorskip("tract", reason="the package is not installed")
     networks = build_networks(
         cell=cell,
+        tokens_per_step=size,
         bidirectional=bidirectional,
         num_layers=2,
         pooling=["attention", "last", "max", "mean"],

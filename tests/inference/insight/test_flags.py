@@ -20,10 +20,10 @@ from rnncls.text.tokenizer import tokenize_texts
 from tests.inference.insight.test_gates import build
 
 
-def build_flag() -> Classifier:
+def build_flag(tokens_per_step: int = 1) -> Classifier:
     """An LSTM of two units in one direction: unit 1 goes to -1 at "rovers" and keeps
     it; unit 0 stays at 0."""
-    run = build("lstm", bidirectional=False, size=2)
+    run = build("lstm", bidirectional=False, size=2, tokens_per_step=tokens_per_step)
     weight, recurrent, bias, other = encoder_of(run.model).rnn.all_weights[0]
     with torch.no_grad():
         run.model.embedding.weight.zero_()
@@ -62,6 +62,25 @@ def test_a_flag_is_found_with_the_word_that_switches_it_on() -> None:
         ("sport", 2 / 3, 1 / 3)
     )
     assert flag.words == [FlagWord("rovers", 3, 4)]
+
+
+def test_each_token_of_a_step_counts_as_the_one_that_switches_a_flag_on() -> None:
+    run = build_flag(tokens_per_step=2)
+    texts = [
+        *("oslo rovers meet", "meet rovers", "meet meet again rovers zzz", "rovers"),
+        *("oslo again meet", "zzz oslo", "meet oslo again"),
+    ]
+    split = EncodedSplit(
+        encode_texts(tokenize_texts(texts, run.text), run.vocab),
+        np.array([0, 0, 0, 0, 1, 1, 1]),
+        np.arange(len(texts)),
+    )
+    (flag,) = find_flags(run, split)
+    assert (flag.unit, flag.share_texts, flag.kept) == pytest.approx((1, 4 / 7, 1.0))
+    assert (flag.label, flag.share_of_label, flag.share_of_others) == ("sport", 1, 0)
+    assert flag.words == [
+        FlagWord("rovers", 4, 4)
+    ]  # the others switch it on too rarely
 
 
 def test_a_flag_is_compared_with_the_texts_without_a_label() -> None:

@@ -34,10 +34,12 @@ def build(
     *,
     bidirectional: bool = True,
     size: int = 5,
+    tokens_per_step: int = 1,
 ) -> Classifier:
     config = parse_config(
         f"data: {{train: none.csv}}\nmodel: {{cell: {cell}, num_layers: {num_layers},"
-        f" bidirectional: {bidirectional}, embedding_dim: 6, hidden_size: {size}}}",
+        f" bidirectional: {bidirectional}, embedding_dim: 6, hidden_size: {size},"
+        f" tokens_per_step: {tokens_per_step}}}",
         "test.yaml",
     )
     torch.manual_seed(0)
@@ -96,6 +98,29 @@ def test_a_trace_is_in_the_order_of_the_text() -> None:
         "forget",
         "output",
     ]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_trace_has_the_tokens_of_each_step(*, bidirectional: bool) -> None:
+    text = "Rovers meet  oslo again zzz"
+    run = build("lstm", bidirectional=bidirectional, tokens_per_step=2)
+    trace = trace_gates(run, text)
+    assert trace.tokens == ["rovers meet", "oslo again", "zzz"]
+    written = [text[start:end] for start, end in trace.spans]
+    assert written == ["Rovers meet", "oslo again", "zzz"]
+    vectors = run.model.embedding.weight.detach()  # [V, E]
+    ids = run.vocab.encode(["rovers", "meet", "oslo", "again", "zzz"])
+    sums = torch.stack(
+        [vectors[part].sum(dim=0) for part in torch.tensor(ids).split(2)]
+    )
+    states = encoder_of(run.model)(sums[:, None], torch.tensor([3]))
+    np.testing.assert_allclose(
+        trace.directions["forward"]["hidden"], states.forward[:, 0].detach(), atol=1e-5
+    )
+    assert len(trace.directions) == 1 + bidirectional
+    assert {len(values["cell"]) for values in trace.directions.values()} == {3}
+    place = int(np.argmax(trace.jumps("forward")))
+    assert f"moves most at step {place + 1}, '{written[place]}'" in trace.meaning()
 
 
 def test_means_and_jumps_are_worked_out_from_the_values() -> None:

@@ -149,6 +149,35 @@ def test_the_backward_direction_is_a_forward_one_over_the_text_reversed() -> Non
     torch.testing.assert_close(backward, expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_each_token_has_the_gradient_of_the_step_that_reads_it(
+    *, bidirectional: bool
+) -> None:
+    keys = {"pooling": ["last", "max"], "bidirectional": bidirectional}
+    model, plain = build("lstm", tokens_per_step=2, **keys), build("lstm", **keys)
+    for place, text in enumerate(TEXTS):
+        labels = LABELS[place : place + 1]
+        found = state_gradients(model, batch_of(TEXTS), LABELS)
+        sums = [
+            plain.embedding.weight.detach()[text[start : start + 2]].sum(dim=0)
+            for start in range(0, len(text), 2)
+        ]
+        with torch.no_grad():
+            plain.embedding.weight[: len(sums)] = torch.stack(sums)
+        steps = state_gradients(plain, batch_of([[*range(len(sums))]]), labels)
+        plain.load_state_dict(model.state_dict())
+        by_step = [step[:, 0].tolist() for step in steps]
+        forward = [by_step[0][token // 2] for token in range(len(text))]
+        assert found[0][: len(text), place].tolist() == pytest.approx(forward)
+        assert not found[0][len(text) :, place].any()
+        if bidirectional:
+            # In its reading order, from the last token to the first.
+            last_step = len(sums) - 1
+            tokens = range(len(text))[::-1]
+            backward = [by_step[1][last_step - token // 2] for token in tokens]
+            assert found[1][: len(text), place].tolist() == pytest.approx(backward)
+
+
 def test_neighbours_and_padding_change_nothing() -> None:
     model = build("lstm", pooling=["last", "max", "mean"], bidirectional=True)
     together = state_gradients(model, batch_of(TEXTS), LABELS)

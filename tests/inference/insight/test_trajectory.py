@@ -38,10 +38,12 @@ def build(
     pooling: str = "[last, max]",
     *,
     bidirectional: bool = False,
+    tokens_per_step: int = 1,
 ) -> Classifier:
     config = parse_config(
         f"data: {{train: none.csv}}\ntext: {{max_tokens: 64}}\nmodel: {{cell: {cell},"
-        f" pooling: {pooling}, num_layers: {num_layers}, bidirectional:"
+        f" tokens_per_step: {tokens_per_step}, pooling: {pooling},"
+        f" num_layers: {num_layers}, bidirectional:"
         f" {bidirectional}, embedding_dim: 6, hidden_size: 5}}",
         "test.yaml",
     )
@@ -84,6 +86,19 @@ def test_each_prediction_of_one_pass_is_that_for_the_prefix(
     found = trace_predictions(run, TEXT)
     assert not found.is_reread
     np.testing.assert_allclose(found.probs, predict(run, beginnings(TEXT)), atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
+@pytest.mark.parametrize("size", [2, 4, 10])
+def test_a_step_that_lacks_tokens_is_read_again_with_the_next_one(
+    cell: str, size: int
+) -> None:
+    run = build(cell, 2, "[attention, mean, max, last]", tokens_per_step=size)
+    expected = predict(run, beginnings(TEXT))
+    np.testing.assert_allclose(trace_predictions(run, TEXT).probs, expected, atol=1e-5)
+    found = [list(each.probs.values()) for each in stream(run, TEXT, 3)]
+    # The last prediction is said again when the text ends.
+    np.testing.assert_allclose(found, [*expected, expected[-1]], atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm"])

@@ -53,6 +53,30 @@ def test_the_logits_of_a_network_of_each_config_are_those_of_torch(path: Path) -
     build_networks(text=config.text, gain=1.0, **settings).assert_equal(TEXTS)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
+@pytest.mark.parametrize("size", [2, 3, 16])
+def test_steps_of_several_tokens_are_those_of_torch(cell: str, size: int) -> None:
+    networks = build_networks(
+        cell=cell,
+        bidirectional=True,
+        num_layers=2,
+        pooling=["last", "attention", "max", "mean"],
+        tokens_per_step=size,
+    )
+    networks.assert_equal(TEXTS)
+
+
+def test_the_tokens_of_a_step_share_its_attention_as_in_torch() -> None:
+    networks = build_networks(pooling=["attention"], tokens_per_step=3)
+    found = networks.light(attention=True).predict(TEXTS)
+    expected = networks.predictor(attention=True).predict(TEXTS)
+    for one, other in zip(found, expected, strict=True):
+        words, weights = zip(*(one.attention or []), strict=True)
+        expected_words, expected_weights = zip(*(other.attention or []), strict=True)
+        assert words == expected_words
+        assert weights == pytest.approx(expected_weights, abs=1e-6)
+
+
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_each_pooling_is_that_of_torch(pooling: str, *, bidirectional: bool) -> None:

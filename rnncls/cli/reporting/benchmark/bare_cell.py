@@ -24,6 +24,7 @@ class BareCell:
             ConfigError: torch.nn does not have this cell.
         """
         self.embedding_dim = section.embedding_dim
+        self.tokens_per_step = section.tokens_per_step
         if section.cell not in CELLS:
             raise ConfigError(
                 f"model.cell: {section.cell} has no counterpart in torch.nn to"
@@ -33,13 +34,13 @@ class BareCell:
         self.cell = Encoder(section).rnn.to(device)
 
     def inputs(self, shapes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
-        """Return a random input [T, B, E] for each (B, T).
+        """Return a random input for each (B, T), with the steps that T tokens have.
 
-        It needs a gradient, as the embedding below a cell does.
+        It needs a gradient, as the embedding below a cell does. [K, B, E] each.
         """
         return [
             torch.randn(
-                (length, size, self.embedding_dim),
+                (-(-length // self.tokens_per_step), size, self.embedding_dim),
                 device=self.device,
                 requires_grad=True,
             )

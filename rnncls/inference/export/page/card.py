@@ -71,6 +71,8 @@ def _describe_network(model: ModelSection) -> str:
         )
     directions = "both directions" if model.bidirectional else "one direction"
     layers = f"{model.num_layers} layer{'s' if model.num_layers > 1 else ''}"
+    if model.tokens_per_step > 1:
+        layers += f", {model.tokens_per_step} tokens per step"
     return (
         f"{model.cell}, {layers}, {directions}, hidden size {model.hidden_size}, word"
         f" vectors of {model.embedding_dim} numbers, pooling {', '.join(model.pooling)}"

@@ -13,6 +13,7 @@ _TEXT_KEYS = {
 }
 _MODEL_KEYS = {
     *("cell", "embedding_dim", "hidden_size", "num_layers", "bidirectional"),
+    "tokens_per_step",
     *("pooling", "pretrained", "dropout", "word_dropout", "input_dropout"),
     *("recurrent_dropout", "ngrams", "task"),
 }

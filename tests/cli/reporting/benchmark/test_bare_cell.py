@@ -23,6 +23,12 @@ def test_the_bare_cell_is_of_the_configured_kind_and_size(cell: str) -> None:
     assert bare.cell(values)[0].shape == (7, 4, 10)
 
 
+def test_the_bare_cell_takes_as_many_steps_as_the_network() -> None:
+    section = ModelSection(embedding_dim=3, hidden_size=5, tokens_per_step=2)
+    values = BareCell(section, CPU).inputs([(4, 7), (2, 6)])
+    assert [tuple(each.shape) for each in values] == [(4, 4, 3), (3, 2, 3)]
+
+
 @pytest.mark.parametrize("cell", ["grid_lstm", "none"])
 def test_a_cell_that_torch_does_not_have_is_refused(cell: str) -> None:
     with pytest.raises(

@@ -46,13 +46,15 @@ def assert_close(found: Any, expected: npt.NDArray[np.float32]) -> None:
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "grid_lstm", "none"])
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_logits_are_those_of_torch(
-    cell: Cell, num_layers: int, *, bidirectional: bool, scripts: Scripts
+    cell: Cell, num_layers: int, size: int, *, bidirectional: bool, scripts: Scripts
 ) -> None:
     networks = build_networks(
         cell=cell,
         bidirectional=bidirectional,
         num_layers=num_layers,
+        tokens_per_step=size,
         pooling=ALL if bidirectional else ALL[::-1],
         temperature=1.7,
     )
@@ -76,6 +78,7 @@ SETTINGS = st.fixed_dictionaries(
         "hidden_size": st.integers(1, 9),
         "num_layers": st.integers(1, 3),
         "bidirectional": st.booleans(),
+        "tokens_per_step": st.integers(1, 4),
         "temperature": st.floats(0.2, 5),
         "seed": st.integers(0, 999),
     }

@@ -22,12 +22,6 @@ class Embedding {
     this.numFine = numFine;
   }
 
-  /** Write the vector of a word into an array. */
-  read(tokenId, output, offset) {
-    output.fill(0, offset, offset + this.size);
-    this.add(tokenId, 1, output, offset);
-  }
-
   /** Add a multiple of a row to what an array has. */
   add(row, factor, output, offset) {
     const start = row * this.size;

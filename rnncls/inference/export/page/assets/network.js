@@ -1,6 +1,7 @@
 // The network: token ids in, a logit of each class out.
 //
-// Shapes: T tokens, H hidden size, S width of a state, P poolings, C classes.
+// Shapes: T tokens, K steps of the recurrent layers (T, unless a step reads several tokens), H hidden size, S width
+// of a state, P poolings, C classes.
 
 const MIN_CAPACITY = 64;
 
@@ -19,7 +20,7 @@ class Pooling {
     }
   }
 
-  /** Pool the states of the first tokens. [T, H] of each direction -> [P * S]. */
+  /** Pool the states of the first steps. [K, H] of each direction -> [P * S]. */
   apply(directions, length) {
     const size = this.stateSize / directions.length;
     this.names.forEach((name, index) => {
@@ -115,6 +116,7 @@ class Network {
     this.hasSeveralLabels = Boolean(description.thresholds);
     this.scopeRule = description.scopeRule ?? null;
     this.embeddingSize = section.embedding_dim;
+    this.tokensPerStep = section.cell === "none" ? 1 : section.tokens_per_step;
     this.capacity = 0;
     this.length = 0;
     this.reserve(MIN_CAPACITY);
@@ -150,9 +152,11 @@ class Network {
   read(tokenIds, words = []) {
     this.length = tokenIds.length;
     this.tokenIds = Int32Array.from(tokenIds);
+    this.words = words;
     this.reserve(this.length);
-    tokenIds.forEach((tokenId, token) => this.readWord(this.tape, token, tokenId, words[token]));
-    this.encoder.run(this.tape, this.length, readAll(this.length));
+    const numSteps = this.countSteps(this.length);
+    for (let step = 0; step < numSteps; step += 1) this.readStep(this.tape, step, this.tokenIds, this.length);
+    this.encoder.run(this.tape, numSteps, readAll(numSteps));
     return this.classify(this.tape, this.tokenIds, this.length);
   }
 
@@ -160,11 +164,9 @@ class Network {
   *occlusions() {
     for (let token = 0; token < this.length; token += 1) {
       copyTape(this.tape, this.changedTape);
-      this.readWord(this.changedTape, token, UNKNOWN_ID);
-      const change = { inputFrom: token, inputTo: token + 1, forwardFrom: token, backwardFrom: token };
-      this.encoder.run(this.changedTape, this.length, change);
       const changedIds = this.tokenIds.slice();
       changedIds[token] = UNKNOWN_ID;
+      this.changeStep(this.countSteps(token + 1) - 1, changedIds, this.length, token);
       yield this.classify(this.changedTape, changedIds, this.length);
     }
   }
@@ -173,16 +175,38 @@ class Network {
   *prefixes() {
     copyTape(this.tape, this.changedTape);
     for (let length = 1; length <= this.length; length += 1) {
-      const change = { inputFrom: length, inputTo: length, forwardFrom: length, backwardFrom: length - 1 };
-      this.encoder.run(this.changedTape, length, change);
+      this.changeStep(this.countSteps(length) - 1, this.tokenIds, length);
       yield this.classify(this.changedTape, this.tokenIds, length);
     }
   }
 
-  /** Write the vector of a word: if it is unknown, that of `<unk>` and the mean of its n-grams. */
-  readWord(tape, token, tokenId, word = UNKNOWN) {
-    const offset = token * this.embeddingSize;
-    this.embedding.read(tokenId, tape.inputs, offset);
+  /** Return how many steps of the recurrent layers read this many tokens. */
+  countSteps(length) {
+    return Math.ceil(length / this.tokensPerStep);
+  }
+
+  /** Read a step of the changed text again, and what depends on it; one of its tokens may be hidden. */
+  changeStep(step, tokenIds, length, hidden = null) {
+    this.readStep(this.changedTape, step, tokenIds, length, hidden);
+    const change = { inputFrom: step, inputTo: step + 1, forwardFrom: step, backwardFrom: step };
+    this.encoder.run(this.changedTape, this.countSteps(length), change);
+  }
+
+  /** Write what a step reads: the sum of the vectors of its tokens. */
+  readStep(tape, step, tokenIds, length, hidden = null) {
+    const offset = step * this.embeddingSize;
+    tape.inputs.fill(0, offset, offset + this.embeddingSize);
+    const first = step * this.tokensPerStep;
+    const end = Math.min(first + this.tokensPerStep, length);
+    for (let token = first; token < end; token += 1) {
+      const word = token === hidden ? UNKNOWN : this.words[token];
+      this.addWord(tape, offset, tokenIds[token], word);
+    }
+  }
+
+  /** Add the vector of a word: if it is unknown, that of `<unk>` and the mean of its n-grams. */
+  addWord(tape, offset, tokenId, word = UNKNOWN) {
+    this.embedding.add(tokenId, 1, tape.inputs, offset);
     if (!this.charNgrams || tokenId !== UNKNOWN_ID || word === UNKNOWN) return;
     const rows = this.charNgrams.hash(word);
     if (rows.length === 0) return;
@@ -197,14 +221,14 @@ class Network {
   /** Return the logits of the first tokens of a text: those of the network and of the n-grams together. */
   classify(tape, tokenIds, length) {
     if (this.ngrams?.isAlone) return Float32Array.from(this.ngrams.read(tokenIds, length));
-    const logits = this.classifyStates(tape, length);
+    const logits = this.classifyStates(tape, this.countSteps(length));
     if (!this.ngrams) return logits;
     const added = this.ngrams.read(tokenIds, length);
     return logits.map((logit, label) => logit + added[label]);
   }
 
-  classifyStates(tape, length) {
-    const pooled = this.pooling.apply(this.encoder.states(tape), length);
+  classifyStates(tape, numSteps) {
+    const pooled = this.pooling.apply(this.encoder.states(tape), numSteps);
     const logits = new Float32Array(this.linear.rows);
     this.linear.apply(pooled, 0, logits, 0);
     return logits.map((logit) => logit / this.temperature);
