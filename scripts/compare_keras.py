@@ -54,6 +54,11 @@ def main() -> None:
             f"model.cell: {config.model.cell}, which Keras lacks; compare one of"
             f" {', '.join(KERAS_CELLS)}"
         )
+    if config.model.tokens_per_step > 1:
+        parser.error(
+            f"model.tokens_per_step: {config.model.tokens_per_step}, but the network of"
+            " Keras reads one: add --set model.tokens_per_step=1"
+        )
     if arguments.side is not None:
         measure = measure_rnncls if arguments.side == "rnncls" else measure_keras
         print(json.dumps(measure(config, arguments.seconds, arguments.side)))

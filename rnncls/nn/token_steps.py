@@ -8,8 +8,11 @@ Shapes: B texts, T tokens in the longest of them, E embedding_dim, K steps in th
 longest of them.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
 
 from rnncls.text.vocab import PAD_ID
 
@@ -34,15 +37,45 @@ def sum_tokens(
     """
     if tokens_per_step == 1:
         return inputs, lengths
-    num_tokens, *others = inputs.shape
+    is_token = inputs.new_ones(len(inputs), 1, 1)  # [T, 1, 1]
     if is_ragged:
-        positions = torch.arange(num_tokens, device=lengths.device)[:, None]  # [T, 1]
-        is_padding = positions >= lengths  # [T, B]
-        inputs = inputs.masked_fill(is_padding[..., None], 0.0)
-    num_missing = -num_tokens % tokens_per_step
-    complete = F.pad(inputs, (0, 0, 0, 0, 0, num_missing))  # [K * tokens, B, E]
-    by_step = complete.view(-1, tokens_per_step, *others)  # [K, tokens, B, E]
-    return by_step.sum(dim=1), count_steps(lengths, tokens_per_step)
+        positions = torch.arange(len(inputs), device=lengths.device)[:, None]  # [T, 1]
+        is_token = (positions < lengths)[..., None].to(inputs.dtype)  # [T, B, 1]
+    sums = _SumTokens.apply(inputs, is_token, tokens_per_step)  # type: ignore[no-untyped-call]
+    return sums, count_steps(lengths, tokens_per_step)
+
+
+class _SumTokens(torch.autograd.Function):
+    """Sums of neighbouring rows, with a gradient that copies each sum's to its rows.
+
+    autograd would keep and go over a masked and a padded copy of all word vectors.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: torch.Tensor, is_token: torch.Tensor, tokens_per_step: int
+    ) -> torch.Tensor:
+        """Return the sums. [T, B, E], [T, B or 1, 1] -> [K, B, E]."""
+        ctx.save_for_backward(is_token)
+        ctx.tokens_per_step = tokens_per_step
+        sums = inputs[::tokens_per_step] * is_token[::tokens_per_step]  # [K, B, E]
+        for place in range(1, tokens_per_step):
+            vectors = inputs[place::tokens_per_step]  # the last step may lack one
+            factors = is_token[place::tokens_per_step]
+            sums[: len(vectors)].addcmul_(vectors, factors)
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        """Return the gradient of the word vectors. [K, B, E] -> [T, B, E]."""
+        (is_token,) = ctx.saved_tensors
+        of_inputs = gradient.new_empty(len(is_token), *gradient.shape[1:])
+        for place in range(ctx.tokens_per_step):
+            factors = is_token[place :: ctx.tokens_per_step]
+            known = gradient[: len(factors)]
+            torch.mul(known, factors, out=of_inputs[place :: ctx.tokens_per_step])
+        return of_inputs, None, None
 
 
 def count_steps(lengths: torch.Tensor, tokens_per_step: int) -> torch.Tensor:

@@ -67,6 +67,17 @@ def test_there_is_a_step_for_what_is_left_at_the_end() -> None:
     assert count_steps(torch.tensor([1, 2, 3, 4, 5]), 3).tolist() == [1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("size", [2, 3, 10])
+@pytest.mark.parametrize("is_ragged", [True, False])
+def test_the_gradient_of_the_sums_is_exact(size: int, *, is_ragged: bool) -> None:
+    inputs = torch.randn(7, 3, 2, dtype=torch.double, requires_grad=True)
+    lengths = torch.tensor([7, 4, 1] if is_ragged else [7, 7, 7])
+    assert torch.autograd.gradcheck(
+        lambda values: sum_tokens(values, lengths, size, is_ragged=is_ragged)[0],
+        inputs,
+    )
+
+
 def test_with_one_token_a_step_nothing_is_copied() -> None:
     inputs, lengths = torch.randn(3, 2, 4), torch.tensor([3, 1])
     same, steps = sum_tokens(inputs, lengths, 1, is_ragged=True)
