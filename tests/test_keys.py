@@ -90,6 +90,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "train.sampling": ("balanced", ["data.train=unequal.csv"]),
     "train.focal_gamma": ("2.0", []),
     "train.adversarial": ("0.5", []),
+    "train.adversarial_delay": ("1", ["train.adversarial=0.5"]),
     "train.virtual_adversarial": ("0.5", []),
     "train.perturbation": ("relative", ["train.adversarial=0.5"]),
     "train.r_drop": ("1.0", []),

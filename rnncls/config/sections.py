@@ -176,6 +176,9 @@ class TrainSection(Section):
     """Adversarial training on word vectors: size of the perturbation (Miyato, Dai and
     Goodfellow 2017). 2 is a good size if `perturbation` is `relative`; a step then
     takes twice the time. 0 turns it off."""
+    adversarial_delay: CountOrZero = 0
+    """Number of epochs at the start without `adversarial`. They take half of the time,
+    and one or two of them are as good a start as with it."""
     virtual_adversarial: NonNegative = 0.0
     """Virtual adversarial training, which needs no labels: size of the perturbation
     (Miyato, Dai and Goodfellow 2017). 0 turns it off."""

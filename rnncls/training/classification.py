@@ -47,6 +47,7 @@ class ClassificationTask:
     ) -> None:
         """Take a model on its device, the data on the host, threads and processes."""
         self.section = section
+        self.early_section = section.replace(adversarial=0.0)
         self.model = model
         self.data = data
         self.workers = workers
@@ -116,8 +117,11 @@ class ClassificationTask:
             dtype=self.dtype,
         )
         rows = batch.device_rows  # [B]
+        section = self.section
+        if inputs.epoch < section.adversarial_delay:
+            section = self.early_section
         loss, logits = compute_loss(
-            self.section,
+            section,
             forward,
             self.targets[rows],
             inputs.noise,

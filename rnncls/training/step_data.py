@@ -59,6 +59,7 @@ class StepInputs:
         word_vectors: [R, E] float32, a leaf that requires a gradient.
         noise: The random numbers of the step.
         num_targets: The number of losses that are summed over the complete batch.
+        epoch: The number of the epoch, from 0.
         forms: How the vectors of words are made of those of their n-grams; None: there
             are no n-grams.
     """
@@ -69,6 +70,7 @@ class StepInputs:
     word_vectors: torch.Tensor
     noise: StepNoise
     num_targets: int
+    epoch: int = 0
     forms: WordForms | None = None
 
     def compose_vectors(self) -> torch.Tensor:

@@ -161,6 +161,7 @@ class Trainer(Generic[M]):
             word_vectors=embedding[words.row_ids].requires_grad_(),
             noise=noise,
             num_targets=self.task.count_targets(batch.rows),
+            epoch=self.step // self.steps_per_epoch,
             forms=words.forms,
         )
 

@@ -69,6 +69,7 @@ KEYS = {
     "train.weight_decay",
     "train.label_smoothing",
     "train.adversarial",
+    "train.adversarial_delay",
     "train.virtual_adversarial",
     "train.perturbation",
     "train.r_drop",

@@ -79,6 +79,7 @@ DOCUMENTED_DEFAULTS: dict[str, Any] = {
         "sampling": "uniform",
         "focal_gamma": 0.0,
         "adversarial": 0.0,
+        "adversarial_delay": 0,
         "virtual_adversarial": 0.0,
         "perturbation": "absolute",
         "r_drop": 0.0,

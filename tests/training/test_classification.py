@@ -66,13 +66,13 @@ def build_batch(task: ClassificationTask) -> Batch:
     return assemble(task.data.train.texts, ROWS)
 
 
-def sum_losses(task: ClassificationTask) -> LossSums:
+def sum_losses(task: ClassificationTask, epoch: int = 0) -> LossSums:
     """Return the task's loss of the texts in `ROWS`."""
     batch = build_batch(task)
     word_ids, word_rows = unique_words(batch.token_ids, len(task.data.vocab))
     vectors = task.model.embedding.weight.detach()[word_ids].requires_grad_()
     noise = task.sample_noise(batch, seeded(1))
-    inputs = StepInputs(batch, word_ids, word_rows, vectors, noise, len(ROWS))
+    inputs = StepInputs(batch, word_ids, word_rows, vectors, noise, len(ROWS), epoch)
     return task.compute_loss(inputs)
 
 
@@ -102,6 +102,21 @@ def test_the_loss_and_the_correct_texts_are_summed_over_the_rows_of_the_batch(
         with torch.no_grad():
             task.model.linear.bias.copy_(F.one_hot(torch.tensor(label), 2) * 100.0)
         assert sum_losses(task).num_correct == (labels == label).sum()
+
+
+def test_the_first_epochs_are_without_adversarial_training(
+    make_config: MakeConfig,
+) -> None:
+    plain = sum_losses(build_task(make_config(*PLAIN)))
+    always = sum_losses(build_task(make_config(*PLAIN, "train.adversarial=0.5")))
+    changes = ["train.adversarial=0.5", "train.adversarial_delay=2"]
+    task = build_task(make_config(*PLAIN, *changes))
+    for epoch in range(4):
+        expected = plain if epoch < 2 else always
+        torch.testing.assert_close(
+            sum_losses(task, epoch).loss, expected.loss, rtol=0, atol=0
+        )
+    assert always.loss > plain.loss
 
 
 def test_soft_targets_take_the_place_of_the_labels_in_the_loss_only(

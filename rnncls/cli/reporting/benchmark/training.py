@@ -44,6 +44,7 @@ def benchmark_training(
     tune_malloc()
     data = load_training_data(settings)
     vectors, seed = settings.text.vectors, settings.seed
+    train = train.replace(adversarial_delay=0)  # the steps are those of later epochs
     trainer = build_fresh_trainer(model, train, vectors, seed, device, data)
     result = asdict(compare_training(trainer, model, train))
     saving = measure_saving(
