@@ -161,10 +161,8 @@ def split_steps(graph: GraphBuilder, token_ids: str, tokens_per_step: int) -> li
         return [token_ids]
     num_tokens = _count_steps(graph, token_ids)  # []
     last = graph.add("Sub", num_tokens, graph.constant(1, np.int64))
-    zero, stride = (
-        graph.constant(0, np.int64),
-        graph.constant(tokens_per_step, np.int64),
-    )
+    zero = graph.constant(0, np.int64)
+    stride = graph.constant(tokens_per_step, np.int64)
     first = graph.add("Range", zero, num_tokens, stride)  # [K]
     parts = [graph.add("Gather", token_ids, first, axis=0)]
     for offset in range(1, tokens_per_step):

@@ -8,7 +8,6 @@ Shapes: B texts, T tokens in the longest of them, V words, E embedding_dim, H
 hidden_size, D directions, S = D * H width of a state, P poolings, C classes.
 """
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,12 +91,16 @@ def _add_network(
     model = classifier.model
     size = 1 if model.cell == "none" else model.tokens_per_step
     ids_of_steps = split_steps(graph, token_ids, size)  # [K, B] each
-    vectors = [
-        _add_embedding(graph, ids, classifier, embedding) for ids in ids_of_steps
-    ]  # [K, B, E] each
-    inputs = functools.reduce(lambda one, two: graph.add("Add", one, two), vectors)
     layout_of = SingleLayout if is_single else PaddedLayout
     layout = layout_of(graph, ids_of_steps[0])
+    if size == 1:
+        inputs = _add_embedding(graph, token_ids, classifier, embedding)
+    else:
+        places = graph.integers(2)
+        columns = [graph.add("Unsqueeze", ids, places) for ids in ids_of_steps]
+        steps = graph.add("Concat", *columns, axis=2)  # [K, B, size]
+        vectors = _add_embedding(graph, steps, classifier, embedding)
+        inputs = graph.add("ReduceSum", vectors, places, keepdims=0)  # [K, B, E]
     pooled = _add_pooled(graph, layout, classifier, inputs)  # [B, P * S]
     return _add_linear(graph, pooled, classifier)
 
@@ -108,9 +111,11 @@ def _add_embedding(
     classifier: PortableClassifier,
     kind: EmbeddingType,
 ) -> str:
-    """Add the word vectors of the token ids. [T, B] -> [T, B, E] float32."""
-    matrix = classifier.weights["embedding.weight"].copy()
-    matrix[PAD_ID] = 0  # the last step of a text may lack tokens
+    """Add the word vectors of the token ids. [...] -> [..., E] float32."""
+    matrix = classifier.weights["embedding.weight"]
+    if matrix[PAD_ID].any():
+        matrix = matrix.copy()
+        matrix[PAD_ID] = 0  # the last step of a text may lack tokens
     if kind == "float32":
         rows = graph.constant(matrix, np.float32)
         return graph.add("Gather", rows, token_ids, axis=0)
@@ -125,12 +130,12 @@ def _add_embedding(
 def _add_int8_embedding(
     graph: GraphBuilder, token_ids: str, quantized: QuantizedRows
 ) -> str:
-    """Add word vectors stored as int8. [T, B] -> [T, B, E] float32."""
+    """Add word vectors stored as int8. [...] -> [..., E] float32."""
     rows = graph.constant(quantized.values, np.int8)
     scales = graph.constant(quantized.scales, np.float32)
     values = graph.add("Gather", rows, token_ids, axis=0)
     values = graph.add("Cast", values, to=TensorProto.FLOAT)
-    row_scales = graph.add("Gather", scales, token_ids, axis=0)  # [T, B, 1]
+    row_scales = graph.add("Gather", scales, token_ids, axis=0)  # [..., 1]
     return graph.add("Mul", values, row_scales)
 
 

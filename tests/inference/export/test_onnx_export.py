@@ -85,6 +85,16 @@ def test_steps_of_several_tokens_are_those_of_torch(
     compare(networks, TEXTS, tolerance=1e-5)
 
 
+@pytest.mark.parametrize("embedding", ["float32", "int8"])
+def test_steps_of_several_tokens_do_not_store_the_vectors_again(embedding: Any) -> None:
+    sizes = []
+    for tokens_per_step in (1, 3):
+        networks = build_networks(embedding_dim=2000, tokens_per_step=tokens_per_step)
+        export_onnx(networks.numpy, PATH, embedding=embedding)
+        sizes.append(PATH.stat().st_size)
+    assert sizes[1] < sizes[0] + 2000
+
+
 @pytest.mark.parametrize("is_single", [True, False])
 def test_several_labels_have_a_probability_each(*, is_single: bool) -> None:
     networks = build_networks(task="several_labels", temperature=1.7)
