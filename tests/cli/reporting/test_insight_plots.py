@@ -86,7 +86,7 @@ def test_heat_maps_have_a_column_a_token_and_the_units_by_what_they_keep() -> No
     values = {"hidden": cell, "cell": cell, "forget": gate}
     directions = {"forward": values, "backward": values}
     tokens = ["a", "b"]
-    trace = Trace("a b", tokens, place(tokens), "lstm", 1, directions)
+    trace = Trace("a b", tokens, place(tokens), "lstm", 1, 1, directions)
     figure = plot_trace(trace)
     images = {
         axes.get_title(): axes.get_images()[0]
