@@ -110,9 +110,8 @@ def test_a_trace_has_the_tokens_of_each_step(*, bidirectional: bool) -> None:
     assert written == ["Rovers meet", "oslo again", "zzz"]
     vectors = run.model.embedding.weight.detach()  # [V, E]
     ids = run.vocab.encode(["rovers", "meet", "oslo", "again", "zzz"])
-    sums = torch.stack(
-        [vectors[part].sum(dim=0) for part in torch.tensor(ids).split(2)]
-    )
+    steps = [ids[start : start + 2].tolist() for start in range(0, len(ids), 2)]
+    sums = torch.stack([vectors[step].sum(dim=0) for step in steps])
     states = encoder_of(run.model)(sums[:, None], torch.tensor([3]))
     np.testing.assert_allclose(
         trace.directions["forward"]["hidden"], states.forward[:, 0].detach(), atol=1e-5
