@@ -4,6 +4,7 @@ Shapes: B texts, T tokens in the longest of them, H hidden_size, D directions, S
 width of a state, P poolings.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -76,6 +77,11 @@ class RunningPooling:
     def __init__(self, pools: Sequence[RunningPool]) -> None:
         """Take one running form per pooling, in the order of concatenation."""
         self._pools = pools
+
+    def copy(self) -> "RunningPooling":
+        """Return one with the same states so far, which can go on by itself."""
+        # No pool changes a tensor in place, so the weights of attention are shared.
+        return RunningPooling([copy.copy(pool) for pool in self._pools])
 
     def add(self, state: torch.Tensor) -> torch.Tensor:
         """Add a state and return the pooled vectors so far. [S] -> [P * S]."""

@@ -7,7 +7,6 @@ Shapes: N texts, T tokens of a text, E embedding_dim, S width of a state, P pool
 classes.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -85,7 +84,7 @@ class PrefixReader:
         states, hidden_state = encoder.step(vectors, self._hidden_state)  # [1, S]
         if len(self._step) < self._model.section.tokens_per_step:
             # The step is read again, from the same state, with the next token.
-            return copy.deepcopy(self._pooling).add(states[0])
+            return self._pooling.copy().add(states[0])
         self._hidden_state = hidden_state
         self._step = []
         return self._pooling.add(states[0])
