@@ -65,7 +65,7 @@ class TextClassifier(nn.Module):
         # It is fitted at the end of the training; `rnncls.runs.run.load_run` sets it.
         self.ngrams: NgramClassifier | None = None
 
-    def forward(  # noqa: PLR0913 - a batch is three of them
+    def forward(
         self,
         token_ids: torch.Tensor,
         lengths: torch.Tensor,
@@ -73,7 +73,6 @@ class TextClassifier(nn.Module):
         is_ragged: bool,
         word_vectors: torch.Tensor | None = None,
         dropout: Dropout | None = None,
-        shift: torch.Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Return the logits, those of the n-gram part included, if there is one.
@@ -84,27 +83,18 @@ class TextClassifier(nn.Module):
             is_ragged: Whether any length is below T.
             word_vectors: [R, E] float32; None: the embedding of all V words.
             dropout: The dropout masks; None: no dropout.
-            shift: [T, B, E] float32, added to the word vectors; None: nothing.
             dtype: The dtype the recurrent cell computes in; None: that of the word
                 vectors.
 
         Returns:
             [B, C] float32.
         """
-        ids_by_step = token_ids.t()  # [T, B]
-        if word_vectors is None:
-            inputs = self.embed(ids_by_step)  # [T, B, E]
-        else:
-            inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
-        if shift is not None:
-            inputs = inputs + shift
-        inputs = drop_inputs(inputs, dropout)
-        pooled = self._encode(
-            inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
-        )  # [B, P * S]
-        if dropout is not None:
-            pooled = pooled * dropout.last
-        logits = self.classify(pooled)  # [B, C]
+        inputs, num_steps = self.embed_steps(
+            token_ids, lengths, word_vectors, is_ragged=is_ragged
+        )  # [K, B, E], [B]
+        logits = self.classify_steps(
+            inputs, num_steps, dropout, is_ragged=is_ragged, dtype=dtype
+        )  # [B, C]
         if self.ngrams is None:
             return logits
         return self.join(logits, self.ngrams(token_ids, lengths))
@@ -167,25 +157,87 @@ class TextClassifier(nn.Module):
         Returns:
             [B, P * S] float32.
         """
-        inputs = self.embed(token_ids.t())  # [T, B, E]
-        return self._encode(inputs, lengths, is_ragged=is_ragged)
+        inputs, num_steps = self.embed_steps(
+            token_ids, lengths, is_ragged=is_ragged
+        )  # [K, B, E], [B]
+        return self._encode(inputs, num_steps, is_ragged=is_ragged)
 
-    def _encode(
+    def embed_steps(
+        self,
+        token_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        word_vectors: torch.Tensor | None = None,
+        *,
+        is_ragged: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what each step of the recurrent layers reads, and the steps of a text.
+
+        Without recurrent layers, these are the word vectors and the lengths.
+
+        Args:
+            token_ids: [B, T] int64, rows of `word_vectors`. Padding may hold any id.
+            lengths: [B] int64 in 1..T.
+            word_vectors: [R, E] float32; None: the embedding of all V words.
+            is_ragged: Whether any length is below T.
+
+        Returns:
+            [K, B, E] float32, and [B] int64 in 1..K.
+        """
+        ids_by_step = token_ids.t()  # [T, B]
+        if word_vectors is None:
+            inputs = self.embed(ids_by_step)  # [T, B, E]
+        else:
+            inputs = F.embedding(ids_by_step, word_vectors)  # [T, B, E]
+        if self.encoder is None:
+            return inputs, lengths
+        size = self.section.tokens_per_step
+        return sum_tokens(inputs, lengths, size, is_ragged=is_ragged)
+
+    def classify_steps(
         self,
         inputs: torch.Tensor,
-        lengths: torch.Tensor,
+        num_steps: torch.Tensor,
         dropout: Dropout | None = None,
         *,
         is_ragged: bool,
         dtype: torch.dtype | None = None,
     ) -> torch.Tensor:
-        """Return the pooled states of word vectors.
+        """Return the logits of the network alone for what `embed_steps` returned.
 
         Args:
-            inputs: [T, B, E] float32, after their dropout.
-            lengths: [B] int64 in 1..T.
+            inputs: [K, B, E] float32, before their dropout.
+            num_steps: [B] int64 in 1..K.
+            dropout: The dropout masks; None: no dropout.
+            is_ragged: Whether any number of steps may be below K.
+            dtype: The dtype the recurrent cell computes in; None: that of the inputs.
+
+        Returns:
+            [B, C] float32.
+        """
+        inputs = drop_inputs(inputs, dropout)
+        pooled = self._encode(
+            inputs, num_steps, dropout, is_ragged=is_ragged, dtype=dtype
+        )  # [B, P * S]
+        if dropout is not None:
+            pooled = pooled * dropout.last
+        return self.classify(pooled)
+
+    def _encode(
+        self,
+        inputs: torch.Tensor,
+        num_steps: torch.Tensor,
+        dropout: Dropout | None = None,
+        *,
+        is_ragged: bool,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Return the pooled states of what the steps read.
+
+        Args:
+            inputs: [K, B, E] float32, after their dropout.
+            num_steps: [B] int64 in 1..K.
             dropout: The masks of the recurrent layers; None: no dropout.
-            is_ragged: Whether any length is below T.
+            is_ragged: Whether any number of steps may be below K.
             dtype: The dtype the recurrent cell computes in; None: that of the inputs.
 
         Returns:
@@ -193,22 +245,11 @@ class TextClassifier(nn.Module):
         """
         states = States(inputs)
         if self.encoder is not None:
-            inputs, lengths = self.join_tokens(inputs, lengths, is_ragged=is_ragged)
             states = self.encoder(
-                inputs, lengths, dropout, is_ragged=is_ragged, dtype=dtype
+                inputs, num_steps, dropout, is_ragged=is_ragged, dtype=dtype
             )
-        pooled: torch.Tensor = self.pooling(states, lengths, is_ragged=is_ragged)
+        pooled: torch.Tensor = self.pooling(states, num_steps, is_ragged=is_ragged)
         return pooled
-
-    def join_tokens(
-        self, inputs: torch.Tensor, lengths: torch.Tensor, *, is_ragged: bool
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what each step of the recurrent layers reads, and the steps of a text.
-
-        See `sum_tokens`. [T, B, E], [B] -> [K, B, E], [B].
-        """
-        size = self.section.tokens_per_step
-        return sum_tokens(inputs, lengths, size, is_ragged=is_ragged)
 
     def bind(self, unknown: UnknownWords | None) -> "TextClassifier":
         """Return the same network for texts with these unknown words.
@@ -277,8 +318,8 @@ class TextClassifier(nn.Module):
         """
         assert self.encoder is not None
         assert self.pooling.attention is not None
-        inputs, num_steps = self.join_tokens(
-            self.embed(token_ids.t()), lengths, is_ragged=is_ragged
+        inputs, num_steps = self.embed_steps(
+            token_ids, lengths, is_ragged=is_ragged
         )  # [K, B, E], [B]
         states = self.encoder(inputs, num_steps, is_ragged=is_ragged)
         mask = padding_mask(states, num_steps)  # [K, B]

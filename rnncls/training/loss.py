@@ -13,7 +13,8 @@ torch's `cross_entropy` weights each class of a target; here the complete text h
 weight of its label. Otherwise label smoothing towards a class with a weight of fifty
 would outweigh the label of every other text.
 
-Shapes: B texts, T tokens in the longest of them, E embedding_dim, C classes.
+Shapes: B texts, K steps of the recurrent layers in the longest of them, E
+embedding_dim, C classes.
 """
 
 from collections.abc import Sequence
@@ -33,14 +34,12 @@ from rnncls.training.step_data import StepNoise
 class Forward(Protocol):
     """A forward pass over the texts of a batch."""
 
-    def __call__(
-        self, *, dropout: Dropout, shift: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor, dropout: Dropout, /) -> torch.Tensor:
         """Return the logits [B, C].
 
         Args:
+            inputs: [K, B, E], what the steps of the recurrent layers read.
             dropout: The masks.
-            shift: [T, B, E], what is added to the word vectors; None: nothing.
         """
 
 
@@ -89,9 +88,9 @@ class CrossEntropy:
 def compute_loss(  # noqa: PLR0913 - the targets of one label and of several differ
     section: TrainSection,
     forward: Forward,
+    inputs: torch.Tensor,
     targets: torch.Tensor,
     noise: StepNoise,
-    vectors_shape: torch.Size,
     row_weights: torch.Tensor | None = None,
     column_scales: torch.Tensor | None = None,
     *,
@@ -103,15 +102,16 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     Args:
         section: Which terms the loss has.
         forward: The network on these texts.
+        inputs: [K, B, E], what the steps of its recurrent layers read.
         targets: [B] int64 labels, or [B, C] float32 probabilities; for several labels a
             text [B, C], bool sets of labels or float32 probabilities.
         noise: The random numbers of these texts.
-        vectors_shape: T, B, E.
         row_weights: [B] float32, the weight of each text; for sets of labels [B, C],
             that of each label of the text; None: 1.
-        column_scales: [E], the units of a perturbation of the word vectors; None: 1.
-        weights: All tensors that `forward` depends on and that the loss may be
-            differentiated by: the word vectors and the weights of the network.
+        column_scales: [E], or [] for all columns, the units of a change of the inputs;
+            None: 1.
+        weights: All other tensors that the logits depend on and that the loss may be
+            differentiated by: the weights of the network.
         has_several_labels: Whether a text has a set of labels.
 
     Returns:
@@ -124,30 +124,23 @@ def compute_loss(  # noqa: PLR0913 - the targets of one label and of several dif
     )
     if column_scales is None:
         column_scales = torch.ones((), device=targets.device)
-    shift: torch.Tensor | None = None
-    if section.adversarial:
-        # A zero, so that the loss has a gradient with respect to each word vector.
-        shift = torch.zeros(vectors_shape, device=targets.device)
-        shift.requires_grad_()
-    logits = forward(dropout=noise.dropout, shift=shift)  # [B, C]
+    logits = forward(inputs, noise.dropout)  # [B, C]
     loss = cross_entropy(logits)
-    if shift is not None:
+    if section.adversarial:
         # R-Drop reads the graph of the logits again.
         loss, gradient = differentiate(
-            loss, shift, weights, retain_graph=section.r_drop > 0
+            loss, inputs, weights, retain_graph=section.r_drop > 0
         )
-        adversarial_shift = find_adversarial_shift(
-            gradient, section.adversarial, column_scales
-        )
-        adversarial_logits = forward(dropout=noise.dropout, shift=adversarial_shift)
+        change = find_adversarial_change(gradient, section.adversarial, column_scales)
+        adversarial_logits = forward(inputs + change, noise.dropout)  # [B, C]
         loss = loss + cross_entropy(adversarial_logits)
     if noise.vat_direction is not None:
         size = section.virtual_adversarial
         loss = loss + virtual_adversarial_loss(
-            forward, logits, noise, size, column_scales, divergence
+            forward, inputs, logits, noise, size, column_scales, divergence
         )
     if noise.second_dropout is not None:
-        second_logits = forward(dropout=noise.second_dropout)  # [B, C]
+        second_logits = forward(inputs, noise.second_dropout)  # [B, C]
         loss = loss + cross_entropy(second_logits)
         both_ways = r_drop_divergence(logits, second_logits, divergence)
         loss = loss + section.r_drop * both_ways / 2
@@ -225,68 +218,71 @@ class _DifferentiatedLoss(torch.autograd.Function):
 
 def differentiate(
     loss: torch.Tensor,
-    shift: torch.Tensor,
+    inputs: torch.Tensor,
     weights: Sequence[torch.Tensor],
     *,
     retain_graph: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find the gradient of a change of the word vectors, and those of the weights.
+    """Find the gradients of a loss with respect to the inputs and to the weights.
 
-    One backward pass finds both. The loss that is returned has the same gradients as
-    the one that was given, but they are not computed again, and the graph is freed.
+    One backward pass finds all. The loss that is returned has the same gradients as
+    the one that was given, but they are not computed again, and the graph from the
+    inputs to the loss is freed.
 
     Args:
-        loss: Scalar, computed with `shift`.
-        shift: [T, B, E] zeros that were added to the word vectors.
+        loss: Scalar.
+        inputs: [K, B, E], a function of the word vectors.
         weights: What else the loss may be differentiated by.
         retain_graph: Whether the graph of the loss is needed again.
 
     Returns:
-        The loss [], and its gradient with respect to `shift`, [T, B, E].
+        The loss [], and its gradient with respect to the inputs, [K, B, E].
     """
-    gradient, *gradients = torch.autograd.grad(
-        loss, [shift, *weights], retain_graph=retain_graph, allow_unused=True
+    gradients = torch.autograd.grad(
+        loss, [inputs, *weights], retain_graph=retain_graph, allow_unused=True
     )
-    known = _DifferentiatedLoss.apply(loss.detach(), gradients, *weights)  # type: ignore[no-untyped-call]
-    return known, gradient
+    known = _DifferentiatedLoss.apply(loss.detach(), gradients, inputs, *weights)  # type: ignore[no-untyped-call]
+    return known, gradients[0]
 
 
-def find_adversarial_shift(
+def find_adversarial_change(
     gradient: torch.Tensor, size: float, column_scales: torch.Tensor
 ) -> torch.Tensor:
-    """Return the change of the word vectors that raises the loss most.
+    """Return the change of the inputs that raises the loss most.
 
     Source: Miyato, Dai and Goodfellow 2017, "Adversarial training methods for
     semi-supervised text classification".
 
     Args:
-        gradient: [T, B, E], of the loss with respect to the word vectors.
+        gradient: [K, B, E], of the loss with respect to the inputs.
         size: The 2-norm of each text's change, in units of `column_scales`.
         column_scales: [E], or [] for all columns.
 
     Returns:
-        [T, B, E], without a graph.
+        [K, B, E], without a graph.
     """
     return scale_to(gradient * column_scales, size) * column_scales
 
 
-def virtual_adversarial_loss(
+def virtual_adversarial_loss(  # noqa: PLR0913 - the network and its inputs are two
     forward: Forward,
+    inputs: torch.Tensor,
     logits: torch.Tensor,
     noise: StepNoise,
     size: float,
     column_scales: torch.Tensor,
     divergence: Divergence,
 ) -> torch.Tensor:
-    """Return how far the prediction moves under the worst change of the word vectors.
+    """Return how far the prediction moves under the worst change of the inputs.
 
-    Source: as for `find_adversarial_shift`. It needs no labels.
+    Source: as for `find_adversarial_change`. It needs no labels.
 
     The change is found by one power iteration from `noise.vat_direction`. It starts at
     the full distance, not close to 0 as in the paper, which bfloat16 could not resolve.
 
     Args:
         forward: The network.
+        inputs: [K, B, E].
         logits: [B, C] of the unchanged texts.
         noise: With a `vat_direction`.
         size: The 2-norm of each text's change, in units of `column_scales`.
@@ -298,12 +294,12 @@ def virtual_adversarial_loss(
     """
     assert noise.vat_direction is not None
     reference = logits.detach()  # [B, C]
-    start = scale_to(noise.vat_direction, size) * column_scales  # [T, B, E]
+    start = scale_to(noise.vat_direction, size) * column_scales  # [K, B, E]
     start.requires_grad_()
-    moved = divergence(reference, forward(dropout=noise.dropout, shift=start))
-    (gradient,) = torch.autograd.grad(moved, start)  # [T, B, E]
-    shift = find_adversarial_shift(gradient, size, column_scales)  # [T, B, E]
-    return divergence(reference, forward(dropout=noise.dropout, shift=shift))
+    moved = divergence(reference, forward(inputs.detach() + start, noise.dropout))
+    (gradient,) = torch.autograd.grad(moved, start)  # [K, B, E]
+    change = find_adversarial_change(gradient, size, column_scales)  # [K, B, E]
+    return divergence(reference, forward(inputs + change, noise.dropout))
 
 
 def r_drop_divergence(
@@ -334,14 +330,14 @@ def kl_divergence(logits: torch.Tensor, other_logits: torch.Tensor) -> torch.Ten
 
 
 def scale_to(change: torch.Tensor, norm: float) -> torch.Tensor:
-    """Scale each text's change of its word vectors to a 2-norm; zeros stay zeros.
+    """Scale each text's change of its inputs to a 2-norm; zeros stay zeros.
 
     Args:
-        change: [T, B, E].
-        norm: The 2-norm over T and E.
+        change: [K, B, E].
+        norm: The 2-norm over K and E.
 
     Returns:
-        [T, B, E].
+        [K, B, E].
     """
     tiny = torch.finfo(change.dtype).tiny
     # Divide by the largest value first: the squares of small values would be 0.

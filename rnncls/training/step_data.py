@@ -26,8 +26,8 @@ class StepNoise:
     Attributes:
         dropout: The dropout masks.
         second_dropout: The masks of R-Drop's second forward pass.
-        vat_direction: [T, B, E] float32, where virtual adversarial training starts its
-            search; 0 on padding.
+        vat_direction: [K, B, E] float32, where virtual adversarial training starts its
+            search, with K steps of the recurrent layers; 0 on padding.
     """
 
     dropout: Dropout

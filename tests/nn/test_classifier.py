@@ -159,12 +159,14 @@ def test_the_layers_hold_every_weight_but_the_embedding_once(cell: str) -> None:
         assert all("_l0" in names[id(weight)] for weight in layers[3])
 
 
-def test_a_shift_is_added_to_the_word_vectors() -> None:
+def test_what_the_steps_read_may_be_changed() -> None:
     model = build("gru", bidirectional=False, num_layers=1, pooling=["mean"])
     text = texts()[0]
-    shift = torch.zeros(len(text), 1, 6).double()
-    shift[:, 0] = model.embedding.weight[9] - model.embedding(text)
-    found = model(text[None], torch.tensor([len(text)]), is_ragged=False, shift=shift)
+    inputs, num_steps = model.embed_steps(
+        text[None], torch.tensor([len(text)]), is_ragged=False
+    )
+    inputs[:, 0] += model.embedding.weight[9] - model.embedding(text)
+    found = model.classify_steps(inputs, num_steps, is_ragged=False)
     torch.testing.assert_close(found, logits_of(model, [torch.full_like(text, 9)]))
 
 

@@ -111,10 +111,15 @@ def test_the_tokens_of_a_step_share_its_attention(size: int) -> None:
 def test_the_gradient_reaches_each_token() -> None:
     model, _ = build_pair("lstm", 2)
     token_ids, lengths, is_ragged = pad(texts())
-    shift = torch.zeros(*token_ids.t().shape, 6, dtype=torch.double, requires_grad=True)
-    logits = model(token_ids, lengths, is_ragged=is_ragged, shift=shift)
-    (gradient,) = torch.autograd.grad(logits.square().sum(), shift)  # [T, B, E]
-    sizes = gradient.norm(dim=2).t()  # [B, T]
+    vectors = model.embedding(token_ids).detach().requires_grad_()  # [B, T, E]
+    logits = model(
+        torch.arange(token_ids.numel()).view_as(token_ids),
+        lengths,
+        is_ragged=is_ragged,
+        word_vectors=vectors.flatten(0, 1),
+    )
+    (gradient,) = torch.autograd.grad(logits.square().sum(), vectors)  # [B, T, E]
+    sizes = gradient.norm(dim=2)  # [B, T]
     is_token = torch.arange(sizes.shape[1]) < lengths[:, None]
     assert sizes[is_token].min() > 0
     assert sizes[~is_token].abs().sum() == 0

@@ -17,7 +17,7 @@ from rnncls.training.loss import (
     Forward,
     compute_loss,
     differentiate,
-    find_adversarial_shift,
+    find_adversarial_change,
     focal_loss,
     kl_divergence,
     scale_to,
@@ -50,10 +50,14 @@ def section(**values: Any) -> TrainSection:
 
 def forward_of(
     model: TextClassifier, rows: slice = slice(None), longest: int | None = None
-) -> tuple[Forward, torch.Size]:
+) -> tuple[Forward, torch.Tensor]:
     token_ids, lengths, is_ragged = pad(texts()[rows], longest)
-    forward = partial(model, token_ids, lengths, is_ragged=is_ragged)
-    return forward, torch.Size((*token_ids.t().shape, 6))
+    inputs, num_steps = model.embed_steps(token_ids, lengths, is_ragged=is_ragged)
+
+    def forward(inputs: torch.Tensor, dropout: Dropout) -> torch.Tensor:
+        return model.classify_steps(inputs, num_steps, dropout, is_ragged=is_ragged)
+
+    return forward, inputs
 
 
 def noise_for(
@@ -85,7 +89,8 @@ def network(**other: Any) -> TextClassifier:
 def find_loss(
     model: TextClassifier, *args: Any, **options: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    return compute_loss(*args, weights=list(model.parameters()), **options)
+    weights = [weight for layer in model.layers() for weight in layer]
+    return compute_loss(*args, weights=weights, **options)
 
 
 def losses_of(
@@ -97,7 +102,7 @@ def losses_of(
     forward, inputs = forward_of(model, rows, longest)
     noise = noise_for(model, wanted, longest)[rows]
     return find_loss(
-        model, wanted, forward, LABELS[rows], noise, inputs, weights_for(wanted, rows)
+        model, wanted, forward, inputs, LABELS[rows], noise, weights_for(wanted, rows)
     )[0]
 
 
@@ -110,8 +115,8 @@ def test_alone_it_is_the_cross_entropy() -> None:
     model, wanted = network(dropout=0.5), section(label_smoothing=0.2)
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
-    losses, logits = find_loss(model, wanted, forward, LABELS, noise, inputs)
-    torch.testing.assert_close(logits, forward(dropout=noise.dropout))
+    losses, logits = find_loss(model, wanted, forward, inputs, LABELS, noise)
+    torch.testing.assert_close(logits, forward(inputs, noise.dropout))
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, label_smoothing=0.2, reduction="sum")
     )
@@ -122,19 +127,13 @@ def test_the_adversarial_change_is_along_the_gradient_of_each_text() -> None:
     expected = torch.zeros(()).double()
     for row, text in enumerate(texts()):
         vectors = model.embedding(text).detach()[:, None].requires_grad_()
-        shift = torch.zeros_like(vectors)
-        forward = partial(
-            model,
-            torch.arange(len(text))[None],
-            torch.tensor([len(text)]),
-            is_ragged=False,
+        classify = partial(
+            model.classify_steps, num_steps=torch.tensor([len(text)]), is_ragged=False
         )
-        plain = F.cross_entropy(forward(word_vectors=vectors[:, 0]), LABELS[row, None])
+        plain = F.cross_entropy(classify(vectors), LABELS[row, None])
         (gradient,) = torch.autograd.grad(plain, vectors)
-        shift = 0.5 * gradient / torch.linalg.vector_norm(gradient)
-        hurt = F.cross_entropy(
-            forward(word_vectors=vectors[:, 0], shift=shift), LABELS[row, None]
-        )
+        change = 0.5 * gradient / torch.linalg.vector_norm(gradient)
+        hurt = F.cross_entropy(classify(vectors + change), LABELS[row, None])
         assert hurt > plain
         expected = expected + plain + hurt
     torch.testing.assert_close(losses_of(model, wanted), expected)
@@ -144,22 +143,16 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
     model, wanted = network(), section(adversarial=0.5)
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
-    shifts = []
+    seen = []
 
-    def spy(*, dropout: Dropout, shift: torch.Tensor | None = None) -> torch.Tensor:
-        shifts.append(shift)
-        return forward(dropout=dropout, shift=shift)
+    def spy(inputs: torch.Tensor, dropout: Dropout) -> torch.Tensor:
+        seen.append(inputs.detach())
+        return forward(inputs, dropout)
 
-    losses, _ = find_loss(model, wanted, spy, LABELS, noise, inputs)
-    assert shifts[1] is not None
-    assert not shifts[1].requires_grad
-    found = torch.autograd.grad(losses, list(model.parameters()))
-    both = torch.cat(
-        [
-            forward(dropout=noise.dropout),
-            forward(dropout=noise.dropout, shift=shifts[1]),
-        ]
-    )
+    losses, _ = find_loss(model, wanted, spy, inputs, LABELS, noise)
+    change = seen[1] - seen[0]
+    found = torch.autograd.grad(losses, list(model.parameters()), retain_graph=True)
+    both = torch.cat([forward(inputs + each, noise.dropout) for each in (0, change)])
     expected = torch.autograd.grad(
         F.cross_entropy(both, LABELS.repeat(2), reduction="sum"),
         list(model.parameters()),
@@ -169,13 +162,14 @@ def test_the_adversarial_change_is_no_way_for_a_gradient() -> None:
 
 def test_a_differentiated_loss_keeps_its_gradients_without_its_graph() -> None:
     weight, unused = (torch.tensor([3.0, 4.0], requires_grad=True) for _ in range(2))
-    shift = torch.zeros(2, requires_grad=True)
-    loss = ((weight + shift) ** 2).sum()
-    found, gradient = differentiate(loss, shift, [weight, unused], retain_graph=False)
-    assert (gradient.tolist(), found.item()) == ([6.0, 8.0], 25.0)
+    vectors = torch.tensor([1.0, 2.0], requires_grad=True)
+    inputs = 2 * vectors
+    loss = ((weight + inputs) ** 2).sum()
+    found, gradient = differentiate(loss, inputs, [weight, unused], retain_graph=False)
+    assert (gradient.tolist(), found.item()) == ([10.0, 16.0], 89.0)
     total = found / 2 + unused.sum()
-    of_weight, of_unused = torch.autograd.grad(total, [weight, unused])
-    assert (of_weight.tolist(), of_unused.tolist()) == ([3.0, 4.0], [1.0, 1.0])
+    gradients = torch.autograd.grad(total, [weight, unused, vectors])
+    assert [each.tolist() for each in gradients] == [[5.0, 8.0], [1.0, 1.0], [10, 16]]
     with pytest.raises(RuntimeError, match="freed"):
         torch.autograd.grad(loss, weight)
 
@@ -204,11 +198,11 @@ def test_the_virtual_change_moves_the_prediction_more_than_chance_does() -> None
     model, wanted = network(), section(virtual_adversarial=0.5)
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
-    losses, logits = find_loss(model, wanted, forward, LABELS, noise, inputs)
+    losses, logits = find_loss(model, wanted, forward, inputs, LABELS, noise)
     moved = losses - F.cross_entropy(logits, LABELS, reduction="sum")
     assert noise.vat_direction is not None
     at_random = kl_divergence(
-        logits, forward(dropout=noise.dropout, shift=scale_to(noise.vat_direction, 0.5))
+        logits, forward(inputs + scale_to(noise.vat_direction, 0.5), noise.dropout)
     )
     assert moved > 1.5 * at_random > 0
 
@@ -232,7 +226,7 @@ def test_a_relative_change_does_not_depend_on_the_units_of_the_columns(
         noise = noise_for(model, wanted)
         losses.append(
             find_loss(
-                model, wanted, forward, LABELS, noise, inputs, column_scales=factors
+                model, wanted, forward, inputs, LABELS, noise, column_scales=factors
             )[0]
         )
     torch.testing.assert_close(losses[0], losses[1])
@@ -241,7 +235,7 @@ def test_a_relative_change_does_not_depend_on_the_units_of_the_columns(
 def test_the_size_of_a_relative_change_is_in_units_of_the_columns() -> None:
     scales = torch.tensor([0.0, 2.0, 5.0])
     gradient = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
-    found = find_adversarial_shift(gradient, 0.5, scales)
+    found = find_adversarial_change(gradient, 0.5, scales)
     assert (found[..., 0] == 0).all()
     in_units = found[..., 1:] / scales[1:]
     torch.testing.assert_close(in_units.norm(dim=(0, 2)), torch.full((2,), 0.5))
@@ -253,8 +247,8 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
     noise = noise_for(model, wanted)
     assert noise.second_dropout is not None
     first, second = (
-        forward(dropout=noise.dropout),
-        forward(dropout=noise.second_dropout),
+        forward(inputs, noise.dropout),
+        forward(inputs, noise.second_dropout),
     )
     p, q = first.softmax(dim=1), second.softmax(dim=1)
     apart = (p * (p / q).log() + q * (q / p).log()).sum()
@@ -263,7 +257,7 @@ def test_r_drop_is_both_cross_entropies_and_both_divergences() -> None:
         + apart
     )
     torch.testing.assert_close(
-        find_loss(model, wanted, forward, LABELS, noise, inputs)[0], expected
+        find_loss(model, wanted, forward, inputs, LABELS, noise)[0], expected
     )
 
 
@@ -273,8 +267,8 @@ def test_r_drop_of_several_labels_has_the_divergence_of_each_label() -> None:
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
     assert noise.second_dropout is not None
-    first = forward(dropout=noise.dropout)  # [B, C]
-    second = forward(dropout=noise.second_dropout)  # [B, C]
+    first = forward(inputs, noise.dropout)  # [B, C]
+    second = forward(inputs, noise.second_dropout)  # [B, C]
     targets = F.one_hot(LABELS, 3) > 0
     both, target_sets = torch.cat([first, second]), torch.cat([targets, targets])
     cross_entropies = F.binary_cross_entropy_with_logits(
@@ -284,7 +278,7 @@ def test_r_drop_of_several_labels_has_the_divergence_of_each_label() -> None:
     differences = first.sigmoid() - second.sigmoid()
     divergences = differences * (first - second)  # [B, C]
     found, _ = find_loss(
-        model, wanted, forward, targets, noise, inputs, has_several_labels=True
+        model, wanted, forward, inputs, targets, noise, has_several_labels=True
     )
     torch.testing.assert_close(found, cross_entropies + divergences.sum())
 
@@ -296,16 +290,14 @@ def test_the_virtual_change_moves_sets_of_labels_more_than_chance_does() -> None
     noise = noise_for(model, wanted)
     targets = F.one_hot(LABELS, 3) > 0
     loss, logits = find_loss(
-        model, wanted, forward, targets, noise, inputs, has_several_labels=True
+        model, wanted, forward, inputs, targets, noise, has_several_labels=True
     )
     moved = loss - F.binary_cross_entropy_with_logits(
         logits, targets.double(), reduction="sum"
     )
     assert noise.vat_direction is not None
     shift = scale_to(noise.vat_direction, 0.5)
-    at_random = binary_kl_divergence(
-        logits, forward(dropout=noise.dropout, shift=shift)
-    )
+    at_random = binary_kl_divergence(logits, forward(inputs + shift, noise.dropout))
     assert moved > 1.5 * at_random > 0
 
 
@@ -336,7 +328,7 @@ def test_soft_targets_are_learnt_too() -> None:
     model, wanted = network(), section(adversarial=0.5)
     forward, inputs = forward_of(model)
     hard, soft = (
-        find_loss(model, wanted, forward, targets, noise_for(model, wanted), inputs)[0]
+        find_loss(model, wanted, forward, inputs, targets, noise_for(model, wanted))[0]
         for targets in (LABELS, F.one_hot(LABELS, 3).double())
     )
     torch.testing.assert_close(hard, soft)
@@ -373,7 +365,7 @@ def test_weighted_losses_are_those_of_torch() -> None:
     forward, inputs = forward_of(model)
     noise, weights = noise_for(model, wanted), torch.tensor([0.2, 1.0, 3.0]).double()
     losses, logits = find_loss(
-        model, wanted, forward, LABELS, noise, inputs, weights[LABELS]
+        model, wanted, forward, inputs, LABELS, noise, weights[LABELS]
     )
     torch.testing.assert_close(
         losses, F.cross_entropy(logits, LABELS, weights, reduction="sum")
@@ -390,7 +382,7 @@ def test_smoothing_and_soft_targets_leave_a_text_its_weight(soft: bool) -> None:
     forward, inputs = forward_of(model)
     noise = noise_for(model, wanted)
     targets = torch.rand(5, 3).double().softmax(dim=1) if soft else LABELS
-    losses, logits = find_loss(model, wanted, forward, targets, noise, inputs, weights)
+    losses, logits = find_loss(model, wanted, forward, inputs, targets, noise, weights)
     each = F.cross_entropy(logits, targets, label_smoothing=0.2, reduction="none")
     torch.testing.assert_close(losses, (each * weights).sum())
 
@@ -402,8 +394,8 @@ def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -
     noise = noise_for(model, wanted)
     assert noise.second_dropout is not None
     first, second = (
-        forward(dropout=noise.dropout),
-        forward(dropout=noise.second_dropout),
+        forward(inputs, noise.dropout),
+        forward(inputs, noise.second_dropout),
     )
     missed = sum(
         F.cross_entropy(each, LABELS, weights, reduction="sum")
@@ -411,7 +403,7 @@ def test_r_drop_weighs_what_it_misses_but_not_how_far_its_readings_are_apart() -
     )
     expected = missed + kl_divergence(first, second) + kl_divergence(second, first)
     torch.testing.assert_close(
-        find_loss(model, wanted, forward, LABELS, noise, inputs, weights[LABELS])[0],
+        find_loss(model, wanted, forward, inputs, LABELS, noise, weights[LABELS])[0],
         expected,
     )
 

@@ -43,9 +43,8 @@ def unroll_layer(
         reading order.
     """
     encoder = encoder_of(model)
-    inputs = model.embed(batch.token_ids.t())  # [T, B, E]
-    inputs, num_steps = model.join_tokens(
-        inputs, batch.lengths, is_ragged=batch.is_ragged
+    inputs, num_steps = model.embed_steps(
+        batch.token_ids, batch.lengths, is_ragged=batch.is_ragged
     )  # [K, B, E], [B]
     unrolled = unroll(
         encoder,

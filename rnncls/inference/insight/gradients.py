@@ -198,10 +198,9 @@ def state_gradients(
     encoder = model.encoder
     assert isinstance(encoder, Encoder)
     lengths, is_ragged = batch.lengths, batch.is_ragged
-    inputs = model.embed(batch.token_ids.t())  # [T, B, E]
-    num_tokens = len(inputs)
-    inputs, num_steps = model.join_tokens(
-        inputs, lengths, is_ragged=is_ragged
+    num_tokens = batch.token_ids.shape[1]
+    inputs, num_steps = model.embed_steps(
+        batch.token_ids, lengths, is_ragged=is_ragged
     )  # [K, B, E], [B]
     unrolled = unroll(encoder, inputs, num_steps, is_ragged=is_ragged)
     pooled = model.pooling(

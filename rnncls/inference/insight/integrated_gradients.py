@@ -250,17 +250,24 @@ def _batch_gradients(
         Logits [B] and slopes [B, T], on the model's device.
     """
     num_points, num_tokens = len(points), len(token_ids)
-    path = path[:, None]  # [T, 1, E]
-    # From the text back to the point, because the model adds it to the text's vectors.
+    # From the text back to the point: at the end of the path, these are the vectors of
+    # the text, without a rounding error.
     distance = points - 1  # [B]
-    shift = distance[:, None] * path  # [T, B, E]
-    shift.requires_grad_()
-    texts = token_ids.expand(num_points, -1)  # [B, T]
+    text_vectors = model.embed(token_ids).detach()  # [T, E]
+    vectors = text_vectors + distance[:, None, None] * path  # [B, T, E]
+    vectors.requires_grad_()
+    rows = torch.arange(num_points * num_tokens, device=token_ids.device)
     lengths = token_ids.new_full((num_points,), num_tokens)  # [B]
-    logits = model(texts, lengths, is_ragged=False, shift=shift)  # [B, C]
+    inputs, num_steps = model.embed_steps(
+        rows.view(num_points, num_tokens),
+        lengths,
+        vectors.flatten(0, 1),
+        is_ragged=False,
+    )  # [steps, B, E], [B]
+    logits = model.classify_steps(inputs, num_steps, is_ragged=False)  # [B, C]
     target_logits = logits[:, target]  # [B]
     total = target_logits.sum()  # []
-    (gradient,) = torch.autograd.grad(total, shift)  # [T, B, E]
-    along_path = gradient * path  # [T, B, E]
-    slopes = along_path.sum(dim=2)  # [T, B]
-    return target_logits.detach(), slopes.t()
+    (gradient,) = torch.autograd.grad(total, vectors)  # [B, T, E]
+    along_path = gradient * path  # [B, T, E]
+    slopes = along_path.sum(dim=2)  # [B, T]
+    return target_logits.detach(), slopes
