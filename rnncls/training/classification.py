@@ -166,7 +166,7 @@ class ClassificationTask:
         length = math.sqrt(self.model.section.tokens_per_step)
         if self.section.perturbation == "absolute":
             return word_vectors.new_tensor(length)
-        # `torch.std` is ten times as slow.
+        # `torch.std` takes eight times as long (1,700 words, one thread).
         centred = word_vectors - word_vectors.mean(dim=0)  # [R, E]
         return centred.square().mean(dim=0).sqrt() * length
 

@@ -233,6 +233,25 @@ def test_texts_of_one_length_have_a_direction_at_every_token(
     assert direction.all()
 
 
+@pytest.mark.parametrize("perturbation", ["absolute", "relative"])
+def test_the_sum_of_several_words_may_change_as_much_as_the_words(
+    make_config: MakeConfig, perturbation: str
+) -> None:
+    vectors = torch.randn(9, 8, generator=seeded(0))  # [R, E]
+    scales = [
+        build_task(
+            make_config(
+                f"train.perturbation={perturbation}", f"model.tokens_per_step={size}"
+            )
+        )._measure_columns(vectors)
+        for size in (1, 4)
+    ]
+    expected = vectors.std(dim=0, correction=0)  # [E]
+    if perturbation == "absolute":
+        expected = torch.ones(())
+    torch.testing.assert_close(scales, [expected, 2 * expected])
+
+
 def test_each_text_has_one_loss(make_config: MakeConfig) -> None:
     assert build_task(make_config()).count_targets(ROWS) == 4
 
