@@ -7,7 +7,7 @@ last states alone pooled, which is less than what rnncls does: once with shuffle
 batches, once bucketed by length. Needs the extra `bench`.
 
     python scripts/compare_keras.py configs/ag_news.yaml --set data.root=data --set
-    train.adversarial=0 --set train.precision=float32
+    model.tokens_per_step=1 --set train.adversarial=0 --set train.precision=float32
 """
 
 import argparse

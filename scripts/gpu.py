@@ -75,7 +75,11 @@ class Machine:
 
     device: str
     folder: Path
-    settings: tuple[str, ...] = ("text.vectors=null", "train.adversarial=0")
+    settings: tuple[str, ...] = (
+        "text.vectors=null",
+        "model.tokens_per_step=1",
+        "train.adversarial=0",
+    )
     deadline: float = 0.0
 
     def run(
