@@ -10,6 +10,7 @@ extra `bench`.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -44,6 +45,8 @@ def main() -> None:
     parser.add_argument("--config", default="configs/ag_news_fast.yaml")
     parser.add_argument("--pairs", type=int, default=5, help="seeds of each system")
     arguments = parser.parse_args()
+    if importlib.util.find_spec("fasttext") is None:
+        parser.error("fastText is not installed: pip install -e '.[bench]'")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for split in ("train", "test"):

@@ -11,6 +11,7 @@ batches, once bucketed by length. Needs the extra `bench`.
 """
 
 import argparse
+import importlib.util
 import itertools
 import json
 import os
@@ -59,6 +60,8 @@ def main() -> None:
             f"model.tokens_per_step: {config.model.tokens_per_step}, but the network of"
             " Keras reads one: add --set model.tokens_per_step=1"
         )
+    if importlib.util.find_spec("keras") is None:
+        parser.error("Keras is not installed: pip install -e '.[bench]'")
     if arguments.side is not None:
         measure = measure_rnncls if arguments.side == "rnncls" else measure_keras
         print(json.dumps(measure(config, arguments.seconds, arguments.side)))

@@ -6,12 +6,40 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
+import compare_fasttext
+import compare_keras
 import pytest
 
 from tests.builders import write_ag_news
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("script", "package", "arguments"),
+    [
+        (compare_fasttext, "fasttext", []),
+        (
+            compare_keras,
+            "keras",
+            [str(ROOT / "configs" / "lesson" / "lstm.yaml")],
+        ),
+    ],
+)
+def test_a_comparison_names_the_extra_that_it_needs(
+    script: ModuleType,
+    package: str,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(sys, "argv", [script.__name__, *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
+    assert "pip install -e '.[bench]'" in capsys.readouterr().err
 
 
 def ignore_made_files(folder: str, names: list[str]) -> set[str]:
