@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench_packages import require
+
 from rnncls.evaluation.metrics import wilson_interval
 
 TRAINED = "trained"
@@ -48,6 +50,7 @@ def main() -> None:
     if arguments.worker:
         run_worker(arguments.worker, arguments.data)
         return
+    require(parser, *sorted({"fasttext", "spacy"}.intersection(arguments.only)))
     print(HEAD, flush=True)
     for name in arguments.only:
         measure = measure_rnncls if name in RNNCLS else measure_other

@@ -10,7 +10,6 @@ extra `bench`.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import statistics
@@ -20,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from bench_packages import require
 
 from rnncls.config.loading import load_config
 from rnncls.data.datasets import columns_of
@@ -45,8 +46,7 @@ def main() -> None:
     parser.add_argument("--config", default="configs/ag_news_fast.yaml")
     parser.add_argument("--pairs", type=int, default=5, help="seeds of each system")
     arguments = parser.parse_args()
-    if importlib.util.find_spec("fasttext") is None:
-        parser.error("fastText is not installed: pip install -e '.[bench]'")
+    require(parser, "fasttext")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for split in ("train", "test"):

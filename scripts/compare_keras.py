@@ -11,7 +11,6 @@ batches, once bucketed by length. Needs the extra `bench`.
 """
 
 import argparse
-import importlib.util
 import itertools
 import json
 import os
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from bench_packages import require
 
 from rnncls.config.loading import load_config
 from rnncls.config.sections import Config
@@ -60,8 +60,8 @@ def main() -> None:
             f"model.tokens_per_step: {config.model.tokens_per_step}, but the network of"
             " Keras reads one: add --set model.tokens_per_step=1"
         )
-    if importlib.util.find_spec("keras") is None:
-        parser.error("Keras is not installed: pip install -e '.[bench]'")
+    if arguments.side != "rnncls":
+        require(parser, "keras", "tensorflow")
     if arguments.side is not None:
         measure = measure_rnncls if arguments.side == "rnncls" else measure_keras
         print(json.dumps(measure(config, arguments.seconds, arguments.side)))

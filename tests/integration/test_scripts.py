@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import baselines
 import compare_fasttext
 import compare_keras
 import pytest
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("script", "package", "arguments"),
     [
+        (baselines, "spacy", ["--only", "spacy"]),
         (compare_fasttext, "fasttext", []),
         (
             compare_keras,
